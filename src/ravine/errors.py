@@ -1,0 +1,51 @@
+"""Errors that a user can act on: what was given, what is allowed, what to do.
+
+Each class has the exit code that the command line ends with. Anything that is not a `RavineError` is a bug in ravine.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RavineError(Exception):
+    """The base of all errors that ravine raises on purpose; its text is one clear sentence or two."""
+
+    exit_code = 1
+
+
+class UsageError(RavineError):
+    """The call itself is malformed: an option or an argument that does not exist (exit 2)."""
+
+    exit_code = 2
+
+
+class ConfigError(RavineError):
+    """A setting has a value that is not allowed (exit 3)."""
+
+    exit_code = 3
+
+
+class DataError(RavineError):
+    """A file is missing, damaged, or not what it should be (exit 3)."""
+
+    exit_code = 3
+
+
+class DownloadError(RavineError):
+    """No source gave a good copy of a file (exit 4)."""
+
+    exit_code = 4
+
+
+def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:
+    """Word the message for a name that does not exist, with the nearest one that does.
+
+    >>> unknown("optimizer", "adma", ["adam", "sgd"])
+    "unknown optimizer 'adma'; did you mean 'adam'? Known: adam, sgd."
+    """
+    names = sorted(allowed)
+    near = difflib.get_close_matches(str(name).lower(), names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return f"unknown {kind} {str(name)!r}{hint} Known: {', '.join(names)}."
