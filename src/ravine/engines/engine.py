@@ -1,0 +1,69 @@
+"""What an engine is: it owns a run's weights and state, and takes steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ravine.data import Split
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a call of `train` did.
+
+    Attributes:
+        steps: batches whose update was applied. Fewer than asked for means that the next batch's loss is not finite.
+        loss_sum: the sum of the losses of their samples, each taken before the update of its batch.
+    """
+
+    steps: int
+    loss_sum: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Mean loss and accuracy over a split, and for each hidden layer how many units were non-zero at least once."""
+
+    loss: float
+    accuracy: float
+    live_units: tuple[int, ...]
+
+
+class Engine(Protocol):
+    """Trains one network with one rule, from given weights, in batches of a fixed size."""
+
+    def compile(self) -> None:
+        """Do now whatever must be done once before the first step."""
+
+    def train(self, split: Split, order: Array, first: int, stop: int, hyper: Mapping[str, float]) -> Taken:
+        """Take one step for each batch that starts at position first, first + batch size, .. below stop of `order`.
+
+        `order` is an int64 array of sample numbers; the last batch is smaller where `order` ends. Stops before the
+        update of a batch whose loss is not finite.
+        """
+
+    def settle(self, hyper: Mapping[str, float]) -> None:
+        """Make `weights` those after the last step, before hyper-parameters change or the weights are read."""
+
+    def evaluate(self, split: Split) -> Evaluation:
+        """Evaluate the settled weights on a whole split."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps were taken since the run began."""
+
+    @property
+    def weights(self) -> Array:
+        """A copy of the flat weight vector, shape (n,), in the dtype of the run."""
+
+    def state(self) -> dict[str, Array]:
+        """Return all that the next step depends on; also good between two steps of an epoch."""
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go back to a `state()` of the same engine, network and rule."""

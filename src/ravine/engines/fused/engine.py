@@ -1,0 +1,215 @@
+"""The fused engine: a run's weights and state in the padded form that the kernel works on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ravine.data import Split, scaled
+from ravine.engines.engine import Evaluation, Taken
+from ravine.engines.fused import cache
+from ravine.engines.fused.render import TABLE, render
+from ravine.nn import ACTIVATIONS, Network
+from ravine.rules import Rule
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+BLOCK = 128
+"""Samples worked on together. A larger batch is taken block by block, so that memory does not grow with it."""
+
+_LANES = 16
+_CACHE_LINE = 64
+
+
+class FusedEngine:
+    """Trains one network in compiled code; owns its weights, the rule's slots and the record of idle rows.
+
+    Rows of weights are padded to a multiple of 16 numbers and start at cache lines. A row that meets only zeros has a
+    zero gradient. Where the rule is inert such a row is not touched; where it has an idle form, `last` holds the step
+    up to which each row was brought, and the form is applied when the row is next needed, and to all by `settle`.
+    """
+
+    name = "fused"
+    dtypes = ("float32", "float64")
+
+    def __init__(self, network: Network, rule: Rule, weights: Array, dtype: str, batch_size: int) -> None:
+        self._network, self._rule, self._batch_size = network, rule, batch_size
+        self._dtype = np.dtype(dtype)
+        self._kernel = render(rule, self._dtype)
+        self._module: ModuleType | None = None
+        block = min(batch_size, BLOCK)
+        self._plan = sizes, strides, bases, *_ = _plan(network, block)
+        rows = int(sum(shape[0] for shape in network.layout.shapes))
+        length = int(bases[-1] + network.layout.shapes[-1][0] * strides[-1])
+        self._weights = _aligned(length, self._dtype)
+        self._slots = _aligned(len(rule.slots) * length, self._dtype).reshape(len(rule.slots), length)
+        self._last = np.zeros(rows, np.int64)
+        self._steps = 0
+        self._options = (list(ACTIVATIONS).index(network.activation), network.bias, network.softmax == "naive")
+        lists = (
+            np.zeros(block * int(sizes[:-1].sum()), np.uint32),
+            np.zeros(block * int(sizes[:-1].sum()), self._dtype),
+            np.zeros((len(strides), block), np.int64),
+        )
+        widest = int(sizes[:-1].max())
+        entries = (
+            np.zeros(widest + 2, np.int64),
+            np.zeros(block * widest, np.uint32),
+            np.zeros(block * widest, self._dtype),
+        )
+        self._work = (
+            _aligned(int(strides.max()), self._dtype),
+            _aligned(int(strides.max()), self._dtype),
+            np.zeros(self._kernel.step_constants, self._dtype),
+            np.zeros((TABLE, self._kernel.idle_constants), self._dtype),
+            lists,
+            entries,
+            _aligned(block * int(strides.sum()), self._dtype),
+            _aligned(length if batch_size > block else 0, self._dtype),
+            np.zeros(1),
+        )
+        self._pack(self._weights, weights)
+
+    def compile(self) -> None:
+        """Load the kernel from the cache or compile it, so that no later call waits for it."""
+        self._module = cache.load(self._kernel, self._call_entries_on_nothing)
+
+    @property
+    def steps(self) -> int:
+        """How many steps were taken since the run began."""
+        return self._steps
+
+    def train(self, split: Split, order: Array, first: int, stop: int, hyper: Mapping[str, float]) -> Taken:
+        """Take steps; see `Engine.train`."""
+        return self._train(self._entries, self._data(split), order, first, stop, hyper)
+
+    def _train(
+        self, module: ModuleType, data: tuple[Array, ...], order: Array, first: int, stop: int, hyper: Mapping[str, float]
+    ) -> Taken:
+        loss = self._work[-1]
+        loss[0] = 0
+        position = (self._steps, first, stop, self._batch_size)
+        taken = module.train(
+            self._weights, self._slots, self._last, np.array([*hyper.values()]), position,
+            order, data, self._plan, self._options, self._work,
+        )  # fmt: skip
+        self._steps += taken
+        return Taken(taken, float(loss[0]))
+
+    def settle(self, hyper: Mapping[str, float]) -> None:
+        """Bring all idle rows to the last step."""
+        self._settle(self._entries, hyper)
+
+    def _settle(self, module: ModuleType, hyper: Mapping[str, float]) -> None:
+        module.settle(
+            self._weights, self._slots, self._last, self._steps, np.array([*hyper.values()]),
+            self._plan, self._network.bias, self._work[3],
+        )  # fmt: skip
+
+    def evaluate(self, split: Split) -> Evaluation:
+        """Evaluate the settled weights on a whole split."""
+        return self._evaluate(self._entries, self._data(split), len(split.labels))
+
+    def _evaluate(self, module: ModuleType, data: tuple[Array, ...], count: int) -> Evaluation:
+        loss, correct, live = self._work[-1], np.zeros(1, np.int64), np.zeros(len(self._last), np.bool_)
+        loss[0] = 0
+        module.evaluate(
+            0, count, self._weights, self._slots, self._last, np.zeros(len(self._rule.defaults)),
+            data, self._plan, self._options, self._work, live, correct,
+        )  # fmt: skip
+        firsts = self._plan[3].astype(int)[1:]
+        hidden = zip(firsts, self._network.layers[1:-1], strict=True)
+        live_units = tuple(int(live[first : first + n].sum()) for first, n in hidden)
+        samples = max(count, 1)
+        return Evaluation(float(loss[0]) / samples, int(correct[0]) / samples, live_units)
+
+    @property
+    def weights(self) -> Array:
+        """A copy of the flat weight vector, shape (n,); settle first."""
+        return self._unpack(self._weights)
+
+    def state(self) -> dict[str, Array]:
+        """Return weights, slots, the step up to which each row was brought, and the number of steps."""
+        slots = zip(self._rule.slots, self._slots, strict=True)
+        return {
+            "weights": self.weights,
+            "last": self._last.copy(),
+            "steps": np.array([self._steps]),
+            **{f"slot.{name}": self._unpack(slot) for name, slot in slots},
+        }
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go back to a `state()`."""
+        self._pack(self._weights, state["weights"])
+        for name, slot in zip(self._rule.slots, self._slots, strict=True):
+            self._pack(slot, state[f"slot.{name}"])
+        self._last[:] = state["last"]
+        self._steps = int(state["steps"][0])
+
+    @property
+    def _entries(self) -> ModuleType:
+        if self._module is None:
+            self.compile()
+        assert self._module is not None
+        return self._module
+
+    def _call_entries_on_nothing(self, module: ModuleType) -> None:
+        """Call each entry with the types of a real call and no sample, which makes Numba load or compile it."""
+        empty = [np.zeros(n, t) for n, t in ((1, np.int64), (0, np.uint16), (0, np.uint8))]
+        labels = np.zeros(0, np.uint8)
+        for array in (*empty, labels):
+            array.flags.writeable = False
+        data = (*empty, _scale(self._dtype), labels)
+        hyper = dict.fromkeys(self._rule.defaults, 0.5)
+        self._train(module, data, np.zeros(0, np.int64), 0, 0, hyper)
+        self._evaluate(module, data, 0)
+        if self._steps == 0:
+            self._settle(module, hyper)
+
+    def _data(self, split: Split) -> tuple[Array, ...]:
+        compact = split.compact
+        return compact.starts, compact.columns, compact.values, _scale(self._dtype), split.labels
+
+    def _pack(self, padded: Array, flat: Array) -> None:
+        for target, source in zip(self._matrices(padded), self._network.layout.views(flat), strict=True):
+            target[...] = source
+
+    def _unpack(self, padded: Array) -> Array:
+        flat = np.empty(self._network.layout.size, self._dtype)
+        for target, source in zip(self._network.layout.views(flat), self._matrices(padded), strict=True):
+            target[...] = source
+        return flat
+
+    def _matrices(self, padded: Array) -> list[Array]:
+        """Return views of the real weights of each layer, shape (rows, o), in a padded array."""
+        strides, bases = (part.astype(int) for part in self._plan[1:3])
+        shapes = zip(self._network.layout.shapes, strides, bases, strict=True)
+        return [padded[at : at + r * stride].reshape(r, stride)[:, :c] for (r, c), stride, at in shapes]
+
+
+def _plan(network: Network, block: int) -> tuple[Array, ...]:
+    """Return, for each layer, (sizes, row strides, first weight, first row, first list entry, first delta)."""
+    sizes = np.array(network.layers)
+    strides = -(-sizes[1:] // _LANES) * _LANES
+    rows = sizes[:-1] + network.bias
+
+    def begins(lengths: Array) -> Array:
+        return np.cumsum([0, *lengths[:-1]])
+
+    plan = (sizes, strides, begins(rows * strides), begins(rows), begins(block * sizes[:-1]), begins(block * strides))
+    return tuple(part.astype(np.uint64) for part in plan)
+
+
+def _scale(dtype: np.dtype[Any]) -> Array:
+    """Return the value in [0, 1] of each of the 256 pixel values."""
+    return scaled(np.arange(256, dtype=np.uint8), dtype)
+
+
+def _aligned(length: int, dtype: np.dtype[Any]) -> Array:
+    """Return zeros that start at a cache line."""
+    raw = np.zeros(length * dtype.itemsize + _CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % _CACHE_LINE
+    return raw[start : start + length * dtype.itemsize].view(dtype)

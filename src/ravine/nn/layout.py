@@ -1,0 +1,73 @@
+"""Where each layer's weights lie in the one flat vector of all weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ravine.errors import ConfigError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The flat weight vector of a multi-layer perceptron, layer after layer.
+
+    Layer l maps n_l inputs to n_(l+1) outputs. Its weights are a matrix of shape (n_l, n_(l+1)), indexed (i, o), so
+    that all weights that one input meets are one contiguous row. With biases there is one row more, the last, whose
+    input is always 1.
+
+    >>> layout = Layout((784, 300, 100, 100, 10))
+    >>> layout.size
+    276200
+    >>> [view.shape for view in layout.views(np.zeros(layout.size))]
+    [(784, 300), (300, 100), (100, 100), (100, 10)]
+    """
+
+    layers: tuple[int, ...]
+    bias: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.layers) < 2 or any(n < 1 for n in self.layers):
+            raise ConfigError(
+                f"layers {list(self.layers)} do not make a network: give at least two sizes, each 1 or more, "
+                "for example 784,300,100,100,10."
+            )
+
+    @cached_property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """The shape (rows, o) of each layer's matrix, the bias row counted in."""
+        pairs = zip(self.layers[:-1], self.layers[1:], strict=True)
+        return tuple((i + self.bias, o) for i, o in pairs)
+
+    @cached_property
+    def size(self) -> int:
+        """The number n of weights."""
+        return sum(rows * columns for rows, columns in self.shapes)
+
+    def views(self, flat: Array) -> tuple[Array, ...]:
+        """Return each layer's matrix as a view of `flat`, an array of shape (n,): writing to one writes to the other."""
+        if flat.shape != (self.size,):
+            raise ConfigError(
+                f"weights of shape {flat.shape} do not fit layers {list(self.layers)}"
+                f"{' with biases' if self.bias else ''}: the shape must be ({self.size},)."
+            )
+        ends = np.cumsum([rows * columns for rows, columns in self.shapes])
+        parts = np.split(flat, ends[:-1])
+        return tuple(part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True))
+
+    def name(self, index: int) -> tuple[int, int, int]:
+        """Return (layer, row, column) of the weight at `index` of the flat vector, all counted from 0.
+
+        >>> Layout((784, 300, 10)).name(784 * 300 + 10)
+        (1, 1, 0)
+        """
+        for layer, (rows, columns) in enumerate(self.shapes):
+            if index < rows * columns:
+                return layer, index // columns, index % columns
+            index -= rows * columns
+        raise IndexError(f"the layout has {self.size} weights")
