@@ -59,6 +59,8 @@ class FusedEngine:
             np.zeros(widest + 2, np.int64),
             np.zeros(block * widest, np.uint32),
             np.zeros(block * widest, self._dtype),
+            np.zeros(8, np.int64),
+            np.zeros(widest, np.uint32),
         )
         self._work = (
             _aligned(int(strides.max()), self._dtype),

@@ -10,7 +10,7 @@ compiled as one module, because Numba's cache does not notice edits in other fil
     step_constants(hyper, t, c)        what an update needs that depends on the step alone
     idle_constants(hyper, n, c)        the same for n idle steps
     update_row(w, slots, at, width, c, d, d0)           the rule on one row of weights, with the gradient row d[d0:]
-    update_row_1, update_row_2(.., d, d0, x0, ..)       the same for x0 d[d0:] (+ x1 d[d1:]), which is never stored
+    update_row_1 .. update_row_4(.., d, d0, x0, ..)     the same for x0 d[d0:] + x1 d[d1:] + .., never stored
     drift_row(w, slots, at, width, c)  n idle steps of one row
 
 Words. A row: all the weights that one input meets, contiguous, padded with zeros to `stride`. A list: the units of one
@@ -25,9 +25,9 @@ from numba import njit
 
 u = np.uint64
 # Sums may be taken in any order here, which lets LLVM vectorize them; NaN and infinity keep their meaning.
-leaf = njit(error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+leaf = njit(error_model="numpy", forceinline=True, fastmath={"contract", "reassoc", "nsz"})
 # A rule is computed as it is written, but for multiply-and-add in one rounding.
-exact = njit(error_model="numpy", fastmath={"contract"})
+exact = njit(error_model="numpy", forceinline=True, fastmath={"contract"})
 plain = njit(error_model="numpy")
 entry = njit(error_model="numpy", nogil=True, cache=True)
 
@@ -213,19 +213,27 @@ def forward(b, sample, w, slots, last, t, hyper, table, data, plan, options, z, 
 
 
 @plain
-def transpose(layer, m, n, list_at, units, values, counts, first_entry, entry_sample, entry_value):
-    """Sort the lists of a block by unit: unit i has the entries first_entry[i] to first_entry[i + 1].
+def transpose(layer, m, n, list_at, units, values, counts, entries):
+    """Sort the lists of a block by unit, and the units by how many entries they have.
 
-    A counting sort, stable in the sample, so that sums are always taken in the same order.
+    Unit i has the entries first_entry[i] to first_entry[i + 1], in the order of the samples, so that sums are always
+    taken in the same order. Units with q entries stand in by_count[group[q]:group[q + 1]], the last group being 5 and
+    more: code that takes the groups one by one has no branch that the processor cannot predict.
     """
+    first_entry, entry_sample, entry_value, group, by_count = entries
     for i in range(n + u(2)):
         first_entry[i] = 0
     for b in range(m):
         at = list_at + u(b) * n
         for k in range(at, at + u(counts[layer, b])):
             first_entry[u(units[k]) + u(2)] += 1
+    for q in range(8):
+        group[q] = 0
     for i in range(u(2), n + u(2)):
+        group[min(first_entry[i], 5) + 2] += 1
         first_entry[i] += first_entry[i - u(1)]
+    for q in range(2, 8):
+        group[q] += group[q - 1]
     for b in range(m):
         at = list_at + u(b) * n
         for k in range(at, at + u(counts[layer, b])):
@@ -234,6 +242,10 @@ def transpose(layer, m, n, list_at, units, values, counts, first_entry, entry_sa
             entry_sample[e] = b
             entry_value[e] = values[k]
             first_entry[i] += 1
+    for i in range(n):
+        q = min(first_entry[i + u(1)] - first_entry[i], 5) + 1
+        by_count[group[q]] = i
+        group[q] += 1
 
 
 @plain
@@ -256,52 +268,18 @@ def add_list(g, g0, d, d0, stride, entry_sample, entry_value, k, last):
 
 
 @plain
-def update_from_list(w, slots, at, stride, c, g, d, d0, entry_sample, entry_value, k, last):
-    """Apply the rule to one row, with the gradient that its entries k to last make."""
-    terms = last - k
-    if terms == u(1):
-        update_row_1(w, slots, at, stride, c, d, d0 + u(entry_sample[k]) * stride, entry_value[k])
-    elif terms == u(2):
-        update_row_2(
-            w, slots, at, stride, c, d,
-            d0 + u(entry_sample[k]) * stride, entry_value[k],
-            d0 + u(entry_sample[k + u(1)]) * stride, entry_value[k + u(1)],
-        )  # fmt: skip
-    else:
-        for j in range(stride):
-            g[j] = real(0)
-        add_list(g, u(0), d, d0, stride, entry_sample, entry_value, k, last)
-        update_row(w, slots, at, stride, c, g, u(0))
-
-
-@plain
-def delta_from_list(activation, w, at, stride, d, d0, below, i, below_stride, entry_sample, entry_value, k, last):
-    """Write unit i's delta for each sample that has it: slope * (row . delta of the sample)."""
-    while k + u(4) <= last:
-        b0, b1 = u(entry_sample[k]), u(entry_sample[k + u(1)])
-        b2, b3 = u(entry_sample[k + u(2)]), u(entry_sample[k + u(3)])
-        s0, s1, s2, s3 = dot4(
-            w, at, d, d0 + b0 * stride, d0 + b1 * stride, d0 + b2 * stride, d0 + b3 * stride, stride
-        )
-        d[below + b0 * below_stride + i] = slope(activation, entry_value[k]) * s0
-        d[below + b1 * below_stride + i] = slope(activation, entry_value[k + u(1)]) * s1
-        d[below + b2 * below_stride + i] = slope(activation, entry_value[k + u(2)]) * s2
-        d[below + b3 * below_stride + i] = slope(activation, entry_value[k + u(3)]) * s3
-        k += u(4)
-    while k < last:
-        b0 = u(entry_sample[k])
-        s0 = dot(w, at, d, d0 + b0 * stride, stride)
-        d[below + b0 * below_stride + i] = slope(activation, entry_value[k]) * s0
-        k += u(1)
-
-
-@plain
-def delta_of_one(activation, w, at, stride, d, d0, below, units, values, k, last):
-    """Write the deltas of one sample's units, four rows at a time."""
+def deltas(layer, b, w, plan, activation, units, values, counts, d):
+    """Write the deltas of sample b's units in the lists of `layer`: slope * (row . delta above), four rows at a time."""
+    sizes, strides, bases, _, list_at, delta_at = plan
+    stride, at = strides[layer], bases[layer]
+    above = delta_at[layer] + u(b) * stride
+    below = delta_at[layer - 1] + u(b) * strides[layer - 1]
+    k = list_at[layer] + u(b) * sizes[layer]
+    last = k + u(counts[layer, b])
     while k + u(4) <= last:
         i0, i1, i2, i3 = u(units[k]), u(units[k + u(1)]), u(units[k + u(2)]), u(units[k + u(3)])
         s0, s1, s2, s3 = dot4(
-            d, d0, w, at + i0 * stride, at + i1 * stride, at + i2 * stride, at + i3 * stride, stride
+            d, above, w, at + i0 * stride, at + i1 * stride, at + i2 * stride, at + i3 * stride, stride
         )
         d[below + i0] = slope(activation, values[k]) * s0
         d[below + i1] = slope(activation, values[k + u(1)]) * s1
@@ -310,7 +288,7 @@ def delta_of_one(activation, w, at, stride, d, d0, below, units, values, k, last
         k += u(4)
     while k < last:
         i0 = u(units[k])
-        d[below + i0] = slope(activation, values[k]) * dot(d, d0, w, at + i0 * stride, stride)
+        d[below + i0] = slope(activation, values[k]) * dot(d, above, w, at + i0 * stride, stride)
         k += u(1)
 
 
@@ -324,7 +302,7 @@ def update_one(w, slots, last, t, c, plan, options, units, values, counts, d):
         begin = list_at[layer]
         end = begin + u(counts[layer, 0])
         if layer > 0:
-            delta_of_one(activation, w, at, stride, d, d0, delta_at[layer - 1], units, values, begin, end)
+            deltas(layer, 0, w, plan, activation, units, values, counts, d)
         for k in range(begin, end):
             i = u(units[k])
             update_row_1(w, slots, at + i * stride, stride, c, d, d0, values[k])
@@ -337,41 +315,99 @@ def update_one(w, slots, last, t, c, plan, options, units, values, counts, d):
 
 
 @plain
-def update_block(w, slots, last, t, c, g, total, whole, plan, options, lists, entries, d, m):
-    """Take the step of a batch that is one block, or, if it is not the whole batch, add its gradient to `total`."""
+def update_block(w, slots, last, t, c, g, plan, options, lists, entries, d, m):
+    """Take the step of a batch that is one block of m samples."""
     sizes, strides, bases, first_rows, list_at, delta_at = plan
     units, values, counts = lists
-    first_entry, entry_sample, entry_value = entries
+    first_entry, sample, value, group, by_count = entries
     activation, bias, _ = options
     for layer in range(len(strides) - 1, -1, -1):
-        stride, d0, n = strides[layer], delta_at[layer], sizes[layer]
-        transpose(layer, m, n, list_at[layer], units, values, counts, first_entry, entry_sample, entry_value)
-        for i in range(n):
-            at = bases[layer] + i * stride
-            k, end = u(first_entry[i]), u(first_entry[i + u(1)])
-            if k == end and not (DENSE and whole):
-                continue
-            if layer > 0:
-                delta_from_list(
-                    activation, w, at, stride, d, d0, delta_at[layer - 1], i, strides[layer - 1],
-                    entry_sample, entry_value, k, end,
-                )  # fmt: skip
-            if whole:
-                update_from_list(w, slots, at, stride, c, g, d, d0, entry_sample, entry_value, k, end)
-            else:
-                add_list(total, at, d, d0, stride, entry_sample, entry_value, k, end)
-            if LAZY:
-                last[first_rows[layer] + i] = t
-        if bias:
-            at = bases[layer] + n * stride
+        stride, base, d0, n = strides[layer], bases[layer], delta_at[layer], sizes[layer]
+        if layer > 0:
+            for b in range(m):
+                deltas(layer, b, w, plan, activation, units, values, counts, d)
+        transpose(layer, m, n, list_at[layer], units, values, counts, entries)
+        if DENSE:
             for j in range(stride):
                 g[j] = real(0)
+            for q in range(group[0], group[1]):
+                update_row(w, slots, base + u(by_count[q]) * stride, stride, c, g, u(0))
+        for q in range(group[1], group[2]):
+            i = u(by_count[q])
+            e = u(first_entry[i])
+            update_row_1(w, slots, base + i * stride, stride, c, d, d0 + u(sample[e]) * stride, value[e])
+        for q in range(group[2], group[3]):
+            i = u(by_count[q])
+            e = u(first_entry[i])
+            f = e + u(1)
+            update_row_2(
+                w, slots, base + i * stride, stride, c, d,
+                d0 + u(sample[e]) * stride, value[e], d0 + u(sample[f]) * stride, value[f],
+            )  # fmt: skip
+        for q in range(group[3], group[4]):
+            i = u(by_count[q])
+            e = u(first_entry[i])
+            f, h = e + u(1), e + u(2)
+            update_row_3(
+                w, slots, base + i * stride, stride, c, d,
+                d0 + u(sample[e]) * stride, value[e], d0 + u(sample[f]) * stride, value[f],
+                d0 + u(sample[h]) * stride, value[h],
+            )  # fmt: skip
+        for q in range(group[4], group[5]):
+            i = u(by_count[q])
+            e = u(first_entry[i])
+            f, h, k = e + u(1), e + u(2), e + u(3)
+            update_row_4(
+                w, slots, base + i * stride, stride, c, d,
+                d0 + u(sample[e]) * stride, value[e], d0 + u(sample[f]) * stride, value[f],
+                d0 + u(sample[h]) * stride, value[h], d0 + u(sample[k]) * stride, value[k],
+            )  # fmt: skip
+        for q in range(group[5], group[6]):
+            i = u(by_count[q])
+            for j in range(stride):
+                g[j] = real(0)
+            add_list(g, u(0), d, d0, stride, sample, value, u(first_entry[i]), u(first_entry[i + u(1)]))
+            update_row(w, slots, base + i * stride, stride, c, g, u(0))
+        if LAZY:
+            for q in range(group[1], group[6]):
+                last[first_rows[layer] + u(by_count[q])] = t
+        if bias:
+            bias_gradient(g, u(0), d, d0, stride, m)
+            update_row(w, slots, base + n * stride, stride, c, g, u(0))
+            if LAZY:
+                last[first_rows[layer] + n] = t
+
+
+@plain
+def bias_gradient(g, g0, d, d0, stride, m):
+    """Write the sum of a block's deltas to g."""
+    for j in range(stride):
+        g[g0 + j] = real(0)
+    for b in range(m):
+        add_term(g, g0, d, d0 + u(b) * stride, real(1), stride)
+
+
+@plain
+def add_block(total, last, t, w, g, plan, options, lists, entries, d, m):
+    """Add the gradient of a block, one of several of its batch, to `total`."""
+    sizes, strides, bases, first_rows, list_at, delta_at = plan
+    units, values, counts = lists
+    first_entry, sample, value, _, _ = entries
+    activation, bias, _ = options
+    for layer in range(len(strides) - 1, -1, -1):
+        stride, base, d0, n = strides[layer], bases[layer], delta_at[layer], sizes[layer]
+        if layer > 0:
             for b in range(m):
-                add_term(g, u(0), d, d0 + u(b) * stride, real(1), stride)
-            if whole:
-                update_row(w, slots, at, stride, c, g, u(0))
-            else:
-                add_term(total, at, g, u(0), real(1), stride)
+                deltas(layer, b, w, plan, activation, units, values, counts, d)
+        transpose(layer, m, n, list_at[layer], units, values, counts, entries)
+        for i in range(n):
+            first, end = u(first_entry[i]), u(first_entry[i + u(1)])
+            add_list(total, base + i * stride, d, d0, stride, sample, value, first, end)
+            if LAZY and end > first:
+                last[first_rows[layer] + i] = t
+        if bias:
+            bias_gradient(g, u(0), d, d0, stride, m)
+            add_term(total, base + n * stride, g, u(0), real(1), stride)
             if LAZY:
                 last[first_rows[layer] + n] = t
 
@@ -426,13 +462,12 @@ def train(w, slots, last, hyper, position, order, data, plan, options, work):
                 )[0]  # fmt: skip
             if not np.isfinite(batch_loss):
                 return taken
-            if end - begin == 1 and not DENSE:
-                update_one(w, slots, last, t, c, plan, options, units, values, counts, d)
+            if end - begin > block:
+                add_block(total, last, t, w, g, plan, options, lists, entries, d, high - low)
+            elif end - begin > 1 or DENSE:
+                update_block(w, slots, last, t, c, g, plan, options, lists, entries, d, high - low)
             else:
-                whole = end - begin <= block
-                update_block(
-                    w, slots, last, t, c, g, total, whole, plan, options, lists, entries, d, high - low
-                )
+                update_one(w, slots, last, t, c, plan, options, units, values, counts, d)
         if end - begin > block:
             update_total(w, slots, last, t, c, total, plan, bias)
         loss[0] += batch_loss

@@ -52,14 +52,7 @@ def render(rule: Rule, dtype: np.dtype[Any]) -> Kernel:
             f"DENSE = {idle is None and not rule.inert}",
             _prelude("step_constants", rule, "t", update),
             _row_loop("update_row", rule, update, ["_d", "_g0"], "_d[_g0 + _j]"),
-            _row_loop("update_row_1", rule, update, ["_d", "_d0", "_x0"], "_x0 * _d[_d0 + _j]"),
-            _row_loop(
-                "update_row_2",
-                rule,
-                update,
-                ["_d", "_d0", "_x0", "_d1", "_x1"],
-                "_x0 * _d[_d0 + _j] + _x1 * _d[_d1 + _j]",
-            ),
+            *(_row_loop(f"update_row_{k}", rule, update, *_terms(k)) for k in (1, 2, 3, 4)),
             _prelude("idle_constants", rule, "n", idle),
             _row_loop("drift_row", rule, idle, [], None),
         ]
@@ -189,6 +182,12 @@ def _row_loop(name: str, rule: Rule, parts: _Parts | None, extra: Sequence[str],
     body += [f"_slots[{k}, _at + _j] = {ast.unparse(slot)}" for k, slot in enumerate(slots)]
     load = [f"_c{k} = _c[{k}]" for k in range(parts.constants)]
     return "\n".join([*head, *_indent([*load, "for _j in range(_width):", *_indent(body)])])
+
+
+def _terms(count: int) -> tuple[list[str], str]:
+    """Return the parameters and the text of a gradient that is a sum of value * delta over `count` samples."""
+    parameters = [name for k in range(count) for name in (f"_d{k}", f"_x{k}")]
+    return ["_d", *parameters], " + ".join(f"_x{k} * _d[_d{k} + _j]" for k in range(count))
 
 
 def _indent(lines: Sequence[str]) -> list[str]:
