@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ravine.data import idx, sources
 from ravine.data.catalog import DATASETS, DatasetInfo
+from ravine.data.compact import Compact, compact
 from ravine.errors import ConfigError, DataError, unknown
 
 
@@ -25,6 +27,11 @@ class Split:
 
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
+
+    @cached_property
+    def compact(self) -> Compact:
+        """The images as lists of their non-zero pixels, made when first asked for and shared by all runs."""
+        return compact(self.images)
 
 
 @dataclass(frozen=True, eq=False)

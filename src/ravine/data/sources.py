@@ -168,9 +168,8 @@ def missing(info: DatasetInfo, folder: Path) -> list[str]:
 
 def read_unnamed_folder(info: DatasetInfo, folder: Path) -> Files | str:
     """Read a folder that nobody promised anything about: what is wrong there is only a reason to go on."""
-    lacking = missing(info, folder)
-    if lacking:
-        return f"{folder} does not hold {_listing(lacking)}"
+    if len(missing(info, folder)) == len(FILE_NAMES):
+        return f"{folder} holds no file of {info.name}"
     try:
         return read_folder(info, folder)
     except DataError as error:
@@ -200,8 +199,8 @@ def _require_complete(info: DatasetInfo, folder: Path) -> None:
 
 
 def _find(info: DatasetInfo, folder: Path, name: str) -> Path | None:
-    # The form that is hashed goes first: a plain file is read several times faster than its .gz, and where only
-    # the .gz has a checksum, the plain file is of no use.
+    # The form that is hashed goes first: a plain file is read several times faster than its .gz, and where
+    # only the .gz has a checksum, the plain file is of no use.
     forms = (f"{name}.gz", name) if _hashed_packed(info) else (name, f"{name}.gz")
     return next((folder / form for form in forms if _exists(folder / form)), None)
 
@@ -307,11 +306,9 @@ def store(files: Files, info: DatasetInfo, folder: Path) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    # With the lock held, any unfinished file was left by a process that was killed.
-    for left_over in folder.glob(".*.part"):
-        left_over.unlink()
     for name, content in files.items():
         path = folder / (f"{name}.gz" if _hashed_packed(info) else name)
+        # Under the lock one name is enough, and what a killed process left behind is overwritten.
         part = folder / f".{path.name}.part"
         try:
             part.write_bytes(content.data)
