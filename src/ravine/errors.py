@@ -33,6 +33,12 @@ class DataError(RavineError):
     exit_code = 3
 
 
+class StorageError(RavineError):
+    """A file of ours cannot be written or is held by another process (exit 3)."""
+
+    exit_code = 3
+
+
 class DownloadError(RavineError):
     """No source gave a good copy of a file (exit 4)."""
 

@@ -1,0 +1,27 @@
+"""Engines: what takes the steps. `reference` defines what is right, `fused` is fast."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ravine.engines.engine import Engine, Evaluation, Taken
+from ravine.nn import Network
+from ravine.rules import Rule
+
+
+def make_engine(
+    name: str, network: Network, rule: Rule, weights: np.ndarray[Any, Any], dtype: str, batch_size: int
+) -> Engine:
+    """Return the engine `name`, a key of `ravine.spec.ENGINES`, that trains `network` from `weights`, (n,)."""
+    if name == "reference":
+        from ravine.engines.reference import ReferenceEngine
+
+        return ReferenceEngine(network, rule, weights, dtype, batch_size)
+    from ravine.engines.fused.engine import FusedEngine  # imports Numba only when it is needed
+
+    return FusedEngine(network, rule, weights, dtype, batch_size)
+
+
+__all__ = ["Engine", "Evaluation", "Taken", "make_engine"]

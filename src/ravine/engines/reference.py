@@ -21,8 +21,6 @@ _CHUNK = 2000
 class ReferenceEngine:
     """Computes every step as the equations stand, in any float dtype that NumPy has."""
 
-    name = "reference"
-    dtypes = ("float32", "float64", "longdouble")
 
     def __init__(self, network: Network, rule: Rule, weights: Array, dtype: str, batch_size: int) -> None:
         self._network, self._rule, self._batch_size = network, rule, batch_size

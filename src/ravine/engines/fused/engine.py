@@ -32,8 +32,6 @@ class FusedEngine:
     up to which each row was brought, and the form is applied when the row is next needed, and to all by `settle`.
     """
 
-    name = "fused"
-    dtypes = ("float32", "float64")
 
     def __init__(self, network: Network, rule: Rule, weights: Array, dtype: str, batch_size: int) -> None:
         self._network, self._rule, self._batch_size = network, rule, batch_size

@@ -1,0 +1,98 @@
+"""Learning-rate schedules: from the epoch to the rate.
+
+Letters: k epoch, counted from 0; N number of epochs; eta_0 the rate at the start, eta_N the rate that the schedule
+heads for. A schedule is a value, and a part of a run's specification.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import msgspec
+
+from ravine.errors import ConfigError
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+
+
+class Constant(msgspec.Struct, frozen=True, tag_field="kind", tag="constant"):
+    """eta_k = eta_0."""
+
+    def rate(self, lr: float, epoch: int, epochs: int) -> float:
+        """Return eta_k."""
+        return lr
+
+
+class Linear(msgspec.Struct, frozen=True, tag_field="kind", tag="linear", forbid_unknown_fields=True):
+    """Linear decay by epoch, the paper's eq. 5: eta_k = eta_0 (1 - a) + a eta_N with a = k / N.
+
+    With k counted from 0 the first epoch runs at eta_0, as the name "initial" says, and the last at one N-th above
+    eta_N.
+    """
+
+    final_lr: NotNegative
+
+    def rate(self, lr: float, epoch: int, epochs: int) -> float:
+        """Return eta_k."""
+        a = epoch / epochs
+        return lr * (1 - a) + a * self.final_lr
+
+
+class Step(msgspec.Struct, frozen=True, tag_field="kind", tag="step", forbid_unknown_fields=True):
+    """A factor every so many epochs: eta_k = eta_0 factor^floor(k / every)."""
+
+    factor: Positive = 0.1
+    every: Annotated[int, msgspec.Meta(ge=1)] = 5
+
+    def rate(self, lr: float, epoch: int, epochs: int) -> float:
+        """Return eta_k."""
+        return lr * self.factor ** (epoch // self.every)
+
+
+class Exponential(msgspec.Struct, frozen=True, tag_field="kind", tag="exponential", forbid_unknown_fields=True):
+    """A factor every epoch: eta_k = eta_0 factor^k."""
+
+    factor: Positive = 0.9
+
+    def rate(self, lr: float, epoch: int, epochs: int) -> float:
+        """Return eta_k."""
+        return lr * self.factor**epoch
+
+
+class Cosine(msgspec.Struct, frozen=True, tag_field="kind", tag="cosine", forbid_unknown_fields=True):
+    """Half a cosine: eta_k = eta_N + (eta_0 - eta_N) (1 + cos(pi k / N)) / 2 (Loshchilov and Hutter 2017, eq. 5)."""
+
+    final_lr: NotNegative = 0.0
+
+    def rate(self, lr: float, epoch: int, epochs: int) -> float:
+        """Return eta_k."""
+        return self.final_lr + (lr - self.final_lr) * (1 + math.cos(math.pi * epoch / epochs)) / 2
+
+
+Schedule = Constant | Linear | Step | Exponential | Cosine
+SCHEDULES: dict[str, type[Schedule]] = {
+    "constant": Constant,
+    "linear": Linear,
+    "step": Step,
+    "exponential": Exponential,
+    "cosine": Cosine,
+}
+"""Every schedule by name."""
+
+
+def learning_rate(schedule: Schedule, lr: float, epoch: int, epochs: int, warmup: int = 0) -> float:
+    """Return the rate of `epoch`, counted from 0, of a run of `epochs`.
+
+    With a warm-up of W epochs the first W are scaled by (k + 1) / (W + 1): they climb to the schedule in equal steps.
+
+    >>> [round(learning_rate(Linear(final_lr=0.0), 1.0, k, 4), 2) for k in range(4)]
+    [1.0, 0.75, 0.5, 0.25]
+    >>> [round(learning_rate(Constant(), 1.0, k, 4, warmup=3), 2) for k in range(4)]
+    [0.25, 0.5, 0.75, 1.0]
+    """
+    if not 0 <= epoch < epochs:
+        raise ConfigError(f"epoch {epoch} is not one of a run of {epochs} epochs, counted from 0.")
+    ramp = min(1.0, (epoch + 1) / (warmup + 1))
+    return ramp * schedule.rate(lr, epoch, epochs)

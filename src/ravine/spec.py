@@ -1,0 +1,134 @@
+"""A run as a value: everything that decides its result, and the id that is the hash of it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import math
+import textwrap
+from typing import Any
+
+import msgspec
+
+from ravine.data import DATASETS
+from ravine.errors import ConfigError, unknown
+from ravine.nn import INITIALIZERS, Network
+from ravine.rules import Rule, find_rule
+from ravine.schedules import Constant, Schedule
+
+ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
+"""Every engine, and the dtypes that it trains in."""
+
+_LARGEST_SEED = 2**63 - 1
+
+
+class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One training run.
+
+    The defaults are the run of the paper's Figure 2. `hyperparameters` holds those of the optimizer but for the
+    learning rate; what is not given takes the rule's default. `initial_weights` and `order` are the SHA-256 of arrays
+    that the caller gave in place of those that the seed makes.
+    """
+
+    dataset: str = "mnist"
+    layers: tuple[int, ...] = (784, 300, 100, 100, 10)
+    activation: str = "relu"
+    bias: bool = False
+    softmax: str = "shifted"
+    init: str = "glorot-uniform"
+    optimizer: str = "sgd"
+    lr: float | None = None
+    hyperparameters: dict[str, float] = msgspec.field(default_factory=dict)
+    schedule: Schedule = msgspec.field(default_factory=Constant)
+    warmup: int = 0
+    batch_size: int = 10
+    epochs: int = 10
+    seed: int = 0
+    engine: str = "fused"
+    dtype: str = "float32"
+    initial_weights: str | None = None
+    order: str | None = None
+
+    @property
+    def network(self) -> Network:
+        """The network that the spec describes."""
+        return Network(self.layers, self.activation, self.bias, self.softmax)
+
+    @property
+    def rule(self) -> Rule:
+        """The optimizer's rule."""
+        return find_rule(self.optimizer)
+
+    @property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits: a hash of the resolved spec, the rule's source and the data's checksums."""
+        decisive = {
+            "spec": msgspec.to_builtins(resolve(self)),
+            "rule": _source(self.rule),
+            "data": sorted(DATASETS[self.dataset].sha256.values()),
+        }
+        text = msgspec.json.encode(decisive, order="sorted")
+        return hashlib.sha256(text).hexdigest()[:16]
+
+
+def resolve(spec: RunSpec) -> RunSpec:
+    """Check a spec and fill in the optimizer's defaults, so that equal runs have equal specs.
+
+    Raises:
+        ConfigError: a name does not exist, or a value is not allowed; the message says which are.
+
+    >>> resolve(RunSpec(optimizer="momentum")).hyperparameters
+    {'alpha': 0.9}
+    """
+    _known("data set", spec.dataset, DATASETS)
+    _known("initializer", spec.init, INITIALIZERS)
+    _known("engine", spec.engine, ENGINES)
+    if spec.dtype not in ENGINES[spec.engine]:
+        raise ConfigError(unknown(f"dtype of the {spec.engine} engine", spec.dtype, ENGINES[spec.engine]))
+    info = DATASETS[spec.dataset]
+    network = spec.network
+    pixels = math.prod(info.shape)
+    if network.layers[0] != pixels or network.layers[-1] < info.classes:
+        raise ConfigError(
+            f"layers {','.join(map(str, spec.layers))} do not fit {spec.dataset}: the first must be {pixels}, its "
+            f"pixels, and the last at least {info.classes}, its classes."
+        )
+    _at_least("batch size", spec.batch_size, 1)
+    _at_least("epochs", spec.epochs, 1)
+    _at_least("warmup", spec.warmup, 0)
+    if not 0 <= spec.seed <= _LARGEST_SEED:
+        raise ConfigError(f"seed is {spec.seed}; it must be a whole number from 0 to {_LARGEST_SEED}.")
+    final_lr = getattr(spec.schedule, "final_lr", 0.0)
+    if not (math.isfinite(final_lr) and final_lr >= 0):
+        raise ConfigError(f"final lr is {final_lr:g}; it must be a finite number of 0 or more.")
+    given = dict(spec.hyperparameters)
+    if "lr" in given:
+        raise ConfigError("lr is given among the hyperparameters; give it as lr.")
+    if spec.lr is not None:
+        given["lr"] = spec.lr
+    values = spec.rule.hyperparameters(given)
+    lr = values.pop("lr")
+    return msgspec.structs.replace(spec, lr=lr, hyperparameters=values)
+
+
+def _known(kind: str, name: str, allowed: Any) -> None:
+    if name not in allowed:
+        raise ConfigError(unknown(kind, name, allowed))
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ConfigError(f"{name} is {value}; it must be a whole number of {least} or more.")
+
+
+def _source(rule: Rule) -> list[str]:
+    """Return the syntax of the rule's functions without names of places, comments or docstrings."""
+    functions = [rule.function, *([rule.idle_form] if rule.idle_form else [])]
+    texts = []
+    for function in functions:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+        assert isinstance(tree, ast.FunctionDef)
+        body = [s for s in tree.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+        texts.append("\n".join(ast.unparse(statement) for statement in body))
+    return texts

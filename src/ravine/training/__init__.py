@@ -1,0 +1,25 @@
+"""Training: the epoch loop, measures, causes of failure, checkpoints and the store of runs."""
+
+from ravine.training.loop import Given, Outcome, Silent, Watcher, epoch_order, start_weights, train, with_given
+from ravine.training.record import Cause, DeadNetwork, Epoch, NonFinite, Result, Seconds
+from ravine.training.store import RunStore, StoredRun, Unfinished
+
+__all__ = [
+    "Cause",
+    "DeadNetwork",
+    "Epoch",
+    "Given",
+    "NonFinite",
+    "Outcome",
+    "Result",
+    "RunStore",
+    "Seconds",
+    "Silent",
+    "StoredRun",
+    "Unfinished",
+    "Watcher",
+    "epoch_order",
+    "start_weights",
+    "train",
+    "with_given",
+]

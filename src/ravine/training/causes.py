@@ -1,0 +1,58 @@
+"""Why a run failed, found from the weights at which it stopped."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ravine.data import Split, scaled
+from ravine.engines import Evaluation
+from ravine.nn import ACTIVATIONS, Network, forward
+from ravine.training.record import DeadNetwork, NonFinite
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_EQUAL = 1e-12
+
+
+def non_finite(network: Network, weights: Array, split: Split, batch: Array, epoch: int, step: int) -> NonFinite:
+    """Find the first layer with a number that is not finite, in the forward pass of the batch that failed."""
+    trace = forward(network, weights, scaled(split.images[batch], weights.dtype))
+    outputs = [*trace.activations[1:], trace.logits]
+    at = f"at step {step} (epoch {epoch})"
+    for layer, (matrix, z) in enumerate(zip(network.layout.views(weights), outputs, strict=True), start=1):
+        size = f"layer {layer} ({network.layers[layer - 1]} to {network.layers[layer]})"
+        if not np.isfinite(matrix).all():
+            message = f"The loss is not finite {at}: weights of {size} overflowed."
+            return NonFinite(epoch=epoch, step=step, layer=layer, where="weights", message=message)
+        if not np.isfinite(z).all():
+            message = f"The loss is not finite {at}: {size} overflowed, from weights that are still finite."
+            return NonFinite(epoch=epoch, step=step, layer=layer, where="outputs", message=message)
+    top = np.abs(trace.logits).max()
+    message = f"The loss is not finite {at}: the {network.softmax} softmax overflowed on logits up to {top:.4g}."
+    return NonFinite(epoch=epoch, step=step, layer=len(outputs) + 1, where="softmax", message=message)
+
+
+def dead_layer(network: Network, test: Evaluation) -> int | None:
+    """Return the first hidden layer, counted from 1, with no live unit; None if there is none.
+
+    Only ReLU can switch a unit off for good; the other activations always let some gradient through.
+    """
+    if network.activation != "relu":
+        return None
+    return next((layer for layer, live in enumerate(test.live_units, start=1) if live == 0), None)
+
+
+def dead_network(network: Network, weights: Array, split: Split, layer: int, test: Evaluation, epoch: int) -> DeadNetwork:
+    """Describe a network that died in `layer`: its logits are the same for every image, so one image tells."""
+    assert ACTIVATIONS[network.activation].has_kink
+    logits = forward(network, weights, scaled(split.images[:1], weights.dtype)).logits[0]
+    equal = bool(np.ptp(logits) <= _EQUAL * max(1.0, float(np.abs(logits).max())))
+    chance = f", and the loss is ln {len(logits)} = {math.log(len(logits)):.4f}" if equal else ""
+    message = (
+        f"Hidden layer {layer} of {len(network.layers) - 2} has no live unit on any image since epoch {epoch}: no "
+        f"gradient passes it. {'All logits are equal' if equal else 'Only biases still act'}{chance}."
+    )
+    return DeadNetwork(epoch=epoch, layer=layer, loss=test.loss, logits_equal=equal, message=message)

@@ -1,0 +1,71 @@
+"""The state of a run in one file, from which it goes on bit for bit."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import safetensors
+from safetensors import numpy as safetensors_numpy
+
+from ravine.errors import DataError
+from ravine.training.files import write_whole
+from ravine.training.record import Epoch, Seconds
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_WIDE = "@longdouble"
+
+
+class Position(msgspec.Struct, frozen=True):
+    """Where a run stands: `sample` of the order of `epoch`, counted from 0, with the epoch's loss so far."""
+
+    epoch: int
+    sample: int
+    loss_sum: float
+    epoch_seconds: float
+    history: list[Epoch]
+    seconds: Seconds
+
+
+def save_arrays(path: Path, arrays: Mapping[str, Array], metadata: dict[str, str]) -> None:
+    """Write named arrays as safetensors, whole or not at all; long doubles, which it does not know, go as bytes."""
+    plain = {}
+    for name, array in arrays.items():
+        wide = array.dtype == np.longdouble and array.dtype != np.float64
+        plain[name + _WIDE if wide else name] = array.view(np.uint8) if wide else np.ascontiguousarray(array)
+    write_whole(path, safetensors_numpy.save(plain, metadata))
+
+
+def load_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """Read what `save_arrays` wrote; a file that is not whole is a `DataError`."""
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing.") from None
+    except (safetensors.SafetensorError, OSError, ValueError, struct.error) as error:
+        raise DataError(f"{path} is damaged ({error}).") from error
+    arrays = {}
+    for name, array in stored.items():
+        arrays[name.removesuffix(_WIDE)] = array.view(np.longdouble) if name.endswith(_WIDE) else array
+    return arrays, metadata
+
+
+def save_checkpoint(path: Path, state: Mapping[str, Array], position: Position) -> None:
+    """Write an engine's state and the run's position."""
+    save_arrays(path, state, {"position": msgspec.json.encode(position).decode()})
+
+
+def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:
+    """Read a checkpoint; one that is damaged is a `DataError`."""
+    state, metadata = load_arrays(path)
+    try:
+        return state, msgspec.json.decode(metadata["position"], type=Position)
+    except (KeyError, msgspec.DecodeError) as error:
+        raise DataError(f"{path} is damaged ({error}).") from error

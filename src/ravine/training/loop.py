@@ -1,0 +1,319 @@
+"""The epoch loop: from a spec to a stored run."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from ravine.data import Dataset
+from ravine.engines import Engine, Evaluation, make_engine
+from ravine.errors import ConfigError
+from ravine.nn import initial_weights
+from ravine.schedules import learning_rate
+from ravine.spec import RunSpec
+from ravine.training import causes
+from ravine.training.environment import environment
+from ravine.training.interruption import Interruption, interruptible
+from ravine.training.checkpoint import Position, load_checkpoint, save_checkpoint
+from ravine.training.record import Cause, Epoch, NonFinite, Result, Seconds, Status
+from ravine.training.store import RunStore, StoredRun, checkpoint_file
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_CHUNK_SECONDS = 0.2
+"""Aimed length of one call of the engine: how long Ctrl-C may wait, and how often progress is shown."""
+
+_WEIGHTS_STREAM, _SHUFFLE_STREAM = 0, 1
+
+
+class Watcher(Protocol):
+    """Who is told how a run goes on."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line happened."""
+
+    def progress(self, epoch: int, share: float, loss: float) -> None:
+        """`share` of `epoch`, counted from 1, is done; `loss` is the mean training loss of the epoch so far."""
+
+    def epoch(self, record: Epoch) -> None:
+        """An epoch ended."""
+
+
+class Silent:
+    """A watcher that does nothing."""
+
+    def note(self, text: str) -> None:
+        """Do nothing."""
+
+    def progress(self, epoch: int, share: float, loss: float) -> None:
+        """Do nothing."""
+
+    def epoch(self, record: Epoch) -> None:
+        """Do nothing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """Arrays given by the caller in place of those that the seed makes.
+
+    Attributes:
+        weights: the flat initial weights, (n,), or None.
+        order: sample numbers in the order of training, (k,) for every epoch alike or (epochs, k), or None.
+    """
+
+    weights: Array | None = None
+    order: Array | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a call of `train` ended: with a stored run, or interrupted by a signal."""
+
+    result: Result
+    stored: StoredRun | None
+    signal: int | None
+
+
+def seeded(seed: int, *stream: int) -> np.random.Generator:
+    """Return the random numbers of one use of a run's seed: stream (0,) the weights, (1, k) the shuffle of epoch k."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=stream))
+
+
+def epoch_order(seed: int, epoch: int, count: int) -> Array:
+    """Return the order of the samples in `epoch`, counted from 0: a fresh shuffle, int64, (count,)."""
+    return seeded(seed, _SHUFFLE_STREAM, epoch).permutation(count)
+
+
+def start_weights(spec: RunSpec) -> Array:
+    """Return the initial weights of a spec, float64, (n,)."""
+    return initial_weights(spec.network, spec.init, seeded(spec.seed, _WEIGHTS_STREAM))
+
+
+def with_given(spec: RunSpec, given: Given) -> RunSpec:
+    """Put the checksums of the given arrays into the spec, since they decide the result."""
+    weights = None if given.weights is None else _digest(given.weights, np.float64)
+    order = None if given.order is None else _digest(given.order, np.int64)
+    return msgspec.structs.replace(spec, initial_weights=weights, order=order)
+
+
+def _digest(array: Array, dtype: type) -> str:
+    plain = np.ascontiguousarray(array, dtype=dtype)
+    return hashlib.sha256(repr(plain.shape).encode() + plain.tobytes()).hexdigest()
+
+
+def train(
+    spec: RunSpec,
+    dataset: Dataset,
+    store: RunStore,
+    *,
+    given: Given = Given(),  # noqa: B008  frozen, shared on purpose
+    resume: bool = False,
+    watcher: Watcher | None = None,
+) -> Outcome:
+    """Train a resolved spec and store the run.
+
+    A run that leaves the finite numbers or whose network dies is a result, with status "diverged" and a cause. One that
+    is interrupted leaves a checkpoint, from which `resume` goes on bit for bit.
+
+    Raises:
+        ConfigError: the batch size or a given array does not fit the data.
+        StorageError: the run cannot be written, or is being trained by another process.
+    """
+    watcher = watcher or Silent()
+    _check(spec, dataset, given)
+    run = spec.id
+    # BLAS splits its sums by its number of threads, and so its bits would depend on the machine.
+    with store.working_folder(run, spec) as folder, interruptible() as interruption, threadpool_limits(1):
+        trainer = _Trainer(spec, dataset, given, checkpoint_file(folder), watcher)
+        if resume:
+            trainer.resume()
+        elif checkpoint_file(folder).exists():
+            watcher.note(f"an interrupted run of this spec is discarded; --resume would go on with it ({run})")
+            checkpoint_file(folder).unlink()
+        result = trainer.run(run, interruption)
+        if result.status == "interrupted":
+            return Outcome(result, None, interruption.signal)
+        stored = store.save(result, environment(threads=1), trainer.engine.weights)
+    store.discard_checkpoint(run)
+    return Outcome(result, stored, None)
+
+
+def _check(spec: RunSpec, dataset: Dataset, given: Given) -> None:
+    count, size = len(dataset.train.labels), spec.network.layout.size
+    if given.weights is not None and (given.weights.shape != (size,) or not np.isfinite(given.weights).all()):
+        raise ConfigError(f"initial weights have shape {given.weights.shape}; give {size} finite numbers, ({size},).")
+    if given.order is not None:
+        order = given.order
+        fits = order.ndim in (1, 2) and order.size > 0 and np.issubdtype(order.dtype, np.integer)
+        if not fits or (order.ndim == 2 and len(order) != spec.epochs) or order.min() < 0 or order.max() >= count:
+            raise ConfigError(
+                f"the order must hold sample numbers from 0 to {count - 1}, in shape (k,) or ({spec.epochs}, k); it has "
+                f"shape {order.shape} and dtype {order.dtype}."
+            )
+        count = order.shape[-1]
+    if spec.batch_size > count:
+        raise ConfigError(f"batch size is {spec.batch_size}; it must be at most {count}, the training samples.")
+
+
+class _Trainer:
+    """One sitting of a run: its engine, where it stands, and who watches."""
+
+    def __init__(self, spec: RunSpec, dataset: Dataset, given: Given, checkpoint: Path, watcher: Watcher) -> None:
+        self.spec, self.dataset, self.given = spec, dataset, given
+        self.checkpoint, self.watcher = checkpoint, watcher
+        weights = start_weights(spec) if given.weights is None else np.asarray(given.weights)
+        self.engine: Engine = make_engine(
+            spec.engine, spec.network, spec.rule, weights, spec.dtype, spec.batch_size
+        )
+        self.position = Position(epoch=0, sample=0, loss_sum=0.0, epoch_seconds=0.0, history=[], seconds=Seconds())
+        self.began = time.perf_counter()
+        self.chunk = 1
+
+    def resume(self) -> None:
+        """Go back to the checkpoint, if there is one."""
+        if not self.checkpoint.exists():
+            self.watcher.note("there is no checkpoint of this run; it starts at the beginning")
+            return
+        state, self.position = load_checkpoint(self.checkpoint)
+        self.engine.restore(state)
+        # The clock goes on from where it was stopped.
+        self.began -= self.position.seconds.total
+        self.watcher.note(f"goes on in epoch {self.position.epoch + 1} of {self.spec.epochs}")
+
+    def run(self, run: str, interruption: Interruption) -> Result:
+        """Train until the run ends, in whatever way."""
+        with self._timing("compile"):
+            self.engine.compile()
+        while self.position.epoch < self.spec.epochs:
+            failed_batch = self._train_epoch(interruption)
+            if interruption:
+                self._save()
+                return self._result(run, "interrupted", None, None)
+            with self._timing("evaluate"):
+                test = self.engine.evaluate(self.dataset.test)
+            if failed_batch is not None:
+                return self._result(run, "diverged", self._non_finite(failed_batch), test)
+            record = self._end_epoch(test)
+            self.watcher.epoch(record)
+            cause = self._dead(test, record.epoch)
+            if cause is not None:
+                return self._result(run, "diverged", cause, test)
+            self._save()
+        return self._result(run, "done", None, None)
+
+    def _train_epoch(self, interruption: Interruption) -> Array | None:
+        """Train to the end of the epoch or to a signal; return the batch whose loss is not finite, if there is one."""
+        order, size, hyper = self._order(), self.spec.batch_size, self._hyper()
+        while self.position.sample < len(order) and not interruption:
+            first = self.position.sample
+            stop = min(first + self.chunk * size, len(order))
+            began = time.perf_counter()
+            taken = self.engine.train(self.dataset.train, order, first, stop, hyper)
+            seconds = time.perf_counter() - began
+            self._spend("train", seconds)
+            self.chunk = max(1, math.ceil(self.chunk * min(10.0, _CHUNK_SECONDS / seconds)))
+            reached = min(first + taken.steps * size, len(order))
+            self.position = msgspec.structs.replace(
+                self.position,
+                sample=reached,
+                loss_sum=self.position.loss_sum + taken.loss_sum,
+                epoch_seconds=self.position.epoch_seconds + seconds,
+            )
+            if reached < stop:
+                self.engine.settle(hyper)
+                return order[reached : reached + size]
+            self.watcher.progress(self.position.epoch + 1, reached / len(order), self.position.loss_sum / reached)
+        if not interruption:
+            self.engine.settle(hyper)
+        return None
+
+    def _end_epoch(self, test: Evaluation) -> Epoch:
+        here = self.position
+        record = Epoch(
+            epoch=here.epoch + 1,
+            lr=self._hyper()["lr"],
+            train_loss=here.loss_sum / len(self._order()),
+            test_loss=_finite(test.loss),
+            test_accuracy=test.accuracy,
+            seconds=here.epoch_seconds,
+        )
+        self.position = Position(here.epoch + 1, 0, 0.0, 0.0, [*here.history, record], here.seconds)
+        return record
+
+    def _order(self) -> Array:
+        given, epoch = self.given.order, self.position.epoch
+        if given is None:
+            return epoch_order(self.spec.seed, epoch, len(self.dataset.train.labels))
+        return np.array(given if given.ndim == 1 else given[epoch], dtype=np.int64)
+
+    def _hyper(self) -> dict[str, float]:
+        spec = self.spec
+        assert spec.lr is not None
+        lr = learning_rate(spec.schedule, spec.lr, self.position.epoch, spec.epochs, spec.warmup)
+        return {name: lr if name == "lr" else spec.hyperparameters[name] for name in spec.rule.defaults}
+
+    def _non_finite(self, batch: Array) -> Cause:
+        network, epoch, step = self.spec.network, self.position.epoch + 1, self.engine.steps + 1
+        return causes.non_finite(network, self.engine.weights, self.dataset.train, batch, epoch, step)
+
+    def _dead(self, test: Evaluation, epoch: int) -> Cause | None:
+        """Return the cause if the network is dead on the test images and, to be sure, on the training images too."""
+        network = self.spec.network
+        if causes.dead_layer(network, test) is None:
+            return None
+        with self._timing("evaluate"):
+            layer = causes.dead_layer(network, self.engine.evaluate(self.dataset.train))
+        if layer is None:
+            return None
+        return causes.dead_network(network, self.engine.weights, self.dataset.test, layer, test, epoch)
+
+    def _save(self) -> None:
+        self._spend("total", time.perf_counter() - self.began - self.position.seconds.total)
+        save_checkpoint(self.checkpoint, self.engine.state(), self.position)
+
+    def _result(self, run: str, status: Status, cause: Cause | None, test: Evaluation | None) -> Result:
+        """Put the result together; without `test`, the numbers of the last whole epoch are the run's."""
+        self._spend("total", time.perf_counter() - self.began - self.position.seconds.total)
+        history = self.position.history
+        last = history[-1] if history else None
+        if test is not None:
+            test_loss, accuracy = _finite(test.loss), test.accuracy
+        else:
+            test_loss, accuracy = (last.test_loss, last.test_accuracy) if last else (None, None)
+        return Result(
+            status=status,
+            cause=cause,
+            id=run,
+            parameters=self.spec.network.layout.size,
+            train_loss=None if last is None or isinstance(cause, NonFinite) else last.train_loss,
+            test_loss=test_loss,
+            test_accuracy=accuracy,
+            seconds=self.position.seconds,
+            history=history,
+            spec=self.spec,
+        )
+
+    @contextmanager
+    def _timing(self, what: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self._spend(what, time.perf_counter() - began)
+
+    def _spend(self, what: str, seconds: float) -> None:
+        before = self.position.seconds
+        spent = msgspec.structs.replace(before, **{what: getattr(before, what) + seconds})
+        self.position = msgspec.structs.replace(self.position, seconds=spent)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,99 @@
+"""What a run leaves behind, as plain data: the history, how it ended, and why."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from ravine.spec import RunSpec
+
+Status = Literal["done", "diverged", "interrupted"]
+
+
+class Epoch(msgspec.Struct, frozen=True):
+    """One line of the history.
+
+    Attributes:
+        epoch: counted from 1.
+        lr: the learning rate of the epoch.
+        train_loss: mean loss over the training samples, each taken before the update of its batch, while the weights
+            move: the paper's "Avg Loss".
+        test_loss, test_accuracy: over the test set, with the weights at the end of the epoch. A loss that is not
+            finite is None.
+        seconds: wall time of the training steps alone.
+    """
+
+    epoch: int
+    lr: float
+    train_loss: float
+    test_loss: float | None
+    test_accuracy: float
+    seconds: float
+
+
+class NonFinite(msgspec.Struct, frozen=True, tag_field="kind", tag="non_finite"):
+    """The loss of a batch left the finite numbers; the run stopped before its update.
+
+    Attributes:
+        epoch, step: where, counted from 1; `step` counts all batches of the run.
+        layer: the first layer, counted from 1, that has a number which is not finite; one more than there are layers
+            if only the softmax has.
+        where: "weights" if they were already spoilt, "outputs" if finite weights gave them, "softmax".
+        message: the same as a sentence.
+    """
+
+    epoch: int
+    step: int
+    layer: int
+    where: Literal["weights", "outputs", "softmax"]
+    message: str
+
+
+class DeadNetwork(msgspec.Struct, frozen=True, tag_field="kind", tag="dead_network"):
+    """A hidden layer has no live unit on any image, so that no gradient passes it.
+
+    Attributes:
+        epoch: the epoch, counted from 1, at whose end it was found.
+        layer: the first dead hidden layer, counted from 1.
+        loss: the test loss; ln K if every logit is equal.
+        logits_equal: whether all K logits are the same on every image.
+        message: the same as a sentence.
+    """
+
+    epoch: int
+    layer: int
+    loss: float
+    logits_equal: bool
+    message: str
+
+
+Cause = NonFinite | DeadNetwork
+
+
+class Seconds(msgspec.Struct, frozen=True):
+    """Wall time in seconds, of all sittings of the run together."""
+
+    compile: float = 0.0
+    train: float = 0.0
+    evaluate: float = 0.0
+    total: float = 0.0
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended; the document that `ravine train --json` prints.
+
+    `train_loss` is that of the last whole epoch, and `test_loss` and `test_accuracy` belong to the weights that are
+    kept. A number that is not finite, or that there is none of yet, is None.
+    """
+
+    status: Status
+    cause: Cause | None
+    id: str
+    parameters: int
+    train_loss: float | None
+    test_loss: float | None
+    test_accuracy: float | None
+    seconds: Seconds
+    history: list[Epoch]
+    spec: RunSpec

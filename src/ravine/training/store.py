@@ -1,0 +1,206 @@
+"""Runs on disk: one immutable folder for a finished run, one working folder for a run that is under way.
+
+    ROOT/ID/            spec.json, result.json, environment.json, weights.safetensors
+    ROOT/ID.partial/    spec.json, checkpoint.safetensors, lock
+
+A finished folder is written under a temporary name and renamed, so that one that is there is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+from filelock import FileLock, Timeout
+
+from ravine.errors import ConfigError, DataError, StorageError
+from ravine.spec import RunSpec
+from ravine.training.checkpoint import Position, load_arrays, load_checkpoint, save_arrays
+from ravine.training.files import write_whole
+from ravine.training.record import Result
+
+Array = np.ndarray[Any, np.dtype[Any]]
+T = TypeVar("T")
+
+DEFAULT_ROOT = "runs"
+_PARTIAL = ".partial"
+
+
+class _Stored(msgspec.Struct, frozen=True):
+    """The content of result.json: the result, and the checksum of the weights beside it."""
+
+    result: Result
+    weights_sha256: str
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """The content of environment.json."""
+
+    values: dict[str, str | int]
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A finished run: its folder and what the small files in it say."""
+
+    folder: Path
+    result: Result
+    environment: dict[str, str | int]
+    weights_sha256: str
+
+    def weights(self) -> Array:
+        """Read the flat weight vector; weights that are missing or damaged are a `DataError`."""
+        path = self.folder / "weights.safetensors"
+        if not path.exists() or _sha256(path) != self.weights_sha256:
+            raise _damaged(self.folder, "weights.safetensors is missing or does not match its checksum")
+        arrays, _ = load_arrays(path)
+        return arrays["weights"]
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A run that was interrupted or is under way: its id, spec and how far its last checkpoint is."""
+
+    id: str
+    spec: RunSpec
+    position: Position | None
+
+
+class RunStore:
+    """The runs of one folder, `--out`, or else `RAVINE_HOME`, or else `runs/`."""
+
+    def __init__(self, root: Path | str | None = None) -> None:
+        self.root = Path(root or os.environ.get("RAVINE_HOME") or DEFAULT_ROOT)
+
+    def ids(self) -> list[str]:
+        """Return the ids of all finished runs, oldest first."""
+        if not self.root.is_dir():
+            return []
+        folders = [p for p in self.root.iterdir() if p.is_dir() and not p.name.startswith(".")]
+        finished = [p for p in folders if not p.name.endswith(_PARTIAL) and (p / "result.json").exists()]
+        return [p.name for p in sorted(finished, key=lambda p: (p.stat().st_mtime, p.name))]
+
+    def find(self, prefix: str) -> str:
+        """Return the one id that starts with `prefix`; none or several are a `ConfigError`."""
+        matches = [run for run in self.ids() if run.startswith(prefix)] if prefix else []
+        if len(matches) == 1:
+            return matches[0]
+        if not matches:
+            raise ConfigError(f"there is no run {prefix!r} in {self.root}; `ravine runs list` shows those that are.")
+        raise ConfigError(f"{prefix!r} fits {len(matches)} runs: {', '.join(matches)}. Give more digits.")
+
+    def load(self, run: str) -> StoredRun | None:
+        """Return a finished run, None if there is none; one with damaged files is a `DataError`."""
+        folder = self.root / run
+        if not folder.exists():
+            return None
+        stored = _read(folder, "result.json", _Stored)
+        environment = _read(folder, "environment.json", Environment)
+        if stored.result.id != run:
+            raise _damaged(folder, f"result.json is that of run {stored.result.id}")
+        if not (folder / "weights.safetensors").exists():
+            raise _damaged(folder, "weights.safetensors is missing")
+        return StoredRun(folder, stored.result, environment.values, stored.weights_sha256)
+
+    def save(self, result: Result, environment: dict[str, str | int], weights: Array) -> StoredRun:
+        """Store a finished run; one of the same id is replaced, and a checkpoint is no longer needed."""
+        folder = self.root / result.id
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=f".{result.id}.", dir=self.root))
+        except OSError as error:
+            raise _unwritable(self.root, error) from error
+        try:
+            save_arrays(temporary / "weights.safetensors", {"weights": weights}, {})
+            digest = _sha256(temporary / "weights.safetensors")
+            _write(temporary, "spec.json", result.spec)
+            _write(temporary, "environment.json", Environment(environment))
+            _write(temporary, "result.json", _Stored(result, digest))
+            temporary.chmod(0o755)
+            if folder.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{result.id}.", dir=self.root))
+                folder.rename(old / "replaced")
+                temporary.rename(folder)
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                temporary.rename(folder)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return StoredRun(folder, result, environment, digest)
+
+    @contextmanager
+    def working_folder(self, run: str, spec: RunSpec) -> Iterator[Path]:
+        """Hold the working folder of a run; nobody else can train it meanwhile, and a crash lets go of it."""
+        folder = self.root / f"{run}{_PARTIAL}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        lock = FileLock(folder / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise StorageError(f"run {run} is being trained by another process, in {folder}; wait for it.") from None
+        try:
+            _write(folder, "spec.json", spec)
+            yield folder
+        finally:
+            lock.release()
+
+    def discard_checkpoint(self, run: str) -> None:
+        """Remove the working folder of a run."""
+        shutil.rmtree(self.root / f"{run}{_PARTIAL}", ignore_errors=True)
+
+    def unfinished(self) -> list[Unfinished]:
+        """Return the runs that have a working folder; damaged ones are left out."""
+        found = []
+        for folder in sorted(self.root.glob(f"*{_PARTIAL}")):
+            try:
+                spec = _read(folder, "spec.json", RunSpec)
+                position = load_checkpoint(folder / "checkpoint.safetensors")[1]
+            except DataError:
+                continue
+            found.append(Unfinished(folder.name.removesuffix(_PARTIAL), spec, position))
+        return found
+
+
+def checkpoint_file(folder: Path) -> Path:
+    """Return where the checkpoint of a working folder lies."""
+    return folder / "checkpoint.safetensors"
+
+
+def _write(folder: Path, name: str, value: Any) -> None:
+    write_whole(folder / name, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def _read(folder: Path, name: str, kind: type[T]) -> T:
+    path = folder / name
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        raise _damaged(folder, f"{name} is missing") from None
+    except (OSError, msgspec.DecodeError) as error:
+        raise _damaged(folder, f"{name} cannot be read ({error})") from error
+
+
+def _damaged(folder: Path, fault: str) -> DataError:
+    return DataError(f"the run in {folder} is damaged: {fault}. Train it anew with --fresh, or delete the folder.")
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(f"cannot write {path}: {error.strerror or error}. Choose another folder with --out.")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
