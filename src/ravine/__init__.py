@@ -1,5 +1,56 @@
-"""ravine: a laboratory for gradient-based optimization."""
+"""ravine: a laboratory for gradient-based optimization.
+
+>>> import ravine
+>>> run = ravine.train(optimizer="momentum", lr=0.01, alpha=0.5, epochs=1, layers=(784, 16, 10))
+>>> run.status
+'done'
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from ravine._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from ravine.api import load_run, train
+    from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
+    from ravine.nn import Network
+    from ravine.rules import RULES, Rule, rule
+    from ravine.spec import RunSpec
+    from ravine.training.run import Run
+
+_HOMES = {
+    "ravine.api": ("load_run", "train"),
+    "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
+    "ravine.nn": ("Network",),
+    "ravine.rules": ("RULES", "Rule", "rule"),
+    "ravine.spec": ("RunSpec",),
+    "ravine.training.run": ("Run",),
+}
+
+__all__ = [
+    "RULES",
+    "ConfigError",
+    "DataError",
+    "DownloadError",
+    "Network",
+    "RavineError",
+    "Rule",
+    "Run",
+    "RunSpec",
+    "StorageError",
+    "__version__",
+    "load_run",
+    "rule",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Names are imported when first used, so that `ravine --help` need not wait for NumPy.
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(module), name)
+    raise AttributeError(f"module 'ravine' has no attribute {name!r}")

@@ -11,13 +11,13 @@ from typing import Annotated
 
 import msgspec
 
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, unknown
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 
 
-class Constant(msgspec.Struct, frozen=True, tag_field="kind", tag="constant"):
+class Constant(msgspec.Struct, frozen=True, tag_field="kind", tag="constant", forbid_unknown_fields=True):
     """eta_k = eta_0."""
 
     def rate(self, lr: float, epoch: int, epochs: int) -> float:
@@ -96,3 +96,23 @@ def learning_rate(schedule: Schedule, lr: float, epoch: int, epochs: int, warmup
         raise ConfigError(f"epoch {epoch} is not one of a run of {epochs} epochs, counted from 0.")
     ramp = min(1.0, (epoch + 1) / (warmup + 1))
     return ramp * schedule.rate(lr, epoch, epochs)
+
+
+def make_schedule(kind: str | None = None, **settings: float | None) -> Schedule:
+    """Return the schedule `kind` with its settings; those that are None take their defaults.
+
+    Without a kind, `final_lr` alone means linear decay, and nothing at all means a constant rate.
+
+    >>> make_schedule(final_lr=0.001)
+    Linear(final_lr=0.001)
+    """
+    given = {name: value for name, value in settings.items() if value is not None}
+    if kind is None:
+        kind = "linear" if "final_lr" in given else "constant"
+    if kind not in SCHEDULES:
+        raise ConfigError(unknown("schedule", kind, SCHEDULES))
+    try:
+        return msgspec.convert({"kind": kind, **given}, SCHEDULES[kind])
+    except msgspec.ValidationError as error:
+        fields = ", ".join(SCHEDULES[kind].__struct_fields__) or "nothing"
+        raise ConfigError(f"the {kind} schedule does not fit ({error}); it takes {fields}.") from error

@@ -118,8 +118,7 @@ _TABLE = (
         },
         mirrors=(
             "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
-            "https://huggingface.co/datasets/tanganke/kmnist/resolve/53810959241e8f35890445245170c8cec0672f81"
-            "/raw/",
+            "https://huggingface.co/datasets/tanganke/kmnist/resolve/53810959241e8f35890445245170c8cec0672f81/raw/",
         ),
         source="Clanuwat et al.: Deep Learning for Classical Japanese Literature, arXiv:1812.01718 (2018)",
         license="CC BY-SA 4.0",

@@ -129,17 +129,11 @@ def _split(info: DatasetInfo, files: sources.Files, half: str) -> Split:
             f"the images of {info.name} are uint8 of shape (N, {rows}, {columns})."
         )
     if labels.dtype != np.uint8 or labels.ndim != 1:
-        raise DataError(
-            f"{labels_from} holds {labels.dtype} of shape {labels.shape}; labels are uint8 of shape (N,)."
-        )
+        raise DataError(f"{labels_from} holds {labels.dtype} of shape {labels.shape}; labels are uint8 of shape (N,).")
     if len(images) != len(labels):
-        raise DataError(
-            f"{labels_from} has {len(labels)} labels, but {images_from} has {len(images)} images."
-        )
+        raise DataError(f"{labels_from} has {len(labels)} labels, but {images_from} has {len(images)} images.")
     if labels.max() >= info.classes:
-        raise DataError(
-            f"{labels_from} has the label {labels.max()}; {info.name} has labels 0 to {info.classes - 1}."
-        )
+        raise DataError(f"{labels_from} has the label {labels.max()}; {info.name} has labels 0 to {info.classes - 1}.")
     return Split(images.reshape(len(images), rows * columns), labels)
 
 

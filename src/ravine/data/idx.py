@@ -72,9 +72,7 @@ def read_header(content: bytes, name: str) -> Header:
     if not content:
         raise DataError(f"{name} is empty.")
     if content[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"<":
-        raise DataError(
-            f"{name} is a web page (HTML or XML), not IDX data: a server or a proxy answered with it."
-        )
+        raise DataError(f"{name} is a web page (HTML or XML), not IDX data: a server or a proxy answered with it.")
     if len(content) < 4:
         raise DataError(f"{name} is truncated: its {len(content)} bytes are too few for an IDX magic number.")
     dtype = _DTYPES.get(content[2])
@@ -93,9 +91,7 @@ def read_header(content: bytes, name: str) -> Header:
     header = Header(dtype, shape)
     # A zero dimension makes the product vanish, but NumPy still has to represent the others.
     if math.prod(filter(None, shape)) * dtype.itemsize > MAX_BYTES:
-        raise DataError(
-            f"{name} announces dimensions {_times(shape)}, more than the {MAX_BYTES} bytes allowed."
-        )
+        raise DataError(f"{name} announces dimensions {_times(shape)}, more than the {MAX_BYTES} bytes allowed.")
     return header
 
 

@@ -184,17 +184,14 @@ def read_folder(info: DatasetInfo, folder: Path) -> Files:
     """
     _require_complete(info, folder)
     paths = {name: _find(info, folder, name) for name in FILE_NAMES}
-    return {
-        name: verified(info, name, _read(path), str(path)) for name, path in paths.items() if path is not None
-    }
+    return {name: verified(info, name, _read(path), str(path)) for name, path in paths.items() if path is not None}
 
 
 def _require_complete(info: DatasetInfo, folder: Path) -> None:
     lacking = missing(info, folder)
     if lacking:
         raise DataError(
-            f"{folder} does not hold {_listing(lacking)} of {info.name}; "
-            f"the data set has four files, {_forms(info)}."
+            f"{folder} does not hold {_listing(lacking)} of {info.name}; the data set has four files, {_forms(info)}."
         )
 
 
@@ -283,8 +280,7 @@ def fetch(info: DatasetInfo, *, quiet: bool = False) -> Files | list[str]:
             return reasons
     except filelock.Timeout:
         raise DownloadError(
-            f"Another process has been fetching {info.name} for {LOCK_SECONDS / 60:.0f} minutes; "
-            f"end it, or try again."
+            f"Another process has been fetching {info.name} for {LOCK_SECONDS / 60:.0f} minutes; end it, or try again."
         ) from None
     except OSError as error:
         raise DownloadError(

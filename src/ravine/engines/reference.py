@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
+from ravine.arrays import Array
 from ravine.data import Split, scaled
 from ravine.engines.engine import Evaluation, Taken
 from ravine.nn import Network, cross_entropy, forward, gradient
 from ravine.rules import Rule
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _CHUNK = 2000
 """Samples evaluated at a time, to bound memory."""
@@ -20,7 +18,6 @@ _CHUNK = 2000
 
 class ReferenceEngine:
     """Computes every step as the equations stand, in any float dtype that NumPy has."""
-
 
     def __init__(self, network: Network, rule: Rule, weights: Array, dtype: str, batch_size: int) -> None:
         self._network, self._rule, self._batch_size = network, rule, batch_size

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from ravine.arrays import Array
 
 LEAK = 0.01
 """Slope of the leaky ReLU left of zero (Maas, Hannun and Ng 2013)."""

@@ -20,15 +20,13 @@ Every function works in the dtype that it is given: float32, float64, longdouble
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from ravine.arrays import Array
 from ravine.nn.activations import ACTIVATIONS
 from ravine.nn.network import Network
 from ravine.nn.softmax import cross_entropy, softmax
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
+from ravine.arrays import Array
 from ravine.errors import ConfigError, unknown
 from ravine.nn.network import Network
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Draw = Callable[[np.random.Generator, int, int], Array]
 
 

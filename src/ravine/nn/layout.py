@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
+from ravine.arrays import Array
 from ravine.errors import ConfigError
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Layout:
         (1, 1, 0)
         """
         for layer, (rows, columns) in enumerate(self.shapes):
-            if index < rows * columns:
+            if 0 <= index < rows * columns:
                 return layer, index // columns, index % columns
             index -= rows * columns
         raise IndexError(f"the layout has {self.size} weights")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from ravine.arrays import Array
 
 SOFTMAX_FORMS = ("shifted", "naive")
 """shifted: e^(z - max z) / sum, never overflows. naive: e^z / sum as written in eq. 3; inf / inf = nan for large z."""

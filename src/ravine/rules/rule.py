@@ -141,9 +141,13 @@ def rule(
         strays = set(positional) - {"g", "w", "t"} - set(slots)
         if strays:
             raise ConfigError(f"rule {label} has slots before g: {', '.join(sorted(strays))}. Slots come after g.")
-        return Rule(
-            label, function, tuple(positional), slots, MappingProxyType(keywords), {**_BOUNDS, **bounds}, inert
-        )
+        for parameter in (*slots, *keywords):
+            if parameter in ("w", "t", "n") or parameter.startswith("_"):
+                raise ConfigError(
+                    f"{parameter} of {label} is a name that is taken: w, t and n are the weight, the step number and "
+                    "the idle steps, and names that start with _ are the kernel's own."
+                )
+        return Rule(label, function, tuple(positional), slots, MappingProxyType(keywords), {**_BOUNDS, **bounds}, inert)
 
     return declare if function is None else declare(function)
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
+from ravine.arrays import Array
 from ravine.data import Split, scaled
 from ravine.engines import Evaluation
 from ravine.nn import ACTIVATIONS, Network, forward
 from ravine.training.record import DeadNetwork, NonFinite
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _EQUAL = 1e-12
 
@@ -45,7 +43,9 @@ def dead_layer(network: Network, test: Evaluation) -> int | None:
     return next((layer for layer, live in enumerate(test.live_units, start=1) if live == 0), None)
 
 
-def dead_network(network: Network, weights: Array, split: Split, layer: int, test: Evaluation, epoch: int) -> DeadNetwork:
+def dead_network(
+    network: Network, weights: Array, split: Split, layer: int, test: Evaluation, epoch: int
+) -> DeadNetwork:
     """Describe a network that died in `layer`: its logits are the same for every image, so one image tells."""
     assert ACTIVATIONS[network.activation].has_kink
     logits = forward(network, weights, scaled(split.images[:1], weights.dtype)).logits[0]

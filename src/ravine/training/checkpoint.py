@@ -5,18 +5,16 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import safetensors
 from safetensors import numpy as safetensors_numpy
 
+from ravine.arrays import Array
 from ravine.errors import DataError
 from ravine.training.files import write_whole
 from ravine.training.record import Epoch, Seconds
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _WIDE = "@longdouble"
 

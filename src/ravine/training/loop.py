@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ravine.arrays import Array
 from ravine.data import Dataset
 from ravine.engines import Engine, Evaluation, make_engine
 from ravine.errors import ConfigError
@@ -22,13 +23,11 @@ from ravine.nn import initial_weights
 from ravine.schedules import learning_rate
 from ravine.spec import RunSpec
 from ravine.training import causes
+from ravine.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from ravine.training.environment import environment
 from ravine.training.interruption import Interruption, interruptible
-from ravine.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from ravine.training.record import Cause, Epoch, NonFinite, Result, Seconds, Status
 from ravine.training.store import RunStore, StoredRun, checkpoint_file
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _CHUNK_SECONDS = 0.2
 """Aimed length of one call of the engine: how long Ctrl-C may wait, and how often progress is shown."""
@@ -116,7 +115,7 @@ def train(
     dataset: Dataset,
     store: RunStore,
     *,
-    given: Given = Given(),  # noqa: B008  frozen, shared on purpose
+    given: Given = Given(),
     resume: bool = False,
     watcher: Watcher | None = None,
 ) -> Outcome:
@@ -172,9 +171,7 @@ class _Trainer:
         self.spec, self.dataset, self.given = spec, dataset, given
         self.checkpoint, self.watcher = checkpoint, watcher
         weights = start_weights(spec) if given.weights is None else np.asarray(given.weights)
-        self.engine: Engine = make_engine(
-            spec.engine, spec.network, spec.rule, weights, spec.dtype, spec.batch_size
-        )
+        self.engine: Engine = make_engine(spec.engine, spec.network, spec.rule, weights, spec.dtype, spec.batch_size)
         self.position = Position(epoch=0, sample=0, loss_sum=0.0, epoch_seconds=0.0, history=[], seconds=Seconds())
         self.began = time.perf_counter()
         self.chunk = 1

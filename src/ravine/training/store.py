@@ -19,16 +19,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-import numpy as np
 from filelock import FileLock, Timeout
 
+from ravine.arrays import Array
 from ravine.errors import ConfigError, DataError, StorageError
 from ravine.spec import RunSpec
-from ravine.training.checkpoint import Position, load_arrays, load_checkpoint, save_arrays
+from ravine.training.checkpoint import load_arrays, load_checkpoint, save_arrays
 from ravine.training.files import write_whole
 from ravine.training.record import Result
 
-Array = np.ndarray[Any, np.dtype[Any]]
 T = TypeVar("T")
 
 DEFAULT_ROOT = "runs"
@@ -68,11 +67,11 @@ class StoredRun:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A run that was interrupted or is under way: its id, spec and how far its last checkpoint is."""
+    """A run that was interrupted or is under way: its id, its spec, and the whole epochs in its checkpoint."""
 
     id: str
     spec: RunSpec
-    position: Position | None
+    epochs: int
 
 
 class RunStore:
@@ -171,7 +170,7 @@ class RunStore:
                 position = load_checkpoint(folder / "checkpoint.safetensors")[1]
             except DataError:
                 continue
-            found.append(Unfinished(folder.name.removesuffix(_PARTIAL), spec, position))
+            found.append(Unfinished(folder.name.removesuffix(_PARTIAL), spec, position.epoch))
         return found
 
 

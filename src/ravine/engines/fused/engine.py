@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ravine.arrays import Array
 from ravine.data import Split, scaled
 from ravine.engines.engine import Evaluation, Taken
 from ravine.engines.fused import cache
 from ravine.engines.fused.render import TABLE, render
 from ravine.nn import ACTIVATIONS, Network
 from ravine.rules import Rule
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 BLOCK = 128
 """Samples worked on together. A larger batch is taken block by block, so that memory does not grow with it."""
@@ -31,7 +30,6 @@ class FusedEngine:
     zero gradient. Where the rule is inert such a row is not touched; where it has an idle form, `last` holds the step
     up to which each row was brought, and the form is applied when the row is next needed, and to all by `settle`.
     """
-
 
     def __init__(self, network: Network, rule: Rule, weights: Array, dtype: str, batch_size: int) -> None:
         self._network, self._rule, self._batch_size = network, rule, batch_size
@@ -87,7 +85,13 @@ class FusedEngine:
         return self._train(self._entries, self._data(split), order, first, stop, hyper)
 
     def _train(
-        self, module: ModuleType, data: tuple[Array, ...], order: Array, first: int, stop: int, hyper: Mapping[str, float]
+        self,
+        module: ModuleType,
+        data: tuple[Array, ...],
+        order: Array,
+        first: int,
+        stop: int,
+        hyper: Mapping[str, float],
     ) -> Taken:
         loss = self._work[-1]
         loss[0] = 0

@@ -1,0 +1,149 @@
+"""What `import ravine` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ravine.data import load
+from ravine.errors import ConfigError, unknown
+from ravine.rules import find_rule
+from ravine.schedules import make_schedule
+from ravine.spec import RunSpec, resolve
+from ravine.training import Given, Outcome, RunStore, Silent, Watcher, with_given
+from ravine.training import train as train_spec
+from ravine.training.run import Run
+
+
+def train(
+    *,
+    optimizer: str = "sgd",
+    lr: float | None = None,
+    final_lr: float | None = None,
+    schedule: str | None = None,
+    decay_factor: float | None = None,
+    decay_every: int | None = None,
+    warmup: int = 0,
+    batch_size: int = 10,
+    epochs: int = 10,
+    seed: int = 0,
+    layers: Sequence[int] = (784, 300, 100, 100, 10),
+    activation: str = "relu",
+    bias: bool = False,
+    softmax: str = "shifted",
+    init: str = "glorot-uniform",
+    dataset: str = "mnist",
+    engine: str = "fused",
+    dtype: str = "float32",
+    data_dir: Path | str | None = None,
+    out: Path | str | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    initial_weights: ArrayLike | None = None,
+    order: ArrayLike | None = None,
+    watcher: Watcher | None = None,
+    **hyperparameters: float,
+) -> Run:
+    """Train a network and return the stored run; a run that is stored already is returned at once.
+
+    The defaults are the run of the paper's Figure 2. `final_lr` alone means linear decay (eq. 5). Further keyword
+    arguments are hyper-parameters of the optimizer, such as `alpha=0.5` for momentum.
+
+    Args:
+        optimizer: a name that `ravine optimizers` lists.
+        lr: learning rate; the optimizer's default if None.
+        final_lr, schedule, decay_factor, decay_every, warmup: the learning-rate schedule; see `ravine.schedules`.
+        batch_size: samples a step, 1 for on-line learning up to all for batch learning.
+        epochs, seed: passes over the data; the one seed that weights and shuffles derive from.
+        layers, activation, bias, softmax, init: the network; see `ravine.nn`.
+        dataset, data_dir: which data, and a folder to take the files from.
+        engine, dtype: "fused" in float32 or float64, "reference" in any float type.
+        out: folder of runs; `RAVINE_HOME` or `runs` if None.
+        resume: go on from the checkpoint of an interrupted run of the same spec.
+        fresh: train anew even if the run is stored.
+        initial_weights: the flat weight vector, shape (n,), in place of a seeded draw.
+        order: sample numbers in training order, (k,) or (epochs, k), in place of seeded shuffles.
+        watcher: is told of progress.
+
+    Raises:
+        ConfigError, DataError, DownloadError, StorageError: with one clear sentence each.
+        KeyboardInterrupt: Ctrl-C; a checkpoint is left, and `resume=True` goes on from it bit for bit.
+
+    >>> run = train(optimizer="sgd", lr=0.1, batch_size=100, epochs=1, layers=(784, 16, 10))
+    >>> run.status, len(run.history), run.weights.shape
+    ('done', 1, (12704,))
+    """
+    _known_hyperparameters(optimizer, hyperparameters)
+    spec = RunSpec(
+        dataset=dataset,
+        layers=tuple(layers),
+        activation=activation,
+        bias=bias,
+        softmax=softmax,
+        init=init,
+        optimizer=optimizer,
+        lr=lr,
+        hyperparameters=hyperparameters,
+        schedule=make_schedule(schedule, final_lr=final_lr, factor=decay_factor, every=decay_every),
+        warmup=warmup,
+        batch_size=batch_size,
+        epochs=epochs,
+        seed=seed,
+        engine=engine,
+        dtype=dtype,
+    )
+    given = Given(_array(initial_weights), _array(order))
+    outcome = run_spec(spec, given=given, data_dir=data_dir, out=out, resume=resume, fresh=fresh, watcher=watcher)
+    if isinstance(outcome, Run):
+        return outcome
+    raise KeyboardInterrupt(f"run {outcome.result.id} was interrupted; resume=True goes on with it")
+
+
+def run_spec(
+    spec: RunSpec,
+    *,
+    given: Given = Given(),  # noqa: B008  frozen, shared on purpose
+    data_dir: Path | str | None = None,
+    out: Path | str | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    watcher: Watcher | None = None,
+) -> Run | Outcome:
+    """Run a spec, or return the stored run of it; an interrupted run comes back as an `Outcome`."""
+    watcher = watcher or Silent()
+    spec = resolve(with_given(spec, given))
+    store = RunStore(out)
+    stored = None if fresh else store.load(spec.id)
+    if stored is not None:
+        watcher.note(f"run {spec.id} is stored in {stored.folder} and shown as it is; --fresh trains it anew")
+        return Run(stored)
+    data = load(spec.dataset, None if data_dir is None else Path(data_dir))
+    outcome = train_spec(spec, data, store, given=given, resume=resume, watcher=watcher)
+    return outcome if outcome.stored is None else Run(outcome.stored)
+
+
+def load_run(run: str, out: Path | str | None = None) -> Run:
+    """Return a stored run by the first digits of its id, or by the path of its folder."""
+    folder = Path(run)
+    store = RunStore(folder.parent) if folder.is_dir() and folder.name else RunStore(out)
+    stored = store.load(folder.name if folder.is_dir() else store.find(run))
+    if stored is None:
+        raise ConfigError(f"there is no run {run!r} in {store.root}.")
+    return Run(stored)
+
+
+def _known_hyperparameters(optimizer: str, given: dict[str, float]) -> None:
+    """Suggest the nearest name for a keyword that is neither an argument of `train` nor a hyper-parameter."""
+    rule = find_rule(optimizer)
+    arguments = [name for name in train.__annotations__ if name not in ("return", "hyperparameters")]
+    for name in given:
+        if name not in rule.defaults:
+            raise ConfigError(unknown(f"setting of train with {optimizer}", name, {*arguments, *rule.defaults}))
+
+
+def _array(value: ArrayLike | None) -> np.ndarray[Any, np.dtype[Any]] | None:
+    return None if value is None else np.asarray(value)

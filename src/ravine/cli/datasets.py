@@ -1,0 +1,53 @@
+"""`ravine datasets`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ravine.cli.output import print_json, print_table
+
+
+@click.command()
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with data files.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def datasets(data_dir: Path | None, as_json: bool) -> None:
+    """List the data sets and where their files are."""
+    from ravine.data import DATASETS, locate
+    from ravine.errors import DataError
+
+    def place(name: str) -> str | None:
+        try:
+            found = locate(name, data_dir)
+        except DataError as error:
+            return str(error)
+        return None if found is None else str(found)
+
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": info.name,
+                    "title": info.title,
+                    "shape": info.shape,
+                    "classes": info.class_names,
+                    "folder": place(info.name),
+                    "source": info.source,
+                    "license": info.license,
+                }
+                for info in DATASETS.values()
+            ]
+        )
+        return
+    rows = [
+        (
+            info.name,
+            info.title,
+            "x".join(map(str, info.shape)),
+            str(info.classes),
+            place(info.name) or "to be downloaded",
+        )
+        for info in DATASETS.values()
+    ]
+    print_table(("name", "title", "shape", "classes", "files"), rows)

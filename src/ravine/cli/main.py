@@ -1,0 +1,74 @@
+"""The `ravine` command and what it does with errors.
+
+Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 a bug, 2 usage, 3 bad configuration or data, 4 no
+source had the data, 130 and 143 for Ctrl-C and SIGTERM. A diverged run is a result.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from ravine._version import __version__
+from ravine.errors import RavineError
+
+_COMMANDS = {
+    "train": "ravine.cli.train",
+    "predict": "ravine.cli.predict",
+    "runs": "ravine.cli.runs",
+    "optimizers": "ravine.cli.optimizers",
+    "datasets": "ravine.cli.datasets",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when the command is used: `--help` needs none of NumPy and Numba."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(importlib.import_module(_COMMANDS[cmd_name]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ravine")
+def ravine() -> None:
+    """A laboratory for gradient-based optimization.
+
+    Trains small networks with any optimizer at C speed on a plain CPU, and says why a run failed. Start with
+    `ravine train`.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        code = ravine.main(arguments, prog_name="ravine", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except RavineError as error:
+        click.echo(f"ravine: {error}", err=True)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("ravine: interrupted.", err=True)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python must not complain about it a second time when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141

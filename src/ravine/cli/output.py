@@ -1,0 +1,40 @@
+"""How results are printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+import msgspec
+
+
+def print_json(value: Any) -> None:
+    """Print one document to stdout; numbers that are not finite come out as null."""
+    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print columns to stdout, as wide as their widest cell; numbers stand to the right."""
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    numeric = [bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(head))]
+    for row in [head, *rows]:
+        cells = zip(row, widths, numeric, strict=True)
+        line = "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells)
+        click.echo(line.rstrip())
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Format a number with so many significant digits; None, which is what nan and inf are stored as, is "-"."""
+    return "-" if value is None else f"{value:.{digits}g}"
+
+
+def percent(value: float | None) -> str:
+    """Format a share as a percentage."""
+    return "-" if value is None else f"{100 * value:.2f} %"
+
+
+def _is_number(cell: str) -> bool:
+    return cell.removesuffix(" %").replace(",", "").replace(".", "").replace("-", "").replace("e", "").isdigit() or (
+        cell == "-"
+    )

@@ -1,0 +1,84 @@
+"""What is shown while a run goes on: a bar on a terminal, a line an epoch elsewhere, nothing if quiet."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ravine.cli.output import number, percent
+from ravine.training import Epoch, Silent, Watcher
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+
+@contextmanager
+def watching(quiet: bool, epochs: int) -> Iterator[Watcher]:
+    """Yield the watcher that fits where stderr goes."""
+    if quiet:
+        yield Silent()
+    elif not sys.stderr.isatty():
+        yield _Lines(epochs)
+    else:
+        with _bar() as bar:
+            yield _Bar(bar, bar.add_task("", total=epochs, state="starting"), epochs)
+
+
+def _line(record: Epoch, epochs: int) -> str:
+    return (
+        f"epoch {record.epoch:>{len(str(epochs))}}/{epochs}  lr {record.lr:<8.4g} train loss {record.train_loss:<9.4g} "
+        f"test loss {number(record.test_loss):<9} test accuracy {percent(record.test_accuracy)}  {record.seconds:.2f} s"
+    )
+
+
+class _Lines:
+    """Writes plain lines."""
+
+    def __init__(self, epochs: int) -> None:
+        self._epochs = epochs
+
+    def note(self, text: str) -> None:
+        click.echo(f"ravine: {text}", err=True)
+
+    def progress(self, epoch: int, share: float, loss: float) -> None:
+        pass
+
+    def epoch(self, record: Epoch) -> None:
+        click.echo(_line(record, self._epochs), err=True)
+
+
+class _Bar:
+    """Moves a bar, with a line above it for each epoch that ended."""
+
+    def __init__(self, bar: Progress, task: TaskID, epochs: int) -> None:
+        self._bar, self._task, self._epochs = bar, task, epochs
+
+    def note(self, text: str) -> None:
+        self._bar.console.print(f"ravine: {text}", highlight=False, soft_wrap=True)
+
+    def progress(self, epoch: int, share: float, loss: float) -> None:
+        state = f"epoch {epoch}/{self._epochs}  train loss {loss:.4g}"
+        self._bar.update(self._task, completed=epoch - 1 + share, state=state)
+
+    def epoch(self, record: Epoch) -> None:
+        self._bar.console.print(_line(record, self._epochs), highlight=False, soft_wrap=True)
+
+
+def _bar() -> Any:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.fields[state]}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("to go"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )

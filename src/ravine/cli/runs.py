@@ -1,0 +1,107 @@
+"""`ravine runs list` and `ravine runs show`."""
+
+from __future__ import annotations
+
+import click
+
+from ravine.cli.output import number, percent, print_json, print_table
+
+_OUT = click.option("--out", type=click.Path(), help="Folder of runs.  [default: $RAVINE_HOME or runs]")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group()
+def runs() -> None:
+    """Look at stored runs."""
+
+
+@runs.command("list")
+@_OUT
+@_JSON
+def list_runs(out: str | None, as_json: bool) -> None:
+    """List finished and interrupted runs, oldest first."""
+    from ravine.errors import DataError
+    from ravine.training import RunStore
+
+    store = RunStore(out)
+    results, damaged = [], []
+    for run in store.ids():
+        try:
+            stored = store.load(run)
+        except DataError as error:
+            damaged.append(str(error))
+            continue
+        if stored is not None:
+            results.append(stored.result)
+    unfinished = store.unfinished()
+    if as_json:
+        print_json(
+            {"runs": results, "unfinished": [{"id": u.id, "spec": u.spec, "epochs": u.epochs} for u in unfinished]}
+        )
+    else:
+        rows = [
+            (r.id, r.status, *_settings(r.spec), number(r.train_loss), percent(r.test_accuracy)) for r in results
+        ] + [(u.id, f"stopped in epoch {u.epochs + 1}", *_settings(u.spec), "-", "-") for u in unfinished]
+        head = ("id", "status", "optimizer", "lr", "batch", "epochs", "seed", "train loss", "test accuracy")
+        if rows:
+            print_table(head, rows)
+        else:
+            click.echo(f"There are no runs in {store.root}.", err=True)
+    for fault in damaged:
+        click.echo(f"ravine: {fault}", err=True)
+
+
+def _settings(spec: object) -> tuple[str, ...]:
+    from ravine.spec import RunSpec
+
+    assert isinstance(spec, RunSpec)
+    return spec.optimizer, number(spec.lr), str(spec.batch_size), str(spec.epochs), str(spec.seed)
+
+
+@runs.command()
+@click.argument("run")
+@_OUT
+@_JSON
+def show(run: str, out: str | None, as_json: bool) -> None:
+    """Show one run: RUN is the first digits of its id, or its folder."""
+    from ravine.api import load_run
+
+    found = load_run(run, out)
+    if as_json:
+        print_json({**_builtins(found.result), "environment": found.environment})
+        return
+    result = found.result
+    click.echo(f"run {result.id}: {result.status}" + (f" - {result.cause.message}" if result.cause else ""))
+    click.echo(f"in  {found.folder}\n")
+    rows = [
+        (
+            str(r.epoch),
+            number(r.lr),
+            number(r.train_loss),
+            number(r.test_loss),
+            percent(r.test_accuracy),
+            f"{r.seconds:.2f}",
+        )
+        for r in result.history
+    ]
+    print_table(("epoch", "lr", "train loss", "test loss", "test accuracy", "seconds"), rows)
+    click.echo()
+    print_table(("setting", "value"), [(name, _plain(value)) for name, value in _builtins(result.spec).items()])
+    click.echo()
+    print_table(("environment", ""), [(name, str(value)) for name, value in found.environment.items()])
+
+
+def _builtins(value: object) -> dict[str, object]:
+    import msgspec
+
+    plain = msgspec.to_builtins(value)
+    assert isinstance(plain, dict)
+    return plain
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items()) or "-"
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return "-" if value is None else str(value)

@@ -1,0 +1,116 @@
+"""`ravine train`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ravine.cli.output import number, percent, print_json
+
+if TYPE_CHECKING:
+    from ravine.training import Result
+
+
+def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+    """Read each NAME=VALUE."""
+    pairs = {}
+    for text in values:
+        name, equals, value = text.partition("=")
+        try:
+            pairs[name.strip()] = float(value)
+        except ValueError:
+            equals = ""
+        if not (name.strip() and equals):
+            raise click.BadParameter(f"{text!r} is not NAME=NUMBER, for example alpha=0.5.")
+    return pairs
+
+
+def _sizes(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    """Read layer sizes such as 784,300,10."""
+    try:
+        return tuple(int(size) for size in value.replace("-", ",").split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a list of whole numbers, for example 784,300,100,100,10.") from None
+
+
+@click.command()
+@click.option("--optimizer", default="sgd", show_default=True, help="A name that `ravine optimizers` lists.")
+@click.option("--lr", type=float, help="Learning rate.  [default: the optimizer's]")
+@click.option("--set", "hyperparameters", multiple=True, metavar="NAME=VALUE", callback=_assignments,
+              help="Another hyper-parameter of the optimizer, such as alpha=0.5. May be repeated.")  # fmt: skip
+@click.option("--final-lr", type=float, help="Rate that decay heads for; alone, it means linear decay.")
+@click.option("--schedule", help="constant, linear, step, exponential or cosine.  [default: constant]")
+@click.option("--decay-factor", type=float, help="Factor of the step and exponential schedules.")
+@click.option("--decay-every", type=int, help="Epochs between the steps of the step schedule.")
+@click.option("--warmup", type=int, default=0, show_default=True, help="Epochs in which the rate climbs first.")
+@click.option("--batch-size", "-m", type=int, default=10, show_default=True, help="Samples a step.")
+@click.option("--epochs", type=int, default=10, show_default=True, help="Passes over the training data.")
+@click.option("--seed", type=int, default=0, show_default=True, help="What weights and shuffles derive from.")
+@click.option("--layers", default="784,300,100,100,10", show_default=True, callback=_sizes, metavar="SIZES",
+              help="Layer sizes, inputs first, classes last.")  # fmt: skip
+@click.option("--activation", default="relu", show_default=True, help="relu, leaky-relu, tanh or sigmoid.")
+@click.option("--bias", is_flag=True, help="Give each layer biases.")
+@click.option("--softmax", default="shifted", show_default=True, help="shifted, or naive, which can overflow.")
+@click.option("--init", default="glorot-uniform", show_default=True,
+              help="glorot-uniform, glorot-normal, he-uniform, he-normal or lecun-normal.")  # fmt: skip
+@click.option("--dataset", default="mnist", show_default=True, help="A name that `ravine datasets` lists.")
+@click.option("--engine", default="fused", show_default=True, help="fused, or reference, plain NumPy.")
+@click.option("--dtype", default="float32", show_default=True, help="float32 or float64.")
+@click.option("--data-dir", type=click.Path(), help="Folder with the data files.  [default: found or downloaded]")
+@click.option("--out", type=click.Path(), help="Folder of runs.  [default: $RAVINE_HOME or runs]")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run of the same settings, bit for bit.")
+@click.option("--fresh", is_flag=True, help="Train anew even if the run is stored.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+def train(as_json: bool, quiet: bool, layers: tuple[int, ...], **settings: Any) -> int:
+    """Train a network and store the run.
+
+    The defaults are the paper's 784-300-100-100-10 network on MNIST with plain SGD. The same settings and seed give the
+    same bits. A run that is stored already is shown at once.
+    """
+    from ravine.api import run_spec
+    from ravine.cli.progress import watching
+    from ravine.schedules import make_schedule
+    from ravine.spec import RunSpec
+    from ravine.training.run import Run
+
+    schedule = make_schedule(
+        settings.pop("schedule"),
+        final_lr=settings.pop("final_lr"),
+        factor=settings.pop("decay_factor"),
+        every=settings.pop("decay_every"),
+    )
+    where = {name: settings.pop(name) for name in ("data_dir", "out", "resume", "fresh")}
+    spec = RunSpec(layers=layers, schedule=schedule, **settings)
+    with watching(quiet, spec.epochs) as watcher:
+        outcome = run_spec(spec, watcher=watcher, **where)
+    result = outcome.result
+    if as_json:
+        print_json(result)
+    else:
+        _print_summary(result, outcome.folder if isinstance(outcome, Run) else None)
+    if isinstance(outcome, Run) or outcome.signal is None:
+        return 0
+    click.echo("ravine: interrupted; the same command with --resume goes on from here.", err=True)
+    return 128 + outcome.signal
+
+
+def _print_summary(result: Result, folder: Any) -> None:
+    spec, seconds = result.spec, result.seconds
+    settings = [f"lr {spec.lr:g}", *(f"{name} {value:g}" for name, value in spec.hyperparameters.items())]
+    click.echo(f"run {result.id}: {result.status}")
+    click.echo(f"  network        {'-'.join(map(str, spec.layers))}, {result.parameters:,} weights")
+    click.echo(f"  optimizer      {spec.optimizer}, {', '.join(settings)}, batches of {spec.batch_size}")
+    click.echo(f"  epochs         {len(result.history)} of {spec.epochs}, seed {spec.seed}")
+    click.echo(f"  train loss     {number(result.train_loss)}")
+    click.echo(f"  test loss      {number(result.test_loss)}")
+    click.echo(f"  test accuracy  {percent(result.test_accuracy)}")
+    click.echo(
+        f"  seconds        {seconds.total:.1f}: training {seconds.train:.1f}, evaluation {seconds.evaluate:.1f}, "
+        f"compilation {seconds.compile:.1f}"
+    )
+    if result.cause is not None:
+        click.echo(f"  cause          {result.cause.message}")
+    if folder is not None:
+        click.echo(f"  stored in      {folder}")

@@ -1,0 +1,126 @@
+"""A run as its user holds it: numbers, weights, predictions, a picture."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.data import scaled
+from ravine.errors import ConfigError
+from ravine.nn import forward, softmax
+from ravine.spec import RunSpec
+from ravine.training.record import Cause, Epoch, Result, Seconds
+from ravine.training.store import StoredRun
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Run:
+    """A finished run, read from its folder.
+
+    Attributes:
+        result: everything that `ravine train --json` prints.
+        environment: versions, processor and time of the run.
+        folder: where it is stored.
+    """
+
+    def __init__(self, stored: StoredRun) -> None:
+        self._stored = stored
+        self.result: Result = stored.result
+        self.environment = stored.environment
+        self.folder: Path = stored.folder
+
+    def __repr__(self) -> str:
+        r = self.result
+        accuracy = "" if r.test_accuracy is None else f", test_accuracy={r.test_accuracy:.4f}"
+        return f"Run({r.id}, {r.status}, {r.spec.optimizer}, lr={r.spec.lr:g}{accuracy})"
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.result.id
+
+    @property
+    def spec(self) -> RunSpec:
+        """What was run, every default filled in."""
+        return self.result.spec
+
+    @property
+    def status(self) -> str:
+        """How the run ended: "done" or "diverged"."""
+        return self.result.status
+
+    @property
+    def cause(self) -> Cause | None:
+        """Why it diverged."""
+        return self.result.cause
+
+    @property
+    def history(self) -> list[Epoch]:
+        """One record an epoch."""
+        return self.result.history
+
+    @property
+    def train_loss(self) -> float | None:
+        """Mean training loss over the last epoch, while the weights move."""
+        return self.result.train_loss
+
+    @property
+    def test_loss(self) -> float | None:
+        """Mean test loss at the end."""
+        return self.result.test_loss
+
+    @property
+    def test_accuracy(self) -> float | None:
+        """Share of test images classified right at the end."""
+        return self.result.test_accuracy
+
+    @property
+    def seconds(self) -> Seconds:
+        """Where the time went."""
+        return self.result.seconds
+
+    @cached_property
+    def weights(self) -> Array:
+        """The flat weight vector, shape (n,), read-only, in the dtype of the run."""
+        weights = self._stored.weights()
+        weights.flags.writeable = False
+        return weights
+
+    @property
+    def matrices(self) -> tuple[Array, ...]:
+        """Each layer's weights as a matrix (i, o); with biases, the last row is the bias."""
+        return self.spec.network.layout.views(self.weights)
+
+    def probabilities(self, images: Array) -> Array:
+        """Return the probability of each class, (b, classes), for images of shape (b, i), (b, rows, columns) or one image.
+
+        Pixels are uint8 from 0 to 255, or floats that are already scaled to [0, 1].
+        """
+        return softmax(forward(self.spec.network, self.weights, self._inputs(np.asarray(images))).logits)
+
+    def predict(self, images: Array) -> Array:
+        """Return the most probable class of each image, (b,) int64; `images` as for `probabilities`."""
+        return self.probabilities(images).argmax(axis=1)
+
+    def _inputs(self, images: Array) -> Array:
+        width = self.spec.layers[0]
+        if images.size == 0 or images.size % width or images.ndim > 3:
+            raise ConfigError(f"images have shape {images.shape}; each must have {width} pixels.")
+        flat = images.reshape(-1, width)
+        if flat.dtype == np.uint8:
+            return scaled(flat, self.weights.dtype)
+        if not np.issubdtype(flat.dtype, np.floating) or not ((flat >= 0) & (flat <= 1)).all():
+            raise ConfigError(f"images have dtype {flat.dtype}; give uint8 pixels, or floats from 0 to 1.")
+        return flat.astype(self.weights.dtype)
+
+    def plot(self) -> Figure:
+        """Draw the losses and the test accuracy over the epochs; return a matplotlib figure."""
+        from ravine.training.plot import plot_history
+
+        return plot_history(self.result)
