@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def predict(run: str, images: tuple[str, ...], data_dir: Path | None, out: str | None, as_json: bool) -> None:
     """Classify images with the weights of a stored run.
 
-    RUN is the first digits of its id, or its folder. An IMAGE is a PNG file of the size that the network takes, light on
-    dark as in MNIST; an entry of the run's data set, test:0 or train:0; or an entry of an IDX file, FILE:0.
+    RUN is the first digits of its id, or its folder. An IMAGE is a PNG file of the size that the network takes, light
+    on dark as in MNIST; an entry of the run's data set, test:0 or train:0; or an entry of an IDX file, FILE:0.
     """
     import numpy as np
 
@@ -37,15 +37,15 @@ def predict(run: str, images: tuple[str, ...], data_dir: Path | None, out: str |
     found = load_run(run, out)
     names = info_of(found.spec.dataset).class_names
     probabilities = found.probabilities(np.stack([_pixels(image, found.spec, data_dir) for image in images]))
-    answers = []
-    for image, row in zip(images, probabilities, strict=True):
-        shares = {_name(names, k): float(p) for k, p in enumerate(row)}
-        answers.append({"image": image, "class": _name(names, int(row.argmax())), "probabilities": shares})
+    labels = [_name(names, k) for k in range(probabilities.shape[1])]
+    classes = [labels[k] for k in probabilities.argmax(axis=1)]
+    answers = list(zip(images, classes, probabilities.tolist(), strict=True))
     if as_json:
-        print_json(answers)
-        return
-    head = ("image", "class", *answers[0]["probabilities"])
-    print_table(head, [(a["image"], a["class"], *(f"{p:.4f}" for p in a["probabilities"].values())) for a in answers])
+        print_json(
+            [{"image": i, "class": c, "probabilities": dict(zip(labels, p, strict=True))} for i, c, p in answers]
+        )
+    else:
+        print_table(("image", "class", *labels), [(i, c, *(f"{share:.4f}" for share in p)) for i, c, p in answers])
 
 
 def _name(names: tuple[str, ...], label: int) -> str:

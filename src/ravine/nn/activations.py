@@ -28,32 +28,39 @@ class Activation:
 
 
 def _relu(z: Array) -> Array:
-    return np.where(z.real <= 0, z.dtype.type(0), z)
+    gated: Array = np.where(z.real <= 0, z.dtype.type(0), z)
+    return gated
 
 
 def _relu_slope(a: Array) -> Array:
-    return (a != 0).astype(a.dtype)
+    live: Array = (a != 0).astype(a.dtype)
+    return live
 
 
 def _leaky_relu(z: Array) -> Array:
-    return np.where(z.real <= 0, LEAK * z, z)
+    leaky: Array = np.where(z.real <= 0, LEAK * z, z)
+    return leaky
 
 
 def _leaky_relu_slope(a: Array) -> Array:
-    return np.where(a.real <= 0, a.dtype.type(LEAK), a.dtype.type(1))
+    slope: Array = np.where(a.real <= 0, a.dtype.type(LEAK), a.dtype.type(1))
+    return slope
 
 
 def _tanh_slope(a: Array) -> Array:
-    return 1 - a * a
+    slope: Array = 1 - a * a
+    return slope
 
 
 def _sigmoid(z: Array) -> Array:
     # 1 / (1 + exp(-z)) without an exponential that can overflow.
-    return 0.5 + 0.5 * np.tanh(0.5 * z)
+    squashed: Array = 0.5 + 0.5 * np.tanh(0.5 * z)
+    return squashed
 
 
 def _sigmoid_slope(a: Array) -> Array:
-    return a * (1 - a)
+    slope: Array = a * (1 - a)
+    return slope
 
 
 ACTIVATIONS: dict[str, Activation] = {

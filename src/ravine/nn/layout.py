@@ -48,7 +48,7 @@ class Layout:
         return sum(rows * columns for rows, columns in self.shapes)
 
     def views(self, flat: Array) -> tuple[Array, ...]:
-        """Return each layer's matrix as a view of `flat`, an array of shape (n,): writing to one writes to the other."""
+        """Return each layer's matrix as a view of `flat`, shape (n,): writing to one writes to the other."""
         if flat.shape != (self.size,):
             raise ConfigError(
                 f"weights of shape {flat.shape} do not fit layers {list(self.layers)}"

@@ -24,11 +24,12 @@ def softmax(logits: Array, form: str = "shifted") -> Array:
     """
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
         e, _ = _exponentials(logits, form)
-        return e / e.sum(axis=-1, keepdims=True)
+        shares: Array = e / e.sum(axis=-1, keepdims=True)
+        return shares
 
 
 def cross_entropy(logits: Array, labels: Array, form: str = "shifted") -> Array:
-    """Return L_b = -log P_(b, labels_b), shape (b,) (eq. 1 with a one-hot target), for logits (b, o) and integer labels.
+    """Return L_b = -log P_(b, labels_b), shape (b,), eq. 1 with a one-hot target, for logits (b, o) and labels (b,).
 
     The shifted form takes the logarithm before the division, log sum_o e^(z_o - s) - (z_y - s), and is finite for all
     finite logits. The naive form is -log(P_y) to the letter, so it is inf where P_y underflows and nan where e^z
@@ -38,6 +39,5 @@ def cross_entropy(logits: Array, labels: Array, form: str = "shifted") -> Array:
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
         e, z = _exponentials(logits, form)
         total = e.sum(axis=-1)
-        if form == "shifted":
-            return np.log(total) - z[rows, labels]
-        return -np.log(e[rows, labels] / total)
+        loss: Array = np.log(total) - z[rows, labels] if form == "shifted" else -np.log(e[rows, labels] / total)
+        return loss

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, overload
 
 from ravine.errors import ConfigError, unknown
 
@@ -105,13 +105,23 @@ def contains(interval: str, value: float) -> bool:
     return math.isfinite(value) and above and below
 
 
+@overload
+def rule(function: Callable[..., Any], /) -> Rule: ...
+
+
+@overload
+def rule(
+    *, name: str | None = None, inert: bool = False, bounds: Mapping[str, str] = MappingProxyType({})
+) -> Callable[[Callable[..., Any]], Rule]: ...
+
+
 def rule(
     function: Callable[..., Any] | None = None,
     *,
     name: str | None = None,
     inert: bool = False,
     bounds: Mapping[str, str] = MappingProxyType({}),
-) -> Any:
+) -> Rule | Callable[[Callable[..., Any]], Rule]:
     """Make a `Rule` of a function, as a decorator with or without arguments.
 
     Positional parameters after `g` are state slots (`w`, the weight, and `t`, the step counted from 1, may be asked for

@@ -9,7 +9,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import Split, scaled
 from ravine.engines import Evaluation
-from ravine.nn import ACTIVATIONS, Network, forward
+from ravine.nn import Network, forward
 from ravine.training.record import DeadNetwork, NonFinite
 
 _EQUAL = 1e-12
@@ -47,7 +47,6 @@ def dead_network(
     network: Network, weights: Array, split: Split, layer: int, test: Evaluation, epoch: int
 ) -> DeadNetwork:
     """Describe a network that died in `layer`: its logits are the same for every image, so one image tells."""
-    assert ACTIVATIONS[network.activation].has_kink
     logits = forward(network, weights, scaled(split.images[:1], weights.dtype)).logits[0]
     equal = bool(np.ptp(logits) <= _EQUAL * max(1.0, float(np.abs(logits).max())))
     chance = f", and the loss is ln {len(logits)} = {math.log(len(logits)):.4f}" if equal else ""

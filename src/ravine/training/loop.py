@@ -106,7 +106,7 @@ def with_given(spec: RunSpec, given: Given) -> RunSpec:
 
 
 def _digest(array: Array, dtype: type) -> str:
-    plain = np.ascontiguousarray(array, dtype=dtype)
+    plain: Array = np.ascontiguousarray(array, dtype=dtype)
     return hashlib.sha256(repr(plain.shape).encode() + plain.tobytes()).hexdigest()
 
 
@@ -156,8 +156,8 @@ def _check(spec: RunSpec, dataset: Dataset, given: Given) -> None:
         fits = order.ndim in (1, 2) and order.size > 0 and np.issubdtype(order.dtype, np.integer)
         if not fits or (order.ndim == 2 and len(order) != spec.epochs) or order.min() < 0 or order.max() >= count:
             raise ConfigError(
-                f"the order must hold sample numbers from 0 to {count - 1}, in shape (k,) or ({spec.epochs}, k); it has "
-                f"shape {order.shape} and dtype {order.dtype}."
+                f"the order must hold sample numbers from 0 to {count - 1}, in shape (k,) or ({spec.epochs}, k); "
+                f"it has shape {order.shape} and dtype {order.dtype}."
             )
         count = order.shape[-1]
     if spec.batch_size > count:
@@ -283,18 +283,14 @@ class _Trainer:
         self._spend("total", time.perf_counter() - self.began - self.position.seconds.total)
         history = self.position.history
         last = history[-1] if history else None
-        if test is not None:
-            test_loss, accuracy = _finite(test.loss), test.accuracy
-        else:
-            test_loss, accuracy = (last.test_loss, last.test_accuracy) if last else (None, None)
         return Result(
             status=status,
             cause=cause,
             id=run,
             parameters=self.spec.network.layout.size,
             train_loss=None if last is None or isinstance(cause, NonFinite) else last.train_loss,
-            test_loss=test_loss,
-            test_accuracy=accuracy,
+            test_loss=_finite(test.loss) if test else last.test_loss if last else None,
+            test_accuracy=test.accuracy if test else last.test_accuracy if last else None,
             seconds=self.position.seconds,
             history=history,
             spec=self.spec,

@@ -98,7 +98,7 @@ class Run:
         return self.spec.network.layout.views(self.weights)
 
     def probabilities(self, images: Array) -> Array:
-        """Return the probability of each class, (b, classes), for images of shape (b, i), (b, rows, columns) or one image.
+        """Return each class's probability, (b, classes), for images (b, i) or (b, rows, columns), or for one image.
 
         Pixels are uint8 from 0 to 255, or floats that are already scaled to [0, 1].
         """
@@ -106,7 +106,8 @@ class Run:
 
     def predict(self, images: Array) -> Array:
         """Return the most probable class of each image, (b,) int64; `images` as for `probabilities`."""
-        return self.probabilities(images).argmax(axis=1)
+        classes: Array = self.probabilities(images).argmax(axis=1)
+        return classes
 
     def _inputs(self, images: Array) -> Array:
         width = self.spec.layers[0]

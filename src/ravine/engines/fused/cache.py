@@ -24,9 +24,9 @@ _loaded: dict[str, ModuleType] = {}
 def load(kernel: Kernel, compile_all: Callable[[ModuleType], None]) -> ModuleType:
     """Return the compiled module of `kernel`, from the cache if it is there and whole, else compiled anew.
 
-    `compile_all` calls each entry of the module once, which makes Numba load or compile it. One process compiles, others
-    wait for it. Every cached file is checked against its SHA-256 first: machine code that was damaged on disk would not
-    raise an error, it would run.
+    `compile_all` calls each entry of the module once, which makes Numba load or compile it. One process compiles,
+    others wait for it. Every cached file is checked against its SHA-256 first: machine code that was damaged on disk
+    would not raise an error, it would run.
     """
     if kernel.name in _loaded:
         return _loaded[kernel.name]
@@ -59,7 +59,8 @@ def load(kernel: Kernel, compile_all: Callable[[ModuleType], None]) -> ModuleTyp
 def _import(kernel: Kernel, folder: Path, compile_all: Callable[[ModuleType], None]) -> ModuleType:
     name = f"ravine_kernel_{kernel.name}"
     spec = importlib.util.spec_from_file_location(name, folder / f"{kernel.name}.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)

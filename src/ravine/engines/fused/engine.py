@@ -16,6 +16,9 @@ from ravine.engines.fused.render import TABLE, render
 from ravine.nn import ACTIVATIONS, Network
 from ravine.rules import Rule
 
+Data = tuple[Array, Array, Array, Array, Array]
+"""What the kernel reads: starts, columns and values of the compact form, the scale of values, and labels."""
+
 BLOCK = 128
 """Samples worked on together. A larger batch is taken block by block, so that memory does not grow with it."""
 
@@ -86,8 +89,8 @@ class FusedEngine:
 
     def _train(
         self,
-        module: ModuleType,
-        data: tuple[Array, ...],
+        entries: ModuleType,
+        data: Data,
         order: Array,
         first: int,
         stop: int,
@@ -96,7 +99,7 @@ class FusedEngine:
         loss = self._work[-1]
         loss[0] = 0
         position = (self._steps, first, stop, self._batch_size)
-        taken = module.train(
+        taken = entries.train(
             self._weights, self._slots, self._last, np.array([*hyper.values()]), position,
             order, data, self._plan, self._options, self._work,
         )  # fmt: skip
@@ -105,22 +108,22 @@ class FusedEngine:
 
     def settle(self, hyper: Mapping[str, float]) -> None:
         """Bring all idle rows to the last step."""
-        self._settle(self._entries, hyper)
+        self._settle(self._entries, self._plan, hyper)
 
-    def _settle(self, module: ModuleType, hyper: Mapping[str, float]) -> None:
-        module.settle(
+    def _settle(self, entries: ModuleType, plan: tuple[Array, ...], hyper: Mapping[str, float]) -> None:
+        entries.settle(
             self._weights, self._slots, self._last, self._steps, np.array([*hyper.values()]),
-            self._plan, self._network.bias, self._work[3],
+            plan, self._network.bias, self._work[3],
         )  # fmt: skip
 
     def evaluate(self, split: Split) -> Evaluation:
         """Evaluate the settled weights on a whole split."""
         return self._evaluate(self._entries, self._data(split), len(split.labels))
 
-    def _evaluate(self, module: ModuleType, data: tuple[Array, ...], count: int) -> Evaluation:
+    def _evaluate(self, entries: ModuleType, data: Data, count: int) -> Evaluation:
         loss, correct, live = self._work[-1], np.zeros(1, np.int64), np.zeros(len(self._last), np.bool_)
         loss[0] = 0
-        module.evaluate(
+        entries.evaluate(
             0, count, self._weights, self._slots, self._last, np.zeros(len(self._rule.defaults)),
             data, self._plan, self._options, self._work, live, correct,
         )  # fmt: skip
@@ -166,14 +169,13 @@ class FusedEngine:
         labels = np.zeros(0, np.uint8)
         for array in (*empty, labels):
             array.flags.writeable = False
-        data = (*empty, _scale(self._dtype), labels)
+        data: Data = (empty[0], empty[1], empty[2], _scale(self._dtype), labels)
         hyper = dict.fromkeys(self._rule.defaults, 0.5)
         self._train(module, data, np.zeros(0, np.int64), 0, 0, hyper)
         self._evaluate(module, data, 0)
-        if self._steps == 0:
-            self._settle(module, hyper)
+        self._settle(module, tuple(part[:0] for part in self._plan), hyper)
 
-    def _data(self, split: Split) -> tuple[Array, ...]:
+    def _data(self, split: Split) -> Data:
         compact = split.compact
         return compact.starts, compact.columns, compact.values, _scale(self._dtype), split.labels
 

@@ -269,7 +269,7 @@ def add_list(g, g0, d, d0, stride, entry_sample, entry_value, k, last):
 
 @plain
 def deltas(layer, b, w, plan, activation, units, values, counts, d):
-    """Write the deltas of sample b's units in the lists of `layer`: slope * (row . delta above), four rows at a time."""
+    """Write the deltas of sample b's units in the lists of `layer`, slope * (row . delta above), four at a time."""
     sizes, strides, bases, _, list_at, delta_at = plan
     stride, at = strides[layer], bases[layer]
     above = delta_at[layer] + u(b) * stride
@@ -492,7 +492,7 @@ def evaluate(first, stop, w, slots, last, hyper, data, plan, options, work, live
     """Run samples first .. stop - 1 forward: add losses to `loss[0]`, count hits and mark the units that are live."""
     z, _, _, table, lists, _, d, _, loss = work
     units, values, counts = lists
-    sizes, _, _, first_rows, list_at, _ = plan
+    _, _, _, first_rows, list_at, _ = plan
     labels = data[4]
     for sample in range(first, stop):
         sample_loss, predicted = forward(
