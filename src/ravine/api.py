@@ -128,9 +128,10 @@ def run_spec(
 
 def load_run(run: str, out: Path | str | None = None) -> Run:
     """Return a stored run by the first digits of its id, or by the path of its folder."""
-    folder = Path(run)
-    store = RunStore(folder.parent) if folder.is_dir() and folder.name else RunStore(out)
-    stored = store.load(folder.name if folder.is_dir() else store.find(run))
+    folder = Path(run).absolute()
+    named = (folder / "result.json").is_file()
+    store = RunStore(folder.parent) if named else RunStore(out)
+    stored = store.load(folder.name if named else store.find(run))
     if stored is None:
         raise ConfigError(f"there is no run {run!r} in {store.root}.")
     return Run(stored)

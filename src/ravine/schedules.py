@@ -7,14 +7,16 @@ heads for. A schedule is a value, and a part of a run's specification.
 from __future__ import annotations
 
 import math
-from typing import Annotated
+import sys
+from typing import Annotated, Any
 
 import msgspec
 
 from ravine.errors import ConfigError, unknown
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+_LARGEST = sys.float_info.max
+Positive = Annotated[float, msgspec.Meta(gt=0, le=_LARGEST)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
 
 
 class Constant(msgspec.Struct, frozen=True, tag_field="kind", tag="constant", forbid_unknown_fields=True):
@@ -98,6 +100,13 @@ def learning_rate(schedule: Schedule, lr: float, epoch: int, epochs: int, warmup
     return ramp * schedule.rate(lr, epoch, epochs)
 
 
+def plain_number(value: Any) -> Any:
+    """Return one of NumPy's numbers as Python's own; for msgspec, which knows only those."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"a {type(value).__name__} is not a setting")
+
+
 def make_schedule(kind: str | None = None, **settings: float | None) -> Schedule:
     """Return the schedule `kind` with its settings; those that are None take their defaults.
 
@@ -112,7 +121,8 @@ def make_schedule(kind: str | None = None, **settings: float | None) -> Schedule
     if kind not in SCHEDULES:
         raise ConfigError(unknown("schedule", kind, SCHEDULES))
     try:
-        return msgspec.convert({"kind": kind, **given}, SCHEDULES[kind])
-    except msgspec.ValidationError as error:
+        plain = msgspec.to_builtins({"kind": kind, **given}, enc_hook=plain_number)
+        return msgspec.convert(plain, SCHEDULES[kind])
+    except (msgspec.ValidationError, TypeError) as error:
         fields = ", ".join(SCHEDULES[kind].__struct_fields__) or "nothing"
         raise ConfigError(f"the {kind} schedule does not fit ({error}); it takes {fields}.") from error

@@ -15,7 +15,7 @@ from ravine.data import DATASETS
 from ravine.errors import ConfigError, unknown
 from ravine.nn import INITIALIZERS, Network
 from ravine.rules import Rule, find_rule
-from ravine.schedules import Constant, Schedule
+from ravine.schedules import Constant, Schedule, learning_rate, plain_number
 
 ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
 """Every engine, and the dtypes that it trains in."""
@@ -81,6 +81,7 @@ def resolve(spec: RunSpec) -> RunSpec:
     >>> resolve(RunSpec(optimizer="momentum")).hyperparameters
     {'alpha': 0.9}
     """
+    spec = _typed(spec)
     _known("data set", spec.dataset, DATASETS)
     _known("initializer", spec.init, INITIALIZERS)
     _known("engine", spec.engine, ENGINES)
@@ -99,9 +100,6 @@ def resolve(spec: RunSpec) -> RunSpec:
     _at_least("warmup", spec.warmup, 0)
     if not 0 <= spec.seed <= _LARGEST_SEED:
         raise ConfigError(f"seed is {spec.seed}; it must be a whole number from 0 to {_LARGEST_SEED}.")
-    final_lr = getattr(spec.schedule, "final_lr", 0.0)
-    if not (math.isfinite(final_lr) and final_lr >= 0):
-        raise ConfigError(f"final lr is {final_lr:g}; it must be a finite number of 0 or more.")
     given = dict(spec.hyperparameters)
     if "lr" in given:
         raise ConfigError("lr is given among the hyperparameters; give it as lr.")
@@ -109,7 +107,26 @@ def resolve(spec: RunSpec) -> RunSpec:
         given["lr"] = spec.lr
     values = spec.rule.hyperparameters(given)
     lr = values.pop("lr")
+    _check_growth(spec, lr)
     return msgspec.structs.replace(spec, lr=lr, hyperparameters=values)
+
+
+def _typed(spec: RunSpec) -> RunSpec:
+    """Check the type of every field, and turn NumPy's numbers into Python's."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(spec, enc_hook=plain_number), RunSpec)
+    except (msgspec.ValidationError, TypeError, ValueError) as error:
+        raise ConfigError(f"a setting of the run does not fit: {error}.") from error
+
+
+def _check_growth(spec: RunSpec, lr: float) -> None:
+    # A factor above 1 is a schedule too, and the last epoch has its largest rate.
+    try:
+        finite = math.isfinite(learning_rate(spec.schedule, lr, spec.epochs - 1, spec.epochs))
+    except OverflowError:
+        finite = False
+    if not finite:
+        raise ConfigError(f"the learning rate grows beyond all numbers within {spec.epochs} epochs; lower the factor.")
 
 
 def _known(kind: str, name: str, allowed: Any) -> None:

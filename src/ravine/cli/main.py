@@ -13,7 +13,7 @@ import sys
 import click
 
 from ravine._version import __version__
-from ravine.errors import RavineError
+from ravine.errors import RavineError, unknown
 
 _COMMANDS = {
     "train": "ravine.cli.train",
@@ -36,6 +36,13 @@ class _LazyGroup(click.Group):
         command = getattr(importlib.import_module(_COMMANDS[cmd_name]), cmd_name)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not args[0].startswith("-"):
+            ctx.fail(unknown("command", args[0], _COMMANDS))
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

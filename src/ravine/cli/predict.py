@@ -60,7 +60,7 @@ def _pixels(image: str, spec: RunSpec, data_dir: Path | None) -> Pixels:
 
     info = info_of(spec.dataset)
     source, colon, entry = image.rpartition(":")
-    if not (colon and entry.isdigit()):
+    if not (colon and entry.isdecimal()):
         picture = _png(Path(image))
     elif source in ("test", "train"):
         split = getattr(load(info.name, data_dir), source)

@@ -16,7 +16,8 @@ class Taken:
 
     Attributes:
         steps: batches whose update was applied. Fewer than asked for means that the next batch's loss is not finite.
-        loss_sum: the sum of the losses of their samples, each taken before the update of its batch.
+        loss_sum: the sum that the call was given, and after it, batch by batch, the losses of their samples, each
+            taken before the update of its batch.
     """
 
     steps: int
@@ -35,14 +36,20 @@ class Evaluation:
 class Engine(Protocol):
     """Trains one network with one rule, from given weights, in batches of a fixed size."""
 
+    def is_compiled(self) -> bool:
+        """Tell whether `compile` has nothing to wait for."""
+
     def compile(self) -> None:
         """Do now whatever must be done once before the first step."""
 
-    def train(self, split: Split, order: Array, first: int, stop: int, hyper: Mapping[str, float]) -> Taken:
+    def train(
+        self, split: Split, order: Array, first: int, stop: int, hyper: Mapping[str, float], loss_sum: float = 0.0
+    ) -> Taken:
         """Take one step for each batch that starts at position first, first + batch size, .. below stop of `order`.
 
         `order` is an int64 array of sample numbers; the last batch is smaller where `order` ends. Stops before the
-        update of a batch whose loss is not finite.
+        update of a batch whose loss is not finite. Losses are added to `loss_sum` one batch after the other, so that
+        the sum of an epoch has the same bits in however many calls it was made.
         """
 
     def settle(self, hyper: Mapping[str, float]) -> None:

@@ -25,6 +25,10 @@ class ReferenceEngine:
         self._slots = {name: np.zeros_like(self._weights) for name in rule.slots}
         self._steps = 0
 
+    def is_compiled(self) -> bool:
+        """There is nothing to compile."""
+        return True
+
     def compile(self) -> None:
         """There is nothing to compile."""
 
@@ -33,9 +37,11 @@ class ReferenceEngine:
         """How many steps were taken since the run began."""
         return self._steps
 
-    def train(self, split: Split, order: Array, first: int, stop: int, hyper: Mapping[str, float]) -> Taken:
+    def train(
+        self, split: Split, order: Array, first: int, stop: int, hyper: Mapping[str, float], loss_sum: float = 0.0
+    ) -> Taken:
         """Take steps; see `Engine.train`."""
-        loss_sum, before = 0.0, self._steps
+        before = self._steps
         for begin in range(first, stop, self._batch_size):
             batch = order[begin : begin + self._batch_size]
             x = scaled(split.images[batch], self._weights.dtype)

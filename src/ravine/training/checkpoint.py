@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,13 +58,26 @@ def load_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
 
 def save_checkpoint(path: Path, state: Mapping[str, Array], position: Position) -> None:
     """Write an engine's state and the run's position."""
-    save_arrays(path, state, {"position": msgspec.json.encode(position).decode()})
+    where = msgspec.json.encode(position).decode()
+    save_arrays(path, state, {"position": where, "sha256": _checksum(state, where)})
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:
     """Read a checkpoint; one that is damaged is a `DataError`."""
-    state, metadata = load_arrays(path)
     try:
+        state, metadata = load_arrays(path)
+        if metadata["sha256"] != _checksum(state, metadata["position"]):
+            raise DataError("its checksum does not match")
         return state, msgspec.json.decode(metadata["position"], type=Position)
-    except (KeyError, msgspec.DecodeError) as error:
-        raise DataError(f"{path} is damaged ({error}).") from error
+    except (DataError, KeyError, msgspec.DecodeError) as error:
+        raise DataError(
+            f"the checkpoint {path} is missing or damaged ({error}); without --resume the run starts at the beginning."
+        ) from error
+
+
+def _checksum(state: Mapping[str, Array], position: str) -> str:
+    digest = hashlib.sha256(position.encode())
+    for name, array in sorted(state.items()):
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -132,18 +132,21 @@ def train(
     _check(spec, dataset, given)
     run = spec.id
     # BLAS splits its sums by its number of threads, and so its bits would depend on the machine.
-    with store.working_folder(run, spec) as folder, interruptible() as interruption, threadpool_limits(1):
+    with store.working_folder(run, spec) as folder, threadpool_limits(1):
         trainer = _Trainer(spec, dataset, given, checkpoint_file(folder), watcher)
         if resume:
             trainer.resume()
         elif checkpoint_file(folder).exists():
             watcher.note(f"an interrupted run of this spec is discarded; --resume would go on with it ({run})")
             checkpoint_file(folder).unlink()
-        result = trainer.run(run, interruption)
-        if result.status == "interrupted":
-            return Outcome(result, None, interruption.signal)
-        stored = store.save(result, environment(threads=1), trainer.engine.weights)
-    store.discard_checkpoint(run)
+        # Compilation may take many seconds and leaves nothing to save: a signal ends it at once.
+        trainer.compile()
+        with interruptible() as interruption:
+            result = trainer.run(run, interruption)
+            if result.status == "interrupted":
+                return Outcome(result, None, interruption.signal)
+            stored = store.save(result, environment(threads=1), trainer.engine.weights)
+        checkpoint_file(folder).unlink(missing_ok=True)
     return Outcome(result, stored, None)
 
 
@@ -187,10 +190,15 @@ class _Trainer:
         self.began -= self.position.seconds.total
         self.watcher.note(f"goes on in epoch {self.position.epoch + 1} of {self.spec.epochs}")
 
-    def run(self, run: str, interruption: Interruption) -> Result:
-        """Train until the run ends, in whatever way."""
+    def compile(self) -> None:
+        """Compile what the first step needs."""
+        if not self.engine.is_compiled():
+            self.watcher.note(f"compiling {self.spec.optimizer} for this processor, once; this takes some seconds")
         with self._timing("compile"):
             self.engine.compile()
+
+    def run(self, run: str, interruption: Interruption) -> Result:
+        """Train until the run ends, in whatever way."""
         while self.position.epoch < self.spec.epochs:
             failed_batch = self._train_epoch(interruption)
             if interruption:
@@ -215,7 +223,7 @@ class _Trainer:
             first = self.position.sample
             stop = min(first + self.chunk * size, len(order))
             began = time.perf_counter()
-            taken = self.engine.train(self.dataset.train, order, first, stop, hyper)
+            taken = self.engine.train(self.dataset.train, order, first, stop, hyper, self.position.loss_sum)
             seconds = time.perf_counter() - began
             self._spend("train", seconds)
             self.chunk = max(1, math.ceil(self.chunk * min(10.0, _CHUNK_SECONDS / seconds)))
@@ -223,7 +231,7 @@ class _Trainer:
             self.position = msgspec.structs.replace(
                 self.position,
                 sample=reached,
-                loss_sum=self.position.loss_sum + taken.loss_sum,
+                loss_sum=taken.loss_sum,
                 epoch_seconds=self.position.epoch_seconds + seconds,
             )
             if reached < stop:

@@ -25,6 +25,8 @@ def plot_history(result: Result) -> Figure:
     right.plot(epochs, [r.test_accuracy for r in result.history], "o-", color=_GREEN)
     right.set(xlabel="epoch", ylabel="test accuracy")
     right.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    for axis in (left.yaxis.set_major_formatter, left.yaxis.set_minor_formatter):
+        axis("{x:g}")
     if epochs:
         left.legend(frameon=False)
     for axes in (left, right):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.data import scaled
+from ravine.data import info_of, scaled
 from ravine.errors import ConfigError
 from ravine.nn import forward, softmax
 from ravine.spec import RunSpec
@@ -110,9 +110,10 @@ class Run:
         return classes
 
     def _inputs(self, images: Array) -> Array:
-        width = self.spec.layers[0]
-        if images.size == 0 or images.size % width or images.ndim > 3:
-            raise ConfigError(f"images have shape {images.shape}; each must have {width} pixels.")
+        width, shape = self.spec.layers[0], info_of(self.spec.dataset).shape
+        one_each = images.ndim in (1, 2) and images.shape[-1] == width
+        if images.size == 0 or not (one_each or (images.ndim in (2, 3) and images.shape[-2:] == shape)):
+            raise ConfigError(f"images have shape {images.shape}; each must be {shape} or ({width},).")
         flat = images.reshape(-1, width)
         if flat.dtype == np.uint8:
             return scaled(flat, self.weights.dtype)

@@ -140,7 +140,10 @@ class RunStore:
 
     @contextmanager
     def working_folder(self, run: str, spec: RunSpec) -> Iterator[Path]:
-        """Hold the working folder of a run; nobody else can train it meanwhile, and a crash lets go of it."""
+        """Hold the working folder of a run; nobody else can train it meanwhile, and a crash lets go of it.
+
+        The folder goes when no checkpoint is left in it.
+        """
         folder = self.root / f"{run}{_PARTIAL}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -151,15 +154,15 @@ class RunStore:
             lock.acquire(timeout=0)
         except Timeout:
             raise StorageError(f"run {run} is being trained by another process, in {folder}; wait for it.") from None
+        except OSError as error:
+            raise _unwritable(folder, error) from error
         try:
             _write(folder, "spec.json", spec)
             yield folder
         finally:
+            if not checkpoint_file(folder).exists():
+                shutil.rmtree(folder, ignore_errors=True)
             lock.release()
-
-    def discard_checkpoint(self, run: str) -> None:
-        """Remove the working folder of a run."""
-        shutil.rmtree(self.root / f"{run}{_PARTIAL}", ignore_errors=True)
 
     def unfinished(self) -> list[Unfinished]:
         """Return the runs that have a working folder; damaged ones are left out."""

@@ -21,6 +21,11 @@ _MANIFEST = "manifest.json"
 _loaded: dict[str, ModuleType] = {}
 
 
+def holds(kernel: Kernel) -> bool:
+    """Tell whether a kernel was compiled before; whether its files are still whole is for `load` to see."""
+    return kernel.name in _loaded or (_root() / kernel.name / _MANIFEST).exists()
+
+
 def load(kernel: Kernel, compile_all: Callable[[ModuleType], None]) -> ModuleType:
     """Return the compiled module of `kernel`, from the cache if it is there and whole, else compiled anew.
 
@@ -30,7 +35,7 @@ def load(kernel: Kernel, compile_all: Callable[[ModuleType], None]) -> ModuleTyp
     """
     if kernel.name in _loaded:
         return _loaded[kernel.name]
-    root = platformdirs.user_cache_path("ravine") / "kernels"
+    root = _root()
     root.mkdir(parents=True, exist_ok=True)
     folder = root / kernel.name
     with FileLock(root / f"{kernel.name}.lock"):
@@ -56,6 +61,10 @@ def load(kernel: Kernel, compile_all: Callable[[ModuleType], None]) -> ModuleTyp
     return module
 
 
+def _root() -> Path:
+    return platformdirs.user_cache_path("ravine") / "kernels"
+
+
 def _import(kernel: Kernel, folder: Path, compile_all: Callable[[ModuleType], None]) -> ModuleType:
     name = f"ravine_kernel_{kernel.name}"
     spec = importlib.util.spec_from_file_location(name, folder / f"{kernel.name}.py")
@@ -70,7 +79,7 @@ def _import(kernel: Kernel, folder: Path, compile_all: Callable[[ModuleType], No
 
 def _fingerprints(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of each file that decides what runs."""
-    files = sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".nbi", ".nbc"))
+    files = sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".pyc", ".nbi", ".nbc"))
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 from ravine.arrays import Array
 from ravine.data import Split, scaled
@@ -74,6 +75,10 @@ class FusedEngine:
         )
         self._pack(self._weights, weights)
 
+    def is_compiled(self) -> bool:
+        """Tell whether the kernel is in the cache."""
+        return cache.holds(self._kernel)
+
     def compile(self) -> None:
         """Load the kernel from the cache or compile it, so that no later call waits for it."""
         self._module = cache.load(self._kernel, self._call_entries_on_nothing)
@@ -83,9 +88,11 @@ class FusedEngine:
         """How many steps were taken since the run began."""
         return self._steps
 
-    def train(self, split: Split, order: Array, first: int, stop: int, hyper: Mapping[str, float]) -> Taken:
+    def train(
+        self, split: Split, order: Array, first: int, stop: int, hyper: Mapping[str, float], loss_sum: float = 0.0
+    ) -> Taken:
         """Take steps; see `Engine.train`."""
-        return self._train(self._entries, self._data(split), order, first, stop, hyper)
+        return self._train(self._entries, self._data(split), order, first, stop, hyper, loss_sum)
 
     def _train(
         self,
@@ -95,13 +102,14 @@ class FusedEngine:
         first: int,
         stop: int,
         hyper: Mapping[str, float],
+        loss_sum: float,
     ) -> Taken:
         loss = self._work[-1]
-        loss[0] = 0
+        loss[0] = loss_sum
         position = (self._steps, first, stop, self._batch_size)
         taken = entries.train(
-            self._weights, self._slots, self._last, np.array([*hyper.values()]), position,
-            order, data, self._plan, self._options, self._work,
+            self._weights, self._slots, self._last, self._ordered(hyper), position,
+            _frozen(order, np.int64), data, self._plan, self._options, self._work,
         )  # fmt: skip
         self._steps += taken
         return Taken(taken, float(loss[0]))
@@ -112,7 +120,7 @@ class FusedEngine:
 
     def _settle(self, entries: ModuleType, plan: tuple[Array, ...], hyper: Mapping[str, float]) -> None:
         entries.settle(
-            self._weights, self._slots, self._last, self._steps, np.array([*hyper.values()]),
+            self._weights, self._slots, self._last, self._steps, self._ordered(hyper),
             plan, self._network.bias, self._work[3],
         )  # fmt: skip
 
@@ -165,19 +173,20 @@ class FusedEngine:
 
     def _call_entries_on_nothing(self, module: ModuleType) -> None:
         """Call each entry with the types of a real call and no sample, which makes Numba load or compile it."""
-        empty = [np.zeros(n, t) for n, t in ((1, np.int64), (0, np.uint16), (0, np.uint8))]
-        labels = np.zeros(0, np.uint8)
-        for array in (*empty, labels):
-            array.flags.writeable = False
-        data: Data = (empty[0], empty[1], empty[2], _scale(self._dtype), labels)
+        starts, columns, pixels = _frozen([0], np.int64), _frozen([], np.uint16), _frozen([], np.uint8)
+        data: Data = (starts, columns, pixels, _scale(self._dtype), pixels)
         hyper = dict.fromkeys(self._rule.defaults, 0.5)
-        self._train(module, data, np.zeros(0, np.int64), 0, 0, hyper)
+        self._train(module, data, np.zeros(0, np.int64), 0, 0, hyper, 0.0)
         self._evaluate(module, data, 0)
         self._settle(module, tuple(part[:0] for part in self._plan), hyper)
 
     def _data(self, split: Split) -> Data:
         compact = split.compact
-        return compact.starts, compact.columns, compact.values, _scale(self._dtype), split.labels
+        labels = _frozen(split.labels, np.uint8)
+        return compact.starts, compact.columns, compact.values, _scale(self._dtype), labels
+
+    def _ordered(self, hyper: Mapping[str, float]) -> Array:
+        return np.array([hyper[name] for name in self._rule.defaults], np.float64)
 
     def _pack(self, padded: Array, flat: Array) -> None:
         for target, source in zip(self._matrices(padded), self._network.layout.views(flat), strict=True):
@@ -212,6 +221,13 @@ def _plan(network: Network, block: int) -> tuple[Array, ...]:
 def _scale(dtype: np.dtype[Any]) -> Array:
     """Return the value in [0, 1] of each of the 256 pixel values."""
     return scaled(np.arange(256, dtype=np.uint8), dtype)
+
+
+def _frozen(values: ArrayLike, dtype: DTypeLike) -> Array:
+    """Return a contiguous, read-only array: Numba would compile anew for any other kind."""
+    view = np.ascontiguousarray(values, dtype).view()
+    view.flags.writeable = False
+    return view
 
 
 def _aligned(length: int, dtype: np.dtype[Any]) -> Array:

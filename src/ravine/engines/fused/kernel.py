@@ -427,6 +427,15 @@ def update_total(w, slots, last, t, c, total, plan, bias):
 
 
 @plain
+def forget(total, last, t):
+    """Undo the trace of the blocks of a batch whose update is not taken."""
+    for j in range(len(total)):
+        total[j] = real(0)
+    for row in range(len(last)):
+        last[row] = min(last[row], t - 1)
+
+
+@plain
 def tabulate(hyper, table):
     """Fill the table of what n idle steps need, n below TABLE."""
     for n in range(1, TABLE):
@@ -461,6 +470,8 @@ def train(w, slots, last, hyper, position, order, data, plan, options, work):
                     z, units, values, counts, d, end - begin,
                 )[0]  # fmt: skip
             if not np.isfinite(batch_loss):
+                if low > begin:
+                    forget(total, last, t)
                 return taken
             if end - begin > block:
                 add_block(total, last, t, w, g, plan, options, lists, entries, d, high - low)
@@ -502,4 +513,4 @@ def evaluate(first, stop, w, slots, last, hyper, data, plan, options, work, live
         correct[0] += predicted == labels[sample]
         for layer in range(1, len(list_at)):
             for k in range(list_at[layer], list_at[layer] + u(counts[layer, 0])):
-                live[first_rows[layer] + u(units[k])] = True
+                live[first_rows[layer] + u(units[k])] |= values[k] != real(0)

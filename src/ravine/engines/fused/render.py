@@ -150,6 +150,7 @@ class _Splitter(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         node.args = [self.visit(argument) for argument in node.args]
+        node.keywords = [ast.keyword(k.arg, self.visit(k.value)) for k in node.keywords]
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
