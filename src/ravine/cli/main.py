@@ -17,6 +17,7 @@ from ravine.errors import RavineError, unknown
 
 _COMMANDS = {
     "train": "ravine.cli.train",
+    "gradcheck": "ravine.cli.gradcheck",
     "predict": "ravine.cli.predict",
     "runs": "ravine.cli.runs",
     "optimizers": "ravine.cli.optimizers",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ravine.cli.network_options import network_options
 from ravine.cli.output import number, percent, print_json
 
 if TYPE_CHECKING:
@@ -26,14 +27,6 @@ def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[s
     return pairs
 
 
-def _sizes(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
-    """Read layer sizes such as 784,300,10."""
-    try:
-        return tuple(int(size) for size in value.replace("-", ",").split(","))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is not a list of whole numbers, for example 784,300,100,100,10.") from None
-
-
 @click.command()
 @click.option("--optimizer", default="sgd", show_default=True, help="A name that `ravine optimizers` lists.")
 @click.option("--lr", type=float, help="Learning rate.  [default: the optimizer's]")
@@ -44,25 +37,12 @@ def _sizes(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[
 @click.option("--decay-factor", type=float, help="Factor of the step and exponential schedules.")
 @click.option("--decay-every", type=int, help="Epochs between the steps of the step schedule.")
 @click.option("--warmup", type=int, default=0, show_default=True, help="Epochs in which the rate climbs first.")
-@click.option("--batch-size", "-m", type=int, default=10, show_default=True, help="Samples a step.")
 @click.option("--epochs", type=int, default=10, show_default=True, help="Passes over the training data.")
-@click.option("--seed", type=int, default=0, show_default=True, help="What weights and shuffles derive from.")
-@click.option("--layers", default="784,300,100,100,10", show_default=True, callback=_sizes, metavar="SIZES",
-              help="Layer sizes, inputs first, classes last.")  # fmt: skip
-@click.option("--activation", default="relu", show_default=True, help="relu, leaky-relu, tanh or sigmoid.")
-@click.option("--bias", is_flag=True, help="Give each layer biases.")
-@click.option("--softmax", default="shifted", show_default=True, help="shifted, or naive, which can overflow.")
-@click.option("--init", default="glorot-uniform", show_default=True,
-              help="glorot-uniform, glorot-normal, he-uniform, he-normal or lecun-normal.")  # fmt: skip
-@click.option("--dataset", default="mnist", show_default=True, help="A name that `ravine datasets` lists.")
 @click.option("--engine", default="fused", show_default=True, help="fused, or reference, plain NumPy.")
 @click.option("--dtype", default="float32", show_default=True, help="float32 or float64.")
-@click.option("--data-dir", type=click.Path(), help="Folder with the data files.  [default: found or downloaded]")
-@click.option("--out", type=click.Path(), help="Folder of runs.  [default: $RAVINE_HOME or runs]")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run of the same settings, bit for bit.")
 @click.option("--fresh", is_flag=True, help="Train anew even if the run is stored.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@network_options
 def train(as_json: bool, quiet: bool, layers: tuple[int, ...], **settings: Any) -> int:
     """Train a network and store the run.
 

@@ -1,0 +1,177 @@
+"""`ravine gradcheck`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ravine.cli.network_options import network_options
+from ravine.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from ravine.checking import Check, Progress
+
+PAPER_CLAIM = 3e-42
+"""The paper's mean difference of gradients, "3 x 10^-40 %", as a share."""
+
+
+def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _count(ctx: click.Context, parameter: click.Parameter, value: str) -> int | None:
+    if value == "all":
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither all nor a whole number.") from None
+
+
+def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a list of whole numbers, for example 0 or 0,1,2.") from None
+
+
+@click.command()
+@click.option("--methods", default="forward,backward,central,complex", show_default=True, callback=_names,
+              help="Which numerical derivatives to take.")  # fmt: skip
+@click.option("--h", type=float, default=1e-8, show_default=True, help="Step of the differences.")
+@click.option("--weights", default="all", show_default=True, callback=_count, metavar="all|N",
+              help="How many weights to check; N are drawn by the seed.")  # fmt: skip
+@click.option("--sample", "samples", default="0", show_default=True, callback=_samples, metavar="I[,J..]",
+              help="Training samples; of several, the mean loss is taken.")  # fmt: skip
+@click.option("--epochs", type=int, default=1, show_default=True,
+              help="Epochs of SGD before the check; 0 is the initial weights.")  # fmt: skip
+@click.option("--lr", type=float, default=0.1, show_default=True, help="Learning rate of those epochs.")
+@click.option("--digits", type=int, default=60, show_default=True,
+              help="Digits of the check in many digits over 200 weights; 0 leaves it out.")  # fmt: skip
+@click.option("--dtype", default="float64", show_default=True, help="float64 or float32.")
+@click.option("--run", metavar="ID", help="Check the network of a stored run, at its final weights.")
+@click.option("--figures", type=click.Path(path_type=Path), metavar="DIR",
+              help="Draw Figures 4 and 5 and the V-curve into this folder.")  # fmt: skip
+@network_options
+def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **settings: Any) -> int:
+    """Check the analytic gradient against numerical ones, weight by weight.
+
+    Exits with 0 if the gradient passes and with 1 if it fails, and names the worst weights. The defaults are the paper's
+    section 2.2: its network after one epoch at learning rate 0.1 in batches of 10, one sample, h = 1e-8.
+    """
+    from ravine.checking import gradcheck as check_gradients
+    from ravine.cli.progress import watching
+    from ravine.errors import ConfigError
+    from ravine.spec import RunSpec
+
+    where = {name: settings.pop(name) for name in ("data_dir", "out", "run", "weights", "samples", "h", "dtype")}
+    methods = settings.pop("methods")
+    if not methods:
+        raise ConfigError("no method is given; name at least one of forward, backward, central, complex.")
+    epochs = settings.pop("epochs")
+    spec = RunSpec(epochs=max(1, epochs), **settings)
+    with watching(quiet, spec.epochs) as watcher, _shown(quiet) as progress:
+        check = check_gradients(
+            spec, epochs=epochs, methods=methods, digits=digits or None, watcher=watcher, progress=progress, **where
+        )
+    files = _draw(figures, check) if figures else []
+    if as_json:
+        print_json({**_document(check), "figures": [str(file) for file in files]})
+    else:
+        _print(check)
+        for file in files:
+            click.echo(f"drawn: {file}")
+    return 0 if check.report.passed else 1
+
+
+@contextmanager
+def _shown(quiet: bool) -> Iterator[Progress | None]:
+    """Yield what shows progress: one line on a terminal that is written over, and nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    done: dict[str, int] = {}
+
+    def show(what: str, moved: int, total: int) -> None:
+        done[what] = done.get(what, 0) + moved
+        click.echo(f"\r\x1b[Kchecking, {what}: {done[what]:,} weights moved", err=True, nl=False)
+
+    yield show
+    click.echo("\r\x1b[K", err=True, nl=False)
+
+
+def _draw(folder: Path, check: Check) -> list[Path]:
+    from ravine.gradients.figures import save_figures
+
+    return save_figures(folder, check.report, check.curve)
+
+
+def _document(check: Check) -> dict[str, Any]:
+    """Return the check as one flat document: the errors of a method stand beside its step."""
+    import msgspec
+
+    document: dict[str, Any] = msgspec.to_builtins(check.report)
+    for method in document["methods"].values():
+        method.update(method.pop("errors"))
+    document["v_curve"] = msgspec.to_builtins(check.curve)
+    document["digits"] = msgspec.to_builtins(check.digits)
+    return document
+
+
+def _print(check: Check) -> None:
+    report, curve, digits = check.report, check.curve, check.digits
+    click.echo(
+        f"{report.weights:,} of {report.parameters:,} weights, {report.samples} sample(s), {report.dtype}, "
+        f"loss {report.loss:.4g}\n"
+    )
+    head = ("method", "h", "mean", "median", "99 %", "largest", "both zero", "kinks", "failed", "seconds")
+    rows = []
+    for name, method in report.methods.items():
+        e = method.errors
+        relative = (e.mean_relative_error, e.median_relative_error, e.p99_relative_error, e.max_relative_error)
+        counts = (e.both_zero, e.kinks, method.failed)
+        rows.append(
+            (
+                name,
+                f"{method.h:.0e}",
+                *(f"{r:.1e}" for r in relative),
+                *(f"{c:,}" for c in counts),
+                f"{method.seconds:.2f}",
+            )
+        )
+    click.echo("relative error |a - n| / max(|a|, |n|)")
+    print_table(head, rows)
+    click.echo("\nbest step of each difference")
+    print_table(
+        ("method", "best h", "median there", "predicted h"),
+        [
+            (name, f"{h:.1e}", f"{curve.best_median[name]:.1e}", f"{curve.predicted_step[name]:.1e}")
+            for name, h in curve.best_step.items()
+        ],
+    )
+    if digits is not None:
+        click.echo(
+            f"\ncentral difference in {digits.digits} digits, {digits.weights} weights: mean relative error "
+            f"{digits.mean_relative_error:.1e} ({100 * digits.mean_relative_error:.1e} %), {digits.seconds:.1f} s"
+        )
+        if "central" in report.methods:
+            measured = report.methods["central"].errors.mean_relative_error
+            click.echo(
+                f"The paper's 3e-40 % cannot come from double precision, which has 16 digits: there it is "
+                f"{100 * measured:.1e} %. In {digits.digits} digits it is "
+                f"{'reached' if digits.mean_relative_error < PAPER_CLAIM else 'not reached'}."
+            )
+    for name, method in report.methods.items():
+        if method.failed:
+            click.echo(f"\n{name}: {method.failed:,} weights differ by more than the method's own error; the worst:")
+            worst = [
+                (str(w.layer + 1), str(w.row), str(w.column), f"{w.analytic:.6e}", f"{w.numerical:.6e}")
+                for w in method.worst
+            ]
+            print_table(("layer", "row", "column", "analytic", "numerical"), worst)
+    click.echo(f"\nThe gradient {'passes' if report.passed else 'FAILS'}.")

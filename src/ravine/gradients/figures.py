@@ -1,0 +1,99 @@
+"""The pictures of a gradient check: the paper's Figures 4 and 5, and the V-curve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ravine.gradients.check import GradientReport
+from ravine.gradients.errors import HISTOGRAM_EDGES
+from ravine.gradients.methods import PAPER_STEP
+from ravine.gradients.vcurve import VCurve
+
+# From the palette of Okabe and Ito (2008), which people with any color vision can tell apart.
+_COLORS = {"forward": "#E69F00", "backward": "#0072B2", "central": "#009E73", "complex": "#CC79A7"}
+_LINES = {"forward": "-", "backward": "--", "central": "-", "complex": ":"}
+_MARKERS = {"forward": "o", "backward": "s", "central": "^", "complex": "D"}
+
+
+def mean_errors(report: GradientReport) -> Figure:
+    """Draw the mean relative error of each method as a bar (Figure 4)."""
+    figure, axes = _figure()
+    names = list(report.methods)
+    values = [report.methods[name].errors.mean_relative_error for name in names]
+    bars = axes.bar(names, values, color=[_COLORS[name] for name in names], width=0.6)
+    axes.bar_label(bars, labels=[f"{value:.1e}" for value in values], padding=3)
+    axes.set(yscale="log", ylabel="mean relative error", title=f"Mean relative error, {_steps(report)}")
+    axes.margins(y=0.15)
+    return figure
+
+
+def error_distributions(report: GradientReport) -> Figure:
+    """Draw how the relative errors of each method are distributed (Figure 5)."""
+    figure, axes = _figure()
+    for name, method in report.methods.items():
+        share = np.array(method.histogram) / max(1, sum(method.histogram))
+        axes.stairs(share, HISTOGRAM_EDGES, color=_COLORS[name], linestyle=_LINES[name], linewidth=2, label=name)
+        axes.stairs(share, HISTOGRAM_EDGES, color=_COLORS[name], fill=True, alpha=0.12)
+    axes.set(
+        xlabel="log10 of the relative error",
+        ylabel="share of weights",
+        title=f"Relative error of single weights, {_steps(report)}",
+    )
+    axes.legend(frameon=False)
+    return figure
+
+
+def v_curves(curve: VCurve) -> Figure:
+    """Draw the median relative error of each difference against its step."""
+    figure, axes = _figure()
+    for name, errors in curve.median.items():
+        (line,) = axes.plot(curve.steps, errors, label=name, color=_COLORS[name], linestyle=_LINES[name])
+        line.set_marker(_MARKERS[name])
+        line.set_markersize(4)
+    for name in ("forward", "central"):
+        label = f"predicted best, {'one-sided' if name == 'forward' else name}"
+        axes.axvline(curve.predicted_step[name], color=_COLORS[name], linestyle=":", linewidth=1.5, label=label)
+    axes.axvline(PAPER_STEP, color="black", linewidth=1, label="the paper's h = 1e-8")
+    axes.set(
+        xscale="log",
+        yscale="log",
+        xlabel="step h",
+        ylabel="median relative error",
+        title="Truncation to the right, round-off to the left",
+    )
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def save_figures(folder: Path, report: GradientReport, curve: VCurve) -> list[Path]:
+    """Write the three figures as PNG and SVG into `folder` and return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    figures = {
+        "figure4-mean-relative-error": mean_errors(report),
+        "figure5-relative-error-distribution": error_distributions(report),
+        "v-curve": v_curves(curve),
+    }
+    files = []
+    for name, figure in figures.items():
+        for kind in ("png", "svg"):
+            files.append(folder / f"{name}.{kind}")
+            figure.savefig(files[-1], dpi=200)
+    return files
+
+
+def _figure() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.3)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _steps(report: GradientReport) -> str:
+    steps = {method.h for name, method in report.methods.items() if name != "complex"}
+    return f"h = {steps.pop():g}" if steps else "complex step"

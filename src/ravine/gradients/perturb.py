@@ -1,0 +1,161 @@
+"""What the loss does when one weight is moved, for very many weights, without running the network for each.
+
+Moving the weight from unit i to unit o of layer l changes one pre-activation per sample, z_bo by step * a_bi, and leaves
+everything before it, and everything beside it, as it is. So only what follows from z_bo is computed again: for the next
+layer one row of weights times one changed activation, and after that whole layers, for a block of weights at a time, as
+matrix products.
+
+Samples whose a_bi is zero, or whose unit o is switched off before and after, are left out: nothing follows there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.nn import ACTIVATIONS, Network, cross_entropy, forward
+
+_BLOCK = 8192
+"""Pairs of weight and sample that are worked on together; bounds memory to some tens of megabytes."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A network at its weights, on a batch: where gradients are taken.
+
+    Attributes:
+        weights: flat, shape (n,), of any float or complex dtype.
+        x, labels: the batch, (b, i) in the dtype of the weights and (b,) integers.
+    """
+
+    network: Network
+    weights: Array
+    x: Array
+    labels: Array
+
+    def losses(self) -> Array:
+        """Return each sample's loss, (b,)."""
+        return cross_entropy(forward(self.network, self.weights, self.x).logits, self.labels, self.network.softmax)
+
+
+@dataclass(frozen=True)
+class Moved:
+    """The answer for each of k moved weights.
+
+    Attributes:
+        change: f(w + step e_k) - f(w) for the mean loss f over the batch, shape (k,).
+        crossed: whether some unit of some sample changed sides of its kink on the way, shape (k,).
+    """
+
+    change: Array
+    crossed: Array
+
+
+def moved(point: Point, indices: Array, step: complex, progress: Callable[[int], None] | None = None) -> Moved:
+    """Move each weight of `indices` (k,), one at a time, by `step`, and return what the loss does.
+
+    The step that counts is the one that arithmetic can take, fl(w + step) - w.
+    """
+    network, weights = point.network, point.weights
+    trace = forward(network, weights, point.x)
+    outputs = _pre_activations(point, trace.activations, trace.logits)
+    base = cross_entropy(trace.logits, point.labels, network.softmax)
+    taken = (weights[indices] + step) - weights[indices]
+    change = np.zeros(len(indices), weights.dtype)
+    crossed = np.zeros(len(indices), bool)
+    ends = np.cumsum([0, *(rows * columns for rows, columns in network.layout.shapes)])
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        for layer, (rows, columns) in enumerate(network.layout.shapes):
+            here = np.flatnonzero((indices >= ends[layer]) & (indices < ends[layer + 1]))
+            i, o = np.divmod(indices[here] - ends[layer], columns)
+            inputs = trace.activations[layer]
+            if network.bias:
+                inputs = np.concatenate([inputs, np.ones_like(inputs[:, :1])], axis=1)
+            assert inputs.shape[1] == rows
+            for sample in range(len(point.labels)):
+                for block in _blocks(len(here)):
+                    by = taken[here[block]] * inputs[sample, i[block]]
+                    part, kinks = _follow(point, outputs, layer, sample, o[block], by)
+                    where = here[block]
+                    change[where] += np.where(by == 0, 0, part - base[sample]) / len(base)
+                    crossed[where] |= kinks & (by != 0)
+                    if progress is not None:
+                        progress(len(where))
+    return Moved(change, crossed)
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    return (slice(low, min(low + _BLOCK, count)) for low in range(0, count, _BLOCK))
+
+
+def _pre_activations(point: Point, activations: tuple[Array, ...], logits: Array) -> list[Array]:
+    """Return z^1 .. z^L, each (b, n_l)."""
+    matrices = point.network.layout.views(point.weights)[:-1]
+    hidden = [
+        a @ matrix[: a.shape[1]] + (matrix[-1] if point.network.bias else 0)
+        for a, matrix in zip(activations, matrices, strict=False)
+    ]
+    return [*hidden, logits]
+
+
+def _follow(point: Point, outputs: list[Array], layer: int, sample: int, o: Array, by: Array) -> tuple[Array, Array]:
+    """Return the loss of one sample, and whether a kink was crossed, when unit o[k] of `layer` is moved by by[k]."""
+    network, label = point.network, point.labels[sample]
+    f = ACTIVATIONS[network.activation].function
+    matrices = network.layout.views(point.weights)
+    z = outputs[layer][sample]
+    if layer == len(matrices) - 1:
+        logits = np.tile(z, (len(o), 1))
+        logits[np.arange(len(o)), o] += by
+        return cross_entropy(logits, np.full(len(o), label), network.softmax), np.zeros(len(o), bool)
+    before, after = z[o], z[o] + by
+    shift = f(after) - f(before)
+    crossed = _side(before) != _side(after)
+    live = np.flatnonzero(shift)
+    loss = np.full(len(o), _loss(outputs[-1][sample], label, network.softmax), point.weights.dtype)
+    z = outputs[layer + 1][sample] + shift[live, None] * matrices[layer + 1][o[live]]
+    for deeper in range(layer + 1, len(matrices) - 1):
+        crossed[live] |= (_side(z) != _side(outputs[deeper][sample])).any(axis=1)
+        a = f(z)
+        matrix = matrices[deeper + 1]
+        z = a @ matrix[: a.shape[1]]
+        if network.bias:
+            z += matrix[-1]
+    loss[live] = cross_entropy(z, np.full(len(live), label), network.softmax)
+    if not ACTIVATIONS[network.activation].has_kink:
+        crossed[:] = False
+    return loss, crossed
+
+
+def _side(z: Array) -> Array:
+    return z.real > 0
+
+
+def _loss(logits: Array, label: int, softmax: str) -> Array:
+    loss: Array = cross_entropy(logits[None], np.array([label]), softmax)[0]
+    return loss
+
+
+def moved_plainly(point: Point, indices: Array, step: complex) -> Moved:
+    """Do what `moved` does by running the whole network once per weight: slow, and the test of the fast way."""
+    base = point.losses()
+    sides = _sides(point)
+    change = np.zeros(len(indices), point.weights.dtype)
+    crossed = np.zeros(len(indices), bool)
+    for k, index in enumerate(indices):
+        weights = point.weights.copy()
+        weights[index] += step
+        there = Point(point.network, weights, point.x, point.labels)
+        change[k] = (there.losses() - base).mean()
+        crossed[k] = any((a != b).any() for a, b in zip(_sides(there), sides, strict=True))
+    return Moved(change, crossed)
+
+
+def _sides(point: Point) -> list[Array]:
+    if not ACTIVATIONS[point.network.activation].has_kink:
+        return []
+    trace = forward(point.network, point.weights, point.x)
+    return [_side(z) for z in _pre_activations(point, trace.activations, trace.logits)[:-1]]

@@ -1,0 +1,76 @@
+"""What tests of several folders share: a small data set in MNIST's format, and the real MNIST."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.tiny_data import write_idx
+from ravine.data import Dataset, DatasetInfo, catalog, load
+
+TRAINING_IMAGES, TEST_IMAGES = 230, 70
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kills", type=int, default=4, help="how often the runs on MNIST are killed with SIGKILL")
+
+
+def small_files() -> dict[str, bytes]:
+    """Return the files of a data set of 8 x 8 pixels in 10 classes, mostly zeros, that a network can learn."""
+    rng = np.random.default_rng(8)
+    prototypes = rng.integers(1, 256, (10, 64)) * (rng.random((10, 64)) < 0.3)
+    files = {}
+    for half, count in (("train", TRAINING_IMAGES), ("t10k", TEST_IMAGES)):
+        labels = rng.integers(0, 10, count)
+        shown = rng.random((count, 64)) < 0.8
+        images = (prototypes[labels] * shown).reshape(count, 8, 8)
+        files[f"{half}-images-idx3-ubyte"] = write_idx(images.astype(np.uint8))
+        files[f"{half}-labels-idx1-ubyte"] = write_idx(labels.astype(np.uint8))
+    return files
+
+
+def small_info(files: dict[str, bytes]) -> DatasetInfo:
+    """Describe the small data set as the table of data sets would."""
+    return DatasetInfo(
+        name="small",
+        title="a small data set",
+        shape=(8, 8),
+        classes=10,
+        class_names=tuple("abcdefghij"),
+        sha256={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
+        mirrors=(),
+        source="a test",
+        license="none",
+    )
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
+    """Put the small data set into the table and where it is found, and runs into a folder of the test's own."""
+    files = small_files()
+    folder = tmp_path / "files" / "small"
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    monkeypatch.setitem(catalog.DATASETS, "small", small_info(files))
+    monkeypatch.setenv("RAVINE_DATA", str(folder.parent))
+    monkeypatch.setenv("RAVINE_HOME", str(tmp_path / "runs"))
+    return load("small")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """Name the folder where runs go if no other is given."""
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def mnist_environment(tmp_path: Path) -> dict[str, str]:
+    """Return the environment for a process that trains on the real MNIST and stores its runs in the test's folder."""
+    if not os.environ.get("RAVINE_DATA"):
+        pytest.fail("set RAVINE_DATA to a folder with the four files of MNIST; these tests train on them.")
+    return {**os.environ, "RAVINE_HOME": str(tmp_path / "runs")}

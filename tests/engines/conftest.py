@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from engine_cases import SINGLE_PRECISION, SMALL, starting_point
+from threadpoolctl import threadpool_limits
+
+from ravine.engines.fused.engine import FusedEngine
+from ravine.nn import Network
+from ravine.rules import RULES
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_thread_for_matrix_products() -> Iterator[None]:
+    """Several test processes that each fill every core with one small product only wait for each other."""
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(scope="session")
+def kernels() -> None:
+    """Compile what the tests need, half of the test processes from the end, so that few wait for another's kernel."""
+    wanted = [(rule, "float64") for rule in RULES.values()]
+    wanted += [(RULES[name], "float32") for name in SINGLE_PRECISION]
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    network = Network(SMALL)
+    for rule, dtype in wanted[:: -1 if int(worker) % 2 else 1]:
+        FusedEngine(network, rule, starting_point(network), dtype, 1).compile()

@@ -1,0 +1,263 @@
+"""From a rule's text to its loops: compiled one by one here, which takes a second and not ten."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import inspect
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ravine.engines.fused.render import render
+from ravine.errors import ConfigError
+from ravine.rules import RULES, rule
+
+HYPER = {"lr": 0.3, "alpha": 0.6}
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def loops(tmp_path):
+    """Give back a function that imports the kernel of a rule, without the cache."""
+
+    def load(rule, dtype="float64"):
+        kernel = render(rule, np.dtype(dtype))
+        path = tmp_path / f"kernel_{next(_numbers)}.py"
+        path.write_text(kernel.text)
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return kernel, module
+
+    return load
+
+
+def reference(rule, g, w, t, slots, hyper):
+    known = {"g": g, "w": w, "t": t, **dict(zip(rule.slots, slots, strict=True))}
+    result = rule(*(known[name] for name in rule.arguments), **hyper)
+    change, *new = result if isinstance(result, tuple) else (result,)
+    return w - change, new
+
+
+def assert_loop_is_the_function(loops, rule, hyper=HYPER, t=3):
+    hyper = {name: hyper[name] for name in rule.defaults}
+    rng = np.random.default_rng(8)
+    g, w, slots = rng.normal(size=16), rng.normal(size=16), rng.random((len(rule.slots), 16))
+    expected_w, expected_slots = reference(rule, g, w, t, slots, hyper)
+
+    kernel, module = loops(rule)
+    constants = np.zeros(kernel.step_constants)
+    module.step_constants(np.array([*hyper.values()]), t, constants)
+    module.update_row(w, slots, 0, 16, constants, g, 0)
+    np.testing.assert_allclose(w, expected_w, rtol=1e-14, atol=1e-15)
+    for slot, expected in zip(slots, expected_slots, strict=True):
+        np.testing.assert_allclose(slot, np.broadcast_to(expected, 16), rtol=1e-14, atol=1e-15)
+
+
+def test_a_local_name_may_change_between_a_number_and_an_array(loops):
+    @rule
+    def shifting(g, v, *, lr, alpha):
+        rate = lr * 2
+        first = rate * g
+        rate = rate + alpha
+        second = rate * g
+        rate = rate * g
+        third = rate * lr
+        rate = alpha
+        return first + second + third + rate * v, rate
+
+    assert_loop_is_the_function(loops, shifting)
+
+
+def test_the_gradient_and_the_weight_may_be_changed_before_they_are_used(loops):
+    @rule
+    def decayed(w, g, v, t, *, lr, alpha):
+        g = g + alpha * w
+        w = 2 * w
+        v = -v + g * np.sign(w) ** 3
+        return lr / t * g + 0.001 * w, v
+
+    assert_loop_is_the_function(loops, decayed)
+
+
+def test_functions_of_numpy_and_whole_powers(loops):
+    @rule
+    def busy(g, u, v, *, lr, alpha):
+        u = np.maximum(u, np.abs(g)) + np.exp(-(g**2))
+        v = np.where(g > 0, np.minimum(v, alpha), v**3) - np.where(u >= alpha, 1.0, lr)
+        return lr * np.tanh(g) / np.sqrt(u + 1e-3) - np.maximum(g, -alpha) / (1 + u) ** 2, u, v
+
+    assert_loop_is_the_function(loops, busy)
+
+
+@pytest.mark.parametrize("t", [1, 5])
+def test_a_choice_by_the_step_number(loops, t):
+    @rule
+    def warming(g, v, t, *, lr, alpha):
+        factor = np.where(t > 3, alpha, lr)
+        v = np.where(t > 3, v, g)
+        return factor * g, v
+
+    assert_loop_is_the_function(loops, warming, t=t)
+
+
+def test_a_slot_may_be_left_at_zero_and_the_step_too(loops):
+    @rule
+    def idle(g, u, v, *, lr):
+        return 0, g, 0.0
+
+    assert_loop_is_the_function(loops, idle)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_a_gradient_of_several_terms_is_their_sum(loops, count):
+    kernel, module = loops(RULES["momentum"])
+    hyper = RULES["momentum"].hyperparameters({})
+    rng = np.random.default_rng(9)
+    d, x = rng.normal(size=5 * 16), rng.normal(size=count)
+    at = np.array([48, 0, 64, 16])[:count]
+    constants = np.zeros(kernel.step_constants)
+    module.step_constants(np.array([*hyper.values()]), 1, constants)
+    w, slots = rng.normal(size=32), rng.random((1, 32))
+    g = sum(x[k] * d[at[k] : at[k] + 16] for k in range(count))
+    expected, expected_slots = reference(RULES["momentum"], g, w[16:], 1, slots[:, 16:], hyper)
+    before = w[:16].copy()
+    terms = [value for pair in zip(at, x, strict=True) for value in pair]
+    getattr(module, f"update_row_{count}")(w, slots, 16, 16, constants, d, *terms)
+    np.testing.assert_allclose(w[16:], expected, rtol=1e-14)
+    np.testing.assert_allclose(slots[:, 16:], expected_slots, rtol=1e-14)
+    assert w[:16].tobytes() == before.tobytes()
+
+
+def test_single_precision_stays_single_inside_the_loop(loops):
+    @rule
+    def halving(g, v, *, lr):
+        v = 0.1 * v + g / 3
+        return lr * v, v
+
+    kernel, module = loops(halving, "float32")
+    v, g = np.float32(0.7), np.float32(0.3)
+    w, slots = np.zeros(16, np.float32), np.full((1, 16), v)
+    constants = np.zeros(kernel.step_constants, np.float32)
+    module.step_constants(np.array([0.1]), 1, constants)
+    module.update_row(w, slots, 0, 16, constants, np.full(16, g), 0)
+    rounded = np.float32(0.1) * v + g / np.float32(3)
+    assert abs(slots[0, 0] - rounded) <= np.spacing(rounded)
+    # `0.1 * float32` as Numba reads it would be computed in double precision: the loop would widen and narrow.
+    assert "fpext" not in module.update_row.inspect_llvm(module.update_row.signatures[0])
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_what_depends_on_the_step_alone_is_computed_outside_the_loop(name):
+    declared = RULES[name]
+    tree = ast.parse(render(declared, np.dtype("float64")).text)
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    for loop in ("update_row", "update_row_1", "drift_row"):
+        names = {node.id for node in ast.walk(functions[loop]) if isinstance(node, ast.Name)}
+        assert not names & {*declared.defaults, "t", "n"}
+    prelude = {node.id for node in ast.walk(functions["step_constants"]) if isinstance(node, ast.Name)}
+    assert not prelude & {"g", "w", *declared.slots}
+
+
+def test_a_kernel_is_named_by_its_text():
+    texts = {render(RULES[name], np.dtype(dtype)).name for name in RULES for dtype in ("float32", "float64")}
+    assert len(texts) == 2 * len(RULES)
+    assert render(RULES["sgd"], np.dtype("float64")) == render(RULES["sgd"], np.dtype("float64"))
+
+
+@rule
+def augments(g, v, *, lr):
+    """Line 2."""
+    v += lr * g  # line 3
+    return v, v
+
+
+@rule(
+    bounds={"lr": "(0, 1)"},
+)
+def branches(g, *, lr):
+    if lr > 1:  # line 5
+        return g
+    return lr * g
+
+
+@rule
+def unpacks(g, v, *, lr):
+    v, u = lr, g  # line 3
+    return v, u
+
+
+@rule
+def forgets_a_slot(g, u, v, *, lr):
+    step = lr * g
+    return step, u  # line 4
+
+
+@rule
+def returns_nothing(g, *, lr):  # line 2
+    step = lr * g  # noqa: F841
+
+
+@rule
+def returns_bare(g, *, lr):
+    return  # line 3
+
+
+@rule
+def takes_a_private_name(g, *, lr):
+    _j = lr * g  # line 3
+    return _j
+
+
+@rule
+def loops_over(g, *, lr):
+    for _ in range(3):  # line 3
+        g = g * lr
+    return g
+
+
+@pytest.mark.parametrize(
+    ("declared", "line", "message"),
+    [
+        (augments, 4, "neither `name = expression` nor `return`"),
+        (branches, 5, "neither `name = expression` nor `return`"),
+        (unpacks, 3, "assigns to something else than one name"),
+        (forgets_a_slot, 4, "returns 2 values; it must return the step, u, v"),
+        (returns_nothing, 2, "returns nothing; it must return the step and the new slots"),
+        (returns_bare, 3, "neither"),
+        (takes_a_private_name, 3, "assigns to _j; names that start with _ are the kernel's own"),
+        (loops_over, 3, "neither"),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_an_error_names_the_rule_the_file_and_the_line(declared, line, message):
+    _, first = inspect.getsourcelines(declared.function)
+    with pytest.raises(ConfigError) as caught:
+        render(declared, np.dtype("float64"))
+    place, text = str(caught.value).split(f": rule {declared.name} ")
+    assert place == f"{Path(__file__)}:{first + line - 1}"
+    assert message in text
+
+
+def test_a_fault_of_the_idle_form_is_found_at_its_own_line():
+    @rule
+    def drifting(g, v, *, lr):
+        return v, lr * g
+
+    @drifting.idle
+    def form(v, n):
+        return v  # line 3
+
+    _, first = inspect.getsourcelines(form)
+    with pytest.raises(ConfigError, match=rf":{first + 2}: rule drifting returns 1 values"):
+        render(drifting, np.dtype("float64"))
+
+
+def test_a_rule_without_a_source_is_refused():
+    scope = {}
+    exec("def typed_in(g, *, lr):\n    return lr * g\n", scope)
+    with pytest.raises(ConfigError, match=r"source of rule typed_in cannot be read: define it in a file"):
+        render(rule(scope["typed_in"]), np.dtype("float64"))

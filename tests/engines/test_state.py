@@ -1,0 +1,223 @@
+"""A state is all that the next step depends on, and a result depends on nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from engine_cases import (
+    assert_same_bits,
+    order_of,
+    run,
+    settings,
+    sparse_split,
+    split,
+    starting_point,
+)
+
+from ravine.engines.fused.engine import FusedEngine
+from ravine.engines.reference import ReferenceEngine
+from ravine.nn import Network
+from ravine.rules import RULES, momentum
+
+ENGINES = [FusedEngine, ReferenceEngine]
+NETWORK = Network((60, 17, 6, 10), bias=True)
+
+pytestmark = pytest.mark.usefixtures("kernels")
+
+
+@pytest.fixture(scope="module")
+def data():
+    return sparse_split(400, width=60)
+
+
+def build(engine, rule, batch_size, seed=1):
+    return engine(NETWORK, rule, starting_point(NETWORK, seed), "float64", batch_size)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 150])
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_state_from_the_middle_of_an_epoch_goes_on_bit_for_bit(data, engine, name, batch_size):
+    rule = RULES[name]
+    hyper = settings(rule)
+    order = order_of(20, batch_size, 400)
+    middle = 9 * batch_size
+    whole, restored = build(engine, rule, batch_size), build(engine, rule, batch_size, seed=99)
+    whole.train(data, order, 0, middle, hyper)
+    state = whole.state()
+    copies = {key: value.copy() for key, value in state.items()}
+    whole.train(data, order, middle, len(order), hyper)
+    for key, value in state.items():
+        assert value.tobytes() == copies[key].tobytes()  # what was handed out is not written to later
+
+    restored.train(data, order, 0, middle, hyper)  # so that there is something to be overwritten
+    restored.restore(state)
+    assert restored.steps == 9
+    restored.train(data, order, middle, len(order), hyper)
+    for key, value in state.items():
+        assert value.tobytes() == copies[key].tobytes()
+    assert_same_bits(whole, restored)
+    whole.settle(hyper)
+    restored.settle(hyper)
+    assert_same_bits(whole, restored)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 150])
+@pytest.mark.parametrize("name", RULES)
+def test_the_length_of_a_call_changes_no_bit(data, name, batch_size):
+    rule = RULES[name]
+    hyper = settings(rule)
+    order = order_of(20, batch_size, 400)
+    whole, parts = build(FusedEngine, rule, batch_size), build(FusedEngine, rule, batch_size)
+    loss = whole.train(data, order, 0, len(order), hyper).loss_sum
+    losses = [
+        parts.train(data, order, first, min(first + 3 * batch_size, len(order)), hyper).loss_sum
+        for first in range(0, len(order), 3 * batch_size)
+    ]
+    assert sum(losses) == pytest.approx(loss, rel=1e-14)
+    assert_same_bits(whole, parts)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_looking_changes_nothing(data, engine):
+    hyper = {"lr": 0.05, "alpha": 0.9}
+    order = order_of(10, 7, 400)
+    watched, alone = build(engine, momentum, 7), build(engine, momentum, 7)
+    run(alone, data, order, hyper)
+    run(watched, data, order, hyper)
+    watched.weights[:] = 0
+    for array in watched.state().values():
+        array[:] = 0
+    assert watched.evaluate(data) == watched.evaluate(data)
+    for one in (alone, watched):
+        run(one, data, order, hyper)
+    assert_same_bits(alone, watched)
+
+
+def test_settling_twice_is_settling_once(data):
+    hyper = {"lr": 0.05, "alpha": 0.9}
+    engine = build(FusedEngine, momentum, 1)
+    run(engine, data, order_of(10, 1, 400), hyper)
+    before = engine.weights
+    engine.settle(hyper)
+    assert engine.weights.tobytes() == before.tobytes()
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_an_engine_beside_it_changes_no_bit(data, name):
+    rule = RULES[name]
+    hyper = settings(rule)
+    order = order_of(300, 7, 400)
+    alone = build(FusedEngine, rule, 7)
+    run(alone, data, order, hyper)
+
+    beside = [build(FusedEngine, rule, 7), build(FusedEngine, rule, 7), build(FusedEngine, rule, 7, seed=5)]
+    gate = threading.Barrier(len(beside))
+
+    def go(engine):
+        gate.wait()
+        run(engine, data, order, hyper)
+
+    threads = [threading.Thread(target=go, args=(engine,)) for engine in beside]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert_same_bits(alone, beside[0])
+    assert_same_bits(alone, beside[1])
+    assert alone.weights.tobytes() != beside[2].weights.tobytes()
+
+
+def test_python_goes_on_while_the_kernel_works(data):
+    engine = build(FusedEngine, momentum, 100)
+    hyper = {"lr": 1e-4, "alpha": 0.9}
+    order = order_of(100, 100, 400)
+    engine.compile()
+    start = time.perf_counter()
+    engine.train(data, order, 0, len(order), hyper)
+    half_a_second = np.tile(order, 1 + int(0.5 / (time.perf_counter() - start)))
+    begun = threading.Event()
+
+    def go():
+        begun.set()
+        engine.train(data, half_a_second, 0, len(half_a_second), hyper)
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    begun.wait()
+    ticks = 0
+    while thread.is_alive():
+        time.sleep(0.002)
+        ticks += 1
+    # With the interpreter's lock held there would be one tick before the call and one after it.
+    assert ticks > 10
+
+
+@pytest.mark.parametrize("layout", ["writable", "int32", "strided"])
+def test_any_array_of_sample_numbers_will_do_and_compiles_nothing(data, layout):
+    engine, expected = build(FusedEngine, momentum, 7), build(FusedEngine, momentum, 7)
+    hyper = {"lr": 0.05, "alpha": 0.9}
+    order = order_of(5, 7, 400)
+    run(expected, data, order, hyper)
+    order = {"writable": order.copy(), "int32": order.astype(np.int32), "strided": np.repeat(order, 2)[::2]}[
+        layout
+    ]
+    own = split(data.images, data.labels)
+    object.__setattr__(own, "labels", data.labels.astype(np.int64))
+    engine.compile()
+    compiled = len(engine._module.train.signatures)
+    run(engine, own, order, {"lr": 1 / 20, "alpha": 0.9})
+    assert len(engine._module.train.signatures) == compiled
+    assert_same_bits(engine, expected)
+
+
+COUNT_ALLOCATIONS = """
+import numpy as np
+from numba.core.runtime import rtsys
+from engine_cases import sparse_split, starting_point
+from ravine.engines.fused.engine import FusedEngine
+from ravine.nn import Network
+from ravine.rules import RULES
+
+def allocated(engine, data, steps, batch_size, hyper):
+    order = np.arange(steps * batch_size) % 400
+    before = rtsys.get_allocation_stats()
+    assert engine.train(data, order, 0, len(order), hyper).steps == steps
+    engine.settle(hyper)
+    after = rtsys.get_allocation_stats()
+    return after.alloc - before.alloc, after.mi_alloc - before.mi_alloc
+
+data = sparse_split(400, width=60)
+for name in ("sgd", "momentum", "adam"):
+    for batch_size in (1, 7, 150):
+        network = Network((60, 17, 6, 10), bias=True)
+        engine = FusedEngine(network, RULES[name], starting_point(network), "float64", batch_size)
+        engine.compile()
+        hyper = RULES[name].hyperparameters({})
+        few, many = (allocated(engine, data, steps, batch_size, hyper) for steps in (2, 60))
+        assert few == many, (name, batch_size, few, many)
+print("steady")
+"""
+
+
+def test_no_step_allocates_memory():
+    # Numba counts the allocations of compiled code only if it is told so before it is imported.
+    environment = {
+        **os.environ,
+        "NUMBA_NRT_STATS": "1",
+        "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT_ALLOCATIONS],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "steady\n", done.stderr

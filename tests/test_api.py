@@ -1,0 +1,232 @@
+"""What `import ravine` gives."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import ravine
+from ravine.training import RunStore
+from ravine.training.store import StoredRun
+
+SMALL = {"dataset": "small", "layers": (64, 12, 10), "batch_size": 20, "epochs": 3, "engine": "reference"}
+
+
+class Notes:
+    """A watcher that keeps the notes and counts the epochs."""
+
+    def __init__(self):
+        self.notes, self.epochs = [], 0
+
+    def note(self, text):
+        self.notes.append(text)
+
+    def progress(self, epoch, share, loss):
+        pass
+
+    def epoch(self, record):
+        self.epochs += 1
+
+
+@pytest.fixture
+def run(small):
+    return ravine.train(**SMALL, optimizer="momentum", lr=0.2, final_lr=0.1, alpha=0.5)
+
+
+def test_every_public_name_is_there():
+    for name in ravine.__all__:
+        assert getattr(ravine, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        ravine.trian  # noqa: B018
+
+
+def test_importing_ravine_imports_no_numpy():
+    code = "import sys, ravine; sys.exit(any(name in sys.modules for name in ('numpy', 'numba', 'matplotlib')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_run_knows_its_numbers(run, runs):
+    assert (run.status, run.cause, run.id) == ("done", None, run.folder.name)
+    assert run.folder == runs / run.id
+    assert [record.lr for record in run.history] == pytest.approx([0.2, 0.2 - 0.1 / 3, 0.2 - 0.2 / 3])
+    assert run.test_accuracy == run.history[-1].test_accuracy
+    assert run.train_loss == run.history[-1].train_loss
+    assert run.test_loss == run.history[-1].test_loss
+    assert run.spec.hyperparameters == {"alpha": 0.5}
+    assert run.seconds.total > 0
+    assert run.environment["numpy"] == np.__version__
+    assert run.id in repr(run)
+    assert "momentum" in repr(run)
+
+
+def test_the_same_run_again_is_read_and_not_trained(run, monkeypatch):
+    before, watcher = (run.folder / "result.json").stat().st_mtime_ns, Notes()
+    settings = {**SMALL, "optimizer": "momentum", "lr": 0.2, "final_lr": 0.1, "watcher": watcher}
+    again = ravine.train(**settings, alpha=0.5)
+    assert again.result == run.result
+    assert watcher.epochs == 0
+    assert "is stored in" in watcher.notes[0]
+    assert "--fresh" in watcher.notes[0]
+    assert ravine.train(**settings, alpha=0.6).id != run.id
+    assert watcher.epochs == 3
+    fresh = ravine.train(**settings, alpha=0.5, fresh=True)
+    assert watcher.epochs == 6
+    assert (fresh.folder / "result.json").stat().st_mtime_ns > before
+    assert fresh.weights.tobytes() == run.weights.tobytes()
+
+
+def test_a_stored_run_needs_no_data(run, monkeypatch, tmp_path):
+    monkeypatch.setenv("RAVINE_DATA", str(tmp_path / "gone"))
+    settings = {**SMALL, "optimizer": "momentum", "lr": 0.2, "final_lr": 0.1, "alpha": 0.5}
+    assert ravine.train(**settings).id == run.id
+    with pytest.raises(ravine.DataError, match="is not a folder"):
+        ravine.train(**settings, fresh=True)
+
+
+def test_the_weights_are_those_of_the_file_and_may_not_be_changed(run):
+    assert run.weights.shape == (64 * 12 + 12 * 10,)
+    assert run.weights.dtype == np.float32
+    assert [matrix.shape for matrix in run.matrices] == [(64, 12), (12, 10)]
+    with pytest.raises(ValueError, match="read-only"):
+        run.weights[0] = 0
+
+
+def by_hand(run, images):
+    """Return the class probabilities of uint8 images, (b, 64), from the matrices alone."""
+    one, two = (matrix.astype(np.float64) for matrix in run.matrices)
+    e = np.exp(np.maximum(images / 255 @ one, 0) @ two)
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def test_predictions(run, small):
+    images = small.test.images
+    wanted = by_hand(run, images)
+    assert run.probabilities(images) == pytest.approx(wanted, abs=1e-5)
+    assert run.predict(images).tolist() == wanted.argmax(axis=1).tolist()
+    assert (run.predict(images) == small.test.labels).mean() == run.test_accuracy
+    for same in (images.reshape(-1, 8, 8), images / 255, (images / 255).astype(np.float32)):
+        assert run.predict(same).tolist() == run.predict(images).tolist()
+    for one in (images[3], images[3].reshape(8, 8), images[3:4]):
+        assert run.predict(one).tolist() == run.predict(images)[3:4].tolist()
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((64, 70), np.uint8),  # a transposed set of images has the right number of pixels and is not one
+        np.zeros((32, 2), np.uint8),
+        np.zeros((4, 16), np.uint8),
+        np.zeros(128, np.uint8),
+        np.zeros((2, 2, 4, 4), np.uint8),
+        np.zeros((0, 64), np.uint8),
+        np.zeros(63, np.uint8),
+        np.uint8(3),
+        np.zeros(64, int),
+        np.full(64, 255.0),
+        np.full(64, -0.1),
+        np.full(64, np.nan),
+        np.full(64, "a"),
+    ],
+    ids=str,
+)
+def test_images_that_do_not_fit(run, images):
+    with pytest.raises(ravine.ConfigError, match="images have"):
+        run.predict(images)
+
+
+def test_the_picture(run, tmp_path):
+    figure = run.plot()
+    figure.savefig(tmp_path / "run.png")
+    assert (tmp_path / "run.png").stat().st_size > 5000
+    left, right = figure.axes
+    drawn = [line.get_ydata().tolist() for line in (*left.lines, *right.lines)]
+    assert drawn == [
+        [record.train_loss for record in run.history],
+        [record.test_loss for record in run.history],
+        [record.test_accuracy for record in run.history],
+    ]
+
+
+def test_the_picture_of_a_run_that_diverged_before_the_end_of_an_epoch(small, tmp_path):
+    run = ravine.train(**SMALL, lr=1e30)
+    assert (run.status, run.history) == ("diverged", [])
+    run.plot().savefig(tmp_path / "run.png")
+
+
+def test_given_arrays_are_stored_with_the_run(small):
+    weights, order = np.linspace(-0.3, 0.3, 888), np.arange(230)
+    run = ravine.train(**SMALL, initial_weights=weights, order=order)
+    assert run.id != ravine.train(**SMALL).id
+    assert ravine.train(**SMALL, initial_weights=weights.tolist(), order=order.tolist()).id == run.id
+    assert len(run.spec.initial_weights) == len(run.spec.order) == 64
+
+
+def test_load_run_by_id_by_folder_and_by_the_folder_one_stands_in(run, runs, monkeypatch):
+    assert ravine.load_run(run.id[:6]).result == run.result
+    assert ravine.load_run(run.id, out=runs).result == run.result
+    assert ravine.load_run(str(run.folder), out="elsewhere").result == run.result
+    monkeypatch.chdir(run.folder)
+    assert ravine.load_run(".").result == run.result
+
+
+def test_a_folder_that_is_not_a_run_is_not_called_a_damaged_one(small, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    with pytest.raises(ravine.ConfigError, match="there is no run") as refusal:
+        ravine.load_run(str(tmp_path / "thesis"))
+    assert "delete" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"lerning_rate": 0.1}, "unknown setting of train with sgd 'lerning_rate'"),
+        ({"batchsize": 3}, "did you mean 'batch_size'"),
+        ({"alpha": 0.5}, "unknown setting of train with sgd 'alpha'"),
+        ({"optimizer": "momentum", "aplha": 0.5}, "did you mean 'alpha'"),
+        ({"optimizer": "sdg"}, "did you mean 'sgd'"),
+        ({"schedule": "step", "final_lr": 0.1}, "step schedule does not fit"),
+        ({"batch_size": 231}, "at most 230"),
+        ({"epochs": "3"}, "epochs"),
+        ({"lr": float("nan")}, "lr of sgd is nan"),
+    ],
+)
+def test_bad_settings(small, runs, settings, words):
+    with pytest.raises(ravine.ConfigError, match=words):
+        ravine.train(**{**SMALL, **settings})
+    assert not runs.exists()
+
+
+def test_a_damaged_stored_run_is_refused_until_it_is_trained_anew(run):
+    (run.folder / "result.json").write_text("{")
+    settings = {**SMALL, "optimizer": "momentum", "lr": 0.2, "final_lr": 0.1, "alpha": 0.5}
+    with pytest.raises(ravine.DataError, match="damaged.*--fresh"):
+        ravine.train(**settings)
+    assert ravine.train(**settings, fresh=True).weights.tobytes() == run.weights.tobytes()
+    assert ravine.train(**settings).result.status == "done"
+
+
+def test_damaged_weights_predict_nothing(run, small):
+    path = run.folder / "weights.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-7] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ravine.DataError, match="does not match its checksum"):
+        ravine.load_run(run.id).predict(small.test.images)
+
+
+def test_interrupted(small, runs):
+    class Stop(Notes):
+        def epoch(self, record):
+            import signal
+
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt, match="resume=True goes on"):
+        ravine.train(**SMALL, watcher=Stop())
+    assert len(RunStore(runs).unfinished()) == 1
+    run = ravine.train(**SMALL, resume=True)
+    assert isinstance(run._stored, StoredRun)
+    assert run.weights.tobytes() == ravine.train(**SMALL, fresh=True).weights.tobytes()

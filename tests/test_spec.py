@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import tomllib
+
+import msgspec
+import numpy as np
+import pytest
+
+from ravine.errors import ConfigError
+from ravine.rules import RULES, rule
+from ravine.schedules import Cosine, Exponential, Linear, Step
+from ravine.spec import RunSpec, resolve
+
+# Every field with another value than its default. `softmax` and the like decide the result as much as `lr`.
+CHANGES = {
+    "dataset": "fashion-mnist",
+    "layers": (784, 300, 100, 10),
+    "activation": "tanh",
+    "bias": True,
+    "softmax": "naive",
+    "init": "he-normal",
+    "optimizer": "adagrad",
+    "lr": 0.2,
+    "hyperparameters": {"eps": 1e-6},
+    "schedule": Linear(final_lr=0.001),
+    "warmup": 1,
+    "batch_size": 11,
+    "epochs": 11,
+    "seed": 1,
+    "engine": "reference",
+    "dtype": "float64",
+    "initial_weights": "0" * 64,
+    "order": "0" * 64,
+}
+# A change of hyper-parameters needs an optimizer that has some.
+BASES = {"hyperparameters": RunSpec(optimizer="adagrad")}
+
+
+def test_every_field_is_changed_below():
+    assert set(CHANGES) == set(RunSpec.__struct_fields__)
+
+
+@pytest.mark.parametrize("field", CHANGES)
+def test_the_id_changes_with_every_field(field):
+    base = BASES.get(field, RunSpec())
+    assert msgspec.structs.replace(base, **{field: CHANGES[field]}).id != base.id
+
+
+def test_no_two_changes_share_an_id():
+    changed = [msgspec.structs.replace(BASES.get(f, RunSpec()), **{f: v}) for f, v in CHANGES.items()]
+    changed += [RunSpec(schedule=s) for s in (Linear(final_lr=0.002), Step(), Step(every=2), Cosine(), Exponential())]
+    assert len({spec.id for spec in changed}) == len(changed)
+
+
+def test_the_id_is_the_hash_of_a_document_that_must_not_change():
+    # Written out by hand: were it to change, every stored run would be lost from sight.
+    document = {
+        "data": [
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ],
+        "rule": ["return lr * g"],
+        "spec": {
+            "activation": "relu",
+            "batch_size": 10,
+            "bias": False,
+            "dataset": "mnist",
+            "dtype": "float32",
+            "engine": "fused",
+            "epochs": 10,
+            "hyperparameters": {},
+            "init": "glorot-uniform",
+            "initial_weights": None,
+            "layers": [784, 300, 100, 100, 10],
+            "lr": 0.1,
+            "optimizer": "sgd",
+            "order": None,
+            "schedule": {"final_lr": 0.001, "kind": "linear"},
+            "seed": 0,
+            "softmax": "shifted",
+            "warmup": 0,
+        },
+    }
+    text = json.dumps(document, separators=(",", ":")).encode()
+    assert RunSpec(schedule=Linear(final_lr=0.001)).id == hashlib.sha256(text).hexdigest()[:16]
+
+
+def test_a_default_that_is_written_out_is_the_same_run():
+    plain = RunSpec(optimizer="adam")
+    explicit = RunSpec(
+        dataset="mnist",
+        layers=(784, 300, 100, 100, 10),
+        optimizer="adam",
+        lr=0.001,
+        hyperparameters={"eps": 1e-8, "beta2": 0.999, "beta1": 0.9},
+        batch_size=10,
+    )
+    assert explicit.id == plain.id == resolve(plain).id
+    assert resolve(explicit) == resolve(plain) == resolve(resolve(plain))
+
+
+def test_the_rule_s_formula_decides_and_its_comments_do_not(monkeypatch):
+    spec, ids = RunSpec(optimizer="tested"), []
+
+    @rule(name="tested")
+    def first(g, v, *, lr=0.1):
+        return lr * g, v
+
+    @rule(name="tested")
+    def the_same(g, v, *, lr=0.1):
+        """Say something."""
+        # A remark.
+        return (lr * g), v
+
+    @rule(name="tested")
+    def another(g, v, *, lr=0.1):
+        return lr * g * 2, v
+
+    @rule(name="tested")
+    def with_idle_form(g, v, *, lr=0.1):
+        return lr * g, v
+
+    @with_idle_form.idle
+    def idle(v, n, *, lr):
+        return 0 * v, v
+
+    for each in (first, the_same, another, with_idle_form):
+        monkeypatch.setitem(RULES, "tested", each)
+        ids.append(spec.id)
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 3
+
+
+def test_the_data_decide(small, monkeypatch):
+    spec = RunSpec(dataset="small", layers=(64, 10))
+    before = spec.id
+    monkeypatch.setitem(small.info.sha256, "train-labels-idx1-ubyte", "0" * 64)
+    assert spec.id != before
+
+
+def test_resolving_fills_in_the_optimizer_s_defaults():
+    spec = resolve(RunSpec(optimizer="momentum", hyperparameters={"alpha": 0.5}))
+    assert (spec.lr, spec.hyperparameters) == (0.01, {"alpha": 0.5})
+
+
+@pytest.mark.parametrize("schedule", [Linear(final_lr=0.001), Step(factor=0.5), Cosine(), Exponential()])
+def test_json_round_trip(schedule):
+    spec = resolve(RunSpec(schedule=schedule, optimizer="adam", seed=2**63 - 1, layers=(784, 10), bias=True))
+    again = msgspec.json.decode(msgspec.json.encode(spec), type=RunSpec)
+    assert again == spec
+    assert again.id == spec.id
+
+
+def test_toml():
+    text = """
+        layers = [784, 100, 10]
+        optimizer = "momentum"
+        lr = 0.05
+        epochs = 3
+        [hyperparameters]
+        alpha = 0.5
+        [schedule]
+        kind = "linear"
+        final_lr = 0.001
+    """
+    wanted = RunSpec(
+        layers=(784, 100, 10),
+        optimizer="momentum",
+        lr=0.05,
+        epochs=3,
+        hyperparameters={"alpha": 0.5},
+        schedule=Linear(final_lr=0.001),
+    )
+    assert msgspec.toml.decode(text, type=RunSpec) == wanted
+    assert msgspec.convert(tomllib.loads(text), RunSpec) == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"learning_rate": 0.1}',
+        '{"lr": "0.1"}',
+        '{"epochs": 1.5}',
+        '{"layers": "784,10"}',
+        '{"schedule": {"kind": "linear"}}',
+        '{"schedule": {"kind": "cosin"}}',
+        '{"schedule": {"kind": "linear", "final_lr": -1}}',
+        '{"schedule": {"kind": "constant", "final_lr": 1}}',
+    ],
+)
+def test_json_is_read_strictly(text):
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(text, type=RunSpec)
+
+
+def test_numpy_s_numbers_are_as_good_as_python_s():
+    numpys = RunSpec(
+        layers=tuple(np.array([784, 16, 10])),
+        lr=np.float64(0.1),
+        batch_size=np.int64(20),
+        epochs=np.int32(3),
+        seed=np.uint8(4),
+    )
+    assert resolve(numpys) == resolve(RunSpec(layers=(784, 16, 10), lr=0.1, batch_size=20, epochs=3, seed=4))
+    assert numpys.id == RunSpec(layers=(784, 16, 10), batch_size=20, epochs=3, seed=4).id
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"dataset": "mnits"}, "unknown data set 'mnits'; did you mean 'mnist'"),
+        ({"activation": "rleu"}, "unknown activation 'rleu'; did you mean 'relu'"),
+        ({"softmax": "naiv"}, "unknown softmax form 'naiv'; did you mean 'naive'"),
+        ({"init": "he-norm"}, "unknown initializer 'he-norm'; did you mean 'he-normal'"),
+        ({"optimizer": "adma"}, "unknown optimizer 'adma'; did you mean 'adam'"),
+        ({"engine": "fusde"}, "unknown engine 'fusde'; did you mean 'fused'"),
+        ({"dtype": "float23"}, "unknown dtype of the fused engine 'float23'; did you mean 'float32'"),
+        ({"dtype": "longdouble"}, "dtype of the fused engine 'longdouble'"),
+        ({"hyperparameters": {"aplha": 0.5}, "optimizer": "momentum"}, "'aplha'; did you mean 'alpha'"),
+        ({"hyperparameters": {"lr": 0.5}}, "give it as lr"),
+        ({"hyperparameters": {"alpha": 1.0}, "optimizer": "momentum"}, r"alpha of momentum is 1; .* \[0, 1\)"),
+        ({"hyperparameters": {"alpha": math.nan}, "optimizer": "momentum"}, "alpha of momentum is nan"),
+        ({"lr": -0.1}, "lr of sgd is -0.1"),
+        ({"lr": math.nan}, "lr of sgd is nan"),
+        ({"lr": math.inf}, "lr of sgd is inf"),
+        ({"lr": "fast"}, "lr"),
+        ({"layers": (100, 10)}, "the first must be 784"),
+        ({"layers": (784, 9)}, "the last at least 10"),
+        ({"layers": (784, 0, 10)}, "do not make a network"),
+        ({"layers": (784,)}, "do not make a network"),
+        ({"layers": "784,10"}, "layers"),
+        ({"batch_size": 0}, "batch size is 0"),
+        ({"batch_size": -1}, "batch size is -1"),
+        ({"batch_size": 1.5}, "batch_size"),
+        ({"epochs": 0}, "epochs is 0"),
+        ({"epochs": "3"}, "epochs"),
+        ({"warmup": -1}, "warmup is -1"),
+        ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**63}, f"seed is {2**63}"),
+        ({"seed": 0.5}, "seed"),
+        ({"schedule": Linear(final_lr=math.nan)}, "final_lr"),
+        ({"schedule": Linear(final_lr=-1.0)}, "final_lr"),
+        ({"schedule": Step(factor=math.inf)}, "factor"),
+        ({"schedule": Exponential(factor=1e200)}, "grows beyond all numbers within 10 epochs"),
+        ({"bias": "no"}, "bias"),
+    ],
+)
+def test_bad_settings_are_refused_in_one_sentence(settings, words):
+    with pytest.raises(ConfigError, match=words) as refusal:
+        resolve(RunSpec(**settings))
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("settings", [{"lr": 0.0}, {"seed": 0}, {"seed": 2**63 - 1}, {"layers": (784, 11)}])
+def test_the_ends_of_what_is_allowed(settings):
+    assert resolve(RunSpec(**settings)).id

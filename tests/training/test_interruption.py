@@ -1,0 +1,178 @@
+"""Interrupt, resume, and compare with the run that nobody disturbed."""
+
+from __future__ import annotations
+
+import signal
+
+import numpy as np
+import pytest
+from training_cases import Recorder, assert_same_run, interrupt_at, permutations, small_spec, train_small
+
+from ravine.errors import DataError, StorageError
+from ravine.training import Given, RunStore, loop, train
+from ravine.training.checkpoint import load_checkpoint, save_checkpoint
+
+PROGRESSES = 36  # three epochs of twelve batches
+
+
+@pytest.fixture(autouse=True)
+def one_step_a_call(monkeypatch):
+    monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("engine", "optimizer"),
+    # Momentum has slots and, in the fused engine, rows that idle and are behind in the middle of an epoch.
+    [("reference", "adam"), ("reference", "momentum"), ("fused", "sgd"), ("fused", "momentum")],
+)
+def test_interrupted_anywhere_and_resumed_gives_the_same_bits(small, tmp_path, engine, optimizer):
+    settings = {"engine": engine, "optimizer": optimizer}
+    undisturbed = train_small(small, tmp_path / "undisturbed", **settings)
+    spec = small_spec(**settings)
+    for progress in range(1, PROGRESSES, 5):
+        store = RunStore(tmp_path / f"at {progress}")
+        interrupt_at(spec, small, store, progress)
+        outcome = train(spec, small, store, resume=True)
+        assert outcome.stored is not None
+        assert_same_run(outcome.stored, undisturbed)
+
+
+def test_interrupted_at_every_step(small, tmp_path):
+    spec, store = small_spec(), RunStore(tmp_path / "disturbed")
+    outcome = interrupt_at(spec, small, store, 1)
+    sittings = 1
+    while outcome.stored is None:
+        outcome = train(spec, small, store, resume=True, watcher=Recorder(1))
+        sittings += 1
+    assert sittings >= PROGRESSES
+    assert_same_run(outcome.stored, train_small(small, tmp_path / "undisturbed"))
+
+
+def test_with_given_arrays(small, tmp_path):
+    given = Given(np.random.default_rng(1).normal(0, 0.2, 888), permutations(230, 3))
+    spec = loop.with_given(small_spec(), given)
+    store = RunStore(tmp_path / "disturbed")
+    train(spec, small, store, given=given, watcher=Recorder(20))
+    outcome = train(spec, small, store, given=given, resume=True)
+    undisturbed = train(spec, small, RunStore(tmp_path / "undisturbed"), given=given)
+    assert_same_run(outcome.stored, undisturbed.stored)
+
+
+def test_the_times_of_all_sittings_add_up(small, runs):
+    first = interrupt_at(small_spec(), small, RunStore(runs), 20).result.seconds
+    both = train(small_spec(), small, RunStore(runs), resume=True).result.seconds
+    for name in ("compile", "train", "evaluate", "total"):
+        assert getattr(both, name) >= getattr(first, name)
+    assert both.total >= both.compile + both.train + both.evaluate
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_an_interrupted_run_says(small, runs, number):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    outcome = train(small_spec(), small, RunStore(runs), watcher=Recorder(20, number))
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert (outcome.signal, outcome.stored, outcome.result.status) == (number, None, "interrupted")
+    assert outcome.result.cause is None
+    assert len(outcome.result.history) == 1
+    assert outcome.result.test_accuracy == outcome.result.history[0].test_accuracy
+    (unfinished,) = RunStore(runs).unfinished()
+    assert (unfinished.id, unfinished.spec, unfinished.epochs) == (small_spec().id, small_spec(), 1)
+    assert RunStore(runs).ids() == []
+
+
+def test_a_second_signal_interrupts_at_once_and_loses_nothing_that_was_saved(small, runs, tmp_path):
+    class Impatient(Recorder):
+        def progress(self, epoch, share, loss):
+            if epoch == 2:
+                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(small_spec(), small, RunStore(runs), watcher=Impatient())
+    outcome = train(small_spec(), small, RunStore(runs), resume=True)
+    assert_same_run(outcome.stored, train_small(small, tmp_path / "undisturbed"))
+
+
+def test_without_resume_the_run_starts_at_the_beginning_and_says_so(small, runs):
+    interrupt_at(small_spec(), small, RunStore(runs), 20)
+    watcher = Recorder()
+    train(small_spec(), small, RunStore(runs), watcher=watcher)
+    assert "discarded" in watcher.notes[0]
+    assert len(watcher.epochs) == 3
+
+
+def test_resume_says_where_it_goes_on(small, runs):
+    watcher = Recorder()
+    interrupt_at(small_spec(), small, RunStore(runs), 20)
+    train(small_spec(), small, RunStore(runs), resume=True, watcher=watcher)
+    assert watcher.notes == ["goes on in epoch 2 of 3"]
+    assert [record.epoch for record in watcher.epochs] == [2, 3]
+    assert watcher.shares[0] == (2, 180 / 230)
+
+
+def test_resume_without_a_checkpoint_trains_from_the_beginning_and_says_so(small, runs):
+    watcher = Recorder()
+    outcome = train(small_spec(), small, RunStore(runs), resume=True, watcher=watcher)
+    assert outcome.result.status == "done"
+    assert "no checkpoint" in watcher.notes[0]
+
+
+def test_a_run_that_is_being_trained_cannot_be_trained_a_second_time(small, runs):
+    refusals = []
+
+    class Intruder(Recorder):
+        def epoch(self, record):
+            with pytest.raises(StorageError, match="being trained by another process") as refusal:
+                train(small_spec(), small, RunStore(runs))
+            refusals.append(refusal)
+
+    assert train(small_spec(), small, RunStore(runs), watcher=Intruder()).result.status == "done"
+    assert len(refusals) == 3
+
+
+def flipped(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
+
+
+def damages(content: bytes) -> dict[str, bytes]:
+    """Return a file's content in many damaged forms."""
+    half = len(content) // 2
+    some = {f"byte {at} flipped": flipped(content, at) for at in range(0, len(content), len(content) // 97)}
+    return {"empty": b"", "half": content[:half], "short": content[:-1], "garbage": bytes(range(256)) * 9, **some}
+
+
+def test_a_damaged_checkpoint_is_refused_whatever_the_damage_and_nothing_is_lost(small, runs, tmp_path):
+    spec, store = small_spec(), RunStore(runs)
+    interrupt_at(spec, small, store, 20)
+    checkpoint = runs / f"{spec.id}.partial" / "checkpoint.safetensors"
+    whole = checkpoint.read_bytes()
+    for damage, content in damages(whole).items():
+        checkpoint.write_bytes(content)
+        with pytest.raises(DataError, match="without --resume the run starts at the beginning") as refusal:
+            train(spec, small, store, resume=True)
+        assert "\n" not in str(refusal.value), damage
+        assert checkpoint.read_bytes() == content, damage
+        assert store.unfinished() == [], damage
+    checkpoint.write_bytes(whole)
+    outcome = train(spec, small, store, resume=True)
+    assert_same_run(outcome.stored, train_small(small, tmp_path / "undisturbed"))
+
+
+def test_without_resume_a_damaged_checkpoint_is_no_obstacle(small, runs):
+    interrupt_at(small_spec(), small, RunStore(runs), 20)
+    (runs / f"{small_spec().id}.partial" / "checkpoint.safetensors").write_bytes(b"garbage")
+    assert train(small_spec(), small, RunStore(runs)).result.status == "done"
+
+
+def test_a_checkpoint_holds_what_was_put_in(tmp_path, small, runs):
+    spec, store = small_spec(dtype="longdouble", optimizer="adam"), RunStore(runs)
+    interrupt_at(spec, small, store, 20)
+    state, position = load_checkpoint(runs / f"{spec.id}.partial" / "checkpoint.safetensors")
+    assert (position.epoch, position.sample, len(position.history)) == (1, 160, 1)
+    assert int(state["steps"][0]) == 20
+    save_checkpoint(tmp_path / "copy", state, position)
+    again, position_again = load_checkpoint(tmp_path / "copy")
+    assert position_again == position
+    assert {name: (a.dtype, a.tobytes()) for name, a in again.items()} == {
+        name: (a.dtype, a.tobytes()) for name, a in state.items()
+    }

@@ -1,0 +1,84 @@
+"""Killed with SIGKILL at any write, or at any moment, a run goes on bit for bit as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from training_cases import Recorder, assert_same_run, small_spec, train_small, without_times
+
+from ravine.training import RunStore, train
+
+PROGRAM = Path(__file__).with_name("killed_run.py")
+
+
+def killed_run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(PROGRAM), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no SIGKILL")
+def test_killed_at_every_write(small, tmp_path):
+    undisturbed = train_small(small, tmp_path / "undisturbed")
+    calls = json.loads(killed_run(tmp_path / "counted").stdout)
+    assert calls["fsync"] >= 8  # a spec, three checkpoints, four files of the finished run
+    for what in calls:
+        for number in range(1, calls[what] + 1):
+            root = tmp_path / f"{what} {number}"
+            assert killed_run(root, what, number).returncode == -signal.SIGKILL
+            store, watcher = RunStore(root), Recorder()
+            finished = store.load(small_spec().id)
+            if finished is None:
+                finished = train(small_spec(), small, store, resume=True, watcher=watcher).stored
+                assert not store.unfinished()
+            assert_same_run(finished, undisturbed)
+            assert store.ids() == [small_spec().id]
+
+
+LAYERS = "784,300,100,100,10"
+SETTINGS = ["train", "--layers", LAYERS, "--epochs", "4", "-m", "20", "--json"]
+
+
+def start(environment: dict[str, str], *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "ravine", *SETTINGS, *more]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    _, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors
+
+
+def only_run(root: Path):
+    store = RunStore(root)
+    (run,) = store.ids()
+    return store.load(run)
+
+
+def test_killed_at_any_moment_on_mnist(mnist_environment, tmp_path, request):
+    kills = request.config.getoption("--kills")
+    undisturbed = {**mnist_environment, "RAVINE_HOME": str(tmp_path / "undisturbed")}
+    finish(start(undisturbed))  # compiles, if need be, so that the time below is that of the run alone
+    began = time.perf_counter()
+    finish(start(undisturbed, "--fresh"))
+    whole = time.perf_counter() - began
+    wanted = only_run(tmp_path / "undisturbed")
+    for kill in range(kills):
+        root = tmp_path / f"kill {kill}"
+        environment = {**mnist_environment, "RAVINE_HOME": str(root)}
+        process = start(environment)
+        # Multiples of the golden ratio spread over the run's length as evenly as any number of points can.
+        time.sleep(whole * ((0.2 + kill * 0.618034) % 1))
+        process.kill()
+        process.communicate(timeout=60)
+        finish(start(environment, "--resume"))
+        found = only_run(root)
+        assert found.weights().tobytes() == wanted.weights().tobytes()
+        assert without_times(found.result) == without_times(wanted.result)
+        assert [path.name for path in root.iterdir() if not path.name.startswith(".")] == [found.result.id]
