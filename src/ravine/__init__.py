@@ -15,7 +15,9 @@ from ravine._version import __version__
 
 if TYPE_CHECKING:
     from ravine.api import load_run, train
+    from ravine.checking import gradcheck
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
+    from ravine.gradients import check_gradient
     from ravine.nn import Network
     from ravine.rules import RULES, Rule, rule
     from ravine.spec import RunSpec
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ravine.api": ("load_run", "train"),
+    "ravine.checking": ("gradcheck",),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
+    "ravine.gradients": ("check_gradient",),
     "ravine.nn": ("Network",),
     "ravine.rules": ("RULES", "Rule", "rule"),
     "ravine.spec": ("RunSpec",),
@@ -42,6 +46,8 @@ __all__ = [
     "RunSpec",
     "StorageError",
     "__version__",
+    "check_gradient",
+    "gradcheck",
     "load_run",
     "rule",
     "train",

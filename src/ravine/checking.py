@@ -1,4 +1,4 @@
-"""The gradient check of a network in training: at its initial weights, after some epochs, or at those of a stored run."""
+"""The gradient check of a network at its initial weights, after some epochs, or at the weights of a stored run."""
 
 from __future__ import annotations
 

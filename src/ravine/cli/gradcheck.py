@@ -61,8 +61,8 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
 def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **settings: Any) -> int:
     """Check the analytic gradient against numerical ones, weight by weight.
 
-    Exits with 0 if the gradient passes and with 1 if it fails, and names the worst weights. The defaults are the paper's
-    section 2.2: its network after one epoch at learning rate 0.1 in batches of 10, one sample, h = 1e-8.
+    Exits with 0 if the gradient passes and with 1 if it fails, and names the worst weights. The defaults are those of
+    the paper's section 2.2: its network after one epoch at learning rate 0.1 in batches of 10, one sample, h = 1e-8.
     """
     from ravine.checking import gradcheck as check_gradients
     from ravine.cli.progress import watching

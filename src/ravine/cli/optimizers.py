@@ -13,7 +13,7 @@ from ravine.cli.output import print_json, print_table
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def optimizers(name: str | None, as_json: bool) -> None:
-    """List the optimizers, or show one: its equations, defaults and source."""
+    """List the optimizers, or show one by its NAME: its equations, defaults and source."""
     from ravine.rules import RULES, find_rule
 
     chosen = [find_rule(name)] if name else list(RULES.values())

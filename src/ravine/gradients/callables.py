@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ravine.arrays import Array
 from ravine.errors import ConfigError
 from ravine.gradients.errors import Errors, measure
-from ravine.gradients.methods import COMPLEX_STEP, METHODS, check_methods, check_step
+from ravine.gradients.methods import COMPLEX_STEP, check_methods, check_step
 
 
 class Coordinate(msgspec.Struct, frozen=True):
@@ -120,6 +120,3 @@ def _number(f: Callable[[Array], Any], x: Array) -> float:
     if value.size != 1 or np.iscomplexobj(value):
         raise ConfigError(f"the function returns {value.dtype} of shape {value.shape}; it must return one real number.")
     return float(value.reshape(()))
-
-
-__all__ = ["METHODS", "Coordinate", "GradientCheck", "check_gradient"]

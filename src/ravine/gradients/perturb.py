@@ -1,9 +1,9 @@
 """What the loss does when one weight is moved, for very many weights, without running the network for each.
 
-Moving the weight from unit i to unit o of layer l changes one pre-activation per sample, z_bo by step * a_bi, and leaves
-everything before it, and everything beside it, as it is. So only what follows from z_bo is computed again: for the next
-layer one row of weights times one changed activation, and after that whole layers, for a block of weights at a time, as
-matrix products.
+Moving the weight from unit i to unit o of layer l changes one pre-activation per sample, z_bo by step * a_bi, and
+leaves everything before it, and everything beside it, as it is. So only what follows from z_bo is computed again: for
+the next layer one row of weights times one changed activation, and after that whole layers, for a block of weights at a
+time, as matrix products.
 
 Samples whose a_bi is zero, or whose unit o is switched off before and after, are left out: nothing follows there.
 """

@@ -22,7 +22,7 @@ _CURVATURE_WEIGHTS = 40
 
 
 class VCurve(msgspec.Struct, frozen=True):
-    """Median and mean relative error of each difference at each step, and each one's measured and predicted best step."""
+    """Each difference's median and mean relative error at each step, and its best step, measured and predicted."""
 
     steps: list[float]
     median: dict[str, list[float]]

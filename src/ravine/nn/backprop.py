@@ -10,7 +10,7 @@ Letters: b sample of the batch, i input of a layer, o output of a layer, l layer
 
 and for the mean loss over the batch of size m (eq. 4), with delta^l = dL/dz^l,
 
-    delta^L_bo = (P_bo - [o = y_b]) / m
+    delta^L_bo = (P_bo - [o = y_b]) / m                                       (`output_delta`)
     dL/dW^l_io = sum_b a^l_bi delta^(l+1)_bo                (bias row: sum_b delta^(l+1)_bo)
     delta^l_bi = f'(z^l_bi) sum_o W^l_io delta^(l+1)_bo
 
@@ -26,7 +26,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.nn.activations import ACTIVATIONS
 from ravine.nn.network import Network
-from ravine.nn.softmax import cross_entropy, softmax
+from ravine.nn.softmax import cross_entropy, output_delta
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,7 @@ def gradient(network: Network, weights: Array, x: Array, labels: Array) -> tuple
     parts = network.layout.views(flat)
     m = len(labels)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        delta = softmax(trace.logits, network.softmax)
-        delta[np.arange(m), labels] -= 1
-        delta /= m
+        delta = output_delta(trace.logits, labels, network.softmax) / m
         for layer in reversed(range(len(matrices))):
             a, inputs = trace.activations[layer], network.layers[layer]
             np.matmul(a.T, delta, out=parts[layer][:inputs])

@@ -10,12 +10,6 @@ SOFTMAX_FORMS = ("shifted", "naive")
 """shifted: e^(z - max z) / sum, never overflows. naive: e^z / sum as written in eq. 3; inf / inf = nan for large z."""
 
 
-def _exponentials(logits: Array, form: str) -> tuple[Array, Array]:
-    """Return e^(z - s) and z - s, with s the row's largest real part if shifted, else 0."""
-    z = logits - logits.real.max(axis=-1, keepdims=True) if form == "shifted" else logits
-    return np.exp(z), z
-
-
 def softmax(logits: Array, form: str = "shifted") -> Array:
     """Return P_bo = e^(z_bo) / sum_o e^(z_bo) (eq. 3) for logits z of shape (b, o), any float or complex dtype.
 
@@ -23,7 +17,7 @@ def softmax(logits: Array, form: str = "shifted") -> Array:
     [[0.5, 0.5]]
     """
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        e, _ = _exponentials(logits, form)
+        e = np.exp(_shifted(logits) if form == "shifted" else logits)
         shares: Array = e / e.sum(axis=-1, keepdims=True)
         return shares
 
@@ -31,13 +25,40 @@ def softmax(logits: Array, form: str = "shifted") -> Array:
 def cross_entropy(logits: Array, labels: Array, form: str = "shifted") -> Array:
     """Return L_b = -log P_(b, labels_b), shape (b,), eq. 1 with a one-hot target, for logits (b, o) and labels (b,).
 
-    The shifted form takes the logarithm before the division, log sum_o e^(z_o - s) - (z_y - s), and is finite for all
-    finite logits. The naive form is -log(P_y) to the letter, so it is inf where P_y underflows and nan where e^z
-    overflows.
+    The shifted form is log(1 + r) - (z_y - max z), with r the sum of e^(z - max z) over all o but the largest. It is
+    finite for all finite logits, and keeps all its digits when the label is nearly certain and the loss nearly 0. The
+    naive form is -log(P_y) to the letter: inf where P_y underflows, nan where e^z overflows.
     """
     rows = np.arange(len(labels))
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-        e, z = _exponentials(logits, form)
-        total = e.sum(axis=-1)
-        loss: Array = np.log(total) - z[rows, labels] if form == "shifted" else -np.log(e[rows, labels] / total)
+        if form == "naive":
+            naive: Array = -np.log(softmax(logits, form)[rows, labels])
+            return naive
+        z = _shifted(logits)
+        e = np.exp(z)
+        e[rows, logits.real.argmax(axis=-1)] = 0
+        loss: Array = np.log1p(e.sum(axis=-1)) - z[rows, labels]
         return loss
+
+
+def output_delta(logits: Array, labels: Array, form: str = "shifted") -> Array:
+    """Return dL_b/dz_bo = P_bo - [o = labels_b], shape (b, o).
+
+    The label's own entry is taken as minus the sum of the others, which is the same number, but keeps its digits where
+    P is nearly 1.
+    """
+    rows = np.arange(len(labels))
+    delta = softmax(logits, form)
+    delta[rows, labels] = 0
+    delta[rows, labels] = -delta.sum(axis=-1)
+    return delta
+
+
+def _shifted(logits: Array) -> Array:
+    """Return the logits minus the largest of their row, of complex ones that with the largest real part.
+
+    Softmax is the same for every shift, also for a complex one, so the complex step loses nothing here.
+    """
+    top = logits.real.argmax(axis=-1)[..., None]
+    z: Array = logits - np.take_along_axis(logits, top, axis=-1)
+    return z

@@ -131,23 +131,27 @@ def activate(activation, z, n, units, values, first):
 
 @plain
 def cross_entropy(z, n, label, naive, d, d0, m):
-    """Write delta = (softmax(z) - one-hot) / m to d[d0:] and return the sample's loss."""
-    top = real(0)
-    if not naive:
-        top = z[0]
-        for j in range(u(1), n):
-            if z[j] > top or z[j] != z[j]:
-                top = z[j]
-    total = real(0)
+    """Write delta = (softmax(z) - one-hot) / m to d[d0:] and return the sample's loss.
+
+    As in `ravine.nn.softmax`, nothing is taken from 1 where it may be nearly 1: the sums leave out the largest logit
+    for the loss, and the label for its own delta.
+    """
+    top = u(0)
     for j in range(n):
-        e = np.exp(z[j] - top)
+        if z[j] > z[top] or z[j] != z[j]:
+            top = j
+    shift = real(0) if naive else z[top]
+    rest = others = real(0)
+    for j in range(n):
+        e = np.exp(z[j] - shift)
         d[d0 + j] = e
-        total += e
-    share = d[d0 + label] / total
-    loss = -np.log(share) if naive else np.log(total) - (z[label] - top)
+        rest += e if j != top else real(0)
+        others += e if j != label else real(0)
+    total = d[d0 + top] + rest
+    loss = -np.log(d[d0 + label] / total) if naive else np.log1p(rest) - (z[label] - shift)
     for j in range(n):
         d[d0 + j] = d[d0 + j] / total / m
-    d[d0 + label] = (share - real(1)) / m
+    d[d0 + label] = -(others / total) / m
     return loss
 
 
