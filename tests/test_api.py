@@ -202,7 +202,7 @@ def test_bad_settings(small, runs, settings, words):
 def test_a_damaged_stored_run_is_refused_until_it_is_trained_anew(run):
     (run.folder / "result.json").write_text("{")
     settings = {**SMALL, "optimizer": "momentum", "lr": 0.2, "final_lr": 0.1, "alpha": 0.5}
-    with pytest.raises(ravine.DataError, match="damaged.*--fresh"):
+    with pytest.raises(ravine.DataError, match=r"damaged.*--fresh"):
         ravine.train(**settings)
     assert ravine.train(**settings, fresh=True).weights.tobytes() == run.weights.tobytes()
     assert ravine.train(**settings).result.status == "done"

@@ -39,7 +39,7 @@ def error_distributions(report: GradientReport) -> Figure:
         axes.stairs(share, HISTOGRAM_EDGES, color=_COLORS[name], linestyle=_LINES[name], linewidth=2, label=name)
         axes.stairs(share, HISTOGRAM_EDGES, color=_COLORS[name], fill=True, alpha=0.12)
     axes.set(
-        xlabel="log10 of the relative error",
+        xlabel="log10 of the relative error (exact: leftmost)",
         ylabel="share of weights",
         title=f"Relative error of single weights, {_steps(report)}",
     )
@@ -63,7 +63,7 @@ def v_curves(curve: VCurve) -> Figure:
         yscale="log",
         xlabel="step h",
         ylabel="median relative error",
-        title="Truncation to the right, round-off to the left",
+        title="Round-off to the left, truncation to the right",
     )
     axes.legend(frameon=False, fontsize=8)
     return figure

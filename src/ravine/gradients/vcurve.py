@@ -59,11 +59,11 @@ def predicted_steps(point: Point, indices: Array) -> dict[str, float]:
 
     With eps the round-off unit and f the loss, forward and backward have their least error at
     2 sqrt(eps |f| / |f''|), central at (3 eps |f| / |f'''|)^(1/3) (Press et al., Numerical Recipes, section 5.7). The
-    curvatures are medians over some of the weights, taken from differences of the analytic gradient; |f| is at least 1,
-    the size of the numbers from which the loss is made.
+    curvatures are medians over some of the weights, taken from differences of the analytic gradient. The shifted softmax
+    keeps the loss's digits however small it is; the naive one rounds at the size of 1.
     """
     eps = float(np.finfo(point.weights.dtype).eps)
-    f = max(1.0, float(point.losses().mean()))
+    f = 1.0 if point.network.softmax == "naive" else float(point.losses().mean())
     second, third = _curvatures(point, indices)
     one_sided = 2 * np.sqrt(eps * f / second) if second > 0 else np.sqrt(eps)
     central = np.cbrt(3 * eps * f / third) if third > 0 else np.cbrt(eps)

@@ -1,0 +1,184 @@
+"""Bad input gets one clear sentence on stderr and the right exit code, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+from command_cases import SMALL
+
+from ravine.cli.main import run
+from ravine.data import sources
+from ravine.errors import DownloadError
+
+BAD_SETTINGS = [
+    (["--lr", "-1"], "lr of sgd is -1; it must be a finite number in [0, inf)"),
+    (["--lr", "nan"], "lr of sgd is nan"),
+    (["--lr", "inf"], "lr of sgd is inf"),
+    (["-m", "0"], "batch size is 0"),
+    (["-m", "-5"], "batch size is -5"),
+    (["-m", "231"], "batch size is 231; it must be at most 230"),
+    (["--epochs", "0"], "epochs is 0"),
+    (["--seed", "-1"], "seed is -1"),
+    (["--seed", str(2**64)], f"seed is {2**64}"),
+    (["--warmup", "-1"], "warmup is -1"),
+    (["--layers", "784,10"], "layers 784,10 do not fit small: the first must be 64"),
+    (["--layers", "64,9"], "the last at least 10"),
+    (["--layers", "64,0,10"], "do not make a network"),
+    (["--layers", "64"], "do not make a network"),
+    (["--optimizer", "adma"], "unknown optimizer 'adma'; did you mean 'adam'?"),
+    (["--activation", "rleu"], "did you mean 'relu'?"),
+    (["--softmax", "shift"], "did you mean 'shifted'?"),
+    (["--init", "he"], "unknown initializer 'he'"),
+    (["--dataset", "smal"], "did you mean 'small'?"),
+    (["--engine", "fuse"], "did you mean 'fused'?"),
+    (["--dtype", "float46"], "did you mean 'float64'?"),
+    (["--schedule", "cosin"], "did you mean 'cosine'?"),
+    (["--schedule", "linear"], "linear schedule does not fit"),
+    (["--final-lr", "-1"], "linear schedule does not fit"),
+    (["--final-lr", "nan"], "linear schedule does not fit"),
+    (["--schedule", "step", "--decay-factor", "inf"], "step schedule does not fit"),
+    (["--schedule", "exponential", "--decay-factor", "1e300"], "grows beyond all numbers"),
+    (["--decay-every", "2"], "constant schedule does not fit"),
+    (["--set", "alpha=0.5"], "unknown hyper-parameter of sgd 'alpha'"),
+    (["--set", "lr=0.5"], "give it as lr"),
+    (["--optimizer", "momentum", "--set", "alhpa=0.5"], "did you mean 'alpha'?"),
+    (["--optimizer", "momentum", "--set", "alpha=1.5"], "alpha of momentum is 1.5"),
+    (["--optimizer", "momentum", "--set", "alpha=nan"], "alpha of momentum is nan"),
+    (["--data-dir", "nowhere"], "--data-dir=nowhere is not a folder"),
+]
+BAD_USAGE = [
+    (["--lr", "fast"], "--lr"),
+    (["--epochs", "1.5"], "--epochs"),
+    (["--layers", "64,,10"], "is not a list of whole numbers"),
+    (["--layers", "big"], "is not a list of whole numbers"),
+    (["--layers", ""], "is not a list of whole numbers"),
+    (["--set", "alpha"], "'alpha' is not NAME=NUMBER, for example alpha=0.5"),
+    (["--set", "alpha=high"], "'alpha=high' is not NAME=NUMBER"),
+    (["--set", "=0.5"], "'=0.5' is not NAME=NUMBER"),
+    (["--learning-rate", "0.1"], "--learning-rate"),
+    (["--lr"], "--lr"),
+    (["now"], "now"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), BAD_SETTINGS)
+def test_bad_settings_end_with_3(small, capsys, runs, arguments, words):
+    assert run(["train", *SMALL, *arguments]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ravine: ")
+    assert words in err
+    assert err.count("\n") == 1
+    assert not runs.exists()
+
+
+@pytest.mark.parametrize(("arguments", "words"), BAD_USAGE)
+def test_bad_usage_ends_with_2(small, capsys, runs, arguments, words):
+    assert run(["train", *SMALL, *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err.splitlines()[-1]
+    assert err.count("Error: ") == 1
+    assert not runs.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["trian"], "unknown command 'trian'; did you mean 'train'?"),
+        (["runs", "shwo"], "shwo"),
+        (["--sede", "3"], "--sede"),
+        (["runs", "show"], "RUN"),
+        (["predict"], "RUN"),
+    ],
+)
+def test_bad_commands_end_with_2(capsys, arguments, words):
+    assert run(arguments) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_no_source_of_data_ends_with_4(small, capsys, monkeypatch):
+    def nowhere(info, data_dir, *, quiet):
+        raise DownloadError("No source has a good copy of small.")
+
+    monkeypatch.setattr(sources, "obtain", nowhere)
+    assert run(["train", *SMALL]) == 4
+    assert capsys.readouterr().err == "ravine: No source has a good copy of small.\n"
+
+
+def test_damaged_data_end_with_3(small, capsys, tmp_path, runs):
+    labels = tmp_path / "files" / "small" / "train-labels-idx1-ubyte"
+    content = bytearray(labels.read_bytes())
+    content[100] ^= 1
+    labels.write_bytes(content)
+    assert run(["train", *SMALL]) == 3
+    err = capsys.readouterr().err
+    assert str(labels) in err
+    assert err.count("\n") == 1
+    assert not runs.exists()
+
+
+def test_a_full_disk_ends_with_3(small, capsys, monkeypatch):
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert run(["train", *SMALL, "--quiet"]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "No space left on device" in err
+    assert err.count("\n") == 1
+    monkeypatch.undo()
+
+
+def test_a_folder_that_cannot_be_written_ends_with_3(small, capsys, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert run(["train", *SMALL, "--out", str(tmp_path / "file")]) == 3
+    err = capsys.readouterr().err
+    assert f"cannot write {tmp_path / 'file'}" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "garbage"])
+@pytest.mark.parametrize("name", ["result.json", "environment.json", "weights.safetensors"])
+def test_a_damaged_run_ends_with_3_and_can_be_trained_anew(small, capsys, runs, name, damage):
+    assert run(["train", *SMALL]) == 0
+    (folder,) = runs.iterdir()
+    path = folder / name
+    whole = path.read_bytes()
+    path.write_bytes({"missing": b"", "truncated": whole[:-9], "garbage": b"garbage"}[damage])
+    if damage == "missing":
+        path.unlink()
+    capsys.readouterr()
+    codes = [run(["train", *SMALL]), run(["predict", folder.name, "test:0"])]
+    out, err = capsys.readouterr()
+    assert codes[1] == 3
+    assert codes[0] == (0 if name.startswith("weights") and damage != "missing" else 3)
+    assert "ravine: " in err
+    assert "\nravine: " not in out
+    assert run(["train", *SMALL, "--fresh", "--quiet"]) == 0
+    assert run(["predict", folder.name, "test:0"]) == 0
+
+
+def test_a_damaged_checkpoint_ends_with_3_and_says_what_to_do(small, capsys, runs):
+    from ravine.spec import RunSpec
+
+    spec = RunSpec(dataset="small", layers=(64, 12, 10), batch_size=20, epochs=3, engine="reference")
+    folder = runs / f"{spec.id}.partial"
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.safetensors").write_bytes(b"garbage")
+    assert run(["train", *SMALL, "--resume"]) == 3
+    err = capsys.readouterr().err
+    assert "without --resume the run starts at the beginning" in err
+    assert err.count("\n") == 1
+    assert run(["train", *SMALL]) == 0
+
+
+def test_a_reader_that_went_away_gets_no_traceback():
+    command = f"{sys.executable} -m ravine optimizers | true"
+    process = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert process.stderr == ""
