@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,26 +128,15 @@ def test_everything_public_has_a_docstring():
 
 
 def test_the_real_mnist():
-    folder = os.environ.get("RAVINE_DATA")
-    assert folder, "set RAVINE_DATA to a folder with the four MNIST files"
+    # From wherever this machine has it, by a download if nowhere: that is how a newcomer runs the tests.
     mnist = load("mnist")
-    assert locate("mnist") in (Path(folder), Path(folder) / "mnist")
+    assert locate("mnist") is not None
     assert mnist.info is DATASETS["mnist"]
     assert mnist.train.images.shape == (60_000, 784)
     assert mnist.test.images.shape == (10_000, 784)
     # The published counts of each digit, and the mean and deviation that the field normalizes with.
-    assert np.bincount(mnist.train.labels).tolist() == [
-        5923,
-        6742,
-        5958,
-        6131,
-        5842,
-        5421,
-        5918,
-        6265,
-        5851,
-        5949,
-    ]
+    digits = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+    assert np.bincount(mnist.train.labels).tolist() == digits
     assert np.bincount(mnist.test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert mnist.train.images.mean() / 255 == pytest.approx(0.1306604763, abs=1e-9)
     assert mnist.train.images.std() / 255 == pytest.approx(0.3081078039, abs=1e-9)

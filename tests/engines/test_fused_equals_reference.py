@@ -91,13 +91,14 @@ def test_single_precision_has_the_round_off_that_it_should_have(data, name, batc
     network = Network(SMALL, bias=True)
     fused, reference = pair(network, rule, batch_size, "float32")
     _, exact = pair(network, rule, batch_size, "float64")
-    order = order_of(STEPS, batch_size, len(data.labels))
+    # Few steps: sooner or later a unit switches in one precision and not in the other, and that is not round-off.
+    order = order_of(20, batch_size, len(data.labels))
     losses = [run(engine, data, order, hyper).loss_sum for engine in (fused, reference, exact)]
 
     assert fused.weights.dtype == np.float32
     error, yardstick = (difference(engine.weights, exact.weights) for engine in (fused, reference))
     assert error < 3 * yardstick + 1e-7
-    assert error < 1e-4
+    assert error < 1e-6
     assert losses[0] == pytest.approx(losses[2], rel=1e-5)
 
 

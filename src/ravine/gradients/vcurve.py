@@ -59,8 +59,8 @@ def predicted_steps(point: Point, indices: Array) -> dict[str, float]:
 
     With eps the round-off unit and f the loss, forward and backward have their least error at
     2 sqrt(eps |f| / |f''|), central at (3 eps |f| / |f'''|)^(1/3) (Press et al., Numerical Recipes, section 5.7). The
-    curvatures are medians over some of the weights, taken from differences of the analytic gradient. The shifted softmax
-    keeps the loss's digits however small it is; the naive one rounds at the size of 1.
+    curvatures are medians over some of the weights, taken from differences of the analytic gradient. The shifted
+    softmax keeps the loss's digits however small it is; the naive one rounds at the size of 1.
     """
     eps = float(np.finfo(point.weights.dtype).eps)
     f = 1.0 if point.network.softmax == "naive" else float(point.losses().mean())
