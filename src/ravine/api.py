@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ravine.data import load
-from ravine.errors import ConfigError, unknown
-from ravine.rules import find_rule
-from ravine.schedules import make_schedule
-from ravine.spec import RunSpec, resolve
+from ravine.errors import ConfigError
+from ravine.spec import RunSpec, from_settings, resolve
 from ravine.training import Given, Outcome, RunStore, Silent, Watcher, with_given
 from ravine.training import train as train_spec
 from ravine.training.run import Run
@@ -77,24 +75,28 @@ def train(
     >>> run.status, len(run.history), run.weights.shape
     ('done', 1, (12704,))
     """
-    _known_hyperparameters(optimizer, hyperparameters)
-    spec = RunSpec(
-        dataset=dataset,
-        layers=tuple(layers),
-        activation=activation,
-        bias=bias,
-        softmax=softmax,
-        init=init,
-        optimizer=optimizer,
-        lr=lr,
-        hyperparameters=hyperparameters,
-        schedule=make_schedule(schedule, final_lr=final_lr, factor=decay_factor, every=decay_every),
-        warmup=warmup,
-        batch_size=batch_size,
-        epochs=epochs,
-        seed=seed,
-        engine=engine,
-        dtype=dtype,
+    spec = from_settings(
+        {
+            "optimizer": optimizer,
+            "lr": lr,
+            "final_lr": final_lr,
+            "schedule": schedule,
+            "decay_factor": decay_factor,
+            "decay_every": decay_every,
+            "warmup": warmup,
+            "batch_size": batch_size,
+            "epochs": epochs,
+            "seed": seed,
+            "layers": layers,
+            "activation": activation,
+            "bias": bias,
+            "softmax": softmax,
+            "init": init,
+            "dataset": dataset,
+            "engine": engine,
+            "dtype": dtype,
+            **hyperparameters,
+        }
     )
     given = Given(_array(initial_weights), _array(order))
     outcome = run_spec(spec, given=given, data_dir=data_dir, out=out, resume=resume, fresh=fresh, watcher=watcher)
@@ -135,15 +137,6 @@ def load_run(run: str, out: Path | str | None = None) -> Run:
     if stored is None:
         raise ConfigError(f"there is no run {run!r} in {store.root}.")
     return Run(stored)
-
-
-def _known_hyperparameters(optimizer: str, given: dict[str, float]) -> None:
-    """Suggest the nearest name for a keyword that is neither an argument of `train` nor a hyper-parameter."""
-    rule = find_rule(optimizer)
-    arguments = [name for name in train.__annotations__ if name not in ("return", "hyperparameters")]
-    for name in given:
-        if name not in rule.defaults:
-            raise ConfigError(unknown(f"setting of train with {optimizer}", name, {*arguments, *rule.defaults}))
 
 
 def _array(value: ArrayLike | None) -> np.ndarray[Any, np.dtype[Any]] | None:

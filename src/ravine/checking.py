@@ -80,12 +80,17 @@ def gradcheck(
         check_digits(digits)
     if dtype not in ("float64", "float32"):
         raise ConfigError(f"dtype is {dtype!r}; a gradient is checked in float64 or float32.")
-    trained = _trained(spec, run, epochs, data_dir, out, watcher)
-    spec, flat = trained
+    if weights is not None and weights < 1:
+        raise ConfigError(f"weights is {weights}; it must be all or a whole number of 1 or more.")
+    if epochs < 0:
+        raise ConfigError(f"epochs is {epochs}; it must be a whole number of 0 or more.")
+    stored = None if run is None else load_run(run, out)
+    spec = resolve(msgspec.structs.replace(spec, epochs=max(1, epochs))) if stored is None else stored.spec
     data = load(spec.dataset, None if data_dir is None else Path(data_dir)).train
-    chosen = np.asarray(samples, dtype=np.int64)
-    if len(chosen) == 0 or chosen.min() < 0 or chosen.max() >= len(data.labels):
-        raise ConfigError(f"sample {list(samples)} is outside the data; numbers go from 0 to {len(data.labels) - 1}.")
+    chosen = list(samples)
+    if not chosen or min(chosen) < 0 or max(chosen) >= len(data.labels):
+        raise ConfigError(f"sample {chosen} is outside the data; numbers go from 0 to {len(data.labels) - 1}.")
+    flat = _trained(spec, epochs, data_dir, out, watcher) if stored is None else stored.weights
     point = Point(spec.network, flat.astype(dtype), scaled(data.images[chosen], dtype), data.labels[chosen].astype(int))
     indices = _subset(np.arange(len(flat)), weights, spec.seed)
     # A zero gradient says nothing of a method; where the dead pixels are, every method gives zero.
@@ -105,32 +110,19 @@ def gradcheck(
 
 
 def _trained(
-    spec: RunSpec,
-    run: str | None,
-    epochs: int,
-    data_dir: Path | str | None,
-    out: Path | str | None,
-    watcher: Watcher | None,
-) -> tuple[RunSpec, Array]:
-    """Return the spec and the flat weights at which the gradient is to be checked."""
-    if run is not None:
-        stored = load_run(run, out)
-        return stored.spec, stored.weights
-    if epochs < 0:
-        raise ConfigError(f"epochs is {epochs}; it must be a whole number of 0 or more.")
-    spec = resolve(msgspec.structs.replace(spec, epochs=max(1, epochs)))
+    spec: RunSpec, epochs: int, data_dir: Path | str | None, out: Path | str | None, watcher: Watcher | None
+) -> Array:
+    """Return the flat weights after `epochs` epochs of the spec."""
     if epochs == 0:
-        return spec, start_weights(spec)
+        return start_weights(spec)
     outcome = run_spec(spec, data_dir=data_dir, out=out, watcher=watcher)
     if not isinstance(outcome, Run):
         raise KeyboardInterrupt
-    return spec, outcome.weights
+    return outcome.weights
 
 
 def _subset(indices: Array, count: int | None, seed: int) -> Array:
     """Return `count` of the indices, drawn by the seed and sorted; all if None or too few."""
-    if count is not None and count < 1:
-        raise ConfigError(f"weights is {count}; it must be all or a whole number of 1 or more.")
     if count is None or count >= len(indices):
         return indices
     return np.sort(np.random.default_rng(seed).choice(indices, count, replace=False))

@@ -39,6 +39,10 @@ class StorageError(RavineError):
     exit_code = 3
 
 
+class BusyError(StorageError):
+    """A run is being trained by another process or thread (exit 3)."""
+
+
 class DownloadError(RavineError):
     """No source gave a good copy of a file (exit 4)."""
 

@@ -7,6 +7,7 @@ import hashlib
 import inspect
 import math
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from ravine.data import DATASETS
 from ravine.errors import ConfigError, unknown
 from ravine.nn import INITIALIZERS, Network
 from ravine.rules import Rule, find_rule
-from ravine.schedules import Constant, Schedule, learning_rate, plain_number
+from ravine.schedules import Constant, Schedule, learning_rate, make_schedule, plain_number
 
 ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
 """Every engine, and the dtypes that it trains in."""
@@ -70,6 +71,41 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         }
         text = msgspec.json.encode(decisive, order="sorted")
         return hashlib.sha256(text).hexdigest()[:16]
+
+
+def from_settings(settings: Mapping[str, Any]) -> RunSpec:
+    """Make a spec from flat settings, the keywords of `ravine.train` and the keys of a study file.
+
+    They are the fields of `RunSpec`; `final_lr`, `decay_factor` and `decay_every` for the schedule, which is given by
+    its name; and the optimizer's hyper-parameters by their own names.
+
+    >>> from_settings({"optimizer": "momentum", "alpha": 0.5, "lr": 0.1, "final_lr": 0.001}).schedule
+    Linear(final_lr=0.001)
+    """
+    fields = {name for name in RunSpec.__struct_fields__ if name not in ("hyperparameters", "initial_weights", "order")}
+    flat = dict(settings)
+    schedule = make_schedule(
+        flat.pop("schedule", None),
+        final_lr=flat.pop("final_lr", None),
+        factor=flat.pop("decay_factor", None),
+        every=flat.pop("decay_every", None),
+    )
+    chosen = {name: flat.pop(name) for name in fields if name in flat}
+    rule = find_rule(chosen.get("optimizer", "sgd"))
+    for name in flat:
+        if name not in rule.defaults:
+            known = {*fields, *rule.defaults, "final_lr", "decay_factor", "decay_every"}
+            raise ConfigError(unknown(f"setting of a run with {rule.name}", name, known))
+    if "layers" in chosen:
+        chosen["layers"] = _sizes(chosen["layers"])
+    return RunSpec(**chosen, hyperparameters=flat, schedule=schedule)
+
+
+def _sizes(layers: Any) -> tuple[int, ...]:
+    try:
+        return tuple(layers)
+    except TypeError:
+        raise ConfigError(f"layers is {layers!r}; give a list of sizes, for example [784, 300, 10].") from None
 
 
 def resolve(spec: RunSpec) -> RunSpec:

@@ -115,6 +115,14 @@ def test_only_relu_dies(small, runs, activation):
     assert train_small(small, runs, given, activation=activation).result.status == "done"
 
 
+@pytest.mark.parametrize("activation", ["leaky-relu", "tanh"])
+def test_outputs_that_are_all_zero_do_not_stop_the_gradient_of_other_activations(small, runs, activation):
+    weights = start_weights(small_spec())
+    weights[: 64 * 12] = 0
+    result = train_small(small, runs, Given(weights=weights), activation=activation, lr=0.0).result
+    assert result.status == "done"
+
+
 def test_a_diverged_run_is_stored_and_can_be_read(small, runs):
     stored = train_small(small, runs, layers=DEEP, lr=1e30)
     again = RunStore(runs).load(stored.result.id)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from training_cases import Recorder, assert_same_run, interrupt_at, permutations, small_spec, train_small
 
+from ravine.engines.reference import ReferenceEngine
 from ravine.errors import DataError, StorageError
 from ravine.training import Given, RunStore, loop, train
 from ravine.training.checkpoint import load_checkpoint, save_checkpoint
@@ -39,12 +40,10 @@ def test_interrupted_anywhere_and_resumed_gives_the_same_bits(small, tmp_path, e
 
 def test_interrupted_at_every_step(small, tmp_path):
     spec, store = small_spec(), RunStore(tmp_path / "disturbed")
-    outcome = interrupt_at(spec, small, store, 1)
-    sittings = 1
-    while outcome.stored is None:
-        outcome = train(spec, small, store, resume=True, watcher=Recorder(1))
-        sittings += 1
-    assert sittings >= PROGRESSES
+    for progress in range(1, PROGRESSES):
+        outcome = interrupt_at(spec, small, store, 1, resume=True)
+        assert len(outcome.result.history) == (progress - 1) // 12
+    outcome = train(spec, small, store, resume=True)
     assert_same_run(outcome.stored, train_small(small, tmp_path / "undisturbed"))
 
 
@@ -58,12 +57,40 @@ def test_with_given_arrays(small, tmp_path):
     assert_same_run(outcome.stored, undisturbed.stored)
 
 
-def test_the_times_of_all_sittings_add_up(small, runs):
-    first = interrupt_at(small_spec(), small, RunStore(runs), 20).result.seconds
-    both = train(small_spec(), small, RunStore(runs), resume=True).result.seconds
-    for name in ("compile", "train", "evaluate", "total"):
-        assert getattr(both, name) >= getattr(first, name)
-    assert both.total >= both.compile + both.train + both.evaluate
+def test_the_times_of_all_sittings_add_up(small, runs, monkeypatch):
+    clock, take = [0.0], ReferenceEngine.train
+
+    def one_second(self, *arguments):
+        clock[0] += 1
+        return take(self, *arguments)
+
+    monkeypatch.setattr(ReferenceEngine, "train", one_second)
+    monkeypatch.setattr(loop.time, "perf_counter", lambda: clock[0])
+    first = interrupt_at(small_spec(), small, RunStore(runs), 20).result
+    assert (first.seconds.train, first.seconds.total) == (20, 20)
+    clock[0] += 1000  # nobody trains
+    both = train(small_spec(), small, RunStore(runs), resume=True).result
+    assert (both.seconds.train, both.seconds.total) == (36, 36)
+    assert [record.seconds for record in both.history] == [12, 12, 12]
+
+
+def test_interrupted_in_the_step_that_diverges(small, runs, monkeypatch):
+    settings = {"layers": (64, 12, 8, 10), "lr": 100.0, "activation": "leaky-relu"}
+    undisturbed = train_small(small, runs / "undisturbed", **settings)
+    take = ReferenceEngine.train
+
+    def interrupted(self, *arguments):
+        taken = take(self, *arguments)
+        if taken.steps == 0:
+            signal.raise_signal(signal.SIGINT)
+        return taken
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ReferenceEngine, "train", interrupted)
+        assert train(small_spec(**settings), small, RunStore(runs)).result.status == "interrupted"
+    outcome = train(small_spec(**settings), small, RunStore(runs), resume=True)
+    assert outcome.result.status == "diverged"
+    assert_same_run(outcome.stored, undisturbed)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -66,13 +66,10 @@ def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **s
     """
     from ravine.checking import gradcheck as check_gradients
     from ravine.cli.progress import watching
-    from ravine.errors import ConfigError
     from ravine.spec import RunSpec
 
     where = {name: settings.pop(name) for name in ("data_dir", "out", "run", "weights", "samples", "h", "dtype")}
     methods = settings.pop("methods")
-    if not methods:
-        raise ConfigError("no method is given; name at least one of forward, backward, central, complex.")
     epochs = settings.pop("epochs")
     spec = RunSpec(epochs=max(1, epochs), **settings)
     with watching(quiet, spec.epochs) as watcher, _shown(quiet) as progress:
@@ -106,9 +103,13 @@ def _shown(quiet: bool) -> Iterator[Progress | None]:
 
 
 def _draw(folder: Path, check: Check) -> list[Path]:
+    from ravine.errors import StorageError
     from ravine.gradients.figures import save_figures
 
-    return save_figures(folder, check.report, check.curve)
+    try:
+        return save_figures(folder, check.report, check.curve)
+    except OSError as error:
+        raise StorageError(f"cannot write {folder}: {error.strerror or error}. Choose another --figures.") from error
 
 
 def _document(check: Check) -> dict[str, Any]:
@@ -159,7 +160,7 @@ def _print(check: Check) -> None:
             f"\ncentral difference in {digits.digits} digits, {digits.weights} weights: mean relative error "
             f"{digits.mean_relative_error:.1e} ({100 * digits.mean_relative_error:.1e} %), {digits.seconds:.1f} s"
         )
-        if "central" in report.methods:
+        if "central" in report.methods and report.dtype == "float64":
             measured = report.methods["central"].errors.mean_relative_error
             click.echo(
                 f"The paper's 3e-40 % cannot come from double precision, which has 16 digits: there it is "

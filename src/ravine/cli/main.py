@@ -18,6 +18,7 @@ from ravine.errors import RavineError, unknown
 _COMMANDS = {
     "train": "ravine.cli.train",
     "gradcheck": "ravine.cli.gradcheck",
+    "study": "ravine.cli.study",
     "predict": "ravine.cli.predict",
     "runs": "ravine.cli.runs",
     "optimizers": "ravine.cli.optimizers",

@@ -24,7 +24,7 @@ def watching(quiet: bool, epochs: int) -> Iterator[Watcher]:
     elif not sys.stderr.isatty():
         yield _Lines(epochs)
     else:
-        with _bar() as bar:
+        with progress_bar() as bar:
             yield _Bar(bar, bar.add_task("", total=epochs, state="starting"), epochs)
 
 
@@ -68,7 +68,8 @@ class _Bar:
         self._bar.console.print(_line(record, self._epochs), highlight=False, soft_wrap=True)
 
 
-def _bar() -> Any:
+def progress_bar() -> Any:
+    """Return a bar on stderr that vanishes when it is done."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from ravine.arrays import Array
 from ravine.errors import ConfigError
 from ravine.gradients.errors import Errors, measure
-from ravine.gradients.methods import COMPLEX_STEP, check_methods, check_step
+from ravine.gradients.methods import check_methods, check_step, complex_step
 
 
 class Coordinate(msgspec.Struct, frozen=True):
@@ -67,18 +67,20 @@ def check_gradient(
     (False, (1,))
     """
     check_methods((method,))
-    point = np.array(x, dtype=np.result_type(np.asarray(x).dtype, np.float32))
-    if np.iscomplexobj(point) or point.size == 0:
-        raise ConfigError(f"x has dtype {point.dtype} and shape {point.shape}; give real numbers, at least one.")
+    given = np.asarray(x)
+    if given.dtype.kind not in "biuf" or given.size == 0:
+        raise ConfigError(f"x has dtype {given.dtype} and shape {given.shape}; give real numbers, at least one.")
+    point = given.astype(np.result_type(given.dtype, np.float32))
     analytic = np.asarray(grad(point.copy()), dtype=point.dtype)
     if analytic.shape != point.shape:
         raise ConfigError(f"the gradient has shape {analytic.shape}; it must have that of x, {point.shape}.")
-    eps = float(np.finfo(point.dtype).eps)
+    # Values of f are taken as Python's floats, so that a longer dtype has no more digits here.
+    eps = float(max(np.finfo(point.dtype).eps, np.finfo(float).eps))
     if h is None:
-        h = {"complex": COMPLEX_STEP, "central": eps ** (1 / 3)}.get(method, eps**0.5)
+        h = {"complex": complex_step(point.dtype), "central": eps ** (1 / 3)}.get(method, eps**0.5)
     check_step(h)
     numerical = np.empty(point.shape, point.dtype)
-    size = abs(_number(f, point)) if method != "complex" else 0.0
+    size = abs(_number(f, point.copy())) if method != "complex" else 0.0
     for index in np.ndindex(point.shape):
         numerical[index] = _derivative(f, point, index, method, h)
     if atol is None:
@@ -103,7 +105,7 @@ def _derivative(f: Callable[[Array], Any], x: Array, index: tuple[int, ...], met
     if method == "complex":
         moved = x.astype(np.result_type(x.dtype, np.complex64))
         moved[index] += 1j * h
-        return float(np.imag(f(moved)) / h)
+        return _one(f(moved)).imag / h
     ends = {"forward": (h, 0.0), "backward": (0.0, -h), "central": (h, -h)}[method]
     values, places = [], []
     for end in ends:
@@ -116,7 +118,14 @@ def _derivative(f: Callable[[Array], Any], x: Array, index: tuple[int, ...], met
 
 
 def _number(f: Callable[[Array], Any], x: Array) -> float:
-    value = np.asarray(f(x))
-    if value.size != 1 or np.iscomplexobj(value):
-        raise ConfigError(f"the function returns {value.dtype} of shape {value.shape}; it must return one real number.")
-    return float(value.reshape(()))
+    value = _one(f(x))
+    if isinstance(value, complex):
+        raise ConfigError("the function returns a complex number for a real x; it must return one real number.")
+    return value
+
+
+def _one(returned: ArrayLike) -> float | complex:
+    value = np.asarray(returned)
+    if value.size != 1 or value.dtype.kind not in "biufc":
+        raise ConfigError(f"the function returns {value.dtype} of shape {value.shape}; it must return one number.")
+    return complex(value.reshape(())) if value.dtype.kind == "c" else float(value.reshape(()))

@@ -87,8 +87,9 @@ def check_network(
         _, analytic = gradient(point.network, point.weights, point.x, point.labels)
     loss = float(point.losses().mean())
     found = derivatives(point, indices, methods, h, progress)
-    chosen = analytic[indices]
-    reports = {name: _report(point, indices, chosen, derivative, loss) for name, derivative in found.items()}
+    # Round-off of the gradient: relative to its largest number, and to 1 where the softmax rounds at the size of 1.
+    scale = float(np.fmax.reduce(np.abs(analytic), initial=float(point.network.softmax == "naive")))
+    reports = {name: _report(point, indices, analytic[indices], each, loss, scale) for name, each in found.items()}
     return GradientReport(
         parameters=len(point.weights),
         weights=len(indices),
@@ -100,31 +101,35 @@ def check_network(
     )
 
 
-def tolerance(method: str, analytic: Array, numerical: Array, h: float, loss: float) -> Array:
+def tolerance(method: str, analytic: Array, numerical: Array, h: float, loss: float, scale: float) -> Array:
     """Return how far each pair of derivatives may be apart before the gradient is called wrong, shape (k,).
 
     A difference divides the round-off of the loss, some eps, by h; and its truncation error is bounded by a share of
-    the derivative, generously. The complex step has neither, only the round-off of the gradient itself.
+    the derivative, generously. The complex step has neither, only the round-off of the gradient itself, whose numbers
+    are sums over terms of the size `scale`.
     """
     eps = float(np.finfo(analytic.dtype).eps)
     size = np.maximum(np.abs(analytic), np.abs(numerical)).astype(float)
     if method == "complex":
-        largest = float(np.abs(analytic).max(initial=0.0))
-        return 1e4 * eps * size + 100 * eps * largest
+        return min(1e4 * eps, 2e-4) * size + 100 * eps * scale
     spread = h if method != "central" else h * h
     return (1e-4 + 10 * spread) * size + 100 * eps * max(1.0, abs(loss)) / h + spread
 
 
-def _report(point: Point, indices: Array, analytic: Array, found: Derivative, loss: float) -> MethodReport:
+def _report(
+    point: Point, indices: Array, analytic: Array, found: Derivative, loss: float, scale: float
+) -> MethodReport:
     numerical, kinks = found.values, found.kinks
-    gap = np.abs(analytic - numerical)
-    excess = np.where(kinks, 0.0, gap / tolerance(found.method, analytic, numerical, found.h, loss))
+    with np.errstate(over="ignore", invalid="ignore"):
+        gap = np.abs(analytic - numerical)
+        allowed = tolerance(found.method, analytic, numerical, found.h, loss, scale)
+        excess = np.divide(gap, allowed, out=np.zeros(len(gap)), where=(gap != 0) & ~kinks)
     excess = np.where(np.isfinite(excess), excess, np.inf)
     failed = excess > 1
     layout = point.network.layout
     size = np.maximum(np.abs(analytic), np.abs(numerical))
     relative = np.where((size > 0) & ~kinks, gap / np.where(size > 0, size, 1), 0.0)
-    worst = np.argsort(-(excess if failed.any() else relative), kind="stable")[:WORST]
+    worst = np.argsort(-(excess if failed.any() else relative), kind="stable")[: min(WORST, failed.sum() or WORST)]
     ends = np.cumsum([rows * columns for rows, columns in layout.shapes])
     layer_of = np.searchsorted(ends, indices, side="right")
     return MethodReport(

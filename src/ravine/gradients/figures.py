@@ -26,7 +26,9 @@ def mean_errors(report: GradientReport) -> Figure:
     values = [report.methods[name].errors.mean_relative_error for name in names]
     bars = axes.bar(names, values, color=[_COLORS[name] for name in names], width=0.6)
     axes.bar_label(bars, labels=[f"{value:.1e}" for value in values], padding=3)
-    axes.set(yscale="log", ylabel="mean relative error", title=f"Mean relative error, {_steps(report)}")
+    if any(value > 0 for value in values):
+        axes.set_yscale("log")
+    axes.set(ylabel="mean relative error", title=f"Mean relative error, {_steps(report)}")
     axes.margins(y=0.15)
     return figure
 
@@ -58,9 +60,10 @@ def v_curves(curve: VCurve) -> Figure:
         label = f"predicted best, {'one-sided' if name == 'forward' else name}"
         axes.axvline(curve.predicted_step[name], color=_COLORS[name], linestyle=":", linewidth=1.5, label=label)
     axes.axvline(PAPER_STEP, color="black", linewidth=1, label="the paper's h = 1e-8")
+    if any(error > 0 for errors in curve.median.values() for error in errors):
+        axes.set_yscale("log")
     axes.set(
         xscale="log",
-        yscale="log",
         xlabel="step h",
         ylabel="median relative error",
         title="Round-off to the left, truncation to the right",

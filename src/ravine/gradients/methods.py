@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from ravine.gradients.perturb import Moved, Point, moved
 
 PAPER_STEP = 1e-8
 COMPLEX_STEP = 1e-30
+SINGLE_COMPLEX_STEP = 1e-12
+"""In float32, whose smallest numbers are near 1e-38, a step of 1e-30 leaves no room for small derivatives."""
 
 METHODS = ("forward", "backward", "central", "complex")
 """forward: (f(x+h) - f(x)) / h. backward: (f(x) - f(x-h)) / h. central: (f(x+h) - f(x-h)) / 2h (the paper's section
@@ -33,7 +36,9 @@ class Derivative:
 
 
 def check_methods(methods: tuple[str, ...]) -> None:
-    """Refuse a name that is not a method."""
+    """Refuse a name that is not a method, and a check by no method, which every gradient would pass."""
+    if not methods:
+        raise ConfigError(f"no method is given; name at least one of {', '.join(METHODS)}.")
     for method in methods:
         if method not in METHODS:
             raise UsageError(unknown("method", method, METHODS))
@@ -43,6 +48,11 @@ def check_step(h: float) -> None:
     """Refuse a step that no difference can be taken with."""
     if not (math.isfinite(h) and h > 0):
         raise ConfigError(f"h is {h:g}; the step of a difference must be a finite number above 0, for example 1e-8.")
+
+
+def complex_step(dtype: np.dtype[Any]) -> float:
+    """Return a step whose square is nothing beside the round-off of `dtype`, and which does not underflow in it."""
+    return SINGLE_COMPLEX_STEP if dtype == np.float32 else COMPLEX_STEP
 
 
 def derivatives(
@@ -81,7 +91,8 @@ def _complex_step(point: Point, indices: Array, progress: Callable[[int], None] 
     began = time.perf_counter()
     dtype = np.result_type(point.weights.dtype, np.complex64)
     there = Point(point.network, point.weights.astype(dtype), point.x.astype(dtype), point.labels)
-    end = moved(there, indices, 1j * COMPLEX_STEP, progress)
+    h = complex_step(point.weights.dtype)
+    end = moved(there, indices, 1j * h, progress)
     # The real part stays where it is, so no kink can be crossed.
     kinks = np.zeros(len(indices), bool)
-    return Derivative("complex", COMPLEX_STEP, end.change.imag / COMPLEX_STEP, kinks, time.perf_counter() - began)
+    return Derivative("complex", h, end.change.imag / h, kinks, time.perf_counter() - began)

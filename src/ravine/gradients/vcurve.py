@@ -43,7 +43,8 @@ def v_curve(point: Point, indices: Array, progress: Callable[[int], None] | None
             # Where every difference straddles a kink there is nothing to show.
             median[name].append(errors.median_relative_error if errors.compared else float("nan"))
             mean[name].append(errors.mean_relative_error if errors.compared else float("nan"))
-    best = {name: int(np.nanargmin(errors)) for name, errors in median.items()}
+    # Where no step has an error, as in a dead network, the index is 0 and the best error nan.
+    best = {name: int(np.argmin(np.nan_to_num(errors, nan=np.inf))) for name, errors in median.items()}
     return VCurve(
         steps=list(STEPS),
         median=median,

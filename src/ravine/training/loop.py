@@ -7,7 +7,7 @@ import hashlib
 import math
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -118,11 +118,13 @@ def train(
     given: Given = Given(),
     resume: bool = False,
     watcher: Watcher | None = None,
+    interruption: Interruption | None = None,
 ) -> Outcome:
     """Train a resolved spec and store the run.
 
     A run that leaves the finite numbers or whose network dies is a result, with status "diverged" and a cause. One that
-    is interrupted leaves a checkpoint, from which `resume` goes on bit for bit.
+    is interrupted leaves a checkpoint, from which `resume` goes on bit for bit. Who trains on several threads handles
+    signals once for all of them and gives his own `interruption`.
 
     Raises:
         ConfigError: the batch size or a given array does not fit the data.
@@ -141,10 +143,10 @@ def train(
             checkpoint_file(folder).unlink()
         # Compilation may take many seconds and leaves nothing to save: a signal ends it at once.
         trainer.compile()
-        with interruptible() as interruption:
-            result = trainer.run(run, interruption)
+        with interruptible() if interruption is None else nullcontext(interruption) as stop:
+            result = trainer.run(run, stop)
             if result.status == "interrupted":
-                return Outcome(result, None, interruption.signal)
+                return Outcome(result, None, stop.signal)
             stored = store.save(result, environment(threads=1), trainer.engine.weights)
         checkpoint_file(folder).unlink(missing_ok=True)
     return Outcome(result, stored, None)

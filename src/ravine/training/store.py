@@ -22,7 +22,7 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from ravine.arrays import Array
-from ravine.errors import ConfigError, DataError, StorageError
+from ravine.errors import BusyError, ConfigError, DataError, StorageError
 from ravine.spec import RunSpec
 from ravine.training.checkpoint import load_arrays, load_checkpoint, save_arrays
 from ravine.training.files import write_whole
@@ -153,7 +153,7 @@ class RunStore:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            raise StorageError(f"run {run} is being trained by another process, in {folder}; wait for it.") from None
+            raise BusyError(f"run {run} is being trained by another process, in {folder}; wait for it.") from None
         except OSError as error:
             raise _unwritable(folder, error) from error
         try:

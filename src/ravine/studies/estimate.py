@@ -1,0 +1,66 @@
+"""How long a study will take and how much disk it will need, from a short calibration on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ravine.data import Dataset, Split, load
+from ravine.engines import make_engine
+from ravine.spec import RunSpec
+from ravine.studies.study import Planned
+from ravine.training import RunStore, epoch_order, start_weights
+
+_CALIBRATION_SECONDS = 0.1
+_EVALUATION_SHARE = 1.1
+_FOLDER_BYTES = 12_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is left of a study.
+
+    Attributes:
+        seconds: by id, how long each run that is not stored yet will take, alone on one core.
+        wall: how long all of them will take on the given number of cores.
+        disk: bytes of their folders.
+    """
+
+    seconds: Mapping[str, float]
+    wall: float
+    disk: int
+
+
+def estimate(planned: Sequence[Planned], store: RunStore, jobs: int, data_dir: Path | None = None) -> Estimate:
+    """Time some steps of each kind of run (engine, network, optimizer, batch size) and multiply."""
+    specs = {run.id: run.spec for run in planned if store.load(run.id) is None}
+    kinds: dict[tuple[object, ...], float] = {}
+    datasets: dict[str, Dataset] = {}
+    seconds, disk = {}, 0
+    for run, spec in specs.items():
+        kind = (spec.engine, spec.dtype, spec.network, spec.optimizer, spec.batch_size, spec.dataset)
+        if kind not in kinds:
+            if spec.dataset not in datasets:
+                datasets[spec.dataset] = load(spec.dataset, data_dir)
+            kinds[kind] = _seconds_per_epoch(spec, datasets[spec.dataset].train)
+        seconds[run] = kinds[kind] * spec.epochs
+        disk += spec.network.layout.size * (8 if spec.dtype == "float64" else 4) + _FOLDER_BYTES
+    longest = max(seconds.values(), default=0.0)
+    return Estimate(seconds, max(longest, sum(seconds.values()) / jobs), disk)
+
+
+def _seconds_per_epoch(spec: RunSpec, data: Split) -> float:
+    engine = make_engine(spec.engine, spec.network, spec.rule, start_weights(spec), spec.dtype, spec.batch_size)
+    engine.compile()
+    order = epoch_order(0, 0, len(data.labels))
+    hyper = {**spec.hyperparameters, "lr": 0.0}  # weights that stand still never diverge
+    engine.train(data, order, 0, spec.batch_size, hyper)  # the first call prepares the data
+    steps, spent = 1, 0.0
+    while spent < _CALIBRATION_SECONDS and steps * spec.batch_size < len(order):
+        steps *= 4
+        began = time.perf_counter()
+        engine.train(data, order, 0, min(len(order), steps * spec.batch_size), hyper)
+        spent = time.perf_counter() - began
+    return _EVALUATION_SHARE * spent * len(order) / min(len(order), steps * spec.batch_size)

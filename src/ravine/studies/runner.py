@@ -1,0 +1,177 @@
+"""Work through the runs of a study: a pool of threads over one copy of the data.
+
+The kernels release the GIL, so threads keep as many cores busy as there are. What is stored already is not run again,
+and each run is stored when it ends, so that a study that was stopped, or killed, goes on where it was.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from threadpoolctl import threadpool_limits
+
+from ravine.data import Dataset, load
+from ravine.errors import BusyError, RavineError
+from ravine.spec import RunSpec
+from ravine.studies.study import Planned
+from ravine.training import Epoch, Result, RunStore, train
+from ravine.training.interruption import Interruption, interruptible
+
+_PAUSE = 0.2
+"""Seconds between looks at a run that another process is training."""
+
+
+class StudyWatcher(Protocol):
+    """Who is told how a study goes on; called from several threads, one call at a time."""
+
+    def started(self, run: str, spec: RunSpec) -> None:
+        """A run began."""
+
+    def progress(self, run: str, share: float, loss: float) -> None:
+        """`share` of a run is done."""
+
+    def ended(self, run: str, result: Result | None, error: str | None) -> None:
+        """A run ended, with a result or an error."""
+
+
+@dataclass
+class StudyOutcome:
+    """How the runs of a study ended.
+
+    Attributes:
+        results: by id, those that are stored now.
+        failed: by id, what went wrong with those that could not be run.
+        reused: ids that were stored before.
+        signal: what interrupted the study, if anything did.
+    """
+
+    results: dict[str, Result] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    reused: set[str] = field(default_factory=set)
+    signal: int | None = None
+
+
+def run_study(
+    planned: Sequence[Planned],
+    store: RunStore,
+    *,
+    data_dir: Path | None = None,
+    jobs: int | None = None,
+    costs: Mapping[str, float] | None = None,
+    watcher: StudyWatcher | None = None,
+) -> StudyOutcome:
+    """Run what is not stored yet, longest first, `jobs` at a time (as many as there are cores if None).
+
+    A run that fails does not stop the rest. Ctrl-C leaves a checkpoint of each run that is under way; the next call
+    goes on with them.
+    """
+    specs = {run.id: run.spec for run in planned}
+    outcome = StudyOutcome()
+    for run in specs:
+        try:
+            stored = store.load(run)
+        except RavineError as error:
+            outcome.failed[run] = str(error)
+            continue
+        if stored is not None:
+            outcome.results[run] = stored.result
+            outcome.reused.add(run)
+    costs = costs or {}
+    todo = [run for run in specs if run not in outcome.results and run not in outcome.failed]
+    todo.sort(key=lambda run: -costs.get(run, specs[run].epochs / specs[run].batch_size))
+    if not todo:
+        return outcome
+    datasets = {name: load(name, data_dir) for name in sorted({specs[run].dataset for run in todo})}
+    # One limit around all threads: each run sets and restores its own inside it, and that restores this one.
+    with threadpool_limits(1), interruptible() as interruption:
+        work = _Work(specs, store, datasets, watcher, interruption)
+        with ThreadPoolExecutor(jobs or os.cpu_count() or 1, thread_name_prefix="run") as pool:
+            waiting: dict[Future[Result | None], str] = {pool.submit(work.run, run): run for run in todo}
+            while waiting:
+                # Signals reach the main thread only while it is awake.
+                done, _ = wait(waiting, timeout=_PAUSE, return_when=FIRST_COMPLETED)
+                for future in done:
+                    run = waiting.pop(future)
+                    work.take(future, run, outcome)
+    outcome.signal = interruption.signal
+    return outcome
+
+
+class _Work:
+    """What the threads of one study share."""
+
+    def __init__(
+        self,
+        specs: Mapping[str, RunSpec],
+        store: RunStore,
+        datasets: Mapping[str, Dataset],
+        watcher: StudyWatcher | None,
+        interruption: Interruption,
+    ) -> None:
+        self.specs, self.store, self.datasets, self.interruption = specs, store, datasets, interruption
+        self.watcher = watcher
+        self.lock = threading.Lock()
+
+    def run(self, run: str) -> Result | None:
+        """Train one run and return its result; None if the study was interrupted before it ended."""
+        while not self.interruption:
+            stored = self.store.load(run)
+            if stored is not None:
+                return stored.result
+            spec = self.specs[run]
+            self.tell("started", run, spec)
+            try:
+                outcome = train(
+                    spec,
+                    self.datasets[spec.dataset],
+                    self.store,
+                    resume=True,
+                    watcher=_RunWatcher(self, run, spec.epochs),
+                    interruption=self.interruption,
+                )
+            except BusyError:
+                # Another study has it; its result will do as well as ours.
+                time.sleep(_PAUSE)
+                continue
+            return outcome.result if outcome.stored is not None else None
+        return None
+
+    def take(self, future: Future[Result | None], run: str, outcome: StudyOutcome) -> None:
+        """Put the end of a run into the outcome."""
+        error = future.exception()
+        if error is not None:
+            outcome.failed[run] = str(error) if isinstance(error, RavineError) else f"{type(error).__name__}: {error}"
+            self.tell("ended", run, None, outcome.failed[run])
+        elif (result := future.result()) is not None:
+            outcome.results[run] = result
+            self.tell("ended", run, result, None)
+
+    def tell(self, what: str, *arguments: object) -> None:
+        """Tell the watcher, one thread at a time."""
+        if self.watcher is not None:
+            with self.lock:
+                getattr(self.watcher, what)(*arguments)
+
+
+class _RunWatcher:
+    """Passes on what one run tells, as shares of the whole run."""
+
+    def __init__(self, work: _Work, run: str, epochs: int) -> None:
+        self._work, self._run, self._epochs = work, run, epochs
+
+    def note(self, text: str) -> None:
+        """Say nothing: a study goes on by itself."""
+
+    def progress(self, epoch: int, share: float, loss: float) -> None:
+        """Pass on the share of the whole run."""
+        self._work.tell("progress", self._run, (epoch - 1 + share) / self._epochs, loss)
+
+    def epoch(self, record: Epoch) -> None:
+        """Say nothing: progress has said it."""

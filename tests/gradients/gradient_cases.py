@@ -1,0 +1,55 @@
+"""What the tests of gradients share: small networks of every kind, each with a batch, as points."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.gradients import Point
+from ravine.nn import ACTIVATIONS, SOFTMAX_FORMS, Network, gradient, initial_weights
+
+LAYERS = {1: (6, 4), 2: (6, 5, 4), 3: (6, 5, 4, 4), 4: (6, 5, 4, 4, 3)}
+KINDS = [
+    {"activation": activation, "bias": bias, "softmax": softmax}
+    for activation, bias, softmax in product(ACTIVATIONS, (False, True), SOFTMAX_FORMS)
+]
+
+
+def kind_name(kind: dict[str, Any]) -> str:
+    return f"{kind['activation']}-{'bias' if kind['bias'] else 'plain'}-{kind['softmax']}"
+
+
+def make_point(
+    layers: tuple[int, ...] = LAYERS[3], *, batch: int = 3, seed: int = 0, dtype: str = "float64", **kind: Any
+) -> Point:
+    """Return a network at random weights, biases among them, and a batch whose inputs are zero now and then."""
+    network = Network(layers, **kind)
+    rng = np.random.default_rng(seed)
+    weights = initial_weights(network, "he-normal", rng)
+    weights += rng.normal(0, 0.1, weights.shape)
+    x = rng.random((batch, layers[0])) * (rng.random((batch, layers[0])) < 0.7)
+    return Point(network, weights.astype(dtype), x.astype(dtype), rng.integers(0, layers[-1], batch))
+
+
+def trained(point: Point, steps: int = 300, lr: float = 0.5) -> Point:
+    """Return the point after gradient descent on its own batch, where the loss is small."""
+    network, x = point.network, point.x.astype(float)
+    weights = point.weights.astype(float)
+    for _ in range(steps):
+        weights = weights - lr * gradient(network, weights, x, point.labels)[1]
+    return Point(network, weights.astype(point.weights.dtype), point.x, point.labels)
+
+
+def everything(point: Point) -> Array:
+    """Return the numbers of all weights."""
+    return np.arange(point.network.layout.size)
+
+
+def kinked() -> Point:
+    """Return a network whose first hidden unit is at its kink, z = 1 * 0.5 - 1 * 0.5 = 0, and whose second is not."""
+    network = Network((2, 2, 2))
+    weights = np.array([0.5, 0.3, -0.5, 0.4, 1.0, -1.0, 0.7, 0.2])
+    return Point(network, weights, np.ones((1, 2)), np.array([0]))
