@@ -187,7 +187,7 @@ def test_a_folder_that_is_not_a_run_is_not_called_a_damaged_one(small, tmp_path)
         ({"alpha": 0.5}, r"unknown setting of .* with sgd 'alpha'"),
         ({"optimizer": "momentum", "aplha": 0.5}, "did you mean 'alpha'"),
         ({"optimizer": "sdg"}, "did you mean 'sgd'"),
-        ({"schedule": "step", "final_lr": 0.1}, "step schedule does not fit"),
+        ({"schedule": "step", "final_lr": 0.1}, "step schedule takes"),
         ({"batch_size": 231}, "at most 230"),
         ({"epochs": "3"}, "epochs"),
         ({"lr": float("nan")}, "lr of sgd is nan"),

@@ -42,12 +42,12 @@ def test_step_multiplies_once_every_so_many_epochs(lr, factor, every, epochs):
         if k > 0 and k % every == 0:
             rate *= factor
         wanted.append(rate)
-    assert all_rates(Step(factor=factor, every=every), lr, epochs) == pytest.approx(wanted, rel=1e-12)
+    assert all_rates(Step(decay_factor=factor, decay_every=every), lr, epochs) == pytest.approx(wanted, rel=1e-12)
 
 
 @given(rates, st.floats(0.01, 2), st.integers(1, 40))
 def test_exponential_multiplies_every_epoch(lr, factor, epochs):
-    got = all_rates(Exponential(factor=factor), lr, epochs)
+    got = all_rates(Exponential(decay_factor=factor), lr, epochs)
     assert got[0] == lr
     assert got[1:] == pytest.approx([factor * before for before in got[:-1]], rel=1e-12)
 
@@ -86,8 +86,8 @@ def test_an_epoch_outside_the_run_is_refused(epoch):
         ("constant", {}, Constant()),
         ("linear", {"final_lr": 0.5}, Linear(final_lr=0.5)),
         ("step", {}, Step()),
-        ("step", {"factor": 0.5, "every": 3}, Step(factor=0.5, every=3)),
-        ("exponential", {"factor": 0.5, "every": None}, Exponential(factor=0.5)),
+        ("step", {"decay_factor": 0.5, "decay_every": 3}, Step(decay_factor=0.5, decay_every=3)),
+        ("exponential", {"decay_factor": 0.5, "decay_every": None}, Exponential(decay_factor=0.5)),
         ("cosine", {"final_lr": 0.02}, Cosine(final_lr=0.02)),
         ("cosine", {}, Cosine(final_lr=0.0)),
     ],
@@ -106,16 +106,16 @@ def test_make_schedule(kind, settings, schedule):
         ("linear", {"final_lr": "much"}),
         ("cosine", {"final_lr": -1e-9}),
         ("constant", {"final_lr": 0.1}),
-        ("step", {"factor": 0.0}),
-        ("step", {"factor": math.nan}),
-        ("step", {"factor": math.inf}),
-        ("step", {"every": 0}),
-        ("step", {"every": 1.5}),
+        ("step", {"decay_factor": 0.0}),
+        ("step", {"decay_factor": math.nan}),
+        ("step", {"decay_factor": math.inf}),
+        ("step", {"decay_every": 0}),
+        ("step", {"decay_every": 1.5}),
         ("step", {"final_lr": 0.1}),
-        ("exponential", {"every": 2}),
-        ("exponential", {"factor": -0.5}),
-        ("exponential", {"factor": object()}),
-        (None, {"factor": 0.5}),
+        ("exponential", {"decay_every": 2}),
+        ("exponential", {"decay_factor": -0.5}),
+        ("exponential", {"decay_factor": object()}),
+        (None, {"decay_factor": 0.5}),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(kind, settings):

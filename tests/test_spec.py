@@ -51,7 +51,9 @@ def test_the_id_changes_with_every_field(field):
 
 def test_no_two_changes_share_an_id():
     changed = [msgspec.structs.replace(BASES.get(f, RunSpec()), **{f: v}) for f, v in CHANGES.items()]
-    changed += [RunSpec(schedule=s) for s in (Linear(final_lr=0.002), Step(), Step(every=2), Cosine(), Exponential())]
+    changed += [
+        RunSpec(schedule=s) for s in (Linear(final_lr=0.002), Step(), Step(decay_every=2), Cosine(), Exponential())
+    ]
     assert len({spec.id for spec in changed}) == len(changed)
 
 
@@ -148,7 +150,7 @@ def test_resolving_fills_in_the_optimizer_s_defaults():
     assert (spec.lr, spec.hyperparameters) == (0.01, {"alpha": 0.5})
 
 
-@pytest.mark.parametrize("schedule", [Linear(final_lr=0.001), Step(factor=0.5), Cosine(), Exponential()])
+@pytest.mark.parametrize("schedule", [Linear(final_lr=0.001), Step(decay_factor=0.5), Cosine(), Exponential()])
 def test_json_round_trip(schedule):
     spec = resolve(RunSpec(schedule=schedule, optimizer="adam", seed=2**63 - 1, layers=(784, 10), bias=True))
     again = msgspec.json.decode(msgspec.json.encode(spec), type=RunSpec)
@@ -230,7 +232,7 @@ def test_numpy_s_numbers_are_as_good_as_python_s():
         ({"lr": math.inf}, "lr of sgd is inf"),
         ({"lr": "fast"}, "lr"),
         ({"layers": (100, 10)}, "the first must be 784"),
-        ({"layers": (784, 9)}, "the last at least 10"),
+        ({"layers": (784, 9)}, "the last 10"),
         ({"layers": (784, 0, 10)}, "do not make a network"),
         ({"layers": (784,)}, "do not make a network"),
         ({"layers": "784,10"}, "layers"),
@@ -245,8 +247,8 @@ def test_numpy_s_numbers_are_as_good_as_python_s():
         ({"seed": 0.5}, "seed"),
         ({"schedule": Linear(final_lr=math.nan)}, "final_lr"),
         ({"schedule": Linear(final_lr=-1.0)}, "final_lr"),
-        ({"schedule": Step(factor=math.inf)}, "factor"),
-        ({"schedule": Exponential(factor=1e200)}, "grows beyond all numbers within 10 epochs"),
+        ({"schedule": Step(decay_factor=math.inf)}, "factor"),
+        ({"schedule": Exponential(decay_factor=1e200)}, "grows beyond all numbers within 10 epochs"),
         ({"bias": "no"}, "bias"),
     ],
 )
@@ -256,6 +258,6 @@ def test_bad_settings_are_refused_in_one_sentence(settings, words):
     assert "\n" not in str(refusal.value)
 
 
-@pytest.mark.parametrize("settings", [{"lr": 0.0}, {"seed": 0}, {"seed": 2**63 - 1}, {"layers": (784, 11)}])
+@pytest.mark.parametrize("settings", [{"lr": 0.0}, {"seed": 0}, {"seed": 2**63 - 1}])
 def test_the_ends_of_what_is_allowed(settings):
     assert resolve(RunSpec(**settings)).id

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ravine.nn import Network
     from ravine.rules import RULES, Rule, rule
     from ravine.spec import RunSpec
+    from ravine.training import epoch_order, start_weights
     from ravine.training.run import Run
 
 _HOMES = {
@@ -31,6 +32,7 @@ _HOMES = {
     "ravine.nn": ("Network",),
     "ravine.rules": ("RULES", "Rule", "rule"),
     "ravine.spec": ("RunSpec",),
+    "ravine.training": ("epoch_order", "start_weights"),
     "ravine.training.run": ("Run",),
 }
 
@@ -47,9 +49,11 @@ __all__ = [
     "StorageError",
     "__version__",
     "check_gradient",
+    "epoch_order",
     "gradcheck",
     "load_run",
     "rule",
+    "start_weights",
     "train",
 ]
 

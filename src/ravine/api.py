@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ravine.arrays import Array
 from ravine.data import load
 from ravine.errors import ConfigError
 from ravine.spec import RunSpec, from_settings, resolve
@@ -98,7 +98,7 @@ def train(
             **hyperparameters,
         }
     )
-    given = Given(_array(initial_weights), _array(order))
+    given = Given(_array("initial_weights", initial_weights), _array("order", order))
     outcome = run_spec(spec, given=given, data_dir=data_dir, out=out, resume=resume, fresh=fresh, watcher=watcher)
     if isinstance(outcome, Run):
         return outcome
@@ -121,9 +121,10 @@ def run_spec(
     store = RunStore(out)
     stored = None if fresh else store.load(spec.id)
     if stored is not None:
+        stored.weights()  # raises if they are damaged
         watcher.note(f"run {spec.id} is stored in {stored.folder} and shown as it is; --fresh trains it anew")
         return Run(stored)
-    data = load(spec.dataset, None if data_dir is None else Path(data_dir))
+    data = load(spec.dataset, None if data_dir is None else Path(data_dir), quiet=isinstance(watcher, Silent))
     outcome = train_spec(spec, data, store, given=given, resume=resume, watcher=watcher)
     return outcome if outcome.stored is None else Run(outcome.stored)
 
@@ -139,5 +140,13 @@ def load_run(run: str, out: Path | str | None = None) -> Run:
     return Run(stored)
 
 
-def _array(value: ArrayLike | None) -> np.ndarray[Any, np.dtype[Any]] | None:
-    return None if value is None else np.asarray(value)
+def _array(name: str, value: ArrayLike | None) -> Array | None:
+    if value is None:
+        return None
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ConfigError(f"{name} is not an array of numbers: {error}.") from error
+    if array.dtype.kind not in "iuf":
+        raise ConfigError(f"{name} has dtype {array.dtype}; give an array of numbers.")
+    return array

@@ -56,6 +56,6 @@ def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:
     "unknown optimizer 'adma'; did you mean 'adam'? Known: adam, sgd."
     """
     names = sorted(allowed)
-    near = difflib.get_close_matches(str(name).lower(), names, n=1)
+    near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"unknown {kind} {str(name)!r}{hint} Known: {', '.join(names)}."

@@ -43,24 +43,24 @@ class Linear(msgspec.Struct, frozen=True, tag_field="kind", tag="linear", forbid
 
 
 class Step(msgspec.Struct, frozen=True, tag_field="kind", tag="step", forbid_unknown_fields=True):
-    """A factor every so many epochs: eta_k = eta_0 factor^floor(k / every)."""
+    """A factor every so many epochs: eta_k = eta_0 decay_factor^floor(k / decay_every)."""
 
-    factor: Positive = 0.1
-    every: Annotated[int, msgspec.Meta(ge=1)] = 5
+    decay_factor: Positive = 0.1
+    decay_every: Annotated[int, msgspec.Meta(ge=1)] = 5
 
     def rate(self, lr: float, epoch: int, epochs: int) -> float:
         """Return eta_k."""
-        return lr * self.factor ** (epoch // self.every)
+        return lr * self.decay_factor ** (epoch // self.decay_every)
 
 
 class Exponential(msgspec.Struct, frozen=True, tag_field="kind", tag="exponential", forbid_unknown_fields=True):
-    """A factor every epoch: eta_k = eta_0 factor^k."""
+    """A factor every epoch: eta_k = eta_0 decay_factor^k."""
 
-    factor: Positive = 0.9
+    decay_factor: Positive = 0.9
 
     def rate(self, lr: float, epoch: int, epochs: int) -> float:
         """Return eta_k."""
-        return lr * self.factor**epoch
+        return lr * self.decay_factor**epoch
 
 
 class Cosine(msgspec.Struct, frozen=True, tag_field="kind", tag="cosine", forbid_unknown_fields=True):
@@ -120,9 +120,13 @@ def make_schedule(kind: str | None = None, **settings: float | None) -> Schedule
         kind = "linear" if "final_lr" in given else "constant"
     if kind not in SCHEDULES:
         raise ConfigError(unknown("schedule", kind, SCHEDULES))
+    fields = SCHEDULES[kind].__struct_fields__
+    takes = f"the {kind} schedule takes {', '.join(fields) or 'no settings'}"
+    for name in given:
+        if name not in fields:
+            raise ConfigError(f"{name} is given, but {takes}.")
     try:
         plain = msgspec.to_builtins({"kind": kind, **given}, enc_hook=plain_number)
         return msgspec.convert(plain, SCHEDULES[kind])
     except (msgspec.ValidationError, TypeError) as error:
-        fields = ", ".join(SCHEDULES[kind].__struct_fields__) or "nothing"
-        raise ConfigError(f"the {kind} schedule does not fit ({error}); it takes {fields}.") from error
+        raise ConfigError(f"{takes}, and something does not fit: {error}.") from error

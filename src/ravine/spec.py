@@ -87,8 +87,8 @@ def from_settings(settings: Mapping[str, Any]) -> RunSpec:
     schedule = make_schedule(
         flat.pop("schedule", None),
         final_lr=flat.pop("final_lr", None),
-        factor=flat.pop("decay_factor", None),
-        every=flat.pop("decay_every", None),
+        decay_factor=flat.pop("decay_factor", None),
+        decay_every=flat.pop("decay_every", None),
     )
     chosen = {name: flat.pop(name) for name in fields if name in flat}
     rule = find_rule(chosen.get("optimizer", "sgd"))
@@ -126,10 +126,10 @@ def resolve(spec: RunSpec) -> RunSpec:
     info = DATASETS[spec.dataset]
     network = spec.network
     pixels = math.prod(info.shape)
-    if network.layers[0] != pixels or network.layers[-1] < info.classes:
+    if network.layers[0] != pixels or network.layers[-1] != info.classes:
         raise ConfigError(
             f"layers {','.join(map(str, spec.layers))} do not fit {spec.dataset}: the first must be {pixels}, its "
-            f"pixels, and the last at least {info.classes}, its classes."
+            f"pixels, and the last {info.classes}, its classes."
         )
     _at_least("batch size", spec.batch_size, 1)
     _at_least("epochs", spec.epochs, 1)

@@ -26,7 +26,7 @@ BAD_SETTINGS = [
     (["--seed", str(2**64)], f"seed is {2**64}"),
     (["--warmup", "-1"], "warmup is -1"),
     (["--layers", "784,10"], "layers 784,10 do not fit small: the first must be 64"),
-    (["--layers", "64,9"], "the last at least 10"),
+    (["--layers", "64,9"], "the last 10"),
     (["--layers", "64,0,10"], "do not make a network"),
     (["--layers", "64"], "do not make a network"),
     (["--optimizer", "adma"], "unknown optimizer 'adma'; did you mean 'adam'?"),
@@ -37,12 +37,12 @@ BAD_SETTINGS = [
     (["--engine", "fuse"], "did you mean 'fused'?"),
     (["--dtype", "float46"], "did you mean 'float64'?"),
     (["--schedule", "cosin"], "did you mean 'cosine'?"),
-    (["--schedule", "linear"], "linear schedule does not fit"),
-    (["--final-lr", "-1"], "linear schedule does not fit"),
-    (["--final-lr", "nan"], "linear schedule does not fit"),
-    (["--schedule", "step", "--decay-factor", "inf"], "step schedule does not fit"),
+    (["--schedule", "linear"], "linear schedule takes"),
+    (["--final-lr", "-1"], "linear schedule takes"),
+    (["--final-lr", "nan"], "linear schedule takes"),
+    (["--schedule", "step", "--decay-factor", "inf"], "step schedule takes"),
     (["--schedule", "exponential", "--decay-factor", "1e300"], "grows beyond all numbers"),
-    (["--decay-every", "2"], "constant schedule does not fit"),
+    (["--decay-every", "2"], "constant schedule takes"),
     (["--set", "alpha=0.5"], "unknown hyper-parameter of sgd 'alpha'"),
     (["--set", "lr=0.5"], "give it as lr"),
     (["--optimizer", "momentum", "--set", "alhpa=0.5"], "did you mean 'alpha'?"),
@@ -156,8 +156,7 @@ def test_a_damaged_run_ends_with_3_and_can_be_trained_anew(small, capsys, runs, 
     capsys.readouterr()
     codes = [run(["train", *SMALL]), run(["predict", folder.name, "test:0"])]
     out, err = capsys.readouterr()
-    assert codes[1] == 3
-    assert codes[0] == (0 if name.startswith("weights") and damage != "missing" else 3)
+    assert codes == [3, 3]
     assert "ravine: " in err
     assert "\nravine: " not in out
     assert run(["train", *SMALL, "--fresh", "--quiet"]) == 0

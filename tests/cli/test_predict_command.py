@@ -66,7 +66,7 @@ def test_the_table(trained, capsys):
         ("test:\N{SUPERSCRIPT TWO}", "cannot read"),
         ("text.png", "text.png is not a PNG file"),
         ("empty.png", "empty.png is not a PNG file"),
-        ("half.png", "half.png is not a PNG file"),
+        ("half.png", "half.png is a damaged PNG file"),
         ("photo.jpg", "photo.jpg is not a PNG file"),
         ("wide.png", "wide.png has 8 x 9 pixels; the network takes 8 x 8"),
         ("two.idx:2", "entry 2 does not exist: there are 2 entries of two.idx"),

@@ -46,7 +46,7 @@ def test_an_interrupted_run_is_listed(small, capsys, runs):
     with RunStore(runs).working_folder(spec.id, spec) as folder:
         save_checkpoint(folder / "checkpoint.safetensors", {}, Position(2, 0, 0.0, 0.0, [], Seconds()))
     assert run(["runs", "list"]) == 0
-    assert f"{spec.id}  stopped in epoch 3" in capsys.readouterr().out
+    assert f"{spec.id}  stopped, 2 of 10 epochs" in capsys.readouterr().out
     assert run(["runs", "list", "--json"]) == 0
     (unfinished,) = json.loads(capsys.readouterr().out)["unfinished"]
     assert (unfinished["id"], unfinished["epochs"]) == (spec.id, 2)

@@ -36,9 +36,7 @@ def test_a_path_as_text_is_fine(register, isolated):
 
 @pytest.mark.parametrize("function", [load, locate, datasets.info_of])
 def test_an_unknown_name(function):
-    with pytest.raises(
-        ConfigError, match=r"unknown data set 'minst'; did you mean 'mnist'\? Known: fashion-mnist"
-    ):
+    with pytest.raises(ConfigError, match=r"unknown data set 'minst'; did you mean 'mnist'\? Known: fashion-mnist"):
         function("minst")
 
 

@@ -42,9 +42,7 @@ def names(folder: Path) -> set[str]:
 def test_the_table_is_well_formed(info):
     suffix = ".gz" if info.name == "kmnist" else ""
     assert set(info.sha256) == {name + suffix for name in catalog.FILE_NAMES}
-    assert all(
-        len(digest) == 64 and set(digest) <= set("0123456789abcdef") for digest in info.sha256.values()
-    )
+    assert all(len(digest) == 64 and set(digest) <= set("0123456789abcdef") for digest in info.sha256.values())
     assert len(info.class_names) == info.classes
     assert len(info.mirrors) >= 2
     assert all(mirror.startswith("http") and mirror.endswith("/") for mirror in info.mirrors)
@@ -125,14 +123,10 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize(
-    ("damage", "words"), DAMAGES.items(), ids=lambda value: getattr(value, "__name__", "")
-)
+@pytest.mark.parametrize(("damage", "words"), DAMAGES.items(), ids=lambda value: getattr(value, "__name__", ""))
 @pytest.mark.parametrize("given_by", ["data_dir", "environment"])
 @pytest.mark.parametrize("sub_folder", ["", "tiny"])
-def test_a_named_folder_is_a_promise(
-    register, isolated, monkeypatch, mirror, damage, words, given_by, sub_folder
-):
+def test_a_named_folder_is_a_promise(register, isolated, monkeypatch, mirror, damage, words, given_by, sub_folder):
     tiny = register(mirrors=(mirror.url("good"),))
     mirror.offer("good", tiny)
     folder = tiny.write(isolated / "given" / sub_folder, "plain")
@@ -191,9 +185,7 @@ def test_unknown_files_in_the_environment_are_an_error(register, isolated, monke
 
 def test_a_data_dir_with_another_data_set_is_an_error(register, isolated):
     wanted, neighbor = register(), register("neighbor", seed=2)
-    with pytest.raises(
-        DataError, match=r"wrong checksum: it is damaged, or not the t10k-labels-idx1-ubyte of tiny"
-    ):
+    with pytest.raises(DataError, match=r"wrong checksum: it is damaged, or not the t10k-labels-idx1-ubyte of tiny"):
         sources.obtain(wanted.info, neighbor.write(isolated / "given"))
 
 
@@ -530,9 +522,7 @@ def npm(isolated):
 
     def install(lines: str) -> None:
         script = isolated / "bin" / "npm"
-        script.write_text(
-            f"#!{sys.executable}\nimport json, os, shutil, sys, time\n{textwrap.dedent(lines)}\n"
-        )
+        script.write_text(f"#!{sys.executable}\nimport json, os, shutil, sys, time\n{textwrap.dedent(lines)}\n")
         script.chmod(0o755)
 
     return install

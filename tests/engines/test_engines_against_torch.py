@@ -11,9 +11,7 @@ from ravine.engines.reference import ReferenceEngine
 from ravine.nn import Network
 from ravine.rules import RULES
 
-torch = pytest.importorskip(
-    "torch", reason="PyTorch is not installed; it is a peer to compare with, not a dependency"
-)
+torch = pytest.importorskip("torch", reason="PyTorch is not installed; it is a peer to compare with, not a dependency")
 
 pytestmark = pytest.mark.usefixtures("kernels")
 

@@ -165,9 +165,7 @@ def test_any_array_of_sample_numbers_will_do_and_compiles_nothing(data, layout):
     hyper = {"lr": 0.05, "alpha": 0.9}
     order = order_of(5, 7, 400)
     run(expected, data, order, hyper)
-    order = {"writable": order.copy(), "int32": order.astype(np.int32), "strided": np.repeat(order, 2)[::2]}[
-        layout
-    ]
+    order = {"writable": order.copy(), "int32": order.astype(np.int32), "strided": np.repeat(order, 2)[::2]}[layout]
     own = split(data.images, data.labels)
     object.__setattr__(own, "labels", data.labels.astype(np.int64))
     engine.compile()

@@ -23,7 +23,7 @@ def kind_name(kind: dict[str, Any]) -> str:
 
 
 def make_point(
-    layers: tuple[int, ...] = LAYERS[3], *, batch: int = 3, seed: int = 0, dtype: str = "float64", **kind: Any
+    layers: tuple[int, ...] = LAYERS[3], *, batch: int = 3, seed: int = 1, dtype: str = "float64", **kind: Any
 ) -> Point:
     """Return a network at random weights, biases among them, and a batch whose inputs are zero now and then."""
     network = Network(layers, **kind)

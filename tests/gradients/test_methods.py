@@ -82,5 +82,5 @@ def test_bad_methods_and_steps():
     with pytest.raises(ConfigError, match="no method is given"):
         derivatives(point, everything(point), ())
     for h in (0.0, -1e-8, float("nan"), float("inf")):
-        with pytest.raises(ConfigError, match="h is .*; the step of a difference must be"):
+        with pytest.raises(ConfigError, match=r"h is .*; the step of a difference must be"):
             derivatives(point, everything(point), METHODS, h)

@@ -23,9 +23,7 @@ def activation(request):
 
 @pytest.mark.parametrize("z", [-20.0, -1.5, -1e-3, 0.0, 1e-3, 0.7, 20.0])
 def test_the_function_is_the_one_in_the_book(activation, z):
-    assert activation.function(np.array([z]))[0] == pytest.approx(
-        BY_HAND[activation.name](z), rel=1e-14, abs=1e-16
-    )
+    assert activation.function(np.array([z]))[0] == pytest.approx(BY_HAND[activation.name](z), rel=1e-14, abs=1e-16)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

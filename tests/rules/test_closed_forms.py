@@ -47,9 +47,7 @@ def test_momentum_keeps_the_steps_of_an_old_rate():
 
 def test_nesterov_by_hand():
     # v = 0.1, -0.15, -0.075; step = 0.5 v + 0.1 g = 0.15, -0.275, -0.0375
-    assert path(nesterov, [1.0, -2.0, 0.0], lr=0.1, alpha=0.5) == pytest.approx(
-        [1.85, 2.125, 2.1625], rel=1e-15
-    )
+    assert path(nesterov, [1.0, -2.0, 0.0], lr=0.1, alpha=0.5) == pytest.approx([1.85, 2.125, 2.1625], rel=1e-15)
 
 
 def test_nesterov_is_nesterov_s_method_after_a_change_of_variable():

@@ -8,9 +8,7 @@ from stepping import step
 
 from ravine.rules import RULES
 
-torch = pytest.importorskip(
-    "torch", reason="PyTorch is not installed; it is a peer to compare with, not a dependency"
-)
+torch = pytest.importorskip("torch", reason="PyTorch is not installed; it is a peer to compare with, not a dependency")
 
 # PyTorch's Adagrad has eps outside the root and ours inside. With an eps that vanishes beside every G, in both
 # of them, the two are the same rule; where eps acts is the subject of a closed form of its own.

@@ -155,7 +155,7 @@ def _print(check: Check) -> None:
             for name, h in curve.best_step.items()
         ],
     )
-    if digits is not None:
+    if digits is not None and digits.weights:
         click.echo(
             f"\ncentral difference in {digits.digits} digits, {digits.weights} weights: mean relative error "
             f"{digits.mean_relative_error:.1e} ({100 * digits.mean_relative_error:.1e} %), {digits.seconds:.1f} s"

@@ -6,6 +6,7 @@ source had the data, 130 and 143 for Ctrl-C and SIGTERM. A diverged run is a res
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -77,7 +78,10 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("ravine: interrupted.", err=True)
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone; Python must not complain about it a second time when it exits.
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        # Python must not try again to write what did not go out when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        click.echo("ravine: cannot write the output: the disk is full.", err=True)
+        return 3

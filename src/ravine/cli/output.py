@@ -24,9 +24,14 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         click.echo(line.rstrip())
 
 
-def number(value: float | None, digits: int = 4) -> str:
-    """Format a number with so many significant digits; None, which is what nan and inf are stored as, is "-"."""
-    return "-" if value is None else f"{value:.{digits}g}"
+def number(value: float | None) -> str:
+    """Format a measured number with four significant digits; None, as nan and inf are stored, is "-"."""
+    return "-" if value is None else f"{value:#.4g}"
+
+
+def setting(value: float | None) -> str:
+    """Format a number that was chosen, without the zeros behind it."""
+    return "-" if value is None else f"{value:g}"
 
 
 def percent(value: float | None) -> str:

@@ -37,20 +37,12 @@ def predict(run: str, images: tuple[str, ...], data_dir: Path | None, out: str |
     found = load_run(run, out)
     names = info_of(found.spec.dataset).class_names
     probabilities = found.probabilities(np.stack([_pixels(image, found.spec, data_dir) for image in images]))
-    labels = [_name(names, k) for k in range(probabilities.shape[1])]
-    classes = [labels[k] for k in probabilities.argmax(axis=1)]
+    classes = [names[k] for k in probabilities.argmax(axis=1)]
     answers = list(zip(images, classes, probabilities.tolist(), strict=True))
     if as_json:
-        print_json(
-            [{"image": i, "class": c, "probabilities": dict(zip(labels, p, strict=True))} for i, c, p in answers]
-        )
+        print_json([{"image": i, "class": c, "probabilities": dict(zip(names, p, strict=True))} for i, c, p in answers])
     else:
-        print_table(("image", "class", *labels), [(i, c, *(f"{share:.4f}" for share in p)) for i, c, p in answers])
-
-
-def _name(names: tuple[str, ...], label: int) -> str:
-    # A network may have more outputs than the data set has classes.
-    return names[label] if label < len(names) else str(label)
+        print_table(("image", "class", *names), [(i, c, *(f"{share:.4f}" for share in p)) for i, c, p in answers])
 
 
 def _pixels(image: str, spec: RunSpec, data_dir: Path | None) -> Pixels:
@@ -103,9 +95,13 @@ def _png(path: Path) -> Pixels:
 
     try:
         with Image.open(io.BytesIO(_content(path)), formats=["PNG"]) as picture:
+            if picture.mode.startswith("I"):
+                raise DataError(f"{path} has 16 bits a pixel; save it with 8.")
             return np.asarray(picture.convert("L"))
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} is not a PNG file that can be read ({error}).") from error
+    except UnidentifiedImageError as error:
+        raise DataError(f"{path} is not a PNG file.") from error
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} is a damaged PNG file ({error}).") from error
 
 
 def _content(path: Path) -> bytes:

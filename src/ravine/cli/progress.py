@@ -30,7 +30,8 @@ def watching(quiet: bool, epochs: int) -> Iterator[Watcher]:
 
 def _line(record: Epoch, epochs: int) -> str:
     return (
-        f"epoch {record.epoch:>{len(str(epochs))}}/{epochs}  lr {record.lr:<8.4g} train loss {record.train_loss:<9.4g} "
+        f"epoch {record.epoch:>{len(str(epochs))}}/{epochs}  lr {record.lr:<8.4g} "
+        f"train loss {number(record.train_loss):<9} "
         f"test loss {number(record.test_loss):<9} test accuracy {percent(record.test_accuracy)}  {record.seconds:.2f} s"
     )
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from ravine.cli.output import number, percent, print_json, print_table
+from ravine.cli.output import number, percent, print_json, print_table, setting
+
+if TYPE_CHECKING:
+    from ravine.training import Unfinished
 
 _OUT = click.option("--out", type=click.Path(), help="Folder of runs.  [default: $RAVINE_HOME or runs]")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -41,7 +46,7 @@ def list_runs(out: str | None, as_json: bool) -> None:
     else:
         rows = [
             (r.id, r.status, *_settings(r.spec), number(r.train_loss), percent(r.test_accuracy)) for r in results
-        ] + [(u.id, f"stopped in epoch {u.epochs + 1}", *_settings(u.spec), "-", "-") for u in unfinished]
+        ] + [(u.id, _standing(u), *_settings(u.spec), "-", "-") for u in unfinished]
         head = ("id", "status", "optimizer", "lr", "batch", "epochs", "seed", "train loss", "test accuracy")
         if rows:
             print_table(head, rows)
@@ -51,11 +56,15 @@ def list_runs(out: str | None, as_json: bool) -> None:
         click.echo(f"ravine: {fault}", err=True)
 
 
+def _standing(run: Unfinished) -> str:
+    return f"{'running' if run.running else 'stopped'}, {run.epochs} of {run.spec.epochs} epochs"
+
+
 def _settings(spec: object) -> tuple[str, ...]:
     from ravine.spec import RunSpec
 
     assert isinstance(spec, RunSpec)
-    return spec.optimizer, number(spec.lr), str(spec.batch_size), str(spec.epochs), str(spec.seed)
+    return spec.optimizer, setting(spec.lr), str(spec.batch_size), str(spec.epochs), str(spec.seed)
 
 
 @runs.command()
@@ -76,7 +85,7 @@ def show(run: str, out: str | None, as_json: bool) -> None:
     rows = [
         (
             str(r.epoch),
-            number(r.lr),
+            setting(r.lr),
             number(r.train_loss),
             number(r.test_loss),
             percent(r.test_accuracy),
@@ -88,7 +97,7 @@ def show(run: str, out: str | None, as_json: bool) -> None:
     click.echo()
     print_table(("setting", "value"), [(name, _plain(value)) for name, value in _builtins(result.spec).items()])
     click.echo()
-    print_table(("environment", ""), [(name, str(value)) for name, value in found.environment.items()])
+    print_table(("environment", "value"), [(name, str(value)) for name, value in found.environment.items()])
 
 
 def _builtins(value: object) -> dict[str, object]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from ravine.cli.output import number, percent, print_json, print_table
+from ravine.cli.output import number, percent, print_json, print_table, setting
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -52,9 +52,9 @@ def run_command(
     study: str, only: str | None, seeds: int | None, jobs: int | None, dry_run: bool, data_dir: Path | None,
     out: str | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
-    """Run what is not stored yet; a study that was stopped goes on where it was.
+    """Run what is not stored yet of STUDY, a TOML file or a built-in study (paper).
 
-    Exits with 5 if some runs could not be run.
+    A study that was stopped goes on where it was. Exits with 5 if some runs could not be run.
     """
     from ravine.studies import run_study
     from ravine.studies.estimate import estimate
@@ -94,7 +94,7 @@ def run_command(
 @_OUT
 @_JSON
 def status(study: str, only: str | None, seeds: int | None, out: str | None, as_json: bool) -> None:
-    """Show which runs of a study are stored, and what came out."""
+    """Show which runs of STUDY, a TOML file or a built-in study, are stored, and what came out."""
     from ravine.errors import RavineError
     from ravine.training import RunStore
 
@@ -175,7 +175,7 @@ def _show(
 
 def _row(run: Planned, state: str, result: Result | None) -> tuple[str, ...]:
     spec = run.spec
-    settings = (run.group, str(run.row + 1), spec.optimizer, number(spec.lr), str(spec.batch_size), str(spec.seed))
+    settings = (run.group, str(run.row + 1), spec.optimizer, setting(spec.lr), str(spec.batch_size), str(spec.seed))
     if result is None:
         return (*settings, state, "-", "-", "-", run.id)
     numbers = (number(result.train_loss), percent(result.test_accuracy), f"{result.seconds.total:.1f}")

@@ -58,8 +58,8 @@ def train(as_json: bool, quiet: bool, layers: tuple[int, ...], **settings: Any) 
     schedule = make_schedule(
         settings.pop("schedule"),
         final_lr=settings.pop("final_lr"),
-        factor=settings.pop("decay_factor"),
-        every=settings.pop("decay_every"),
+        decay_factor=settings.pop("decay_factor"),
+        decay_every=settings.pop("decay_every"),
     )
     where = {name: settings.pop(name) for name in ("data_dir", "out", "resume", "fresh")}
     spec = RunSpec(layers=layers, schedule=schedule, **settings)

@@ -42,6 +42,9 @@ class Engine(Protocol):
     def compile(self) -> None:
         """Do now whatever must be done once before the first step."""
 
+    def prepare(self, split: Split) -> None:
+        """Bring a split into the engine's own form now, as its first use would do else."""
+
     def train(
         self, split: Split, order: Array, first: int, stop: int, hyper: Mapping[str, float], loss_sum: float = 0.0
     ) -> Taken:

@@ -32,6 +32,9 @@ class ReferenceEngine:
     def compile(self) -> None:
         """There is nothing to compile."""
 
+    def prepare(self, split: Split) -> None:
+        """The images are used as they are."""
+
     @property
     def steps(self) -> int:
         """How many steps were taken since the run began."""

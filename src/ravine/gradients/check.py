@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.gradients.errors import Errors, histogram, measure
+from ravine.gradients.errors import Errors, histogram, measure, relative_errors
 from ravine.gradients.methods import METHODS, PAPER_STEP, Derivative, derivatives
 from ravine.gradients.perturb import Point
 from ravine.nn import gradient
@@ -127,8 +127,7 @@ def _report(
     excess = np.where(np.isfinite(excess), excess, np.inf)
     failed = excess > 1
     layout = point.network.layout
-    size = np.maximum(np.abs(analytic), np.abs(numerical))
-    relative = np.where((size > 0) & ~kinks, gap / np.where(size > 0, size, 1), 0.0)
+    relative = np.where(kinks, 0.0, np.nan_to_num(relative_errors(analytic, numerical)))
     worst = np.argsort(-(excess if failed.any() else relative), kind="stable")[: min(WORST, failed.sum() or WORST)]
     ends = np.cumsum([rows * columns for rows, columns in layout.shapes])
     layer_of = np.searchsorted(ends, indices, side="right")

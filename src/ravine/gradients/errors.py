@@ -47,6 +47,8 @@ def measure(analytic: Array, numerical: Array, kinks: Array) -> Errors:
     relative = relative_errors(analytic, numerical)
     compared = ~np.isnan(relative) & ~kinks
     errors = relative[compared].astype(float)
+    with np.errstate(over="ignore", invalid="ignore"):
+        absolute = np.abs(analytic - numerical)[compared]
     if len(errors) == 0:
         errors = np.zeros(1)
     return Errors(
@@ -57,7 +59,7 @@ def measure(analytic: Array, numerical: Array, kinks: Array) -> Errors:
         median_relative_error=float(np.median(errors)),
         p99_relative_error=float(np.percentile(errors, 99)),
         max_relative_error=float(errors.max()),
-        max_absolute_error=float(np.abs(analytic - numerical)[compared].max(initial=0.0)),
+        max_absolute_error=float(absolute.max(initial=0.0)),
     )
 
 

@@ -56,7 +56,7 @@ def _seconds_per_epoch(spec: RunSpec, data: Split) -> float:
     engine.compile()
     order = epoch_order(0, 0, len(data.labels))
     hyper = {**spec.hyperparameters, "lr": 0.0}  # weights that stand still never diverge
-    engine.train(data, order, 0, spec.batch_size, hyper)  # the first call prepares the data
+    engine.prepare(data)
     steps, spent = 1, 0.0
     while spent < _CALIBRATION_SECONDS and steps * spec.batch_size < len(order):
         steps *= 4

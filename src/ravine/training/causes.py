@@ -54,4 +54,10 @@ def dead_network(
         f"Hidden layer {layer} of {len(network.layers) - 2} has no live unit on any image since epoch {epoch}: no "
         f"gradient passes it. {'All logits are equal' if equal else 'Only biases still act'}{chance}."
     )
-    return DeadNetwork(epoch=epoch, layer=layer, loss=test.loss, logits_equal=equal, message=message)
+    return DeadNetwork(
+        epoch=epoch,
+        layer=layer,
+        loss=test.loss if math.isfinite(test.loss) else None,
+        logits_equal=equal,
+        message=message,
+    )

@@ -198,6 +198,7 @@ class _Trainer:
             self.watcher.note(f"compiling {self.spec.optimizer} for this processor, once; this takes some seconds")
         with self._timing("compile"):
             self.engine.compile()
+        self.engine.prepare(self.dataset.train)
 
     def run(self, run: str, interruption: Interruption) -> Result:
         """Train until the run ends, in whatever way."""

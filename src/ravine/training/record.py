@@ -63,7 +63,7 @@ class DeadNetwork(msgspec.Struct, frozen=True, tag_field="kind", tag="dead_netwo
 
     epoch: int
     layer: int
-    loss: float
+    loss: float | None
     logits_equal: bool
     message: str
 

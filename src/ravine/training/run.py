@@ -102,6 +102,8 @@ class Run:
 
         Pixels are uint8 from 0 to 255, or floats that are already scaled to [0, 1].
         """
+        if not np.isfinite(self.weights).all():
+            raise ConfigError(f"run {self.id} diverged: its weights are not finite, and it predicts nothing.")
         return softmax(forward(self.spec.network, self.weights, self._inputs(np.asarray(images))).logits)
 
     def predict(self, images: Array) -> Array:

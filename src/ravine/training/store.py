@@ -72,6 +72,7 @@ class Unfinished:
     id: str
     spec: RunSpec
     epochs: int
+    running: bool
 
 
 class RunStore:
@@ -115,6 +116,8 @@ class RunStore:
         folder = self.root / result.id
         try:
             self.root.mkdir(parents=True, exist_ok=True)
+            for left_over in self.root.glob(f".{result.id}.*"):  # by a process that was killed at this place
+                shutil.rmtree(left_over, ignore_errors=True)
             temporary = Path(tempfile.mkdtemp(prefix=f".{result.id}.", dir=self.root))
         except OSError as error:
             raise _unwritable(self.root, error) from error
@@ -173,8 +176,16 @@ class RunStore:
                 position = load_checkpoint(folder / "checkpoint.safetensors")[1]
             except DataError:
                 continue
-            found.append(Unfinished(folder.name.removesuffix(_PARTIAL), spec, position.epoch))
+            found.append(Unfinished(folder.name.removesuffix(_PARTIAL), spec, position.epoch, _is_locked(folder)))
         return found
+
+
+def _is_locked(folder: Path) -> bool:
+    try:
+        with FileLock(folder / "lock").acquire(timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
 
 
 def checkpoint_file(folder: Path) -> Path:

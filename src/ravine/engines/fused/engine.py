@@ -83,6 +83,10 @@ class FusedEngine:
         """Load the kernel from the cache or compile it, so that no later call waits for it."""
         self._module = cache.load(self._kernel, self._call_entries_on_nothing)
 
+    def prepare(self, split: Split) -> None:
+        """List the non-zero pixels."""
+        self._data(split)
+
     @property
     def steps(self) -> int:
         """How many steps were taken since the run began."""

@@ -1,0 +1,199 @@
+"""A right gradient always passes, a wrong one never does, and the report says where."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from gradient_cases import KINDS, LAYERS, everything, kind_name, kinked, make_point, trained
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from planted_errors import IN_ONE_LAYER, ON_THE_WAY_BACK, right
+
+from ravine.gradients import METHODS, Point, check_network
+from ravine.nn import ACTIVATIONS, Network
+
+KINDS_OF_NETWORK = st.fixed_dictionaries(
+    {"activation": st.sampled_from(sorted(ACTIVATIONS)), "bias": st.booleans(), "softmax": st.sampled_from(["shifted"])}
+)
+PLANTS = [
+    *((name, layer) for name in IN_ONE_LAYER for layer in range(4)),
+    *((name, layer) for name in ON_THE_WAY_BACK for layer in range(3)),
+]
+
+
+@given(
+    kind=KINDS_OF_NETWORK,
+    layers=st.sampled_from(sorted(LAYERS.values())),
+    seed=st.integers(0, 10**6),
+    batch=st.integers(1, 5),
+    dtype=st.sampled_from(["float64", "float32"]),
+    h=st.sampled_from([1e-8, 1e-6, 1e-4, 1e-2]),
+    steps=st.sampled_from([0, 10, 200]),
+)
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_no_false_alarm(kind, layers, seed, batch, dtype, h, steps):
+    point = trained(make_point(layers, batch=batch, seed=seed, dtype=dtype, **kind), steps)
+    report = check_network(point, h=h)
+    assert report.passed, {name: method.worst for name, method in report.methods.items() if method.failed}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=kind_name)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_no_false_alarm_where_the_loss_is_small(kind, dtype):
+    # The naive softmax rounds at the size of 1, far above these gradients.
+    point = trained(make_point((6, 9, 8, 4), batch=2, dtype=dtype, **kind), steps=1000, lr=0.5)
+    assert point.losses().mean() < 2e-2
+    assert check_network(point).passed
+
+
+def test_no_false_alarm_for_one_weight_at_a_time():
+    point = trained(make_point(LAYERS[4], activation="tanh", batch=5))
+    assert all(check_network(point, np.array([index])).passed for index in everything(point))
+
+
+def test_a_dead_network_passes_with_all_zero():
+    point = Point(Network((2, 2, 2)), np.full(8, -1.0), np.ones((1, 2)), np.array([0]))
+    dead = Point(point.network, np.array([-1.0, -1, -1, -1, 0, 0, 0, 0]), point.x, point.labels)
+    report = check_network(dead)
+    assert report.passed
+    assert {method.errors.both_zero for method in report.methods.values()} == {8}
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky-relu"])
+@pytest.mark.parametrize(("name", "layer"), PLANTS)
+@pytest.mark.parametrize("batch", [1, 4])
+def test_a_planted_error_is_caught_and_found(name, layer, batch, activation):
+    if name == "missing 1/m" and batch == 1:
+        batch = 2
+    point = make_point((8, 7, 6, 6, 4), batch=batch, activation=activation, seed=3)
+    plant = (IN_ONE_LAYER | ON_THE_WAY_BACK)[name]
+    wrong = plant(point, layer)
+    report = check_network(point, analytic=wrong)
+    assert not report.passed
+    planted = {layer} if name in IN_ONE_LAYER else set(range(layer + 1))
+    for method in report.methods.values():
+        if method.failed:
+            assert {weight.layer for weight in method.worst} <= planted
+    exact = report.methods["complex"]
+    assert exact.failed > 0
+    gap = np.abs(wrong - right(point))
+    differs = gap > 1e-11
+    assert differs.sum() <= exact.failed <= (gap > 0).sum()
+    # Nobody is blamed who is right: the layers that are as they should be have the error of the complex step.
+    for each in exact.layers:
+        assert (each.errors.max_relative_error > 1e-6) == bool(point.network.layout.views(differs)[each.layer].any())
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=kind_name)
+@pytest.mark.parametrize("name", IN_ONE_LAYER)
+def test_a_planted_error_is_caught_in_every_kind_of_network(name, kind):
+    point = make_point(LAYERS[2], batch=3, seed=2, **kind)
+    for layer in range(2):
+        assert not check_network(point, analytic=IN_ONE_LAYER[name](point, layer)).passed
+
+
+@pytest.mark.parametrize("name", IN_ONE_LAYER)
+def test_a_planted_error_is_caught_in_float32(name):
+    point = make_point(LAYERS[2], batch=3, seed=2, dtype="float32")
+    for layer in range(2):
+        assert not check_network(point, analytic=IN_ONE_LAYER[name](point, layer)).passed
+
+
+@pytest.mark.parametrize("name", ["sign", "transposed", "row", "missing 1/m", "factor"])
+def test_central_differences_alone_catch_it_at_a_good_step(name):
+    point = make_point(LAYERS[4], batch=3, seed=2, activation="leaky-relu")
+    for layer in range(4):
+        wrong = IN_ONE_LAYER[name](point, layer)
+        assert not check_network(point, methods=("central",), h=1e-5, analytic=wrong).passed
+
+
+def test_one_wrong_weight_is_named_and_no_other():
+    point = make_point(bias=True)
+    wrong = right(point)
+    index = int(np.argmax(np.abs(wrong)))
+    wrong[index] *= -1
+    report = check_network(point, analytic=wrong)
+    for method in report.methods.values():
+        (weight,) = method.worst
+        assert (weight.layer, weight.row, weight.column) == point.network.layout.name(index)
+        assert weight.analytic == wrong[index]
+        assert weight.numerical == pytest.approx(-wrong[index], rel=1e-4)
+        assert weight.relative_error == pytest.approx(2, rel=1e-4)
+        assert method.failed == 1
+
+
+def test_the_worst_of_a_right_gradient_are_those_with_the_largest_relative_error():
+    method = check_network(make_point(bias=True)).methods["forward"]
+    errors = [weight.relative_error for weight in method.worst]
+    assert len(errors) == 5
+    assert errors == sorted(errors, reverse=True)
+    assert errors[0] == method.errors.max_relative_error
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_gradient_that_is_not_finite_fails_and_is_named(bad):
+    point = make_point()
+    wrong = right(point)
+    wrong[7] = bad
+    report = check_network(point, analytic=wrong)
+    assert not report.passed
+    for name, method in report.methods.items():
+        assert (method.failed, method.worst[0].row * 5 + method.worst[0].column) == (1, 7), name
+
+
+def test_a_loss_that_is_not_finite_fails():
+    point = make_point(softmax="naive")
+    broken = Point(point.network, point.weights * 1e4, point.x, point.labels)
+    assert not check_network(broken).passed
+
+
+def test_kinks_are_reported_apart():
+    report = check_network(kinked(), h=1e-6)
+    assert report.passed
+    for name, kinks in {"forward": 2, "backward": 0, "central": 2, "complex": 0}.items():
+        errors = report.methods[name].errors
+        assert errors.kinks == kinks
+        assert errors.compared + errors.both_zero + errors.kinks == 8
+        assert errors.max_relative_error < 1e-5
+        assert sum(report.methods[name].histogram) == errors.compared
+    # The gradient takes the slope 0 at the kink; that of the central difference would be half of the other side's.
+    wrong = right(kinked())
+    assert not wrong[[0, 2]].any()
+
+
+def test_a_difference_across_a_kink_convicts_nobody_but_the_complex_step_does():
+    point = kinked()
+    wrong = right(point)
+    wrong[0] = 123.0
+    report = check_network(point, analytic=wrong)
+    assert {name for name, method in report.methods.items() if method.failed} == {"backward", "complex"}
+
+
+def test_the_report():
+    point = make_point(LAYERS[3], bias=True, batch=4)
+    report = check_network(point, everything(point)[::2], h=1e-6)
+    assert (report.parameters, report.weights, report.samples) == (79, 40, 4)
+    assert report.loss == pytest.approx(point.losses().mean())
+    assert report.dtype == "float64"
+    assert tuple(report.methods) == METHODS
+    for name, method in report.methods.items():
+        assert method.h == (1e-30 if name == "complex" else 1e-6)
+        assert [each.layer for each in method.layers] == [0, 1, 2]
+        for count in ("compared", "both_zero", "kinks"):
+            assert sum(getattr(each.errors, count) for each in method.layers) == getattr(method.errors, count)
+        assert sum(method.histogram) == method.errors.compared
+        assert method.failed == 0
+
+
+def test_a_subset_of_one_layer_reports_that_layer_only():
+    point = make_point(LAYERS[3])
+    report = check_network(point, np.array([30, 49]))
+    assert [each.layer for each in report.methods["central"].layers] == [1]
+    assert {weight.layer for weight in report.methods["central"].worst} == {1}
+
+
+def test_progress_counts_every_moved_weight():
+    point = make_point(LAYERS[2], batch=3)
+    told = []
+    check_network(point, methods=("central", "complex"), progress=told.append)
+    assert sum(told) == 3 * 3 * len(point.weights)
