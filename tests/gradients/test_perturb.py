@@ -90,12 +90,18 @@ def test_a_step_that_is_lost_in_the_weight_changes_nothing():
 
 
 def test_the_step_is_the_one_that_arithmetic_takes():
-    # 1 + 1e-7 is 1 + 2^-23 in float32, a step of 1.19e-7.
-    network = Network((1, 2))
-    point = Point(network, np.array([1, 0], np.float32), np.ones((1, 1), np.float32), np.array([1]))
-    exact = moved(Point(network, point.weights.astype(float), np.ones((1, 1)), point.labels), np.array([0]), 2.0**-23)
-    taken = moved(point, np.array([0]), 1e-7).change[0]
-    assert taken == pytest.approx(exact.change[0], abs=float(np.finfo(np.float32).eps))
+    # The next double above 1e8 is 2^-26 = 1.49e-8 away; the unit's own z = 1e8 - 1e8 = 0 would take any step.
+    point = Point(Network((2, 2)), np.array([1e8, 0, -1e8, 0]), np.ones((1, 2)), np.array([0]))
+    change = assert_same(point, 1e-8, np.array([0])).change[0]
+    assert change == pytest.approx(-(2.0**-26) / 2, rel=1e-6, abs=0)
+
+
+@pytest.mark.parametrize(("softmax", "seen"), [("naive", False), ("shifted", True)])
+def test_the_form_of_the_softmax_counts_in_both_ways(softmax, seen):
+    # The label's share is 1 - e^-45, which is 1: the naive loss is 0, whatever moves.
+    point = Point(Network((1, 1, 2), "tanh", softmax=softmax), np.array([1.0, 60, 0]), np.ones((1, 1)), np.array([0]))
+    for move in (moved, moved_plainly):
+        assert move(point, everything(point), 0.01).change.any() == seen
 
 
 def test_a_unit_at_its_kink():

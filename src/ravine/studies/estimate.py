@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ravine.data import Dataset, Split, load
 from ravine.engines import make_engine
+from ravine.errors import DataError
 from ravine.spec import RunSpec
 from ravine.studies.study import Planned
 from ravine.training import RunStore, epoch_order, start_weights
@@ -35,7 +36,7 @@ class Estimate:
 
 def estimate(planned: Sequence[Planned], store: RunStore, jobs: int, data_dir: Path | None = None) -> Estimate:
     """Time some steps of each kind of run (engine, network, optimizer, batch size) and multiply."""
-    specs = {run.id: run.spec for run in planned if store.load(run.id) is None}
+    specs = {run.id: run.spec for run in planned if _is_missing(store, run.id)}
     kinds: dict[tuple[object, ...], float] = {}
     datasets: dict[str, Dataset] = {}
     seconds, disk = {}, 0
@@ -49,6 +50,13 @@ def estimate(planned: Sequence[Planned], store: RunStore, jobs: int, data_dir: P
         disk += spec.network.layout.size * (8 if spec.dtype == "float64" else 4) + _FOLDER_BYTES
     longest = max(seconds.values(), default=0.0)
     return Estimate(seconds, max(longest, sum(seconds.values()) / jobs), disk)
+
+
+def _is_missing(store: RunStore, run: str) -> bool:
+    try:
+        return store.load(run) is None
+    except DataError:
+        return False  # a damaged run is not run again
 
 
 def _seconds_per_epoch(spec: RunSpec, data: Split) -> float:

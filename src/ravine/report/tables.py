@@ -1,0 +1,176 @@
+"""The table of one group of a study: what was published beside what came out here."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from ravine.report.statistics import Mean, mean
+from ravine.spec import RunSpec
+from ravine.studies import Group, Planned, Published
+from ravine.training import Result
+
+ALWAYS = ("lr", "batch_size")
+"""Settings that a table shows even if all its rows agree in them."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row over all its seeds.
+
+    Attributes:
+        settings: name to value, those that the table shows.
+        published: the published result, if there is one.
+        train_loss, test_accuracy, seconds: means over the seeds whose run has such a number.
+        outcome: "done", "diverged (dead_network)" and so on; with several seeds, how many of each.
+    """
+
+    settings: Mapping[str, str]
+    published: Published | None
+    train_loss: Mean | None
+    test_accuracy: Mean | None
+    seconds: Mean | None
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A group's rows; rows none of whose runs is stored are left out."""
+
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+
+
+def make_table(group: Group, planned: Sequence[Planned], results: Mapping[str, Result]) -> Table:
+    """Put together the rows of a group from its planned runs and the stored results by id."""
+    own = [run for run in planned if run.group == group.name]
+    by_row: dict[int, list[Planned]] = {}
+    for run in own:
+        by_row.setdefault(run.row, []).append(run)
+    flat = {number: _flat(runs[0].spec) for number, runs in by_row.items()}
+    names = [name for name in _names(flat.values()) if name in ALWAYS or len({f.get(name) for f in flat.values()}) > 1]
+    rows = []
+    for number, runs in by_row.items():
+        found = [results[run.id] for run in runs if run.id in results]
+        if found:
+            settings = {name: flat[number].get(name, "") for name in names}
+            rows.append(_row(settings, runs[0].published, found))
+    return Table(group.name, group.title, tuple(rows))
+
+
+def _row(settings: Mapping[str, str], published: Published | None, results: Sequence[Result]) -> Row:
+    endings = [r.status if r.cause is None else f"{r.status} ({msgspec.to_builtins(r.cause)['kind']})" for r in results]
+    counted = {ending: endings.count(ending) for ending in endings}
+    # The last epoch of a network that died belongs to the death, not to the training before it.
+    losses = [r.train_loss for r in results if r.train_loss is not None and r.cause is None]
+    return Row(
+        settings=settings,
+        published=published,
+        train_loss=mean(losses),
+        test_accuracy=mean([r.test_accuracy for r in results if r.test_accuracy is not None]),
+        seconds=mean([r.seconds.total for r in results]),
+        outcome=", ".join(f"{count} {ending}" if len(results) > 1 else ending for ending, count in counted.items()),
+    )
+
+
+def _flat(spec: RunSpec) -> dict[str, str]:
+    """Return the settings of a spec under the names of `ravine.train`, as text."""
+    plain = msgspec.to_builtins(spec)
+    schedule = plain.pop("schedule")
+    hyperparameters = plain.pop("hyperparameters")
+    flat = {**plain, **hyperparameters, "schedule": schedule.pop("kind"), **schedule}
+    flat.pop("seed")
+    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in flat.items()}
+
+
+def _names(settings: Iterable[Mapping[str, str]]) -> list[str]:
+    seen = dict.fromkeys(name for one in settings for name in one)
+    first = ["optimizer", "lr", "final_lr", "batch_size"]
+    # A final rate says that there is decay.
+    return [n for n in first if n in seen] + [n for n in seen if n not in (*first, "schedule")]
+
+
+HEAD = ("published loss", "loss", "published accuracy", "accuracy", "published s", "s", "times faster", "outcome")
+
+
+def cells(table: Table) -> tuple[list[str], list[list[str]]]:
+    """Return head and rows of a table as text; a mean over seeds has its 95 % interval behind it."""
+    names = list(table.rows[0].settings) if table.rows else []
+    body = []
+    for row in table.rows:
+        paper = row.published or Published()
+        faster = paper.seconds / row.seconds.value if paper.seconds and row.seconds else None
+        body.append(
+            [
+                *row.settings.values(),
+                _number(paper.train_loss, "{:.3g}"),
+                _mean(row.train_loss, "{:.4f}"),
+                _number(paper.test_accuracy, "{:.3f}"),
+                _mean(row.test_accuracy, "{:.4f}"),
+                _number(paper.seconds, "{:.0f}"),
+                _mean(row.seconds, "{:.1f}"),
+                _number(faster, "{:.0f}"),
+                row.outcome,
+            ]
+        )
+    return [*names, *HEAD], body
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value)
+
+
+def _mean(value: Mean | None, form: str) -> str:
+    if value is None:
+        return "-"
+    text = form.format(value.value)
+    return text if value.half_width is None else f"{text} +- {form.format(value.half_width)}"
+
+
+def to_csv(table: Table) -> str:
+    """Write a table as CSV."""
+    head, body = cells(table)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([head, *body])
+    return text.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """Write a table as Markdown, with its title."""
+    head, body = cells(table)
+    lines = [f"**{table.name}.** {table.title}", ""]
+    lines += ["| " + " | ".join(row) + " |" for row in (head, ["---"] * len(head), *body)]
+    return "\n".join(lines).replace("+-", "±") + "\n"
+
+
+def to_latex(table: Table) -> str:
+    """Write a table as LaTeX, for the booktabs package."""
+    head, body = cells(table)
+    lines = [" & ".join(_escape(cell) for cell in row) + r" \\" for row in (head, *body)]
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"\caption{{{_escape(table.title or table.name)}}}",
+            rf"\begin{{tabular}}{{{'r' * (len(head) - 1)}l}}",
+            r"\toprule",
+            lines[0],
+            r"\midrule",
+            *lines[1:],
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def _escape(text: str) -> str:
+    """Escape what LaTeX would not print as it is."""
+    special = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
+    special |= {character: "\\" + character for character in "_%&#${}"}
+    return "".join(special.get(character, character) for character in text).replace("+-", r"$\pm$")

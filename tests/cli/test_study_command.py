@@ -1,0 +1,309 @@
+"""`ravine study run` and `ravine study status` on the small data set."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ravine.cli.main import run
+from ravine.errors import StorageError
+from ravine.studies import runner
+from studies.study_cases import SMALL_STUDY, ids, small_plan
+
+PROGRAM = str(Path(__file__).parents[1] / "studies" / "small_ravine.py")
+
+
+@pytest.fixture
+def study(small, tmp_path):
+    """Write the small study to a file."""
+    path = tmp_path / "six.toml"
+    path.write_text(SMALL_STUDY, encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def one_fails(monkeypatch, study):
+    """Let the second run fail; return its id."""
+    real, failing = runner.train, small_plan()[1].id
+
+    def train(spec, *arguments, **options):
+        if spec.id == failing:
+            raise StorageError("the disk is full.")
+        return real(spec, *arguments, **options)
+
+    monkeypatch.setattr(runner, "train", train)
+    return failing
+
+
+def cells(table: str) -> list[list[str]]:
+    """Split a table at two or more spaces, without what stands below the empty line."""
+    return [re.split(r" {2,}", line.strip()) for line in table.split("\n\n")[0].splitlines()]
+
+
+def document(capsys, *arguments: str) -> dict:
+    """Run a command that ends with 0; return its JSON."""
+    capsys.readouterr()
+    assert run(list(arguments)) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_study_is_run(study, capsys, runs):
+    assert run(["study", "run", study]) == 0
+    out, err = capsys.readouterr()
+    head, *rows = cells(out)
+    assert head[:7] == ["group", "row", "optimizer", "lr", "batch", "seed", "state"]
+    assert [row[:7] for row in rows] == [
+        [
+            each.group,
+            str(each.row + 1),
+            each.spec.optimizer,
+            f"{each.spec.lr:g}",
+            str(each.spec.batch_size),
+            "0",
+            "done",
+        ]
+        for each in small_plan()
+    ]
+    assert [row[-1] for row in rows] == [each.id for each in small_plan()]
+    assert out.endswith("\n6 of 6 runs are stored.\n")
+    assert {path.name for path in runs.iterdir()} == set(ids(small_plan()))
+
+    lines = err.splitlines()
+    assert [line.split()[0] for line in lines] == [f"{number}/6" for number in range(1, 7)]
+    form = r"\d/6  (sgd|momentum) lr 0\.0?1, m \d0, seed 0: done, train loss [\d.]+, test accuracy [\d.]+ %, [\d.]+ s"
+    for line in lines:
+        assert re.fullmatch(form, line)
+
+
+def test_a_study_that_is_done_says_nothing_more(study, capsys):
+    assert run(["study", "run", study]) == 0
+    first = capsys.readouterr().out
+    assert run(["study", "run", study]) == 0
+    assert capsys.readouterr() == (first, "")
+
+
+def test_json(study, capsys, runs):
+    shown = document(capsys, "study", "run", study, "--json", "--jobs", "2")
+    assert (shown["study"], shown["done"], shown["failed"]) == ("six", 6, {})
+    assert [(each["group"], each["row"], each["id"]) for each in shown["runs"]] == [
+        (each.group, each.row + 1, each.id) for each in small_plan()
+    ]
+    for each in shown["runs"]:
+        stored = json.loads((runs / each["id"] / "result.json").read_text())["result"]
+        assert each["train_loss"] == stored["train_loss"]
+        assert each["test_accuracy"] == stored["test_accuracy"]
+        assert (each["state"], each["seed"]) == ("done", 0)
+    published = [each["published"] for each in shown["runs"]]
+    assert published == [None] * 5 + [{"train_loss": None, "test_accuracy": 0.975, "seconds": None}, None]
+    assert document(capsys, "study", "status", study, "--json") == shown
+
+
+def test_quiet(study, capsys):
+    assert run(["study", "run", study, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_failed_runs_end_with_5(study, one_fails, capsys):
+    assert run(["study", "run", study]) == 5
+    out, err = capsys.readouterr()
+    assert [row[6] for row in cells(out)[1:]] == ["done", "failed", *["done"] * 5]
+    assert out.endswith("\n5 of 6 runs are stored, 1 failed.\n")
+    assert "sgd lr 0.1, m 50, seed 0: failed: the disk is full." in err
+    assert err.endswith(f"\nravine: run {one_fails}: the disk is full.\n")
+
+
+def test_failed_runs_as_json(study, one_fails, capsys):
+    assert run(["study", "run", study, "--json", "-q"]) == 5
+    out, err = capsys.readouterr()
+    shown = json.loads(out)
+    assert (shown["done"], shown["failed"]) == (5, {one_fails: "the disk is full."})
+    assert [each["state"] for each in shown["runs"]].count("failed") == 1
+    assert err == ""
+
+
+def test_a_damaged_run_ends_with_5_and_the_rest_are_run(study, capsys, runs):
+    assert run(["study", "run", study, "--only", "momenta"]) == 0
+    damaged = small_plan()[4].id
+    (runs / damaged / "result.json").write_text("{")
+    capsys.readouterr()
+    assert run(["study", "run", study]) == 5
+    out, err = capsys.readouterr()
+    assert out.endswith("5 of 6 runs are stored, 1 failed.\n")
+    assert "is damaged" in err
+    assert run(["study", "status", study]) == 0
+    assert capsys.readouterr().out == out
+
+
+@pytest.mark.parametrize("command", ["run", "status"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "cannot read the study"),
+        (b"name = ", "is not a study"),
+        (b"name = '\xfc'", "cannot read the study"),
+        (b"name = 'six'\ngroups = []", "has no groups"),
+        (b"name = 'six'\n[[groups]]\nname = 'a'\nrows = [{ optimizer = 'adma' }]", "did you mean 'adam'?"),
+    ],
+)
+def test_a_bad_study_ends_with_3(small, capsys, tmp_path, runs, command, content, words):
+    path = tmp_path / "bad.toml"
+    if content is not None:
+        path.write_bytes(content)
+    assert run(["study", command, str(path)]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ravine: ")
+    assert words in err
+    assert err.count("\n") == 1
+    assert not runs.exists()
+
+
+def test_an_unknown_group_ends_with_3(study, capsys, runs):
+    assert run(["study", "run", study, "--only", "rates,momentum"]) == 3
+    assert "'momentum'; did you mean 'momenta'?" in capsys.readouterr().err
+    assert not runs.exists()
+
+
+@pytest.mark.parametrize("arguments", [["--seeds", "0"], ["--jobs", "0"], ["--jobs", "two"], ["--sede", "1"]])
+def test_bad_usage_ends_with_2(study, capsys, runs, arguments):
+    assert run(["study", "run", study, *arguments]) == 2
+    assert capsys.readouterr().out == ""
+    assert not runs.exists()
+
+
+def test_a_dry_run_lists_and_runs_nothing(study, capsys, runs):
+    assert run(["study", "run", study, "--dry-run", "--jobs", "2"]) == 0
+    out, err = capsys.readouterr()
+    assert [(row[0], row[1], row[2], row[3]) for row in cells(out)[1:]] == [
+        (each.group, str(each.row + 1), "0", each.id) for each in small_plan()
+    ]
+    assert re.search(r"\n6 runs to do: about \d+ s with 2 at a time, and \d+ MB of disk\.\n$", out)
+    assert err == ""
+    assert not runs.exists()
+
+
+def test_a_dry_run_counts_what_is_left(study, capsys, runs):
+    assert run(["study", "run", study, "--only", "momenta"]) == 0
+    capsys.readouterr()
+    before = sorted(runs.iterdir())
+    shown = document(capsys, "study", "run", study, "--dry-run", "--json", "--jobs", "2")
+    assert set(shown["runs"]) == {each.id for each in small_plan()[1:4]}
+    assert all(seconds > 0 for seconds in shown["runs"].values())
+    total, longest = sum(shown["runs"].values()), max(shown["runs"].values())
+    assert shown["wall_seconds"] == pytest.approx(max(longest, total / 2))
+    assert shown["disk_bytes"] >= 3 * 4 * (64 * 12 + 12 * 10)
+    assert sorted(runs.iterdir()) == before
+
+
+def test_only_some_groups(study, capsys, runs):
+    assert run(["study", "run", study, "--only", "momenta"]) == 0
+    out, _ = capsys.readouterr()
+    assert [row[0] for row in cells(out)[1:]] == ["momenta"] * 3
+    assert {path.name for path in runs.iterdir()} == {each.id for each in small_plan()[4:]}
+    shown = document(capsys, "study", "status", study, "--json", "--only", "rates,momenta")
+    assert [each["state"] for each in shown["runs"]] == ["done", "to do", "to do", "to do", "done", "done", "done"]
+
+
+def test_seeds(study, capsys, runs):
+    shown = document(capsys, "study", "run", study, "--only", "momenta", "--seeds", "2", "--json")
+    assert [(each["row"], each["seed"]) for each in shown["runs"]] == [(1, 0), (1, 1), (2, 0), (2, 1), (3, 0), (3, 1)]
+    assert len(list(runs.iterdir())) == 6
+    shown = document(capsys, "study", "status", study, "--seeds", "3", "--only", "momenta", "--json")
+    assert (shown["done"], len(shown["runs"])) == (6, 9)
+
+
+def test_status_before_and_after(study, capsys, runs):
+    assert run(["study", "status", study]) == 0
+    out, err = capsys.readouterr()
+    assert [row[6:] for row in cells(out)[1:]] == [["to do", "-", "-", "-", each.id] for each in small_plan()]
+    assert out.endswith("\n0 of 6 runs are stored.\n")
+    assert err == ""
+    assert not runs.exists()
+    assert run(["study", "run", study, "-q"]) == 0
+    after = capsys.readouterr().out
+    assert run(["study", "status", study]) == 0
+    assert capsys.readouterr() == (after, "")
+
+
+def test_status_of_the_paper(capsys, tmp_path):
+    shown = document(capsys, "study", "status", "paper", "--json", "--out", str(tmp_path / "none"))
+    assert (shown["done"], len(shown["runs"])) == (0, 34)
+    assert shown["runs"][1]["published"] == {"train_loss": 0.025, "test_accuracy": 0.977, "seconds": 3268}
+
+
+def test_another_folder(study, capsys, tmp_path, runs):
+    assert run(["study", "run", study, "-q", "--out", str(tmp_path / "other")]) == 0
+    assert len(list((tmp_path / "other").iterdir())) == 6
+    assert not runs.exists()
+
+
+def start(*arguments: str, **options) -> subprocess.Popen[str]:
+    """Start a command in a process that knows the small data set."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, PROGRAM, "0", *arguments], text=True, **{**pipes, **options})
+
+
+def test_interrupted_and_gone_on(study, tmp_path, runs):
+    path = tmp_path / "long.toml"
+    path.write_text(SMALL_STUDY.replace("epochs = 3", "epochs = 40"), encoding="utf-8")
+    with start("study", "run", str(path), "--jobs", "1", "--json") as process:
+        assert process.stderr.readline().startswith("1/6 ")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.endswith("ravine: interrupted; the same command goes on from here.\n")
+    assert "Traceback" not in err
+    states = [each["state"] for each in json.loads(out)["runs"]]
+    assert set(states) == {"done", "to do"}
+    assert len(list(runs.glob("*.partial/checkpoint.safetensors"))) == 1
+    with start("study", "run", str(path), "--json", "-q") as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err, json.loads(out)["done"]) == (0, "", 6)
+    assert not list(runs.glob("*.partial"))
+
+
+def on_a_terminal(*arguments: str) -> tuple[int, str, str]:
+    """Run with stderr on a terminal; return the exit code, what stdout got and what the terminal got."""
+    pty = pytest.importorskip("pty", reason="there are no terminals of this kind")
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
+    process = start(*arguments, stderr=theirs, stdin=subprocess.DEVNULL, env=environment)
+    os.close(theirs)
+    shown = b""
+    # At the end of the process, Linux reports an error and macOS an end of file.
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    os.close(ours)
+    out, _ = process.communicate(timeout=60)
+    return process.returncode, out, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+
+
+def test_bars_on_a_terminal(study, tmp_path):
+    path = tmp_path / "mixed.toml"
+    text = SMALL_STUDY.replace("batch_size = [20, 50]", "batch_size = [20, 231]").replace("epochs = 3", "epochs = 30")
+    path.write_text(text, encoding="utf-8")
+    code, out, shown = on_a_terminal("study", "run", str(path), "--jobs", "2", "--json")
+    assert code == 5
+    assert json.loads(out)["done"] == 4
+    assert "━" in shown
+    assert "6 runs" in shown
+    assert "sgd lr 0.1, m 231, seed 0: failed: batch size is 231" in shown
+    assert len(re.findall(r"m 20, seed 0: done, train loss", shown)) == 4
+    assert "Traceback" not in shown
+
+
+def test_quiet_on_a_terminal(study):
+    assert on_a_terminal("study", "run", study, "-q", "--only", "rates")[::2] == (0, "")

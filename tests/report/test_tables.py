@@ -1,0 +1,90 @@
+"""Tables from results that are made up here, number by number."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+
+import pytest
+
+from ravine.report import make_table, to_csv, to_latex, to_markdown
+from ravine.studies import Group, Study, plan
+from ravine.training import DeadNetwork, Result, Seconds
+
+GROUP = Group(
+    name="decay_and_not",
+    title="With 5 % decay & without",
+    rows=[
+        {"lr": 0.1, "paper": {"train_loss": math.nan, "test_accuracy": 0.098, "seconds": 3000.0}},
+        {"lr": 0.1, "final_lr": 0.001},
+        {"lr": 0.01, "final_lr": 0.001},
+    ],
+)
+PLANNED = plan(Study(name="s", groups=[GROUP], seeds=[0, 1, 2]))
+
+
+def result(run, accuracy: float, loss: float, cause=None) -> Result:
+    return Result(
+        status="done" if cause is None else "diverged",
+        cause=cause,
+        id=run.id,
+        parameters=1,
+        train_loss=loss,
+        test_loss=0.1,
+        test_accuracy=accuracy,
+        seconds=Seconds(total=2.0),
+        history=[],
+        spec=run.spec,
+    )
+
+
+@pytest.fixture
+def table():
+    dead = DeadNetwork(epoch=1, layer=1, loss=2.3, logits_equal=True, message="dead")
+    results = {
+        PLANNED[0].id: result(PLANNED[0], 0.098, 4.0, dead),
+        PLANNED[3].id: result(PLANNED[3], 0.97, 0.02),
+        PLANNED[4].id: result(PLANNED[4], 0.98, 0.03),
+        PLANNED[5].id: result(PLANNED[5], 0.99, 0.04),
+    }
+    return make_table(GROUP, PLANNED, results)
+
+
+def test_only_rows_that_were_run_and_settings_that_differ_are_shown(table):
+    assert [dict(row.settings) for row in table.rows] == [
+        {"lr": "0.1", "final_lr": "", "batch_size": "10"},
+        {"lr": "0.1", "final_lr": "0.001", "batch_size": "10"},
+    ]
+
+
+def test_seeds_are_averaged_and_a_dead_run_has_no_training_loss(table):
+    dead, decayed = table.rows
+    assert dead.train_loss is None
+    assert dead.test_accuracy.value == 0.098
+    assert dead.outcome == "diverged (dead_network)"
+    assert decayed.test_accuracy.value == pytest.approx(0.98)
+    # t = 4.303 for two degrees of freedom, s = 0.01.
+    assert decayed.test_accuracy.half_width == pytest.approx(4.303 * 0.01 / math.sqrt(3), rel=1e-3)
+    assert decayed.outcome == "3 done"
+
+
+def test_csv_reads_back(table):
+    head, first, second = csv.reader(io.StringIO(to_csv(table)))
+    assert len(head) == len(first) == len(second)
+    row = dict(zip(head, first, strict=True))
+    assert (row["published loss"], row["loss"], row["published accuracy"]) == ("nan", "-", "0.098")
+    assert row["times faster"] == "1500"
+    assert dict(zip(head, second, strict=True))["accuracy"].startswith("0.9800 +- 0.0248")
+
+
+def test_markdown_and_latex_have_every_row(table):
+    lines = to_markdown(table).splitlines()
+    assert lines[0] == "**decay_and_not.** With 5 % decay & without"
+    assert len({line.count("|") for line in lines[2:]}) == 1
+    assert "±" in lines[-1]
+    latex = to_latex(table)
+    assert r"\caption{With 5 \% decay \& without}" in latex
+    assert r"final\_lr" in latex
+    assert r"$\pm$" in latex
+    assert latex.count(r"\\") == 3

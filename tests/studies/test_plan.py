@@ -1,0 +1,196 @@
+"""From a TOML file to a list of runs, and what is said of a file that is none."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from study_cases import SMALL_STUDY, ids, small_plan, study_of
+
+from ravine.errors import ConfigError
+from ravine.spec import RunSpec, resolve
+from ravine.studies import load_study, only, plan
+
+LAST_ROW = '{ optimizer = "sgd", lr = 0.1 }'
+
+pytestmark = pytest.mark.usefixtures("small")
+
+
+def test_the_rows_in_order():
+    rows = [
+        (run.group, run.row, run.spec.optimizer, run.spec.lr, run.spec.batch_size, run.spec.hyperparameters)
+        for run in small_plan()
+    ]
+    assert rows == [
+        ("rates", 0, "sgd", 0.1, 20, {}),
+        ("rates", 1, "sgd", 0.1, 50, {}),
+        ("rates", 2, "sgd", 0.01, 20, {}),
+        ("rates", 3, "sgd", 0.01, 50, {}),
+        ("momenta", 0, "momentum", 0.01, 20, {"alpha": 0.5}),
+        ("momenta", 1, "momentum", 0.01, 20, {"alpha": 0.9}),
+        ("momenta", 2, "sgd", 0.1, 20, {}),
+    ]
+
+
+def test_specs_are_resolved_and_ids_are_theirs():
+    for run in small_plan():
+        assert run.spec == resolve(run.spec)
+        assert run.id == run.spec.id
+        assert (run.spec.epochs, run.spec.engine, run.spec.layers) == (3, "reference", (64, 12, 10))
+    spec = RunSpec(dataset="small", layers=(64, 12, 10), epochs=3, engine="reference", lr=0.1, batch_size=50)
+    assert small_plan()[1].id == spec.id
+
+
+def test_a_run_of_two_groups_has_one_id():
+    planned = small_plan()
+    assert planned[0].id == planned[6].id
+    assert len(ids(planned)) == 6
+
+
+def test_published_values():
+    *others, published = [run.published for run in small_plan() if run.row == 1]
+    assert others == [None]
+    assert math.isnan(published.train_loss)
+    assert (published.test_accuracy, published.seconds) == (0.975, None)
+
+
+def test_a_grid_comes_before_rows():
+    text = SMALL_STUDY.replace("grid =", "rows = [{ lr = 1, batch_size = 10 }]\ngrid =")
+    rates = [run for run in plan(study_of(text)) if run.group == "rates"]
+    assert [(run.row, run.spec.lr) for run in rates] == [(0, 0.1), (1, 0.1), (2, 0.01), (3, 0.01), (4, 1.0)]
+
+
+def test_every_row_with_every_seed():
+    planned = plan(study_of(seeds=[3, 0]))
+    assert [(run.row, run.spec.seed) for run in planned[:4]] == [(0, 3), (0, 0), (1, 3), (1, 0)]
+    assert len(planned) == 14
+    assert len(ids(planned)) == 12
+
+
+def test_the_seed_is_0_if_none_is_given():
+    assert {run.spec.seed for run in small_plan()} == {0}
+
+
+def test_a_row_wins_over_its_group_and_the_group_over_the_study():
+    changed = SMALL_STUDY.replace("epochs = 3", "epochs = 3\nbatch_size = 5\nlr = 7")
+    planned = plan(study_of(changed))
+    assert planned[4].spec.batch_size == 20
+    assert planned[6].spec.optimizer == "sgd"
+    assert {run.spec.lr for run in planned} == {0.1, 0.01}
+
+
+def test_schedules_in_rows():
+    planned = plan(study_of(SMALL_STUDY.replace(LAST_ROW, "{ lr = 0.1, final_lr = 0.01 }")))
+    assert planned[6].spec.schedule.final_lr == 0.01
+
+
+def test_only_some_groups():
+    study = study_of()
+    assert {run.group for run in plan(only(study, ["momenta"]))} == {"momenta"}
+    assert [group.name for group in only(study, ["momenta", "rates"]).groups] == ["rates", "momenta"]
+    with pytest.raises(ConfigError, match=r"unknown group of study six 'rate'; did you mean 'rates'\?"):
+        only(study, ["rate"])
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("{ batch_siez = 3 }", "'batch_siez'; did you mean 'batch_size'?"),
+        ("{ alhpa = 0.5 }", "'alhpa'; did you mean 'alpha'?"),
+        ('{ optimizer = "sgd", alpha = 0.5 }', "unknown setting of a run with sgd 'alpha'"),
+        ('{ optimizer = "adma" }', "unknown optimizer 'adma'; did you mean 'adam'?"),
+        ('{ dataset = "smal" }', "unknown data set 'smal'; did you mean 'small'?"),
+        ('{ dtype = "float46" }', "did you mean 'float64'?"),
+        ("{ seed = 3 }", "has a seed; seeds are given once for the whole study"),
+        ('{ lr = "fast" }', "got `str` - at `$.lr`"),
+        ("{ batch_size = 1.5 }", "`$.batch_size`"),
+        ('{ alpha = "high" }', "hyperparameters"),
+        ("{ alpha = 1.5 }", "alpha of momentum is 1.5"),
+        ("{ lr = nan }", "lr of momentum is nan"),
+        ("{ layers = 5 }", "layers is 5"),
+        ("{ layers = [784, 10] }", "do not fit small"),
+        ('{ final_lr = "low" }', "`$.final_lr`"),
+        ("{ decay_every = 2 }", "constant schedule"),
+        ("{ epochs = 0 }", "epochs is 0"),
+        ("{ paper = 3 }", "got `int`"),
+        ("{ paper = { loss = 3 } }", "unknown field `loss`"),
+        ('{ paper = { train_loss = "low" } }', "`$.train_loss`"),
+    ],
+)
+def test_a_bad_row_is_named(row, words):
+    with pytest.raises(ConfigError) as caught:
+        plan(study_of(SMALL_STUDY.replace(LAST_ROW, row)))
+    assert str(caught.value).startswith("row 3 of group momenta in study six")
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["[settings]", "[[groups]]"])
+def test_a_seed_is_refused_in_settings_too(place):
+    shared = "\nsettings = { seed = 3 }" if place == "[[groups]]" else "\nseed = 3"
+    with pytest.raises(ConfigError, match="row 1 of group rates in study six has a seed"):
+        plan(study_of(SMALL_STUDY.replace(place, place + shared, 1)))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("lr = [0.1, 0.01]", "lr = []", "group rates of study six is empty"),
+        ("grid = { lr = [0.1, 0.01], batch_size = [20, 50] }", "", "group rates of study six is empty"),
+        ("lr = [0.1, 0.01]", "lr = [0.1, 0.01, 0.1]", "rows 1 and 5 of group rates in study six are the same run"),
+        (LAST_ROW, "{ lr = 0.01 }", "rows 2 and 3 of group momenta in study six are the same run"),
+        ('"momenta"', '"rates"', "study six has two groups of one name"),
+        ("[settings]", "seeds = [1, 1]\n[settings]", "a seed twice"),
+        ("[settings]", "seeds = []\n[settings]", "study six has no seeds"),
+        ("[settings]", "seeds = [-1]\n[settings]", "row 1 of group rates in study six: seed is -1"),
+    ],
+)
+def test_a_bad_study(old, new, words):
+    assert old in SMALL_STUDY
+    with pytest.raises(ConfigError) as caught:
+        plan(study_of(SMALL_STUDY.replace(old, new, 1)))
+    assert words in str(caught.value)
+
+
+def test_a_study_without_groups():
+    with pytest.raises(ConfigError, match="study six has no groups; give at least one"):
+        plan(study_of(groups=[]))
+
+
+def test_a_file_is_read(tmp_path):
+    path = tmp_path / "six.toml"
+    path.write_text(SMALL_STUDY, encoding="utf-8")
+    for source in (path, str(path)):
+        assert [run.id for run in plan(load_study(source))] == [run.id for run in small_plan()]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"name = ", "is not a study"),
+        (b'{"name": "six"}', "is not a study"),
+        (b"name = 'gr\xfc\xdfe'", "cannot read the study"),
+        (b"groups = []", "`name`"),
+        (b"name = 'six'", "`groups`"),
+        (b"name = 'six'\ngroups = []\nsedes = [1]", "`sedes`"),
+        (b"name = 'six'\n[[groups]]\nname = 'a'\ngird = { lr = [1] }", "`gird`"),
+        (b"name = 'six'\n[[groups]]\nname = 'a'\ngrid = { lr = 1 }", "$.groups[0].grid"),
+        (b"name = 'six'\n[[groups]]\nname = 'a'\nrows = [1]", "$.groups[0].rows[0]"),
+        (b"name = 'six'\ngroups = []\nseeds = [0.5]", "$.seeds[0]"),
+        (b"name = 'six'\ngroups = []\nseeds = 3", "$.seeds"),
+        (b"name = 6\ngroups = []", "$.name"),
+    ],
+)
+def test_a_file_that_is_no_study(tmp_path, content, words):
+    path = tmp_path / "bad.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_study(path)
+    assert str(path) in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(ConfigError, match=r"none\.toml: No such file or directory\. Built in: paper\."):
+        load_study(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="Is a directory"):
+        load_study(tmp_path)

@@ -1,0 +1,337 @@
+"""Many runs at once give what each gives alone, whatever fails or stops on the way."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from study_cases import (
+    SMALL_STUDY,
+    StudyRecorder,
+    assert_as_single_runs,
+    begun,
+    ids,
+    small_plan,
+    study_of,
+)
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from ravine.errors import DataError, StorageError
+from ravine.studies import plan, run_study, runner
+from ravine.training import RunStore
+
+PROGRAM = str(Path(__file__).parent / "small_ravine.py")
+
+
+@pytest.fixture
+def planned(small):
+    return small_plan()
+
+
+@pytest.fixture
+def store(runs):
+    return RunStore(runs)
+
+
+def times(store: RunStore) -> dict[str, int]:
+    """Return when each finished folder and file was written."""
+    return {str(path): path.stat().st_mtime_ns for path in store.root.rglob("*")}
+
+
+def assert_nothing_left_over(store: RunStore) -> None:
+    """No working folder and no temporary one remains."""
+    assert sorted(path.name for path in store.root.iterdir()) == sorted(store.ids())
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 5])
+def test_every_run_is_as_it_is_alone(planned, store, small, tmp_path, jobs):
+    recorder = StudyRecorder()
+    outcome = run_study(planned, store, jobs=jobs, watcher=recorder)
+    assert (outcome.failed, outcome.reused, outcome.signal) == ({}, set(), None)
+    assert set(outcome.results) == set(ids(planned))
+    assert sorted(recorder.begun) == sorted(ids(planned))
+    assert recorder.results == outcome.results
+    assert set(recorder.errors.values()) == {None}
+    for run, result in outcome.results.items():
+        assert result == store.load(run).result
+        assert (result.status, result.spec) == ("done", recorder.specs[run])
+        assert recorder.shares[run] == sorted(recorder.shares[run])
+        assert recorder.shares[run][-1] == 1
+    assert_as_single_runs(planned, store, small, tmp_path / "alone")
+    assert_nothing_left_over(store)
+
+
+def test_the_environment_names_the_folder(planned, runs):
+    run_study(planned, RunStore())
+    assert sorted(RunStore(runs).ids()) == sorted(ids(planned))
+
+
+def test_what_is_stored_is_not_run_again(planned, store):
+    some = planned[2:5]
+    run_study(some, store)
+    assert sorted(store.ids()) == sorted(ids(some))
+    before = times(store)
+    recorder = StudyRecorder()
+    outcome = run_study(planned, store, watcher=recorder)
+    assert outcome.reused == set(ids(some))
+    assert set(recorder.begun) == set(recorder.results) == set(ids(planned)) - set(ids(some))
+    assert set(outcome.results) == set(ids(planned))
+    assert before.items() <= times(store).items()
+
+    before = times(store)
+    again = run_study(planned, store, watcher=recorder)
+    assert again.results == outcome.results
+    assert again.reused == set(ids(planned))
+    assert len(recorder.begun) == 4 - 1
+    assert times(store) == before
+
+
+def test_a_study_that_is_done_needs_no_data(planned, store, monkeypatch):
+    run_study(planned, store)
+    monkeypatch.setenv("RAVINE_DATA", "nowhere")
+    monkeypatch.setattr(runner, "load", None)
+    assert set(run_study(planned, store).results) == set(ids(planned))
+
+
+def test_longest_first(planned, store):
+    costs = {run: cost for cost, run in enumerate([ids(planned)[number] for number in (3, 1, 5, 0, 4, 2)])}
+    assert begun(planned, store, jobs=1, costs=costs) == sorted(costs, key=lambda run: -costs[run])
+
+
+def test_many_epochs_and_small_batches_first_if_costs_are_unknown(small, store):
+    text = SMALL_STUDY.replace("batch_size = [20, 50]", "batch_size = [50, 5, 20], epochs = [1, 2]")
+    planned = plan(study_of(text.replace("[0.1, 0.01]", "[0.1]")))[:6]
+    first = begun(planned, store, jobs=1)
+    specs = {run.id: run.spec for run in planned}
+    assert [(specs[run].epochs, specs[run].batch_size) for run in first] == [
+        (2, 5), (1, 5), (2, 20), (1, 20), (2, 50), (1, 50),
+    ]  # fmt: skip
+
+
+def test_a_run_that_diverges_is_a_result(small, store):
+    planned = plan(study_of(SMALL_STUDY.replace("[0.1, 0.01]", "[0.1, 1e30]")))
+    outcome = run_study(planned, store)
+    assert outcome.failed == {}
+    assert [outcome.results[run.id].status for run in planned[:4]] == ["done", "done", "diverged", "diverged"]
+
+
+def fail_for(monkeypatch, faults: dict[str, Exception]) -> None:
+    """Let the training of some runs raise."""
+    real = runner.train
+
+    def train(spec, *arguments, **options):
+        if spec.id in faults:
+            raise faults[spec.id]
+        return real(spec, *arguments, **options)
+
+    monkeypatch.setattr(runner, "train", train)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_run_that_fails_does_not_stop_the_rest(planned, store, monkeypatch, jobs):
+    first, second = ids(planned)[0], ids(planned)[3]
+    faults = {first: StorageError("the disk is full."), second: KeyError("bug")}
+    fail_for(monkeypatch, faults)
+    recorder = StudyRecorder()
+    outcome = run_study(planned, store, jobs=jobs, watcher=recorder)
+    assert outcome.failed == {first: "the disk is full.", second: "KeyError: 'bug'"}
+    assert {run: error for run, error in recorder.errors.items() if error} == outcome.failed
+    assert (recorder.results[first], recorder.results[second]) == (None, None)
+    rest = set(ids(planned)) - {first, second}
+    assert set(outcome.results) == set(store.ids()) == rest
+
+    faults.clear()
+    recorder = StudyRecorder()
+    assert run_study(planned, store, watcher=recorder).failed == {}
+    assert set(recorder.begun) == {first, second}
+
+
+def test_a_batch_that_does_not_fit_the_data_fails_alone(small, store):
+    planned = plan(study_of(SMALL_STUDY.replace("batch_size = [20, 50]", "batch_size = [20, 231]")))
+    outcome = run_study(planned, store)
+    assert set(outcome.failed) == {planned[1].id, planned[3].id}
+    assert "batch size is 231" in outcome.failed[planned[1].id]
+    assert len(outcome.results) == 4
+
+
+def test_a_damaged_run_fails_and_is_left_alone(planned, store):
+    run_study(planned, store)
+    damaged, missing = ids(planned)[1], ids(planned)[2]
+    (store.root / damaged / "result.json").write_text("{")
+    (store.root / missing).rename(store.root.parent / "elsewhere")
+    outcome = run_study(planned, store)
+    assert list(outcome.failed) == [damaged]
+    assert "is damaged" in outcome.failed[damaged]
+    assert set(outcome.results) == set(ids(planned)) - {damaged}
+    assert (store.root / damaged / "result.json").read_text() == "{"
+
+
+def test_data_that_are_not_there_are_said_before_anything_runs(planned, store, tmp_path):
+    recorder = StudyRecorder()
+    with pytest.raises(DataError):
+        run_study(planned, store, data_dir=tmp_path / "nowhere", watcher=recorder)
+    assert recorder.begun == []
+    assert not store.root.exists()
+
+
+class Interrupter(StudyRecorder):
+    """Sends a signal to the main thread at the n-th progress, and goes on when it has arrived."""
+
+    def __init__(self, at: int, number: int) -> None:
+        super().__init__()
+        self.seen, self.at, self.number = 0, at, number
+
+    def progress(self, run, share, loss):
+        super().progress(run, share, loss)
+        self.seen += 1
+        if self.seen == self.at:
+            handler = signal.getsignal(self.number)
+            signal.pthread_kill(threading.main_thread().ident, self.number)
+            while signal.getsignal(self.number) is handler:
+                time.sleep(0.001)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_interrupted_and_gone_on(planned, store, small, tmp_path, jobs, number):
+    handlers = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    recorder = Interrupter(8, number)
+    outcome = run_study(planned, store, jobs=jobs, watcher=recorder)
+    assert outcome.signal == number
+    assert outcome.failed == {}
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+    stopped = [run for run in recorder.begun if run not in recorder.results]
+    assert 1 <= len(stopped) <= jobs
+    assert {item.id for item in store.unfinished()} == set(stopped)
+    assert set(outcome.results) == set(recorder.results) == set(store.ids())
+    assert len(recorder.begun) < len(ids(planned))
+
+    second = StudyRecorder()
+    outcome = run_study(planned, store, jobs=jobs, watcher=second)
+    assert outcome.signal is None
+    for run in stopped:  # it goes on where it was
+        reached = max(recorder.shares.get(run, [0]))
+        assert all(share > reached for share in second.shares.get(run, []))
+    assert_as_single_runs(planned, store, small, tmp_path / "alone")
+    assert_nothing_left_over(store)
+
+
+def test_one_thread_for_blas_as_long_as_the_study_runs(planned, store, monkeypatch):
+    def numbers() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info()}
+
+    seen = []
+    real = runner.train
+
+    def train(*arguments, **options):
+        seen.append(numbers())
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(runner, "train", train)
+    with threadpool_limits(3):
+        before = numbers()
+        run_study(planned, store, jobs=2)
+        assert numbers() == before
+    assert seen == [{1}] * 6
+
+
+def test_the_watcher_is_told_one_thing_at_a_time(planned, store):
+    class Jealous(StudyRecorder):
+        inside, met = 0, 0
+
+        def progress(self, run, share, loss):
+            self.inside += 1
+            self.met = max(self.met, self.inside)
+            time.sleep(0.001)
+            self.inside -= 1
+
+    watcher = Jealous()
+    run_study(planned, store, jobs=6, watcher=watcher)
+    assert watcher.met == 1
+
+
+def test_as_many_at_once_as_jobs(planned, store, monkeypatch):
+    running, most, lock = set(), [], threading.Lock()
+    real = runner.train
+
+    def train(spec, *arguments, **options):
+        with lock:
+            running.add(spec.id)
+            most.append(len(running))
+        time.sleep(0.05)
+        outcome = real(spec, *arguments, **options)
+        with lock:
+            running.discard(spec.id)
+        return outcome
+
+    monkeypatch.setattr(runner, "train", train)
+    run_study(planned, store, jobs=3)
+    assert max(most) == 3
+
+
+@pytest.mark.parametrize("attempt", range(3))
+def test_two_studies_at_once_in_two_threads(planned, store, small, tmp_path, attempt):
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(run_study, planned, store, jobs=2) for _ in range(2)]
+        outcomes = [each.result() for each in both]
+    for outcome in outcomes:
+        assert outcome.failed == {}
+        assert set(outcome.results) == set(ids(planned))
+    assert_as_single_runs(planned, store, small, tmp_path / "alone")
+    assert_nothing_left_over(store)
+
+
+def test_a_run_that_another_study_trains_is_waited_for(planned, store, small, monkeypatch):
+    monkeypatch.setattr(runner, "_PAUSE", 0.01)
+    run, others = planned[0], [each for each in planned if each.id != planned[0].id]
+    done = threading.Event()
+
+    class Waiter(StudyRecorder):
+        def ended(self, run, result, error):
+            super().ended(run, result, error)
+            if len(self.results) == len(ids(others)):
+                done.set()
+
+    recorder = Waiter()
+    with ThreadPoolExecutor(1) as pool:
+        with store.working_folder(run.id, run.spec):
+            study = pool.submit(run_study, planned, store, jobs=2, watcher=recorder)
+            assert done.wait(20)  # the others go on meanwhile
+            assert run.id not in recorder.results
+        outcome = study.result()
+    assert outcome.failed == {}
+    assert store.load(run.id).result == outcome.results[run.id]
+
+
+def start(folder: Path, runs: Path, kill: int) -> subprocess.Popen[bytes]:
+    """Start the small study in a process that kills itself at its n-th rename."""
+    path = folder / "six.toml"
+    path.write_text(SMALL_STUDY, encoding="utf-8")
+    command = [sys.executable, PROGRAM, str(kill), "study", "run", str(path), "--jobs", "2", "--out", str(runs), "-q"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_killed_again_and_again(planned, store, small, tmp_path):
+    for number in (2, 12, 30):
+        process = start(tmp_path, store.root, number)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == -signal.SIGKILL, err
+    assert 0 < len(store.ids()) < 6
+    assert run_study(planned, store).failed == {}
+    assert_as_single_runs(planned, store, small, tmp_path / "alone")
+
+
+def test_two_studies_at_once_in_two_processes(planned, store, small, tmp_path):
+    processes = [start(tmp_path, store.root, 0) for _ in range(2)]
+    for process in processes:
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (0, b"")
+        assert b"6 of 6 runs are stored." in out
+    assert_as_single_runs(planned, store, small, tmp_path / "alone")
+    assert_nothing_left_over(store)
