@@ -118,7 +118,7 @@ def make_schedule(kind: str | None = None, **settings: float | None) -> Schedule
     given = {name: value for name, value in settings.items() if value is not None}
     if kind is None:
         kind = "linear" if "final_lr" in given else "constant"
-    if kind not in SCHEDULES:
+    if not isinstance(kind, str) or kind not in SCHEDULES:
         raise ConfigError(unknown("schedule", kind, SCHEDULES))
     fields = SCHEDULES[kind].__struct_fields__
     takes = f"the {kind} schedule takes {', '.join(fields) or 'no settings'}"

@@ -91,7 +91,10 @@ def from_settings(settings: Mapping[str, Any]) -> RunSpec:
         decay_every=flat.pop("decay_every", None),
     )
     chosen = {name: flat.pop(name) for name in fields if name in flat}
-    rule = find_rule(chosen.get("optimizer", "sgd"))
+    name = chosen.get("optimizer", "sgd")
+    if not isinstance(name, str):
+        raise ConfigError(f"optimizer is {name!r}; give one name.")
+    rule = find_rule(name)
     for name in flat:
         if name not in rule.defaults:
             known = {*fields, *rule.defaults, "final_lr", "decay_factor", "decay_every"}

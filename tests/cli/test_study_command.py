@@ -58,26 +58,20 @@ def test_a_study_is_run(study, capsys, runs):
     assert run(["study", "run", study]) == 0
     out, err = capsys.readouterr()
     head, *rows = cells(out)
-    assert head[:7] == ["group", "row", "optimizer", "lr", "batch", "seed", "state"]
-    assert [row[:7] for row in rows] == [
-        [
-            each.group,
-            str(each.row + 1),
-            each.spec.optimizer,
-            f"{each.spec.lr:g}",
-            str(each.spec.batch_size),
-            "0",
-            "done",
-        ]
-        for each in small_plan()
+    assert head[:5] == ["group", "row", "settings", "seed", "state"]
+    assert [(row[0], row[1], *row[3:5]) for row in rows] == [
+        (each.group, str(each.row + 1), "0", "done") for each in small_plan()
     ]
+    assert rows[0][2] == "sgd lr 0.1, m 20, 3 epochs"
+    assert any(row[2].startswith("momentum lr") and "alpha" in row[2] for row in rows)
     assert [row[-1] for row in rows] == [each.id for each in small_plan()]
     assert out.endswith("\n6 of 6 runs are stored.\n")
     assert {path.name for path in runs.iterdir()} == set(ids(small_plan()))
 
     lines = err.splitlines()
     assert [line.split()[0] for line in lines] == [f"{number}/6" for number in range(1, 7)]
-    form = r"\d/6  (sgd|momentum) lr 0\.0?1, m \d0, seed 0: done, train loss [\d.]+, test accuracy [\d.]+ %, [\d.]+ s"
+    settings = r"(sgd|momentum) lr 0\.0?1, (alpha [\d.]+, )?m \d0, \d epochs, seed 0"
+    form = rf"\d/6  {settings}: done, train loss [\d.]+, test accuracy [\d.]+ %, [\d.]+ s"
     for line in lines:
         assert re.fullmatch(form, line)
 
@@ -113,9 +107,9 @@ def test_quiet(study, capsys):
 def test_failed_runs_end_with_5(study, one_fails, capsys):
     assert run(["study", "run", study]) == 5
     out, err = capsys.readouterr()
-    assert [row[6] for row in cells(out)[1:]] == ["done", "failed", *["done"] * 5]
+    assert [row[4] for row in cells(out)[1:]] == ["done", "failed", *["done"] * 5]
     assert out.endswith("\n5 of 6 runs are stored, 1 failed.\n")
-    assert "sgd lr 0.1, m 50, seed 0: failed: the disk is full." in err
+    assert "sgd lr 0.1, m 50, 3 epochs, seed 0: failed: the disk is full." in err
     assert err.endswith(f"\nravine: run {one_fails}: the disk is full.\n")
 
 
@@ -181,7 +175,7 @@ def test_bad_usage_ends_with_2(study, capsys, runs, arguments):
 def test_a_dry_run_lists_and_runs_nothing(study, capsys, runs):
     assert run(["study", "run", study, "--dry-run", "--jobs", "2"]) == 0
     out, err = capsys.readouterr()
-    assert [(row[0], row[1], row[2], row[3]) for row in cells(out)[1:]] == [
+    assert [(row[0], row[1], row[3], row[4]) for row in cells(out)[1:]] == [
         (each.group, str(each.row + 1), "0", each.id) for each in small_plan()
     ]
     assert re.search(r"\n6 runs to do: about \d+ s with 2 at a time, and \d+ MB of disk\.\n$", out)
@@ -222,7 +216,7 @@ def test_seeds(study, capsys, runs):
 def test_status_before_and_after(study, capsys, runs):
     assert run(["study", "status", study]) == 0
     out, err = capsys.readouterr()
-    assert [row[6:] for row in cells(out)[1:]] == [["to do", "-", "-", "-", each.id] for each in small_plan()]
+    assert [row[4:] for row in cells(out)[1:]] == [["to do", "-", "-", "-", each.id] for each in small_plan()]
     assert out.endswith("\n0 of 6 runs are stored.\n")
     assert err == ""
     assert not runs.exists()
@@ -300,8 +294,9 @@ def test_bars_on_a_terminal(study, tmp_path):
     assert json.loads(out)["done"] == 4
     assert "━" in shown
     assert "6 runs" in shown
-    assert "sgd lr 0.1, m 231, seed 0: failed: batch size is 231" in shown
-    assert len(re.findall(r"m 20, seed 0: done, train loss", shown)) == 4
+    lines = " ".join(shown.split())  # the terminal breaks long ones
+    assert "sgd lr 0.1, m 231, 30 epochs, seed 0: failed: batch size is 231" in lines
+    assert len(re.findall(r"m 20, 30 epochs, seed 0: done, train loss", lines)) == 4
     assert "Traceback" not in shown
 
 

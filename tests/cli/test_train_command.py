@@ -41,7 +41,8 @@ def test_every_option_reaches_the_spec(small, capsys):
     assert spec == {
         "dataset": "small", "layers": [64, 11, 10], "activation": "tanh", "bias": True, "softmax": "naive",
         "init": "he-normal", "optimizer": "momentum", "lr": 0.2, "hyperparameters": {"alpha": 0.25},
-        "schedule": {"kind": "step", "decay_factor": 0.5, "decay_every": 2}, "warmup": 1, "batch_size": 30, "epochs": 2, "seed": 7,
+        "schedule": {"kind": "step", "decay_factor": 0.5, "decay_every": 2}, "warmup": 1,
+        "batch_size": 30, "epochs": 2, "seed": 7,
         "engine": "reference", "dtype": "float64", "initial_weights": None, "order": None,
     }  # fmt: skip
 

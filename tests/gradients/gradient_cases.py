@@ -48,8 +48,8 @@ def everything(point: Point) -> Array:
     return np.arange(point.network.layout.size)
 
 
-def kinked() -> Point:
+def kinked(activation: str = "relu") -> Point:
     """Return a network whose first hidden unit is at its kink, z = 1 * 0.5 - 1 * 0.5 = 0, and whose second is not."""
-    network = Network((2, 2, 2))
+    network = Network((2, 2, 2), activation)
     weights = np.array([0.5, 0.3, -0.5, 0.4, 1.0, -1.0, 0.7, 0.2])
     return Point(network, weights, np.ones((1, 2)), np.array([0]))

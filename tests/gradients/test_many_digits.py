@@ -89,10 +89,14 @@ def test_float32_weights_are_taken_as_exact():
     assert many_digits(point, everything(point), 40).max_relative_error < 1e-32
 
 
-def test_kinks_and_zeros_are_counted_apart():
-    found = many_digits(kinked(), everything(kinked()), 30)
+@pytest.mark.parametrize("activation", ["relu", "leaky-relu"])
+def test_kinks_are_counted_apart(activation):
+    found = many_digits(kinked(activation), everything(kinked()), 30)
     assert found.kinks == 2
     assert found.max_relative_error < 1e-25
+
+
+def test_zeros_are_counted_apart():
     blank = kinked()
     blank = Point(blank.network, blank.weights, np.array([[0.0, 1.0]]), blank.labels)
     assert many_digits(blank, everything(blank), 30).both_zero >= 2

@@ -134,7 +134,7 @@ def test_a_seed_is_refused_in_settings_too(place):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("lr = [0.1, 0.01]", "lr = []", "group rates of study six is empty"),
+        ("lr = [0.1, 0.01]", "lr = []", "lr has no values in the grid of group rates"),
         ("grid = { lr = [0.1, 0.01], batch_size = [20, 50] }", "", "group rates of study six is empty"),
         ("lr = [0.1, 0.01]", "lr = [0.1, 0.01, 0.1]", "rows 1 and 5 of group rates in study six are the same run"),
         (LAST_ROW, "{ lr = 0.01 }", "rows 2 and 3 of group momenta in study six are the same run"),

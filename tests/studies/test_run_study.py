@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from ravine.errors import DataError, StorageError
 from ravine.studies import plan, run_study, runner
-from ravine.training import RunStore
+from ravine.training import RunStore, train
 
 PROGRAM = str(Path(__file__).parent / "small_ravine.py")
 
@@ -287,7 +287,8 @@ def test_two_studies_at_once_in_two_threads(planned, store, small, tmp_path, att
     assert_nothing_left_over(store)
 
 
-def test_a_run_that_another_study_trains_is_waited_for(planned, store, small, monkeypatch):
+def test_a_run_that_another_study_trains_is_waited_for(planned, store, small, tmp_path, monkeypatch):
+    alone = train(planned[0].spec, small, RunStore(tmp_path / "alone")).stored
     monkeypatch.setattr(runner, "_PAUSE", 0.01)
     run, others = planned[0], [each for each in planned if each.id != planned[0].id]
     done = threading.Event()
@@ -304,9 +305,11 @@ def test_a_run_that_another_study_trains_is_waited_for(planned, store, small, mo
             study = pool.submit(run_study, planned, store, jobs=2, watcher=recorder)
             assert done.wait(20)  # the others go on meanwhile
             assert run.id not in recorder.results
+            store.save(alone.result, alone.environment, alone.weights())
+            time.sleep(0.3)
         outcome = study.result()
     assert outcome.failed == {}
-    assert store.load(run.id).result == outcome.results[run.id]
+    assert store.load(run.id).result == outcome.results[run.id] == alone.result  # with its times: not trained again
 
 
 def start(folder: Path, runs: Path, kill: int) -> subprocess.Popen[bytes]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from ravine.cli.output import number, percent, print_json, print_table, setting
+from ravine.cli.output import number, percent, print_json, print_table
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -69,10 +69,17 @@ def run_command(
             print_json({"runs": costs.seconds, "wall_seconds": costs.wall, "disk_bytes": costs.disk})
             return 0
         rows = [
-            (run.group, str(run.row + 1), str(run.spec.seed), run.id, f"{costs.seconds.get(run.id, 0):.1f}")
+            (
+                run.group,
+                str(run.row + 1),
+                _describe(run.spec),
+                str(run.spec.seed),
+                run.id,
+                f"{costs.seconds[run.id]:.1f}" if run.id in costs.seconds else "stored",
+            )
             for run in planned
         ]
-        print_table(("group", "row", "seed", "run", "seconds"), rows)
+        print_table(("group", "row", "settings", "seed", "run", "seconds"), rows)
         click.echo(
             f"\n{len(costs.seconds)} runs to do: about {costs.wall:.0f} s with {jobs} at a time, "
             f"and {costs.disk / 1e6:.0f} MB of disk."
@@ -193,19 +200,7 @@ def _show(
             }
         )
         return
-    head = (
-        "group",
-        "row",
-        "optimizer",
-        "lr",
-        "batch",
-        "seed",
-        "state",
-        "train loss",
-        "test accuracy",
-        "seconds",
-        "run",
-    )
+    head = ("group", "row", "settings", "seed", "state", "train loss", "test accuracy", "seconds", "run")
     print_table(head, [_row(run, state, result) for run, state, result in rows])
     unique = {run.id for run in planned}
     click.echo(f"\n{len(results)} of {len(unique)} runs are stored{f', {len(failed)} failed' if failed else ''}.")
@@ -215,7 +210,7 @@ def _show(
 
 def _row(run: Planned, state: str, result: Result | None) -> tuple[str, ...]:
     spec = run.spec
-    settings = (run.group, str(run.row + 1), spec.optimizer, setting(spec.lr), str(spec.batch_size), str(spec.seed))
+    settings = (run.group, str(run.row + 1), _describe(spec), str(spec.seed))
     if result is None:
         return (*settings, state, "-", "-", "-", run.id)
     numbers = (number(result.train_loss), percent(result.test_accuracy), f"{result.seconds.total:.1f}")
@@ -239,7 +234,8 @@ def _watching(quiet: bool, runs: int) -> Iterator[StudyWatcher | None]:
 def _describe(spec: RunSpec) -> str:
     final = getattr(spec.schedule, "final_lr", None)
     rate = f"lr {spec.lr:g}" + (f" to {final:g}" if final is not None else "")
-    return f"{spec.optimizer} {rate}, m {spec.batch_size}, seed {spec.seed}"
+    others = [f"{name} {value:g}" for name, value in spec.hyperparameters.items()]
+    return ", ".join([f"{spec.optimizer} {rate}", *others, f"m {spec.batch_size}", f"{spec.epochs} epochs"])
 
 
 class _Lines:
@@ -260,7 +256,8 @@ class _Lines:
         click.echo(f"{self._ended}/{self._runs}  {self.sentence(run, result, error)}", err=True)
 
     def sentence(self, run: str, result: Result | None, error: str | None) -> str:
-        name = _describe(self._specs[run]) if run in self._specs else run
+        spec = self._specs.get(run)
+        name = f"{_describe(spec)}, seed {spec.seed}" if spec else run
         if result is None:
             return f"{name}: failed: {error}"
         return (

@@ -130,6 +130,9 @@ def plan(study: Study) -> list[Planned]:
 
 
 def _rows(group: Group) -> list[dict[str, Any]]:
+    for name, values in group.grid.items():
+        if not values:
+            raise ConfigError(f"{name} has no values in the grid of group {group.name}.")
     if group.grid:
         combinations = itertools.product(*group.grid.values())
         grid = [dict(zip(group.grid, values, strict=True)) for values in combinations]

@@ -171,12 +171,15 @@ class RunStore:
         """Return the runs that have a working folder; damaged ones are left out."""
         found = []
         for folder in sorted(self.root.glob(f"*{_PARTIAL}")):
+            run = folder.name.removesuffix(_PARTIAL)
+            if (self.root / run / "result.json").exists():
+                continue  # finished, and killed before the working folder was gone
             try:
                 spec = _read(folder, "spec.json", RunSpec)
                 position = load_checkpoint(folder / "checkpoint.safetensors")[1]
             except DataError:
                 continue
-            found.append(Unfinished(folder.name.removesuffix(_PARTIAL), spec, position.epoch, _is_locked(folder)))
+            found.append(Unfinished(run, spec, position.epoch, _is_locked(folder)))
         return found
 
 
