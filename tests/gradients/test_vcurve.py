@@ -58,10 +58,10 @@ def test_a_dead_network_has_no_curve():
 
 
 def test_steps_at_which_every_difference_straddles_a_kink_are_never_the_best():
-    point = Point(Network((1, 1, 2)), np.array([0.01, 1, -1]), np.ones((1, 1)), np.array([0]))
+    point = Point(Network((1, 1, 2)), np.array([0.02, 1, -1]), np.ones((1, 1)), np.array([0]))
     curve = v_curve(point, np.array([0]))
     for name in ("backward", "central"):
-        large = [h > 0.01 for h in curve.steps]
+        large = [h > 0.02 for h in curve.steps]
         assert [math.isnan(error) for error in curve.median[name]] == large
-        assert curve.best_step[name] < 0.01
+        assert curve.best_step[name] < 0.02
         assert curve.best_median[name] < 1e-6
