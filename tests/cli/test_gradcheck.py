@@ -53,7 +53,7 @@ def test_a_wrong_gradient_ends_with_1_and_the_worst_weights(small, capsys, broke
         head, worst = after.splitlines()[1:3]
         assert head.split() == ["layer", "row", "column", "analytic", "numerical"]
         cells = worst.split()
-        assert [int(cell) for cell in cells[:3]] == [layer + 1, row, column]
+        assert [int(cell) for cell in cells[:3]] == [layer, row, column]
         assert float(cells[3]) == pytest.approx(-broken["value"], rel=1e-5)
         assert float(cells[4]) == pytest.approx(broken["value"], rel=1e-3)
 
@@ -166,7 +166,7 @@ def test_the_options_count(small, capsys):
 
 
 BAD = [
-    (["--h", "0"], 3, "h is 0; the step of a difference must be a finite number above 0, for example 1e-8."),
+    (["--h", "0"], 3, "h is 0; the step of a difference must be above 0 and at most 1, for example 1e-8."),
     (["--h", "-1e-8"], 3, "h is -1e-08"),
     (["--h", "nan"], 3, "h is nan"),
     (["--h", "inf"], 3, "h is inf"),

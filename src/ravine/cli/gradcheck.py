@@ -65,16 +65,22 @@ def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **s
     the paper's section 2.2: its network after one epoch at learning rate 0.1 in batches of 10, one sample, h = 1e-8.
     """
     from ravine.checking import gradcheck as check_gradients
-    from ravine.cli.progress import watching
+    from ravine.cli.progress import lines
     from ravine.spec import RunSpec
 
     where = {name: settings.pop(name) for name in ("data_dir", "out", "run", "weights", "samples", "h", "dtype")}
     methods = settings.pop("methods")
     epochs = settings.pop("epochs")
     spec = RunSpec(epochs=max(1, epochs), **settings)
-    with watching(quiet, spec.epochs) as watcher, _shown(quiet) as progress:
+    with _shown(quiet) as progress:
         check = check_gradients(
-            spec, epochs=epochs, methods=methods, digits=digits or None, watcher=watcher, progress=progress, **where
+            spec,
+            epochs=epochs,
+            methods=methods,
+            digits=digits or None,
+            watcher=lines(quiet, spec.epochs),
+            progress=progress,
+            **where,
         )
     files = _draw(figures, check) if figures else []
     if as_json:
@@ -171,8 +177,9 @@ def _print(check: Check) -> None:
         if method.failed:
             click.echo(f"\n{name}: {method.failed:,} weights differ by more than the method's own error; the worst:")
             worst = [
-                (str(w.layer + 1), str(w.row), str(w.column), f"{w.analytic:.6e}", f"{w.numerical:.6e}")
+                (str(w.layer), str(w.row), str(w.column), f"{w.analytic:.6e}", f"{w.numerical:.6e}")
                 for w in method.worst
             ]
             print_table(("layer", "row", "column", "analytic", "numerical"), worst)
+            click.echo("layer, row and column are counted from 0, as in run.matrices")
     click.echo(f"\nThe gradient {'passes' if report.passed else 'FAILS'}.")

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 
+def lines(quiet: bool, epochs: int) -> Watcher:
+    """Return a watcher that writes plain lines also on a terminal, for commands that go on after the training."""
+    return Silent() if quiet else _Lines(epochs)
+
+
 @contextmanager
 def watching(quiet: bool, epochs: int) -> Iterator[Watcher]:
     """Yield the watcher that fits where stderr goes."""

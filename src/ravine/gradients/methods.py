@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,8 +45,8 @@ def check_methods(methods: tuple[str, ...]) -> None:
 
 def check_step(h: float) -> None:
     """Refuse a step that no difference can be taken with."""
-    if not (math.isfinite(h) and h > 0):
-        raise ConfigError(f"h is {h:g}; the step of a difference must be a finite number above 0, for example 1e-8.")
+    if not 0 < h <= 1:
+        raise ConfigError(f"h is {h:g}; the step of a difference must be above 0 and at most 1, for example 1e-8.")
 
 
 def complex_step(dtype: np.dtype[Any]) -> float:
