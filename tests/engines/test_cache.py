@@ -228,3 +228,12 @@ def test_two_processes_share_one_empty_cache_then_a_third_loads_and_a_fourth_rep
     hits, total, err = finish(start(tmp_path))
     assert (hits, total) == (0, both[0][1])
     assert "RuntimeWarning: the compiled kernel in " in err
+
+
+def test_a_cache_that_cannot_be_written_costs_a_warning_and_no_more(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / "file" / name)
+    monkeypatch.setattr(cache, "_loaded", {})
+    with pytest.warns(RuntimeWarning, match="compiled for this process alone"):
+        load()
+    load()  # the warning comes once

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import json
 import shutil
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +38,6 @@ def load(kernel: Kernel, compile_all: Callable[[ModuleType], None]) -> ModuleTyp
     if kernel.name in _loaded:
         return _loaded[kernel.name]
     root = _root()
-    root.mkdir(parents=True, exist_ok=True)
     folder = root / kernel.name
     with FileLock(root / f"{kernel.name}.lock"):
         found = _read_manifest(folder)
@@ -62,7 +63,24 @@ def load(kernel: Kernel, compile_all: Callable[[ModuleType], None]) -> ModuleTyp
 
 
 def _root() -> Path:
-    return platformdirs.user_cache_path("ravine") / "kernels"
+    return _writable(platformdirs.user_cache_path("ravine") / "kernels")
+
+
+@functools.cache
+def _writable(root: Path) -> Path:
+    """Return the folder, or a temporary one if nothing can be written there, as on a read-only home."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=root).close()
+    except OSError as error:
+        fault = error.strerror or error
+        warnings.warn(
+            f"cannot write compiled kernels to {root} ({fault}); they are compiled for this process alone.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return Path(tempfile.mkdtemp(prefix="ravine-kernels-"))
+    return root
 
 
 def _import(kernel: Kernel, folder: Path, compile_all: Callable[[ModuleType], None]) -> ModuleType:
