@@ -1,0 +1,60 @@
+"""What the documentation shows must work: commands parse, studies can be planned, examples run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from ravine.cli.main import ravine
+from ravine.studies import load_study, plan
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands() -> list[str]:
+    """Return every `ravine ...` line of the pages, without comment and without what is before `&&`."""
+    lines = [line for page in PAGES for line in page.read_text(encoding="utf-8").splitlines()]
+    shown = [re.search(r"(?:^ {4}(?:\$ )?|^.*&& )(ravine [a-z].*)$", line) for line in lines]
+    return [found[1].split("  #")[0].strip() for found in shown if found]
+
+
+def test_the_commands_are_found():
+    assert len(commands()) >= 12
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_that_is_shown_parses(command):
+    _, *words = command.split()
+    target: click.Command = ravine
+    context = click.Context(ravine)
+    while isinstance(target, click.Group):
+        name = words.pop(0)
+        found = target.get_command(context, name)
+        assert found is not None, name
+        target = found
+    target.make_context(target.name, words, parent=context)  # raises a usage error if an option does not exist
+
+
+def test_the_study_of_the_page_can_be_planned(tmp_path):
+    page = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "rates.toml").write_text(text, encoding="utf-8")
+    assert len(plan(load_study(tmp_path / "rates.toml"))) == (4 + 2) * 3
+
+
+def test_the_example_of_the_gradient_page_runs():
+    page = (ROOT / "docs" / "gradients.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert names["check"].passed
+
+
+def test_every_link_leads_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
