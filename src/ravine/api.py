@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ravine.arrays import Array
-from ravine.data import load
+from ravine.data import Dataset, load
 from ravine.errors import ConfigError
 from ravine.spec import RunSpec, from_settings, resolve
 from ravine.training import Given, Outcome, RunStore, Silent, Watcher, with_given
@@ -114,8 +114,12 @@ def run_spec(
     resume: bool = False,
     fresh: bool = False,
     watcher: Watcher | None = None,
+    data: Dataset | None = None,
 ) -> Run | Outcome:
-    """Run a spec, or return the stored run of it; an interrupted run comes back as an `Outcome`."""
+    """Run a spec, or return the stored run of it; an interrupted run comes back as an `Outcome`.
+
+    Who has loaded the data set already gives it as `data`.
+    """
     watcher = watcher or Silent()
     spec = resolve(with_given(spec, given))
     store = RunStore(out)
@@ -124,7 +128,8 @@ def run_spec(
         stored.weights()  # raises if they are damaged
         watcher.note(f"run {spec.id} is stored in {stored.folder} and shown as it is; --fresh trains it anew")
         return Run(stored)
-    data = load(spec.dataset, None if data_dir is None else Path(data_dir), quiet=isinstance(watcher, Silent))
+    if data is None:
+        data = load(spec.dataset, None if data_dir is None else Path(data_dir), quiet=isinstance(watcher, Silent))
     outcome = train_spec(spec, data, store, given=given, resume=resume, watcher=watcher)
     return outcome if outcome.stored is None else Run(outcome.stored)
 

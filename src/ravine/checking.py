@@ -10,7 +10,7 @@ import numpy as np
 
 from ravine.api import load_run, run_spec
 from ravine.arrays import Array
-from ravine.data import load, scaled
+from ravine.data import Dataset, load, scaled
 from ravine.errors import ConfigError
 from ravine.gradients.check import GradientReport, check_network
 from ravine.gradients.digits import ManyDigits, check_digits, many_digits
@@ -25,8 +25,8 @@ from ravine.training.run import Run
 CURVE_WEIGHTS = 1000
 DIGITS_WEIGHTS = 200
 
-Progress = Callable[[str, int, int], None]
-"""Is told what is being done, how many weights of it were moved since the last call, and of how many in all."""
+Progress = Callable[[str, int], None]
+"""Is told what is being done, and how many weights were moved for it since the last call."""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -86,36 +86,35 @@ def gradcheck(
         raise ConfigError(f"epochs is {epochs}; it must be a whole number of 0 or more.")
     stored = None if run is None else load_run(run, out)
     spec = resolve(msgspec.structs.replace(spec, epochs=max(1, epochs))) if stored is None else stored.spec
-    data = load(spec.dataset, None if data_dir is None else Path(data_dir)).train
+    dataset = load(spec.dataset, None if data_dir is None else Path(data_dir))
+    data = dataset.train
     chosen = list(samples)
     if not chosen or min(chosen) < 0 or max(chosen) >= len(data.labels):
         raise ConfigError(f"sample {chosen} is outside the data; numbers go from 0 to {len(data.labels) - 1}.")
-    flat = _trained(spec, epochs, data_dir, out, watcher) if stored is None else stored.weights
+    flat = _trained(spec, epochs, dataset, out, watcher) if stored is None else stored.weights
     point = Point(spec.network, flat.astype(dtype), scaled(data.images[chosen], dtype), data.labels[chosen].astype(int))
     indices = _subset(np.arange(len(flat)), weights, spec.seed)
     # A zero gradient says nothing of a method; where the dead pixels are, every method gives zero.
     live = np.flatnonzero(gradient(point.network, point.weights, point.x, point.labels)[1])
     return Check(
-        report=check_network(point, indices, tuple(methods), h, progress=_told(progress, "differences", len(indices))),
-        curve=v_curve(point, _subset(live, CURVE_WEIGHTS, spec.seed), _told(progress, "V-curve", CURVE_WEIGHTS)),
+        report=check_network(point, indices, tuple(methods), h, progress=_told(progress, "differences")),
+        curve=v_curve(point, _subset(live, CURVE_WEIGHTS, spec.seed), _told(progress, "V-curve")),
         digits=None
         if digits is None
         else many_digits(
             point,
             _subset(live, DIGITS_WEIGHTS, spec.seed),
             digits,
-            _told(progress, f"{digits} digits", DIGITS_WEIGHTS),
+            _told(progress, f"{digits} digits"),
         ),
     )
 
 
-def _trained(
-    spec: RunSpec, epochs: int, data_dir: Path | str | None, out: Path | str | None, watcher: Watcher | None
-) -> Array:
+def _trained(spec: RunSpec, epochs: int, dataset: Dataset, out: Path | str | None, watcher: Watcher | None) -> Array:
     """Return the flat weights after `epochs` epochs of the spec."""
     if epochs == 0:
         return start_weights(spec)
-    outcome = run_spec(spec, data_dir=data_dir, out=out, watcher=watcher)
+    outcome = run_spec(spec, data=dataset, out=out, watcher=watcher)
     if not isinstance(outcome, Run):
         raise KeyboardInterrupt
     return outcome.weights
@@ -128,5 +127,5 @@ def _subset(indices: Array, count: int | None, seed: int) -> Array:
     return np.sort(np.random.default_rng(seed).choice(indices, count, replace=False))
 
 
-def _told(progress: Progress | None, what: str, total: int) -> Callable[[int], None] | None:
-    return None if progress is None else lambda done: progress(what, done, total)
+def _told(progress: Progress | None, what: str) -> Callable[[int], None] | None:
+    return None if progress is None else lambda moved: progress(what, moved)

@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 
-import pytest
-from command_cases import MNIST, ravine
-
-pty = pytest.importorskip("pty", reason="there are no terminals of this kind")
+from command_cases import MNIST, on_a_terminal, ravine
 
 TRAIN = [*MNIST, "--epochs", "2", "--json", "--fresh"]
 
 
-def on_a_terminal(environment: dict[str, str], *more: str) -> tuple[str, str]:
-    """Train with stderr on a terminal of 100 columns; return what stdout got and what the terminal got."""
-    ours, theirs = pty.openpty()
-    environment = {**environment, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
-    process = ravine(environment, *TRAIN, *more, stderr=theirs, stdin=subprocess.DEVNULL)
-    os.close(theirs)
-    shown = b""
-    # At the end of the process, Linux reports an error and macOS an end of file.
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        shown += part
-    os.close(ours)
-    out, _ = process.communicate(timeout=100)
-    assert process.returncode == 0
-    return out, shown.decode()
+def train_on_a_terminal(environment: dict[str, str], *more: str) -> tuple[str, str]:
+    """Train with stderr on a terminal; return what stdout got and what the terminal got."""
+    code, out, shown = on_a_terminal(lambda env, **options: ravine(env, *TRAIN, *more, **options), environment)
+    assert code == 0
+    return out, shown
 
 
 def plain(shown: str) -> str:
@@ -46,7 +26,7 @@ COLOR = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:3[0-9]|9[0-7]|4[0-9])(?:;[0-9;]*)?m")
 
 def test_a_bar_on_a_terminal(mnist_environment):
     environment = {name: value for name, value in mnist_environment.items() if name != "NO_COLOR"}
-    out, shown = on_a_terminal(environment)
+    out, shown = train_on_a_terminal(environment)
     assert json.loads(out)["status"] == "done"
     assert COLOR.search(shown)
     assert "━" in shown
@@ -61,13 +41,13 @@ def test_a_bar_on_a_terminal(mnist_environment):
 
 
 def test_no_color(mnist_environment):
-    out, shown = on_a_terminal({**mnist_environment, "NO_COLOR": "1"})
+    out, shown = train_on_a_terminal({**mnist_environment, "NO_COLOR": "1"})
     assert json.loads(out)["status"] == "done"
     assert not COLOR.search(shown)
     assert "epoch 2/2" in plain(shown)
 
 
 def test_quiet_on_a_terminal(mnist_environment):
-    out, shown = on_a_terminal(mnist_environment, "--quiet")
+    out, shown = train_on_a_terminal(mnist_environment, "--quiet")
     assert json.loads(out)["status"] == "done"
     assert shown == ""

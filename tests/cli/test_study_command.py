@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_cases import on_a_terminal
 
 from ravine.cli.main import run
 from ravine.errors import StorageError
@@ -263,33 +265,17 @@ def test_interrupted_and_gone_on(study, tmp_path, runs):
     assert not list(runs.glob("*.partial"))
 
 
-def on_a_terminal(*arguments: str) -> tuple[int, str, str]:
-    """Run with stderr on a terminal; return the exit code, what stdout got and what the terminal got."""
-    pty = pytest.importorskip("pty", reason="there are no terminals of this kind")
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"}
-    process = start(*arguments, stderr=theirs, stdin=subprocess.DEVNULL, env=environment)
-    os.close(theirs)
-    shown = b""
-    # At the end of the process, Linux reports an error and macOS an end of file.
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        shown += part
-    os.close(ours)
-    out, _ = process.communicate(timeout=60)
-    return process.returncode, out, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+def study_on_a_terminal(*arguments: str) -> tuple[int, str, str]:
+    """Run with stderr on a terminal; return exit code, what stdout got and what was shown, without colors."""
+    code, out, shown = on_a_terminal(functools.partial(start, *arguments), os.environ)
+    return code, out, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
 
 
 def test_bars_on_a_terminal(study, tmp_path):
     path = tmp_path / "mixed.toml"
     text = SMALL_STUDY.replace("batch_size = [20, 50]", "batch_size = [20, 231]").replace("epochs = 3", "epochs = 30")
     path.write_text(text, encoding="utf-8")
-    code, out, shown = on_a_terminal("study", "run", str(path), "--jobs", "2", "--json")
+    code, out, shown = study_on_a_terminal("study", "run", str(path), "--jobs", "2", "--json")
     assert code == 5
     assert json.loads(out)["done"] == 4
     assert "━" in shown
@@ -301,4 +287,20 @@ def test_bars_on_a_terminal(study, tmp_path):
 
 
 def test_quiet_on_a_terminal(study):
-    assert on_a_terminal("study", "run", study, "-q", "--only", "rates")[::2] == (0, "")
+    assert study_on_a_terminal("study", "run", study, "-q", "--only", "rates")[::2] == (0, "")
+
+
+def test_tables_into_a_place_that_is_no_folder(study, capsys, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    assert run(["study", "report", study, "--into", str(tmp_path / "file")]) == 3
+    err = capsys.readouterr().err
+    assert err.startswith(f"ravine: cannot make the folder {tmp_path / 'file'}")
+    assert err.count("\n") == 1
+
+
+def test_tables_of_a_study_are_written(study, capsys, tmp_path):
+    assert run(["study", "run", study, "--quiet"]) == 0
+    assert run(["study", "report", study, "--into", str(tmp_path / "tables")]) == 0
+    names = {path.name for path in (tmp_path / "tables").iterdir()}
+    assert names == {f"{group}.{kind}" for group in ("rates", "momenta") for kind in ("csv", "md", "tex")}
+    assert "rates" in capsys.readouterr().out

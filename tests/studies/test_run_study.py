@@ -22,6 +22,7 @@ from study_cases import (
 )
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from ravine.data import load
 from ravine.errors import DataError, StorageError
 from ravine.studies import plan, run_study, runner
 from ravine.training import RunStore, train
@@ -95,8 +96,7 @@ def test_what_is_stored_is_not_run_again(planned, store):
 def test_a_study_that_is_done_needs_no_data(planned, store, monkeypatch):
     run_study(planned, store)
     monkeypatch.setenv("RAVINE_DATA", "nowhere")
-    monkeypatch.setattr(runner, "load", None)
-    assert set(run_study(planned, store).results) == set(ids(planned))
+    assert set(run_study(planned, store, load_data=None).results) == set(ids(planned))
 
 
 def test_longest_first(planned, store):
@@ -175,7 +175,7 @@ def test_a_damaged_run_fails_and_is_left_alone(planned, store):
 def test_data_that_are_not_there_are_said_before_anything_runs(planned, store, tmp_path):
     recorder = StudyRecorder()
     with pytest.raises(DataError):
-        run_study(planned, store, data_dir=tmp_path / "nowhere", watcher=recorder)
+        run_study(planned, store, load_data=lambda name: load(name, tmp_path / "nowhere"), watcher=recorder)
     assert recorder.begun == []
     assert not store.root.exists()
 

@@ -100,7 +100,7 @@ def _shown(quiet: bool) -> Iterator[Progress | None]:
         return
     done: dict[str, int] = {}
 
-    def show(what: str, moved: int, total: int) -> None:
+    def show(what: str, moved: int) -> None:
         done[what] = done.get(what, 0) + moved
         click.echo(f"\r\x1b[Kchecking, {what}: {done[what]:,} weights moved", err=True, nl=False)
 

@@ -25,19 +25,11 @@ def runs() -> None:
 @_JSON
 def list_runs(out: str | None, as_json: bool) -> None:
     """List finished and interrupted runs, oldest first."""
-    from ravine.errors import DataError
     from ravine.training import RunStore
 
     store = RunStore(out)
-    results, damaged = [], []
-    for run in store.ids():
-        try:
-            stored = store.load(run)
-        except DataError as error:
-            damaged.append(str(error))
-            continue
-        if stored is not None:
-            results.append(stored.result)
+    found, damaged = store.results(store.ids())
+    results = list(found.values())
     unfinished = store.unfinished()
     if as_json:
         print_json(
@@ -52,7 +44,7 @@ def list_runs(out: str | None, as_json: bool) -> None:
             print_table(head, rows)
         else:
             click.echo(f"There are no runs in {store.root}.", err=True)
-    for fault in damaged:
+    for fault in damaged.values():
         click.echo(f"ravine: {fault}", err=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from ravine.spec import RunSpec
     from ravine.studies import Planned, Study, StudyWatcher
-    from ravine.training import Result, RunStore
+    from ravine.training import Result
 
 _STUDY = click.argument("study", metavar="STUDY")
 _ONLY = click.option("--only", metavar="GROUP[,GROUP..]", help="Only these groups.")
@@ -56,6 +57,7 @@ def run_command(
 
     A study that was stopped goes on where it was. Exits with 5 if some runs could not be run.
     """
+    from ravine.data import load
     from ravine.studies import run_study
     from ravine.studies.estimate import estimate
     from ravine.training import RunStore
@@ -63,7 +65,9 @@ def run_command(
     chosen, planned = _planned(study, only, seeds)
     store = RunStore(out)
     jobs = jobs or os.cpu_count() or 1
-    costs = estimate(planned, store, jobs, data_dir)
+    # The calibration and the runs work on one copy of the data.
+    load_data = functools.cache(lambda name: load(name, data_dir, quiet=quiet))
+    costs = estimate(planned, store, jobs, load_data)
     if dry_run:
         if as_json:
             print_json({"runs": costs.seconds, "wall_seconds": costs.wall, "disk_bytes": costs.disk})
@@ -86,7 +90,7 @@ def run_command(
         )
         return 0
     with _watching(quiet, len(costs.seconds)) as watcher:
-        outcome = run_study(planned, store, data_dir=data_dir, jobs=jobs, costs=costs.seconds, watcher=watcher)
+        outcome = run_study(planned, store, load_data=load_data, jobs=jobs, costs=costs.seconds, watcher=watcher)
     _show(chosen, planned, outcome.results, outcome.failed, as_json)
     if outcome.signal is not None:
         click.echo("ravine: interrupted; the same command goes on from here.", err=True)
@@ -105,7 +109,7 @@ def status(study: str, only: str | None, seeds: int | None, out: str | None, as_
     from ravine.training import RunStore
 
     chosen, planned = _planned(study, only, seeds)
-    results, failed = _stored(planned, RunStore(out))
+    results, failed = RunStore(out).results({run.id for run in planned})
     _show(chosen, planned, results, failed, as_json)
 
 
@@ -123,10 +127,10 @@ def report(study: str, only: str | None, seeds: int | None, into: Path | None, o
     from ravine.report import make_table, to_csv, to_latex, to_markdown
     from ravine.report.tables import cells
     from ravine.training import RunStore
-    from ravine.training.files import write_whole
+    from ravine.training.files import make_folder, write_whole
 
     chosen, planned = _planned(study, only, seeds)
-    results, _ = _stored(planned, RunStore(out))
+    results, _ = RunStore(out).results({run.id for run in planned})
     tables = [make_table(group, planned, results) for group in chosen.groups]
     for table in tables:
         click.echo(f"{table.name}: {table.title}" if table.title else table.name)
@@ -136,27 +140,11 @@ def report(study: str, only: str | None, seeds: int | None, into: Path | None, o
             click.echo("none of its runs is stored yet")
         click.echo()
     if into is not None:
-        into.mkdir(parents=True, exist_ok=True)
+        make_folder(into)
         for table in tables:
             for ending, write in (("csv", to_csv), ("md", to_markdown), ("tex", to_latex)):
                 write_whole(into / f"{table.name}.{ending}", write(table).encode())
         click.echo(f"written: {len(tables)} tables in {into}")
-
-
-def _stored(planned: list[Planned], store: RunStore) -> tuple[dict[str, Result], dict[str, str]]:
-    """Return the stored results, and what is wrong with those that cannot be read, both by id."""
-    from ravine.errors import RavineError
-
-    results, failed = {}, {}
-    for run in {run.id for run in planned}:
-        try:
-            stored = store.load(run)
-        except RavineError as error:
-            failed[run] = str(error)
-            continue
-        if stored is not None:
-            results[run] = stored.result
-    return results, failed
 
 
 def _planned(source: str, only_groups: str | None, seeds: int | None) -> tuple[Study, list[Planned]]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from ravine.data import Dataset, Split, load
 from ravine.engines import make_engine
-from ravine.errors import DataError
 from ravine.spec import RunSpec
 from ravine.studies.study import Planned
 from ravine.training import RunStore, epoch_order, start_weights
@@ -34,29 +32,25 @@ class Estimate:
     disk: int
 
 
-def estimate(planned: Sequence[Planned], store: RunStore, jobs: int, data_dir: Path | None = None) -> Estimate:
-    """Time some steps of each kind of run (engine, network, optimizer, batch size) and multiply."""
-    specs = {run.id: run.spec for run in planned if _is_missing(store, run.id)}
+def estimate(
+    planned: Sequence[Planned], store: RunStore, jobs: int, load_data: Callable[[str], Dataset] = load
+) -> Estimate:
+    """Time some steps of each kind of run (engine, network, optimizer, batch size) and multiply.
+
+    `load_data` is called for each kind; one that remembers what it loaded saves time. A damaged run is not run again.
+    """
+    results, faults = store.results({run.id for run in planned})
+    specs = {run.id: run.spec for run in planned if run.id not in results and run.id not in faults}
     kinds: dict[tuple[object, ...], float] = {}
-    datasets: dict[str, Dataset] = {}
     seconds, disk = {}, 0
     for run, spec in specs.items():
         kind = (spec.engine, spec.dtype, spec.network, spec.optimizer, spec.batch_size, spec.dataset)
         if kind not in kinds:
-            if spec.dataset not in datasets:
-                datasets[spec.dataset] = load(spec.dataset, data_dir)
-            kinds[kind] = _seconds_per_epoch(spec, datasets[spec.dataset].train)
+            kinds[kind] = _seconds_per_epoch(spec, load_data(spec.dataset).train)
         seconds[run] = kinds[kind] * spec.epochs
         disk += spec.network.layout.size * (8 if spec.dtype == "float64" else 4) + _FOLDER_BYTES
     longest = max(seconds.values(), default=0.0)
     return Estimate(seconds, max(longest, sum(seconds.values()) / jobs), disk)
-
-
-def _is_missing(store: RunStore, run: str) -> bool:
-    try:
-        return store.load(run) is None
-    except DataError:
-        return False  # a damaged run is not run again
 
 
 def _seconds_per_epoch(spec: RunSpec, data: Split) -> float:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from threadpoolctl import threadpool_limits
@@ -62,7 +61,7 @@ def run_study(
     planned: Sequence[Planned],
     store: RunStore,
     *,
-    data_dir: Path | None = None,
+    load_data: Callable[[str], Dataset] = load,
     jobs: int | None = None,
     costs: Mapping[str, float] | None = None,
     watcher: StudyWatcher | None = None,
@@ -73,22 +72,14 @@ def run_study(
     goes on with them.
     """
     specs = {run.id: run.spec for run in planned}
-    outcome = StudyOutcome()
-    for run in specs:
-        try:
-            stored = store.load(run)
-        except RavineError as error:
-            outcome.failed[run] = str(error)
-            continue
-        if stored is not None:
-            outcome.results[run] = stored.result
-            outcome.reused.add(run)
+    results, faults = store.results(specs)
+    outcome = StudyOutcome(results, faults, set(results))
     costs = costs or {}
     todo = [run for run in specs if run not in outcome.results and run not in outcome.failed]
     todo.sort(key=lambda run: -costs.get(run, specs[run].epochs / specs[run].batch_size))
     if not todo:
         return outcome
-    datasets = {name: load(name, data_dir) for name in sorted({specs[run].dataset for run in todo})}
+    datasets = {name: load_data(name) for name in sorted({specs[run].dataset for run in todo})}
     # One limit around all threads: each run sets and restores its own inside it, and that restores this one.
     with threadpool_limits(1), interruptible() as interruption:
         work = _Work(specs, store, datasets, watcher, interruption)

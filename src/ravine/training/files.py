@@ -10,6 +10,14 @@ from pathlib import Path
 from ravine.errors import StorageError
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; one that cannot be made is a `StorageError`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make the folder {path}: {error.strerror or error}. Choose another.") from error
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a restart after a crash, finds the old content or the new, never a part.
 

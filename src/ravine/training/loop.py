@@ -250,7 +250,7 @@ class _Trainer:
         record = Epoch(
             epoch=here.epoch + 1,
             lr=self._hyper()["lr"],
-            train_loss=here.loss_sum / len(self._order()),
+            train_loss=here.loss_sum / here.sample,
             test_loss=_finite(test.loss),
             test_accuracy=test.accuracy,
             seconds=here.epoch_seconds,

@@ -12,7 +12,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +110,19 @@ class RunStore:
         if not (folder / "weights.safetensors").exists():
             raise _damaged(folder, "weights.safetensors is missing")
         return StoredRun(folder, stored.result, environment.values, stored.weights_sha256)
+
+    def results(self, runs: Iterable[str]) -> tuple[dict[str, Result], dict[str, str]]:
+        """Return the results of those runs that are stored, and what is wrong with damaged ones, both by id."""
+        results, faults = {}, {}
+        for run in runs:
+            try:
+                stored = self.load(run)
+            except DataError as error:
+                faults[run] = str(error)
+                continue
+            if stored is not None:
+                results[run] = stored.result
+        return results, faults
 
     def save(self, result: Result, environment: dict[str, str | int], weights: Array) -> StoredRun:
         """Store a finished run; one of the same id is replaced, and a checkpoint is no longer needed."""
