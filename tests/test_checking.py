@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 import ravine
 from gradients.planted_errors import IN_ONE_LAYER, ON_THE_WAY_BACK, right
-from ravine.checking import CURVE_WEIGHTS, DIGITS_WEIGHTS, Check, gradcheck
+from ravine.checking import gradcheck
 from ravine.data import load, scaled
 from ravine.errors import RavineError
 from ravine.gradients import METHODS, Point, check_network
+from ravine.gradients.full import CURVE_WEIGHTS, DIGITS_WEIGHTS, Check
 from ravine.gradients.vcurve import v_curve
 from ravine.nn import gradient
 from ravine.spec import RunSpec

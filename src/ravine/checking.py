@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from ravine.api import load_run, run_spec
 from ravine.arrays import Array
-from ravine.data import Dataset, load, scaled
+from ravine.data import Dataset, load
 from ravine.errors import ConfigError
-from ravine.gradients.check import GradientReport, check_network
-from ravine.gradients.digits import ManyDigits, check_digits, many_digits
+from ravine.gradients.digits import check_digits
+from ravine.gradients.full import Check, Progress, check_samples, full_check
 from ravine.gradients.methods import METHODS, PAPER_STEP, check_methods, check_step
-from ravine.gradients.perturb import Point
-from ravine.gradients.vcurve import VCurve, v_curve
-from ravine.nn import gradient
 from ravine.spec import RunSpec, resolve
 from ravine.training import Watcher, start_weights
 from ravine.training.run import Run
-
-CURVE_WEIGHTS = 1000
-DIGITS_WEIGHTS = 200
-
-Progress = Callable[[str, int], None]
-"""Is told what is being done, and how many weights were moved for it since the last call."""
-
-
-class Check(msgspec.Struct, frozen=True):
-    """All that one gradient check found.
-
-    Attributes:
-        report: each method against the analytic gradient.
-        curve: error against step for the three differences, over a seeded subset of the weights.
-        digits: the central difference in many digits, None if it was not asked for.
-    """
-
-    report: GradientReport
-    curve: VCurve
-    digits: ManyDigits | None
 
 
 def gradcheck(
@@ -87,26 +63,20 @@ def gradcheck(
     stored = None if run is None else load_run(run, out)
     spec = resolve(msgspec.structs.replace(spec, epochs=max(1, epochs))) if stored is None else stored.spec
     dataset = load(spec.dataset, None if data_dir is None else Path(data_dir))
-    data = dataset.train
-    chosen = list(samples)
-    if not chosen or min(chosen) < 0 or max(chosen) >= len(data.labels):
-        raise ConfigError(f"sample {chosen} is outside the data; numbers go from 0 to {len(data.labels) - 1}.")
+    check_samples(samples, dataset.train)
     flat = _trained(spec, epochs, dataset, out, watcher) if stored is None else stored.weights
-    point = Point(spec.network, flat.astype(dtype), scaled(data.images[chosen], dtype), data.labels[chosen].astype(int))
-    indices = _subset(np.arange(len(flat)), weights, spec.seed)
-    # A zero gradient says nothing of a method; where the dead pixels are, every method gives zero.
-    live = np.flatnonzero(gradient(point.network, point.weights, point.x, point.labels)[1])
-    return Check(
-        report=check_network(point, indices, tuple(methods), h, progress=_told(progress, "differences")),
-        curve=v_curve(point, _subset(live, CURVE_WEIGHTS, spec.seed), _told(progress, "V-curve")),
-        digits=None
-        if digits is None
-        else many_digits(
-            point,
-            _subset(live, DIGITS_WEIGHTS, spec.seed),
-            digits,
-            _told(progress, f"{digits} digits"),
-        ),
+    return full_check(
+        spec.network,
+        flat,
+        dataset.train,
+        samples=samples,
+        weights=weights,
+        methods=methods,
+        h=h,
+        digits=digits,
+        dtype=dtype,
+        seed=spec.seed,
+        progress=progress,
     )
 
 
@@ -118,14 +88,3 @@ def _trained(spec: RunSpec, epochs: int, dataset: Dataset, out: Path | str | Non
     if not isinstance(outcome, Run):
         raise KeyboardInterrupt
     return outcome.weights
-
-
-def _subset(indices: Array, count: int | None, seed: int) -> Array:
-    """Return `count` of the indices, drawn by the seed and sorted; all if None or too few."""
-    if count is None or count >= len(indices):
-        return indices
-    return np.sort(np.random.default_rng(seed).choice(indices, count, replace=False))
-
-
-def _told(progress: Progress | None, what: str) -> Callable[[int], None] | None:
-    return None if progress is None else lambda moved: progress(what, moved)

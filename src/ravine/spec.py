@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import inspect
 import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -180,11 +181,12 @@ def _at_least(name: str, value: int, least: int) -> None:
 
 def _source(rule: Rule) -> list[str]:
     """Return the syntax of the rule's functions without names of places, comments or docstrings."""
-    functions = [rule.function, *([rule.idle_form] if rule.idle_form else [])]
-    texts = []
-    for function in functions:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-        assert isinstance(tree, ast.FunctionDef)
-        body = [s for s in tree.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-        texts.append("\n".join(ast.unparse(statement) for statement in body))
-    return texts
+    return [_body(function) for function in (rule.function, rule.idle_form) if function is not None]
+
+
+@functools.cache
+def _body(function: Callable[..., Any]) -> str:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+    assert isinstance(tree, ast.FunctionDef)
+    body = [s for s in tree.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+    return "\n".join(ast.unparse(statement) for statement in body)

@@ -41,9 +41,11 @@ def test_list_as_json(two, capsys):
 def test_an_interrupted_run_is_listed(small, capsys, runs):
     from ravine.training.checkpoint import Position, save_checkpoint
     from ravine.training.record import Seconds
+    from ravine.training.store import describe
 
     spec = RunSpec(dataset="small", layers=(64, 10))
-    with RunStore(runs).working_folder(spec.id, spec) as folder:
+    with RunStore(runs).working_folder(spec.id) as folder:
+        describe(folder, spec)
         save_checkpoint(folder / "checkpoint.safetensors", {}, Position(2, 0, 0.0, 0.0, [], Seconds()))
     assert run(["runs", "list"]) == 0
     assert f"{spec.id}  stopped, 2 of 10 epochs" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""`ravine study run` and `ravine study status` on the small data set."""
+"""`ravine study run`, `status` and `report` on the small data set."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -230,7 +231,7 @@ def test_status_before_and_after(study, capsys, runs):
 
 def test_status_of_the_paper(capsys, tmp_path):
     shown = document(capsys, "study", "status", "paper", "--json", "--out", str(tmp_path / "none"))
-    assert (shown["done"], len(shown["runs"])) == (0, 34)
+    assert (shown["done"], len(shown["runs"])) == (0, 31 + 5 + 16)
     assert shown["runs"][1]["published"] == {"train_loss": 0.025, "test_accuracy": 0.977, "seconds": 3268}
 
 
@@ -291,16 +292,100 @@ def test_quiet_on_a_terminal(study):
 
 
 def test_tables_into_a_place_that_is_no_folder(study, capsys, tmp_path):
+    assert run(["study", "run", study, "--quiet", "--only", "rates"]) == 0
+    capsys.readouterr()
     (tmp_path / "file").write_text("in the way")
     assert run(["study", "report", study, "--into", str(tmp_path / "file")]) == 3
     err = capsys.readouterr().err
-    assert err.startswith(f"ravine: cannot make the folder {tmp_path / 'file'}")
+    assert err.startswith(f"ravine: cannot make the folder {tmp_path / 'file' / 'tables'}")
     assert err.count("\n") == 1
 
 
-def test_tables_of_a_study_are_written(study, capsys, tmp_path):
-    assert run(["study", "run", study, "--quiet"]) == 0
-    assert run(["study", "report", study, "--into", str(tmp_path / "tables")]) == 0
-    names = {path.name for path in (tmp_path / "tables").iterdir()}
-    assert names == {f"{group}.{kind}" for group in ("rates", "momenta") for kind in ("csv", "md", "tex")}
-    assert "rates" in capsys.readouterr().out
+FIGURES = """
+[[figures]]
+name = "losses"
+rows = ["rates", "momenta:2"]
+measures = ["train_loss"]
+
+[[figures]]
+name = "errors"
+rows = ["momenta:1"]
+kind = "gradient-errors"
+"""
+
+
+@pytest.fixture
+def drawn_study(study):
+    """Add figures to the small study."""
+    Path(study).write_text(SMALL_STUDY + FIGURES, encoding="utf-8")
+    return study
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def tables_of(*names: str) -> set[str]:
+    return {f"tables/{name}.{ending}" for name in names for ending in ("csv", "md", "tex")}
+
+
+def test_the_report_of_a_study_is_written(drawn_study, capsys, tmp_path):
+    assert run(["study", "run", drawn_study, "--quiet"]) == 0
+    capsys.readouterr()
+    into = tmp_path / "here" / "report"
+    assert run(["study", "report", drawn_study, "--into", str(into)]) == 0
+    pictures = {f"figures/{name}.{ending}" for name in ("losses", "errors") for ending in ("png", "svg")}
+    assert files(into) == {"index.html", *tables_of("rates", "momenta"), *pictures}
+    out, err = capsys.readouterr()
+    assert out.splitlines()[0] == "rates"
+    assert out.endswith(f"\nThe report is in {into / 'index.html'}\n")
+    assert err == ""
+    page = (into / "index.html").read_text(encoding="utf-8")
+    assert "ravine study report " in page
+    assert "Six short runs" in page
+
+
+@pytest.mark.parametrize(
+    ("only", "tables", "pictures"),
+    [("momenta", {"momenta"}, set()), ("losses", set(), {"figures/losses.png", "figures/losses.svg"})],
+)
+def test_part_of_a_report(drawn_study, capsys, tmp_path, only, tables, pictures):
+    assert run(["study", "run", drawn_study, "--quiet"]) == 0
+    capsys.readouterr()
+    assert run(["study", "report", drawn_study, "--only", only, "--into", str(tmp_path / "report")]) == 0
+    assert files(tmp_path / "report") == {"index.html", *tables_of(*tables), *pictures}
+    out, _ = capsys.readouterr()
+    assert "None of the runs" not in out
+    assert ("momenta" in out, "rates" in out) == (bool(tables), False)
+
+
+def test_a_report_of_nothing(study, capsys, tmp_path, runs):
+    assert run(["study", "report", study, "--into", str(tmp_path / "report")]) == 0
+    assert capsys.readouterr() == ("None of the runs is stored yet.\n", "")
+    assert not (tmp_path / "report").exists()
+    assert not runs.exists()
+
+
+def test_a_report_checks_no_gradient(drawn_study, tmp_path, runs):
+    assert run(["study", "run", drawn_study, "--quiet"]) == 0
+    shutil.rmtree(runs / "gradients")
+    assert run(["study", "report", drawn_study, "--into", str(tmp_path / "report")]) == 0
+    assert {path.name for path in (tmp_path / "report" / "figures").iterdir()} == {"losses.png", "losses.svg"}
+    assert not (runs / "gradients").exists()
+
+
+def test_damaged_weights_of_a_run_whose_gradient_is_checked_end_with_5(drawn_study, capsys, runs):
+    assert run(["study", "run", drawn_study, "--quiet"]) == 0
+    shutil.rmtree(runs / "gradients")
+    (runs / small_plan()[4].id / "weights.safetensors").write_bytes(b"garbage")
+    capsys.readouterr()
+    assert run(["study", "run", drawn_study, "--quiet"]) == 5
+    assert "weights.safetensors is missing or does not match its checksum" in capsys.readouterr().err
+
+
+def test_only_names_may_have_spaces_behind_commas(drawn_study, capsys):
+    shown = document(capsys, "study", "status", drawn_study, "--json", "--only", "errors, losses")
+    assert [(each["group"], each["row"]) for each in shown["runs"]] == [
+        *(("rates", number) for number in range(1, 5)),
+        *(("momenta", number) for number in (1, 2)),
+    ]

@@ -9,6 +9,7 @@ import math
 import pytest
 
 from ravine.report import make_table, to_csv, to_latex, to_markdown
+from ravine.report.tables import cells
 from ravine.studies import Group, Study, plan
 from ravine.training import DeadNetwork, Result, Seconds
 
@@ -17,7 +18,7 @@ GROUP = Group(
     title="With 5 % decay & without",
     rows=[
         {"lr": 0.1, "paper": {"train_loss": math.nan, "test_accuracy": 0.098, "seconds": 3000.0}},
-        {"lr": 0.1, "final_lr": 0.001},
+        {"lr": 0.1, "final_lr": 0.001, "paper": {"train_loss": 2.303, "seconds": 3000.0}},
         {"lr": 0.01, "final_lr": 0.001},
     ],
 )
@@ -74,8 +75,19 @@ def test_csv_reads_back(table):
     assert len(head) == len(first) == len(second)
     row = dict(zip(head, first, strict=True))
     assert (row["published loss"], row["loss"], row["published accuracy"]) == ("nan", "-", "0.098")
-    assert row["times faster"] == "1500"
-    assert dict(zip(head, second, strict=True))["accuracy"].startswith("0.9800 +- 0.0248")
+    assert row["times faster"] == ""  # it did not go to its end
+    row = dict(zip(head, second, strict=True))
+    assert (row["published loss"], row["published accuracy"], row["times faster"]) == ("2.303", "", "1500")
+    assert row["accuracy"].startswith("0.9800 +- 0.0248")
+
+
+def test_a_column_in_which_nothing_stands_is_left_out():
+    group = Group(name="g", rows=[{"lr": 0.1}])
+    (run,) = plan(Study(name="s", groups=[group]))
+    head, body = cells(make_table(group, [run], {run.id: result(run, 0.98, 0.02)}))
+    assert head == ["lr", "batch_size", "loss", "accuracy", "s", "outcome"]
+    assert body == [["0.1", "10", "0.0200", "0.9800", "2.0", "done"]]
+    assert cells(make_table(group, [run], {})) == ([], [])
 
 
 def test_markdown_and_latex_have_every_row(table):

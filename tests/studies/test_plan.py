@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 from study_cases import SMALL_STUDY, ids, small_plan, study_of
 
 from ravine.errors import ConfigError
-from ravine.spec import RunSpec, resolve
-from ravine.studies import load_study, only, plan
+from ravine.spec import RunSpec, from_settings, resolve
+from ravine.studies import describe, find_rows, load_study, plan, quick
 
 LAST_ROW = '{ optimizer = "sgd", lr = 0.1 }'
 
@@ -84,12 +85,129 @@ def test_schedules_in_rows():
     assert planned[6].spec.schedule.final_lr == 0.01
 
 
-def test_only_some_groups():
-    study = study_of()
-    assert {run.group for run in plan(only(study, ["momenta"]))} == {"momenta"}
-    assert [group.name for group in only(study, ["momenta", "rates"]).groups] == ["rates", "momenta"]
-    with pytest.raises(ConfigError, match=r"unknown group of study six 'rate'; did you mean 'rates'\?"):
-        only(study, ["rate"])
+def places(planned) -> list[tuple[str, int]]:
+    """Return the rows of runs, numbers counted from 1."""
+    return [(run.group, run.row + 1) for run in planned]
+
+
+RATES = [("rates", number) for number in range(1, 5)]
+MOMENTA = [("momenta", number) for number in range(1, 4)]
+
+FIGURES = """
+[[figures]]
+name = "few"
+rows = ["momenta:2", "rates:1"]
+measures = ["test_loss"]
+
+[[figures]]
+name = "labelled"
+rows = ["momenta:the plain one"]
+kind = "v-curve"
+
+[[figures]]
+name = "whole"
+rows = ["rates"]
+measures = ["train_loss"]
+panels = "lr"
+"""
+
+
+def with_figures(figures: str = FIGURES):
+    """Return the small study with a label and with figures."""
+    return study_of(SMALL_STUDY.replace(LAST_ROW, '{ optimizer = "sgd", lr = 0.1, label = "the plain one" }') + figures)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (None, [*RATES, *MOMENTA]),
+        (["momenta"], MOMENTA),
+        (["momenta", "rates"], [*RATES, *MOMENTA]),
+        (["few"], [("rates", 1), ("momenta", 2)]),
+        (["labelled"], [("momenta", 3)]),
+        (["whole"], RATES),
+        (["few", "momenta"], [("rates", 1), *MOMENTA]),
+        ([], []),
+    ],
+)
+def test_only_what_some_groups_and_figures_need(names, expected):
+    for seeds in ([0], [1, 2]):
+        study = msgspec.structs.replace(with_figures(), seeds=seeds)
+        assert places(plan(study, names)) == [place for place in expected for _ in seeds]
+
+
+@pytest.mark.parametrize("name", ["rate", "", "rates:1", "Rates"])
+def test_an_unknown_name(name):
+    with pytest.raises(ConfigError, match=f"unknown group or figure of study six '{name}'") as caught:
+        plan(with_figures(), ["few", name])
+    assert "Known: few, labelled, momenta, rates, whole." in str(caught.value)
+
+
+def test_rows_are_found_by_number_and_by_label():
+    planned = plan(msgspec.structs.replace(with_figures(), seeds=[0, 1]))
+    for reference in ("momenta:3", "momenta:the plain one"):
+        assert [(run.group, run.row, run.spec.seed) for run in find_rows(planned, reference)] == [
+            ("momenta", 2, 0),
+            ("momenta", 2, 1),
+        ]
+    assert places(find_rows(planned, "rates")) == [place for place in RATES for _ in range(2)]
+    for reference in ("rates:0", "rates:5", "rates:", "rates:the plain one", "momentum", "", ":1", "rates:01"):
+        assert find_rows(planned, reference) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('["momenta:2", "rates:1"]', "[]", "figure few of study six has no rows; give at least one"),
+        ('["test_loss"]', "[]", "figure few of study six has no measures; give at least one"),
+        ('"momenta:2"', '"momenta:4"', "figure few of study six shows momenta:4, and there is no such row"),
+        ('"momenta:2"', '"momentum"', "shows momentum, and there is no such row; give GROUP or GROUP:NUMBER"),
+        (":the plain one", ":the other one", "figure labelled of study six shows momenta:the other one"),
+        ('["train_loss"]', '["train_loss", "test_loss"]', "figure whole of study six has panels by lr and 2 measures"),
+        ('"momenta:the plain one"', '"momenta:1", "momenta:2"', "shows the gradient check of several rows; give one"),
+        ('"momenta:the plain one"', '"momenta"', "shows the gradient check of several rows; give one"),
+        ('"few"', '"whole"', "study six has two groups or figures of one name: rates, momenta, whole, labelled, whole"),
+        ('"few"', '"rates"', "study six has two groups or figures of one name"),
+    ],
+)
+def test_a_bad_figure(old, new, words):
+    assert FIGURES.count(old) == 1
+    study = with_figures(FIGURES.replace(old, new))
+    for names in (None, ["momenta"]):
+        with pytest.raises(ConfigError) as caught:
+            plan(study, names)
+        assert words in str(caught.value)
+
+
+def test_a_gradient_of_one_row_by_two_names_is_one_row():
+    figures = FIGURES.replace('"momenta:the plain one"', '"momenta:the plain one", "momenta:3"')
+    assert places(plan(with_figures(figures), ["labelled"])) == [("momenta", 3)]
+
+
+def test_runs_that_are_cut_short():
+    planned = plan(study_of())
+    cut = quick(planned)
+    assert [run.spec.epochs for run in cut] == [2] * 7
+    assert places(cut) == places(planned)
+    assert [run.published for run in cut if run.row == 1] == [run.published for run in planned if run.row == 1]
+    for run, whole in zip(cut, planned, strict=True):
+        assert run.id == run.spec.id != whole.id
+        assert msgspec.structs.replace(run.spec, epochs=3) == whole.spec
+    assert quick(planned, epochs=3) == quick(planned, epochs=99) == planned
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"optimizer": "sgd", "lr": 0.1}, "sgd lr 0.1, m 10, 10 epochs"),
+        ({"lr": 0.1, "final_lr": 1e-5, "epochs": 1}, "sgd lr 0.1 to 1e-05, m 10, 1 epoch"),
+        ({"optimizer": "adagrad", "lr": 0.01, "epochs": 20, "batch_size": 100}, "adagrad lr 0.01, eps 1e-08, m 100"),
+        ({"lr": 1, "epochs": 20, "softmax": "naive", "dtype": "float64"}, "sgd lr 1, m 10, naive softmax, float64"),
+        ({"lr": 1, "epochs": 20, "init": "he-normal"}, "sgd lr 1, m 10, he-normal"),
+    ],
+)
+def test_runs_in_words(settings, words):
+    assert describe(resolve(from_settings(settings)), usual_epochs=20) == words
 
 
 @pytest.mark.parametrize(
@@ -101,6 +219,8 @@ def test_only_some_groups():
         ('{ optimizer = "adma" }', "unknown optimizer 'adma'; did you mean 'adam'?"),
         ('{ dataset = "smal" }', "unknown data set 'smal'; did you mean 'small'?"),
         ('{ dtype = "float46" }', "did you mean 'float64'?"),
+        ("{ label = 3 }", "Expected `str`, got `int`"),
+        ("{ paper = { test_loss = 3 } }", "`test_loss`"),
         ("{ seed = 3 }", "has a seed; seeds are given once for the whole study"),
         ('{ lr = "fast" }', "got `str` - at `$.lr`"),
         ("{ batch_size = 1.5 }", "`$.batch_size`"),
@@ -138,7 +258,7 @@ def test_a_seed_is_refused_in_settings_too(place):
         ("grid = { lr = [0.1, 0.01], batch_size = [20, 50] }", "", "group rates of study six is empty"),
         ("lr = [0.1, 0.01]", "lr = [0.1, 0.01, 0.1]", "rows 1 and 5 of group rates in study six are the same run"),
         (LAST_ROW, "{ lr = 0.01 }", "rows 2 and 3 of group momenta in study six are the same run"),
-        ('"momenta"', '"rates"', "study six has two groups of one name"),
+        ('"momenta"', '"rates"', "study six has two groups or figures of one name"),
         ("[settings]", "seeds = [1, 1]\n[settings]", "a seed twice"),
         ("[settings]", "seeds = []\n[settings]", "study six has no seeds"),
         ("[settings]", "seeds = [-1]\n[settings]", "row 1 of group rates in study six: seed is -1"),
@@ -178,6 +298,12 @@ def test_a_file_is_read(tmp_path):
         (b"name = 'six'\ngroups = []\nseeds = [0.5]", "$.seeds[0]"),
         (b"name = 'six'\ngroups = []\nseeds = 3", "$.seeds"),
         (b"name = 6\ngroups = []", "$.name"),
+        (b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'", "`rows`"),
+        (b"name = 'six'\ngroups = []\n[[figures]]\nrows = ['a']", "`name`"),
+        (b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'\nrows = 'a'", "$.figures[0].rows"),
+        (b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'\nrows = []\nkind = 'bars'", "$.figures[0].kind"),
+        (b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'\nrows = []\nmeasures = ['x']", "$.figures[0].measures"),
+        (b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'\nrows = []\npanel = 'lr'", "`panel`"),
     ],
 )
 def test_a_file_that_is_no_study(tmp_path, content, words):

@@ -260,19 +260,63 @@ def test_as_many_at_once_as_jobs(planned, store, monkeypatch):
     running, most, lock = set(), [], threading.Lock()
     real = runner.train
 
-    def train(spec, *arguments, **options):
+    def train(spec, *arguments, trained, **options):
+        def discard():
+            with lock:
+                running.discard(spec.id)
+            trained()
+
         with lock:
             running.add(spec.id)
             most.append(len(running))
         time.sleep(0.05)
-        outcome = real(spec, *arguments, **options)
-        with lock:
-            running.discard(spec.id)
-        return outcome
+        return real(spec, *arguments, trained=discard, **options)
 
     monkeypatch.setattr(runner, "train", train)
     run_study(planned, store, jobs=3)
     assert max(most) == 3
+
+
+def test_a_run_that_waits_for_the_disk_keeps_no_core(planned, store, monkeypatch):
+    first, trained = ids(planned)[0], threading.Event()
+    save = RunStore.save
+
+    def slow(self, result, *arguments):
+        if result.id == first:
+            assert trained.wait(20)  # for the second run, though one at a time is trained
+        else:
+            trained.set()
+        return save(self, result, *arguments)
+
+    monkeypatch.setattr(RunStore, "save", slow)
+    costs = {run: -place for place, run in enumerate(ids(planned))}
+    assert run_study(planned, store, jobs=1, costs=costs).failed == {}
+    assert sorted(store.ids()) == sorted(ids(planned))
+
+
+def test_a_slow_disk_stops_the_training_when_as_many_runs_wait_as_are_trained(planned, store, monkeypatch):
+    begun, saving, go_on = [], threading.Semaphore(0), threading.Event()
+    save = RunStore.save
+
+    def slow(self, *arguments):
+        saving.release()
+        assert go_on.wait(20)
+        return save(self, *arguments)
+
+    class Waiter(StudyRecorder):
+        def started(self, run, spec):
+            super().started(run, spec)
+            begun.append(run)
+
+    monkeypatch.setattr(RunStore, "save", slow)
+    with ThreadPoolExecutor(1) as pool:
+        study = pool.submit(run_study, planned, store, jobs=1, watcher=Waiter())
+        assert saving.acquire(timeout=20)
+        assert saving.acquire(timeout=20)
+        time.sleep(0.1)
+        assert len(begun) == 2
+        go_on.set()
+        assert set(study.result().results) == set(ids(planned))
 
 
 @pytest.mark.parametrize("attempt", range(3))
@@ -301,7 +345,7 @@ def test_a_run_that_another_study_trains_is_waited_for(planned, store, small, tm
 
     recorder = Waiter()
     with ThreadPoolExecutor(1) as pool:
-        with store.working_folder(run.id, run.spec):
+        with store.working_folder(run.id):
             study = pool.submit(run_study, planned, store, jobs=2, watcher=recorder)
             assert done.wait(20)  # the others go on meanwhile
             assert run.id not in recorder.results

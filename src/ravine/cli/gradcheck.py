@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +11,7 @@ from ravine.cli.network_options import network_options
 from ravine.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from ravine.checking import Check, Progress
+    from ravine.gradients.full import Check
 
 PAPER_CLAIM = 3e-42
 """The paper's mean difference of gradients, "3 x 10^-40 %", as a share."""
@@ -65,14 +62,14 @@ def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **s
     the paper's section 2.2: its network after one epoch at learning rate 0.1 in batches of 10, one sample, h = 1e-8.
     """
     from ravine.checking import gradcheck as check_gradients
-    from ravine.cli.progress import lines
+    from ravine.cli.progress import checking, lines
     from ravine.spec import RunSpec
 
     where = {name: settings.pop(name) for name in ("data_dir", "out", "run", "weights", "samples", "h", "dtype")}
     methods = settings.pop("methods")
     epochs = settings.pop("epochs")
     spec = RunSpec(epochs=max(1, epochs), **settings)
-    with _shown(quiet) as progress:
+    with checking(quiet) as progress:
         check = check_gradients(
             spec,
             epochs=epochs,
@@ -90,22 +87,6 @@ def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **s
         for file in files:
             click.echo(f"drawn: {file}")
     return 0 if check.report.passed else 1
-
-
-@contextmanager
-def _shown(quiet: bool) -> Iterator[Progress | None]:
-    """Yield what shows progress: one line on a terminal that is written over, and nothing elsewhere."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    done: dict[str, int] = {}
-
-    def show(what: str, moved: int) -> None:
-        done[what] = done.get(what, 0) + moved
-        click.echo(f"\r\x1b[Kchecking, {what}: {done[what]:,} weights moved", err=True, nl=False)
-
-    yield show
-    click.echo("\r\x1b[K", err=True, nl=False)
 
 
 def _draw(folder: Path, check: Check) -> list[Path]:

@@ -18,6 +18,7 @@ from ravine._version import __version__
 from ravine.errors import RavineError, unknown
 
 _COMMANDS = {
+    "reproduce": "ravine.cli.reproduce",
     "train": "ravine.cli.train",
     "gradcheck": "ravine.cli.gradcheck",
     "study": "ravine.cli.study",
@@ -55,7 +56,7 @@ def ravine() -> None:
     """A laboratory for gradient-based optimization.
 
     Trains small networks with any optimizer at C speed on a plain CPU, and says why a run failed. Start with
-    `ravine train`.
+    `ravine reproduce`, which reproduces a whole paper, or with `ravine train`.
     """
 
 

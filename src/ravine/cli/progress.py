@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,13 @@ from ravine.training import Epoch, Silent, Watcher
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+    from ravine.gradients.full import Progress as Checked
+
+
+def noting(quiet: bool) -> Callable[[str], None]:
+    """Return what writes a note to stderr, unless quiet."""
+    return (lambda text: None) if quiet else (lambda text: click.echo(f"ravine: {text}", err=True))
 
 
 def lines(quiet: bool, epochs: int) -> Watcher:
@@ -89,3 +96,19 @@ def progress_bar() -> Any:
         console=Console(stderr=True),
         transient=True,
     )
+
+
+@contextmanager
+def checking(quiet: bool) -> Iterator[Checked | None]:
+    """Yield what shows a gradient check: on a terminal one line that is written over, and nothing elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    done: dict[str, int] = {}
+
+    def show(what: str, moved: int) -> None:
+        done[what] = done.get(what, 0) + moved
+        click.echo(f"\r\x1b[Kchecking, {what}: {done[what]:,} weights moved", err=True, nl=False)
+
+    yield show
+    click.echo("\r\x1b[K", err=True, nl=False)

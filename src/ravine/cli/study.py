@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,14 +13,11 @@ import msgspec
 from ravine.cli.output import number, percent, print_json, print_table
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
-    from ravine.spec import RunSpec
-    from ravine.studies import Planned, Study, StudyWatcher
+    from ravine.studies import Planned, Study
     from ravine.training import Result
 
 _STUDY = click.argument("study", metavar="STUDY")
-_ONLY = click.option("--only", metavar="GROUP[,GROUP..]", help="Only these groups.")
+_ONLY = click.option("--only", metavar="NAME[,NAME..]", help="Only what these groups and figures need.")
 _SEEDS = click.option(
     "--seeds", type=click.IntRange(1), help="Run each row with seeds 0 to N-1.  [default: the study's]"
 )
@@ -57,9 +51,12 @@ def run_command(
 
     A study that was stopped goes on where it was. Exits with 5 if some runs could not be run.
     """
+    from ravine.cli.progress import checking, noting
+    from ravine.cli.study_progress import watching_study
     from ravine.data import load
-    from ravine.studies import run_study
+    from ravine.studies import describe, run_study
     from ravine.studies.estimate import estimate
+    from ravine.studies.gradients import check_gradients, checked_runs
     from ravine.training import RunStore
 
     chosen, planned = _planned(study, only, seeds)
@@ -67,7 +64,7 @@ def run_command(
     jobs = jobs or os.cpu_count() or 1
     # The calibration and the runs work on one copy of the data.
     load_data = functools.cache(lambda name: load(name, data_dir, quiet=quiet))
-    costs = estimate(planned, store, jobs, load_data)
+    costs = estimate(planned, store, jobs, load_data, noting(quiet))
     if dry_run:
         if as_json:
             print_json({"runs": costs.seconds, "wall_seconds": costs.wall, "disk_bytes": costs.disk})
@@ -76,7 +73,7 @@ def run_command(
             (
                 run.group,
                 str(run.row + 1),
-                _describe(run.spec),
+                describe(run.spec),
                 str(run.spec.seed),
                 run.id,
                 f"{costs.seconds[run.id]:.1f}" if run.id in costs.seconds else "stored",
@@ -89,8 +86,12 @@ def run_command(
             f"and {costs.disk / 1e6:.0f} MB of disk."
         )
         return 0
-    with _watching(quiet, len(costs.seconds)) as watcher:
+    with watching_study(quiet, len(costs.seconds)) as watcher:
         outcome = run_study(planned, store, load_data=load_data, jobs=jobs, costs=costs.seconds, watcher=watcher)
+    if outcome.signal is None:
+        with checking(quiet) as progress:
+            _, faults = check_gradients(checked_runs(chosen, planned), store, load_data, progress)
+        outcome.failed.update(faults)
     _show(chosen, planned, outcome.results, outcome.failed, as_json)
     if outcome.signal is not None:
         click.echo("ravine: interrupted; the same command goes on from here.", err=True)
@@ -117,45 +118,45 @@ def status(study: str, only: str | None, seeds: int | None, out: str | None, as_
 @_STUDY
 @_ONLY
 @_SEEDS
-@click.option("--into", type=click.Path(path_type=Path), help="Folder for the tables as CSV, Markdown and LaTeX.")
+@click.option("--into", type=click.Path(path_type=Path), help="Folder for a page, and its tables and figures as files.")
 @_OUT
 def report(study: str, only: str | None, seeds: int | None, into: Path | None, out: str | None) -> None:
     """Print the tables of STUDY, a TOML file or a built-in study, from the runs that are stored.
 
-    Published results stand beside ours; over several seeds ours are means with 95 % intervals.
+    Published results stand beside ours; over several seeds ours are means with 95 % intervals. With --into the tables,
+    the figures and a page with both are written as well.
     """
-    from ravine.report import make_table, to_csv, to_latex, to_markdown
+    from ravine.report.make import make_report, write_report
     from ravine.report.tables import cells
+    from ravine.studies.gradients import checked_runs, load_checks
     from ravine.training import RunStore
-    from ravine.training.files import make_folder, write_whole
 
     chosen, planned = _planned(study, only, seeds)
-    results, _ = RunStore(out).results({run.id for run in planned})
-    tables = [make_table(group, planned, results) for group in chosen.groups]
-    for table in tables:
+    store = RunStore(out)
+    stored = store.load_all({run.id for run in planned})[0]
+    checks = load_checks(store, [run.id for run in checked_runs(chosen, planned)])
+    made = make_report(chosen, planned, stored, checks, names=_names(only), command=f"ravine study report {study}")
+    for table in made.tables:
         click.echo(f"{table.name}: {table.title}" if table.title else table.name)
-        if table.rows:
-            print_table(*cells(table))
-        else:
-            click.echo("none of its runs is stored yet")
+        print_table(*cells(table))
         click.echo()
-    if into is not None:
-        make_folder(into)
-        for table in tables:
-            for ending, write in (("csv", to_csv), ("md", to_markdown), ("tex", to_latex)):
-                write_whole(into / f"{table.name}.{ending}", write(table).encode())
-        click.echo(f"written: {len(tables)} tables in {into}")
+    if not made.made_by:
+        click.echo("None of the runs is stored yet.")
+    elif into is not None:
+        click.echo(f"The report is in {write_report(made, into).absolute()}")
 
 
-def _planned(source: str, only_groups: str | None, seeds: int | None) -> tuple[Study, list[Planned]]:
-    from ravine.studies import load_study, only, plan
+def _names(only: str | None) -> list[str] | None:
+    return None if only is None else [name.strip() for name in only.split(",")]
+
+
+def _planned(source: str, only: str | None, seeds: int | None) -> tuple[Study, list[Planned]]:
+    from ravine.studies import load_study, plan
 
     study = load_study(source)
-    if only_groups is not None:
-        study = only(study, only_groups.split(","))
     if seeds is not None:
         study = msgspec.structs.replace(study, seeds=list(range(seeds)))
-    return study, plan(study)
+    return study, plan(study, _names(only))
 
 
 def _show(
@@ -197,85 +198,11 @@ def _show(
 
 
 def _row(run: Planned, state: str, result: Result | None) -> tuple[str, ...]:
+    from ravine.studies import describe
+
     spec = run.spec
-    settings = (run.group, str(run.row + 1), _describe(spec), str(spec.seed))
+    settings = (run.group, str(run.row + 1), describe(spec), str(spec.seed))
     if result is None:
         return (*settings, state, "-", "-", "-", run.id)
     numbers = (number(result.train_loss), percent(result.test_accuracy), f"{result.seconds.total:.1f}")
     return (*settings, state, *numbers, run.id)
-
-
-@contextmanager
-def _watching(quiet: bool, runs: int) -> Iterator[StudyWatcher | None]:
-    """Yield a line a run under way and one for the whole on a terminal, a line an ended run elsewhere."""
-    if quiet or runs == 0:
-        yield None
-    elif not sys.stderr.isatty():
-        yield _Lines(runs)
-    else:
-        from ravine.cli.progress import progress_bar
-
-        with progress_bar() as bar:
-            yield _Bars(bar, runs)
-
-
-def _describe(spec: RunSpec) -> str:
-    final = getattr(spec.schedule, "final_lr", None)
-    rate = f"lr {spec.lr:g}" + (f" to {final:g}" if final is not None else "")
-    others = [f"{name} {value:g}" for name, value in spec.hyperparameters.items()]
-    return ", ".join([f"{spec.optimizer} {rate}", *others, f"m {spec.batch_size}", f"{spec.epochs} epochs"])
-
-
-class _Lines:
-    """Writes a line for each run that ended."""
-
-    def __init__(self, runs: int) -> None:
-        self._runs, self._ended = runs, 0
-        self._specs: dict[str, RunSpec] = {}
-
-    def started(self, run: str, spec: RunSpec) -> None:
-        self._specs[run] = spec
-
-    def progress(self, run: str, share: float, loss: float) -> None:
-        pass
-
-    def ended(self, run: str, result: Result | None, error: str | None) -> None:
-        self._ended += 1
-        click.echo(f"{self._ended}/{self._runs}  {self.sentence(run, result, error)}", err=True)
-
-    def sentence(self, run: str, result: Result | None, error: str | None) -> str:
-        spec = self._specs.get(run)
-        name = f"{_describe(spec)}, seed {spec.seed}" if spec else run
-        if result is None:
-            return f"{name}: failed: {error}"
-        return (
-            f"{name}: {result.status}, train loss {number(result.train_loss)}, "
-            f"test accuracy {percent(result.test_accuracy)}, {result.seconds.total:.1f} s"
-        )
-
-
-class _Bars:
-    """Moves a bar for each run under way and one for the whole."""
-
-    def __init__(self, bar: Progress, runs: int) -> None:
-        self._bar, self._lines = bar, _Lines(runs)
-        self._whole = bar.add_task("", total=runs, state=f"{runs} runs")
-        self._tasks: dict[str, TaskID] = {}
-        self._shares: dict[str, float] = {}
-
-    def started(self, run: str, spec: RunSpec) -> None:
-        self._lines.started(run, spec)
-        if run not in self._tasks:
-            self._tasks[run] = self._bar.add_task("", total=1.0, state=_describe(spec))
-
-    def progress(self, run: str, share: float, loss: float) -> None:
-        self._shares[run] = share
-        self._bar.update(self._tasks[run], completed=share)
-        self._bar.update(self._whole, completed=sum(self._shares.values()))
-
-    def ended(self, run: str, result: Result | None, error: str | None) -> None:
-        self._shares[run] = 1.0
-        self._bar.console.print(self._lines.sentence(run, result, error), highlight=False, soft_wrap=True)
-        if run in self._tasks:
-            self._bar.remove_task(self._tasks.pop(run))
-        self._bar.update(self._whole, completed=sum(self._shares.values()))

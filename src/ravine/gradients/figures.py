@@ -5,23 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ravine.gradients.check import GradientReport
 from ravine.gradients.errors import HISTOGRAM_EDGES
 from ravine.gradients.methods import PAPER_STEP
 from ravine.gradients.vcurve import VCurve
+from ravine.pictures import BLUE, GREEN, INK, ORANGE, PURPLE, new_figure, png, svg
 
-# From the palette of Okabe and Ito (2008), which people with any color vision can tell apart.
-_COLORS = {"forward": "#E69F00", "backward": "#0072B2", "central": "#009E73", "complex": "#CC79A7"}
+_COLORS = {"forward": ORANGE, "backward": BLUE, "central": GREEN, "complex": PURPLE}
 _LINES = {"forward": "-", "backward": "--", "central": "-", "complex": ":"}
 _MARKERS = {"forward": "o", "backward": "s", "central": "^", "complex": "D"}
 
 
 def mean_errors(report: GradientReport) -> Figure:
     """Draw the mean relative error of each method as a bar (Figure 4)."""
-    figure, axes = _figure()
+    figure, (axes,) = new_figure()
     names = list(report.methods)
     values = [report.methods[name].errors.mean_relative_error for name in names]
     bars = axes.bar(names, values, color=[_COLORS[name] for name in names], width=0.6)
@@ -35,7 +34,7 @@ def mean_errors(report: GradientReport) -> Figure:
 
 def error_distributions(report: GradientReport) -> Figure:
     """Draw how the relative errors of each method are distributed (Figure 5)."""
-    figure, axes = _figure()
+    figure, (axes,) = new_figure()
     for name, method in report.methods.items():
         share = np.array(method.histogram) / max(1, sum(method.histogram))
         axes.stairs(share, HISTOGRAM_EDGES, color=_COLORS[name], linestyle=_LINES[name], linewidth=2, label=name)
@@ -45,13 +44,13 @@ def error_distributions(report: GradientReport) -> Figure:
         ylabel="share of weights",
         title=f"Relative error of single weights, {_steps(report)}",
     )
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, fontsize="small")
     return figure
 
 
 def v_curves(curve: VCurve) -> Figure:
     """Draw the median relative error of each difference against its step."""
-    figure, axes = _figure()
+    figure, (axes,) = new_figure()
     for name, errors in curve.median.items():
         (line,) = axes.plot(curve.steps, errors, label=name, color=_COLORS[name], linestyle=_LINES[name])
         line.set_marker(_MARKERS[name])
@@ -59,7 +58,7 @@ def v_curves(curve: VCurve) -> Figure:
     for name in ("forward", "central"):
         label = f"predicted best, {'one-sided' if name == 'forward' else name}"
         axes.axvline(curve.predicted_step[name], color=_COLORS[name], linestyle=":", linewidth=1.5, label=label)
-    axes.axvline(PAPER_STEP, color="black", linewidth=1, label="the paper's h = 1e-8")
+    axes.axvline(PAPER_STEP, color=INK, linewidth=1, label="the paper's h = 1e-8")
     if any(error > 0 for errors in curve.median.values() for error in errors):
         axes.set_yscale("log")
     axes.set(
@@ -68,7 +67,7 @@ def v_curves(curve: VCurve) -> Figure:
         ylabel="median relative error",
         title="Round-off to the left, truncation to the right",
     )
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize="small")
     return figure
 
 
@@ -80,21 +79,13 @@ def save_figures(folder: Path, report: GradientReport, curve: VCurve) -> list[Pa
         "figure5-relative-error-distribution": error_distributions(report),
         "v-curve": v_curves(curve),
     }
-    files = []
+    files = {}
     for name, figure in figures.items():
-        for kind in ("png", "svg"):
-            files.append(folder / f"{name}.{kind}")
-            figure.savefig(files[-1], dpi=200)
-    return files
-
-
-def _figure() -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.3)
-    axes.set_axisbelow(True)
-    return figure, axes
+        files[folder / f"{name}.png"] = png(figure)
+        files[folder / f"{name}.svg"] = svg(figure, name)
+    for file, content in files.items():
+        file.write_bytes(content)
+    return list(files)
 
 
 def _steps(report: GradientReport) -> str:

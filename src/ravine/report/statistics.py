@@ -53,3 +53,45 @@ def student_quantile(freedom: int) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if excess(middle) > 0 else (low, middle)
     return (low + high) / 2
+
+
+def prediction_half_width(values: Sequence[float]) -> float | None:
+    """Return half the width of the 95 % interval in which one more value falls, t s sqrt(1 + 1/n); None for n = 1.
+
+    >>> round(prediction_half_width([1.0, 2.0, 3.0]), 3)
+    4.968
+    """
+    count = len(values)
+    if count < 2:
+        return None
+    return student_quantile(count - 1) * statistics.stdev(values) * math.sqrt(1 + 1 / count)
+
+
+def binomial_error(share: float, count: int) -> float:
+    """Return the standard error sqrt(p (1 - p) / n) of a share p of n images.
+
+    >>> round(binomial_error(0.98, 10_000), 4)
+    0.0014
+    """
+    return math.sqrt(share * (1 - share) / count)
+
+
+def zigzag(values: Sequence[float]) -> float:
+    """Return how far a curve zig-zags: the standard deviation of its values around their neighbors' middle.
+
+        e_k = x_k - (x_(k-1) + x_(k+1)) / 2;   zigzag = sqrt(2/3 mean(e_k^2))
+
+    A straight line has none, whatever its slope. Independent noise of standard deviation s around such a line gives s.
+
+    Source: the difference-based estimate of residual variance of Gasser, Sroka and Jennen-Steinmetz, Biometrika 73
+    (1986), 625-633, at equal distances.
+
+    >>> zigzag([1.0, 2.0, 3.0, 4.0])
+    0.0
+    >>> round(zigzag([0.0, 1.0, 0.0, 1.0]), 3)
+    0.816
+    """
+    if len(values) < 3:
+        raise ValueError(f"a zig-zag takes three values or more; there are {len(values)}")
+    middles = [(a - 2 * b + c) / 2 for a, b, c in zip(values, values[1:], values[2:], strict=False)]
+    return math.sqrt(2 / 3 * statistics.fmean(e * e for e in middles))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
+from ravine.report.settings import differing, settings_of
 from ravine.report.statistics import Mean, mean
-from ravine.spec import RunSpec
 from ravine.studies import Group, Planned, Published
 from ravine.training import Result
 
@@ -27,6 +27,7 @@ class Row:
         published: the published result, if there is one.
         train_loss, test_accuracy, seconds: means over the seeds whose run has such a number.
         outcome: "done", "diverged (dead_network)" and so on; with several seeds, how many of each.
+        complete: whether every run went to its end, so that its time can be set beside the published one.
     """
 
     settings: Mapping[str, str]
@@ -35,6 +36,7 @@ class Row:
     test_accuracy: Mean | None
     seconds: Mean | None
     outcome: str
+    complete: bool
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,11 @@ def make_table(group: Group, planned: Sequence[Planned], results: Mapping[str, R
     by_row: dict[int, list[Planned]] = {}
     for run in own:
         by_row.setdefault(run.row, []).append(run)
-    flat = {number: _flat(runs[0].spec) for number, runs in by_row.items()}
-    names = [name for name in _names(flat.values()) if name in ALWAYS or len({f.get(name) for f in flat.values()}) > 1]
+    flat = {number: settings_of(runs[0].spec) for number, runs in by_row.items()}
+    names = differing(flat.values(), always=ALWAYS)
+    if any(run.label for run in own):
+        names = ["label", *names]
+        flat = {number: {"label": by_row[number][0].label, **settings} for number, settings in flat.items()}
     rows = []
     for number, runs in by_row.items():
         found = [results[run.id] for run in runs if run.id in results]
@@ -63,8 +68,15 @@ def make_table(group: Group, planned: Sequence[Planned], results: Mapping[str, R
     return Table(group.name, group.title, tuple(rows))
 
 
+def outcome_of(result: Result) -> str:
+    """Say how a run ended: "done", "diverged (dead_network)" and so on."""
+    if result.cause is None:
+        return result.status
+    return f"{result.status} ({msgspec.to_builtins(result.cause)['kind']})"
+
+
 def _row(settings: Mapping[str, str], published: Published | None, results: Sequence[Result]) -> Row:
-    endings = [r.status if r.cause is None else f"{r.status} ({msgspec.to_builtins(r.cause)['kind']})" for r in results]
+    endings = [outcome_of(result) for result in results]
     counted = {ending: endings.count(ending) for ending in endings}
     # The last epoch of a network that died belongs to the death, not to the training before it.
     losses = [r.train_loss for r in results if r.train_loss is not None and r.cause is None]
@@ -75,40 +87,27 @@ def _row(settings: Mapping[str, str], published: Published | None, results: Sequ
         test_accuracy=mean([r.test_accuracy for r in results if r.test_accuracy is not None]),
         seconds=mean([r.seconds.total for r in results]),
         outcome=", ".join(f"{count} {ending}" if len(results) > 1 else ending for ending, count in counted.items()),
+        complete=all(result.status == "done" for result in results),
     )
-
-
-def _flat(spec: RunSpec) -> dict[str, str]:
-    """Return the settings of a spec under the names of `ravine.train`, as text."""
-    plain = msgspec.to_builtins(spec)
-    schedule = plain.pop("schedule")
-    hyperparameters = plain.pop("hyperparameters")
-    flat = {**plain, **hyperparameters, "schedule": schedule.pop("kind"), **schedule}
-    flat.pop("seed")
-    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in flat.items()}
-
-
-def _names(settings: Iterable[Mapping[str, str]]) -> list[str]:
-    seen = dict.fromkeys(name for one in settings for name in one)
-    first = ["optimizer", "lr", "final_lr", "batch_size"]
-    # A final rate says that there is decay.
-    return [n for n in first if n in seen] + [n for n in seen if n not in (*first, "schedule")]
 
 
 HEAD = ("published loss", "loss", "published accuracy", "accuracy", "published s", "s", "times faster", "outcome")
 
 
 def cells(table: Table) -> tuple[list[str], list[list[str]]]:
-    """Return head and rows of a table as text; a mean over seeds has its 95 % interval behind it."""
+    """Return head and rows of a table as text; a mean over seeds has its 95 % interval behind it.
+
+    A column in which nothing stands, such as published seconds where none were published, is left out.
+    """
     names = list(table.rows[0].settings) if table.rows else []
     body = []
     for row in table.rows:
         paper = row.published or Published()
-        faster = paper.seconds / row.seconds.value if paper.seconds and row.seconds else None
+        faster = paper.seconds / row.seconds.value if paper.seconds and row.seconds and row.complete else None
         body.append(
             [
                 *row.settings.values(),
-                _number(paper.train_loss, "{:.3g}"),
+                _number(paper.train_loss, "{:g}"),
                 _mean(row.train_loss, "{:.4f}"),
                 _number(paper.test_accuracy, "{:.3f}"),
                 _mean(row.test_accuracy, "{:.4f}"),
@@ -118,7 +117,9 @@ def cells(table: Table) -> tuple[list[str], list[list[str]]]:
                 row.outcome,
             ]
         )
-    return [*names, *HEAD], body
+    columns = [column for column in zip([*names, *HEAD], *body, strict=True) if any(column[1:])]
+    head, *rows = ([list(row) for row in zip(*columns, strict=True)]) or [[]]
+    return head, rows
 
 
 def _number(value: float | None, form: str) -> str:

@@ -1,17 +1,33 @@
 """Studies: many runs as data, and a runner that works through them."""
 
 from ravine.studies.runner import StudyOutcome, StudyWatcher, run_study
-from ravine.studies.study import Group, Planned, Published, Study, load_study, only, plan
+from ravine.studies.study import (
+    Figure,
+    Group,
+    Measure,
+    Planned,
+    Published,
+    Study,
+    describe,
+    find_rows,
+    load_study,
+    plan,
+    quick,
+)
 
 __all__ = [
+    "Figure",
     "Group",
+    "Measure",
     "Planned",
     "Published",
     "Study",
     "StudyOutcome",
     "StudyWatcher",
+    "describe",
+    "find_rows",
     "load_study",
-    "only",
     "plan",
+    "quick",
     "run_study",
 ]

@@ -10,7 +10,7 @@ from ravine.data import Dataset, Split, load
 from ravine.engines import make_engine
 from ravine.spec import RunSpec
 from ravine.studies.study import Planned
-from ravine.training import RunStore, epoch_order, start_weights
+from ravine.training import RunStore, compiling, epoch_order, start_weights
 
 _CALIBRATION_SECONDS = 0.1
 _EVALUATION_SHARE = 1.1
@@ -33,11 +33,16 @@ class Estimate:
 
 
 def estimate(
-    planned: Sequence[Planned], store: RunStore, jobs: int, load_data: Callable[[str], Dataset] = load
+    planned: Sequence[Planned],
+    store: RunStore,
+    jobs: int,
+    load_data: Callable[[str], Dataset] = load,
+    note: Callable[[str], None] = lambda text: None,
 ) -> Estimate:
     """Time some steps of each kind of run (engine, network, optimizer, batch size) and multiply.
 
-    `load_data` is called for each kind; one that remembers what it loaded saves time. A damaged run is not run again.
+    `load_data` is called for each kind; one that remembers what it loaded saves time. `note` is told what takes long. A
+    damaged run is not run again.
     """
     results, faults = store.results({run.id for run in planned})
     specs = {run.id: run.spec for run in planned if run.id not in results and run.id not in faults}
@@ -46,15 +51,17 @@ def estimate(
     for run, spec in specs.items():
         kind = (spec.engine, spec.dtype, spec.network, spec.optimizer, spec.batch_size, spec.dataset)
         if kind not in kinds:
-            kinds[kind] = _seconds_per_epoch(spec, load_data(spec.dataset).train)
+            kinds[kind] = _seconds_per_epoch(spec, load_data(spec.dataset).train, note)
         seconds[run] = kinds[kind] * spec.epochs
         disk += spec.network.layout.size * (8 if spec.dtype == "float64" else 4) + _FOLDER_BYTES
     longest = max(seconds.values(), default=0.0)
     return Estimate(seconds, max(longest, sum(seconds.values()) / jobs), disk)
 
 
-def _seconds_per_epoch(spec: RunSpec, data: Split) -> float:
+def _seconds_per_epoch(spec: RunSpec, data: Split, note: Callable[[str], None]) -> float:
     engine = make_engine(spec.engine, spec.network, spec.rule, start_weights(spec), spec.dtype, spec.batch_size)
+    if not engine.is_compiled():
+        note(compiling(spec))
     engine.compile()
     order = epoch_order(0, 0, len(data.labels))
     hyper = {**spec.hyperparameters, "lr": 0.0}  # weights that stand still never diverge

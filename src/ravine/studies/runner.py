@@ -1,7 +1,8 @@
 """Work through the runs of a study: a pool of threads over one copy of the data.
 
 The kernels release the GIL, so threads keep as many cores busy as there are. What is stored already is not run again,
-and each run is stored when it ends, so that a study that was stopped, or killed, goes on where it was.
+and each run is stored when it ends, so that a study that was stopped, or killed, goes on where it was. While a run
+waits for the disk, the next one has its core.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Protocol
+from itertools import islice
+from typing import NamedTuple, Protocol
 
 from threadpoolctl import threadpool_limits
 
@@ -80,37 +84,61 @@ def run_study(
     if not todo:
         return outcome
     datasets = {name: load_data(name) for name in sorted({specs[run].dataset for run in todo})}
+    jobs = jobs or os.cpu_count() or 1
+    threads = 2 * jobs  # half of them may wait for the disk
     # One limit around all threads: each run sets and restores its own inside it, and that restores this one.
     with threadpool_limits(1), interruptible() as interruption:
-        work = _Work(specs, store, datasets, watcher, interruption)
-        with ThreadPoolExecutor(jobs or os.cpu_count() or 1, thread_name_prefix="run") as pool:
-            waiting: dict[Future[Result | None], str] = {pool.submit(work.run, run): run for run in todo}
+        work = _Work(specs, todo, store, datasets, watcher, interruption, threading.Semaphore(jobs))
+        with ThreadPoolExecutor(threads, thread_name_prefix="run") as pool:
+            # As many wait as there are threads: to look after thousands would keep this thread busy.
+            futures = (pool.submit(work.next) for _ in todo)
+            waiting = set(islice(futures, threads))
             while waiting:
                 # Signals reach the main thread only while it is awake.
-                done, _ = wait(waiting, timeout=_PAUSE, return_when=FIRST_COMPLETED)
+                done, waiting = wait(waiting, timeout=_PAUSE, return_when=FIRST_COMPLETED)
                 for future in done:
-                    run = waiting.pop(future)
-                    work.take(future, run, outcome)
+                    work.take(future.result(), outcome)
+                waiting |= set(islice(futures, len(done)))
     outcome.signal = interruption.signal
     return outcome
 
 
+class _Ended(NamedTuple):
+    """How a run ended: with a result, an error, or neither if the study was interrupted."""
+
+    run: str
+    result: Result | None = None
+    error: Exception | None = None
+
+
 class _Work:
-    """What the threads of one study share."""
+    """What the threads of one study share: among it the runs that are left, and `turns`, one a core."""
 
     def __init__(
         self,
         specs: Mapping[str, RunSpec],
+        todo: Sequence[str],
         store: RunStore,
         datasets: Mapping[str, Dataset],
         watcher: StudyWatcher | None,
         interruption: Interruption,
+        turns: threading.Semaphore,
     ) -> None:
         self.specs, self.store, self.datasets, self.interruption = specs, store, datasets, interruption
-        self.watcher = watcher
+        self.left, self.turns, self.watcher = deque(todo), turns, watcher
         self.lock = threading.Lock()
 
-    def run(self, run: str) -> Result | None:
+    def next(self) -> _Ended:
+        """Train the next run that is left, when it is a thread's turn, and tell how it ended."""
+        with ExitStack() as turn:
+            turn.enter_context(self.turns)
+            run = self.left.popleft()
+            try:
+                return _Ended(run, self.run(run, turn))
+            except Exception as error:
+                return _Ended(run, error=error)
+
+    def run(self, run: str, turn: ExitStack) -> Result | None:
         """Train one run and return its result; None if the study was interrupted before it ended."""
         while not self.interruption:
             stored = self.store.load(run)
@@ -126,21 +154,24 @@ class _Work:
                     resume=True,
                     watcher=_RunWatcher(self, run, spec.epochs),
                     interruption=self.interruption,
+                    trained=turn.close,
                 )
             except BusyError:
                 # Another study has it; its result will do as well as ours.
+                turn.close()
                 time.sleep(_PAUSE)
+                turn.enter_context(self.turns)
                 continue
             return outcome.result if outcome.stored is not None else None
         return None
 
-    def take(self, future: Future[Result | None], run: str, outcome: StudyOutcome) -> None:
+    def take(self, ended: _Ended, outcome: StudyOutcome) -> None:
         """Put the end of a run into the outcome."""
-        error = future.exception()
+        run, result, error = ended
         if error is not None:
             outcome.failed[run] = str(error) if isinstance(error, RavineError) else f"{type(error).__name__}: {error}"
             self.tell("ended", run, None, outcome.failed[run])
-        elif (result := future.result()) is not None:
+        elif result is not None:
             outcome.results[run] = result
             self.tell("ended", run, result, None)
 

@@ -19,22 +19,32 @@
       { lr = 0.01, alpha = 0.9, paper = { train_loss = 0.02, test_accuracy = 0.975 } },
     ]
 
-A group has a grid, every combination of which is a row, or listed rows, or both. A row may carry a published result
-under `paper`, to be set beside ours. The same run in two groups is trained once.
+    [[figures]]
+    name = "balance"
+    title = "The same rate a sample"
+    rows = ["sgd:2", "momentum"]
+    measures = ["test_accuracy"]
+
+A group has a grid, every combination of which is a row, or listed rows, or both. A row may have a `label`, and carry a
+published result under `paper`, to be set beside ours. The same run in two groups is trained once. A figure names its
+rows: a whole group, or one of its rows by number, counted from 1, or by label.
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from ravine.errors import ConfigError, RavineError, unknown
 from ravine.spec import RunSpec, from_settings, resolve
+
+Measure = Literal["train_loss", "test_loss", "test_accuracy"]
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,14 +65,36 @@ class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: list[dict[str, Any]] = []
 
 
+class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A picture of some rows.
+
+    Attributes:
+        name: of its files.
+        rows: the rows that it shows, "GROUP", "GROUP:NUMBER" or "GROUP:LABEL".
+        title: what it shows, in words.
+        kind: curves over the epochs; or the gradient check at the final weights of one row: mean errors, their
+            distribution, or errors against steps.
+        measures: what curves show, a panel each.
+        panels: a setting; curves of one measure get a panel for each of its values.
+    """
+
+    name: str
+    rows: list[str]
+    title: str = ""
+    kind: Literal["curves", "gradient-errors", "gradient-distribution", "v-curve"] = "curves"
+    measures: tuple[Measure, ...] = ("train_loss", "test_accuracy")
+    panels: str | None = None
+
+
 class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Groups of runs, what all of them share, and the seeds that each row is run with."""
+    """Groups of runs, what all of them share, the seeds that each row is run with, and the figures to draw."""
 
     name: str
     groups: list[Group]
     title: str = ""
     seeds: list[int] = msgspec.field(default_factory=lambda: [0])
     settings: dict[str, Any] = {}
+    figures: list[Figure] = []
 
 
 @dataclass(frozen=True)
@@ -74,6 +106,7 @@ class Planned:
     spec: RunSpec
     id: str
     published: Published | None
+    label: str = ""
 
 
 BUILT_IN = ("paper",)
@@ -100,33 +133,103 @@ def load_study(source: str | Path) -> Study:
         raise ConfigError(f"{source} is not a study: {error}.") from error
 
 
-def plan(study: Study) -> list[Planned]:
-    """Return every run of a study, in the order of its groups, rows and seeds.
+def plan(study: Study, names: Sequence[str] | None = None) -> list[Planned]:
+    """Return the runs of a study, in the order of its groups, rows and seeds.
+
+    Args:
+        study: the study.
+        names: groups and figures; only the runs that these need are returned, or all if None.
 
     Raises:
-        ConfigError: a group is empty or has the same run twice, or a setting is not allowed; the message tells where.
+        ConfigError: a group is empty or has the same run twice, a setting is not allowed, a figure or a name fits
+            nothing; the message tells where.
     """
     if not study.groups or not study.seeds:
         raise ConfigError(f"study {study.name} has no {'seeds' if study.groups else 'groups'}; give at least one.")
-    names = [group.name for group in study.groups]
-    if len(set(names)) < len(names) or len(set(study.seeds)) < len(study.seeds):
-        raise ConfigError(f"study {study.name} has two groups of one name, or a seed twice: {', '.join(names)}.")
-    planned = []
-    for group in study.groups:
-        rows = _rows(group)
-        if not rows:
-            raise ConfigError(f"group {group.name} of study {study.name} is empty; give it rows or a grid with values.")
-        runs = [run for number, row in enumerate(rows) for run in _runs(study, group, number, row)]
-        first: dict[str, Planned] = {}
-        for run in runs:
-            other = first.setdefault(run.id, run)
-            if other is not run:
-                raise ConfigError(
-                    f"rows {other.row + 1} and {run.row + 1} of group {group.name} in study {study.name} are the same "
-                    "run."
-                )
-        planned += runs
-    return planned
+    if len(set(study.seeds)) < len(study.seeds):
+        raise ConfigError(f"study {study.name} has a seed twice: {', '.join(map(str, study.seeds))}.")
+    own = [group.name for group in study.groups] + [figure.name for figure in study.figures]
+    if len(set(own)) < len(own):
+        raise ConfigError(f"study {study.name} has two groups or figures of one name: {', '.join(own)}.")
+    planned = [run for group in study.groups for run in _group(study, group)]
+    parts = {group.name: [run for run in planned if run.group == group.name] for group in study.groups}
+    parts |= {figure.name: _shown(study, figure, planned) for figure in study.figures}
+    if names is None:
+        return planned
+    for name in names:
+        if name not in parts:
+            raise ConfigError(unknown(f"group or figure of study {study.name}", name, parts))
+    needed = {(run.group, run.row) for name in names for run in parts[name]}
+    return [run for run in planned if (run.group, run.row) in needed]
+
+
+def find_rows(planned: Sequence[Planned], reference: str) -> list[Planned]:
+    """Return the runs of the rows "GROUP", "GROUP:NUMBER" or "GROUP:LABEL"; numbers are counted from 1."""
+    group, colon, row = reference.partition(":")
+    return [
+        run for run in planned if run.group == group and (not colon or (row and row in (str(run.row + 1), run.label)))
+    ]
+
+
+def describe(spec: RunSpec, usual_epochs: int | None = None) -> str:
+    """Describe a run in a few words; as many epochs as usual are not worth one.
+
+    >>> describe(resolve(from_settings({"optimizer": "momentum", "lr": 0.1, "final_lr": 0.001, "softmax": "naive"})))
+    'momentum lr 0.1 to 0.001, alpha 0.9, m 10, 10 epochs, naive softmax'
+    """
+    final = getattr(spec.schedule, "final_lr", None)
+    rate = f"lr {spec.lr:g}" + (f" to {final:g}" if final is not None else "")
+    plain = RunSpec()
+    others = [f"{name} {value:g}" for name, value in spec.hyperparameters.items()]
+    parts = [f"{spec.optimizer} {rate}", *others, f"m {spec.batch_size}"]
+    if spec.epochs != usual_epochs:
+        parts.append("1 epoch" if spec.epochs == 1 else f"{spec.epochs} epochs")
+    if spec.softmax != plain.softmax:
+        parts.append(f"{spec.softmax} softmax")
+    return ", ".join([*parts, *(getattr(spec, n) for n in ("init", "dtype") if getattr(spec, n) != getattr(plain, n))])
+
+
+def quick(planned: Sequence[Planned], epochs: int = 2) -> list[Planned]:
+    """Return the runs with none longer than so many epochs."""
+
+    def cut(run: Planned) -> Planned:
+        spec = msgspec.structs.replace(run.spec, epochs=min(run.spec.epochs, epochs))
+        return replace(run, spec=spec, id=spec.id)
+
+    return [cut(run) for run in planned]
+
+
+def _shown(study: Study, figure: Figure, planned: list[Planned]) -> list[Planned]:
+    """Return the runs that a figure shows."""
+    place = f"figure {figure.name} of study {study.name}"
+    if not figure.rows or not figure.measures:
+        raise ConfigError(f"{place} has no {'measures' if figure.rows else 'rows'}; give at least one.")
+    if figure.panels is not None and len(figure.measures) > 1:
+        raise ConfigError(f"{place} has panels by {figure.panels} and {len(figure.measures)} measures; give one.")
+    shown = []
+    for reference in figure.rows:
+        found = find_rows(planned, reference)
+        if not found:
+            raise ConfigError(f"{place} shows {reference}, and there is no such row; give GROUP or GROUP:NUMBER.")
+        shown += found
+    if figure.kind != "curves" and len({(run.group, run.row) for run in shown}) > 1:
+        raise ConfigError(f"{place} shows the gradient check of several rows; give one.")
+    return shown
+
+
+def _group(study: Study, group: Group) -> list[Planned]:
+    rows = _rows(group)
+    if not rows:
+        raise ConfigError(f"group {group.name} of study {study.name} is empty; give it rows or a grid with values.")
+    runs = [run for number, row in enumerate(rows) for run in _runs(study, group, number, row)]
+    first: dict[str, Planned] = {}
+    for run in runs:
+        other = first.setdefault(run.id, run)
+        if other is not run:
+            raise ConfigError(
+                f"rows {other.row + 1} and {run.row + 1} of group {group.name} in study {study.name} are the same run."
+            )
+    return runs
 
 
 def _rows(group: Group) -> list[dict[str, Any]]:
@@ -147,16 +250,8 @@ def _runs(study: Study, group: Group, number: int, row: dict[str, Any]) -> list[
         raise ConfigError(f"{place} has a seed; seeds are given once for the whole study, as seeds = [0, 1].")
     try:
         published = msgspec.convert(settings.pop("paper", None), Published | None)
+        label = msgspec.convert(settings.pop("label", ""), str)
         specs = [resolve(from_settings({**settings, "seed": seed})) for seed in study.seeds]
     except (RavineError, msgspec.ValidationError) as error:
         raise ConfigError(f"{place}: {error}") from error
-    return [Planned(group.name, number, spec, spec.id, published) for spec in specs]
-
-
-def only(study: Study, names: list[str]) -> Study:
-    """Return the study with only the groups of these names."""
-    known = [group.name for group in study.groups]
-    for name in names:
-        if name not in known:
-            raise ConfigError(unknown(f"group of study {study.name}", name, known))
-    return msgspec.structs.replace(study, groups=[group for group in study.groups if group.name in names])
+    return [Planned(group.name, number, spec, spec.id, published, label) for spec in specs]

@@ -1,6 +1,16 @@
 """Training: the epoch loop, measures, causes of failure, checkpoints and the store of runs."""
 
-from ravine.training.loop import Given, Outcome, Silent, Watcher, epoch_order, start_weights, train, with_given
+from ravine.training.loop import (
+    Given,
+    Outcome,
+    Silent,
+    Watcher,
+    compiling,
+    epoch_order,
+    start_weights,
+    train,
+    with_given,
+)
 from ravine.training.record import Cause, DeadNetwork, Epoch, NonFinite, Result, Seconds
 from ravine.training.store import RunStore, StoredRun, Unfinished
 
@@ -18,6 +28,7 @@ __all__ = [
     "StoredRun",
     "Unfinished",
     "Watcher",
+    "compiling",
     "epoch_order",
     "start_weights",
     "train",

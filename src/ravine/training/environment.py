@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 import platform
 from importlib import metadata
@@ -15,6 +16,13 @@ _LIBRARIES = ("numpy", "numba", "llvmlite")
 
 def environment(threads: int) -> dict[str, str | int]:
     """Return versions, processor, cores, threads used and the time, as plain data."""
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return {**_lasting(), "threads": threads, "time": now}
+
+
+@functools.cache
+def _lasting() -> dict[str, str | int]:
+    """Return what stays as it is while the process lives; to ask the installed packages takes milliseconds."""
     return {
         "ravine": __version__,
         "python": platform.python_version(),
@@ -22,8 +30,6 @@ def environment(threads: int) -> dict[str, str | int]:
         "system": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count() or 1,
-        "threads": threads,
-        "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,15 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StorageError(f"cannot make the folder {path}: {error.strerror or error}. Choose another.") from error
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder and try to write into it, before long work; a `StorageError` if that cannot be done."""
+    make_folder(folder)
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise StorageError(f"cannot write into {folder}: {error.strerror or error}. Choose another folder.") from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
 import msgspec
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from ravine.arrays import Array
 from ravine.data import Dataset
@@ -27,7 +28,7 @@ from ravine.training.checkpoint import Position, load_checkpoint, save_checkpoin
 from ravine.training.environment import environment
 from ravine.training.interruption import Interruption, interruptible
 from ravine.training.record import Cause, Epoch, NonFinite, Result, Seconds, Status
-from ravine.training.store import RunStore, StoredRun, checkpoint_file
+from ravine.training.store import RunStore, StoredRun, checkpoint_file, describe
 
 _CHUNK_SECONDS = 0.2
 """Aimed length of one call of the engine: how long Ctrl-C may wait, and how often progress is shown."""
@@ -98,6 +99,11 @@ def start_weights(spec: RunSpec) -> Array:
     return initial_weights(spec.network, spec.init, seeded(spec.seed, _WEIGHTS_STREAM))
 
 
+def compiling(spec: RunSpec) -> str:
+    """Say what a first run of an optimizer waits for."""
+    return f"compiling {spec.optimizer} in {spec.dtype} for this processor, once; this takes some seconds"
+
+
 def with_given(spec: RunSpec, given: Given) -> RunSpec:
     """Put the checksums of the given arrays into the spec, since they decide the result."""
     weights = None if given.weights is None else _digest(given.weights, np.float64)
@@ -119,12 +125,14 @@ def train(
     resume: bool = False,
     watcher: Watcher | None = None,
     interruption: Interruption | None = None,
+    trained: Callable[[], object] = lambda: None,
 ) -> Outcome:
     """Train a resolved spec and store the run.
 
     A run that leaves the finite numbers or whose network dies is a result, with status "diverged" and a cause. One that
     is interrupted leaves a checkpoint, from which `resume` goes on bit for bit. Who trains on several threads handles
-    signals once for all of them and gives his own `interruption`.
+    signals once for all of them and gives his own `interruption`. `trained` is called when the run has ended and waits
+    only for the disk.
 
     Raises:
         ConfigError: the batch size or a given array does not fit the data.
@@ -134,8 +142,8 @@ def train(
     _check(spec, dataset, given)
     run = spec.id
     # BLAS splits its sums by its number of threads, and so its bits would depend on the machine.
-    with store.working_folder(run, spec) as folder, threadpool_limits(1):
-        trainer = _Trainer(spec, dataset, given, checkpoint_file(folder), watcher)
+    with store.working_folder(run) as folder, _blas().limit(limits=1):
+        trainer = _Trainer(spec, dataset, given, folder, watcher)
         if resume:
             trainer.resume()
         elif checkpoint_file(folder).exists():
@@ -147,9 +155,16 @@ def train(
             result = trainer.run(run, stop)
             if result.status == "interrupted":
                 return Outcome(result, None, stop.signal)
+            trained()
             stored = store.save(result, environment(threads=1), trainer.engine.weights)
         checkpoint_file(folder).unlink(missing_ok=True)
     return Outcome(result, stored, None)
+
+
+@functools.cache
+def _blas() -> ThreadpoolController:
+    """Return the thread pools of the libraries that are loaded; NumPy's BLAS is by now, and no other is ours."""
+    return ThreadpoolController()
 
 
 def _check(spec: RunSpec, dataset: Dataset, given: Given) -> None:
@@ -172,9 +187,9 @@ def _check(spec: RunSpec, dataset: Dataset, given: Given) -> None:
 class _Trainer:
     """One sitting of a run: its engine, where it stands, and who watches."""
 
-    def __init__(self, spec: RunSpec, dataset: Dataset, given: Given, checkpoint: Path, watcher: Watcher) -> None:
+    def __init__(self, spec: RunSpec, dataset: Dataset, given: Given, folder: Path, watcher: Watcher) -> None:
         self.spec, self.dataset, self.given = spec, dataset, given
-        self.checkpoint, self.watcher = checkpoint, watcher
+        self.folder, self.checkpoint, self.watcher = folder, checkpoint_file(folder), watcher
         weights = start_weights(spec) if given.weights is None else np.asarray(given.weights)
         self.engine: Engine = make_engine(spec.engine, spec.network, spec.rule, weights, spec.dtype, spec.batch_size)
         self.position = Position(epoch=0, sample=0, loss_sum=0.0, epoch_seconds=0.0, history=[], seconds=Seconds())
@@ -195,7 +210,7 @@ class _Trainer:
     def compile(self) -> None:
         """Compile what the first step needs."""
         if not self.engine.is_compiled():
-            self.watcher.note(f"compiling {self.spec.optimizer} for this processor, once; this takes some seconds")
+            self.watcher.note(compiling(self.spec))
         with self._timing("compile"):
             self.engine.compile()
         self.engine.prepare(self.dataset.train)
@@ -216,7 +231,8 @@ class _Trainer:
             cause = self._dead(test, record.epoch)
             if cause is not None:
                 return self._result(run, "diverged", cause, test)
-            self._save()
+            if self.position.epoch < self.spec.epochs:  # after the last epoch the run itself is stored
+                self._save()
         return self._result(run, "done", None, None)
 
     def _train_epoch(self, interruption: Interruption) -> Array | None:
@@ -287,6 +303,7 @@ class _Trainer:
 
     def _save(self) -> None:
         self._spend("total", time.perf_counter() - self.began - self.position.seconds.total)
+        describe(self.folder, self.spec)
         save_checkpoint(self.checkpoint, self.engine.state(), self.position)
 
     def _result(self, run: str, status: Status, cause: Cause | None, test: Evaluation | None) -> Result:

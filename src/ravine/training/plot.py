@@ -7,32 +7,27 @@ import math
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from ravine.pictures import BLUE, GREEN, VERMILION, new_figure
 from ravine.training.record import Result
-
-# From the palette of Okabe and Ito (2008), which people with any color vision can tell apart.
-_BLUE, _ORANGE, _GREEN = "#0072B2", "#D55E00", "#009E73"
 
 
 def plot_history(result: Result) -> Figure:
     """Draw training and test loss on the left, test accuracy on the right, over the epochs."""
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = new_figure(2)
     epochs = [record.epoch for record in result.history]
     test_loss = [math.nan if r.test_loss is None else r.test_loss for r in result.history]
-    left.plot(epochs, [r.train_loss for r in result.history], "o-", color=_BLUE, label="training, as weights move")
-    left.plot(epochs, test_loss, "s--", color=_ORANGE, label="test")
+    left.plot(epochs, [r.train_loss for r in result.history], "o-", color=BLUE, label="training, as weights move")
+    left.plot(epochs, test_loss, "s--", color=VERMILION, label="test")
     left.set(xlabel="epoch", ylabel="loss", yscale="log")
-    right.plot(epochs, [r.test_accuracy for r in result.history], "o-", color=_GREEN)
+    right.plot(epochs, [r.test_accuracy for r in result.history], "o-", color=GREEN)
     right.set(xlabel="epoch", ylabel="test accuracy")
     right.yaxis.set_major_formatter(PercentFormatter(xmax=1))
     for axis in (left.yaxis.set_major_formatter, left.yaxis.set_minor_formatter):
         axis("{x:g}")
     if epochs:
-        left.legend(frameon=False)
+        left.legend(frameon=False, fontsize="small")
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.3)
     spec = result.spec
     title = f"{spec.optimizer}, lr {spec.lr:g}, batches of {spec.batch_size}, seed {spec.seed}"
     figure.suptitle(title if result.cause is None else f"{title}: {result.status}")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,9 +110,9 @@ class RunStore:
             raise _damaged(folder, "weights.safetensors is missing")
         return StoredRun(folder, stored.result, environment.values, stored.weights_sha256)
 
-    def results(self, runs: Iterable[str]) -> tuple[dict[str, Result], dict[str, str]]:
-        """Return the results of those runs that are stored, and what is wrong with damaged ones, both by id."""
-        results, faults = {}, {}
+    def load_all(self, runs: Iterable[str]) -> tuple[dict[str, StoredRun], dict[str, str]]:
+        """Return those runs that are stored, and what is wrong with damaged ones, both by id."""
+        found, faults = {}, {}
         for run in runs:
             try:
                 stored = self.load(run)
@@ -121,17 +120,24 @@ class RunStore:
                 faults[run] = str(error)
                 continue
             if stored is not None:
-                results[run] = stored.result
-        return results, faults
+                found[run] = stored
+        return found, faults
+
+    def results(self, runs: Iterable[str]) -> tuple[dict[str, Result], dict[str, str]]:
+        """Return the results of those runs that are stored, and what is wrong with damaged ones, both by id."""
+        found, faults = self.load_all(runs)
+        return {run: stored.result for run, stored in found.items()}, faults
 
     def save(self, result: Result, environment: dict[str, str | int], weights: Array) -> StoredRun:
         """Store a finished run; one of the same id is replaced, and a checkpoint is no longer needed."""
         folder = self.root / result.id
+        # Names that are known spare a search among thousands of runs; who saves a run holds its working folder.
+        temporary, old = (self.root / f".{result.id}.{state}" for state in ("new", "old"))
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            for left_over in self.root.glob(f".{result.id}.*"):  # by a process that was killed at this place
+            for left_over in (temporary, old):  # by a process that was killed at this place
                 shutil.rmtree(left_over, ignore_errors=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{result.id}.", dir=self.root))
+            temporary.mkdir()
         except OSError as error:
             raise _unwritable(self.root, error) from error
         try:
@@ -140,10 +146,8 @@ class RunStore:
             _write(temporary, "spec.json", result.spec)
             _write(temporary, "environment.json", Environment(environment))
             _write(temporary, "result.json", _Stored(result, digest))
-            temporary.chmod(0o755)
             if folder.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{result.id}.", dir=self.root))
-                folder.rename(old / "replaced")
+                folder.rename(old)
                 temporary.rename(folder)
                 shutil.rmtree(old, ignore_errors=True)
             else:
@@ -155,7 +159,7 @@ class RunStore:
         return StoredRun(folder, result, environment, digest)
 
     @contextmanager
-    def working_folder(self, run: str, spec: RunSpec) -> Iterator[Path]:
+    def working_folder(self, run: str) -> Iterator[Path]:
         """Hold the working folder of a run; nobody else can train it meanwhile, and a crash lets go of it.
 
         The folder goes when no checkpoint is left in it.
@@ -173,7 +177,6 @@ class RunStore:
         except OSError as error:
             raise _unwritable(folder, error) from error
         try:
-            _write(folder, "spec.json", spec)
             yield folder
         finally:
             if not checkpoint_file(folder).exists():
@@ -202,6 +205,12 @@ def _is_locked(folder: Path) -> bool:
             return False
     except (Timeout, OSError):
         return True
+
+
+def describe(folder: Path, spec: RunSpec) -> None:
+    """Write beside a checkpoint whose it is, once; a run that ends before its first checkpoint needs no such file."""
+    if not (folder / "spec.json").exists():
+        _write(folder, "spec.json", spec)
 
 
 def checkpoint_file(folder: Path) -> Path:

@@ -1,0 +1,211 @@
+"""How busy a study of many short runs keeps the cores: `python -m benchmarks.studies [--runs N] [--jobs N] [--json]`.
+
+Synthetic images, one epoch a run, one seed a run; the default images make a run of about 0.1 s. Kernel seconds are the
+processor time that the threads spend inside the three compiled entries (train, settle, evaluate), taken around each
+call; their share is of wall time times jobs. The rest is told apart too: other processor time of the process, which is
+Python and system calls, and idle time, in which fewer than `jobs` threads had work to do or got a core. On a machine
+that is not at rest they do not get one: how many cores were busy elsewhere is told beside. Afterwards `ravine study
+status` is timed in fresh processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ravine.data import Dataset, DatasetInfo, Split, catalog
+from ravine.spec import RunSpec
+from ravine.studies import load_study, plan, run_study
+from ravine.training import Result, RunStore, train
+
+PIXELS, CLASSES = (16, 16), 10
+LAYERS = (256, 100, 50, CLASSES)
+
+STUDY = """
+name = "many"
+seeds = {seeds}
+settings = {{ dataset = "synthetic", layers = {layers}, epochs = 1, batch_size = 10, optimizer = "{optimizer}" }}
+[[groups]]
+name = "seeds"
+rows = [{{ lr = 0.05 }}]
+"""
+
+STATUS = """
+import json, sys
+from ravine.cli.main import run
+from ravine.data import DatasetInfo, catalog
+catalog.DATASETS["synthetic"] = DatasetInfo(**json.loads(sys.argv[1]))
+sys.exit(run(["study", "status", *sys.argv[2:]]))
+"""
+"""The command, after the data set of the study was put into the table."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--images", type=int, default=30_000, help="training images; a sixth as many are for tests")
+    parser.add_argument("--optimizer", default="sgd")
+    parser.add_argument("--repeats", type=int, default=5, help="of the status command")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    result = measure(arguments.runs, arguments.jobs, arguments.images, arguments.optimizer, arguments.repeats)
+    if arguments.json:
+        print(json.dumps(result, indent=2))
+        return
+    shares = ", ".join(f"{100 * result[f'{name}_share']:.1f} % {name}" for name in ("kernel", "other", "idle"))
+    memory = ", ".join(f"{size / 2**20:.1f} MiB at {share} %" for share, size in result["resident_bytes"].items())
+    print(f"{result['runs']} runs of {result['kernel_seconds_per_run']:.3f} s of kernel, {result['jobs']} at a time")
+    print(f"  wall     {result['wall_seconds']:.1f} s, {result['core_seconds']:.1f} core-seconds: {shares}")
+    print(f"           other processes kept {result['cores_busy_elsewhere']:.2f} of {result['cores']} cores busy")
+    print(f"  memory   {memory}")
+    print(f"  disk     {result['disk_bytes'] / 1e6:.1f} MB")
+    print(f"  status   {result['status_seconds']:.2f} s (median of {arguments.repeats})")
+
+
+def measure(runs: int, jobs: int, images: int, optimizer: str, repeats: int) -> dict[str, Any]:
+    data = synthetic(images)
+    catalog.DATASETS["synthetic"] = data.info  # type: ignore[index]
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        file = folder / "many.toml"
+        file.write_text(STUDY.format(seeds=list(range(runs)), layers=list(LAYERS), optimizer=optimizer))
+        planned = plan(load_study(file))
+        clock = KernelClock()
+        train(planned[0].spec, data, RunStore(folder / "first"))  # compiles, or loads what was compiled
+        clock.watch(planned[0].spec)
+        memory = Memory(runs)
+        before, machine, began = time.process_time(), machine_seconds(), time.perf_counter()
+        outcome = run_study(planned, RunStore(folder / "runs"), load_data=lambda _: data, jobs=jobs, watcher=memory)
+        wall, busy = time.perf_counter() - began, time.process_time() - before
+        machine = machine_seconds() - machine
+        assert len(outcome.results) == runs, outcome.failed
+        status = [status_seconds(data.info, file, folder / "runs") for _ in range(repeats)]
+        disk = sum(path.stat().st_blocks * 512 for path in (folder / "runs").rglob("*"))
+    available = wall * jobs
+    return {
+        "runs": runs,
+        "jobs": jobs,
+        "cores": os.cpu_count(),
+        "wall_seconds": wall,
+        "core_seconds": available,
+        "kernel_seconds_per_run": clock.seconds / runs,
+        "kernel_share": clock.seconds / available,
+        "other_share": (busy - clock.seconds) / available,
+        "idle_share": (available - busy) / available,
+        "cores_busy_elsewhere": max(0.0, machine - busy) / wall,
+        "resident_bytes": memory.sizes,
+        "disk_bytes": disk,
+        "status_seconds": statistics.median(status),
+    }
+
+
+def synthetic(count: int) -> Dataset:
+    """Make images, mostly zeros, that a network can learn."""
+    rng = np.random.default_rng(0)
+    width = PIXELS[0] * PIXELS[1]
+    prototypes = rng.integers(1, 256, (CLASSES, width), np.uint8) * (rng.random((CLASSES, width)) < 0.25)
+
+    def split(size: int) -> Split:
+        labels = rng.integers(0, CLASSES, size, np.uint8)
+        return Split((prototypes[labels] * (rng.random((size, width)) < 0.8)).astype(np.uint8), labels)
+
+    train, test = split(count), split(max(1, count // 6))
+    info = DatasetInfo(
+        name="synthetic",
+        title="synthetic images",
+        shape=PIXELS,
+        classes=CLASSES,
+        class_names=tuple(map(str, range(CLASSES))),
+        sha256={"train": _sha256(train), "test": _sha256(test)},
+        mirrors=(),
+        source="a benchmark",
+        license="none",
+    )
+    return Dataset(info, train, test)
+
+
+def _sha256(split: Split) -> str:
+    return hashlib.sha256(split.images.tobytes() + split.labels.tobytes()).hexdigest()
+
+
+class KernelClock:
+    """Adds up the processor time of all threads inside compiled entries."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._lock = threading.Lock()
+
+    def watch(self, spec: RunSpec) -> None:
+        """Put the clock around the entries of a kernel that this process has loaded."""
+        from ravine.engines.fused import cache
+        from ravine.engines.fused.render import render
+
+        module = cache.load(render(spec.rule, np.dtype(spec.dtype)), lambda _: None)
+        for name in ("train", "settle", "evaluate"):
+            setattr(module, name, self._timed(getattr(module, name)))
+
+    def _timed(self, entry: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any) -> Any:
+            began = time.thread_time()
+            result = entry(*arguments)
+            spent = time.thread_time() - began
+            with self._lock:
+                self.seconds += spent
+            return result
+
+        return timed
+
+
+class Memory:
+    """A watcher of a study that notes the resident memory after 10, 50 and 100 % of the runs."""
+
+    def __init__(self, runs: int) -> None:
+        self.ends = 0
+        self.sizes: dict[int, int] = {}
+        self._marks = {max(1, runs * share // 100): share for share in (10, 50, 100)}
+
+    def started(self, run: str, spec: RunSpec) -> None:
+        pass
+
+    def progress(self, run: str, share: float, loss: float) -> None:
+        pass
+
+    def ended(self, run: str, result: Result | None, error: str | None) -> None:
+        self.ends += 1
+        if self.ends in self._marks:
+            pages = int(Path("/proc/self/statm").read_text().split()[1])
+            self.sizes[self._marks[self.ends]] = pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def machine_seconds() -> float:
+    """Return how long the cores of this machine have been busy, all together, since it started."""
+    user, nice, system, _, _, *others = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    return sum(map(int, (user, nice, system, *others[:3]))) / os.sysconf("SC_CLK_TCK")
+
+
+def status_seconds(info: DatasetInfo, study: Path, runs: Path) -> float:
+    described = json.dumps({name: getattr(info, name) for name in info.__dataclass_fields__})
+    command = [sys.executable, "-c", STATUS, described, str(study), "--out", str(runs)]
+    began = time.perf_counter()
+    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    seconds = time.perf_counter() - began
+    assert "runs are stored" in out, out
+    return seconds
+
+
+if __name__ == "__main__":
+    main()

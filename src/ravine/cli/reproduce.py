@@ -1,0 +1,81 @@
+"""`ravine reproduce`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ravine.cli.output import print_json
+
+if TYPE_CHECKING:
+    from ravine.reproduction import Reproduction
+
+
+@click.command()
+@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Run each row with seeds 0 to N-1.")
+@click.option("--quick", "cut", is_flag=True, help="Cut every run to 2 epochs.")
+@click.option("--only", metavar="NAME[,NAME..]", help="Only these: table1 .. table6, figure2 .. figure10, claims.")
+@click.option("--out", default="ravine-report", show_default=True, type=click.Path(), help="Folder of the report.")
+@click.option("--runs", type=click.Path(), help="Folder of runs.  [default: $RAVINE_HOME or runs]")
+@click.option("--jobs", type=click.IntRange(1), help="Runs at once.  [default: as many as there are cores]")
+@click.option("--data-dir", type=click.Path(), help="Folder with the data files.  [default: found or downloaded]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+def reproduce(
+    seeds: int, cut: bool, only: str | None, out: str, runs: str | None, jobs: int | None, data_dir: str | None,
+    as_json: bool, quiet: bool,
+) -> int:  # fmt: skip
+    """Run every experiment of the reference paper and write its tables, figures and claims beside ours.
+
+    The report is a page, index.html, with the tables as CSV, Markdown and LaTeX and the figures as PNG and SVG beside
+    it. What was run before is not run again, so that an interrupted command goes on where it was. Exits with 5 if some
+    runs could not be run.
+    """
+    from ravine.cli.progress import checking
+    from ravine.cli.study_progress import watching_study
+    from ravine.reproduction import reproduce as reproduce_paper
+
+    with checking(quiet) as progress:
+        done = reproduce_paper(
+            seeds=seeds,
+            cut=cut,
+            only=None if only is None else [name.strip() for name in only.split(",")],
+            out=out,
+            runs=runs,
+            data_dir=data_dir,
+            jobs=jobs,
+            watching=lambda count: watching_study(quiet, count),
+            progress=progress,
+            quiet=quiet,
+        )
+    if done.outcome.signal is not None:
+        click.echo("ravine: interrupted; the same command goes on from here.", err=True)
+        return 128 + done.outcome.signal
+    _print(done, as_json)
+    return 5 if done.outcome.failed else 0
+
+
+def _print(done: Reproduction, as_json: bool) -> None:
+    report = done.report
+    assert report is not None
+    for run, fault in done.outcome.failed.items():
+        click.echo(f"ravine: run {run}: {fault}", err=True)
+    if as_json:
+        print_json(
+            {
+                "page": str(done.page),
+                "seeds": report.seeds,
+                "quick": report.quick,
+                "highlights": report.highlights,
+                "claims": report.judgments,
+                "failed": done.outcome.failed,
+            }
+        )
+        return
+    if report.quick:
+        click.echo("A quick look: every run was cut to 2 epochs.")
+    for sentence in report.highlights:
+        click.echo(sentence)
+    click.echo(f"The report is in {Path(str(done.page)).absolute()}")

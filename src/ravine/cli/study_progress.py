@@ -1,0 +1,87 @@
+"""What is shown while a study goes on: bars on a terminal, a line an ended run elsewhere, nothing if quiet."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from ravine.cli.output import number, percent
+from ravine.cli.progress import progress_bar
+from ravine.studies import StudyWatcher, describe
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from ravine.spec import RunSpec
+    from ravine.training import Result
+
+
+@contextmanager
+def watching_study(quiet: bool, runs: int) -> Iterator[StudyWatcher | None]:
+    """Yield a line a run under way and one for the whole on a terminal, a line an ended run elsewhere."""
+    if quiet or runs == 0:
+        yield None
+    elif not sys.stderr.isatty():
+        yield _Lines(runs)
+    else:
+        with progress_bar() as bar:
+            yield _Bars(bar, runs)
+
+
+class _Lines:
+    """Writes a line for each run that ended."""
+
+    def __init__(self, runs: int) -> None:
+        self._runs, self._ended = runs, 0
+        self._specs: dict[str, RunSpec] = {}
+
+    def started(self, run: str, spec: RunSpec) -> None:
+        self._specs[run] = spec
+
+    def progress(self, run: str, share: float, loss: float) -> None:
+        pass
+
+    def ended(self, run: str, result: Result | None, error: str | None) -> None:
+        self._ended += 1
+        click.echo(f"{self._ended}/{self._runs}  {self.sentence(run, result, error)}", err=True)
+
+    def sentence(self, run: str, result: Result | None, error: str | None) -> str:
+        spec = self._specs.get(run)
+        name = f"{describe(spec)}, seed {spec.seed}" if spec else run
+        if result is None:
+            return f"{name}: failed: {error}"
+        return (
+            f"{name}: {result.status}, train loss {number(result.train_loss)}, "
+            f"test accuracy {percent(result.test_accuracy)}, {result.seconds.total:.1f} s"
+        )
+
+
+class _Bars:
+    """Moves a bar for each run under way and one for the whole."""
+
+    def __init__(self, bar: Progress, runs: int) -> None:
+        self._bar, self._lines = bar, _Lines(runs)
+        self._whole = bar.add_task("", total=runs, state=f"{runs} runs")
+        self._tasks: dict[str, TaskID] = {}
+        self._shares: dict[str, float] = {}
+
+    def started(self, run: str, spec: RunSpec) -> None:
+        self._lines.started(run, spec)
+        if run not in self._tasks:
+            self._tasks[run] = self._bar.add_task("", total=1.0, state=describe(spec))
+
+    def progress(self, run: str, share: float, loss: float) -> None:
+        self._shares[run] = share
+        self._bar.update(self._tasks[run], completed=share)
+        self._bar.update(self._whole, completed=sum(self._shares.values()))
+
+    def ended(self, run: str, result: Result | None, error: str | None) -> None:
+        self._shares[run] = 1.0
+        self._bar.console.print(self._lines.sentence(run, result, error), highlight=False, soft_wrap=True)
+        if run in self._tasks:
+            self._bar.remove_task(self._tasks.pop(run))
+        self._bar.update(self._whole, completed=sum(self._shares.values()))

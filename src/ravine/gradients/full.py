@@ -1,0 +1,99 @@
+"""All that ravine has to say of one gradient: every method, the V-curve, and many digits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.data import Split, scaled
+from ravine.errors import ConfigError
+from ravine.gradients.check import GradientReport, check_network
+from ravine.gradients.digits import ManyDigits, many_digits
+from ravine.gradients.methods import METHODS, PAPER_STEP
+from ravine.gradients.perturb import Point
+from ravine.gradients.vcurve import VCurve, v_curve
+from ravine.nn import Network, gradient
+
+CURVE_WEIGHTS = 1000
+DIGITS_WEIGHTS = 200
+
+Progress = Callable[[str, int], None]
+"""Is told what is being done, and how many weights were moved for it since the last call."""
+
+
+class Check(msgspec.Struct, frozen=True):
+    """All that one gradient check found.
+
+    Attributes:
+        report: each method against the analytic gradient.
+        curve: error against step for the three differences, over a seeded subset of the weights.
+        digits: the central difference in many digits, None if it was not asked for.
+    """
+
+    report: GradientReport
+    curve: VCurve
+    digits: ManyDigits | None
+
+
+def full_check(
+    network: Network,
+    flat: Array,
+    data: Split,
+    *,
+    samples: Sequence[int] = (0,),
+    weights: int | None = None,
+    methods: Sequence[str] = METHODS,
+    h: float = PAPER_STEP,
+    digits: int | None = 60,
+    dtype: str = "float64",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Check:
+    """Check the gradient of the mean loss over some samples of the data at the flat weights, shape (n,).
+
+    Args:
+        network, flat, data: the network, its weights, and where the samples are from.
+        samples: their numbers.
+        weights: how many weights to check, drawn by the seed, or None for all.
+        methods, h: see `ravine.gradients.METHODS`.
+        digits: digits of the check with many digits, over weights drawn by the seed, or None.
+        dtype: in which gradients and differences are computed.
+        seed: draws the subsets.
+        progress: is told what is being done.
+
+    Raises:
+        ConfigError: a sample is outside the data.
+    """
+    check_samples(samples, data)
+    chosen = list(samples)
+    point = Point(network, flat.astype(dtype), scaled(data.images[chosen], dtype), data.labels[chosen].astype(int))
+    indices = _subset(np.arange(len(flat)), weights, seed)
+    # A zero gradient says nothing of a method; where the dead pixels are, every method gives zero.
+    live = np.flatnonzero(gradient(network, point.weights, point.x, point.labels)[1])
+    return Check(
+        report=check_network(point, indices, tuple(methods), h, progress=_told(progress, "differences")),
+        curve=v_curve(point, _subset(live, CURVE_WEIGHTS, seed), _told(progress, "V-curve")),
+        digits=None
+        if digits is None
+        else many_digits(point, _subset(live, DIGITS_WEIGHTS, seed), digits, _told(progress, f"{digits} digits")),
+    )
+
+
+def check_samples(samples: Sequence[int], data: Split) -> None:
+    """Refuse samples that the data do not have."""
+    if not samples or min(samples) < 0 or max(samples) >= len(data.labels):
+        raise ConfigError(f"sample {list(samples)} is outside the data; numbers go from 0 to {len(data.labels) - 1}.")
+
+
+def _subset(indices: Array, count: int | None, seed: int) -> Array:
+    """Return `count` of the indices, drawn by the seed and sorted; all if None or too few."""
+    if count is None or count >= len(indices):
+        return indices
+    return np.sort(np.random.default_rng(seed).choice(indices, count, replace=False))
+
+
+def _told(progress: Progress | None, what: str) -> Callable[[int], None] | None:
+    return None if progress is None else lambda moved: progress(what, moved)

@@ -1,0 +1,60 @@
+"""A claim of the paper and how it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from ravine.report.evidence import Evidence
+from ravine.report.findings import Check
+from ravine.report.verdicts import Finding, Judgment, verdict_of
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A possible cause of a difference: in words, and a check that holds if it explains the difference."""
+
+    statement: str
+    check: Check
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement that can be tested.
+
+    Attributes:
+        id: its name in `claims.json`.
+        section: where the paper makes it.
+        statement: in our words.
+        checks: what must hold for it to be reproduced.
+        causes: what could explain a difference; they are tested where there is one.
+        note: what else there is to say.
+    """
+
+    id: str
+    section: str
+    statement: str
+    checks: tuple[Check, ...]
+    causes: tuple[Cause, ...] = ()
+    note: str = ""
+
+
+def judge(claim: Claim, evidence: Evidence) -> Judgment:
+    """Put a claim to its checks and return the verdict with all that was found."""
+    findings = [check(evidence) for check in claim.checks]
+    verdict, undecided = verdict_of(findings)
+    differs = any(finding.holds is False for finding in findings)
+    causes = [_tested(cause, evidence) for cause in claim.causes] if differs else []
+    return Judgment(claim.id, claim.section, claim.statement, verdict, undecided, findings, causes, claim.note)
+
+
+def judge_all(claims: Sequence[Claim], evidence: Evidence) -> list[Judgment]:
+    """Judge every claim, in order."""
+    return [judge(claim, evidence) for claim in claims]
+
+
+def _tested(cause: Cause, evidence: Evidence) -> Finding:
+    found = cause.check(evidence)
+    return msgspec.structs.replace(found, quantity=f"{cause.statement}: {found.quantity}")

@@ -1,0 +1,45 @@
+"""What a verdict can rest on: the stored runs and gradient checks of a study, found by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mode
+
+from ravine.gradients.full import Check
+from ravine.studies import Planned, describe, find_rows
+from ravine.training import Result
+
+
+class NotRunError(Exception):
+    """A run that a finding needs is not stored."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Planned runs, the results and gradient checks that are stored, by id, and whether runs were cut short."""
+
+    planned: Sequence[Planned]
+    results: Mapping[str, Result]
+    checks: Mapping[str, Check]
+    quick: bool = False
+
+    def of(self, row: str) -> list[Result]:
+        """Return the results of "GROUP:ROW", in the order of the seeds; rows that are not all there raise."""
+        runs = find_rows(self.planned, row)
+        if not runs or any(run.id not in self.results for run in runs):
+            raise NotRunError(row)
+        return [self.results[run.id] for run in runs]
+
+    def checks_of(self, row: str) -> list[Check]:
+        """Return the gradient checks of a row, in the order of the seeds."""
+        runs = find_rows(self.planned, row)
+        if not runs or any(run.id not in self.checks for run in runs):
+            raise NotRunError(row)
+        return [self.checks[run.id] for run in runs]
+
+    def name(self, row: str) -> str:
+        """Describe a row in words, with its epochs if they are not those of most runs."""
+        runs = find_rows(self.planned, row)
+        usual = mode(run.spec.epochs for run in self.planned)
+        return describe(runs[0].spec, usual_epochs=usual) if runs else row

@@ -1,0 +1,214 @@
+"""The tests that claims are put to: each makes a check, which reads the evidence and returns a finding.
+
+A comparison of two rows is paired by seed, since the same seed gives both the same initial weights and the same order
+of the samples, and rests on Student's 95 % interval of the mean difference: it holds if the interval lies on the
+claimed side of zero, fails if no difference that matters is left on that side, and otherwise wants more seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean
+
+from ravine.report.evidence import Evidence, NotRunError
+from ravine.report.measures import Measure
+from ravine.report.statistics import Mean, binomial_error, mean, prediction_half_width
+from ravine.report.verdicts import Finding, Undecided
+from ravine.training import Result
+
+Check = Callable[[Evidence], Finding]
+
+TEST_IMAGES = 10_000
+
+MOST_NAMED = 3
+"""Rows that a finding names one by one."""
+
+Measured = tuple[str, bool | Undecided]
+"""What was measured, as text, and whether it is as the claim needs it, or why that cannot be told."""
+
+
+def finding(quantity: Callable[[Evidence], str], judge: Callable[[Evidence], Measured], whole: bool = True) -> Check:
+    """Make a check from what it measures and how it judges.
+
+    Args:
+        quantity: says what is measured.
+        judge: measures it.
+        whole: whether it needs runs that were not cut short.
+    """
+
+    def check(evidence: Evidence) -> Finding:
+        text = quantity(evidence)
+        if whole and evidence.quick:
+            return Finding(text, "-", None, "quick look")
+        try:
+            measured, holds = judge(evidence)
+        except NotRunError:
+            return Finding(text, "-", None, "not run")
+        if isinstance(holds, bool):
+            return Finding(text, measured, holds)
+        return Finding(text, measured, None, holds)
+
+    return check
+
+
+def higher(measure: Measure, row: str, other: str) -> Check:
+    """Check that a row is above another."""
+    return _compared(measure, row, measure, other, 1)
+
+
+def lower(measure: Measure, row: str, other: str) -> Check:
+    """Check that a row is below another."""
+    return _compared(measure, row, measure, other, -1)
+
+
+def grows(row: str, early: Measure, late: Measure) -> Check:
+    """Check that a row's later measure is above its earlier one."""
+    return _compared(late, row, early, row, 1)
+
+
+def no_gain(late: Measure, row: str, early: Measure, other: str) -> Check:
+    """Check that nothing that matters is gained."""
+
+    def judge(evidence: Evidence) -> Measured:
+        gain, text = _difference(late, evidence.of(row), early, evidence.of(other))
+        if gain is None:
+            return text, False
+        if gain.half_width is None:
+            return text, "one seed"
+        if gain.value + gain.half_width <= late.margin:
+            return text, True
+        return text, False if gain.value > gain.half_width else "too few seeds"
+
+    return finding(lambda e: _versus("is not above", late, e.name(row), early, e.name(other)), judge)
+
+
+def every(quantity: str, rows: Sequence[str] | str, holds: Callable[[Result], bool]) -> Check:
+    """Check that something holds for every seed of every row."""
+    return _counted(quantity, "every run of", rows, holds, all)
+
+
+def some(quantity: str, rows: Sequence[str] | str, holds: Callable[[Result], bool]) -> Check:
+    """Check that something holds for some seed of some row, as for the one run of the paper."""
+    return _counted(quantity, "some run of", rows, holds, any)
+
+
+def _counted(
+    quantity: str,
+    which: str,
+    rows: Sequence[str] | str,
+    holds: Callable[[Result], bool],
+    enough: Callable[[Iterable[bool]], bool],
+) -> Check:
+    names = [rows] if isinstance(rows, str) else list(rows)
+
+    def judge(evidence: Evidence) -> Measured:
+        held = [holds(result) for row in names for result in evidence.of(row)]
+        return f"{sum(held)} of {len(held)} runs", enough(held)
+
+    def asked(evidence: Evidence) -> str:
+        where = "; ".join(map(evidence.name, names)) if len(names) <= MOST_NAMED else f"{len(names)} rows"
+        return f"{quantity}: {which} {where}"
+
+    return finding(asked, judge)
+
+
+def like_published(measure: Measure, row: str, published: float, last_digit: float) -> Check:
+    """Check that a published number could be one more seed of ours: it lies in the 95 % prediction interval.
+
+    `last_digit` is the unit of the last digit that was published; half of it is granted to its rounding.
+    """
+
+    def judge(evidence: Evidence) -> Measured:
+        values = _read(measure, evidence.of(row))
+        if not values:
+            return "every run diverged", False
+        center, half = fmean(values), prediction_half_width(values)
+        if half is None:
+            return f"{measure.show(center)}{_one_seed(measure, center)}", "one seed"
+        text = f"another seed would lie in {measure.show(center - half)} to {measure.show(center + half)}"
+        return text, abs(published - center) <= half + last_digit / 2
+
+    return finding(lambda e: f"{measure.name} {measure.show(published)} could be one more seed of {e.name(row)}", judge)
+
+
+def none_above(measure: Measure, rows: Sequence[str], bound: float) -> Check:
+    """Check that no row is above a bound: the lower ends of the 95 % intervals of the means are not."""
+
+    def judge(evidence: Evidence) -> Measured:
+        found = [(row, mean(_read(measure, evidence.of(row)))) for row in rows]
+        means = [(row, m) for row, m in found if m is not None]
+        if not means:
+            return "every run diverged", False
+        row, best = max(means, key=lambda pair: pair[1].value)
+        text = f"best {measure.show(best.value)}"
+        if best.half_width is None:
+            return f"{text}{_one_seed(measure, best.value)}: {evidence.name(row)}", "one seed"
+        lower_end = max(m.value - (m.half_width or 0) for _, m in means)
+        return f"{text} ± {measure.show(best.half_width)}: {evidence.name(row)}", lower_end <= bound
+
+    return finding(lambda e: f"{measure.name} of none of {len(rows)} rows is above {measure.show(bound)}", judge)
+
+
+def mean_at_least(measure: Measure, row: str, bound: float) -> Check:
+    """Check that the mean over the seeds is not below a bound."""
+
+    def judge(evidence: Evidence) -> Measured:
+        values = _read(measure, evidence.of(row))
+        if not values:
+            return "every run diverged", False
+        return measure.show(fmean(values)), fmean(values) >= bound
+
+    return finding(lambda e: f"mean {measure.name} of {e.name(row)} is at least {measure.show(bound)}", judge)
+
+
+def _compared(measure: Measure, row: str, other_measure: Measure, other: str, sign: int) -> Check:
+    relation = "is above" if sign > 0 else "is below"
+
+    def judge(evidence: Evidence) -> Measured:
+        difference, text = _difference(measure, evidence.of(row), other_measure, evidence.of(other))
+        if difference is None:
+            return text, False
+        if difference.half_width is None:
+            return text, "one seed"
+        if sign * difference.value > difference.half_width:
+            return text, True
+        return text, False if sign * difference.value + difference.half_width <= measure.margin else "too few seeds"
+
+    return finding(lambda e: _versus(relation, measure, e.name(row), other_measure, e.name(other)), judge)
+
+
+def _difference(
+    measure: Measure, ours: Sequence[Result], other_measure: Measure, theirs: Sequence[Result]
+) -> tuple[Mean | None, str]:
+    """Return the mean difference, paired by seed, and the same as text; None if no seed has both numbers."""
+    pairs = [
+        (a, b)
+        for a, b in ((measure.read(x), other_measure.read(y)) for x, y in zip(ours, theirs, strict=True))
+        if a is not None and b is not None
+    ]
+    difference = mean([a - b for a, b in pairs])
+    if difference is None:
+        return None, "no seed gives both numbers: the runs diverged"
+    first, second = fmean(a for a, _ in pairs), fmean(b for _, b in pairs)
+    text = f"{measure.show(first)} against {measure.show(second)}: "
+    text += measure.show_difference(difference.value, difference.half_width)
+    if len(pairs) < len(ours):
+        text += f" (of {len(pairs)} seeds; the others diverged)"
+    return difference, text + (_one_seed(measure, first) if len(pairs) == 1 else "")
+
+
+def _read(measure: Measure, results: Sequence[Result]) -> list[float]:
+    return [value for value in map(measure.read, results) if value is not None]
+
+
+def _versus(relation: str, measure: Measure, row: str, other_measure: Measure, other: str) -> str:
+    """Say what is compared: two rows in one measure, or two measures of one row."""
+    if row == other:
+        return f"{measure.name} {relation} {other_measure.name}: {row}"
+    return f"{measure.name} of {row} {relation} that of {other}"
+
+
+def _one_seed(measure: Measure, value: float) -> str:
+    if measure.is_accuracy:
+        return f" (one seed; binomial error of an accuracy {100 * binomial_error(value, TEST_IMAGES):.2f} points)"
+    return " (one seed)"

@@ -1,0 +1,143 @@
+"""Put a report together from stored records, and write its files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from ravine.gradients.full import Check
+from ravine.pictures import png, svg
+from ravine.report.claims import Claim, judge_all
+from ravine.report.commands import command_of
+from ravine.report.evidence import Evidence
+from ravine.report.figures import draw
+from ravine.report.page import page
+from ravine.report.report import MadeBy, Report
+from ravine.report.tables import Row, Table, make_table, outcome_of, to_csv, to_latex, to_markdown
+from ravine.report.verdicts import Judgment, verdicts_to_csv, verdicts_to_markdown
+from ravine.studies import Planned, Study
+from ravine.training import Result, StoredRun
+from ravine.training.files import make_folder, write_whole
+
+CLAIMS = "claims"
+"""The name of the part of a report that has the verdicts."""
+
+
+def make_report(
+    study: Study,
+    planned: Sequence[Planned],
+    stored: Mapping[str, StoredRun],
+    checks: Mapping[str, Check],
+    claims: Sequence[Claim] = (),
+    *,
+    names: Sequence[str] | None = None,
+    quick: bool = False,
+    command: str = "",
+) -> Report:
+    """Make the report of a study.
+
+    Args:
+        study, planned: the study and its runs.
+        stored: the runs that are stored, by id.
+        checks: the gradient checks that are stored, by id.
+        claims: what to judge.
+        names: groups and figures to show, and "claims"; all if None.
+        quick: whether the runs were cut to two epochs.
+        command: what makes this report again.
+    """
+    results = {run: found.result for run, found in stored.items()}
+
+    def wanted(name: str) -> bool:
+        return names is None or name in names
+
+    tables = [make_table(group, planned, results) for group in study.groups if wanted(group.name)]
+    drawings = [draw(figure, planned, results, checks) for figure in study.figures if wanted(figure.name)]
+    judgments = judge_all(claims, Evidence(planned, results, checks, quick)) if wanted(CLAIMS) else []
+    shown = [table for table in tables if table.rows]
+    return Report(
+        title=study.title or study.name,
+        seeds=tuple(dict.fromkeys(run.spec.seed for run in planned)),
+        quick=quick,
+        highlights=_highlights(shown, judgments, results),
+        tables=tuple(shown),
+        drawings=tuple(drawing for drawing in drawings if drawing is not None),
+        judgments=tuple(judgments),
+        made_by=_made_by(planned, results),
+        command=command,
+        environment=_environment(stored),
+    )
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Write tables, figures, claims and the page into a folder; return the page.
+
+    Raises:
+        StorageError: the folder cannot be written.
+    """
+    make_folder(folder / "tables")
+    for table in report.tables:
+        for ending, write in (("csv", to_csv), ("md", to_markdown), ("tex", to_latex)):
+            write_whole(folder / "tables" / f"{table.name}.{ending}", write(table).encode())
+    svgs = {drawing.name: svg(drawing.figure, drawing.name) for drawing in report.drawings}
+    if report.drawings:
+        make_folder(folder / "figures")
+    for drawing in report.drawings:
+        write_whole(folder / "figures" / f"{drawing.name}.png", png(drawing.figure))
+        write_whole(folder / "figures" / f"{drawing.name}.svg", svgs[drawing.name])
+    if report.judgments:
+        claims = msgspec.json.format(msgspec.json.encode(report.judgments), indent=2)
+        write_whole(folder / "claims.json", claims + b"\n")
+        write_whole(folder / "tables" / "claims.csv", verdicts_to_csv(report.judgments).encode())
+        write_whole(folder / "tables" / "claims.md", verdicts_to_markdown(report.judgments).encode())
+    index = folder / "index.html"
+    write_whole(index, page(report, {name: content.decode() for name, content in svgs.items()}).encode())
+    return index
+
+
+def verdict_counts(judgments: Sequence[Judgment]) -> str:
+    """Count the verdicts, in words."""
+    counts = Counter(judgment.verdict or f"undecided ({judgment.undecided})" for judgment in judgments)
+    return f"{len(judgments)} claims: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+
+
+def best_row(tables: Sequence[Table]) -> Row | None:
+    """Return the row with the highest mean accuracy, of the table that compares the methods if it is there."""
+    compared = [table for table in tables if table.name == "table6"] or tables
+    rows = [row for table in compared for row in table.rows if row.test_accuracy is not None]
+    return max(rows, key=lambda row: row.test_accuracy.value if row.test_accuracy else 0.0, default=None)
+
+
+def _highlights(
+    tables: Sequence[Table], judgments: Sequence[Judgment], results: Mapping[str, Result]
+) -> tuple[str, ...]:
+    diverged = sum(result.status == "diverged" for result in results.values())
+    seconds = sum(result.seconds.total for result in results.values())
+    parts = [f"{len(results)} runs, {diverged} of which diverged: {seconds / 60:.0f} minutes of computing on one core."]
+    best = best_row(tables)
+    if best is not None and best.test_accuracy is not None:
+        interval = best.test_accuracy.half_width
+        spread = "" if interval is None else f" ± {100 * interval:.2f}"
+        name = best.settings.get("label") or ", ".join(f"{n} {v}" for n, v in best.settings.items() if v)
+        parts.append(f"Best method: {name}, test accuracy {100 * best.test_accuracy.value:.2f}{spread} %.")
+    if judgments:
+        parts.insert(0, f"{verdict_counts(judgments)}.")
+    return tuple(parts)
+
+
+def _made_by(planned: Sequence[Planned], results: Mapping[str, Result]) -> tuple[MadeBy, ...]:
+    specs = {run.id: run.spec for run in planned if run.id in results}
+    return tuple(MadeBy(command_of(spec), run, outcome_of(results[run])) for run, spec in specs.items())
+
+
+def _environment(stored: Mapping[str, StoredRun]) -> dict[str, str]:
+    """Return what the runs were made on; of times the first and the last."""
+    values: dict[str, list[str]] = {}
+    for run in stored.values():
+        for name, value in run.environment.items():
+            values.setdefault(name, []).append(str(value))
+    times = values.pop("time", [])
+    merged = {name: ", ".join(dict.fromkeys(found)) for name, found in values.items()}
+    return {**merged, "time": f"{min(times)} to {max(times)}"} if times else merged

@@ -1,0 +1,355 @@
+"""The page of a report: one file of HTML that needs nothing beside itself, neither the network nor a script."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from importlib import resources
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from ravine.pictures import INK
+from ravine.report.report import Drawing, MadeBy, Report
+from ravine.report.tables import Table, cells
+from ravine.report.verdicts import Finding, Judgment
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+
+_OPEN = "undecided"
+
+# Each verdict has a symbol and a word beside its color, for those who do not see the color and for paper.
+_SYMBOLS = {
+    "reproduced": ("✓", "good"),
+    "reproduced in part": ("◐", "part"),
+    "not reproduced": ("✗", "bad"),
+    "cannot be true as written": ("!", "never"),
+    _OPEN: ("?", "open"),
+}
+
+
+_Outcome = tuple[str, str, str]  # a symbol, a color, a word
+
+
+class _Section(NamedTuple):
+    """A section of the page; one without a body is left out."""
+
+    name: str
+    title: str
+    body: str
+
+
+def page(report: Report, svgs: Mapping[str, str]) -> str:
+    """Write the page.
+
+    Args:
+        report: what to show; parts that are empty are left out.
+        svgs: by the name of a drawing, the SVG that matplotlib made of it with `svg.fonttype` "none" and a transparent
+            background. What is drawn in `INK` or black gets the color of the page's text, which is light in the dark.
+    """
+    sections = [
+        _Section("claims", "Claims", "\n".join(_claim(judgment) for judgment in report.judgments)),
+        _Section("tables", "Tables", _tables(report.tables)),
+        _Section("figures", "Figures", "\n".join(_figure(drawing, svgs[drawing.name]) for drawing in report.drawings)),
+        _Section("runs", "How each run was made", _runs(report.made_by)),
+        _Section("environment", "Environment", _environment(report.environment)),
+        _Section("command", "How this page was made", f"<pre><code>{_whole(report.command)}</code></pre>"),
+    ]
+    shown = [section for section in sections if section.body]
+    css = resources.files("ravine.report").joinpath("page.css").read_text(encoding="utf-8")
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>{escape(report.title)}</title>
+<style>
+{css}</style>
+</head>
+<body>
+<header id="summary">
+{_summary(report)}
+</header>
+<nav aria-label="Contents">
+<ul>
+{_lines(f'<li><a href="#{section.name}">{section.title}</a></li>' for section in shown)}
+</ul>
+</nav>
+<main>
+{_lines(map(_section, shown))}
+</main>
+</body>
+</html>
+"""
+
+
+def _section(section: _Section) -> str:
+    return f"""<section id="{section.name}" aria-labelledby="{section.name}-title">
+<h2 id="{section.name}-title">{section.title}</h2>
+<div class="{section.name}">
+{section.body}
+</div>
+</section>"""
+
+
+def _lines(parts: Iterable[str]) -> str:
+    return "\n".join(parts)
+
+
+def _whole(text: str) -> str:
+    """Return text whose lines do not break within a word at a hyphen, as in `--batch-size`."""
+    return re.sub(r"(\S*-\S*)", r'<span class="whole">\1</span>', escape(text))
+
+
+def _anchor(kind: str, name: str) -> str:
+    """Return an id that no other name of the kind has, of characters that need no escape in HTML, CSS or a URL."""
+    return f"{kind}-" + re.sub(r"[^A-Za-z0-9-]", lambda match: f"_{ord(match[0]):x}_", name)
+
+
+def _spoken(name: str) -> str:
+    """Write a numbered table or figure as one says it: table1 is Table 1."""
+    numbered = re.fullmatch(r"(table|figure)(\d+)", name)
+    return f"{numbered[1].capitalize()} {numbered[2]}" if numbered else name
+
+
+# The summary
+
+
+def _summary(report: Report) -> str:
+    counts = [
+        _count(len(report.judgments), "claim"),
+        _count(sum(bool(table.rows) for table in report.tables), "table"),
+        _count(len(report.drawings), "figure"),
+        _count(len(report.made_by), "run"),
+    ]
+    seeds = ("seed " if len(report.seeds) == 1 else "seeds ") + ", ".join(map(str, report.seeds))
+    facts = " · ".join(fact for fact in (*counts, seeds if report.seeds else "") if fact)
+    parts = [f"<h1>{_whole(report.title)}</h1>", f'<p class="facts">{facts}</p>']
+    if report.quick:
+        parts.append(
+            '<p class="quick" role="note"><strong>A quick look:</strong> every run was cut to 2 epochs, '
+            "so these are not the numbers of the study, and no claim can be decided by them.</p>"
+        )
+    parts.append(_tally(report.judgments))
+    if report.highlights:
+        parts.append(f'<ul class="highlights">\n{_lines(f"<li>{escape(h)}</li>" for h in report.highlights)}\n</ul>')
+    return _lines(part for part in parts if part)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
+
+
+def _tally(judgments: Sequence[Judgment]) -> str:
+    """Return how often each verdict was given: in words, and as the parts of a bar."""
+    if not judgments:
+        return ""
+    counts = Counter(judgment.verdict or _OPEN for judgment in judgments)
+    given = [(word, *_SYMBOLS[word], counts[word]) for word in _SYMBOLS if counts[word]]
+    bar = "".join(f'<span class="{kind}" style="flex-grow: {count}"></span>' for _, _, kind, count in given)
+    words = _lines(
+        f'<li class="{kind}"><b>{count}</b> <i aria-hidden="true">{symbol}</i> {word}</li>'
+        for word, symbol, kind, count in given
+    )
+    return f'<div class="bar" aria-hidden="true">{bar}</div>\n<ul class="tally">\n{words}\n</ul>'
+
+
+# Claims
+
+
+def _claim(judgment: Judgment) -> str:
+    symbol, kind = _SYMBOLS[judgment.verdict or _OPEN]
+    word = judgment.verdict or ": ".join(filter(None, (_OPEN, judgment.undecided)))
+    anchor = _anchor("claim", judgment.id)
+    parts = [
+        f'<p class="where"><span class="badge"><i aria-hidden="true">{symbol}</i> {word}</span> '
+        f'<span>{escape(judgment.section)}</span> <a href="#{anchor}">{escape(judgment.id)}</a></p>',
+        f"<h3>{escape(judgment.statement)}</h3>",
+        _findings(judgment.findings, holds=("✓", "good", "holds"), fails=("✗", "bad", "does not hold")),
+    ]
+    if judgment.causes:
+        parts.append('<p class="label">Possible causes, each tested</p>')
+        parts.append(_findings(judgment.causes, holds=("✓", "good", "explains it"), fails=("✗", "open", "ruled out")))
+    if judgment.note:
+        parts.append(f'<p class="note">{escape(judgment.note)}</p>')
+    return f'<article class="claim {kind}" id="{anchor}">\n{_lines(part for part in parts if part)}\n</article>'
+
+
+def _findings(findings: Sequence[Finding], holds: _Outcome, fails: _Outcome) -> str:
+    if not findings:
+        return ""
+    return f'<ul class="findings">\n{_lines(_finding(finding, holds, fails) for finding in findings)}\n</ul>'
+
+
+def _finding(finding: Finding, holds: _Outcome, fails: _Outcome) -> str:
+    if finding.impossible:
+        symbol, kind, word = "!", "never", "cannot hold"
+    elif finding.holds is None:
+        symbol, kind, word = "?", "open", finding.undecided or _OPEN
+    else:
+        symbol, kind, word = holds if finding.holds else fails
+    return f"""<li class="{kind}">
+<span class="outcome"><i aria-hidden="true">{symbol}</i> {word}</span>
+<span class="quantity">{escape(finding.quantity)}</span>
+<span class="measured">{escape(finding.measured)}</span>
+</li>"""
+
+
+# Tables
+
+
+def _tables(tables: Sequence[Table]) -> str:
+    shown = [_table(table) for table in tables if table.rows]
+    if any("+-" in cell for table in tables for row in cells(table)[1] for cell in row):
+        shown.insert(0, "<p>Numbers are means over the seeds, ± half the width of their 95 % interval.</p>")
+    return _lines(shown)
+
+
+def _table(table: Table) -> str:
+    head, body = cells(table)
+    kinds = [_column_kind(name, column) for name, *column in zip(head, *body, strict=True)]
+    rows = _lines(f"<tr>{''.join(map(_cell, kinds, row))}</tr>" for row in body)
+    anchor = _anchor("table", table.name)
+    name = escape(_spoken(table.name))
+    title = f"{name}.</b> {escape(table.title)}" if table.title else f"{name}</b>"
+    return f"""<div class="table" id="{anchor}">
+<h3 id="{anchor}-title"><b>{title}</h3>
+<div class="scroll" role="region" aria-labelledby="{anchor}-title" tabindex="0">
+<table aria-labelledby="{anchor}-title">
+<thead>
+{_head(head, kinds)}
+</thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+</div>
+</div>"""
+
+
+def _column_kind(name: str, column: Sequence[str]) -> str:
+    kind = "number" if all(map(_is_number, column)) else "words"
+    return f"{kind} published" if name.startswith("published ") else kind
+
+
+def _is_number(cell: str) -> bool:
+    value, _, _ = cell.partition(" +- ")
+    if value in ("", "-"):
+        return True
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _cell(kind: str, cell: str) -> str:
+    value, separator, half_width = cell.partition(" +- ")
+    interval = f' <span class="interval">± {escape(half_width)}</span>' if separator else ""
+    return f'<td class="{kind}">{_whole(value) if value != "-" else "&ndash;"}{interval}</td>'
+
+
+def _head(names: Sequence[str], kinds: Sequence[str]) -> str:
+    """Return the head of a table; a published column and ours after it stand under one name."""
+    above, below = [], []
+    paired = {name.removeprefix("published ") for name in names if name.startswith("published ")}
+    for name, kind in zip(names, kinds, strict=True):
+        quantity = name.removeprefix("published ")
+        if quantity not in paired:
+            above.append(f'<th class="{kind}" rowspan="2" scope="col">{escape(_word(name))}</th>')
+            continue
+        if quantity != name:
+            above.append(f'<th class="pair" colspan="2" scope="colgroup">{escape(_word(quantity))}</th>')
+        below.append(f'<th class="{kind}" scope="col">{"ours" if quantity == name else "published"}</th>')
+    if not below:
+        return f"<tr>{''.join(above)}</tr>".replace(' rowspan="2"', "")
+    return f"<tr>{''.join(above)}</tr>\n<tr>{''.join(below)}</tr>"
+
+
+def _word(name: str) -> str:
+    return "seconds" if name == "s" else name
+
+
+# Figures
+
+
+def _figure(drawing: Drawing, svg: str) -> str:
+    anchor = _anchor("figure", drawing.name)
+    image, width = inline(svg, anchor, drawing.title)
+    caption = f" {escape(drawing.caption)}" if drawing.caption else ""
+    name = f"{_spoken(drawing.name)}. {drawing.title}" if drawing.title else _spoken(drawing.name)
+    return f"""<figure id="{anchor}" style="--width: {width:g}px">
+<div class="scroll" role="region" aria-label="{escape(drawing.title)}" tabindex="0">
+{image}
+</div>
+<figcaption><b>{escape(name)}.</b>{caption}</figcaption>
+</figure>"""
+
+
+def inline(svg: str, prefix: str, label: str) -> tuple[str, float]:
+    """Make an SVG of matplotlib's a part of the page, and return it with the width that it was drawn for.
+
+    Several drawings stand in one page: each id, and each reference to one, gets a prefix, and the style sheet, which
+    would reach out of the drawing, goes. Size, font and ink are left to the page.
+    """
+    root = ElementTree.fromstring(svg)
+    for element in list(root.iter()):
+        element.tag = _local(element.tag)
+        element.attrib = {
+            _local(name): _attribute(_local(name), value, prefix) for name, value in element.attrib.items()
+        }
+        for child in list(element):
+            if _local(child.tag) in ("metadata", "style"):
+                element.remove(child)
+    for name in ("width", "height", "version"):
+        root.attrib.pop(name, None)
+    root.attrib |= {"role": "img", "aria-label": label}
+    return ElementTree.tostring(root, encoding="unicode"), float(root.attrib["viewBox"].split()[2])
+
+
+def _local(name: str) -> str:
+    """Return a name without its namespace; in HTML, what stands in an <svg> is SVG, and href needs no prefix."""
+    return name.rpartition("}")[2]
+
+
+def _attribute(name: str, value: str, prefix: str) -> str:
+    if name == "id":
+        return f"{prefix}.{value}"
+    if name == "href" and value.startswith("#"):
+        return f"#{prefix}.{value[1:]}"
+    if name == "style":
+        value = "; ".join(filter(None, map(_declaration, value.split(";"))))
+    return value.replace("url(#", f"url(#{prefix}.")
+
+
+def _declaration(declaration: str) -> str:
+    name, _, value = (part.strip() for part in declaration.partition(":"))
+    if not name or name == "font-family":
+        return ""
+    return f"{name}: {'currentColor' if value in (INK, '#000000') else value}"
+
+
+# Where it all comes from
+
+
+def _runs(runs: Sequence[MadeBy]) -> str:
+    if not runs:
+        return ""
+    items = _lines(
+        f"<li><code>{_whole(run.command)}</code>"
+        f'<span class="run"><code>{escape(run.run)}</code> {escape(run.outcome)}</span></li>'
+        for run in runs
+    )
+    summary = f"{_count(len(runs), 'run')}: the command that makes {'it' if len(runs) == 1 else 'each'} again"
+    return f"<details>\n<summary>{summary}</summary>\n<ul>\n{items}\n</ul>\n</details>"
+
+
+def _environment(environment: Mapping[str, str]) -> str:
+    if not environment:
+        return ""
+    rows = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in environment.items())
+    return f"<dl>\n{_lines(rows)}\n</dl>"

@@ -1,0 +1,30 @@
+"""The settings of runs as text, and those in which some runs differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from ravine.spec import RunSpec
+
+_FIRST = ("optimizer", "lr", "final_lr", "batch_size")
+
+
+def settings_of(spec: RunSpec) -> dict[str, str]:
+    """Return the settings of a spec under the names of `ravine.train`, as text; the seed is left out."""
+    plain = msgspec.to_builtins(spec)
+    schedule = plain.pop("schedule")
+    hyperparameters = plain.pop("hyperparameters")
+    flat = {**plain, **hyperparameters, "schedule": schedule.pop("kind"), **schedule}
+    flat.pop("seed")
+    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in flat.items()}
+
+
+def differing(settings: Iterable[Mapping[str, str]], always: Sequence[str] = ()) -> list[str]:
+    """Return the names of settings that are not the same everywhere, and those that are always wanted, in order."""
+    every = list(settings)
+    seen = dict.fromkeys(name for one in every for name in one)
+    # A final rate says that there is decay.
+    ordered = [n for n in _FIRST if n in seen] + [n for n in seen if n not in (*_FIRST, "schedule")]
+    return [name for name in ordered if name in always or len({one.get(name) for one in every}) > 1]

@@ -1,0 +1,82 @@
+"""The gradient checks that the figures of a study show: made from stored weights, and stored beside the runs.
+
+ROOT/gradients/ID.msgpack        the check at the final weights of run ID
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from ravine.data import Dataset, load
+from ravine.errors import DataError
+from ravine.gradients.full import Check, Progress, full_check
+from ravine.studies.study import Planned, Study, find_rows
+from ravine.training import RunStore
+from ravine.training.files import make_folder, write_whole
+
+
+def checked_runs(study: Study, planned: Sequence[Planned]) -> list[Planned]:
+    """Return the runs whose gradients the study's figures show."""
+    rows = {row for figure in study.figures if figure.kind != "curves" for row in figure.rows}
+    found = {run.id: run for row in sorted(rows) for run in find_rows(planned, row)}
+    return list(found.values())
+
+
+def load_checks(store: RunStore, runs: Iterable[str]) -> dict[str, Check]:
+    """Return the stored checks, by id; one that cannot be read counts as none."""
+    checks = {}
+    for run in runs:
+        try:
+            checks[run] = msgspec.msgpack.decode(_file(store, run).read_bytes(), type=Check)
+        except (OSError, msgspec.DecodeError):
+            continue
+    return checks
+
+
+def check_gradients(
+    runs: Sequence[Planned],
+    store: RunStore,
+    load_data: Callable[[str], Dataset] = load,
+    progress: Progress | None = None,
+) -> tuple[dict[str, Check], dict[str, str]]:
+    """Check the gradient at the final weights of every stored run that has no check yet.
+
+    Return all checks, and what is wrong with damaged runs, both by id.
+
+    As in the paper's section 2.2: the loss of the first training sample, every weight, h = 1e-8, double precision. The
+    first seed of each row is checked in 60 digits too, which take seconds.
+    """
+    checks = load_checks(store, [run.id for run in runs])
+    faults: dict[str, str] = {}
+    first = {(run.group, run.row): run.id for run in reversed(runs)}
+    for run in runs:
+        if run.id in checks:
+            continue
+        try:
+            stored = store.load(run.id)
+            weights = None if stored is None else stored.weights()
+        except DataError as error:
+            faults[run.id] = str(error)
+            continue
+        if weights is None:
+            continue
+        spec = run.spec
+        check = full_check(
+            spec.network,
+            weights,
+            load_data(spec.dataset).train,
+            digits=60 if run.id in first.values() else None,
+            seed=spec.seed,
+            progress=progress,
+        )
+        make_folder(_file(store, run.id).parent)
+        write_whole(_file(store, run.id), msgspec.msgpack.encode(check))
+        checks[run.id] = check
+    return checks, faults
+
+
+def _file(store: RunStore, run: str) -> Path:
+    return store.root / "gradients" / f"{run}.msgpack"

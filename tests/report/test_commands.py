@@ -1,0 +1,128 @@
+"""The command of a run, read by the command line itself, is the same run."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ravine.cli.main import run
+from ravine.report.commands import command_of
+from ravine.rules import RULES
+from ravine.schedules import SCHEDULES, Constant, Cosine, Exponential, Linear, Step
+from ravine.spec import RunSpec, resolve
+from ravine.studies import load_study, plan
+
+
+class Caught(Exception):
+    """Carries the spec that the command line would have run."""
+
+
+def read_back(command: str) -> RunSpec:
+    """Return the resolved spec that `ravine train` makes of a command."""
+    program, *words = shlex.split(command)
+    assert program == "ravine"
+
+    def caught(spec, **options):
+        raise Caught(resolve(spec), options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ravine.api.run_spec", caught)
+        with pytest.raises(Caught) as found:
+            run(words)
+    spec, options = found.value.args
+    assert {name for name, value in options.items() if value} == {"watcher"}
+    return spec
+
+
+def assert_reads_back(spec: RunSpec) -> None:
+    spec = resolve(spec)
+    again = read_back(command_of(spec))
+    assert again == spec
+    assert again.id == spec.id
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_optimizer(name):
+    assert_reads_back(RunSpec(optimizer=name))
+    others = {key: 0.3123456789012345 for key in RULES[name].defaults if key != "lr"}
+    assert_reads_back(RunSpec(optimizer=name, lr=1 / 3, hyperparameters=others))
+
+
+SCHEDULES_TO_TRY = [
+    Constant(),
+    Linear(final_lr=0.0),
+    Linear(final_lr=1e-5),
+    Step(),
+    Step(decay_factor=1 / 3, decay_every=2),
+    Exponential(),
+    Exponential(decay_factor=0.123),
+    Cosine(),
+    Cosine(final_lr=1e-3),
+]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES_TO_TRY, ids=str)
+def test_every_schedule(schedule):
+    assert_reads_back(RunSpec(schedule=schedule, warmup=2))
+
+
+def test_every_schedule_was_tried():
+    assert {type(schedule) for schedule in SCHEDULES_TO_TRY} == set(SCHEDULES.values())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"softmax": "naive"},
+        {"init": "he-normal"},
+        {"activation": "leaky-relu"},
+        {"bias": True},
+        {"layers": (784, 10)},
+        {"layers": (784, 5, 6, 7, 10)},
+        {"dataset": "fashion-mnist"},
+        {"dtype": "float64"},
+        {"engine": "reference", "dtype": "longdouble"},
+        {"batch_size": 1, "epochs": 1},
+        {"seed": 2**63 - 1},
+        {"lr": 1e-300},
+        {"lr": 0.1, "optimizer": "adagrad", "hyperparameters": {"eps": 1e-12}},
+    ],
+    ids=str,
+)
+def test_settings_other_than_the_defaults(settings):
+    assert_reads_back(RunSpec(**settings))
+
+
+@given(
+    lr=st.floats(0, 1e300),
+    final_lr=st.floats(0, 1e300),
+    alpha=st.floats(0, 1, exclude_max=True),
+    batch_size=st.integers(1, 60_000),
+    epochs=st.integers(1, 10**6),
+    seed=st.integers(0, 2**63 - 1),
+)
+def test_numbers_keep_every_bit(lr, final_lr, alpha, batch_size, epochs, seed):
+    assert_reads_back(
+        RunSpec(
+            optimizer="momentum",
+            lr=lr,
+            hyperparameters={"alpha": alpha},
+            schedule=Linear(final_lr=final_lr),
+            batch_size=batch_size,
+            epochs=epochs,
+            seed=seed,
+        )
+    )
+
+
+def test_every_run_of_the_paper():
+    for planned in plan(load_study("paper")):
+        assert read_back(command_of(planned.spec)).id == planned.id
+
+
+def test_no_default_is_named_but_the_method():
+    command = "ravine train --optimizer sgd --lr 0.1 --batch-size 10 --epochs 10 --seed 0"
+    assert command_of(resolve(RunSpec(lr=0.1))) == command

@@ -1,0 +1,193 @@
+"""The page in a real browser: it asks nothing of the network, draws all, and fits a phone, the dark and paper."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from report_cases import small_report
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+
+from ravine.report.page import page
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    driver = shutil.which("chromedriver")
+    if program is None or driver is None:
+        # Where changes are checked the browser is always there; that it is not must be noticed.
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("there is no chromium with its chromedriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    started = webdriver.Chrome(options=options, service=Service(driver))
+    yield started
+    started.quit()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory) -> str:
+    path = tmp_path_factory.mktemp("page") / "index.html"
+    path.write_text(page(*small_report()), encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture
+def shown(browser, address):
+    """Return the browser with the page as a desktop shows it by day."""
+    look(browser, "light")
+    resize(browser, 1400)
+    browser.get(address)
+    return browser
+
+
+def look(browser, scheme: str) -> None:
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def resize(browser, width: int) -> None:
+    size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def luminance(color: str) -> float:
+    """Return the relative luminance of WCAG 2 of a color as the browser gives it."""
+    red, green, blue, *alpha = (float(part) for part in re.findall(r"[\d.]+", color))
+    assert alpha in ([], [1.0]), color
+    parts = [c / 255 for c in (red, green, blue)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_it_asks_nothing_of_the_network_and_has_nothing_to_complain_of(browser, address):
+    for kind in ("performance", "browser"):
+        browser.get_log(kind)  # what came before is dropped
+    browser.get(address)
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    assert address in asked
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert browser.get_log("browser") == []
+
+
+def test_every_figure_is_drawn(shown):
+    figures = shown.execute_script("""
+        return [...document.querySelectorAll("figure svg")].map(svg => {
+            const drawn = [...svg.querySelectorAll("path, use, image")].filter(e => !e.closest("defs, clipPath"));
+            const visible = drawn.map(e => e.getBoundingClientRect()).filter(box => box.width + box.height > 0);
+            const targets = [...svg.querySelectorAll("use")].map(e => e.getAttribute("href").slice(1));
+            const box = svg.getBoundingClientRect();
+            return {
+                width: box.width,
+                height: box.height,
+                shapes: visible.length,
+                lost: targets.filter(id => !document.getElementById(id)).length,
+                label: svg.getAttribute("aria-label"),
+            };
+        });
+    """)
+    assert len(figures) == 3
+    for figure in figures:
+        assert min(figure["width"], figure["height"]) > 100
+        assert figure["shapes"] > 10
+        assert figure["lost"] == 0
+        assert figure["label"]
+
+
+@pytest.mark.parametrize("width", [360, 768, 1400])
+def test_the_page_is_never_wider_than_the_screen(shown, width):
+    resize(shown, width)
+    shown.execute_script("document.querySelector('details').open = true")
+    assert shown.execute_script("return window.innerWidth") == width
+    wide = shown.execute_script("""
+        const root = document.documentElement;
+        const out = [...document.body.querySelectorAll("*")].filter(
+            e => !e.closest(".scroll > *") && e.getBoundingClientRect().right > root.clientWidth + 0.5);
+        return [root.scrollWidth - root.clientWidth, out.map(e => e.outerHTML.slice(0, 80))];
+    """)
+    assert wide == [0, []]
+
+
+def test_wide_tables_scroll_in_their_box_on_a_phone(shown):
+    resize(shown, 360)
+    assert (
+        shown.execute_script("""
+        const box = document.querySelector(".tables .scroll");
+        box.scrollLeft = 50;
+        return box.scrollLeft;
+    """)
+        == 50
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_by_day_and_in_the_dark(shown, scheme):
+    look(shown, scheme)
+    colors = shown.execute_script("""
+        const ground = element => {
+            for (let e = element; e; e = e.parentElement) {
+                const color = getComputedStyle(e).backgroundColor;
+                if (color !== "rgba(0, 0, 0, 0)") return color;
+            }
+        };
+        const texts = [...document.body.querySelectorAll("*")].filter(e => !e.closest("svg") &&
+            [...e.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim()));
+        const labels = [...document.querySelectorAll("svg text, svg tspan")];
+        const spines = [...document.querySelectorAll("svg [style*='stroke: currentColor']")];
+        return {
+            page: getComputedStyle(document.body).backgroundColor,
+            texts: texts.map(e => [getComputedStyle(e).color, ground(e), e.className]),
+            labels: labels.map(e => getComputedStyle(e).fill),
+            spines: spines.map(e => getComputedStyle(e).stroke),
+        };
+    """)
+    page_light = luminance(colors["page"])
+    assert page_light > 0.9 if scheme == "light" else page_light < 0.02
+    for text, ground, place in {tuple(each) for each in colors["texts"]}:
+        dark, light = sorted((luminance(text), luminance(ground)))
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (place, text, ground)  # WCAG AA
+    assert colors["labels"]
+    assert colors["spines"]
+    for color in {*colors["labels"], *colors["spines"]}:
+        assert luminance(color) < 0.05 if scheme == "light" else luminance(color) > 0.6
+
+
+def test_it_prints_on_white_even_in_the_dark(shown, tmp_path: Path):
+    look(shown, "dark")
+    printed = base64.b64decode(shown.execute_cdp_cmd("Page.printToPDF", {"printBackground": True})["data"])
+    assert printed.startswith(b"%PDF")
+    assert len(printed) > 10_000
+    features = [{"name": "prefers-color-scheme", "value": "dark"}]
+    shown.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print", "features": features})
+    resize(shown, 700)
+    ground, text, cut = shown.execute_script("""
+        const style = getComputedStyle(document.body);
+        const boxes = [...document.querySelectorAll(".scroll")].map(e => getComputedStyle(e).overflowX);
+        return [style.backgroundColor, style.color, boxes.filter(overflow => overflow !== "visible").length];
+    """)
+    shown.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert luminance(ground) == pytest.approx(1)
+    assert luminance(text) < 0.05
+    assert cut == 0
