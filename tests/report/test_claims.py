@@ -301,6 +301,14 @@ def test_a_verdict_changes_with_the_row_that_it_rests_on(row, change, name, verd
     assert verdicts(changed(row, change))[name] == verdict
 
 
+def test_a_run_that_diverged_is_not_taken_as_one_without_a_zigzag():
+    rows = [*find_rows(SEEDED, "table2:4"), *find_rows(SEEDED, "further:decay to 0.00001")]
+    results = as_published(SEEDED) | {run.id: result(run, 0.98) for run in rows}
+    assert verdicts(results)["decay-no-zigzag"] == "reproduced"
+    results[rows[-1].id] = result(rows[-1], history=[], cause=NAN)
+    assert verdicts(results)["decay-no-zigzag"] == "not reproduced"
+
+
 def test_what_explains_a_nan():
     results = changed("table5:6", lambda run, old: result(run, 0.97))
     for run in find_rows(SEEDED, "further:AdaGrad 0.01, naive softmax")[:1]:

@@ -100,3 +100,29 @@ def test_markdown_and_latex_have_every_row(table):
     assert r"final\_lr" in latex
     assert r"$\pm$" in latex
     assert latex.count(r"\\") == 3
+
+
+LABELED = Group(
+    name="methods",
+    rows=[{"label": "plain", "lr": 0.1}, {"label": "heavy ball", "optimizer": "momentum", "lr": 0.1}, {"lr": 0.2}],
+)
+
+
+def test_labels_stand_before_the_settings():
+    planned = plan(Study(name="s", groups=[LABELED, GROUP], seeds=[0]))
+    results = {run.id: result(run, 0.9, 0.1) for run in planned}
+    rows = make_table(LABELED, planned, results).rows
+    assert [list(row.settings.values()) for row in rows] == [
+        ["plain", "sgd", "0.1", "10", ""],
+        ["heavy ball", "momentum", "0.1", "10", "0.9"],
+        ["", "sgd", "0.2", "10", ""],
+    ]
+    assert list(rows[0].settings) == ["label", "optimizer", "lr", "batch_size", "alpha"]
+    assert "label" not in make_table(GROUP, planned, results).rows[0].settings
+
+
+def test_a_table_of_some_rows_shows_the_settings_that_differ_in_the_whole_group():
+    planned = plan(Study(name="s", groups=[LABELED], seeds=[0]))
+    (row,) = make_table(LABELED, planned, {planned[1].id: result(planned[1], 0.9, 0.1)}).rows
+    assert row.settings["optimizer"] == "momentum"
+    assert make_table(LABELED, planned, {}).rows == ()
