@@ -54,14 +54,14 @@ def test_the_watcher_and_the_progress_are_told(folder):
     [
         ({"only": ["table1"]}, "ravine reproduce --only table1"),
         ({"only": ["table1", "figure2"], "seeds": 2}, "ravine reproduce --seeds 2 --only table1,figure2"),
-        ({"only": ["table1"], "cut": True}, "ravine reproduce --quick --only table1"),
+        ({"only": ["table1"], "quick": True}, "ravine reproduce --quick --only table1"),
     ],
 )
 def test_the_command_of_the_page(folder, options, command):
     report = reproduce(out=folder, **options).report
     assert report.command == command
     assert report.seeds == tuple(range(options.get("seeds", 1)))
-    assert report.quick == options.get("cut", False)
+    assert report.quick == options.get("quick", False)
 
 
 def test_the_default_folder_is_here(folder, tmp_path):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
     from ravine.gradients import check_gradient
     from ravine.nn import Network
+    from ravine.reproduction import reproduce
     from ravine.rules import RULES, Rule, rule
     from ravine.spec import RunSpec
     from ravine.training import epoch_order, start_weights
@@ -30,6 +31,7 @@ _HOMES = {
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
     "ravine.gradients": ("check_gradient",),
     "ravine.nn": ("Network",),
+    "ravine.reproduction": ("reproduce",),
     "ravine.rules": ("RULES", "Rule", "rule"),
     "ravine.spec": ("RunSpec",),
     "ravine.training": ("epoch_order", "start_weights"),
@@ -52,6 +54,7 @@ __all__ = [
     "epoch_order",
     "gradcheck",
     "load_run",
+    "reproduce",
     "rule",
     "start_weights",
     "train",

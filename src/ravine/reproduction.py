@@ -19,7 +19,7 @@ from ravine.report.make import CLAIMS as CLAIMS_PART
 from ravine.report.make import make_report, write_report
 from ravine.report.paper_claims import CLAIMS
 from ravine.report.report import Report
-from ravine.studies import StudyOutcome, StudyWatcher, load_study, plan, quick, run_study
+from ravine.studies import StudyOutcome, StudyWatcher, cut_short, load_study, plan, run_study
 from ravine.studies.estimate import estimate
 from ravine.studies.gradients import check_gradients, checked_runs
 from ravine.training import RunStore
@@ -49,7 +49,7 @@ class Reproduction:
 def reproduce(
     *,
     seeds: int = 1,
-    cut: bool = False,
+    quick: bool = False,
     only: Sequence[str] | None = None,
     out: Path | str = DEFAULT_FOLDER,
     runs: Path | str | None = None,
@@ -64,7 +64,7 @@ def reproduce(
 
     Args:
         seeds: each row is run with seeds 0 to seeds - 1.
-        cut: cut every run to two epochs, for a quick look.
+        quick: cut every run to two epochs, for a quick look.
         only: tables and figures, such as "table1" and "figure6", and "claims"; all if None.
         out: folder of the report.
         runs: folder of runs; `RAVINE_HOME` or `runs` if None.
@@ -87,8 +87,8 @@ def reproduce(
     planned = plan(study, named)
     if only is not None and CLAIMS_PART in only:
         planned = plan(study)  # a verdict may rest on any run
-    if cut:
-        planned = quick(planned)
+    if quick:
+        planned = cut_short(planned)
     folder, store = Path(out), RunStore(runs)
     for place in (folder, store.root):
         check_writable(place)
@@ -110,17 +110,17 @@ def reproduce(
         checks,
         CLAIMS,
         names=only,
-        quick=cut,
-        command=_command(seeds, cut, only),
+        quick=quick,
+        command=_command(seeds, quick, only),
     )
     return Reproduction(outcome, report, write_report(report, folder))
 
 
-def _command(seeds: int, cut: bool, only: Sequence[str] | None) -> str:
+def _command(seeds: int, quick: bool, only: Sequence[str] | None) -> str:
     words = ["ravine", "reproduce"]
     if seeds != 1:
         words += ["--seeds", str(seeds)]
-    if cut:
+    if quick:
         words.append("--quick")
     if only is not None:
         words += ["--only", ",".join(only)]

@@ -15,7 +15,7 @@ from ravine.report.claims import Cause, Claim, judge, judge_all
 from ravine.report.evidence import Evidence
 from ravine.report.paper_claims import CLAIMS
 from ravine.report.verdicts import Finding, verdict_of, verdicts_to_csv, verdicts_to_markdown
-from ravine.studies import find_rows, load_study, plan, quick
+from ravine.studies import cut_short, find_rows, load_study, plan
 
 PAPER = load_study("paper")
 SEEDS = 5
@@ -226,7 +226,7 @@ def test_every_row_that_a_claim_names_is_there():
 
 @pytest.mark.parametrize("seeds", [1, SEEDS])
 def test_a_quick_look_judges_only_what_needs_no_whole_run(seeds):
-    planned = quick(plan(type(PAPER)(name="paper", groups=PAPER.groups, seeds=list(range(seeds)))))
+    planned = cut_short(plan(type(PAPER)(name="paper", groups=PAPER.groups, seeds=list(range(seeds)))))
     judgments = judge_all(CLAIMS, watched(planned, as_published(planned), cut=True))
     decided = {judgment.id for judgment in judgments if judgment.verdict is not None}
     gradients = {"second-each", "gradient-error", "gradient-right", "central-better", "central-order"}

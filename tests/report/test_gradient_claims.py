@@ -10,7 +10,7 @@ from ravine.report.claims import judge
 from ravine.report.evidence import Evidence
 from ravine.report.paper_claims import CLAIMS
 from ravine.report.verdicts import Judgment
-from ravine.studies import find_rows, load_study, plan, quick
+from ravine.studies import cut_short, find_rows, load_study, plan
 
 PAPER = load_study("paper")
 PLANNED = plan(type(PAPER)(name="paper", groups=PAPER.groups, seeds=[0, 1, 2]))
@@ -95,4 +95,4 @@ def test_a_second_each(seconds, verdict):
 
 
 def test_a_quick_look_has_the_same_gradient_check():
-    assert [run.id for run in find_rows(quick(PLANNED), "further:1 epoch")] == [run.id for run in CHECKED]
+    assert [run.id for run in find_rows(cut_short(PLANNED), "further:1 epoch")] == [run.id for run in CHECKED]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Run each row with seeds 0 to N-1.")
-@click.option("--quick", "cut", is_flag=True, help="Cut every run to 2 epochs.")
+@click.option("--quick", is_flag=True, help="Cut every run to 2 epochs.")
 @click.option("--only", metavar="NAME[,NAME..]", help="Only these: table1 .. table6, figure2 .. figure10, claims.")
 @click.option("--out", default="ravine-report", show_default=True, type=click.Path(), help="Folder of the report.")
 @click.option("--runs", type=click.Path(), help="Folder of runs.  [default: $RAVINE_HOME or runs]")
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
 def reproduce(
-    seeds: int, cut: bool, only: str | None, out: str, runs: str | None, jobs: int | None, data_dir: str | None,
+    seeds: int, quick: bool, only: str | None, out: str, runs: str | None, jobs: int | None, data_dir: str | None,
     as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Run every experiment of the reference paper and write its tables, figures and claims beside ours.
@@ -33,14 +33,14 @@ def reproduce(
     it. What was run before is not run again, so that an interrupted command goes on where it was. Exits with 5 if some
     runs could not be run.
     """
-    from ravine.cli.progress import checking
+    from ravine.cli.progress import checking, noting
     from ravine.cli.study_progress import watching_study
     from ravine.reproduction import reproduce as reproduce_paper
 
     with checking(quiet) as progress:
         done = reproduce_paper(
             seeds=seeds,
-            cut=cut,
+            quick=quick,
             only=None if only is None else [name.strip() for name in only.split(",")],
             out=out,
             runs=runs,
@@ -48,6 +48,7 @@ def reproduce(
             jobs=jobs,
             watching=lambda count: watching_study(quiet, count),
             progress=progress,
+            note=noting(quiet),
             quiet=quiet,
         )
     if done.outcome.signal is not None:

@@ -59,7 +59,7 @@ def _gradients(figure: Figure, check: Check) -> Drawing:
     if figure.kind == "gradient-distribution":
         caption = f"Each against the analytic gradient, weight by weight; {of}."
         return Drawing(figure.name, figure.title, caption, error_distributions(report))
-    caption = "Median over 1,000 weights. Round-off rules small steps, truncation large ones."
+    caption = "Median over up to 1,000 weights. Round-off rules small steps, truncation large ones."
     return Drawing(figure.name, figure.title, caption, v_curves(check.curve))
 
 

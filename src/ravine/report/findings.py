@@ -132,7 +132,7 @@ def like_published(measure: Measure, row: str, published: float, last_digit: flo
 
 
 def none_above(measure: Measure, rows: Sequence[str], bound: float) -> Check:
-    """Check that no row is above a bound: the lower ends of the 95 % intervals of the means are not."""
+    """Check that no row is above a bound, nor the upper end of the 95 % interval of its mean."""
 
     def judge(evidence: Evidence) -> Measured:
         found = [(row, mean(_read(measure, evidence.of(row)))) for row in rows]
@@ -143,8 +143,10 @@ def none_above(measure: Measure, rows: Sequence[str], bound: float) -> Check:
         text = f"best {measure.show(best.value)}"
         if best.half_width is None:
             return f"{text}{_one_seed(measure, best.value)}: {evidence.name(row)}", "one seed"
-        lower_end = max(m.value - (m.half_width or 0) for _, m in means)
-        return f"{text} ± {measure.show(best.half_width)}: {evidence.name(row)}", lower_end <= bound
+        text = f"{text} ± {measure.show(best.half_width)}: {evidence.name(row)}"
+        if any(m.value - (m.half_width or 0) > bound for _, m in means):
+            return text, False
+        return text, True if all(m.value + (m.half_width or 0) <= bound for _, m in means) else "too few seeds"
 
     return finding(lambda e: f"{measure.name} of none of {len(rows)} rows is above {measure.show(bound)}", judge)
 

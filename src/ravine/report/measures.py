@@ -60,7 +60,7 @@ def accuracy_at(epoch: int) -> Measure:
     return _accuracy(f"test accuracy after epoch {epoch}", lambda r: _at(r, epoch, lambda e: e.test_accuracy))
 
 
-def test_loss_at(epoch: int) -> Measure:
+def loss_on_test_at(epoch: int) -> Measure:
     """Return the test loss at the end of an epoch, counted from 1."""
     return _loss(f"test loss after epoch {epoch}", lambda r: _at(r, epoch, lambda e: e.test_loss))
 

@@ -8,11 +8,11 @@ from ravine.studies.study import (
     Planned,
     Published,
     Study,
+    cut_short,
     describe,
     find_rows,
     load_study,
     plan,
-    quick,
 )
 
 __all__ = [
@@ -24,10 +24,10 @@ __all__ = [
     "Study",
     "StudyOutcome",
     "StudyWatcher",
+    "cut_short",
     "describe",
     "find_rows",
     "load_study",
     "plan",
-    "quick",
     "run_study",
 ]

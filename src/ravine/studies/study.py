@@ -42,6 +42,7 @@ from typing import Any, Literal
 import msgspec
 
 from ravine.errors import ConfigError, RavineError, unknown
+from ravine.schedules import Constant, Linear
 from ravine.spec import RunSpec, from_settings, resolve
 
 Measure = Literal["train_loss", "test_loss", "test_accuracy"]
@@ -177,24 +178,27 @@ def describe(spec: RunSpec, usual_epochs: int | None = None) -> str:
     >>> describe(resolve(from_settings({"optimizer": "momentum", "lr": 0.1, "final_lr": 0.001, "softmax": "naive"})))
     'momentum lr 0.1 to 0.001, alpha 0.9, m 10, 10 epochs, naive softmax'
     """
-    final = getattr(spec.schedule, "final_lr", None)
-    rate = f"lr {spec.lr:g}" + (f" to {final:g}" if final is not None else "")
     plain = RunSpec()
-    others = [f"{name} {value:g}" for name, value in spec.hyperparameters.items()]
-    parts = [f"{spec.optimizer} {rate}", *others, f"m {spec.batch_size}"]
+    final = getattr(spec.schedule, "final_lr", None)
+    parts = [f"{spec.optimizer} lr {spec.lr:g}" + (f" to {final:g}" if final is not None else "")]
+    if not isinstance(spec.schedule, Constant | Linear):
+        parts.append(f"{msgspec.to_builtins(spec.schedule)['kind']} schedule")
+    parts += [f"{name} {value:g}" for name, value in spec.hyperparameters.items()]
+    parts.append(f"m {spec.batch_size}")
     if spec.epochs != usual_epochs:
         parts.append("1 epoch" if spec.epochs == 1 else f"{spec.epochs} epochs")
     if spec.softmax != plain.softmax:
         parts.append(f"{spec.softmax} softmax")
-    return ", ".join([*parts, *(getattr(spec, n) for n in ("init", "dtype") if getattr(spec, n) != getattr(plain, n))])
+    names = ("activation", "init", "dtype")
+    return ", ".join([*parts, *(getattr(spec, name) for name in names if getattr(spec, name) != getattr(plain, name))])
 
 
-def quick(planned: Sequence[Planned], epochs: int = 2) -> list[Planned]:
-    """Return the runs with none longer than so many epochs."""
+def cut_short(planned: Sequence[Planned], epochs: int = 2) -> list[Planned]:
+    """Return the runs with none longer than so many epochs; what was published belongs to the whole ones, and goes."""
 
     def cut(run: Planned) -> Planned:
         spec = msgspec.structs.replace(run.spec, epochs=min(run.spec.epochs, epochs))
-        return replace(run, spec=spec, id=spec.id)
+        return run if spec == run.spec else replace(run, spec=spec, id=spec.id, published=None)
 
     return [cut(run) for run in planned]
 
@@ -204,17 +208,27 @@ def _shown(study: Study, figure: Figure, planned: list[Planned]) -> list[Planned
     place = f"figure {figure.name} of study {study.name}"
     if not figure.rows or not figure.measures:
         raise ConfigError(f"{place} has no {'measures' if figure.rows else 'rows'}; give at least one.")
-    if figure.panels is not None and len(figure.measures) > 1:
-        raise ConfigError(f"{place} has panels by {figure.panels} and {len(figure.measures)} measures; give one.")
     shown = []
     for reference in figure.rows:
         found = find_rows(planned, reference)
         if not found:
             raise ConfigError(f"{place} shows {reference}, and there is no such row; give GROUP or GROUP:NUMBER.")
         shown += found
+    if figure.panels is not None:
+        _check_panels(figure, shown, place)
     if figure.kind != "curves" and len({(run.group, run.row) for run in shown}) > 1:
         raise ConfigError(f"{place} shows the gradient check of several rows; give one.")
     return shown
+
+
+def _check_panels(figure: Figure, shown: Sequence[Planned], place: str) -> None:
+    if len(figure.measures) > 1:
+        raise ConfigError(f"{place} has panels by {figure.panels} and {len(figure.measures)} measures; give one.")
+    schedules = {name for run in shown for name in run.spec.schedule.__struct_fields__}
+    others = {name for run in shown for name in run.spec.hyperparameters}
+    known = {*RunSpec.__struct_fields__, *schedules, *others} - {"hyperparameters", "seed", "initial_weights", "order"}
+    if figure.panels not in known:
+        raise ConfigError(f"{place} has panels by an {unknown('setting', figure.panels, known)}")
 
 
 def _group(study: Study, group: Group) -> list[Planned]:
