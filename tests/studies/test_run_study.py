@@ -365,7 +365,7 @@ def start(folder: Path, runs: Path, kill: int) -> subprocess.Popen[bytes]:
 
 
 def test_killed_again_and_again(planned, store, small, tmp_path):
-    for number in (2, 12, 30):
+    for number in (2, 10, 6):
         process = start(tmp_path, store.root, number)
         _, err = process.communicate(timeout=60)
         assert process.returncode == -signal.SIGKILL, err

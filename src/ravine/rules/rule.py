@@ -14,7 +14,7 @@ from ravine.errors import ConfigError, unknown
 _BOUNDS = {"lr": "[0, inf)"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
     """One optimizer.
 

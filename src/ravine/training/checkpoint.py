@@ -31,17 +31,17 @@ class Position(msgspec.Struct, frozen=True):
     seconds: Seconds
 
 
-def save_arrays(path: Path, arrays: Mapping[str, Array], metadata: dict[str, str]) -> None:
-    """Write named arrays as safetensors, whole or not at all; long doubles, which it does not know, go as bytes."""
+def pack_arrays(arrays: Mapping[str, Array], metadata: dict[str, str]) -> bytes:
+    """Return named arrays as safetensors; long doubles, which it does not know, go as bytes."""
     plain = {}
     for name, array in arrays.items():
         wide = array.dtype == np.longdouble and array.dtype != np.float64
         plain[name + _WIDE if wide else name] = array.view(np.uint8) if wide else np.ascontiguousarray(array)
-    write_whole(path, safetensors_numpy.save(plain, metadata))
+    return safetensors_numpy.save(plain, metadata)
 
 
 def load_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
-    """Read what `save_arrays` wrote; a file that is not whole is a `DataError`."""
+    """Read what `pack_arrays` made; a file that is not whole is a `DataError`."""
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
@@ -59,7 +59,7 @@ def load_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
 def save_checkpoint(path: Path, state: Mapping[str, Array], position: Position) -> None:
     """Write an engine's state and the run's position."""
     where = msgspec.json.encode(position).decode()
-    save_arrays(path, state, {"position": where, "sha256": _checksum(state, where)})
+    write_whole(path, pack_arrays(state, {"position": where, "sha256": _checksum(state, where)}))
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:

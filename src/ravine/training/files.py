@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from ravine.errors import StorageError
@@ -26,6 +27,21 @@ def check_writable(folder: Path) -> None:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise StorageError(f"cannot write into {folder}: {error.strerror or error}. Choose another folder.") from error
+
+
+def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
+    """Make a new folder of files; when this returns all of them are on the disk.
+
+    They are written first and waited for together, which takes the disk a fraction of the time of one after the other.
+    """
+    path.mkdir(parents=True)
+    with ExitStack() as opened:
+        written = [(opened.enter_context((path / name).open("xb")), content) for name, content in files.items()]
+        for file, content in written:
+            file.write(content)
+            file.flush()
+        for file, _ in written:
+            os.fsync(file.fileno())
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -23,8 +23,8 @@ from filelock import FileLock, Timeout
 from ravine.arrays import Array
 from ravine.errors import BusyError, ConfigError, DataError, StorageError
 from ravine.spec import RunSpec
-from ravine.training.checkpoint import load_arrays, load_checkpoint, save_arrays
-from ravine.training.files import write_whole
+from ravine.training.checkpoint import load_arrays, load_checkpoint, pack_arrays
+from ravine.training.files import write_folder, write_whole
 from ravine.training.record import Result
 
 T = TypeVar("T")
@@ -137,15 +137,18 @@ class RunStore:
             self.root.mkdir(parents=True, exist_ok=True)
             for left_over in (temporary, old):  # by a process that was killed at this place
                 shutil.rmtree(left_over, ignore_errors=True)
-            temporary.mkdir()
         except OSError as error:
             raise _unwritable(self.root, error) from error
+        packed = pack_arrays({"weights": weights}, {})
+        digest = hashlib.sha256(packed).hexdigest()
+        files = {
+            "weights.safetensors": packed,
+            "spec.json": _json(result.spec),
+            "environment.json": _json(Environment(environment)),
+            "result.json": _json(_Stored(result, digest)),
+        }
         try:
-            save_arrays(temporary / "weights.safetensors", {"weights": weights}, {})
-            digest = _sha256(temporary / "weights.safetensors")
-            _write(temporary, "spec.json", result.spec)
-            _write(temporary, "environment.json", Environment(environment))
-            _write(temporary, "result.json", _Stored(result, digest))
+            write_folder(temporary, files)
             if folder.exists():
                 folder.rename(old)
                 temporary.rename(folder)
@@ -210,7 +213,7 @@ def _is_locked(folder: Path) -> bool:
 def describe(folder: Path, spec: RunSpec) -> None:
     """Write beside a checkpoint whose it is, once; a run that ends before its first checkpoint needs no such file."""
     if not (folder / "spec.json").exists():
-        _write(folder, "spec.json", spec)
+        write_whole(folder / "spec.json", _json(spec))
 
 
 def checkpoint_file(folder: Path) -> Path:
@@ -218,8 +221,8 @@ def checkpoint_file(folder: Path) -> Path:
     return folder / "checkpoint.safetensors"
 
 
-def _write(folder: Path, name: str, value: Any) -> None:
-    write_whole(folder / name, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+def _json(value: Any) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
 
 
 def _read(folder: Path, name: str, kind: type[T]) -> T:

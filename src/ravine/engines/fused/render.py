@@ -9,6 +9,7 @@ so both engines round the same numbers. Literals are cast too, since Numba would
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import inspect
 import textwrap
@@ -39,6 +40,7 @@ class Kernel:
     idle_constants: int
 
 
+@functools.cache
 def render(rule: Rule, dtype: np.dtype[Any]) -> Kernel:
     """Return the kernel of `rule` for weights of `dtype`, float32 or float64."""
     update = _take_apart(rule, rule.function, arrays={"g", "w", *rule.slots})
