@@ -1,0 +1,39 @@
+"""The libraries that ravine is compared with, one a file.
+
+Each file has `LIBRARIES`, what must be installed, `OPTIMIZERS`, and `make(task)`, which returns a function that
+trains on the samples of an order, batch after batch, and returns their mean loss. Every peer gets the same images in
+[0, 1], the same initial weights and the same order, keeps its weights from call to call, and may prepare what it
+likes in `make`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Train = Callable[[NDArray[np.int64]], float]
+
+LR, ALPHA = 0.001, 0.9
+"""A small rate keeps every optimizer in the finite numbers over all repeats; momentum's alpha."""
+
+PEERS = ("ravine", "numpy", "torch", "torch_compiled", "jax_scan", "optax_scan", "sklearn", "keras")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to train: `threads` is 1, or 0 for all; `matrices` are the initial weights of each layer, (i, o)."""
+
+    optimizer: str
+    batch_size: int
+    threads: int
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    matrices: list[NDArray[np.float32]]
+
+    @property
+    def inputs(self) -> NDArray[np.float32]:
+        """The images in [0, 1]."""
+        return self.images.astype(np.float32) / np.float32(255)

@@ -1,0 +1,82 @@
+"""A process that trains with one peer when told to: started and told by `python -m benchmarks`.
+
+    python -m benchmarks.worker PEER CORE      CORE is the number of the one core to use, or all
+
+Reads one JSON document a line and answers each with one: {"prepare": {"optimizer", "batch_size", "samples"}}, which
+also warms up, and {"go": true}, which trains once and tells the seconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import sys
+import time
+from typing import Any
+
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+}
+
+
+def main() -> None:
+    peer, core = sys.argv[1:]
+    if core != "all":
+        os.environ.update(ONE_THREAD)  # before any library is loaded
+        os.sched_setaffinity(0, {int(core)})
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints is no answer
+    worker = Worker(peer, threads=0 if core == "all" else 1)
+    for line in sys.stdin:
+        asked = json.loads(line)
+        try:
+            answer = worker.prepare(**asked["prepare"]) if "prepare" in asked else worker.go()
+        except Exception as error:  # whatever a library may raise; the comparison goes on without it
+            answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+class Worker:
+    def __init__(self, peer: str, threads: int) -> None:
+        from ravine.data import load
+
+        self.module = importlib.import_module(f"benchmarks.peers.{peer}")
+        self.threads = threads
+        self.data = load().train
+        self.train: Any = None
+
+    def prepare(self, optimizer: str, batch_size: int, samples: int) -> dict[str, Any]:
+        from threadpoolctl import threadpool_limits
+
+        from benchmarks.peers import Task
+        from ravine.spec import RunSpec
+        from ravine.training import epoch_order, start_weights
+
+        if optimizer not in self.module.OPTIMIZERS:
+            return {"error": f"has no {optimizer}"}
+        spec = RunSpec()
+        matrices = [m.astype("float32") for m in spec.network.layout.views(start_weights(spec))]
+        if self.threads:
+            threadpool_limits(self.threads)
+        began = time.perf_counter()
+        self.train = self.module.make(
+            Task(optimizer, batch_size, self.threads, self.data.images, self.data.labels, matrices)
+        )
+        self.order = epoch_order(0, 0, len(self.data.labels))[:samples].astype("int64")
+        loss = self.train(self.order)
+        return {"loss": loss, "warm_up_seconds": time.perf_counter() - began}
+
+    def go(self) -> dict[str, Any]:
+        began = time.perf_counter()
+        self.train(self.order)
+        seconds = time.perf_counter() - began
+        return {"seconds": seconds, "peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+
+
+if __name__ == "__main__":
+    main()
