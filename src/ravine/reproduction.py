@@ -15,8 +15,7 @@ import msgspec
 from ravine.data import load
 from ravine.errors import ConfigError, unknown
 from ravine.gradients.full import Progress
-from ravine.report.make import CLAIMS as CLAIMS_PART
-from ravine.report.make import make_report, write_report
+from ravine.report.make import CLAIMS_PART, make_report, write_report
 from ravine.report.paper_claims import CLAIMS
 from ravine.report.report import Report
 from ravine.studies import StudyOutcome, StudyWatcher, cut_short, load_study, plan, run_study

@@ -71,7 +71,7 @@ def test_the_whole_report(report, capsys, runs):
     assert page.count("<svg") == len(FIGURES)
     assert "quick look" not in page.lower()
     claims = json.loads((report / "claims.json").read_text(encoding="utf-8"))
-    assert [claim["id"] for claim in claims] == ["faster", "falls", "gradient-right", "adagrad-nan-cause"]
+    assert [claim["id"] for claim in claims] == ["faster", "falls", "gradient-right", "gradient-error"]
     assert [claim["verdict"] for claim in claims] == [None, "reproduced", "reproduced", "cannot be true as written"]
     assert claims[0]["findings"][0]["undecided"] == "one seed"
     for name in FIGURES:

@@ -231,7 +231,7 @@ def test_status_before_and_after(study, capsys, runs):
 
 def test_status_of_the_paper(capsys, tmp_path):
     shown = document(capsys, "study", "status", "paper", "--json", "--out", str(tmp_path / "none"))
-    assert (shown["done"], len(shown["runs"])) == (0, 31 + 5 + 16)
+    assert (shown["done"], len(shown["runs"])) == (0, 31 + 5 + 19)
     assert shown["runs"][1]["published"] == {"train_loss": 0.025, "test_accuracy": 0.977, "seconds": 3268}
 
 
@@ -335,7 +335,7 @@ def test_the_report_of_a_study_is_written(drawn_study, capsys, tmp_path):
     into = tmp_path / "here" / "report"
     assert run(["study", "report", drawn_study, "--into", str(into)]) == 0
     pictures = {f"figures/{name}.{ending}" for name in ("losses", "errors") for ending in ("png", "svg")}
-    assert files(into) == {"index.html", *tables_of("rates", "momenta"), *pictures}
+    assert files(into) == {"files.json", "index.html", *tables_of("rates", "momenta"), *pictures}
     out, err = capsys.readouterr()
     assert out.splitlines()[0] == "rates"
     assert out.endswith(f"\nThe report is in {into / 'index.html'}\n")
@@ -353,7 +353,7 @@ def test_part_of_a_report(drawn_study, capsys, tmp_path, only, tables, pictures)
     assert run(["study", "run", drawn_study, "--quiet"]) == 0
     capsys.readouterr()
     assert run(["study", "report", drawn_study, "--only", only, "--into", str(tmp_path / "report")]) == 0
-    assert files(tmp_path / "report") == {"index.html", *tables_of(*tables), *pictures}
+    assert files(tmp_path / "report") == {"files.json", "index.html", *tables_of(*tables), *pictures}
     out, _ = capsys.readouterr()
     assert "None of the runs" not in out
     assert ("momenta" in out, "rates" in out) == (bool(tables), False)

@@ -138,7 +138,7 @@ def test_every_claim_is_well_written():
         ("central-better", "central difference"),
         ("gradient-error", "3e-40 %"),
         ("decay-helps", "decay improves"),
-        ("decay-zigzag", "Decay takes the zig-zag away"),
+        ("decay-zigzag", "Decay weakens the zig-zag"),
         ("decay-best-accuracy", "98.4 %"),
         ("momentum-97.8", "97.8 %"),
         ("momentum-cost", "96.2 %"),
@@ -155,7 +155,7 @@ def test_the_claims_that_matter_are_there(name, words):
     assert words in BY_ID[name].statement
 
 
-ALWAYS = {"gradient-error", "adagrad-nan-cause"}
+ALWAYS = {"gradient-error"}
 """Claims that are impossible whatever was run."""
 
 
@@ -230,7 +230,7 @@ def test_a_quick_look_judges_only_what_needs_no_whole_run(seeds):
     judgments = judge_all(CLAIMS, watched(planned, as_published(planned), cut=True))
     decided = {judgment.id for judgment in judgments if judgment.verdict is not None}
     gradients = {"second-each", "gradient-error", "gradient-right", "central-better", "central-order"}
-    assert decided == {"parameters", "adagrad-nan-cause", *gradients}
+    assert decided == {"parameters", *gradients}
     for judgment in judgments:
         if judgment.id not in decided:
             assert judgment.undecided == "quick look"
@@ -306,7 +306,7 @@ def test_a_run_that_diverged_is_not_taken_as_one_without_a_zigzag():
     results = as_published(SEEDED) | {run.id: result(run, 0.98) for run in rows}
     assert verdicts(results)["decay-no-zigzag"] == "reproduced"
     results[rows[-1].id] = result(rows[-1], history=[], cause=NAN)
-    assert verdicts(results)["decay-no-zigzag"] == "not reproduced"
+    assert verdicts(results)["decay-no-zigzag"] == "reproduced in part"
 
 
 def test_what_explains_a_nan():
@@ -318,7 +318,7 @@ def test_what_explains_a_nan():
     assert judgment.causes[0].quantity.startswith(
         "A softmax that does not subtract the largest logit first overflows: "
     )
-    assert judgment.causes[0].measured == "1 of 5 runs"
+    assert judgment.causes[0].measured == "1 of 5 runs, 0 of 5 as written"
 
 
 def test_equal_quotients_of_rate_and_batch_size():

@@ -262,7 +262,10 @@ def test_a_published_value_in_words():
     assert found.quantity == "training loss 0.0270 could be one more seed of sgd lr 0.1, m 10"
     # Three values with s = sqrt(1/3) 0.01, and 4.303 sqrt(4/3) s = 0.0287.
     assert found.measured == "another seed would lie in -0.0054 to 0.0520"
-    assert found.holds is True
+    assert (found.holds, found.undecided) == (None, "too few seeds")  # such an interval admits nearly everything
+    rows = {"a": losses(A, [None, 0.022, 0.023, 0.022, None])}
+    assert like_published(LOSS, "g:a", 0.024, 0.001)(evidence_of(PLANNED, rows)).holds is True
+    assert like_published(LOSS, "g:a", 0.027, 0.001)(evidence_of(PLANNED, rows)).holds is False
 
 
 @pytest.mark.parametrize(("mean", "holds"), [(0.967, True), (0.97, None), (0.99, None), (0.995, False)])

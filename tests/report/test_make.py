@@ -78,7 +78,7 @@ def test_the_summary():
     # 0.960 and 0.961: s = 0.0007, and 12.706 s / sqrt(2) = 0.00635. The table that compares the methods decides.
     assert best == "Best method: b, test accuracy 96.05 ± 0.64 %."
     (runs, best) = made(names=["rates"]).highlights
-    assert best.startswith("Best method: lr 0.1, batch_size 10, test accuracy 99.05 ± ")
+    assert best.startswith("Best row: lr 0.1, batch_size 10, test accuracy 99.05 ± ")
 
 
 def test_the_summary_counts_what_diverged():
@@ -145,7 +145,8 @@ def test_files(tmp_path):
     found = {path.relative_to(index.parent).as_posix() for path in index.parent.rglob("*") if path.is_file()}
     tables = {f"tables/{name}.{ending}" for name in ("rates", "table6") for ending in ("csv", "md", "tex")}
     figures = {f"figures/{name}.{ending}" for name in ("curves", "errors") for ending in ("png", "svg")}
-    assert found == {"index.html", "claims.json", "tables/claims.csv", "tables/claims.md", *tables, *figures}
+    claims = {"claims.json", "tables/claims.csv", "tables/claims.md"}
+    assert found == {"files.json", "index.html", *claims, *tables, *figures}
     claims = json.loads((index.parent / "claims.json").read_text(encoding="utf-8"))
     assert [claim["verdict"] for claim in claims] == ["reproduced", "reproduced", None]
     assert claims[0]["findings"][0]["measured"] == "2 of 2 runs"
@@ -155,6 +156,21 @@ def test_files(tmp_path):
     assert rows[2][4] == "99.05 % against 90.05 %: +9.00 ± 0.00 points"
     text = index.read_text(encoding="utf-8")
     assert text.count("<svg") == 2
+
+
+def test_what_an_earlier_report_left_is_cleared_away_and_nothing_else(tmp_path):
+    write_report(made(), tmp_path)
+    (tmp_path / "tables" / "mine.csv").write_text("1")
+    (tmp_path / "notes.txt").write_text("2")
+    index = write_report(made(names=["curves"]), tmp_path)
+    found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    own = {"files.json", "index.html", "figures/curves.png", "figures/curves.svg"}
+    assert found == {*own, "tables/mine.csv", "notes.txt"}
+    outside = tmp_path.parent / "outside.txt"
+    outside.write_text("3")
+    (tmp_path / "files.json").write_text('["../outside.txt", "notes.txt/../../outside.txt"]')
+    assert write_report(made(), tmp_path) == index
+    assert outside.exists()
 
 
 def test_the_same_report_has_the_same_files(tmp_path):

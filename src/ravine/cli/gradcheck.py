@@ -13,9 +13,6 @@ from ravine.cli.output import print_json, print_table
 if TYPE_CHECKING:
     from ravine.gradients.full import Check
 
-PAPER_CLAIM = 3e-42
-"""The paper's mean difference of gradients, "3 x 10^-40 %", as a share."""
-
 
 def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in value.split(",") if name.strip())
@@ -112,6 +109,8 @@ def _document(check: Check) -> dict[str, Any]:
 
 
 def _print(check: Check) -> None:
+    from ravine.gradients.methods import PAPER_CLAIM
+
     report, curve, digits = check.report, check.curve, check.digits
     click.echo(
         f"{report.weights:,} of {report.parameters:,} weights, {report.samples} sample(s), {report.dtype}, "

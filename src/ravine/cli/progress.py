@@ -110,5 +110,8 @@ def checking(quiet: bool) -> Iterator[Checked | None]:
         done[what] = done.get(what, 0) + moved
         click.echo(f"\r\x1b[Kchecking, {what}: {done[what]:,} weights moved", err=True, nl=False)
 
-    yield show
-    click.echo("\r\x1b[K", err=True, nl=False)
+    try:
+        yield show
+    finally:
+        if done:
+            click.echo("\r\x1b[K", err=True, nl=False)

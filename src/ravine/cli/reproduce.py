@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Run each row with seeds 0 to N-1.")
 @click.option("--quick", is_flag=True, help="Cut every run to 2 epochs.")
-@click.option("--only", metavar="NAME[,NAME..]", help="Only these: table1 .. table6, figure2 .. figure10, claims.")
+@click.option(
+    "--only",
+    metavar="NAME[,NAME..]",
+    help="Only these: table1 .. table6, further, figure2 .. figure10, v-curve, claims.",
+)
 @click.option("--out", default="ravine-report", show_default=True, type=click.Path(), help="Folder of the report.")
 @click.option("--runs", type=click.Path(), help="Folder of runs.  [default: $RAVINE_HOME or runs]")
 @click.option("--jobs", type=click.IntRange(1), help="Runs at once.  [default: as many as there are cores]")

@@ -18,6 +18,9 @@ COMPLEX_STEP = 1e-30
 SINGLE_COMPLEX_STEP = 1e-12
 """In float32, whose smallest numbers are near 1e-38, a step of 1e-30 leaves no room for small derivatives."""
 
+PAPER_CLAIM = 3e-42
+"""The paper's mean relative error of the central difference, 3e-40 %, as a share."""
+
 METHODS = ("forward", "backward", "central", "complex")
 """forward: (f(x+h) - f(x)) / h. backward: (f(x) - f(x-h)) / h. central: (f(x+h) - f(x-h)) / 2h (the paper's section
 2.2). complex: Im f(x + ih) / h (Squire and Trapp 1998), which subtracts nothing and so has no round-off to amplify."""

@@ -7,6 +7,7 @@ claimed side of zero, fails if no difference that matters is left on that side, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
@@ -92,6 +93,19 @@ def some(quantity: str, rows: Sequence[str] | str, holds: Callable[[Result], boo
     return _counted(quantity, "some run of", rows, holds, any)
 
 
+def more_often(quantity: str, row: str, other: str, holds: Callable[[Result], bool]) -> Check:
+    """Check that something holds for more seeds of a row than of another."""
+
+    def judge(evidence: Evidence) -> Measured:
+        held, others = (sum(map(holds, evidence.of(name))) for name in (row, other))
+        return (
+            f"{held} of {len(evidence.of(row))} runs, {others} of {len(evidence.of(other))} as written",
+            held > others,
+        )
+
+    return finding(lambda e: f"{quantity}: more runs of {e.name(row)} than of {e.name(other)}", judge)
+
+
 def _counted(
     quantity: str,
     which: str,
@@ -115,7 +129,8 @@ def _counted(
 def like_published(measure: Measure, row: str, published: float, last_digit: float) -> Check:
     """Check that a published number could be one more seed of ours: it lies in the 95 % prediction interval.
 
-    `last_digit` is the unit of the last digit that was published; half of it is granted to its rounding.
+    `last_digit` is the unit of the last digit that was published; half of it is granted to its rounding. An interval so
+    wide that it would admit nearly everything decides nothing.
     """
 
     def judge(evidence: Evidence) -> Measured:
@@ -126,7 +141,9 @@ def like_published(measure: Measure, row: str, published: float, last_digit: flo
         if half is None:
             return f"{measure.show(center)}{_one_seed(measure, center)}", "one seed"
         text = f"another seed would lie in {measure.show(center - half)} to {measure.show(center + half)}"
-        return text, abs(published - center) <= half + last_digit / 2
+        if abs(published - center) > half + last_digit / 2:
+            return text, False
+        return text, "too few seeds" if half > max(measure.loose, 0 if measure.is_accuracy else published) else True
 
     return finding(lambda e: f"{measure.name} {measure.show(published)} could be one more seed of {e.name(row)}", judge)
 
@@ -144,9 +161,11 @@ def none_above(measure: Measure, rows: Sequence[str], bound: float) -> Check:
         if best.half_width is None:
             return f"{text}{_one_seed(measure, best.value)}: {evidence.name(row)}", "one seed"
         text = f"{text} ± {measure.show(best.half_width)}: {evidence.name(row)}"
-        if any(m.value - (m.half_width or 0) > bound for _, m in means):
+        # One seed that is left of a row says nothing of the others.
+        widths = [(m.value, math.inf if m.half_width is None else m.half_width) for _, m in means]
+        if any(value - half > bound for value, half in widths):
             return text, False
-        return text, True if all(m.value + (m.half_width or 0) <= bound for _, m in means) else "too few seeds"
+        return text, True if all(value + half <= bound for value, half in widths) else "too few seeds"
 
     return finding(lambda e: f"{measure.name} of none of {len(rows)} rows is above {measure.show(bound)}", judge)
 

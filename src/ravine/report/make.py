@@ -22,8 +22,14 @@ from ravine.studies import Planned, Study
 from ravine.training import Result, StoredRun
 from ravine.training.files import make_folder, write_whole
 
-CLAIMS = "claims"
+CLAIMS_PART = "claims"
 """The name of the part of a report that has the verdicts."""
+
+METHODS_TABLE = "table6"
+"""The table that sets the methods side by side."""
+
+_WRITTEN = "files.json"
+"""The names of the files that belong to a report, so that the next one in the folder can clear them away."""
 
 
 def make_report(
@@ -55,7 +61,7 @@ def make_report(
 
     tables = [make_table(group, planned, results) for group in study.groups if wanted(group.name)]
     drawings = [draw(figure, planned, results, checks) for figure in study.figures if wanted(figure.name)]
-    judgments = judge_all(claims, Evidence(planned, results, checks, quick)) if wanted(CLAIMS) else []
+    judgments = judge_all(claims, Evidence(planned, results, checks, quick)) if wanted(CLAIMS_PART) else []
     shown = [table for table in tables if table.rows]
     return Report(
         title=study.title or study.name,
@@ -72,29 +78,49 @@ def make_report(
 
 
 def write_report(report: Report, folder: Path) -> Path:
-    """Write tables, figures, claims and the page into a folder; return the page.
+    """Write tables, figures, claims and the page into a folder, and return the page.
+
+    What an earlier report wrote there, and this one has not, is removed.
 
     Raises:
         StorageError: the folder cannot be written.
     """
-    make_folder(folder / "tables")
+    files = _files(report)
+    for name in _earlier(folder):
+        if name not in files:
+            (folder / name).unlink(missing_ok=True)
+    for name, content in files.items():
+        make_folder((folder / name).parent)
+        write_whole(folder / name, content)
+    write_whole(folder / _WRITTEN, msgspec.json.encode(list(files)))
+    return folder / "index.html"
+
+
+def _files(report: Report) -> dict[str, bytes]:
+    """Return the files of a report by their names, the page last."""
+    files = {}
     for table in report.tables:
         for ending, write in (("csv", to_csv), ("md", to_markdown), ("tex", to_latex)):
-            write_whole(folder / "tables" / f"{table.name}.{ending}", write(table).encode())
+            files[f"tables/{table.name}.{ending}"] = write(table).encode()
     svgs = {drawing.name: svg(drawing.figure, drawing.name) for drawing in report.drawings}
-    if report.drawings:
-        make_folder(folder / "figures")
     for drawing in report.drawings:
-        write_whole(folder / "figures" / f"{drawing.name}.png", png(drawing.figure))
-        write_whole(folder / "figures" / f"{drawing.name}.svg", svgs[drawing.name])
+        files[f"figures/{drawing.name}.png"] = png(drawing.figure)
+        files[f"figures/{drawing.name}.svg"] = svgs[drawing.name]
     if report.judgments:
-        claims = msgspec.json.format(msgspec.json.encode(report.judgments), indent=2)
-        write_whole(folder / "claims.json", claims + b"\n")
-        write_whole(folder / "tables" / "claims.csv", verdicts_to_csv(report.judgments).encode())
-        write_whole(folder / "tables" / "claims.md", verdicts_to_markdown(report.judgments).encode())
-    index = folder / "index.html"
-    write_whole(index, page(report, {name: content.decode() for name, content in svgs.items()}).encode())
-    return index
+        files["claims.json"] = msgspec.json.format(msgspec.json.encode(report.judgments), indent=2) + b"\n"
+        files["tables/claims.csv"] = verdicts_to_csv(report.judgments).encode()
+        files["tables/claims.md"] = verdicts_to_markdown(report.judgments).encode()
+    files["index.html"] = page(report, {name: content.decode() for name, content in svgs.items()}).encode()
+    return files
+
+
+def _earlier(folder: Path) -> list[str]:
+    """Return the names of the files that an earlier report wrote into the folder, and none outside it."""
+    try:
+        names = msgspec.json.decode((folder / _WRITTEN).read_bytes(), type=list[str])
+    except (OSError, msgspec.DecodeError):
+        return []
+    return [name for name in names if (folder / name).resolve().is_relative_to(folder.resolve())]
 
 
 def verdict_counts(judgments: Sequence[Judgment]) -> str:
@@ -105,7 +131,7 @@ def verdict_counts(judgments: Sequence[Judgment]) -> str:
 
 def best_row(tables: Sequence[Table]) -> Row | None:
     """Return the row with the highest mean accuracy, of the table that compares the methods if it is there."""
-    compared = [table for table in tables if table.name == "table6"] or tables
+    compared = [table for table in tables if table.name == METHODS_TABLE] or tables
     rows = [row for table in compared for row in table.rows if row.test_accuracy is not None]
     return max(rows, key=lambda row: row.test_accuracy.value if row.test_accuracy else 0.0, default=None)
 
@@ -121,7 +147,8 @@ def _highlights(
         interval = best.test_accuracy.half_width
         spread = "" if interval is None else f" ± {100 * interval:.2f}"
         name = best.settings.get("label") or ", ".join(f"{n} {v}" for n, v in best.settings.items() if v)
-        parts.append(f"Best method: {name}, test accuracy {100 * best.test_accuracy.value:.2f}{spread} %.")
+        what = "Best method" if any(table.name == METHODS_TABLE for table in tables) else "Best row"
+        parts.append(f"{what}: {name}, test accuracy {100 * best.test_accuracy.value:.2f}{spread} %.")
     if judgments:
         parts.insert(0, f"{verdict_counts(judgments)}.")
     return tuple(parts)

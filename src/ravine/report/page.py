@@ -132,7 +132,8 @@ def _summary(report: Report) -> str:
     if report.quick:
         parts.append(
             '<p class="quick" role="note"><strong>A quick look:</strong> every run was cut to 2 epochs, '
-            "so these are not the numbers of the study, and no claim can be decided by them.</p>"
+            "so these are not the numbers of the study, and only claims on the network and its gradient are "
+            "decided.</p>"
         )
     parts.append(_tally(report.judgments))
     if report.highlights:

@@ -1,7 +1,7 @@
 """The paper's claims, in our own words, each with the checks that it is put to.
 
-Rows are those of `ravine/studies/paper.toml`. The wording states what the paper says, right or wrong; what was found is
-never written here.
+Rows are those of `ravine/studies/paper.toml`. The wording states what the paper says, right or wrong; what was found
+comes from the checks alone.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from ravine.report.findings import (
     like_published,
     lower,
     mean_at_least,
+    more_often,
     no_gain,
     none_above,
     some,
@@ -52,7 +53,7 @@ from ravine.report.measures import (
     losses_fall,
     zigzag_over,
 )
-from ravine.training import NonFinite, Result
+from ravine.training import DeadNetwork, NonFinite, Result
 
 CLASS_0 = 0.098
 """Share of test images that show a 0: the accuracy of the constant answer 0."""
@@ -71,6 +72,11 @@ def ended_in_nan(result: Result) -> bool:
     return isinstance(result.cause, NonFinite)
 
 
+def died(result: Result) -> bool:
+    """Tell whether a run ended with a dead network."""
+    return isinstance(result.cause, DeadNetwork)
+
+
 def unstable(row: str) -> Check:
     """Check that a row diverges with every seed."""
     return every("the run diverges", row, diverged)
@@ -81,14 +87,20 @@ def nan(row: str) -> Check:
     return every("the loss becomes nan", row, ended_in_nan)
 
 
-def explains_nan(statement: str, row: str) -> Cause:
-    """Suspect what a row of further runs changes, of which some end in numbers that are not finite."""
-    return Cause(statement, some("the loss becomes nan", row, ended_in_nan))
+def explains_nan(statement: str, row: str, unchanged: str) -> Cause:
+    """Suspect what a row of further runs changes, if more of them end in numbers that are not finite."""
+    return Cause(statement, more_often("the loss becomes nan", row, unchanged, ended_in_nan))
 
 
-def naive_softmax(row: str) -> Cause:
+def naive_softmax(row: str, unchanged: str) -> Cause:
     """Suspect a softmax that exponentiates logits as they are."""
-    return explains_nan("A softmax that does not subtract the largest logit first overflows", row)
+    return explains_nan("A softmax that does not subtract the largest logit first overflows", row, unchanged)
+
+
+def dies_with_naive_softmax(row: str, place: str) -> Cause:
+    """Ask whether a naive softmax leaves a loss of 2.30 where the paper has one."""
+    statement = f"With that softmax the loss is 2.30, not nan, in {place}, as the paper has it"
+    return Cause(statement, some("the network dies, and the loss stays finite", row, died))
 
 
 def accuracy_above(bound: float, *rows: str) -> Check:
@@ -172,8 +184,13 @@ def _seconds_of_a_run(evidence: Evidence) -> Measured:
     return f"{average:.1f} s on average, {3300 / average:.0f} times faster", all(1650 <= s <= 6600 for s in seconds)
 
 
-def _bounded_step(evidence: Evidence) -> Measured:
-    return "no step is longer than lr, since G contains g squared, and G only grows", False
+def _smooth_end(result: Result) -> bool:
+    left = zigzag_over(8, 10).read(result)
+    return left is not None and left < 0.0005
+
+
+def _late_nan(result: Result) -> bool:
+    return isinstance(result.cause, NonFinite) and result.cause.epoch > 1
 
 
 def _drops(result: Result) -> bool:
@@ -181,9 +198,8 @@ def _drops(result: Result) -> bool:
 
 
 _SQRT = (
-    "AdaGrad's step does not depend on the scale of the gradients, so that neither sums nor means over the batch "
-    "explain Table 5; a rate sqrt(m) times larger would follow if G took the mean of the squares of the samples' "
-    "gradients and the step their sum. This is a guess at the paper's program; only the rate was tested."
+    "A rate sqrt(m) times larger follows if G takes the mean over the batch of the squares of the samples' gradients, "
+    "and the step their sum. Only the rate was tested."
 )
 
 
@@ -208,12 +224,16 @@ CLAIMS = (
                lambda r: not diverged(r) and losses_fall(r)),),
     ),
     Claim(
-        "no-overfitting", "Section 2.1",
-        "There the test accuracy rises in every epoch, and nothing overfits.",
-        (every("the accuracy rises from each epoch to the next", "table1:2",
-               lambda r: not diverged(r) and accuracy_rises(r)),
-         no_gain(loss_on_test_at(10), "table1:2", loss_on_test_at(5), "table1:2")),
+        "accuracy-rises", "Section 2.1",
+        "There the test accuracy rises in every epoch.",
+        (every("the accuracy rises from each epoch to the next", "table1:2", accuracy_rises),),
         note="The paper says a paragraph later that the same curve zig-zags.",
+    ),
+    Claim(
+        "no-overfitting", "Section 2.1",
+        "There nothing overfits.",
+        (no_gain(loss_on_test_at(10), "table1:2", loss_on_test_at(5), "table1:2"),),
+        note="A test loss that rises in the second half would say that it does.",
     ),
     Claim(
         "98-percent", "Section 2.1",
@@ -247,7 +267,8 @@ CLAIMS = (
         "Rate 0.1 with single samples is unstable: the loss becomes nan and the accuracy "
         "stays at that of random guessing, 0.098.",
         (unstable("table1:1"), nan("table1:1"), every("accuracy 0.098", "table1:1", _constant)),
-        (naive_softmax("further:SGD, naive softmax"),),
+        (naive_softmax("further:SGD, naive softmax", "table1:1"),
+         dies_with_naive_softmax("further:decay, naive softmax", "the first row of Table 2")),
         note="0.098 is no random guess: it is the share of the digit 0, and the answer of a network whose outputs are "
         "all equal or all nan. ravine keeps the last weights that gave finite numbers, which may still know something.",
     ),
@@ -274,7 +295,8 @@ CLAIMS = (
         (higher(GAP, "table1:8", "table1:7"), higher(GAP, "table1:9", "table1:7")),
         (Cause("They are not trained to the end: their training loss is as high as their test loss",
                every("test loss within 0.02 of the training loss, or below", ("table1:8", "table1:9"),
-                     lambda r: (GAP.read(r) or 0.0) < 0.02)),),
+                     lambda r: (gap := GAP.read(r)) is not None and gap < 0.02)),),
+        note="The training loss is the mean over the last epoch, so that it lies above that of the last weights.",
     ),
     Claim(
         "small-rates", "Section 2.1",
@@ -284,8 +306,8 @@ CLAIMS = (
     ),
     Claim(
         "balance", "Section 2.1",
-        "Rate 0.1 in batches of 100, 0.01 in batches of 10 and 0.001 with single samples strike a "
-        "good balance: low loss and high accuracy.",
+        "Rate 0.1 in batches of 100, 0.01 in batches of 10 and 0.001 with single samples go well "
+        "together: low loss and high accuracy.",
         (accuracy_above(0.97, "table1:3", "table1:5", "table1:7"),
          every("training loss below 0.03", ("table1:3", "table1:5", "table1:7"),
                lambda r: (r.train_loss or math.inf) < 0.03)),
@@ -310,7 +332,7 @@ CLAIMS = (
         "on average.",
         (gradient_finding("mean relative error of the central difference, doubles", central_in_doubles),
          impossible("what double precision can tell apart", below_double_precision)),
-        (Cause("It takes more digits than double precision has",
+        (Cause("It takes more digits than double precision has, and a smaller step",
                gradient_finding("mean relative error of the central difference", in_many_digits)),),
     ),
     Claim(
@@ -329,7 +351,7 @@ CLAIMS = (
         "central-order", "Section 2.2",
         "That is because its truncation error is of second order.",
         (gradient_finding("at h = 1e-8 truncation decides, so that the best step is no larger", truncation_decides),),
-        note="At this step round-off decides, which grows as 1 / h; the central difference divides it by 2 h.",
+        note="Round-off grows as 1 / h, and the central difference divides it by 2 h.",
     ),
     Claim(
         "decay-helps", "Section 3.1",
@@ -343,15 +365,14 @@ CLAIMS = (
     ),
     Claim(
         "decay-zigzag", "Section 3.1",
-        "Decay takes the zig-zag away in batches of 10.",
+        "Decay weakens the zig-zag in batches of 10.",
         (lower(ZIGZAG, "table2:2", "table1:2"), lower(ZIGZAG, "table2:4", "table1:2")),
     ),
     Claim(
         "decay-no-zigzag", "Section 3.1",
-        "With a final rate of 0.0001, or 0.00001 as the text has it, no zig-zag is left "
-        "towards the end.",
-        (every("zig-zag below five images of 10,000", ("table2:4", "further:decay to 0.00001"),
-               _zigzag_below(0.0005)),),
+        "With a final rate of 0.0001, or 0.00001 as the text has it, no zig-zag is left towards the end.",
+        tuple(every("zig-zag over the last three epochs below five images of 10,000", row, _smooth_end)
+              for row in ("table2:4", "further:decay to 0.00001")),
         note="The caption of Figure 7 and Table 2 have 0.0001, the text 0.00001; both were run.",
     ),
     Claim(
@@ -382,11 +403,13 @@ CLAIMS = (
         "accuracy 0.098 at rate 0.1 in batches of 10 and at 0.01 with single samples.",
         (unstable("table3:1"), nan("table3:1"),
          every("accuracy 0.098", ("table3:2", "table3:4"), _constant)),
-        (naive_softmax("further:momentum, naive softmax"),),
+        (naive_softmax("further:momentum, naive softmax", "table3:1"),
+         dies_with_naive_softmax("further:momentum m 10, naive softmax", "the second row of Table 3"),
+         dies_with_naive_softmax("further:momentum 0.01, naive softmax", "the fourth row of Table 3")),
     ),
     Claim(
         "momentum-zigzag", "Section 3.2",
-        "Momentum does not settle: its accuracy zig-zags more than with decay.",
+        "With momentum training does not settle: it goes on oscillating.",
         (higher(ZIGZAG, "table3:7", "table2:4"), higher(ZIGZAG, "table3:5", "table2:4")),
     ),
     Claim(
@@ -404,7 +427,8 @@ CLAIMS = (
         "Momentum and decay together are unstable with single samples and in batches of "
         "10: the loss becomes nan.",
         (unstable("table4:1"), unstable("table4:2"), nan("table4:1"), nan("table4:2")),
-        (naive_softmax("further:combined m 1, naive softmax"), naive_softmax("further:combined m 10, naive softmax")),
+        (naive_softmax("further:combined m 1, naive softmax", "table4:1"),
+         naive_softmax("further:combined m 10, naive softmax", "table4:2")),
     ),
     Claim(
         "combined-good", "Section 3.3",
@@ -440,10 +464,11 @@ CLAIMS = (
     Claim(
         "adagrad-oscillates", "Section 4",
         "AdaGrad's loss oscillates.",
-        (every("the training loss rises in some epoch", ADAGRAD, lambda r: not losses_fall(r)),),
+        (some("the training loss rises in some epoch", ADAGRAD, lambda r: r.status == "done" and not losses_fall(r)),),
+        note="The loss is the mean over an epoch, as in the paper's figures; within an epoch every loss oscillates.",
     ),
     Claim(
-        "adagrad-batches", "Section 4",
+        "adagrad-batches", "Table 5",
         "At rate 0.001 AdaGrad's loss falls and its accuracy rises with the batch size, to "
         "0.06 and 97.1 % at 10 and to 0.02 and 98.2 % at 100 (Table 5).",
         (like_published(LOSS, "table5:2", 0.06, 0.01), like_published(ACCURACY, "table5:2", 0.971, 0.001),
@@ -462,23 +487,24 @@ CLAIMS = (
     ),
     Claim(
         "adagrad-nan", "Section 4",
-        "At rate 0.01 in batches of 100 AdaGrad's loss becomes nan.",
+        "At rate 0.01 in batches of 100 AdaGrad's loss becomes nan after the first epoch.",
         (nan("table5:6"),),
-        (naive_softmax("further:AdaGrad 0.01, naive softmax"),
+        (naive_softmax("further:AdaGrad 0.01, naive softmax", "table5:6"),
          explains_nan("Gradients were summed over the batch, and softmax was naive",
-                      "further:AdaGrad 0.01 of sums, naive softmax"),
-         explains_nan("Double precision behaves otherwise", "further:AdaGrad 0.01, float64"),
-         explains_nan("Larger initial weights (He) overflow", "further:AdaGrad 0.01, He-normal"),
-         explains_nan("Steps were sqrt(m) times larger than written", "further:AdaGrad 0.01 x sqrt 100"),
+                      "further:AdaGrad 0.01 of sums, naive softmax", "table5:6"),
+         explains_nan("Double precision behaves otherwise", "further:AdaGrad 0.01, float64", "table5:6"),
+         explains_nan("Larger initial weights (He) overflow", "further:AdaGrad 0.01, He-normal", "table5:6"),
+         explains_nan("Steps were sqrt(m) times larger than written", "further:AdaGrad 0.01 x sqrt 100", "table5:6"),
          explains_nan("Steps were sqrt(m) times larger than written, and softmax was naive",
-                      "further:AdaGrad 0.01 x sqrt 100, naive softmax")),
+                      "further:AdaGrad 0.01 x sqrt 100, naive softmax", "table5:6")),
         note=_SQRT,
     ),
     Claim(
         "adagrad-nan-cause", "Section 4",
         "That nan may come from AdaGrad's rates falling too fast.",
-        (impossible("steps that only shrink make weights overflow", _bounded_step),),
-        note="Algorithm 2 adds the square of a gradient to G before it divides by the root of G.",
+        (every("nan comes after an epoch or more, when rates have fallen",
+               "further:AdaGrad 0.01 x sqrt 100, naive softmax", _late_nan),),
+        note="The one kind of run in which nan was met at these settings is looked at.",
     ),
     Claim(
         "decay-wins", "Sections 4 and 5",
@@ -501,10 +527,12 @@ CLAIMS = (
         "combined-slowest", "Section 4",
         "Momentum and decay together take longest of the five methods.",
         tuple(higher(SECONDS, "table6:5", f"table6:{other}") for other in (1, 2, 3, 4)),
+        note="Seconds depend on the machine, the program and what else runs.",
     ),
     Claim(
         "online-slower", "Section 2 and Table 1",
         "Single samples take more time than batches of 100.",
         (higher(SECONDS, "table1:4", "table1:6"), higher(SECONDS, "table1:7", "table1:9")),
+        note="Seconds depend on the machine, the program and what else runs.",
     ),
 )  # fmt: skip

@@ -265,6 +265,8 @@ def _runs(study: Study, group: Group, number: int, row: dict[str, Any]) -> list[
     try:
         published = msgspec.convert(settings.pop("paper", None), Published | None)
         label = msgspec.convert(settings.pop("label", ""), str)
+        if label.isdigit():
+            raise ConfigError(f"label {label!r} is a number, which stands for a row's place; use words.")
         specs = [resolve(from_settings({**settings, "seed": seed})) for seed in study.seeds]
     except (RavineError, msgspec.ValidationError) as error:
         raise ConfigError(f"{place}: {error}") from error
