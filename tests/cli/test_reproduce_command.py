@@ -71,8 +71,8 @@ def test_the_whole_report(report, capsys, runs):
     assert page.count("<svg") == len(FIGURES)
     assert "quick look" not in page.lower()
     claims = json.loads((report / "claims.json").read_text(encoding="utf-8"))
-    assert [claim["id"] for claim in claims] == ["faster", "falls", "gradient-right", "gradient-error"]
-    assert [claim["verdict"] for claim in claims] == [None, "reproduced", "reproduced", "cannot be true as written"]
+    assert [claim["id"] for claim in claims] == ["faster", "falls", "gradient-error", "gradient-right"]
+    assert [claim["verdict"] for claim in claims] == [None, "reproduced", "cannot be true as written", "reproduced"]
     assert claims[0]["findings"][0]["undecided"] == "one seed"
     for name in FIGURES:
         assert (report / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
