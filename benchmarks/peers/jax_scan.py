@@ -10,7 +10,6 @@ OPTIMIZERS = ("sgd", "momentum", "adagrad", "adam")
 
 def make(task: Task) -> Train:
     """Return the scan over updates that are written out."""
-    import jax
     import jax.numpy as jnp
 
     def zeros(w):
@@ -45,7 +44,6 @@ def make(task: Task) -> Train:
         steps, state = rule(g, state, t)
         return [p - step for p, step in zip(w, steps, strict=True)], state
 
-    del jax
     return scanned(task, begin, update)
 
 

@@ -8,8 +8,7 @@ import math
 
 import pytest
 
-from ravine.report import make_table, to_csv, to_latex, to_markdown
-from ravine.report.tables import cells
+from ravine.report.tables import cells, make_table, to_csv, to_latex, to_markdown
 from ravine.studies import Group, Study, plan
 from ravine.training import DeadNetwork, Result, Seconds
 
