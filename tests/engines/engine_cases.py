@@ -28,6 +28,13 @@ def sparse_split(count: int = 400, width: int = 784, classes: int = 10, seed: in
     return split(images, rng.integers(0, classes, count))
 
 
+def dense_split(count: int = 400, width: int = 61, seed: int = 3) -> Split:
+    """Return images with one zero in ten."""
+    rng = np.random.default_rng(seed)
+    images = rng.integers(1, 256, (count, width)) * (rng.random((count, width)) < 0.9)
+    return split(images, rng.integers(0, 10, count))
+
+
 def split(images: Any, labels: Any) -> Split:
     """Return read-only arrays, as those of a data set are."""
     arrays = np.asarray(images, np.uint8), np.asarray(labels, np.uint8)

@@ -9,6 +9,7 @@ from engine_cases import (
     SINGLE_PRECISION,
     SMALL,
     assert_same,
+    dense_split,
     difference,
     order_of,
     pair,
@@ -20,6 +21,7 @@ from engine_cases import (
 )
 
 from ravine.engines.fused.engine import BLOCK, FusedEngine
+from ravine.engines.fused.render import CROWD, CROWDED_BATCH
 from ravine.engines.reference import ReferenceEngine
 from ravine.nn import ACTIVATIONS, SOFTMAX_FORMS, Network, forward, losses
 from ravine.rules import RULES, momentum, sgd
@@ -61,6 +63,22 @@ def test_batches_about_and_above_a_block(data, name, batch_size):
     hyper = settings(rule)
     fused, reference = pair(Network((784, 12, 9, 10), bias=True), rule, batch_size)
     order = order_of(8, batch_size, len(data.labels))
+    ours, theirs = run(fused, data, order, hyper), run(reference, data, order, hyper)
+    assert ours.loss_sum == pytest.approx(theirs.loss_sum, rel=1e-12)
+    assert_same(fused, reference, 1e-10)
+
+
+@pytest.mark.parametrize("batch_size", [CROWDED_BATCH - 1, CROWDED_BATCH, CROWDED_BATCH + 3, BLOCK + 5])
+@pytest.mark.parametrize("bias", [False, True], ids=["plain", "bias"])
+@pytest.mark.parametrize("name", RULES)
+def test_data_with_few_zeros(name, bias, batch_size):
+    # The last batch is smaller and may go the other way; 61 inputs and 70 units are no multiples of what goes together.
+    data = dense_split()
+    assert np.count_nonzero(data.images) > CROWD * data.images.size
+    rule = RULES[name]
+    hyper = settings(rule)
+    fused, reference = pair(Network((61, 70, 9, 10), bias=bias), rule, batch_size)
+    order = order_of(30, batch_size, len(data.labels))
     ours, theirs = run(fused, data, order, hyper), run(reference, data, order, hyper)
     assert ours.loss_sum == pytest.approx(theirs.loss_sum, rel=1e-12)
     assert_same(fused, reference, 1e-10)

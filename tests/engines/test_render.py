@@ -1,4 +1,4 @@
-"""From a rule's text to its loops: compiled one by one here, which takes a second and not ten."""
+"""From a rule's text to its functions over vectors: compiled one by one here, which takes a second and not ten."""
 
 from __future__ import annotations
 
@@ -10,29 +10,45 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba import njit
 
-from ravine.engines.fused.render import render
+from ravine.engines.fused import render as rendering
+from ravine.engines.fused.render import LANES, TABLE, render
+from ravine.engines.fused.vectors import load
 from ravine.errors import ConfigError
 from ravine.rules import RULES, rule
 
 HYPER = {"lr": 0.3, "alpha": 0.6}
+LAZY = [name for name, rule in RULES.items() if rule.idle_form]
+AT = np.uint64(LANES)  # where the state lies in the tests: behind one that must stay as it is
 _numbers = itertools.count()
 
 
 @pytest.fixture
-def loops(tmp_path):
+def kernel_of(tmp_path):
     """Give back a function that imports the kernel of a rule, without the cache."""
 
-    def load(rule, dtype="float64"):
+    def imported(rule, dtype="float64"):
         kernel = render(rule, np.dtype(dtype))
         path = tmp_path / f"kernel_{next(_numbers)}.py"
         path.write_text(kernel.text)
         spec = importlib.util.spec_from_file_location(path.stem, path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        return kernel, module
+        return module
 
-    return load
+    return imported
+
+
+def take_step(module, w, slots, hyper, t, g):
+    """Call the kernel's inner functions, which only compiled code can."""
+
+    @njit
+    def once(w, slots, hyper, t, g):
+        constants = module.step_constants(hyper, t)
+        module.write(w, slots, AT, module.step(module.read(w, slots, AT), load(g, np.uint64(0)), constants))
+
+    once(w, slots, np.array([*hyper.values()], np.float64), t, g)
 
 
 def reference(rule, g, w, t, slots, hyper):
@@ -42,22 +58,22 @@ def reference(rule, g, w, t, slots, hyper):
     return w - change, new
 
 
-def assert_loop_is_the_function(loops, rule, hyper=HYPER, t=3):
+def assert_kernel_is_the_function(kernel_of, rule, hyper=HYPER, t=3):
     hyper = {name: hyper[name] for name in rule.defaults}
     rng = np.random.default_rng(8)
-    g, w, slots = rng.normal(size=16), rng.normal(size=16), rng.random((len(rule.slots), 16))
-    expected_w, expected_slots = reference(rule, g, w, t, slots, hyper)
+    g, w, slots = rng.normal(size=16), rng.normal(size=32), rng.random((len(rule.slots), 32))
+    expected_w, expected_slots = reference(rule, g, w[16:], t, slots[:, 16:], hyper)
+    before, slots_before = w[:16].copy(), slots[:, :16].copy()
 
-    kernel, module = loops(rule)
-    constants = np.zeros(kernel.step_constants)
-    module.step_constants(np.array([*hyper.values()]), t, constants)
-    module.update_row(w, slots, 0, 16, constants, g, 0)
-    np.testing.assert_allclose(w, expected_w, rtol=1e-14, atol=1e-15)
-    for slot, expected in zip(slots, expected_slots, strict=True):
+    take_step(kernel_of(rule), w, slots.ravel(), hyper, t, g)
+    np.testing.assert_allclose(w[16:], expected_w, rtol=1e-14, atol=1e-15)
+    for slot, expected in zip(slots[:, 16:], expected_slots, strict=True):
         np.testing.assert_allclose(slot, np.broadcast_to(expected, 16), rtol=1e-14, atol=1e-15)
+    assert w[:16].tobytes() == before.tobytes()
+    assert slots[:, :16].tobytes() == slots_before.tobytes()
 
 
-def test_a_local_name_may_change_between_a_number_and_an_array(loops):
+def test_a_local_name_may_change_between_a_number_and_an_array(kernel_of):
     @rule
     def shifting(g, v, *, lr, alpha):
         rate = lr * 2
@@ -69,10 +85,10 @@ def test_a_local_name_may_change_between_a_number_and_an_array(loops):
         rate = alpha
         return first + second + third + rate * v, rate
 
-    assert_loop_is_the_function(loops, shifting)
+    assert_kernel_is_the_function(kernel_of, shifting)
 
 
-def test_the_gradient_and_the_weight_may_be_changed_before_they_are_used(loops):
+def test_the_gradient_and_the_weight_may_be_changed_before_they_are_used(kernel_of):
     @rule
     def decayed(w, g, v, t, *, lr, alpha):
         g = g + alpha * w
@@ -80,74 +96,94 @@ def test_the_gradient_and_the_weight_may_be_changed_before_they_are_used(loops):
         v = -v + g * np.sign(w) ** 3
         return lr / t * g + 0.001 * w, v
 
-    assert_loop_is_the_function(loops, decayed)
+    assert_kernel_is_the_function(kernel_of, decayed)
 
 
-def test_functions_of_numpy_and_whole_powers(loops):
+def test_functions_of_numpy_and_whole_powers(kernel_of):
     @rule
     def busy(g, u, v, *, lr, alpha):
         u = np.maximum(u, np.abs(g)) + np.exp(-(g**2))
         v = np.where(g > 0, np.minimum(v, alpha), v**3) - np.where(u >= alpha, 1.0, lr)
         return lr * np.tanh(g) / np.sqrt(u + 1e-3) - np.maximum(g, -alpha) / (1 + u) ** 2, u, v
 
-    assert_loop_is_the_function(loops, busy)
+    assert_kernel_is_the_function(kernel_of, busy)
 
 
 @pytest.mark.parametrize("t", [1, 5])
-def test_a_choice_by_the_step_number(loops, t):
+def test_a_choice_by_the_step_number(kernel_of, t):
     @rule
     def warming(g, v, t, *, lr, alpha):
         factor = np.where(t > 3, alpha, lr)
         v = np.where(t > 3, v, g)
         return factor * g, v
 
-    assert_loop_is_the_function(loops, warming, t=t)
+    assert_kernel_is_the_function(kernel_of, warming, t=t)
 
 
-def test_a_slot_may_be_left_at_zero_and_the_step_too(loops):
+def test_a_slot_may_be_left_at_zero_and_the_step_too(kernel_of):
     @rule
     def idle(g, u, v, *, lr):
         return 0, g, 0.0
 
-    assert_loop_is_the_function(loops, idle)
+    assert_kernel_is_the_function(kernel_of, idle)
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_a_gradient_of_several_terms_is_their_sum(loops, count):
-    kernel, module = loops(RULES["momentum"])
-    hyper = RULES["momentum"].hyperparameters({})
+@pytest.mark.parametrize("name", LAZY)
+def test_no_idle_steps_change_nothing(kernel_of, name):
+    module, rule = kernel_of(RULES[name]), RULES[name]
+
+    @njit
+    def idle(w, slots, hyper, n):
+        module.write(w, slots, AT, module.idle(module.read(w, slots, AT), module.idle_constants(hyper, n)))
+
     rng = np.random.default_rng(9)
-    d, x = rng.normal(size=5 * 16), rng.normal(size=count)
-    at = np.array([48, 0, 64, 16])[:count]
-    constants = np.zeros(kernel.step_constants)
-    module.step_constants(np.array([*hyper.values()]), 1, constants)
-    w, slots = rng.normal(size=32), rng.random((1, 32))
-    g = sum(x[k] * d[at[k] : at[k] + 16] for k in range(count))
-    expected, expected_slots = reference(RULES["momentum"], g, w[16:], 1, slots[:, 16:], hyper)
-    before = w[:16].copy()
-    terms = [value for pair in zip(at, x, strict=True) for value in pair]
-    getattr(module, f"update_row_{count}")(w, slots, 16, 16, constants, d, *terms)
-    np.testing.assert_allclose(w[16:], expected, rtol=1e-14)
-    np.testing.assert_allclose(slots[:, 16:], expected_slots, rtol=1e-14)
-    assert w[:16].tobytes() == before.tobytes()
+    w, slots = rng.normal(size=32), rng.normal(size=32 * len(rule.slots))
+    before = w.tobytes(), slots.tobytes()
+    hyper = np.array([*rule.hyperparameters({}).values()])
+    idle(w, slots, hyper, 0)
+    assert (w.tobytes(), slots.tobytes()) == before
+    idle(w, slots, hyper, 1)
+    assert (w.tobytes(), slots.tobytes()) != before
 
 
-def test_single_precision_stays_single_inside_the_loop(loops):
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", LAZY)
+def test_the_table_holds_the_idle_constants(kernel_of, name, dtype):
+    module = kernel_of(RULES[name], dtype)
+
+    @njit
+    def fill(hyper, table):
+        module.tabulate(hyper, table)
+
+    @njit
+    def both(hyper, table, n):
+        return module.tabulated(table, n), module.idle_constants(hyper, n)
+
+    hyper = np.array([*RULES[name].hyperparameters({}).values()])
+    table = np.zeros((TABLE, render(RULES[name], np.dtype(dtype)).idle_constants), dtype)
+    fill(hyper, table)
+    for n in (0, 1, 2, 700, TABLE - 1):
+        fetched, computed = both(hyper, table, n)
+        assert fetched == computed == tuple(table[n])
+
+
+def test_single_precision_stays_single_inside_the_loop(kernel_of):
     @rule
     def halving(g, v, *, lr):
         v = 0.1 * v + g / 3
         return lr * v, v
 
-    kernel, module = loops(halving, "float32")
+    module = kernel_of(halving, "float32")
     v, g = np.float32(0.7), np.float32(0.3)
-    w, slots = np.zeros(16, np.float32), np.full((1, 16), v)
-    constants = np.zeros(kernel.step_constants, np.float32)
-    module.step_constants(np.array([0.1]), 1, constants)
-    module.update_row(w, slots, 0, 16, constants, np.full(16, g), 0)
+    w, slots = np.zeros(32, np.float32), np.full(32, v)
+    take_step(module, w, slots, {"lr": 0.1}, 1, np.full(16, g))
     rounded = np.float32(0.1) * v + g / np.float32(3)
-    assert abs(slots[0, 0] - rounded) <= np.spacing(rounded)
+    assert np.all(abs(slots[16:] - rounded) <= np.spacing(rounded))
     # `0.1 * float32` as Numba reads it would be computed in double precision: the loop would widen and narrow.
-    assert "fpext" not in module.update_row.inspect_llvm(module.update_row.signatures[0])
+    code = module.step.inspect_llvm(module.step.signatures[0])
+    assert "fmul" in code
+    assert "fpext" not in code
+    assert "double" not in code
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -155,17 +191,32 @@ def test_what_depends_on_the_step_alone_is_computed_outside_the_loop(name):
     declared = RULES[name]
     tree = ast.parse(render(declared, np.dtype("float64")).text)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    for loop in ("update_row", "update_row_1", "drift_row"):
-        names = {node.id for node in ast.walk(functions[loop]) if isinstance(node, ast.Name)}
-        assert not names & {*declared.defaults, "t", "n"}
-    prelude = {node.id for node in ast.walk(functions["step_constants"]) if isinstance(node, ast.Name)}
-    assert not prelude & {"g", "w", *declared.slots}
+
+    def names(function):
+        return {node.id for node in ast.walk(functions[function]) if isinstance(node, ast.Name)}
+
+    for inside in ("step", "idle"):
+        assert not names(inside) & {*declared.defaults, "t", "n"}
+    for outside in ("step_constants", "idle_constants"):
+        assert not names(outside) & {"g", "w", *declared.slots}
 
 
 def test_a_kernel_is_named_by_its_text():
     texts = {render(RULES[name], np.dtype(dtype)).name for name in RULES for dtype in ("float32", "float64")}
     assert len(texts) == 2 * len(RULES)
     assert render(RULES["sgd"], np.dtype("float64")) == render(RULES["sgd"], np.dtype("float64"))
+
+
+@pytest.mark.parametrize("file", ["_TEMPLATE", "_VECTORS"])
+def test_a_kernel_changes_its_name_with_each_file_that_it_is_made_of(tmp_path, monkeypatch, file):
+    anew = render.__wrapped__  # without what was rendered before
+    before = anew(RULES["sgd"], np.dtype("float64"))
+    edited = tmp_path / "edited.py"
+    edited.write_text(getattr(rendering, file).read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+    monkeypatch.setattr(rendering, file, edited)
+    after = anew(RULES["sgd"], np.dtype("float64"))
+    assert after.name != before.name
+    assert (after.text != before.text) == (file == "_TEMPLATE")
 
 
 @rule

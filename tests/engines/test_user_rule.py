@@ -17,7 +17,7 @@ def wandering(w, g, push, memory, t, *, lr=0.02, decay=0.3, cap=0.5, drag=1e-3):
     rate = lr * np.sqrt(warm) / (1 + 0.01 * t)
     g = g + drag * np.sign(w)
     memory = decay * memory + g**2
-    push = np.where(g > 0, push**3 + g, 0.5 * push - cap * w)
+    push = np.where(g > 0, push**3 + g, 0.5 * push - cap * w) + (g > 1) * 0.5 + np.where(t > 3, lr, 0) * (1 + w) ** 2
     step = rate * (g / np.sqrt(memory + 1e-4) + drag * push + drag * w)
     return step, push, memory
 

@@ -10,20 +10,22 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ravine.arrays import Array
-from ravine.data import Split, scaled
+from ravine.data import Split
 from ravine.engines.engine import Evaluation, Taken
 from ravine.engines.fused import cache
-from ravine.engines.fused.render import TABLE, render
+from ravine.engines.fused.render import CROWDED_BATCH, LANES, TABLE, render
 from ravine.nn import ACTIVATIONS, Network
 from ravine.rules import Rule
 
-Data = tuple[Array, Array, Array, Array, Array]
-"""What the kernel reads: starts, columns and values of the compact form, the scale of values, and labels."""
+Data = tuple[Array, Array, Array, Array]
+"""What the kernel reads: starts, columns and values of the compact form, and labels."""
+
+Plan = tuple[Any, ...]
+"""Where everything lies, see `_plan`."""
 
 BLOCK = 128
 """Samples worked on together. A larger batch is taken block by block, so that memory does not grow with it."""
 
-_LANES = 16
 _CACHE_LINE = 64
 
 
@@ -41,36 +43,41 @@ class FusedEngine:
         self._kernel = render(rule, self._dtype)
         self._module: ModuleType | None = None
         block = min(batch_size, BLOCK)
-        self._plan = sizes, strides, bases, *_ = _plan(network, block)
+        self._plan = _plan(network, block)
+        sizes, widths, bases, *_, deltas = self._plan
         rows = int(sum(shape[0] for shape in network.layout.shapes))
-        length = int(bases[-1] + network.layout.shapes[-1][0] * strides[-1])
+        length = int(bases[-1] + network.layout.shapes[-1][0] * widths[-1])
         self._weights = _aligned(length, self._dtype)
-        self._slots = _aligned(len(rule.slots) * length, self._dtype).reshape(len(rule.slots), length)
+        self._slots = _aligned(len(rule.slots) * length, self._dtype)
         self._last = np.zeros(rows, np.int64)
         self._steps = 0
         self._options = (list(ACTIVATIONS).index(network.activation), network.bias, network.softmax == "naive")
         lists = (
             np.zeros(block * int(sizes[:-1].sum()), np.uint32),
             np.zeros(block * int(sizes[:-1].sum()), self._dtype),
-            np.zeros((len(strides), block), np.int64),
+            np.zeros((len(widths), block), np.int64),
         )
         widest = int(sizes[:-1].max())
         entries = (
-            np.zeros(widest + 2, np.int64),
+            np.zeros(widest, np.uint32),
+            np.zeros(widest, np.uint32),
+            np.zeros(widest + 1, np.uint32),
+            np.zeros(widest, np.uint32),
+            np.zeros(block + 2, np.int64),
+            np.zeros(block + 2, np.int64),
             np.zeros(block * widest, np.uint32),
             np.zeros(block * widest, self._dtype),
-            np.zeros(8, np.int64),
-            np.zeros(widest, np.uint32),
         )
         self._work = (
-            _aligned(int(strides.max()), self._dtype),
-            _aligned(int(strides.max()), self._dtype),
-            np.zeros(self._kernel.step_constants, self._dtype),
+            _aligned(int(widths.max()), self._dtype),
+            _aligned(2 * int(widths.max()), self._dtype),
+            # Three samples more, so that samples can be taken by fours. Pages that are never touched take no memory.
+            np.zeros((block + 3) * int(sizes[0]), self._dtype),
             np.zeros((TABLE, self._kernel.idle_constants), self._dtype),
             lists,
             entries,
-            _aligned(block * int(strides.sum()), self._dtype),
-            _aligned(length if batch_size > block else 0, self._dtype),
+            _aligned((block + 3) * int(deltas), self._dtype),
+            _aligned(length if batch_size >= CROWDED_BATCH else 0, self._dtype),
             np.zeros(1),
         )
         self._pack(self._weights, weights)
@@ -122,7 +129,7 @@ class FusedEngine:
         """Bring all idle rows to the last step."""
         self._settle(self._entries, self._plan, hyper)
 
-    def _settle(self, entries: ModuleType, plan: tuple[Array, ...], hyper: Mapping[str, float]) -> None:
+    def _settle(self, entries: ModuleType, plan: Plan, hyper: Mapping[str, float]) -> None:
         entries.settle(
             self._weights, self._slots, self._last, self._steps, self._ordered(hyper),
             plan, self._network.bias, self._work[3],
@@ -152,7 +159,7 @@ class FusedEngine:
 
     def state(self) -> dict[str, Array]:
         """Return weights, slots, the step up to which each row was brought, and the number of steps."""
-        slots = zip(self._rule.slots, self._slots, strict=True)
+        slots = zip(self._rule.slots, self._slot_parts, strict=True)
         return {
             "weights": self.weights,
             "last": self._last.copy(),
@@ -163,7 +170,7 @@ class FusedEngine:
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go back to a `state()`."""
         self._pack(self._weights, state["weights"])
-        for name, slot in zip(self._rule.slots, self._slots, strict=True):
+        for name, slot in zip(self._rule.slots, self._slot_parts, strict=True):
             self._pack(slot, state[f"slot.{name}"])
         self._last[:] = state["last"]
         self._steps = int(state["steps"][0])
@@ -178,16 +185,16 @@ class FusedEngine:
     def _call_entries_on_nothing(self, module: ModuleType) -> None:
         """Call each entry with the types of a real call and no sample, which makes Numba load or compile it."""
         starts, columns, pixels = _frozen([0], np.int64), _frozen([], np.uint16), _frozen([], np.uint8)
-        data: Data = (starts, columns, pixels, _scale(self._dtype), pixels)
+        data: Data = (starts, columns, pixels, pixels)
         hyper = dict.fromkeys(self._rule.defaults, 0.5)
         self._train(module, data, np.zeros(0, np.int64), 0, 0, hyper, 0.0)
         self._evaluate(module, data, 0)
-        self._settle(module, tuple(part[:0] for part in self._plan), hyper)
+        self._settle(module, (*(part[:0] for part in self._plan[:-1]), self._plan[-1]), hyper)
 
     def _data(self, split: Split) -> Data:
         compact = split.compact
         labels = _frozen(split.labels, np.uint8)
-        return compact.starts, compact.columns, compact.values, _scale(self._dtype), labels
+        return compact.starts, compact.columns, compact.values, labels
 
     def _ordered(self, hyper: Mapping[str, float]) -> Array:
         return np.array([hyper[name] for name in self._rule.defaults], np.float64)
@@ -202,29 +209,31 @@ class FusedEngine:
             target[...] = source
         return flat
 
+    @property
+    def _slot_parts(self) -> list[Array]:
+        """Views of the rule's slots, each in the padded form of the weights."""
+        return list(self._slots.reshape(len(self._rule.slots), len(self._weights)))
+
     def _matrices(self, padded: Array) -> list[Array]:
         """Return views of the real weights of each layer, shape (rows, o), in a padded array."""
-        strides, bases = (part.astype(int) for part in self._plan[1:3])
-        shapes = zip(self._network.layout.shapes, strides, bases, strict=True)
-        return [padded[at : at + r * stride].reshape(r, stride)[:, :c] for (r, c), stride, at in shapes]
+        widths, bases = (part.astype(int) for part in self._plan[1:3])
+        shapes = zip(self._network.layout.shapes, widths, bases, strict=True)
+        return [padded[at : at + r * width].reshape(r, width)[:, :c] for (r, c), width, at in shapes]
 
 
-def _plan(network: Network, block: int) -> tuple[Array, ...]:
-    """Return, for each layer, (sizes, row strides, first weight, first row, first list entry, first delta)."""
+def _plan(network: Network, block: int) -> Plan:
+    """Return, for each layer, (sizes, padded widths, first weight, first row, first list entry, first delta), and the
+    number of deltas of a sample.
+    """
     sizes = np.array(network.layers)
-    strides = -(-sizes[1:] // _LANES) * _LANES
+    widths = -(-sizes[1:] // LANES) * LANES
     rows = sizes[:-1] + network.bias
 
     def begins(lengths: Array) -> Array:
         return np.cumsum([0, *lengths[:-1]])
 
-    plan = (sizes, strides, begins(rows * strides), begins(rows), begins(block * sizes[:-1]), begins(block * strides))
-    return tuple(part.astype(np.uint64) for part in plan)
-
-
-def _scale(dtype: np.dtype[Any]) -> Array:
-    """Return the value in [0, 1] of each of the 256 pixel values."""
-    return scaled(np.arange(256, dtype=np.uint8), dtype)
+    plan = (sizes, widths, begins(rows * widths), begins(rows), begins(block * sizes[:-1]), begins(widths))
+    return *(part.astype(np.uint64) for part in plan), np.uint64(widths.sum())
 
 
 def _frozen(values: ArrayLike, dtype: DTypeLike) -> Array:

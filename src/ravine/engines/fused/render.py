@@ -24,19 +24,28 @@ from ravine.errors import ConfigError
 from ravine.nn.activations import LEAK
 from ravine.rules import Rule
 
+LANES = 16
+"""Numbers in a vector; rows of weights are padded to whole vectors."""
+
 TABLE = 1024
 """Idle times below this are tabulated at the start of a chunk; longer ones are computed when they are met."""
 
+CROWD, CROWDED_BATCH = 0.5, 32
+"""The share of inputs that are not zero, and the batch size, from which data are worked on without lists."""
+
 _TEMPLATE = Path(__file__).with_name("kernel.py")
+_VECTORS = Path(__file__).with_name("vectors.py")
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """The text of a module to compile, its name (a hash of the text) and how many constants its loops need."""
+    """The text of a module to compile, its name, which holds a hash of all that it is made of, and its idle constants.
+
+    `idle_constants` is how many numbers a row of the table has, one at least.
+    """
 
     name: str
     text: str
-    step_constants: int
     idle_constants: int
 
 
@@ -49,24 +58,22 @@ def render(rule: Rule, dtype: np.dtype[Any]) -> Kernel:
         [
             f"real = np.{dtype.name}\n"
             f"LEAK = {LEAK}\n"
+            f"LANES = u({LANES})\n"
             f"TABLE = {TABLE}\n"
+            f"CROWD, CROWDED_BATCH = {CROWD}, {CROWDED_BATCH}\n"
             f"LAZY = {idle is not None}\n"
             f"DENSE = {idle is None and not rule.inert}",
             _prelude("step_constants", rule, "t", update),
-            _row_loop("update_row", rule, update, ["_d", "_g0"], "_d[_g0 + _j]"),
-            *(_row_loop(f"update_row_{k}", rule, update, *_terms(k)) for k in (1, 2, 3, 4)),
             _prelude("idle_constants", rule, "n", idle),
-            _row_loop("drift_row", rule, idle, [], None),
+            _change("step", rule, update, ["g"]),
+            _change("idle", rule, idle, []),
+            _memory(len(rule.slots)),
+            _table(idle.constants if idle else 0),
         ]
     )
     text = f"{_TEMPLATE.read_text(encoding='utf-8')}\n\n# --- {rule.name} ---\n\n{part}\n"
-    digest = hashlib.sha256(text.encode()).hexdigest()[:24]
-    return Kernel(
-        f"{rule.name}_{dtype.name}_{digest}",
-        text,
-        max(1, update.constants),
-        max(1, idle.constants if idle else 0),
-    )
+    digest = hashlib.sha256(f"{text}{_VECTORS.read_text(encoding='utf-8')}".encode()).hexdigest()[:24]
+    return Kernel(f"{rule.name}_{dtype.name}_{digest}", text, max(1, idle.constants if idle else 0))
 
 
 @dataclass
@@ -145,7 +152,7 @@ class _Splitter(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> Any:
         if isinstance(node, ast.expr) and not self.depends(node):
             name = f"_c{len(self.constants)}"
-            self.prelude.append(f"_c[{len(self.constants)}] = {ast.unparse(node)}")
+            self.prelude.append(f"{name} = {ast.unparse(node)}")
             self.constants.append(name)
             return ast.Name(name, ast.Load())
         return super().visit(node)
@@ -157,41 +164,67 @@ class _Splitter(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         node.left = self.visit(node.left)
-        # A whole exponent stays a literal: Numba turns x**2 into a product, and a power of a variable into a call.
-        literal = isinstance(node.right, ast.Constant) and isinstance(node.right.value, int)
-        if not (isinstance(node.op, ast.Pow) and literal):
-            node.right = self.visit(node.right)
+        power = node.right.value if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant) else None
+        if isinstance(power, int) and 2 <= power <= 4:
+            # A product takes an operation or three, a power a call for each number.
+            return functools.reduce(lambda one, other: ast.BinOp(one, ast.Mult(), other), [node.left] * power)
+        node.right = self.visit(node.right)
         return node
 
 
 def _prelude(name: str, rule: Rule, counter: str, parts: _Parts | None) -> str:
-    """Write the function that computes the constants of one step (or of n idle ones) into `_c`."""
+    """Write the function that computes the constants of one step (or of n idle ones)."""
     lines = [f"{key} = _hyper[{index}]" for index, key in enumerate(rule.defaults)]
     lines += [f"{counter} = float(_{counter})", *(parts.prelude if parts else [])]
-    return "\n".join(["@plain", f"def {name}(_hyper, _{counter}, _c):", *_indent(lines)])
+    constants = [f"real(_c{k})" for k in range(parts.constants if parts else 0)] or ["real(0)"]
+    return _function("prelude", name, ["_hyper", f"_{counter}"], [*lines, f"return {_tuple(constants)}"])
 
 
-def _row_loop(name: str, rule: Rule, parts: _Parts | None, extra: Sequence[str], gradient: str | None) -> str:
-    """Write the loop that applies the rule to one row of weights and of every slot."""
-    head = ["@exact", f"def {name}({', '.join(['_w', '_slots', '_at', '_width', '_c', *extra])}):"]
+def _change(name: str, rule: Rule, parts: _Parts | None, extra: Sequence[str]) -> str:
+    """Write the function from a state to the next one."""
+    parameters = ["_state", *extra, "_c"]
     if parts is None:
-        return "\n".join([*head, "    pass"])
+        return _function("exact", name, parameters, ["return _state"])
     step, *slots = parts.results
-    body = ["w = _w[_at + _j]"]
-    body += [f"g = {gradient}"] if gradient else []
-    body += [f"{slot} = _slots[{k}, _at + _j]" for k, slot in enumerate(rule.slots)]
-    body += parts.loop
-    body += [] if _is_zero(step) else [f"_w[_at + _j] = _w[_at + _j] - ({ast.unparse(step)})"]
-    body += [f"_slots[{k}, _at + _j] = {ast.unparse(slot)}" for k, slot in enumerate(slots)]
-    load = [f"_c{k} = _c[{k}]" for k in range(parts.constants)]
-    return "\n".join([*head, *_indent([*load, "for _j in range(_width):", *_indent(body)])])
+    lines = [f"{_tuple(['_w', *rule.slots])} = _state", "w = _w"]
+    lines += [f"{_tuple([f'_c{k}' for k in range(parts.constants)])} = _c"] if parts.constants else []
+    weight = "_w" if _is_zero(step) else f"_w - ({ast.unparse(step)})"
+    return _function(
+        "exact", name, parameters, [*lines, *parts.loop, f"return {_tuple([weight, *map(ast.unparse, slots)])}"]
+    )
 
 
-def _terms(count: int) -> tuple[list[str], str]:
-    """Return the parameters and the text of a gradient that is a sum of value * delta over `count` samples."""
-    parameters = [name for k in range(count) for name in (f"_d{k}", f"_x{k}")]
-    return ["_d", *parameters], " + ".join(f"_x{k} * _d[_d{k} + _j]" for k in range(count))
+def _memory(slots: int) -> str:
+    """Write the functions that read and write a state; slots lie one after the other, each as long as the weights."""
+    places = [("_w", "_at"), *(("_slots", f"u({k}) * u(len(_w)) + _at") for k in range(slots))]
+    reads = _tuple([f"load({array}, {at})" for array, at in places])
+    writes = [f"store({array}, {at}, _state[{k}])" for k, (array, at) in enumerate(places)]
+    return "\n\n\n".join(
+        [
+            _function("exact", "read", ["_w", "_slots", "_at"], [f"return {reads}"]),
+            _function("exact", "write", ["_w", "_slots", "_at", "_state"], writes),
+        ]
+    )
 
 
-def _indent(lines: Sequence[str]) -> list[str]:
-    return [f"    {line}" for line in lines]
+def _table(constants: int) -> str:
+    """Write the functions that fill and read the table of idle constants."""
+    count = max(1, constants)
+    row = _tuple([f"_table[_n, {k}]" for k in range(count)])
+    return "\n\n\n".join(
+        [
+            _function("inlined", "tabulated", ["_table", "_n"], [f"return {row}"]),
+            _function(
+                "plain", "tabulate", ["_hyper", "_table"],
+                ["for _n in range(TABLE):", f"    {row} = idle_constants(_hyper, _n)"],
+            ),
+        ]
+    )  # fmt: skip
+
+
+def _function(decorator: str, name: str, parameters: Sequence[str], lines: Sequence[str]) -> str:
+    return "\n".join([f"@{decorator}", f"def {name}({', '.join(parameters)}):", *(f"    {line}" for line in lines)])
+
+
+def _tuple(values: Sequence[str]) -> str:
+    return f"({', '.join(values)},)"

@@ -1,0 +1,328 @@
+"""Vectors of 16 numbers as values of compiled code, with the arithmetic and the functions of NumPy.
+
+LLVM can vectorize a loop over numbers by itself, but only behind tests that its arrays do not overlap and in front of
+a loop for the remainder, and on short rows these take as long as the work. A loop over `load(a, i)` and
+`store(a, i, v)` with rows padded to whole vectors needs neither. LLVM turns a vector into as many registers as the
+processor needs: one with AVX-512 and float32, two with AVX2.
+
+Compiled code may compute with vectors as with numbers: + - * / **, comparisons, `np.where` and the functions in
+`FUNCTIONS`; a number that meets a vector counts 16 times.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+from ravine.engines.fused.render import LANES
+
+FUNCTIONS = (
+    np.absolute, np.arcsinh, np.arctan, np.arctan2, np.cbrt, np.ceil, np.copysign, np.cos, np.cosh, np.exp, np.exp2,
+    np.expm1, np.fabs, np.floor, np.fmax, np.fmin, np.hypot, np.isfinite, np.isnan, np.log, np.log10, np.log1p, np.log2,
+    np.logaddexp, np.maximum, np.minimum, np.negative, np.power, np.reciprocal, np.rint, np.sign, np.sin, np.sinh,
+    np.sqrt, np.square, np.tanh, np.trunc,
+)  # fmt: skip
+"""Functions of NumPy that take vectors, apart from `np.where`."""
+
+_COMPARISONS = {
+    operator.lt: "<", operator.le: "<=", operator.gt: ">", operator.ge: ">=", operator.eq: "==", operator.ne: "!="
+}  # fmt: skip
+_INT = ir.IntType(32)
+
+Emit = Callable[..., Any]
+
+
+class Vector(types.Type):
+    """The type of 16 numbers, or truth values, of one type."""
+
+    def __init__(self, element: Any) -> None:
+        self.element = element
+        super().__init__(f"Vector({element})")
+
+
+@register_model(Vector)
+class _Model(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Vector) -> None:
+        element = ir.IntType(1) if kind.element == types.boolean else manager.lookup(kind.element).get_value_type()
+        super().__init__(manager, kind, ir.VectorType(element, LANES))
+
+
+@intrinsic
+def load(typing: Any, array: Any, index: Any) -> Any:
+    """Return array[index : index + 16]."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        value = builder.load(_place(context, builder, sig, args))
+        value.align = context.get_abi_sizeof(context.get_value_type(array.dtype))
+        return value
+
+    return Vector(array.dtype)(array, types.uint64), generate
+
+
+@intrinsic
+def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """Write a vector, or a number 16 times, to array[index : index + 16]."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vector = _lift(context, builder, Vector(array.dtype), args[2], sig.args[2])
+        instruction = builder.store(vector, _place(context, builder, sig, args))
+        instruction.align = context.get_abi_sizeof(context.get_value_type(array.dtype))
+        return context.get_dummy_value()
+
+    return types.none(array, types.uint64, value), generate
+
+
+@intrinsic
+def prefetch(typing: Any, array: Any, index: Any) -> Any:
+    """Ask for the cache line of array[index] before it is needed."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        byte = ir.IntType(8).as_pointer()
+        function = ir.FunctionType(ir.VoidType(), [byte, _INT, _INT, _INT])
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        at = builder.bitcast(builder.gep(data, [args[1]]), byte)
+        to_read, keep, as_data = _INT(0), _INT(3), _INT(1)
+        name = "llvm.prefetch.p0"
+        builder.call(cgutils.get_or_insert_function(builder.module, function, name), [at, to_read, keep, as_data])
+        return context.get_dummy_value()
+
+    return types.none(array, types.uint64), generate
+
+
+@intrinsic
+def splat(typing: Any, number: Any) -> Any:
+    """Return a number 16 times."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _lift(context, builder, Vector(number), args[0], number)
+
+    return Vector(number)(number), generate
+
+
+@intrinsic
+def total(typing: Any, v: Any) -> Any:
+    """Return the sum of 16 numbers."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.extract_element(_halve(builder, args[0], 1), _INT(0))
+
+    return v.element(v), generate
+
+
+@intrinsic
+def total4(typing: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """Return the sums of four vectors, which cost little more than one."""
+    result = types.UniTuple(a.element, 4)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        ab, cd = _interleave(builder, args[0], args[1], 1), _interleave(builder, args[2], args[3], 1)
+        sums = _halve(builder, _interleave(builder, ab, cd, 2), 4)
+        return context.make_tuple(builder, result, [builder.extract_element(sums, _INT(k)) for k in range(4)])
+
+    return result(a, b, c, d), generate
+
+
+def _interleave(builder: Any, a: Any, b: Any, width: int) -> Any:
+    """Add up two lanes of a and two of b for each lane of the result, within every four lanes.
+
+    Of a0 a1 a2 a3 and b0 b1 b2 b3 it makes a0+a2, b0+b2, a1+a3, b1+b3 where the width is 1, and a0+a2, a1+a3, b0+b2,
+    b1+b3 where it is 2.
+    """
+    low, high = [], []
+    for first in range(0, LANES, 4):
+        order = [0, LANES, 1, LANES + 1] if width == 1 else [0, 1, LANES, LANES + 1]
+        low += [first + lane for lane in order]
+        high += [first + lane + 2 for lane in order]
+    return builder.fadd(_shuffle(builder, a, b, low), _shuffle(builder, a, b, high))
+
+
+def _halve(builder: Any, v: Any, lanes: int) -> Any:
+    """Add the upper half of a vector to its lower half until it has so many lanes."""
+    n = v.type.count
+    while n > lanes:
+        n //= 2
+        v = builder.fadd(_shuffle(builder, v, v, range(n)), _shuffle(builder, v, v, range(n, 2 * n)))
+    return v
+
+
+def _shuffle(builder: Any, a: Any, b: Any, lanes: Sequence[int]) -> Any:
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INT, len(lanes)), list(lanes)))
+
+
+def _place(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    array = context.make_array(sig.args[0])(context, builder, args[0])
+    vector = context.get_value_type(Vector(sig.args[0].dtype))
+    return builder.bitcast(builder.gep(array.data, [args[1]]), vector.as_pointer())
+
+
+def _lift(context: Any, builder: Any, kind: Vector, value: Any, given: Any) -> Any:
+    """Return a vector of numbers as it is, one of truth values as ones and zeros, a number 16 times."""
+    vector = context.get_value_type(kind)
+    if isinstance(given, Vector):
+        return value if given == kind else builder.uitofp(value, vector)
+    number = context.cast(builder, value, given, kind.element)
+    first = builder.insert_element(ir.Constant(vector, ir.Undefined), number, _INT(0))
+    return _shuffle(builder, first, first, [0] * LANES)
+
+
+def _define(function: Any, count: int, emit: Emit, result: Any = None) -> None:
+    """Let a function take vectors, or numbers with at least one vector among them.
+
+    `emit(context, builder, element, *values)` computes with whole vectors; `result` is the type of the result's lanes
+    if it differs.
+    """
+
+    class _Typing(AbstractTemplate):
+        key = function
+
+        def generic(self, args: Any, kws: Any) -> Any:
+            element = _element(args)
+            if element is None or len(args) != count or kws:
+                return None
+            return signature(Vector(result or element), *(a if isinstance(a, Vector) else element for a in args))
+
+    # Used as a decorator, infer_global asks for function.__module__, which ufuncs have from NumPy 2.2 on.
+    infer_global(function, types.Function(_Typing))
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        element = _element(sig.args)
+        kind = Vector(element)
+        values = [_lift(context, builder, kind, value, given) for value, given in zip(args, sig.args, strict=True)]
+        return emit(context, builder, element, *values)
+
+    for pattern in itertools.product((Vector, types.Any), repeat=count):
+        if Vector in pattern:
+            lower_builtin(function, *pattern)(lower)
+
+
+def _combine_truth(function: Any, method: str) -> None:
+    """Let `&`, `|` or `^` take two vectors of truth values."""
+
+    @infer_global(function)
+    class _Typing(AbstractTemplate):
+        def generic(self, args: Any, kws: Any) -> Any:
+            truth = Vector(types.boolean)
+            return signature(truth, truth, truth) if tuple(args) == (truth, truth) else None
+
+    lower_builtin(function, Vector, Vector)(lambda context, builder, sig, args: getattr(builder, method)(*args))
+
+
+def _element(args: Sequence[Any]) -> Any:
+    """Return the type of the numbers in the vectors among `args`, None if there are no vectors or they differ.
+
+    Vectors of truth values become numbers of that type; where there are no others, of the type of the number beside.
+    """
+    elements = {arg.element for arg in args if isinstance(arg, Vector)}
+    if elements == {types.boolean}:
+        elements = {arg for arg in args if isinstance(arg, types.Float)}
+    elements -= {types.boolean}
+    return elements.pop() if len(elements) == 1 else None
+
+
+def _lane_by_lane(function: Any) -> Emit:
+    """Return the code that applies Numba's own function to each lane."""
+
+    def emit(context: Any, builder: Any, element: Any, *values: Any) -> Any:
+        known = context.typing_context.resolve_value_type(function)
+        sig = known.get_call_type(context.typing_context, [element] * len(values), {})
+        scalar = context.get_function(known, sig)
+        truth = sig.return_type == types.boolean
+        out = ir.Constant(ir.VectorType(ir.IntType(1), LANES) if truth else values[0].type, ir.Undefined)
+        for lane in range(LANES):
+            number = scalar(builder, [builder.extract_element(value, _INT(lane)) for value in values])
+            out = builder.insert_element(out, number, _INT(lane))
+        return out
+
+    return emit
+
+
+def _of_llvm(name: str) -> Emit:
+    """Return the call of a function that LLVM has for vectors."""
+
+    def emit(context: Any, builder: Any, element: Any, value: Any) -> Any:
+        kind = value.type
+        suffix = f"v{kind.count}{kind.element.intrinsic_name}"
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(kind, [kind]), f"llvm.{name}.{suffix}"
+        )
+        return builder.call(function, [value])
+
+    return emit
+
+
+def _larger(comparison: str) -> Emit:
+    """Return the code of np.maximum (">") or np.minimum ("<"), which are NaN where either is."""
+
+    def emit(context: Any, builder: Any, element: Any, x: Any, y: Any) -> Any:
+        kept = builder.or_(builder.fcmp_ordered(comparison, x, y), builder.fcmp_unordered("uno", x, x))
+        return builder.select(kept, x, y)
+
+    return emit
+
+
+def _comparison(sign: str) -> Emit:
+    """Return the code of a comparison; with NaN only != is true."""
+    compare = "fcmp_unordered" if sign == "!=" else "fcmp_ordered"
+    return lambda context, builder, element, x, y: getattr(builder, compare)(sign, x, y)
+
+
+for _operators, _emit in (
+    ((operator.add, operator.iadd), lambda context, builder, element, x, y: builder.fadd(x, y)),
+    ((operator.sub, operator.isub), lambda context, builder, element, x, y: builder.fsub(x, y)),
+    ((operator.mul, operator.imul), lambda context, builder, element, x, y: builder.fmul(x, y)),
+    ((operator.truediv, operator.itruediv), lambda context, builder, element, x, y: builder.fdiv(x, y)),
+    ((operator.pow, operator.ipow), _lane_by_lane(np.power)),
+):
+    for _operator in _operators:
+        _define(_operator, 2, _emit)
+for _operator, _sign in _COMPARISONS.items():
+    _define(_operator, 2, _comparison(_sign), result=types.boolean)
+for _operator, _method in ((operator.and_, "and_"), (operator.or_, "or_"), (operator.xor, "xor")):
+    _combine_truth(_operator, _method)
+_define(operator.neg, 1, lambda context, builder, element, x: builder.fneg(x))
+
+_EMITS = {
+    np.sqrt: _of_llvm("sqrt"),
+    np.absolute: _of_llvm("fabs"),
+    np.fabs: _of_llvm("fabs"),
+    np.square: lambda context, builder, element, x: builder.fmul(x, x),
+    np.negative: lambda context, builder, element, x: builder.fneg(x),
+    np.maximum: _larger(">"),
+    np.minimum: _larger("<"),
+}
+for _function in FUNCTIONS:
+    _truth = types.boolean if _function in (np.isfinite, np.isnan) else None
+    _define(_function, _function.nin, _EMITS.get(_function, _lane_by_lane(_function)), _truth)
+_define(abs, 1, _of_llvm("fabs"))
+
+
+@infer_global(np.where)
+class _Where(AbstractTemplate):
+    def generic(self, args: Any, kws: Any) -> Any:
+        if len(args) != 3 or kws or not any(isinstance(arg, Vector) for arg in args):
+            return None
+        numbers = [arg for arg in args[1:] if isinstance(arg, types.Float)]
+        element = _element(args[1:]) or next(iter(numbers), None)
+        if element is None:
+            return None
+        return signature(Vector(element), args[0], *(a if isinstance(a, Vector) else element for a in args[1:]))
+
+
+@lower_builtin(np.where, types.Any, types.Any, types.Any)
+def _where(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    kind = sig.return_type
+    x, y = (_lift(context, builder, kind, value, given) for value, given in zip(args[1:], sig.args[1:], strict=True))
+    condition, given = args[0], sig.args[0]
+    if not isinstance(given, Vector):
+        condition = context.is_true(builder, given, condition)
+    elif given.element != types.boolean:
+        condition = builder.fcmp_unordered("!=", condition, ir.Constant(condition.type, [0.0] * LANES))
+    return builder.select(condition, x, y)
