@@ -188,6 +188,28 @@ def test_a_lock_that_cannot_be_taken(small, runs):
         train_small(small, runs)
 
 
+def test_a_working_folder_that_another_process_removes_while_it_is_made(runs, monkeypatch):
+    # What os.mkdir says when the other one's folder is there still, and is gone when pathlib looks what it is.
+    make, answers = os.mkdir, [FileExistsError(17, "File exists")]
+
+    def mkdir(path, *arguments):
+        if answers and str(path).endswith(".partial"):
+            raise answers.pop()
+        make(path, *arguments)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    with RunStore(runs).working_folder("abc") as folder:
+        assert folder.is_dir()
+    assert not answers
+
+
+def test_a_file_where_the_working_folder_should_be(runs):
+    runs.mkdir(exist_ok=True)
+    (runs / "abc.partial").write_text("in the way")
+    with pytest.raises(StorageError, match=r"abc\.partial"), RunStore(runs).working_folder("abc"):
+        pass
+
+
 def test_a_working_folder_is_let_go_when_training_fails(small, runs):
     class Broken(Recorder):
         def epoch(self, record):

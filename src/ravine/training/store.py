@@ -169,7 +169,7 @@ class RunStore:
         """
         folder = self.root / f"{run}{_PARTIAL}"
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            _make(folder)
         except OSError as error:
             raise _unwritable(folder, error) from error
         lock = FileLock(folder / "lock")
@@ -200,6 +200,18 @@ class RunStore:
                 continue
             found.append(Unfinished(run, spec, position.epoch, _is_locked(folder)))
         return found
+
+
+def _make(folder: Path) -> None:
+    """Make a folder that another process may be about to remove."""
+    while True:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return
+        except FileExistsError:
+            # mkdir asks twice, whether something is there and whether it is a folder; it may go between the two.
+            if folder.exists() and not folder.is_dir():
+                raise
 
 
 def _is_locked(folder: Path) -> bool:
