@@ -8,8 +8,8 @@ are those of the paper: 784-300-100-100-10, batches of 10, 60,000 images.
     batch size  samples in a batch
     data        images in an epoch: the first so many of the training images, whole epochs
 
-Each point is the median of short runs after one that is not timed. For widths the slope of log time against log number
-of weights is told: 1 is linear.
+Each point is the median of short runs after some that are not timed. For widths the slope of log time against log
+number of weights is told: 1 is linear.
 """
 
 from __future__ import annotations

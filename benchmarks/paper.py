@@ -40,20 +40,22 @@ TABLES = ("table1", "table2", "table3", "table4", "table5")
 EVALUATED = 1_000
 """Images that PyTorch evaluates at a time."""
 
+CORES = len(os.sched_getaffinity(0))
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=500, help="of PyTorch, timed for each optimizer and batch size")
     parser.add_argument("--repeats", type=int, default=5, help="of these steps")
     parser.add_argument("--epochs", type=int, default=10, help="cut all runs to so many, for a trial")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="runs of ravine at once")
+    parser.add_argument("--jobs", type=int, default=CORES or 1, help="runs of ravine at once")
     parser.add_argument("--without-torch", action="store_true", help="time ravine alone")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     planned = cut_short(plan(load_study("paper"), TABLES), arguments.epochs)
     data = load()
     ours, results = ravine_seconds(planned, data, arguments.jobs)
-    found: dict[str, Any] = {"cores": os.cpu_count(), "runs": len(results), "epochs": arguments.epochs, "ravine": ours}
+    found: dict[str, Any] = {"cores": CORES, "runs": len(results), "epochs": arguments.epochs, "ravine": ours}
     found["diverged"] = sum(result.status == "diverged" for result in results)
     if not arguments.without_torch:
         found["torch"] = torch_seconds(results, data, arguments.steps, arguments.repeats)
@@ -147,7 +149,7 @@ def evaluation_seconds(split: Split, repeats: int) -> float:
             hits += (logits.argmax(1) == y).sum()
         float(loss), int(hits)
 
-    cores = os.cpu_count() or 1
+    cores = CORES or 1
     medians = []
     for threads, share in ((cores, 1), (1, cores)):
         torch.set_num_threads(threads)

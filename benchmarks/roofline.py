@@ -9,14 +9,15 @@ The best of the repeats is quoted, since these are ceilings.
 
 The work. What training cannot do without, counted by the reference forward pass over the samples that are timed, at the
 initial weights: the multiply-and-adds with a factor that is not zero (forward, deltas, gradient of the weights; in
-whole vectors of 16, as they are executed), the weights that each sample reads forward, and the weights and slots of
-the optimizer that each step reads and writes, once for each row that has a gradient, or for all rows where the rule
-moves all of them (Adam). The arithmetic of the rule itself, and all that is done once a unit or a pixel, is left out.
+whole vectors of 16, as they are executed), the weights that a batch reads forward, once for each row that it needs, and
+the weights and slots of the optimizer that its step reads and writes, once for each row that has a gradient, or for all
+rows where the rule moves all of them (Adam). That a row stays in registers for a whole batch is too good to be true,
+but nothing can need less. The arithmetic of the rule itself, and all that is done once a unit or a pixel, is left out.
 
 The floor. Training has two phases, forward, and gradient with update. The arithmetic floor of a phase is its
 multiply-and-adds over the peak, its traffic floor its bytes over the speed of a set of rows as large as all weights
 and slots together. Arithmetic and traffic can overlap, and so the floor of a phase is the larger one; one phase needs
-the other, and so the floor of training is the sum of the two. The share is the floor in percent of the median
+the other, and so the floor of training is the sum of the two. The share is the floor over the median
 microseconds that the engine takes. Rows that were used a moment ago may come from a nearer cache than the set as a
 whole does, so this floor is a yardstick and no proof.
 """
@@ -184,12 +185,12 @@ def row_speeds(size: int, repeats: int) -> dict[str, float]:
     width = WIDTHS[0]
     count = max(4, size // (width * NUMBER_BYTES) // 4 * 4)
     held = count * width * NUMBER_BYTES
-    w, z, values = aligned(count * width), aligned(width), np.full(count, 1e-6, np.float32)
+    w, z, values = aligned(count * width), aligned(width), np.full(count, 2.0**-20, np.float32)
     w[:] = 1
     rows = np.random.default_rng(0).permutation(count).astype(np.uint32)
     passes = max(1, 2**27 // held)
     read_rows(w, rows, values, z, 1)
-    assert np.allclose(z, count * 1e-6, rtol=0.01)
+    assert (z == count * 2.0**-20).all()
     update_rows(w, rows, values, z, 1)
     read = best(lambda: read_rows(w, rows, values, z, passes), repeats)
     update = best(lambda: update_rows(w, rows, values, z, passes), repeats)
@@ -221,7 +222,8 @@ def working_sets() -> dict[str, int]:
 
 def cache_bytes(level: int) -> int:
     """Return the size of this core's data cache of a level, as the system tells it, else that of `CACHES`."""
-    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+    core = max(os.sched_getaffinity(0))
+    for folder in sorted(Path(f"/sys/devices/system/cpu/cpu{core}/cache").glob("index*")):
         try:
             told, kind, size = ((folder / name).read_text().strip() for name in ("level", "type", "size"))
         except OSError:
@@ -246,17 +248,18 @@ def work_of(data: Split, order: NDArray[np.int64], rule: Rule, batch_size: int) 
     present = [a != 0 for a in trace.activations]
     terms = [float(p.sum()) * width for p, width in zip(present, WIDTHS, strict=True)]
     moves_all = rule.idle_form is None and not rule.inert
-    touched = 0.0
+    needed = moved = 0
     for p, width in zip(present, WIDTHS, strict=True):
-        batches = [p[low : low + batch_size] for low in range(0, len(order), batch_size)]
-        rows = sum(p.shape[1] if moves_all else int(batch.any(axis=0).sum()) for batch in batches)
-        touched += rows * width
+        for low in range(0, len(order), batch_size):
+            rows = int(p[low : low + batch_size].any(axis=0).sum())
+            needed += rows * width
+            moved += (p.shape[1] if moves_all else rows) * width
     samples = len(order)
     return {
         "forward_multiply_adds": sum(terms) / samples,
         "gradient_multiply_adds": (sum(terms[1:]) + sum(terms)) / samples,
-        "forward_bytes": NUMBER_BYTES * sum(terms) / samples,
-        "update_bytes": 2 * NUMBER_BYTES * (1 + len(rule.slots)) * touched / samples,
+        "forward_bytes": NUMBER_BYTES * needed / samples,
+        "update_bytes": 2 * NUMBER_BYTES * (1 + len(rule.slots)) * moved / samples,
     }
 
 

@@ -78,7 +78,7 @@ def calls(names):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_functions_that_have_one_answer(dtype):
     exact = [f.__name__ for f in FUNCTIONS if f.__name__ not in ROUNDED | EITHER_ZERO]
-    assert_as_numpy([*calls(exact), "abs(x)", "-x"], dtype)
+    assert_as_numpy([*calls(exact), "abs(x)", "-x", "+x"], dtype)
     assert_as_numpy(calls(EITHER_ZERO), dtype, signs=False)
 
 
@@ -109,7 +109,13 @@ def test_truth_values_count_as_one_and_zero_when_they_meet_numbers(dtype):
     arithmetic = [
         f"{a} {sign} {b}" for sign in "+-*/" for a, b in (("p", "x"), ("y", "q"), ("(p & q)", "x"), ("q", "s"))
     ]
-    assert_as_numpy(["p", "q", "p & q", "p | q", "p ^ q", "np.maximum(p, x)", "p == x", *arithmetic], dtype)
+    assert_as_numpy(["p", "q", "np.maximum(p, x)", "p == x", *arithmetic], dtype)
+
+
+def test_truth_values_combine():
+    signs = [f"p {sign} q" for sign in ("&", "|", "^", "==", "!=", "*")]
+    functions = [f"np.logical_{name}(p, q)" for name in ("and", "or", "xor")]
+    assert_as_numpy([*signs, *functions, "~p", "np.logical_not(q)", "~(p | q) & p"], np.float32)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -61,7 +61,7 @@ class FusedEngine:
         entries = (
             np.zeros(widest, np.uint32),
             np.zeros(widest, np.uint32),
-            np.zeros(widest + 1, np.uint32),
+            np.zeros(widest, np.uint32),
             np.zeros(widest, np.uint32),
             np.zeros(block + 2, np.int64),
             np.zeros(block + 2, np.int64),

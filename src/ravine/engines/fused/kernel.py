@@ -3,7 +3,7 @@
 This file is a template: `render.py` puts the part that belongs to a rule and a dtype behind it, and the whole text is
 compiled as one module, because Numba's cache does not notice edits in other files. That part provides
 
-    real                          float32 or float64
+    real, LEAK                    float32 or float64; the slope of a leaky ReLU below zero
     LAZY                          rows without a gradient drift, by a closed form that is applied when next needed
     DENSE                         every row is updated at every step
     LANES                         how many numbers a vector has, unsigned
@@ -19,9 +19,10 @@ compiled as one module, because Numba's cache does not notice edits in other fil
     tabulated(table, n)           and fetch them
 
 Words. A row: all the weights that one input meets, contiguous, padded with zeros to whole vectors of 16. A list: the
-units of one sample in one layer whose activation is not zero, and the activations; NaN is not zero. A block: the
-samples of a batch that are worked on together; a batch larger than a block adds up its gradient in `total` first. An
-entry: one activation, with its sample, sorted by unit. The deltas of a sample, layer after layer, are a row of `d`.
+units of one sample in one layer and their activations, without those that ReLU or an empty input makes zero; NaN is not
+zero. A block: the samples of a batch that are worked on together; a batch larger than a block, or with few zeros, adds
+up its gradient in `summed` first. An entry: one activation, with its sample, sorted by unit. The deltas of a sample,
+layer after layer, are a row of `d`.
 
 Offsets are unsigned (`u`), which spares each access Numba's test for a negative index.
 """
@@ -203,11 +204,11 @@ def cross_entropy(z, n, label, naive, d, d0, m):
         d[d0 + j] = e
         rest += e if j != top else real(0)
         others += e if j != label else real(0)
-    total = d[d0 + top] + rest
-    loss = -np.log(d[d0 + label] / total) if naive else np.log1p(rest) - (z[label] - shift)
+    whole = d[d0 + top] + rest
+    loss = -np.log(d[d0 + label] / whole) if naive else np.log1p(rest) - (z[label] - shift)
     for j in range(n):
-        d[d0 + j] = d[d0 + j] / total / m
-    d[d0 + label] = -(others / total) / m
+        d[d0 + j] = d[d0 + j] / whole / m
+    d[d0 + label] = -(others / whole) / m
     return loss
 
 
@@ -335,8 +336,9 @@ def first_sums(order, low, m, w, slots, last, t, hyper, table, data, plan, lists
 def crowded_sums(order, low, m, w, slots, last, t, hyper, table, data, plan, x, d):
     """Write the inputs of a block with few zeros to `x`, and the sums of the first layer to `d`.
 
-    Four samples at a time and four vectors of their sums, which stay in registers: each weight is read once for four
-    samples. With many zeros, lists are faster. `x` and `d` have three rows more than a block, which nobody reads.
+    Four samples at a time and four vectors of their sums, which AVX-512 holds in registers: each weight is read once
+    for four samples. With many zeros, lists are faster. `x` and `d` have three rows more than a block, which nobody
+    reads.
     """
     starts, columns, pixels, _ = data
     n, width, deltas = plan[0][0], plan[1][0], plan[6]
@@ -402,23 +404,23 @@ def put_4(z, at, v0, v1, v2, v3):
 
 
 @plain
-def first_gradient(total_, x, plan, d, m):
-    """Add the gradient of the first layer to `total`, for a block with few zeros, by four vectors of four rows."""
+def first_gradient(summed, x, plan, d, m):
+    """Add the gradient of the first layer to `summed`, for a block with few zeros, by four vectors of four rows."""
     n, width, deltas = plan[0][0], plan[1][0], plan[6]
     i = u(0)
     while i + u(4) <= n:
         j = u(0)
         while j + u(4) * LANES <= width:
-            terms_4x4(total_, i * width + j, width, x, i, n, d, j, deltas, m)
+            terms_4x4(summed, i * width + j, width, x, i, n, d, j, deltas, m)
             j += u(4) * LANES
         while j < width:
             for k in range(i, i + u(4)):
-                terms_1x1(total_, k * width + j, x, k, n, d, j, deltas, m)
+                terms_1x1(summed, k * width + j, x, k, n, d, j, deltas, m)
             j += LANES
         i += u(4)
     while i < n:
         for j in range(u(0), width, LANES):
-            terms_1x1(total_, i * width + j, x, i, n, d, j, deltas, m)
+            terms_1x1(summed, i * width + j, x, i, n, d, j, deltas, m)
         i += u(1)
 
 
@@ -628,8 +630,8 @@ def turn_row(g, g0, w, slots, at, width, c):
 def turn_layer(hidden, layer, w, slots, last, t, c, g, plan, activation, entries, d, m):
     """Take the step of the rows of a layer that have entries; if it is hidden, write the deltas of the layer below.
 
-    A row is read and written once. Its gradient is never stored, but for the terms before the last four, which go to
-    the second half of `g`; the first half is zero.
+    A row is read and written once. Its gradient is never stored, but for the terms before the last one to four,
+    which go to the second half of `g`; the first half is zero.
     """
     _, widths, bases, first_rows, _, delta_at, _ = plan
     _, _, _, touched, group, _, sample, value = entries
@@ -783,8 +785,8 @@ def update_one(w, slots, last, t, c, hyper, table, plan, options, lists, d):
 
 
 @inlined
-def add_layer(hidden, layer, total_, last, t, w, plan, activation, entries, d, m):
-    """Add the gradient of a layer to `total`; if it is hidden, write the deltas of the layer below."""
+def add_layer(hidden, layer, summed, last, t, w, plan, activation, entries, d, m):
+    """Add the gradient of a layer to `summed`; if it is hidden, write the deltas of the layer below."""
     _, widths, bases, first_rows, _, delta_at, _ = plan
     _, _, _, touched, group, _, sample, value = entries
     width, d0 = widths[layer], delta_at[layer]
@@ -796,10 +798,10 @@ def add_layer(hidden, layer, total_, last, t, w, plan, activation, entries, d, m
             below = delta_at[layer - 1] + i if hidden else u(0)
             end = e + q
             while e + u(4) <= end:
-                gather_4(hidden, False, total_, at, w, at, width, d, d0, sample, value, e, below, activation)
+                gather_4(hidden, False, summed, at, w, at, width, d, d0, sample, value, e, below, activation)
                 e += u(4)
             while e < end:
-                gather_1(hidden, total_, at, w, at, width, d, d0, sample, value, e, below, activation)
+                gather_1(hidden, summed, at, w, at, width, d, d0, sample, value, e, below, activation)
                 e += u(1)
             if LAZY:
                 last[first_rows[layer] + i] = t
@@ -807,32 +809,29 @@ def add_layer(hidden, layer, total_, last, t, w, plan, activation, entries, d, m
 
 
 @plain
-def add_block(total_, crowded, last, t, w, g, x, plan, options, lists, entries, d, m):
-    """Add the gradient of a block, one of several of its batch or one with few zeros, to `total`."""
+def add_block(summed, crowded, last, t, w, g, x, plan, options, lists, entries, d, m):
+    """Add the gradient of a block, one of several of its batch or one with few zeros, to `summed`."""
     sizes, widths, bases, first_rows = plan[:4]
     activation, bias, _ = options
     scratch = u(len(g)) // u(2)
     for layer in range(len(widths) - 1, -1, -1):
-        if layer > 0:
-            transpose(layer, m, plan, lists, entries)
-            add_layer(True, layer, total_, last, t, w, plan, activation, entries, d, m)
-        elif crowded:
-            first_gradient(total_, x, plan, d, m)
+        if crowded and layer == 0:
+            first_gradient(summed, x, plan, d, m)
             if LAZY:
                 for i in range(sizes[0]):
                     last[i] = t
         else:
             transpose(layer, m, plan, lists, entries)
-            add_layer(False, 0, total_, last, t, w, plan, activation, entries, d, m)
+            add_layer(layer > 0, layer, summed, last, t, w, plan, activation, entries, d, m)
         if bias:
             bias_gradient(g, scratch, layer, plan, d, m)
-            add(total_, bases[layer] + sizes[layer] * widths[layer], g, scratch, widths[layer])
+            add(summed, bases[layer] + sizes[layer] * widths[layer], g, scratch, widths[layer])
             if LAZY:
                 last[first_rows[layer] + sizes[layer]] = t
 
 
 @plain
-def update_total(w, slots, last, t, c, total_, plan, bias):
+def update_total(w, slots, last, t, c, summed, plan, bias):
     """Take the step of a batch of several blocks from the summed gradient, and clear the sum."""
     sizes, widths, bases, first_rows = plan[:4]
     for layer in range(len(widths)):
@@ -840,15 +839,15 @@ def update_total(w, slots, last, t, c, total_, plan, bias):
         for i in range(sizes[layer] + u(bias)):
             if not LAZY or last[first_rows[layer] + i] == t:
                 at = bases[layer] + i * width
-                turn_row(total_, at, w, slots, at, width, c)
-                clear(total_, at, width)
+                turn_row(summed, at, w, slots, at, width, c)
+                clear(summed, at, width)
 
 
 @plain
-def forget(total_, last, t):
+def forget(summed, last, t):
     """Undo the trace of the blocks of a batch whose update is not taken."""
-    for j in range(len(total_)):
-        total_[j] = real(0)
+    for j in range(len(summed)):
+        summed[j] = real(0)
     for row in range(len(last)):
         last[row] = min(last[row], t - 1)
 
@@ -860,7 +859,7 @@ def train(w, slots, last, hyper, position, order, data, plan, options, work):
     `position` is (t, first, stop, batch size); t counts all steps of the run and is that before the first step. Adds
     each sample's loss to work's `loss[0]`. Stops before the update of a batch whose loss is not finite.
     """
-    z, g, x, table, lists, entries, d, total_, loss = work
+    z, g, x, table, lists, entries, d, summed, loss = work
     bias = options[1]
     t, first, stop, size = position
     block = lists[2].shape[1]
@@ -893,16 +892,16 @@ def train(w, slots, last, hyper, position, order, data, plan, options, work):
                 )[0]  # fmt: skip
             if not np.isfinite(batch_loss):
                 if low > begin:
-                    forget(total_, last, t)
+                    forget(summed, last, t)
                 return taken
             if several:
-                add_block(total_, crowded, last, t, w, g, x, plan, options, lists, entries, d, high - low)
+                add_block(summed, crowded, last, t, w, g, x, plan, options, lists, entries, d, high - low)
             elif alone:
                 update_one(w, slots, last, t, c, hyper, table, plan, options, lists, d)
             else:
                 update_block(w, slots, last, t, c, g, plan, options, lists, entries, d, high - low)
         if several:
-            update_total(w, slots, last, t, c, total_, plan, bias)
+            update_total(w, slots, last, t, c, summed, plan, bias)
         loss[0] += batch_loss
         taken += 1
     return taken

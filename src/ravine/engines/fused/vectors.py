@@ -203,16 +203,18 @@ def _define(function: Any, count: int, emit: Emit, result: Any = None) -> None:
             lower_builtin(function, *pattern)(lower)
 
 
-def _combine_truth(function: Any, method: str) -> None:
-    """Let `&`, `|` or `^` take two vectors of truth values."""
+def _combine_truth(function: Any, emit: Emit, count: int = 2) -> None:
+    """Let a function take vectors of truth values."""
+    truth = Vector(types.boolean)
 
-    @infer_global(function)
     class _Typing(AbstractTemplate):
-        def generic(self, args: Any, kws: Any) -> Any:
-            truth = Vector(types.boolean)
-            return signature(truth, truth, truth) if tuple(args) == (truth, truth) else None
+        key = function
 
-    lower_builtin(function, Vector, Vector)(lambda context, builder, sig, args: getattr(builder, method)(*args))
+        def generic(self, args: Any, kws: Any) -> Any:
+            return signature(truth, *args) if tuple(args) == (truth,) * count and not kws else None
+
+    infer_global(function, types.Function(_Typing))
+    lower_builtin(function, *[truth] * count)(lambda context, builder, sig, args: emit(builder, *args))
 
 
 def _element(args: Sequence[Any]) -> Any:
@@ -285,8 +287,17 @@ for _operators, _emit in (
         _define(_operator, 2, _emit)
 for _operator, _sign in _COMPARISONS.items():
     _define(_operator, 2, _comparison(_sign), result=types.boolean)
-for _operator, _method in ((operator.and_, "and_"), (operator.or_, "or_"), (operator.xor, "xor")):
-    _combine_truth(_operator, _method)
+for _combined, _truths in (
+    ((operator.and_, np.logical_and, operator.mul), lambda builder, p, q: builder.and_(p, q)),
+    ((operator.or_, np.logical_or), lambda builder, p, q: builder.or_(p, q)),
+    ((operator.xor, np.logical_xor, operator.ne), lambda builder, p, q: builder.xor(p, q)),
+    ((operator.eq,), lambda builder, p, q: builder.not_(builder.xor(p, q))),
+):
+    for _operator in _combined:
+        _combine_truth(_operator, _truths)
+_combine_truth(operator.invert, lambda builder, p: builder.not_(p), count=1)
+_combine_truth(np.logical_not, lambda builder, p: builder.not_(p), count=1)
+_define(operator.pos, 1, lambda context, builder, element, x: x)
 _define(operator.neg, 1, lambda context, builder, element, x: builder.fneg(x))
 
 _EMITS = {
