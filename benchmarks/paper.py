@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=500, help="of PyTorch, timed for each optimizer and batch size")
     parser.add_argument("--repeats", type=int, default=5, help="of these steps")
     parser.add_argument("--epochs", type=int, default=10, help="cut all runs to so many, for a trial")
-    parser.add_argument("--jobs", type=int, default=CORES or 1, help="runs of ravine at once")
+    parser.add_argument("--jobs", type=int, default=CORES, help="runs of ravine at once")
     parser.add_argument("--without-torch", action="store_true", help="time ravine alone")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -149,9 +149,8 @@ def evaluation_seconds(split: Split, repeats: int) -> float:
             hits += (logits.argmax(1) == y).sum()
         float(loss), int(hits)
 
-    cores = CORES or 1
     medians = []
-    for threads, share in ((cores, 1), (1, cores)):
+    for threads, share in ((CORES, 1), (1, CORES)):
         torch.set_num_threads(threads)
         evaluate()
         times = []

@@ -2,7 +2,8 @@
 
 Same data, same batches, same initial weights, float32. Repeats are interleaved, so that a machine that slows down slows
 all of them; medians are quoted, and the ratio is that of the medians. The fused engine uses one thread; the reference
-engine is timed with BLAS on one thread, as ravine runs it, and on all.
+engine is timed with BLAS on one thread, as ravine runs it, and on all. `--density 1` takes random images without a zero
+pixel in place of MNIST, which the fused engine works on without lists in larger batches.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import time
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ravine.data import Dataset, load
+from ravine.data import Split, load
 from ravine.engines import Engine, make_engine
 from ravine.nn import Network
 from ravine.rules import find_rule
@@ -32,10 +33,11 @@ def main() -> None:
     parser.add_argument("--optimizer", default="sgd")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 10, 100])
     parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--density", type=float, metavar="SHARE", help="random images with so many pixels not zero")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
 
-    data = load()
+    data = load().train if arguments.density is None else random_images(arguments.density)
     rows = [measure(data, arguments.optimizer, m, arguments.repeats) for m in arguments.batch_sizes]
     if arguments.json:
         print(json.dumps({"unit": "microseconds per sample", "cores": os.cpu_count(), "rows": rows}, indent=2))
@@ -47,7 +49,13 @@ def main() -> None:
         print(f"{row['batch_size']:6}  {row['fused']:6.2f}   {one:20.1f}   {every:13.1f}   {row['ratio']:.1f}")
 
 
-def measure(data: Dataset, optimizer: str, batch_size: int, repeats: int) -> dict[str, object]:
+def random_images(density: float) -> Split:
+    rng = np.random.default_rng(0)
+    images = rng.integers(1, 256, (12_000, NETWORK.layers[0])) * (rng.random((12_000, NETWORK.layers[0])) < density)
+    return Split(images.astype(np.uint8), rng.integers(0, NETWORK.layers[-1], 12_000).astype(np.uint8))
+
+
+def measure(data: Split, optimizer: str, batch_size: int, repeats: int) -> dict[str, object]:
     count = SAMPLES.get(batch_size, 12_000)
     runs = {
         "fused": (_engine("fused", optimizer, batch_size), 1),
@@ -72,14 +80,14 @@ def _engine(name: str, optimizer: str, batch_size: int) -> Engine:
     return engine
 
 
-def _train(engine: Engine, data: Dataset, optimizer: str, count: int, threads: int | None) -> tuple[float, float]:
+def _train(engine: Engine, data: Split, optimizer: str, count: int, threads: int | None) -> tuple[float, float]:
     """Train on `count` samples; return the seconds and the mean loss."""
     # A small rate keeps every optimizer in the finite numbers over all repeats.
     hyper = find_rule(optimizer).hyperparameters({"lr": 0.001})
-    order = epoch_order(0, 0, len(data.train.labels))[:count].astype(np.int64)
+    order = epoch_order(0, 0, len(data.labels))[:count].astype(np.int64)
     with threadpool_limits(threads):
         began = time.perf_counter()
-        taken = engine.train(data.train, order, 0, count, hyper)
+        taken = engine.train(data, order, 0, count, hyper)
         engine.settle(hyper)
         return time.perf_counter() - began, taken.loss_sum / count
 
