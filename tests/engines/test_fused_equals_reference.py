@@ -20,7 +20,7 @@ from engine_cases import (
     starting_point,
 )
 
-from ravine.engines.fused.engine import BLOCK, FusedEngine
+from ravine.engines.fused.engine import BLOCK, EVALUATED, FusedEngine
 from ravine.engines.fused.render import CROWD, CROWDED_BATCH
 from ravine.engines.reference import ReferenceEngine
 from ravine.nn import ACTIVATIONS, SOFTMAX_FORMS, Network, forward, losses
@@ -180,6 +180,18 @@ def test_an_evaluation_is_the_mean_over_the_split(engine):
     assert result.loss == pytest.approx(losses(network, weights, x, data.labels).mean(), rel=1e-12)
     assert result.accuracy == (trace.logits.argmax(axis=1) == data.labels).mean()
     assert result.live_units == tuple(int(a.any(axis=0).sum()) for a in trace.activations[1:])
+
+
+@pytest.mark.parametrize("samples", [1, 2, EVALUATED - 1, EVALUATED + 1, 3 * BLOCK + 1])
+@pytest.mark.parametrize("make", [sparse_split, dense_split])
+@pytest.mark.parametrize("batch_size", [1, 100])
+def test_samples_are_evaluated_in_blocks_of_which_the_last_may_be_smaller(make, samples, batch_size):
+    data = make(samples, width=40)
+    network = Network((40, 12, 7, 10), bias=True)
+    fused, reference = pair(network, momentum, batch_size)
+    ours, theirs = fused.evaluate(data), reference.evaluate(data)
+    assert ours.loss == pytest.approx(theirs.loss, rel=1e-12)
+    assert (ours.accuracy, ours.live_units) == (theirs.accuracy, theirs.live_units)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import inspect
 import itertools
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -207,16 +208,23 @@ def test_a_kernel_is_named_by_its_text():
     assert render(RULES["sgd"], np.dtype("float64")) == render(RULES["sgd"], np.dtype("float64"))
 
 
-@pytest.mark.parametrize("file", ["_TEMPLATE", "_VECTORS"])
+@pytest.mark.parametrize("file", [*rendering._PARTS, "vectors"])
 def test_a_kernel_changes_its_name_with_each_file_that_it_is_made_of(tmp_path, monkeypatch, file):
     anew = render.__wrapped__  # without what was rendered before
     before = anew(RULES["sgd"], np.dtype("float64"))
-    edited = tmp_path / "edited.py"
-    edited.write_text(getattr(rendering, file).read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
-    monkeypatch.setattr(rendering, file, edited)
+    template = shutil.copytree(rendering._TEMPLATE, tmp_path / "template")
+    vectors = shutil.copy(rendering._VECTORS, tmp_path / "vectors.py")
+    edited = vectors if file == "vectors" else template / f"{file}.py"
+    edited.write_text(edited.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+    monkeypatch.setattr(rendering, "_TEMPLATE", template)
+    monkeypatch.setattr(rendering, "_VECTORS", vectors)
     after = anew(RULES["sgd"], np.dtype("float64"))
     assert after.name != before.name
-    assert (after.text != before.text) == (file == "_TEMPLATE")
+    assert (after.text != before.text) == (file != "vectors")
+
+
+def test_every_file_of_the_template_is_a_part_of_it():
+    assert sorted(rendering._PARTS) == sorted(path.stem for path in rendering._TEMPLATE.glob("*.py"))
 
 
 @rule

@@ -26,6 +26,9 @@ Plan = tuple[Any, ...]
 BLOCK = 128
 """Samples worked on together. A larger batch is taken block by block, so that memory does not grow with it."""
 
+EVALUATED = 16
+"""Samples evaluated together at least, so that they share what is read of the first layer."""
+
 _CACHE_LINE = 64
 
 
@@ -42,7 +45,7 @@ class FusedEngine:
         self._dtype = np.dtype(dtype)
         self._kernel = render(rule, self._dtype)
         self._module: ModuleType | None = None
-        block = min(batch_size, BLOCK)
+        self._block = block = min(max(batch_size, EVALUATED), BLOCK)
         self._plan = _plan(network, block)
         sizes, widths, bases, *_, deltas = self._plan
         rows = int(sum(shape[0] for shape in network.layout.shapes))
@@ -78,7 +81,6 @@ class FusedEngine:
             entries,
             _aligned((block + 3) * int(deltas), self._dtype),
             _aligned(length if batch_size >= CROWDED_BATCH else 0, self._dtype),
-            np.zeros(1),
         )
         self._pack(self._weights, weights)
 
@@ -103,27 +105,30 @@ class FusedEngine:
         self, split: Split, order: Array, first: int, stop: int, hyper: Mapping[str, float], loss_sum: float = 0.0
     ) -> Taken:
         """Take steps; see `Engine.train`."""
-        return self._train(self._entries, self._data(split), order, first, stop, hyper, loss_sum)
-
-    def _train(
-        self,
-        entries: ModuleType,
-        data: Data,
-        order: Array,
-        first: int,
-        stop: int,
-        hyper: Mapping[str, float],
-        loss_sum: float,
-    ) -> Taken:
-        loss = self._work[-1]
-        loss[0] = loss_sum
         position = (self._steps, first, stop, self._batch_size)
-        taken = entries.train(
-            self._weights, self._slots, self._last, self._ordered(hyper), position,
-            _frozen(order, np.int64), data, self._plan, self._options, self._work,
-        )  # fmt: skip
+        taken, (loss, _, _) = self._run(
+            self._entries, True, self._data(split), order, position, self._ordered(hyper), loss_sum
+        )
         self._steps += taken
         return Taken(taken, float(loss[0]))
+
+    def _run(
+        self,
+        entries: ModuleType,
+        learn: bool,
+        data: Data,
+        order: Array,
+        position: tuple[int, int, int, int],
+        hyper: Array,
+        loss_sum: float,
+    ) -> tuple[int, tuple[Array, Array, Array]]:
+        """Return how many batches were taken, and what was found: losses, hits and live units."""
+        found = (np.array([loss_sum]), np.zeros(1, np.int64), np.zeros(len(self._last), np.bool_))
+        taken = entries.run(
+            learn, self._weights, self._slots, self._last, hyper, position,
+            _frozen(order, np.int64), data, self._plan, self._options, self._work, found,
+        )  # fmt: skip
+        return taken, found
 
     def settle(self, hyper: Mapping[str, float]) -> None:
         """Bring all idle rows to the last step."""
@@ -137,20 +142,17 @@ class FusedEngine:
 
     def evaluate(self, split: Split) -> Evaluation:
         """Evaluate the settled weights on a whole split."""
-        return self._evaluate(self._entries, self._data(split), len(split.labels))
-
-    def _evaluate(self, entries: ModuleType, data: Data, count: int) -> Evaluation:
-        loss, correct, live = self._work[-1], np.zeros(1, np.int64), np.zeros(len(self._last), np.bool_)
-        loss[0] = 0
-        entries.evaluate(
-            0, count, self._weights, self._slots, self._last, np.zeros(len(self._rule.defaults)),
-            data, self._plan, self._options, self._work, live, correct,
-        )  # fmt: skip
+        count = len(split.labels)
+        hyper = np.zeros(len(self._rule.defaults))
+        position = (0, 0, count, self._block)
+        _, (loss, hits, live) = self._run(
+            self._entries, False, self._data(split), np.arange(count), position, hyper, 0.0
+        )
         firsts = self._plan[3].astype(int)[1:]
         hidden = zip(firsts, self._network.layers[1:-1], strict=True)
         live_units = tuple(int(live[first : first + n].sum()) for first, n in hidden)
         samples = max(count, 1)
-        return Evaluation(float(loss[0]) / samples, int(correct[0]) / samples, live_units)
+        return Evaluation(float(loss[0]) / samples, int(hits[0]) / samples, live_units)
 
     @property
     def weights(self) -> Array:
@@ -187,8 +189,7 @@ class FusedEngine:
         starts, columns, pixels = _frozen([0], np.int64), _frozen([], np.uint16), _frozen([], np.uint8)
         data: Data = (starts, columns, pixels, pixels)
         hyper = dict.fromkeys(self._rule.defaults, 0.5)
-        self._train(module, data, np.zeros(0, np.int64), 0, 0, hyper, 0.0)
-        self._evaluate(module, data, 0)
+        self._run(module, True, data, np.zeros(0, np.int64), (0, 0, 0, 1), self._ordered(hyper), 0.0)
         self._settle(module, (*(part[:0] for part in self._plan[:-1]), self._plan[-1]), hyper)
 
     def _data(self, split: Split) -> Data:

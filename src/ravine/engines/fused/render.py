@@ -33,7 +33,8 @@ TABLE = 1024
 CROWD, CROWDED_BATCH = 0.5, 32
 """The share of inputs that are not zero, and the batch size, from which data are worked on without lists."""
 
-_TEMPLATE = Path(__file__).with_name("kernel.py")
+_PARTS = ("head", "rows", "forward", "first_layer", "block", "alone", "entries")
+_TEMPLATE = Path(__file__).with_name("template")
 _VECTORS = Path(__file__).with_name("vectors.py")
 
 
@@ -71,7 +72,8 @@ def render(rule: Rule, dtype: np.dtype[Any]) -> Kernel:
             _table(idle.constants if idle else 0),
         ]
     )
-    text = f"{_TEMPLATE.read_text(encoding='utf-8')}\n\n# --- {rule.name} ---\n\n{part}\n"
+    template = "\n\n".join((_TEMPLATE / f"{name}.py").read_text(encoding="utf-8") for name in _PARTS)
+    text = f"{template}\n\n# --- {rule.name} ---\n\n{part}\n"
     digest = hashlib.sha256(f"{text}{_VECTORS.read_text(encoding='utf-8')}".encode()).hexdigest()[:24]
     return Kernel(f"{rule.name}_{dtype.name}_{digest}", text, max(1, idle.constants if idle else 0))
 
