@@ -9,6 +9,9 @@ import click
 import pytest
 
 from ravine.cli.main import ravine
+from ravine.conformance import check_rule
+from ravine.rules import find_rule
+from ravine.rules.stages import STAGES
 from ravine.studies import load_study, plan
 
 ROOT = Path(__file__).parents[1]
@@ -58,3 +61,20 @@ def test_every_link_leads_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_optimizer_of_the_page_passes_its_checks(tmp_path):
+    page = (ROOT / "docs" / "optimizers.md").read_text(encoding="utf-8")
+    skeleton, faster = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    path = tmp_path / "my_rule.py"
+    path.write_text(f"{skeleton}\n\n{faster}", encoding="utf-8")
+    for name in ("my_rule", "velocity"):
+        findings = [finding.outcome for finding in check_rule(find_rule(f"{path}:{name}"), speed=False)]
+        assert "failed" not in findings
+        assert findings.count("passed") >= 10
+
+
+def test_the_page_names_every_stage_in_order():
+    page = (ROOT / "docs" / "optimizers.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page, re.MULTILINE)
+    assert [row.replace("`", "").split(", ") for row in rows] == [list(stage.defaults) for stage in STAGES.values()]

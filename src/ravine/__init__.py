@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
     from ravine.gradients import check_gradient
     from ravine.nn import Network
+    from ravine.paths import draw_paths
     from ravine.reproduction import reproduce
-    from ravine.rules import RULES, Rule, rule
+    from ravine.rules import RULES, WHOLE_RULES, Rule, WholeRule, rule, whole_rule
     from ravine.spec import RunSpec
+    from ravine.surfaces import SURFACES
     from ravine.training import epoch_order, start_weights
     from ravine.training.run import Run
 
@@ -31,15 +33,19 @@ _HOMES = {
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
     "ravine.gradients": ("check_gradient",),
     "ravine.nn": ("Network",),
+    "ravine.paths": ("draw_paths",),
     "ravine.reproduction": ("reproduce",),
-    "ravine.rules": ("RULES", "Rule", "rule"),
+    "ravine.rules": ("RULES", "WHOLE_RULES", "Rule", "WholeRule", "rule", "whole_rule"),
     "ravine.spec": ("RunSpec",),
+    "ravine.surfaces": ("SURFACES",),
     "ravine.training": ("epoch_order", "start_weights"),
     "ravine.training.run": ("Run",),
 }
 
 __all__ = [
     "RULES",
+    "SURFACES",
+    "WHOLE_RULES",
     "ConfigError",
     "DataError",
     "DownloadError",
@@ -49,8 +55,10 @@ __all__ = [
     "Run",
     "RunSpec",
     "StorageError",
+    "WholeRule",
     "__version__",
     "check_gradient",
+    "draw_paths",
     "epoch_order",
     "gradcheck",
     "load_run",
@@ -58,6 +66,7 @@ __all__ = [
     "rule",
     "start_weights",
     "train",
+    "whole_rule",
 ]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from ravine.arrays import Array
 from ravine.data import Dataset, load
 from ravine.errors import ConfigError
+from ravine.rules import AnyRule
 from ravine.spec import RunSpec, from_settings, resolve
 from ravine.training import Given, Outcome, RunStore, Silent, Watcher, with_given
 from ravine.training import train as train_spec
@@ -19,7 +20,7 @@ from ravine.training.run import Run
 
 def train(
     *,
-    optimizer: str = "sgd",
+    optimizer: str | AnyRule = "sgd",
     lr: float | None = None,
     final_lr: float | None = None,
     schedule: str | None = None,
@@ -35,7 +36,7 @@ def train(
     softmax: str = "shifted",
     init: str = "glorot-uniform",
     dataset: str = "mnist",
-    engine: str = "fused",
+    engine: str = "auto",
     dtype: str = "float32",
     data_dir: Path | str | None = None,
     out: Path | str | None = None,
@@ -52,14 +53,15 @@ def train(
     arguments are hyper-parameters of the optimizer, such as `alpha=0.5` for momentum.
 
     Args:
-        optimizer: a name that `ravine optimizers` lists.
+        optimizer: a name that `ravine optimizers` lists, a file as "my_rule.py:my_rule", or a rule of your own.
         lr: learning rate; the optimizer's default if None.
         final_lr, schedule, decay_factor, decay_every, warmup: the learning-rate schedule; see `ravine.schedules`.
         batch_size: samples a step, 1 for on-line learning up to all for batch learning.
         epochs, seed: passes over the data; the one seed that weights and shuffles derive from.
         layers, activation, bias, softmax, init: the network; see `ravine.nn`.
         dataset, data_dir: which data, and a folder to take the files from.
-        engine, dtype: "fused" in float32 or float64, "reference" in any float type.
+        engine, dtype: "fused" in float32 or float64, "reference" in any float type; "auto" is fused for an element-wise
+            optimizer, reference for one of whole matrices.
         out: folder of runs; `RAVINE_HOME` or `runs` if None.
         resume: go on from the checkpoint of an interrupted run of the same spec.
         fresh: train anew even if the run is stored.

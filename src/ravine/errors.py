@@ -52,10 +52,11 @@ class DownloadError(RavineError):
 def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:
     """Word the message for a name that does not exist, with the nearest one that does.
 
-    >>> unknown("optimizer", "adma", ["adam", "sgd"])
-    "unknown optimizer 'adma'; did you mean 'adam'? Known: adam, sgd."
+    >>> unknown("optimizer", "adma", ["adam", "adamax", "sgd"])
+    "unknown optimizer 'adma'; did you mean 'adam'? Known: adam, adamax, sgd."
     """
-    names = sorted(allowed)
-    near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    names, given = sorted(allowed), str(name).lower()
+    swapped = [known for known in names if sorted(known) == sorted(given)]
+    near = swapped or difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"unknown {kind} {str(name)!r}{hint} Known: {', '.join(names)}."

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-import functools
 import hashlib
-import inspect
 import math
-import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -16,11 +12,17 @@ import msgspec
 from ravine.data import DATASETS
 from ravine.errors import ConfigError, unknown
 from ravine.nn import INITIALIZERS, Network
-from ravine.rules import Rule, find_rule
+from ravine.rules import RULES, AnyRule, WholeRule, loading, reference, settled
+from ravine.rules.compose import with_stages
+from ravine.rules.source import read_idle_form, read_rule
+from ravine.rules.whole import element_wise, read_whole
 from ravine.schedules import Constant, Schedule, learning_rate, make_schedule, plain_number
 
 ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
 """Every engine, and the dtypes that it trains in."""
+
+AUTO = "auto"
+"""Stands for the fused engine, and for the reference engine with a rule of whole matrices."""
 
 _LARGEST_SEED = 2**63 - 1
 
@@ -28,9 +30,10 @@ _LARGEST_SEED = 2**63 - 1
 class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One training run.
 
-    The defaults are the run of the paper's Figure 2. `hyperparameters` holds those of the optimizer but for the
-    learning rate; what is not given takes the rule's default. `initial_weights` and `order` are the SHA-256 of arrays
-    that the caller gave in place of those that the seed makes.
+    The defaults are the run of the paper's Figure 2. `optimizer` is a name, or FILE.py:RULE. `hyperparameters` holds
+    those of the optimizer but for the learning rate; what is not given takes the rule's default. `engine` is one of
+    `ENGINES`, or "auto", for which `resolve` puts the one that the optimizer goes with. `initial_weights` and
+    `order` are the SHA-256 of arrays that the caller gave in place of those that the seed makes.
     """
 
     dataset: str = "mnist"
@@ -47,7 +50,7 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     batch_size: int = 10
     epochs: int = 10
     seed: int = 0
-    engine: str = "fused"
+    engine: str = AUTO
     dtype: str = "float32"
     initial_weights: str | None = None
     order: str | None = None
@@ -58,16 +61,25 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return Network(self.layers, self.activation, self.bias, self.softmax)
 
     @property
-    def rule(self) -> Rule:
-        """The optimizer's rule."""
-        return find_rule(self.optimizer)
+    def rule(self) -> AnyRule:
+        """The optimizer's rule, with the stages whose hyper-parameters are given."""
+        return with_stages(settled(self.optimizer), self.hyperparameters)
+
+    @property
+    def optimizer_name(self) -> str:
+        """The optimizer's name without the path of its file."""
+        return self.optimizer.rpartition(":")[2]
 
     @property
     def id(self) -> str:
-        """Sixteen hexadecimal digits: a hash of the resolved spec, the rule's source and the data's checksums."""
+        """Sixteen hexadecimal digits: a hash of the resolved spec, the rule's source and the data's checksums.
+
+        A rule's source counts, and not in which folder its file lies.
+        """
+        resolved = resolve(self)
         decisive = {
-            "spec": msgspec.to_builtins(resolve(self)),
-            "rule": _source(self.rule),
+            "spec": {**msgspec.to_builtins(resolved), "optimizer": resolved.optimizer_name},
+            "rule": _source(resolved),
             "data": sorted(DATASETS[self.dataset].sha256.values()),
         }
         text = msgspec.json.encode(decisive, order="sorted")
@@ -92,10 +104,11 @@ def from_settings(settings: Mapping[str, Any]) -> RunSpec:
         decay_every=flat.pop("decay_every", None),
     )
     chosen = {name: flat.pop(name) for name in fields if name in flat}
-    name = chosen.get("optimizer", "sgd")
-    if not isinstance(name, str):
-        raise ConfigError(f"optimizer is {name!r}; give one name.")
-    rule = find_rule(name)
+    given = chosen.get("optimizer", "sgd")
+    if not isinstance(given, (str, AnyRule)):
+        raise ConfigError(f"optimizer is {given!r}; give one name, a file as my_rule.py:my_rule, or a rule.")
+    chosen["optimizer"] = reference(given)
+    rule = with_stages(settled(chosen["optimizer"]), flat)
     for name in flat:
         if name not in rule.defaults:
             known = {*fields, *rule.defaults, "final_lr", "decay_factor", "decay_every"}
@@ -124,7 +137,10 @@ def resolve(spec: RunSpec) -> RunSpec:
     spec = _typed(spec)
     _known("data set", spec.dataset, DATASETS)
     _known("initializer", spec.init, INITIALIZERS)
-    _known("engine", spec.engine, ENGINES)
+    _known("engine", spec.engine, (AUTO, *ENGINES))
+    if loading.recall(spec.optimizer) is None:
+        spec = msgspec.structs.replace(spec, optimizer=reference(spec.optimizer))
+    spec = msgspec.structs.replace(spec, engine=_engine(spec))
     if spec.dtype not in ENGINES[spec.engine]:
         raise ConfigError(unknown(f"dtype of the {spec.engine} engine", spec.dtype, ENGINES[spec.engine]))
     info = DATASETS[spec.dataset]
@@ -149,6 +165,16 @@ def resolve(spec: RunSpec) -> RunSpec:
     lr = values.pop("lr")
     _check_growth(spec, lr)
     return msgspec.structs.replace(spec, lr=lr, hyperparameters=values)
+
+
+def _engine(spec: RunSpec) -> str:
+    """Return the engine that trains a spec whose optimizer is known."""
+    rule = settled(spec.optimizer)
+    if spec.engine == AUTO:
+        return "reference" if isinstance(rule, WholeRule) else "fused"
+    if spec.engine == "fused":
+        element_wise(rule, "the fused engine", "leave out the engine, or give reference")
+    return spec.engine
 
 
 def _typed(spec: RunSpec) -> RunSpec:
@@ -179,14 +205,11 @@ def _at_least(name: str, value: int, least: int) -> None:
         raise ConfigError(f"{name} is {value}; it must be a whole number of {least} or more.")
 
 
-def _source(rule: Rule) -> list[str]:
-    """Return the syntax of the rule's functions without names of places, comments or docstrings."""
-    return [_body(function) for function in (rule.function, rule.idle_form) if function is not None]
-
-
-@functools.cache
-def _body(function: Callable[..., Any]) -> str:
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
-    assert isinstance(tree, ast.FunctionDef)
-    body = [s for s in tree.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
-    return "\n".join(ast.unparse(statement) for statement in body)
+def _source(spec: RunSpec) -> list[str]:
+    """Return the text of the rule's functions without names of places, comments or docstrings."""
+    rule = spec.rule
+    if isinstance(rule, WholeRule):
+        return [read_whole(rule)]
+    texts = [body.text for body in (read_rule(rule), read_idle_form(rule)) if body is not None]
+    # What is returned goes to the slots in the order of the signature. Ravine's own rules keep theirs.
+    return texts if spec.optimizer in RULES else [*texts, ", ".join(rule.slots)]

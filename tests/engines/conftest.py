@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from engine_cases import SINGLE_PRECISION, SMALL, starting_point
+from engine_cases import KINDS, SINGLE_PRECISION, SMALL, starting_point
 from threadpoolctl import threadpool_limits
 
 from ravine.engines.fused.engine import FusedEngine
@@ -22,7 +22,7 @@ def one_thread_for_matrix_products() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def kernels() -> None:
     """Compile what the tests need, half of the test processes from the end, so that few wait for another's kernel."""
-    wanted = [(rule, "float64") for rule in RULES.values()]
+    wanted = [(RULES[name], "float64") for name in KINDS]
     wanted += [(RULES[name], "float32") for name in SINGLE_PRECISION]
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     network = Network(SMALL)

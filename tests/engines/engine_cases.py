@@ -15,6 +15,10 @@ from ravine.rules import Rule
 SMALL = (784, 37, 10)
 PAPER = (784, 300, 100, 100, 10)
 
+KINDS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
+"""Rules of every kind, inert, drifting and dense, without slots, with one and with two. All others are compared in both
+engines by the checks that they pass."""
+
 SINGLE_PRECISION = ("momentum", "adam")
 """A rule that drifts and one that is dense: the two that are tested in float32 as well."""
 

@@ -30,6 +30,7 @@ def half(x):
     return x / 2
 """,
     0,
+    norms=False,
 )
 
 
@@ -76,7 +77,7 @@ def test_a_loaded_module_is_not_loaded_twice(folder):
 def test_a_kernel_of_another_text_has_another_name_and_leaves_the_first_alone(folder):
     load()
     first = contents(folder)
-    other = Kernel("tiny_2", TINY.text.replace("2 * x", "3 * x"), 0)
+    other = Kernel("tiny_2", TINY.text.replace("2 * x", "3 * x"), 0, norms=False)
     assert cache.load(other, lambda module: module.double(1.0)).double(2.0) == 6
     assert contents(folder) == first
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from engine_cases import (
+    KINDS,
     PAPER,
     SINGLE_PRECISION,
     SMALL,
@@ -39,7 +40,7 @@ def data():
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
 @pytest.mark.parametrize("bias", [False, True], ids=["plain", "bias"])
 @pytest.mark.parametrize("layers", [SMALL, PAPER], ids=["small", "paper"])
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", KINDS)
 def test_every_rule_after_200_steps(data, name, layers, bias, batch_size):
     rule = RULES[name]
     hyper = settings(rule)
@@ -57,7 +58,7 @@ def test_every_rule_after_200_steps(data, name, layers, bias, batch_size):
 
 
 @pytest.mark.parametrize("batch_size", [BLOCK - 1, BLOCK, BLOCK + 1, 300])
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", KINDS)
 def test_batches_about_and_above_a_block(data, name, batch_size):
     rule = RULES[name]
     hyper = settings(rule)
@@ -70,7 +71,7 @@ def test_batches_about_and_above_a_block(data, name, batch_size):
 
 @pytest.mark.parametrize("batch_size", [CROWDED_BATCH - 1, CROWDED_BATCH, CROWDED_BATCH + 3, BLOCK + 5])
 @pytest.mark.parametrize("bias", [False, True], ids=["plain", "bias"])
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", KINDS)
 def test_data_with_few_zeros(name, bias, batch_size):
     # The last batch is smaller and may go the other way; 61 inputs and 70 units are no multiples of what goes together.
     data = dense_split()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engine_cases import assert_same_bits, order_of, pair, run, sparse_split, split, starting_point
+from engine_cases import KINDS, assert_same_bits, order_of, pair, run, sparse_split, split, starting_point
 
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.reference import ReferenceEngine
@@ -73,7 +73,7 @@ def test_the_naive_softmax_overflows_where_the_shifted_one_does_not(engine):
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 300])
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_that_stopped_goes_on_from_a_good_state(data, engine, name, batch_size):
     # Sample 0 alone has pixel 0, whose weights are NaN at first; it comes late in its batch.

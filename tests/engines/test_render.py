@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib.util
-import inspect
 import itertools
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,11 +15,11 @@ from numba import njit
 from ravine.engines.fused import render as rendering
 from ravine.engines.fused.render import LANES, TABLE, render
 from ravine.engines.fused.vectors import load
-from ravine.errors import ConfigError
 from ravine.rules import RULES, rule
 
 HYPER = {"lr": 0.3, "alpha": 0.6}
 LAZY = [name for name, rule in RULES.items() if rule.idle_form]
+FLAG, WHOLE, BELOW, ENDLESS = True, 3, -0.5, np.inf  # numbers of a module that rules below use
 AT = np.uint64(LANES)  # where the state lies in the tests: behind one that must stay as it is
 _numbers = itertools.count()
 
@@ -46,7 +45,7 @@ def take_step(module, w, slots, hyper, t, g):
 
     @njit
     def once(w, slots, hyper, t, g):
-        constants = module.step_constants(hyper, t)
+        constants = module.step_constants(hyper, t, 0.0, 0.0)
         module.write(w, slots, AT, module.step(module.read(w, slots, AT), load(g, np.uint64(0)), constants))
 
     once(w, slots, np.array([*hyper.values()], np.float64), t, g)
@@ -119,6 +118,41 @@ def test_a_choice_by_the_step_number(kernel_of, t):
         return factor * g, v
 
     assert_kernel_is_the_function(kernel_of, warming, t=t)
+
+
+@pytest.mark.parametrize("t", [1, 5])
+def test_conditions_on_numbers_and_on_arrays_together(kernel_of, t):
+    @rule
+    def choosing(g, v, t, *, lr, alpha):
+        late = t > 3
+        both = late & (g > 0)
+        either = np.logical_or(v > 0.5, alpha < lr or late) ^ np.logical_not(g > 0)
+        inside = np.logical_and(np.logical_and(v > 0.2, v < 0.8), late) & FLAG
+        v = np.where(both, np.clip(g, -0.5, alpha), np.sign(g) * v) + np.where(either & ~inside, g, 0.5)
+        return lr * g * both + (late == inside) * alpha, v
+
+    assert_kernel_is_the_function(kernel_of, choosing, t=t)
+
+
+def test_numbers_of_the_module_and_large_ones(kernel_of):
+    @rule
+    def numbers(g, v, *, lr):
+        v = BELOW**2 * v + 2**100 / 10**30 * g + WHOLE**-2 * np.maximum(g, -ENDLESS)
+        return lr * v + (7 // 2) * g, v
+
+    assert_kernel_is_the_function(kernel_of, numbers)
+
+
+def test_a_kernel_follows_the_numbers_of_the_module(monkeypatch):
+    @rule
+    def following(g, *, lr):
+        return lr * g * WHOLE
+
+    before = render(following, np.dtype("float64"))
+    assert render(following, np.dtype("float64")) is before
+    monkeypatch.setitem(globals(), "WHOLE", 5)
+    after = render(following, np.dtype("float64"))
+    assert after.name != before.name
 
 
 def test_a_slot_may_be_left_at_zero_and_the_step_too(kernel_of):
@@ -210,7 +244,7 @@ def test_a_kernel_is_named_by_its_text():
 
 @pytest.mark.parametrize("file", [*rendering._PARTS, "vectors"])
 def test_a_kernel_changes_its_name_with_each_file_that_it_is_made_of(tmp_path, monkeypatch, file):
-    anew = render.__wrapped__  # without what was rendered before
+    anew = functools.partial(rendering._render.__wrapped__, text="", idle_text=None)  # without what was rendered before
     before = anew(RULES["sgd"], np.dtype("float64"))
     template = shutil.copytree(rendering._TEMPLATE, tmp_path / "template")
     vectors = shutil.copy(rendering._VECTORS, tmp_path / "vectors.py")
@@ -225,98 +259,3 @@ def test_a_kernel_changes_its_name_with_each_file_that_it_is_made_of(tmp_path, m
 
 def test_every_file_of_the_template_is_a_part_of_it():
     assert sorted(rendering._PARTS) == sorted(path.stem for path in rendering._TEMPLATE.glob("*.py"))
-
-
-@rule
-def augments(g, v, *, lr):
-    """Line 2."""
-    v += lr * g  # line 3
-    return v, v
-
-
-@rule(
-    bounds={"lr": "(0, 1)"},
-)
-def branches(g, *, lr):
-    if lr > 1:  # line 5
-        return g
-    return lr * g
-
-
-@rule
-def unpacks(g, v, *, lr):
-    v, u = lr, g  # line 3
-    return v, u
-
-
-@rule
-def forgets_a_slot(g, u, v, *, lr):
-    step = lr * g
-    return step, u  # line 4
-
-
-@rule
-def returns_nothing(g, *, lr):  # line 2
-    step = lr * g  # noqa: F841
-
-
-@rule
-def returns_bare(g, *, lr):
-    return  # line 3
-
-
-@rule
-def takes_a_private_name(g, *, lr):
-    _j = lr * g  # line 3
-    return _j
-
-
-@rule
-def loops_over(g, *, lr):
-    for _ in range(3):  # line 3
-        g = g * lr
-    return g
-
-
-@pytest.mark.parametrize(
-    ("declared", "line", "message"),
-    [
-        (augments, 4, "neither `name = expression` nor `return`"),
-        (branches, 5, "neither `name = expression` nor `return`"),
-        (unpacks, 3, "assigns to something else than one name"),
-        (forgets_a_slot, 4, "returns 2 values; it must return the step, u, v"),
-        (returns_nothing, 2, "returns nothing; it must return the step and the new slots"),
-        (returns_bare, 3, "neither"),
-        (takes_a_private_name, 3, "assigns to _j; names that start with _ are the kernel's own"),
-        (loops_over, 3, "neither"),
-    ],
-    ids=lambda value: getattr(value, "name", None),
-)
-def test_an_error_names_the_rule_the_file_and_the_line(declared, line, message):
-    _, first = inspect.getsourcelines(declared.function)
-    with pytest.raises(ConfigError) as caught:
-        render(declared, np.dtype("float64"))
-    place, text = str(caught.value).split(f": rule {declared.name} ")
-    assert place == f"{Path(__file__)}:{first + line - 1}"
-    assert message in text
-
-
-def test_a_fault_of_the_idle_form_is_found_at_its_own_line():
-    @rule
-    def drifting(g, v, *, lr):
-        return v, lr * g
-
-    @drifting.idle
-    def form(v, n):
-        return v  # line 3
-
-    _, first = inspect.getsourcelines(form)
-    with pytest.raises(ConfigError, match=rf":{first + 2}: rule drifting returns 1 values"):
-        render(drifting, np.dtype("float64"))
-
-
-def test_a_rule_without_a_source_is_refused():
-    scope = {}
-    exec("def typed_in(g, *, lr):\n    return lr * g\n", scope)
-    with pytest.raises(ConfigError, match=r"source of rule typed_in cannot be read: define it in a file"):
-        render(rule(scope["typed_in"]), np.dtype("float64"))

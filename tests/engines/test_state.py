@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 from engine_cases import (
+    KINDS,
     assert_same_bits,
     order_of,
     run,
@@ -41,7 +42,7 @@ def build(engine, rule, batch_size, seed=1):
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 150])
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_state_from_the_middle_of_an_epoch_goes_on_bit_for_bit(data, engine, name, batch_size):
     rule = RULES[name]
@@ -69,7 +70,7 @@ def test_a_state_from_the_middle_of_an_epoch_goes_on_bit_for_bit(data, engine, n
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 150])
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", KINDS)
 def test_the_length_of_a_call_changes_no_bit(data, name, batch_size):
     rule = RULES[name]
     hyper = settings(rule)
@@ -109,7 +110,7 @@ def test_settling_twice_is_settling_once(data):
     assert engine.weights.tobytes() == before.tobytes()
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", KINDS)
 def test_an_engine_beside_it_changes_no_bit(data, name):
     rule = RULES[name]
     hyper = settings(rule)

@@ -42,6 +42,9 @@ ROUNDED = {
 EITHER_ZERO = {"maximum", "minimum", "fmax", "fmin", "sign"}
 """Functions that may give 0 where NumPy gives -0, or the reverse."""
 
+OF_CONDITIONS = {"logical_and", "logical_not", "logical_or", "logical_xor"}
+"""Functions that take truth values."""
+
 
 def assert_as_numpy(expressions, dtype, ulp=0, signs=True):
     """Compare expressions of x, y, a number s and the truth values p and q; all go into one compiled function."""
@@ -77,7 +80,7 @@ def calls(names):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_functions_that_have_one_answer(dtype):
-    exact = [f.__name__ for f in FUNCTIONS if f.__name__ not in ROUNDED | EITHER_ZERO]
+    exact = {*FUNCTIONS} - ROUNDED - EITHER_ZERO - OF_CONDITIONS
     assert_as_numpy([*calls(exact), "abs(x)", "-x", "+x"], dtype)
     assert_as_numpy(calls(EITHER_ZERO), dtype, signs=False)
 
@@ -114,8 +117,15 @@ def test_truth_values_count_as_one_and_zero_when_they_meet_numbers(dtype):
 
 def test_truth_values_combine():
     signs = [f"p {sign} q" for sign in ("&", "|", "^", "==", "!=", "*")]
-    functions = [f"np.logical_{name}(p, q)" for name in ("and", "or", "xor")]
-    assert_as_numpy([*signs, *functions, "~p", "np.logical_not(q)", "~(p | q) & p"], np.float32)
+    two = OF_CONDITIONS - {"logical_not"}
+    functions = [
+        f"np.{name}({a})" for name in sorted(two) for a in ("p, q", "p, s > 1", "s > 0.5, q", "p, s", "0.0, q")
+    ]
+    beside_numbers = [
+        f"{a} {sign} {b}" for sign in "&|^" for a, b in (("p", "(s > 1)"), ("(s > 0.5)", "q"), ("True", "p"))
+    ]
+    alone = ["~p", "np.logical_not(q)", "~(p | q) & p"]
+    assert_as_numpy([*signs, *functions, *beside_numbers, *alone], np.float32)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

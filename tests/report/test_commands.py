@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ravine.cli.main import run
 from ravine.report.commands import command_of
 from ravine.rules import RULES
+from ravine.rules.rule import contains
 from ravine.schedules import SCHEDULES, Constant, Cosine, Exponential, Linear, Step
 from ravine.spec import RunSpec, resolve
 from ravine.studies import load_study, plan
@@ -47,7 +48,12 @@ def assert_reads_back(spec: RunSpec) -> None:
 @pytest.mark.parametrize("name", RULES)
 def test_every_optimizer(name):
     assert_reads_back(RunSpec(optimizer=name))
-    others = {key: 0.3123456789012345 for key in RULES[name].defaults if key != "lr"}
+    bounds, long = RULES[name].bounds, (0.3123456789012345, 1.3123456789012345)
+    others = {
+        key: next(value for value in long if contains(bounds.get(key, "(-inf, inf)"), value))
+        for key in RULES[name].defaults
+        if key != "lr"
+    }
     assert_reads_back(RunSpec(optimizer=name, lr=1 / 3, hyperparameters=others))
 
 

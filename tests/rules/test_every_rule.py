@@ -81,6 +81,26 @@ def test_it_changes_no_array_that_it_was_given(rule):
         assert array.tobytes() == copy.tobytes()
 
 
+def test_a_weight_of_zero_that_never_has_a_gradient_stays_there(rule):
+    # So does the padding of the rows of weights in the fused engine.
+    zeros = np.zeros(3)
+    for hyper in settings(rule):
+        slots = dict.fromkeys(rule.slots, zeros)
+        for t in range(1, 9):
+            change, slots = step(rule, zeros, zeros, t, slots, hyper)
+            assert not np.any(change)
+            assert all(np.isfinite(slot).all() for slot in slots.values())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_it_computes_in_the_precision_of_the_weights(rule, dtype):
+    slots = {name: slot.astype(dtype) for name, slot in random_slots(rule).items()}
+    for t in (1, 2):
+        change, after = step(rule, np.linspace(-1, 1, 50, dtype=dtype), np.ones(50, dtype), t, slots, defaults(rule))
+        for array in (change, *after.values()):
+            assert array.dtype == dtype
+
+
 def test_it_claims_one_of_inert_and_idle_at_most(rule):
     assert not (rule.inert and rule.idle_form)
 

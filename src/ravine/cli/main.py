@@ -25,6 +25,8 @@ _COMMANDS = {
     "predict": "ravine.cli.predict",
     "runs": "ravine.cli.runs",
     "optimizers": "ravine.cli.optimizers",
+    "check-optimizer": "ravine.cli.check_optimizer",
+    "paths": "ravine.cli.paths",
     "datasets": "ravine.cli.datasets",
 }
 
@@ -38,7 +40,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(importlib.import_module(_COMMANDS[cmd_name]), cmd_name)
+        command = getattr(importlib.import_module(_COMMANDS[cmd_name]), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

@@ -3,37 +3,103 @@
 from __future__ import annotations
 
 import inspect
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ravine.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from ravine.rules import AnyRule
 
 
 @click.command()
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def optimizers(name: str | None, as_json: bool) -> None:
-    """List the optimizers, or show one by its NAME: its equations, defaults and source."""
-    from ravine.rules import RULES, find_rule
+    """List the optimizers, or show one: its equations, hyper-parameters and text.
 
-    chosen = [find_rule(name)] if name else list(RULES.values())
+    A NAME is one of the list, or FILE.py:RULE, a rule in a file of your own, which is run. Rules that installed
+    packages offer are listed with their package.
+    """
+    from ravine.rules import RULES, WHOLE_RULES, find_rule
+
+    if name and not as_json:
+        _show(find_rule(name))
+        return
+    if name:
+        print_json([_facts(find_rule(name), _source(name))])
+        return
+    own: dict[str, AnyRule] = {**RULES, **WHOLE_RULES}
+    found = [*((label, rule, "ravine") for label, rule in own.items()), *_installed()]
     if as_json:
-        fields = ("name", "summary", "slots", "inert")
-        print_json(
-            [
-                {**{f: getattr(rule, f) for f in fields}, "defaults": dict(rule.defaults), "bounds": dict(rule.bounds)}
-                for rule in chosen
-            ]
-        )
-    elif name:
-        click.echo(f"{name}\n\n{inspect.getdoc(chosen[0].function)}")
+        print_json([{**_facts(rule, package), "name": label} for label, rule, package in found])
     else:
-        rows = [
-            (
-                rule.name,
-                ", ".join(f"{key} {value:g}" for key, value in rule.defaults.items() if value is not None),
-                rule.summary.partition(": ")[2].rstrip("."),
-            )
-            for rule in chosen
-        ]
-        print_table(("name", "defaults", "what it does"), rows)
+        rows = [(label, package, _defaults(rule), _purpose(rule)) for label, rule, package in found]
+        print_table(("name", "from", "defaults", "what it does"), rows)
+
+
+def _source(name: str) -> str | None:
+    """Return the package that a rule comes from, None if it is a file's."""
+    from ravine.rules import RULES, WHOLE_RULES, loading
+
+    if name in RULES or name in WHOLE_RULES:
+        return "ravine"
+    point = loading.installed().get(name)
+    return loading.package_of(point) if point else None
+
+
+def _installed() -> list[tuple[str, AnyRule, str]]:
+    """Return the rules of installed packages with their names and packages; one that is broken is told on stderr."""
+    from ravine.errors import ConfigError
+    from ravine.rules import RULES, WHOLE_RULES, loading
+
+    found = []
+    for label, point in sorted(loading.installed().items()):
+        if label in RULES or label in WHOLE_RULES:
+            continue
+        try:
+            found.append((label, loading.from_package(point), loading.package_of(point)))
+        except ConfigError as error:
+            click.echo(f"ravine: {error}", err=True)
+    return found
+
+
+def _facts(rule: AnyRule, package: str | None) -> dict[str, Any]:
+    """Describe a rule; one of whole matrices has no slots that could be named."""
+    facts = {"name": rule.name, "summary": rule.summary, "slots": getattr(rule, "slots", None)}
+    return {
+        **facts,
+        "inert": getattr(rule, "inert", False),
+        "defaults": dict(rule.defaults),
+        "bounds": dict(rule.bounds),
+        "package": package,
+    }
+
+
+def _show(rule: AnyRule) -> None:
+    from ravine.rules import WholeRule
+    from ravine.rules.source import read_rule
+    from ravine.rules.whole import read_whole
+
+    body = read_whole(rule) if isinstance(rule, WholeRule) else read_rule(rule).text
+    doc = inspect.getdoc(rule.function)
+    click.echo(f"{rule.name}\n")
+    if doc:
+        click.echo(f"{doc}\n")
+    rows = [
+        (key, "-" if value is None else f"{value:g}", rule.bounds.get(key, "(-inf, inf)"))
+        for key, value in rule.defaults.items()
+    ]
+    print_table(("hyper-parameter", "default", "allowed"), rows)
+    click.echo(f"\n{body}")
+
+
+def _defaults(rule: AnyRule) -> str:
+    return ", ".join(f"{key} {value:g}" for key, value in rule.defaults.items() if value is not None)
+
+
+def _purpose(rule: AnyRule) -> str:
+    """Return the first line of the docstring without the name in front of it."""
+    name, colon, purpose = rule.summary.partition(": ")
+    return (purpose if colon else name).rstrip(".")

@@ -56,7 +56,7 @@ def _settings(spec: object) -> tuple[str, ...]:
     from ravine.spec import RunSpec
 
     assert isinstance(spec, RunSpec)
-    return spec.optimizer, setting(spec.lr), str(spec.batch_size), str(spec.epochs), str(spec.seed)
+    return spec.optimizer_name, setting(spec.lr), str(spec.batch_size), str(spec.epochs), str(spec.seed)
 
 
 @runs.command()

@@ -28,7 +28,8 @@ def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[s
 
 
 @click.command()
-@click.option("--optimizer", default="sgd", show_default=True, help="A name that `ravine optimizers` lists.")
+@click.option("--optimizer", default="sgd", show_default=True, metavar="NAME|FILE.py:RULE",
+              help="A name that `ravine optimizers` lists, or a rule in a file of your own, which is run.")  # fmt: skip
 @click.option("--lr", type=float, help="Learning rate.  [default: the optimizer's]")
 @click.option("--set", "hyperparameters", multiple=True, metavar="NAME=VALUE", callback=_assignments,
               help="Another hyper-parameter of the optimizer, such as alpha=0.5. May be repeated.")  # fmt: skip
@@ -38,7 +39,8 @@ def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[s
 @click.option("--decay-every", type=int, help="Epochs between the steps of the step schedule.")
 @click.option("--warmup", type=int, default=0, show_default=True, help="Epochs in which the rate climbs first.")
 @click.option("--epochs", type=int, default=10, show_default=True, help="Passes over the training data.")
-@click.option("--engine", default="fused", show_default=True, help="fused, or reference, plain NumPy.")
+@click.option("--engine", default="auto", show_default=True,
+              help="fused, or reference, plain NumPy; auto is fused if the optimizer is element-wise.")  # fmt: skip
 @click.option("--dtype", default="float32", show_default=True, help="float32 or float64.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run of the same settings, bit for bit.")
 @click.option("--fresh", is_flag=True, help="Train anew even if the run is stored.")
@@ -81,7 +83,7 @@ def _print_summary(result: Result, folder: Any) -> None:
     settings = [f"lr {spec.lr:g}", *(f"{name} {value:g}" for name, value in spec.hyperparameters.items())]
     click.echo(f"run {result.id}: {result.status}")
     click.echo(f"  network        {'-'.join(map(str, spec.layers))}, {result.parameters:,} weights")
-    click.echo(f"  optimizer      {spec.optimizer}, {', '.join(settings)}, batches of {spec.batch_size}")
+    click.echo(f"  optimizer      {spec.optimizer_name}, {', '.join(settings)}, batches of {spec.batch_size}")
     click.echo(f"  epochs         {len(result.history)} of {spec.epochs}, seed {spec.seed}")
     click.echo(f"  train loss     {number(result.train_loss)}")
     click.echo(f"  test loss      {number(result.test_loss)}")

@@ -8,11 +8,12 @@ import numpy as np
 
 from ravine.engines.engine import Engine, Evaluation, Taken
 from ravine.nn import Network
-from ravine.rules import Rule
+from ravine.rules import AnyRule
+from ravine.rules.whole import element_wise
 
 
 def make_engine(
-    name: str, network: Network, rule: Rule, weights: np.ndarray[Any, Any], dtype: str, batch_size: int
+    name: str, network: Network, rule: AnyRule, weights: np.ndarray[Any, Any], dtype: str, batch_size: int
 ) -> Engine:
     """Return the engine `name`, a key of `ravine.spec.ENGINES`, that trains `network` from `weights`, (n,)."""
     if name == "reference":
@@ -21,6 +22,7 @@ def make_engine(
         return ReferenceEngine(network, rule, weights, dtype, batch_size)
     from ravine.engines.fused.engine import FusedEngine  # imports Numba only when it is needed
 
+    rule = element_wise(rule, "the fused engine", "use the reference engine")
     return FusedEngine(network, rule, weights, dtype, batch_size)
 
 

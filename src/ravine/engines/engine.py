@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
+
+import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Split
+from ravine.rules import Rule
+
+NO_HYPER: Mapping[str, float] = MappingProxyType({})
+"""Will do for a rule that evaluates the weights that it trains."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,20 @@ class Evaluation:
     loss: float
     accuracy: float
     live_units: tuple[int, ...]
+
+
+def in_evaluated_form(
+    rule: Rule, weights: Array, slots: Mapping[str, Array], steps: int, hyper: Mapping[str, float]
+) -> Array:
+    """Return the weights that a rule evaluates, shape (n,), from those that it trains and its slots."""
+    form = rule.evaluated_form
+    if form is None:
+        return weights
+    known = {"w": weights, "t": steps, **slots}
+    parameters = inspect.signature(form).parameters.values()
+    keywords = {p.name: hyper[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
+    result = form(*(known[p.name] for p in parameters if p.kind is not p.KEYWORD_ONLY), **keywords)
+    return np.asarray(result, weights.dtype)
 
 
 class Engine(Protocol):
@@ -58,8 +80,11 @@ class Engine(Protocol):
     def settle(self, hyper: Mapping[str, float]) -> None:
         """Make `weights` those after the last step, before hyper-parameters change or the weights are read."""
 
-    def evaluate(self, split: Split) -> Evaluation:
-        """Evaluate the settled weights on a whole split."""
+    def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:
+        """Evaluate the settled weights, in the form that the rule declares for it, on a whole split."""
+
+    def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:
+        """Return the settled weights in the form in which they are evaluated and stored, shape (n,)."""
 
     @property
     def steps(self) -> int:

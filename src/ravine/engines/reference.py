@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Split, scaled
-from ravine.engines.engine import Evaluation, Taken
+from ravine.engines.engine import NO_HYPER, Evaluation, Taken, in_evaluated_form
 from ravine.nn import Network, cross_entropy, forward, gradient
-from ravine.rules import Rule
+from ravine.rules import AnyRule, Rule, WholeRule
+from ravine.rules.whole import Loss, flattened
 
 _CHUNK = 2000
-"""Samples evaluated at a time, to bound memory."""
+"""Samples that are taken at a time, to bound memory."""
 
 
 class ReferenceEngine:
     """Computes every step as the equations stand, in any float dtype that NumPy has."""
 
-    def __init__(self, network: Network, rule: Rule, weights: Array, dtype: str, batch_size: int) -> None:
+    def __init__(self, network: Network, rule: AnyRule, weights: Array, dtype: str, batch_size: int) -> None:
         self._network, self._rule, self._batch_size = network, rule, batch_size
         self._weights = weights.astype(dtype)
-        self._slots = {name: np.zeros_like(self._weights) for name in rule.slots}
+        slots = rule.slots if isinstance(rule, Rule) else ()
+        self._slots = {name: np.zeros_like(self._weights) for name in slots}
         self._steps = 0
 
     def is_compiled(self) -> bool:
@@ -47,35 +50,84 @@ class ReferenceEngine:
         before = self._steps
         for begin in range(first, stop, self._batch_size):
             batch = order[begin : begin + self._batch_size]
-            x = scaled(split.images[batch], self._weights.dtype)
-            loss, g = gradient(self._network, self._weights, x, split.labels[batch])
-            batch_loss = float(loss.sum())
+            batch_loss, g = self._gradient(self._weights, split, batch)
             if not np.isfinite(batch_loss):
                 break
-            self._apply(g, hyper)
+            self._steps += 1
+            if isinstance(self._rule, WholeRule):
+                self._apply_whole(self._rule, g, hyper, self._loss(split, batch, batch_loss, g))
+            else:
+                self._apply(self._rule, g, hyper)
             loss_sum += batch_loss
         return Taken(self._steps - before, loss_sum)
 
-    def _apply(self, g: Array, hyper: Mapping[str, float]) -> None:
-        self._steps += 1
-        known = {"g": g, "w": self._weights, "t": self._steps, **self._slots}
+    def _gradient(self, weights: Array, split: Split, batch: Array) -> tuple[float, Array]:
+        """Return the sum of the losses of a batch, and the gradient of their mean, shape (n,)."""
+        total, g = 0.0, np.zeros_like(weights)
+        for low in range(0, len(batch), _CHUNK):
+            part = batch[low : low + _CHUNK]
+            x = scaled(split.images[part], weights.dtype)
+            loss, share = gradient(self._network, weights, x, split.labels[part])
+            total += float(loss.sum())
+            with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+                g = share if len(part) == len(batch) else g + share * len(part) / len(batch)
+        return total, g
+
+    def _loss(self, split: Split, batch: Array, batch_loss: float, g: Array) -> Loss:
+        """Return what a line search calls; at the weights of now it need not compute anything."""
+        here = self._weights
+
+        def loss(weights: Sequence[Array]) -> tuple[float, list[Array]]:
+            flat = flattened(weights)
+            known = np.array_equal(flat, here)
+            total, slope = (batch_loss, g) if known else self._gradient(flat, split, batch)
+            return total / len(batch), list(self._network.layout.tensors(slope))
+
+        return loss
+
+    def _apply_whole(self, rule: WholeRule, g: Array, hyper: Mapping[str, float], loss: Loss) -> None:
+        gradients, weights = (list(self._network.layout.tensors(flat)) for flat in (g, self._weights))
+        steps, self._slots = rule.step(gradients, weights, self._slots, self._steps, loss, hyper)
         with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-            result = self._rule(*(known[name] for name in self._rule.arguments), **hyper)
+            self._weights = self._weights - flattened(steps)
+
+    def _apply(self, rule: Rule, g: Array, hyper: Mapping[str, float]) -> None:
+        known = {"g": g, "w": self._weights, "t": self._steps, **self._norms(rule, g), **self._slots}
+        with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
+            result = rule(*(known[name] for name in rule.arguments), **hyper)
             step, *slots = result if isinstance(result, tuple) else (result,)
             self._weights = self._weights - step
-        self._slots = dict(zip(self._rule.slots, slots, strict=True))
+        self._slots = dict(zip(rule.slots, slots, strict=True))
+
+    def _norms(self, rule: Rule, g: Array) -> dict[str, Any]:
+        """Return the norm of the gradient, and for each weight that of its layer, as far as the rule asks for them."""
+        wanted = rule.arguments
+        if "norm" not in wanted and "layer_norm" not in wanted:
+            return {}
+        precise = np.result_type(g, np.float64)
+        layers = [np.sqrt(np.square(part, dtype=precise).sum()) for part in self._network.layout.views(g)]
+        sizes = [part.size for part in self._network.layout.views(g)]
+        norm = np.sqrt(np.square(layers).sum())
+        return {"norm": g.dtype.type(norm), "layer_norm": np.repeat(layers, sizes).astype(g.dtype)}
 
     def settle(self, hyper: Mapping[str, float]) -> None:
         """No weight is ever behind."""
 
-    def evaluate(self, split: Split) -> Evaluation:
+    def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:
+        """Return the weights that are evaluated, shape (n,)."""
+        if isinstance(self._rule, WholeRule):
+            return self.weights
+        return in_evaluated_form(self._rule, self.weights, self._slots, self._steps, hyper)
+
+    def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:
         """Evaluate the weights on a whole split."""
+        weights = self.evaluated_weights(hyper)
         count = len(split.labels)
         loss, correct = 0.0, 0
         live = [np.zeros(n, bool) for n in self._network.layers[1:-1]]
         for low in range(0, count, _CHUNK):
             labels = split.labels[low : low + _CHUNK]
-            trace = forward(self._network, self._weights, scaled(split.images[low : low + _CHUNK], self._weights.dtype))
+            trace = forward(self._network, weights, scaled(split.images[low : low + _CHUNK], weights.dtype))
             loss += float(cross_entropy(trace.logits, labels, self._network.softmax).sum())
             correct += int((trace.logits.argmax(axis=1) == labels).sum())
             for units, a in zip(live, trace.activations[1:], strict=True):
@@ -95,5 +147,6 @@ class ReferenceEngine:
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go back to a `state()`."""
         self._weights = state["weights"].copy()
-        self._slots = {name: state[f"slot.{name}"].copy() for name in self._rule.slots}
+        slots = [name for name in state if name.startswith("slot.")]
+        self._slots = {name.removeprefix("slot."): state[name].copy() for name in slots}
         self._steps = int(state["steps"][0])

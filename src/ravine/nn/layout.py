@@ -58,6 +58,15 @@ class Layout:
         parts = np.split(flat, ends[:-1])
         return tuple(part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True))
 
+    def tensors(self, flat: Array) -> tuple[Array, ...]:
+        """Return each layer's matrix, (i, o), and with biases behind it its bias, (o,), as views of `flat`.
+
+        >>> [part.shape for part in Layout((3, 2, 1), bias=True).tensors(np.zeros(11))]
+        [(3, 2), (2,), (2, 1), (1,)]
+        """
+        matrices = self.views(flat)
+        return tuple(part for m in matrices for part in (m[:-1], m[-1])) if self.bias else matrices
+
     def name(self, index: int) -> tuple[int, int, int]:
         """Return (layer, row, column) of the weight at `index` of the flat vector, all counted from 0.
 

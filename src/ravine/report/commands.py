@@ -8,7 +8,7 @@ import msgspec
 
 from ravine.spec import RunSpec
 
-_PLAIN = ("softmax", "init", "activation", "dataset", "engine", "dtype", "warmup")
+_PLAIN = ("softmax", "init", "activation", "dataset", "dtype", "warmup")
 
 
 def command_of(spec: RunSpec) -> str:
@@ -38,4 +38,6 @@ def command_of(spec: RunSpec) -> str:
     for name in _PLAIN:
         if getattr(spec, name) != getattr(plain, name):
             words += [f"--{name}", str(getattr(spec, name))]
+    if spec.engine == "reference":
+        words += ["--engine", spec.engine]
     return shlex.join([*words, "--seed", str(spec.seed)])

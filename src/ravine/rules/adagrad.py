@@ -9,7 +9,11 @@ import numpy as np
 from ravine.rules.rule import rule
 
 
-@rule(inert=True, bounds={"eps": "(0, inf)"})
+@rule(
+    inert=True,
+    bounds={"eps": "(0, inf)"},
+    optax="optax.adagrad(lr, initial_accumulator_value=0, eps=eps)",
+)
 def adagrad(g: Any, G: Any, *, lr: Any = 0.01, eps: Any = 1e-8) -> Any:
     """AdaGrad: each weight's rate shrinks with the squares of all its gradients so far.
 

@@ -9,7 +9,11 @@ import numpy as np
 from ravine.rules.rule import rule
 
 
-@rule(bounds={"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "(0, inf)"})
+@rule(
+    bounds={"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "(0, inf)"},
+    torch="torch.optim.Adam(weights, lr=lr, betas=(beta1, beta2), eps=eps)",
+    optax="optax.adam(lr, b1=beta1, b2=beta2, eps=eps)",
+)
 def adam(
     g: Any, m: Any, v: Any, t: Any, *, lr: Any = 0.001, beta1: Any = 0.9, beta2: Any = 0.999, eps: Any = 1e-8
 ) -> Any:

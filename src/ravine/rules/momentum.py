@@ -7,7 +7,11 @@ from typing import Any
 from ravine.rules.rule import rule
 
 
-@rule(bounds={"alpha": "[0, 1)"})
+@rule(
+    bounds={"alpha": "[0, 1)"},
+    torch="torch.optim.SGD(weights, lr=lr, momentum=alpha)",
+    optax="optax.sgd(lr, momentum=alpha)",
+)
 def momentum(g: Any, v: Any, *, lr: Any = 0.01, alpha: Any = 0.9) -> Any:
     """Momentum: a velocity that remembers past gradients, in the velocity form.
 

@@ -7,7 +7,11 @@ from typing import Any
 from ravine.rules.rule import rule
 
 
-@rule(bounds={"alpha": "[0, 1)"})
+@rule(
+    bounds={"alpha": "[0, 1)"},
+    torch="torch.optim.SGD(weights, lr=lr, momentum=alpha, nesterov=alpha > 0)",
+    optax="optax.sgd(lr, momentum=alpha, nesterov=True)",
+)
 def nesterov(g: Any, v: Any, *, lr: Any = 0.01, alpha: Any = 0.9) -> Any:
     """Nesterov momentum: momentum whose gradient is taken where the velocity is about to lead.
 

@@ -9,7 +9,11 @@ import numpy as np
 from ravine.rules.rule import rule
 
 
-@rule(bounds={"rho": "[0, 1)", "eps": "(0, inf)"})
+@rule(
+    bounds={"rho": "[0, 1)", "eps": "(0, inf)"},
+    torch="torch.optim.RMSprop(weights, lr=lr, alpha=rho, eps=eps)",
+    optax="optax.rmsprop(lr, decay=rho, eps=eps, eps_in_sqrt=False)",
+)
 def rmsprop(g: Any, s: Any, *, lr: Any = 0.001, rho: Any = 0.9, eps: Any = 1e-8) -> Any:
     """RMSProp: the gradient divided by a running root mean square of its recent values.
 

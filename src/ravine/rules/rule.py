@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -11,52 +12,24 @@ from typing import Any, overload
 
 from ravine.errors import ConfigError, unknown
 
-_BOUNDS = {"lr": "[0, inf)"}
+GIVEN = ("w", "t", "norm", "layer_norm")
+"""What a rule may ask for by name beside its gradient: the weight, the number of the step, from 1, and the Euclidean
+norm of the whole gradient and of that of the weight's own layer."""
+
+TAKEN = ("np", "real", "float", "abs", "min", "max")
+"""Names that the text of a kernel needs itself."""
+
+BOUNDS = {"lr": "[0, inf)"}
+"""Intervals that hold for every rule."""
 
 
-@dataclass(frozen=True, eq=False)
-class Rule:
-    """One optimizer.
-
-    Attributes:
-        name: what the command line calls it.
-        function: the update, called with arrays by the reference engine, rendered to a loop by the fused one.
-        arguments: its positional parameters in order: `g`, the slots, and `w` or `t` where it asks for them.
-        slots: names of the state slots, each one number a weight, 0 at the start.
-        defaults: each hyper-parameter's default, None where the user must give one.
-        bounds: each bounded hyper-parameter's interval, such as "[0, 1)".
-        inert: a zero gradient changes neither the weight nor any slot, ever.
-    """
+class Declaration:
+    """What every kind of rule has: a name, a function, and hyper-parameters with defaults and bounds."""
 
     name: str
     function: Callable[..., Any]
-    arguments: tuple[str, ...]
-    slots: tuple[str, ...]
     defaults: Mapping[str, float | None]
     bounds: Mapping[str, str]
-    inert: bool
-    _idle: list[Callable[..., Any]] = field(default_factory=list, repr=False, compare=False)
-
-    @property
-    def idle_form(self) -> Callable[..., Any] | None:
-        """The closed form of n steps with zero gradient, if the rule declares one."""
-        return self._idle[0] if self._idle else None
-
-    def idle(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Declare the closed form of n steps with zero gradient.
-
-        The function takes slots (and `w`), then `n`, then keyword-only hyper-parameters, and returns the sum of the n
-        steps and the slots after them. It must hold for every n of 1 or more, and not depend on the step number.
-        """
-        positional, keywords = _parameters(function)
-        allowed = {"w", "n", *self.slots}
-        if "n" not in positional or not set(positional) <= allowed or not set(keywords) <= set(self.defaults):
-            raise ConfigError(
-                f"the idle form of {self.name} may ask for {', '.join(sorted(allowed))} and, after *, for "
-                f"{', '.join(self.defaults)}; it asks for {', '.join([*positional, *keywords])}."
-            )
-        self._idle.append(function)
-        return function
 
     @property
     def summary(self) -> str:
@@ -93,6 +66,73 @@ class Rule:
         return self.function(*arguments, **hyperparameters)
 
 
+@dataclass(frozen=True, eq=False)
+class Rule(Declaration):
+    """One optimizer.
+
+    Attributes:
+        name: what the command line calls it.
+        function: the update, called with arrays by the reference engine, rendered to a loop by the fused one.
+        arguments: its positional parameters in order: `g`, the slots, and what it asks for of `GIVEN`.
+        slots: names of the state slots, each one number a weight, 0 at the start.
+        defaults: each hyper-parameter's default, None where the user must give one.
+        bounds: each bounded hyper-parameter's interval, such as "[0, 1)".
+        inert: a zero gradient changes neither the weight nor any slot, ever.
+        twins: how other libraries make the same optimizer, by the library's name: "torch" or "optax".
+        text: the body of a rule that was put together and so has no source of its own.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    arguments: tuple[str, ...]
+    slots: tuple[str, ...]
+    defaults: Mapping[str, float | None]
+    bounds: Mapping[str, str]
+    inert: bool
+    twins: Mapping[str, str] = field(default_factory=dict)
+    text: Any = None
+    _idle: list[Callable[..., Any]] = field(default_factory=list, repr=False, compare=False)
+    _evaluated: list[Callable[..., Any]] = field(default_factory=list, repr=False, compare=False)
+
+    @property
+    def evaluated_form(self) -> Callable[..., Any] | None:
+        """How the weights that are evaluated and stored follow from those that are trained, if they differ."""
+        return self._evaluated[0] if self._evaluated else None
+
+    def evaluated(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Declare the weights that are evaluated and stored, where they are not those at which gradients are taken.
+
+        The function takes `w` and any of the slots and `t`, then keyword-only hyper-parameters, all of them arrays or
+        numbers as NumPy has them, and returns the weights.
+        """
+        self._check_form("evaluated", function, {"w", "t", *self.slots}, "w")
+        self._evaluated.append(function)
+        return function
+
+    @property
+    def idle_form(self) -> Callable[..., Any] | None:
+        """The closed form of n steps with zero gradient, if the rule declares one."""
+        return self._idle[0] if self._idle else None
+
+    def idle(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Declare the closed form of n steps with zero gradient.
+
+        The function takes slots (and `w`), then `n`, then keyword-only hyper-parameters, and returns the sum of the n
+        steps and the slots after them. It must hold for every n of 1 or more, and not depend on the step number.
+        """
+        self._check_form("idle", function, {"w", "n", *self.slots}, "n")
+        self._idle.append(function)
+        return function
+
+    def _check_form(self, kind: str, function: Callable[..., Any], allowed: set[str], needed: str) -> None:
+        positional, keywords = parameters(function)
+        if needed not in positional or not set(positional) <= allowed or not set(keywords) <= set(self.defaults):
+            raise ConfigError(
+                f"the {kind} form of {self.name} may ask for {', '.join(sorted(allowed))} and, after *, for "
+                f"{', '.join(self.defaults)}; it asks for {', '.join([*positional, *keywords])}."
+            )
+
+
 def contains(interval: str, value: float) -> bool:
     """Tell whether a finite `value` lies in an interval written as in mathematics; nan and inf lie in none.
 
@@ -105,13 +145,26 @@ def contains(interval: str, value: float) -> bool:
     return math.isfinite(value) and above and below
 
 
+def _is_interval(text: Any) -> bool:
+    try:
+        low, high = (float(end) for end in text[1:-1].split(","))
+    except (TypeError, ValueError):
+        return False
+    return text[0] in "[(" and text[-1] in "])" and low < high
+
+
 @overload
 def rule(function: Callable[..., Any], /) -> Rule: ...
 
 
 @overload
 def rule(
-    *, name: str | None = None, inert: bool = False, bounds: Mapping[str, str] = MappingProxyType({})
+    *,
+    name: str | None = None,
+    inert: bool = False,
+    bounds: Mapping[str, str] = MappingProxyType({}),
+    torch: str | None = None,
+    optax: str | None = None,
 ) -> Callable[[Callable[..., Any]], Rule]: ...
 
 
@@ -121,13 +174,19 @@ def rule(
     name: str | None = None,
     inert: bool = False,
     bounds: Mapping[str, str] = MappingProxyType({}),
+    torch: str | None = None,
+    optax: str | None = None,
 ) -> Rule | Callable[[Callable[..., Any]], Rule]:
     """Make a `Rule` of a function, as a decorator with or without arguments.
 
-    Positional parameters after `g` are state slots (`w`, the weight, and `t`, the step counted from 1, may be asked for
-    by name). Keyword-only parameters are hyper-parameters; one of them must be `lr`. The function returns the step (w
-    becomes w - step) and then the new slots, in the order of its parameters. Its body is assignments and a return, with
-    arithmetic and NumPy functions as `np.sqrt`, so that the same text runs on arrays and inside the fused loop.
+    Positional parameters after `g` are state slots, but for those in `GIVEN`, which may be asked for by name: `w`, the
+    weight, `t`, the step counted from 1, `norm` and `layer_norm`, those of the gradient and of its layer. Keyword-only
+    parameters are hyper-parameters; one of them must be `lr`. The function returns the step (w becomes w - step) and
+    then the new slots, in the order of its parameters. Its body is assignments and a return, with arithmetic and NumPy
+    functions as `np.sqrt`, so that the same text runs on arrays and inside the fused loop.
+
+    `torch` and `optax` say how these libraries make the same optimizer, in their own words and with the names of the
+    hyper-parameters, such as "torch.optim.SGD(weights, lr=lr)" and "optax.sgd(lr)"; `ravine check-optimizer` compares.
 
     >>> @rule(inert=True)
     ... def plain(g, *, lr):
@@ -137,40 +196,73 @@ def rule(
     """
 
     def declare(function: Callable[..., Any]) -> Rule:
-        positional, keywords = _parameters(function)
-        label = name or function.__name__
+        label, positional, keywords = declared(function, name, bounds)
         if "g" not in positional:
             raise ConfigError(f"rule {label} takes no g: its gradient must be a positional parameter named g.")
-        if "lr" not in keywords:
-            raise ConfigError(f"rule {label} takes no lr: declare the learning rate after *, as in `(g, *, lr)`.")
-        for bounded in bounds:
-            if bounded not in keywords:
-                raise ConfigError(unknown(f"hyper-parameter of {label}", bounded, keywords))
         after_g = positional[positional.index("g") + 1 :]
-        slots = tuple(p for p in after_g if p not in ("w", "t"))
-        strays = set(positional) - {"g", "w", "t"} - set(slots)
+        slots = tuple(p for p in after_g if p not in GIVEN)
+        strays = set(positional) - {"g", *GIVEN} - set(slots)
         if strays:
             raise ConfigError(f"rule {label} has slots before g: {', '.join(sorted(strays))}. Slots come after g.")
         for parameter in (*slots, *keywords):
-            if parameter in ("w", "t", "n") or parameter.startswith("_"):
+            if parameter in (*GIVEN, "n", *TAKEN) or parameter.startswith("_"):
                 raise ConfigError(
-                    f"{parameter} of {label} is a name that is taken: w, t and n are the weight, the step number and "
-                    "the idle steps, and names that start with _ are the kernel's own."
+                    f"{parameter} of {label} is a name that is taken: w, t, norm, layer_norm and n are the weight, the "
+                    f"step number, two norms and the idle steps, and {', '.join(TAKEN)} and names that start with _ "
+                    "are the kernel's own."
                 )
-        return Rule(label, function, tuple(positional), slots, MappingProxyType(keywords), {**_BOUNDS, **bounds}, inert)
+        twins = {library: twin for library, twin in (("torch", torch), ("optax", optax)) if twin}
+        return Rule(
+            label, function, tuple(positional), slots, MappingProxyType(keywords), {**BOUNDS, **bounds}, inert, twins
+        )
 
     return declare if function is None else declare(function)
 
 
-def _parameters(function: Callable[..., Any]) -> tuple[list[str], dict[str, float | None]]:
+def declared(
+    function: Any, name: str | None, bounds: Mapping[str, str]
+) -> tuple[str, list[str], dict[str, float | None]]:
+    """Check what every kind of rule must be; return its name, its positional parameters and its hyper-parameters."""
+    if not inspect.isfunction(function) or function.__name__ == "<lambda>":
+        kind = "a lambda" if inspect.isfunction(function) else f"a {type(function).__name__}"
+        raise ConfigError(f"a rule is a function defined with `def`, and this is {kind}: write it as one.")
+    positional, keywords = parameters(function)
+    label = function.__name__ if name is None else name
+    if not re.fullmatch(r"\w[\w-]*", label):
+        raise ConfigError(f"{label!r} is no name for a rule: use letters, digits, _ and -.")
+    if "lr" not in keywords:
+        raise ConfigError(f"rule {label} takes no lr: declare the learning rate after *, as in `(g, *, lr)`.")
+    for bounded, interval in bounds.items():
+        if bounded not in keywords:
+            raise ConfigError(unknown(f"hyper-parameter of {label}", bounded, keywords))
+        if not _is_interval(interval):
+            raise ConfigError(f'the bounds of {bounded} of {label} are {interval!r}; write them as "[0, 1)".')
+    return label, positional, keywords
+
+
+def parameters(function: Callable[..., Any]) -> tuple[list[str], dict[str, float | None]]:
     """Split a signature into positional names and keyword-only names with their defaults."""
     positional: list[str] = []
     keywords: dict[str, float | None] = {}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY:
-            keywords[parameter.name] = None if parameter.default is parameter.empty else float(parameter.default)
+            keywords[parameter.name] = None if parameter.default is parameter.empty else _number(parameter)
         elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            if parameter.default is not parameter.empty:
+                raise ConfigError(
+                    f"{parameter.name} of {function.__name__} has a default, but slots start at 0: leave it out, or "
+                    "declare a hyper-parameter after *."
+                )
             positional.append(parameter.name)
         else:
             raise ConfigError(f"rule {function.__name__} takes *{parameter.name}: name each parameter.")
     return positional, keywords
+
+
+def _number(parameter: inspect.Parameter) -> float:
+    try:
+        return float(parameter.default)
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError(
+            f"the default of {parameter.name} is {parameter.default!r}: give a number, or none at all."
+        ) from None

@@ -7,7 +7,7 @@ from typing import Any
 from ravine.rules.rule import rule
 
 
-@rule(inert=True)
+@rule(inert=True, torch="torch.optim.SGD(weights, lr=lr)", optax="optax.sgd(lr)")
 def sgd(g: Any, *, lr: Any = 0.1) -> Any:
     """Stochastic gradient descent: a step against the gradient of the mini-batch.
 

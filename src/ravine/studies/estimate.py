@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ravine.data import Dataset, Split, load
 from ravine.engines import make_engine
+from ravine.rules import WholeRule
 from ravine.spec import RunSpec
 from ravine.studies.study import Planned
 from ravine.training import RunStore, compiling, epoch_order, start_weights
@@ -64,10 +65,12 @@ def _seconds_per_epoch(spec: RunSpec, data: Split, note: Callable[[str], None]) 
         note(compiling(spec))
     engine.compile()
     order = epoch_order(0, 0, len(data.labels))
-    hyper = {**spec.hyperparameters, "lr": 0.0}  # weights that stand still never diverge
+    # Weights that stand still never diverge; but a line search takes its time only where they move.
+    searches = isinstance(spec.rule, WholeRule) and spec.rule.searches
+    hyper = {**spec.hyperparameters, "lr": spec.lr if searches and spec.lr is not None else 0.0}
     engine.prepare(data)
     steps, spent = 1, 0.0
-    while spent < _CALIBRATION_SECONDS and steps * spec.batch_size < len(order):
+    while not spent or (spent < _CALIBRATION_SECONDS and steps * spec.batch_size < len(order)):
         steps *= 4
         began = time.perf_counter()
         engine.train(data, order, 0, min(len(order), steps * spec.batch_size), hyper)

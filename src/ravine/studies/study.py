@@ -180,7 +180,7 @@ def describe(spec: RunSpec, usual_epochs: int | None = None) -> str:
     """
     plain = RunSpec()
     final = getattr(spec.schedule, "final_lr", None)
-    parts = [f"{spec.optimizer} lr {spec.lr:g}" + (f" to {final:g}" if final is not None else "")]
+    parts = [f"{spec.optimizer_name} lr {spec.lr:g}" + (f" to {final:g}" if final is not None else "")]
     if not isinstance(spec.schedule, Constant | Linear):
         parts.append(f"{msgspec.to_builtins(spec.schedule)['kind']} schedule")
     parts += [f"{name} {value:g}" for name, value in spec.hyperparameters.items()]

@@ -101,7 +101,7 @@ def start_weights(spec: RunSpec) -> Array:
 
 def compiling(spec: RunSpec) -> str:
     """Say what a first run of an optimizer waits for."""
-    return f"compiling {spec.optimizer} in {spec.dtype} for this processor, once; this takes some seconds"
+    return f"compiling {spec.optimizer_name} in {spec.dtype} for this processor, once; this takes some seconds"
 
 
 def with_given(spec: RunSpec, given: Given) -> RunSpec:
@@ -156,7 +156,7 @@ def train(
             if result.status == "interrupted":
                 return Outcome(result, None, stop.signal)
             trained()
-            stored = store.save(result, environment(threads=1), trainer.engine.weights)
+            stored = store.save(result, environment(threads=1), trainer.evaluated_weights())
         checkpoint_file(folder).unlink(missing_ok=True)
     return Outcome(result, stored, None)
 
@@ -223,7 +223,7 @@ class _Trainer:
                 self._save()
                 return self._result(run, "interrupted", None, None)
             with self._timing("evaluate"):
-                test = self.engine.evaluate(self.dataset.test)
+                test = self.engine.evaluate(self.dataset.test, self._hyper())
             if failed_batch is not None:
                 return self._result(run, "diverged", self._non_finite(failed_batch), test)
             record = self._end_epoch(test)
@@ -283,8 +283,13 @@ class _Trainer:
     def _hyper(self) -> dict[str, float]:
         spec = self.spec
         assert spec.lr is not None
-        lr = learning_rate(spec.schedule, spec.lr, self.position.epoch, spec.epochs, spec.warmup)
+        epoch = min(self.position.epoch, spec.epochs - 1)  # after the last one, its rate still holds
+        lr = learning_rate(spec.schedule, spec.lr, epoch, spec.epochs, spec.warmup)
         return {name: lr if name == "lr" else spec.hyperparameters[name] for name in spec.rule.defaults}
+
+    def evaluated_weights(self) -> Array:
+        """Return the weights that the run is stored with."""
+        return self.engine.evaluated_weights(self._hyper())
 
     def _non_finite(self, batch: Array) -> Cause:
         network, epoch, step = self.spec.network, self.position.epoch + 1, self.engine.steps + 1
@@ -296,7 +301,7 @@ class _Trainer:
         if causes.dead_layer(network, test) is None:
             return None
         with self._timing("evaluate"):
-            layer = causes.dead_layer(network, self.engine.evaluate(self.dataset.train))
+            layer = causes.dead_layer(network, self.engine.evaluate(self.dataset.train, self._hyper()))
         if layer is None:
             return None
         return causes.dead_network(network, self.engine.weights, self.dataset.test, layer, test, epoch)

@@ -29,6 +29,6 @@ def plot_history(result: Result) -> Figure:
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     spec = result.spec
-    title = f"{spec.optimizer}, lr {spec.lr:g}, batches of {spec.batch_size}, seed {spec.seed}"
+    title = f"{spec.optimizer_name}, lr {spec.lr:g}, batches of {spec.batch_size}, seed {spec.seed}"
     figure.suptitle(title if result.cause is None else f"{title}: {result.status}")
     return figure

@@ -38,7 +38,7 @@ class Run:
     def __repr__(self) -> str:
         r = self.result
         accuracy = "" if r.test_accuracy is None else f", test_accuracy={r.test_accuracy:.4f}"
-        return f"Run({r.id}, {r.status}, {r.spec.optimizer}, lr={r.spec.lr:g}{accuracy})"
+        return f"Run({r.id}, {r.status}, {r.spec.optimizer_name}, lr={r.spec.lr:g}{accuracy})"
 
     @property
     def id(self) -> str:

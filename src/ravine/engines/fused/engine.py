@@ -7,13 +7,15 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numba.core.errors import NumbaError
 from numpy.typing import ArrayLike, DTypeLike
 
 from ravine.arrays import Array
 from ravine.data import Split
-from ravine.engines.engine import Evaluation, Taken
+from ravine.engines.engine import NO_HYPER, Evaluation, Taken, in_evaluated_form
 from ravine.engines.fused import cache
 from ravine.engines.fused.render import CROWDED_BATCH, LANES, TABLE, render
+from ravine.errors import ConfigError
 from ravine.nn import ACTIVATIONS, Network
 from ravine.rules import Rule
 
@@ -80,7 +82,7 @@ class FusedEngine:
             lists,
             entries,
             _aligned((block + 3) * int(deltas), self._dtype),
-            _aligned(length if batch_size >= CROWDED_BATCH else 0, self._dtype),
+            _aligned(length if batch_size >= CROWDED_BATCH or self._kernel.norms else 0, self._dtype),
         )
         self._pack(self._weights, weights)
 
@@ -90,7 +92,13 @@ class FusedEngine:
 
     def compile(self) -> None:
         """Load the kernel from the cache or compile it, so that no later call waits for it."""
-        self._module = cache.load(self._kernel, self._call_entries_on_nothing)
+        try:
+            self._module = cache.load(self._kernel, self._call_entries_on_nothing)
+        except NumbaError as error:
+            fault = next(line.strip() for line in str(error).splitlines() if line.strip())
+            raise ConfigError(
+                f"rule {self._rule.name} cannot be compiled: {fault} The reference engine runs it."
+            ) from error
 
     def prepare(self, split: Split) -> None:
         """List the non-zero pixels."""
@@ -140,8 +148,23 @@ class FusedEngine:
             plan, self._network.bias, self._work[3],
         )  # fmt: skip
 
-    def evaluate(self, split: Split) -> Evaluation:
+    def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:
+        """Return the settled weights as they are evaluated, shape (n,)."""
+        slots = {name: self._unpack(slot) for name, slot in zip(self._rule.slots, self._slot_parts, strict=True)}
+        return in_evaluated_form(self._rule, self.weights, slots, self._steps, hyper)
+
+    def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:
         """Evaluate the settled weights on a whole split."""
+        if self._rule.evaluated_form is None:
+            return self._evaluate(split)
+        trained = self.weights
+        self._pack(self._weights, self.evaluated_weights(hyper))
+        try:
+            return self._evaluate(split)
+        finally:
+            self._pack(self._weights, trained)
+
+    def _evaluate(self, split: Split) -> Evaluation:
         count = len(split.labels)
         hyper = np.zeros(len(self._rule.defaults))
         position = (0, 0, count, self._block)

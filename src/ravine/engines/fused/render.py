@@ -9,20 +9,19 @@ so both engines round the same numbers. Literals are cast too, since Numba would
 from __future__ import annotations
 
 import ast
+import copy
 import functools
 import hashlib
-import inspect
-import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from ravine.errors import ConfigError
 from ravine.nn.activations import LEAK
 from ravine.rules import Rule
+from ravine.rules.source import Body, read_idle_form, read_rule
 
 LANES = 16
 """Numbers in a vector; rows of weights are padded to whole vectors."""
@@ -40,21 +39,34 @@ _VECTORS = Path(__file__).with_name("vectors.py")
 
 @dataclass(frozen=True)
 class Kernel:
-    """The text of a module to compile, its name, which holds a hash of all that it is made of, and its idle constants.
+    """A module to compile.
 
-    `idle_constants` is how many numbers a row of the table has, one at least.
+    Attributes:
+        name: its name, which holds a hash of all that it is made of.
+        text: its text.
+        idle_constants: how many numbers a row of the table of idle constants has, one at least.
+        norms: whether the rule asks for norms of the gradient, which is then added up before a step.
     """
 
     name: str
     text: str
     idle_constants: int
+    norms: bool
+
+
+def render(rule: Rule, dtype: np.dtype[Any]) -> Kernel:
+    """Return the kernel of `rule` for weights of `dtype`, float32 or float64."""
+    form = read_idle_form(rule)
+    return _render(rule, dtype, read_rule(rule).text, form and form.text)
 
 
 @functools.cache
-def render(rule: Rule, dtype: np.dtype[Any]) -> Kernel:
-    """Return the kernel of `rule` for weights of `dtype`, float32 or float64."""
-    update = _take_apart(rule, rule.function, arrays={"g", "w", *rule.slots})
-    idle = None if rule.idle_form is None else _take_apart(rule, rule.idle_form, arrays={"w", *rule.slots})
+def _render(rule: Rule, dtype: np.dtype[Any], text: str, idle_text: str | None) -> Kernel:
+    """Return the kernel; the texts change with the numbers of the rule's module, and so are part of the key."""
+    update = _take_apart(read_rule(rule), arrays={"g", "w", *rule.slots})
+    form = read_idle_form(rule)
+    idle = None if form is None else _take_apart(form, arrays={"w", *rule.slots})
+    norms = not {"norm", "layer_norm"}.isdisjoint(rule.arguments)
     part = "\n\n\n".join(
         [
             f"real = np.{dtype.name}\n"
@@ -63,9 +75,10 @@ def render(rule: Rule, dtype: np.dtype[Any]) -> Kernel:
             f"TABLE = {TABLE}\n"
             f"CROWD, CROWDED_BATCH = {CROWD}, {CROWDED_BATCH}\n"
             f"LAZY = {idle is not None}\n"
-            f"DENSE = {idle is None and not rule.inert}",
-            _prelude("step_constants", rule, "t", update),
-            _prelude("idle_constants", rule, "n", idle),
+            f"DENSE = {idle is None and not rule.inert}\n"
+            f"NORMS = {norms}",
+            _prelude("step_constants", rule, ["t", "norm", "layer_norm"], update),
+            _prelude("idle_constants", rule, ["n"], idle),
             _change("step", rule, update, ["g"]),
             _change("idle", rule, idle, []),
             _memory(len(rule.slots)),
@@ -75,7 +88,7 @@ def render(rule: Rule, dtype: np.dtype[Any]) -> Kernel:
     template = "\n\n".join((_TEMPLATE / f"{name}.py").read_text(encoding="utf-8") for name in _PARTS)
     text = f"{template}\n\n# --- {rule.name} ---\n\n{part}\n"
     digest = hashlib.sha256(f"{text}{_VECTORS.read_text(encoding='utf-8')}".encode()).hexdigest()[:24]
-    return Kernel(f"{rule.name}_{dtype.name}_{digest}", text, max(1, idle.constants if idle else 0))
+    return Kernel(f"{rule.name}_{dtype.name}_{digest}", text, max(1, idle.constants if idle else 0), norms)
 
 
 @dataclass
@@ -88,52 +101,18 @@ class _Parts:
     constants: int
 
 
-def _take_apart(rule: Rule, function: Callable[..., Any], arrays: set[str]) -> _Parts:
-    tree, fail = _parse(rule, function)
+def _take_apart(body: Body, arrays: set[str]) -> _Parts:
     splitter = _Splitter(set(arrays))
     loop: list[str] = []
-    for statement in tree.body:
-        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-            continue  # the docstring
-        if isinstance(statement, ast.Assign):
-            target = statement.targets[0]
-            if len(statement.targets) > 1 or not isinstance(target, ast.Name):
-                fail(statement, "assigns to something else than one name")
-            if target.id.startswith("_"):
-                fail(statement, f"assigns to {target.id}; names that start with _ are the kernel's own")
-            if splitter.depends(statement.value):
-                loop.append(f"{target.id} = {ast.unparse(splitter.visit(statement.value))}")
-                splitter.arrays.add(target.id)
-            else:
-                splitter.prelude.append(ast.unparse(statement))
-                splitter.arrays.discard(target.id)
-        elif isinstance(statement, ast.Return) and statement.value is not None:
-            value = statement.value
-            results = value.elts if isinstance(value, ast.Tuple) else [value]
-            if len(results) != 1 + len(rule.slots):
-                names = ", ".join(["the step", *rule.slots])
-                fail(statement, f"returns {len(results)} values; it must return {names}")
-            kept = [r if _is_zero(r) else splitter.visit(r) for r in results]
-            return _Parts(splitter.prelude, loop, kept, len(splitter.constants))
+    for name, value in copy.deepcopy(body.assignments):
+        if splitter.depends(value):
+            loop.append(f"{name} = {ast.unparse(splitter.visit(value))}")
+            splitter.arrays.add(name)
         else:
-            fail(statement, "has a statement that is neither `name = expression` nor `return`")
-    fail(tree, "returns nothing; it must return the step and the new slots")
-
-
-def _parse(rule: Rule, function: Callable[..., Any]) -> tuple[ast.FunctionDef, Callable[[ast.AST, str], NoReturn]]:
-    """Return the function's syntax tree, and how to report a fault at its place in the user's file."""
-    try:
-        lines, first = inspect.getsourcelines(function)
-    except OSError as error:
-        raise ConfigError(f"the source of rule {rule.name} cannot be read: define it in a file.") from error
-    tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
-    assert isinstance(tree, ast.FunctionDef)
-
-    def fail(node: ast.AST, fault: str) -> NoReturn:
-        line = first + getattr(node, "lineno", 1) - 1
-        raise ConfigError(f"{inspect.getsourcefile(function)}:{line}: rule {rule.name} {fault}.")
-
-    return tree, fail
+            splitter.prelude.append(f"{name} = {ast.unparse(value)}")
+            splitter.arrays.discard(name)
+    results = [r if _is_zero(r) else splitter.visit(r) for r in copy.deepcopy(body.results)]
+    return _Parts(splitter.prelude, loop, results, len(splitter.constants))
 
 
 def _is_zero(node: ast.expr) -> bool:
@@ -174,12 +153,14 @@ class _Splitter(ast.NodeTransformer):
         return node
 
 
-def _prelude(name: str, rule: Rule, counter: str, parts: _Parts | None) -> str:
+def _prelude(name: str, rule: Rule, given: Sequence[str], parts: _Parts | None) -> str:
     """Write the function that computes the constants of one step (or of n idle ones)."""
     lines = [f"{key} = _hyper[{index}]" for index, key in enumerate(rule.defaults)]
-    lines += [f"{counter} = float(_{counter})", *(parts.prelude if parts else [])]
+    lines += [*(f"{one} = float(_{one})" for one in given), *(parts.prelude if parts else [])]
     constants = [f"real(_c{k})" for k in range(parts.constants if parts else 0)] or ["real(0)"]
-    return _function("prelude", name, ["_hyper", f"_{counter}"], [*lines, f"return {_tuple(constants)}"])
+    return _function(
+        "prelude", name, ["_hyper", *(f"_{one}" for one in given)], [*lines, f"return {_tuple(constants)}"]
+    )
 
 
 def _change(name: str, rule: Rule, parts: _Parts | None, extra: Sequence[str]) -> str:

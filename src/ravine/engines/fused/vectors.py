@@ -5,8 +5,8 @@ a loop for the remainder, and on short rows these take as long as the work. A lo
 `store(a, i, v)` with rows padded to whole vectors needs neither. LLVM turns a vector into as many registers as the
 processor needs: one with AVX-512 and float32, two with AVX2.
 
-Compiled code may compute with vectors as with numbers: + - * / **, comparisons, `np.where` and the functions in
-`FUNCTIONS`; a number that meets a vector counts 16 times.
+Compiled code may compute with vectors as with numbers: + - * / **, comparisons, `np.where` and the functions that a
+rule may call; a number that meets a vector counts 16 times.
 """
 
 from __future__ import annotations
@@ -23,14 +23,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
 from ravine.engines.fused.render import LANES
-
-FUNCTIONS = (
-    np.absolute, np.arcsinh, np.arctan, np.arctan2, np.cbrt, np.ceil, np.copysign, np.cos, np.cosh, np.exp, np.exp2,
-    np.expm1, np.fabs, np.floor, np.fmax, np.fmin, np.hypot, np.isfinite, np.isnan, np.log, np.log10, np.log1p, np.log2,
-    np.logaddexp, np.maximum, np.minimum, np.negative, np.power, np.reciprocal, np.rint, np.sign, np.sin, np.sinh,
-    np.sqrt, np.square, np.tanh, np.trunc,
-)  # fmt: skip
-"""Functions of NumPy that take vectors, apart from `np.where`."""
+from ravine.rules.source import FUNCTIONS
 
 _COMPARISONS = {
     operator.lt: "<", operator.le: "<=", operator.gt: ">", operator.ge: ">=", operator.eq: "==", operator.ne: "!="
@@ -203,18 +196,29 @@ def _define(function: Any, count: int, emit: Emit, result: Any = None) -> None:
             lower_builtin(function, *pattern)(lower)
 
 
-def _combine_truth(function: Any, emit: Emit, count: int = 2) -> None:
-    """Let a function take vectors of truth values."""
+def _combine_truth(function: Any, emit: Emit, count: int = 2, beside: tuple[Any, ...] = ()) -> None:
+    """Let a function take vectors of truth values, and with one of them a number of the kinds in `beside`."""
     truth = Vector(types.boolean)
 
     class _Typing(AbstractTemplate):
         key = function
 
         def generic(self, args: Any, kws: Any) -> Any:
-            return signature(truth, *args) if tuple(args) == (truth,) * count and not kws else None
+            fits = len(args) == count and all(arg == truth or isinstance(arg, beside) for arg in args)
+            return signature(truth, *args) if fits and truth in args and not kws else None
 
     infer_global(function, types.Function(_Typing))
-    lower_builtin(function, *[truth] * count)(lambda context, builder, sig, args: emit(builder, *args))
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        values = []
+        for value, given in zip(args, sig.args, strict=True):
+            one = value if given == truth else context.is_true(builder, given, value)
+            values.append(_lift(context, builder, truth, one, truth if given == truth else types.boolean))
+        return emit(builder, *values)
+
+    for pattern in itertools.product((truth, *beside), repeat=count):
+        if truth in pattern:
+            lower_builtin(function, *pattern)(lower)
 
 
 def _element(args: Sequence[Any]) -> Any:
@@ -270,6 +274,13 @@ def _larger(comparison: str) -> Emit:
     return emit
 
 
+def _signum(context: Any, builder: Any, element: Any, x: Any) -> Any:
+    """Return the code of np.sign: -1, 1, or the number itself where it is zero or NaN."""
+    zero, one, minus = (ir.Constant(x.type, [number] * LANES) for number in (0.0, 1.0, -1.0))
+    below = builder.select(builder.fcmp_ordered("<", x, zero), minus, x)
+    return builder.select(builder.fcmp_ordered(">", x, zero), one, below)
+
+
 def _comparison(sign: str) -> Emit:
     """Return the code of a comparison; with NaN only != is true."""
     compare = "fcmp_unordered" if sign == "!=" else "fcmp_ordered"
@@ -287,14 +298,18 @@ for _operators, _emit in (
         _define(_operator, 2, _emit)
 for _operator, _sign in _COMPARISONS.items():
     _define(_operator, 2, _comparison(_sign), result=types.boolean)
-for _combined, _truths in (
-    ((operator.and_, np.logical_and, operator.mul), lambda builder, p, q: builder.and_(p, q)),
-    ((operator.or_, np.logical_or), lambda builder, p, q: builder.or_(p, q)),
-    ((operator.xor, np.logical_xor, operator.ne), lambda builder, p, q: builder.xor(p, q)),
-    ((operator.eq,), lambda builder, p, q: builder.not_(builder.xor(p, q))),
+for _combined, _same, _truths in (
+    ((operator.and_, np.logical_and), operator.mul, lambda builder, p, q: builder.and_(p, q)),
+    ((operator.or_, np.logical_or), None, lambda builder, p, q: builder.or_(p, q)),
+    ((operator.xor, np.logical_xor), operator.ne, lambda builder, p, q: builder.xor(p, q)),
+    ((), operator.eq, lambda builder, p, q: builder.not_(builder.xor(p, q))),
 ):
     for _operator in _combined:
-        _combine_truth(_operator, _truths)
+        # What holds for the whole step comes out of the prelude as a number.
+        _combine_truth(_operator, _truths, beside=(types.Float, types.Boolean))
+    if _same is not None:  # with a number beside, these compute with numbers
+        _combine_truth(_same, _truths)
+_TRUTHS = (np.logical_and, np.logical_or, np.logical_xor, np.logical_not)
 _combine_truth(operator.invert, lambda builder, p: builder.not_(p), count=1)
 _combine_truth(np.logical_not, lambda builder, p: builder.not_(p), count=1)
 _define(operator.pos, 1, lambda context, builder, element, x: x)
@@ -306,10 +321,14 @@ _EMITS = {
     np.fabs: _of_llvm("fabs"),
     np.square: lambda context, builder, element, x: builder.fmul(x, x),
     np.negative: lambda context, builder, element, x: builder.fneg(x),
+    np.sign: _signum,
     np.maximum: _larger(">"),
     np.minimum: _larger("<"),
 }
-for _function in FUNCTIONS:
+for _name in FUNCTIONS:
+    _function = getattr(np, _name)
+    if _function in _TRUTHS:
+        continue
     _truth = types.boolean if _function in (np.isfinite, np.isnan) else None
     _define(_function, _function.nin, _EMITS.get(_function, _lane_by_lane(_function)), _truth)
 _define(abs, 1, _of_llvm("fabs"))

@@ -277,16 +277,28 @@ def add_block(summed, crowded, last, t, w, g, x, plan, options, lists, entries, 
 
 
 @plain
-def update_total(w, slots, last, t, c, summed, plan, bias):
-    """Take the step of a batch of several blocks from the summed gradient, and clear the sum."""
+def update_total(w, slots, last, t, c, summed, plan, bias, hyper):
+    """Take the step of a batch from the summed gradient, and clear the sum."""
     sizes, widths, bases, first_rows = plan[:4]
+    norm = np.sqrt(squares(summed, u(0), u(len(summed)))) if NORMS else 0.0
     for layer in range(len(widths)):
-        width = widths[layer]
-        for i in range(sizes[layer] + u(bias)):
+        width, rows = widths[layer], sizes[layer] + u(bias)
+        if NORMS:
+            c = step_constants(hyper, t, norm, np.sqrt(squares(summed, bases[layer], rows * width)))
+        for i in range(rows):
             if not LAZY or last[first_rows[layer] + i] == t:
                 at = bases[layer] + i * width
                 turn_row(summed, at, w, slots, at, width, c)
                 clear(summed, at, width)
+
+
+@plain
+def squares(summed, at, count):
+    """Return the sum of the squares of `count` numbers, in double precision."""
+    whole = 0.0
+    for j in range(at, at + count):
+        whole += np.float64(summed[j]) * np.float64(summed[j])
+    return whole
 
 
 @plain

@@ -38,10 +38,10 @@ def run(learn, w, slots, last, hyper, position, order, data, plan, options, work
         end = min(begin + size, len(order))
         m = end - begin
         crowded = few_zeros and m >= CROWDED_BATCH
-        several = crowded or m > block
-        alone = learn and m == 1 and not DENSE
+        several = NORMS or crowded or m > block
+        alone = learn and m == 1 and not DENSE and not NORMS
         t += learn
-        c = step_constants(hyper, t)
+        c = step_constants(hyper, t, 0.0, 0.0)
         batch_loss = 0.0
         for low in range(begin, end, block):
             high = min(low + block, end)
@@ -72,7 +72,7 @@ def run(learn, w, slots, last, hyper, position, order, data, plan, options, work
             else:
                 update_block(w, slots, last, t, c, g, plan, options, lists, entries, d, high - low)
         if several and learn:
-            update_total(w, slots, last, t, c, summed, plan, bias)
+            update_total(w, slots, last, t, c, summed, plan, bias, hyper)
         loss[0] += batch_loss
         taken += 1
     return taken

@@ -7,6 +7,7 @@ notice edits in other files. That part provides
     real, LEAK                    float32 or float64; the slope of a leaky ReLU below zero
     LAZY                          rows without a gradient drift, by a closed form that is applied when next needed
     DENSE                         every row is updated at every step
+    NORMS                         the rule asks for norms of the gradient, which is added up in `summed` before the step
     LANES                         how many numbers a vector has, unsigned
     TABLE                         how many idle steps are tabulated
     CROWD, CROWDED_BATCH          the share of inputs that are not zero, and the batch size, from which lists do not pay
@@ -14,16 +15,16 @@ notice edits in other files. That part provides
     write(w, slots, at, state)    the reverse
     step(state, g, c)             the state after a step with the gradient g, which is the rule itself
     idle(state, c)                the state after idle steps
-    step_constants(hyper, t)      what a step needs that depends on its number alone, c above
+    step_constants(hyper, t, norm, layer_norm)  what a step needs that is the same for all its weights, c above
     idle_constants(hyper, n)      the same for n idle steps; n = 0 changes nothing
     tabulate(hyper, table)        store idle_constants(hyper, n) for all n < TABLE
     tabulated(table, n)           and fetch them
 
 Words. A row: all the weights that one input meets, contiguous, padded with zeros to whole vectors of 16. A list: the
 units of one sample in one layer and their activations, without those that ReLU or an empty input makes zero; NaN is not
-zero. A block: the samples of a batch that are worked on together; a batch larger than a block, or with few zeros, adds
-up its gradient in `summed` first. An entry: one activation, with its sample, sorted by unit. The deltas of a sample,
-layer after layer, are a row of `d`.
+zero. A block: the samples of a batch that are worked on together; a batch larger than a block, or with few zeros, or
+of a rule that asks for norms, adds up its gradient in `summed` first. An entry: one activation, with its sample, sorted
+by unit. The deltas of a sample, layer after layer, are a row of `d`.
 
 Offsets are unsigned (`u`), which spares each access Numba's test for a negative index.
 """

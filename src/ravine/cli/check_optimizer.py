@@ -1,0 +1,40 @@
+"""`ravine check-optimizer`."""
+
+from __future__ import annotations
+
+import click
+
+from ravine.cli.output import print_json
+
+
+@click.command("check-optimizer")
+@click.argument("optimizer", metavar="NAME|FILE.py:RULE")
+@click.option("--speed/--no-speed", default=True, show_default=True, help="Time its steps beside those of sgd.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def check_optimizer(optimizer: str, speed: bool, as_json: bool) -> int:
+    """Check NAME|FILE.py:RULE by the tests that ravine's own optimizers pass.
+
+    Its text, hyper-parameters, shapes, claims about zero gradients, descent, the same optimizer in PyTorch and optax if
+    it names one, and both engines in float32 and float64; exits with 0 if all pass and with 1 if one fails. The file is
+    run.
+    """
+    from ravine.conformance import check_rule
+    from ravine.rules import find_rule
+
+    rule = find_rule(optimizer)
+    findings = []
+    if not as_json:
+        click.echo(f"{rule.name}: {rule.summary}")
+    for finding in check_rule(rule, speed):
+        findings.append(finding)
+        if not as_json:
+            click.echo(f"  {finding.outcome:<8}  {finding.check:<22}  {finding.detail}")
+            if finding.mend:
+                click.echo(f"  {'':<8}  {'':<22}  {finding.mend}")
+    failures = sum(finding.outcome == "failed" for finding in findings)
+    if as_json:
+        print_json({"optimizer": rule.name, "passed": not failures, "findings": findings})
+    else:
+        made = sum(finding.outcome != "left out" for finding in findings)
+        click.echo(f"{made - failures} of {made} checks passed.")
+    return 1 if failures else 0

@@ -1,0 +1,134 @@
+"""`ravine paths`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ravine.cli.output import number, print_json, print_table, setting
+
+if TYPE_CHECKING:
+    from ravine.paths import Walk
+    from ravine.surfaces import Surface
+
+
+def _point(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, float] | None:
+    """Read X,Y."""
+    if value is None:
+        return None
+    try:
+        x, y = (float(part) for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not X,Y, for example -8,1.") from None
+    return x, y
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="NAME...")
+@click.option("--surface", "surface_name", default="ravine", show_default=True, metavar="NAME",
+              help="What they go down; --list shows all.")  # fmt: skip
+@click.option("--steps", type=int, default=100, show_default=True, help="Steps that each takes.")
+@click.option("--lr", type=float,
+              help="Learning rate of those that have none of their own.  [default: each its best]")  # fmt: skip
+@click.option("--start", callback=_point, metavar="X,Y", help="Where they begin.  [default: the surface's]")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
+              help="A .png, .svg, or .gif, in which the paths grow.  [default: paths-SURFACE.png]")  # fmt: skip
+@click.option("--list", "list_surfaces", is_flag=True, help="List the surfaces, and draw nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, with every point.")
+def paths(
+    names: tuple[str, ...], surface_name: str, steps: int, lr: float | None, start: tuple[float, float] | None,
+    out: Path | None, list_surfaces: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Draw the paths of optimizers down a surface of two weights.
+
+    NAME is an optimizer, or FILE.py:RULE; its own settings may follow it, as in momentum,lr=0.01,alpha=0.5, and it may
+    be named more than once. Without names: sgd, momentum and adam.
+
+    One that is given no learning rate takes that of 26 from 0.0001 to 10 whose path ends lowest without leaving the
+    map, since no default rate suits every surface.
+    """
+    from ravine.surfaces import SURFACES, find_surface
+
+    if list_surfaces:
+        _list(list(SURFACES.values()), as_json)
+        return
+    from ravine.paths import OPTIMIZERS, picture, walks
+
+    surface = find_surface(surface_name)
+    file = out or Path(f"paths-{surface.name}.png")
+    draw = picture(file.suffix)
+    walked = walks(names or OPTIMIZERS, surface, steps=steps, lr=lr, start=start)
+    _write(file, draw(surface, walked))
+    if as_json:
+        print_json(
+            {**_describe(surface), "steps": steps, "paths": [_path(surface, w) for w in walked], "file": str(file)}
+        )
+    else:
+        _print(surface, walked)
+        click.echo(f"\ndrawn: {file}")
+
+
+def _write(file: Path, content: bytes) -> None:
+    from ravine.training.files import make_folder, write_whole
+
+    make_folder(file.parent)
+    write_whole(file, content)
+
+
+def _list(surfaces: list[Surface], as_json: bool) -> None:
+    if as_json:
+        print_json([_describe(surface) for surface in surfaces])
+    else:
+        for surface in surfaces:
+            click.echo(f"{surface.name}\n  f = {surface.formula}\n  {surface.source}")
+
+
+def _describe(surface: Surface) -> dict[str, Any]:
+    fields = ("formula", "minima", "lowest", "source")
+    return {"surface": surface.name, **{field: getattr(surface, field) for field in fields}}
+
+
+def _path(surface: Surface, walk: Walk) -> dict[str, Any]:
+    minimum, distance = surface.nearest_minimum(walk.points[-1])
+    return {
+        "optimizer": walk.optimizer,
+        "hyperparameters": walk.hyperparameters,
+        "chosen": walk.chosen,
+        "steps": len(walk.points) - 1,
+        "diverged_at": walk.diverged_at,
+        "end": walk.points[-1].tolist(),
+        "value": float(walk.values[-1]),
+        "nearest_minimum": minimum,
+        "distance": distance,
+        "points": walk.points.tolist(),
+    }
+
+
+def _print(surface: Surface, walks: list[Walk]) -> None:
+    click.echo(f"{surface.name}: f = {surface.formula}, lowest {setting(surface.lowest)}\n")
+    head = ("optimizer", "lr", "steps", "x", "y", "f", "nearest minimum", "distance", "")
+    rows = []
+    for walk in walks:
+        x, y = walk.points[-1]
+        minimum, distance = surface.nearest_minimum(walk.points[-1])
+        rows.append(
+            (
+                walk.optimizer,
+                f"{setting(walk.hyperparameters['lr'])}{'*' if walk.chosen else ''}",
+                str(len(walk.points) - 1),
+                number(x),
+                number(y),
+                number(walk.values[-1]),
+                f"({minimum[0]:.4g}, {minimum[1]:.4g})",
+                f"{distance:.2g}",
+                "" if walk.diverged_at is None else f"diverged at step {walk.diverged_at}",
+            )
+        )
+    print_table(head, rows)
+    if any(walk.chosen for walk in walks):
+        from ravine.paths import RATES
+
+        rates = f"{len(RATES)} rates from {RATES[0]:g} to {RATES[-1]:g}"
+        click.echo(f"\n* of {rates}, that whose path ends lowest without leaving the map")

@@ -1,0 +1,117 @@
+"""What a check of a rule found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.rules import AnyRule, Rule
+
+Outcome = Literal["passed", "failed", "left out"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check.
+
+    Attributes:
+        check: what was asked.
+        outcome: "passed", "failed" or "left out".
+        detail: what was seen, or why it was left out.
+        mend: what to do about a failure.
+    """
+
+    check: str
+    outcome: Outcome
+    detail: str
+    mend: str = ""
+
+
+def passed(check: str, detail: str) -> Finding:
+    """Return a finding that is good."""
+    return Finding(check, "passed", detail)
+
+
+def failed(check: str, detail: str, mend: str) -> Finding:
+    """Return a finding with what to do about it."""
+    return Finding(check, "failed", detail, mend)
+
+
+def left_out(check: str, why: str) -> Finding:
+    """Return the finding of a check that does not concern the rule, or cannot be made here."""
+    return Finding(check, "left out", why)
+
+
+Slots = dict[str, Array]
+
+
+def step(rule: Rule, g: Array, w: Array, t: int, slots: Slots, hyper: Mapping[str, float]) -> tuple[Any, Slots]:
+    """Call the rule's function as the reference engine does; return the step and the new slots."""
+    with np.errstate(all="ignore"):
+        norm = g.dtype.type(np.linalg.norm(g.astype(np.float64)))
+        known = {"g": g, "w": w, "t": t, "norm": norm, "layer_norm": np.full_like(g, norm), **slots}
+        result = rule(*(known[name] for name in rule.arguments), **hyper)
+    change, *new = result if isinstance(result, tuple) else (result,)
+    return change, dict(zip(rule.slots, new, strict=True))
+
+
+def advance(rule: Rule, g: Array, w: Array, t: int, slots: Slots, hyper: Mapping[str, float]) -> tuple[Array, Slots]:
+    """Return the weights and the slots after a step."""
+    change, after = step(rule, g, w, t, slots, hyper)
+    with np.errstate(all="ignore"):
+        return w - change, after
+
+
+def at_rest(rule: Rule, like: Array) -> Slots:
+    """Return the slots before the first step."""
+    return {name: np.zeros_like(like) for name in rule.slots}
+
+
+def settings(rule: AnyRule) -> dict[str, float]:
+    """Return the rule's hyper-parameters: its defaults, and for those without one a small value that is allowed."""
+    return rule.hyperparameters(
+        {name: _inside(rule.bounds.get(name)) for name, default in rule.defaults.items() if default is None}
+    )
+
+
+def moved(rule: AnyRule) -> dict[str, float]:
+    """Return hyper-parameters that all differ from the defaults, within their bounds.
+
+    An eps becomes so large that it matters where it stands.
+    """
+    return rule.hyperparameters(
+        {name: _moved(value, rule.bounds.get(name, "(-inf, inf)")) for name, value in settings(rule).items()}
+    )
+
+
+def _moved(default: float, interval: str) -> float:
+    low, high = ends(interval)
+    if np.isfinite(high):
+        middle = (low + high) / 2
+        return (default + high) / 2 if default == middle else default + 0.2 * (middle - default)
+    if np.isinf(low):
+        return 0.7 * default + 0.1
+    return low + 0.9 * float(np.sqrt(default - low)) if default > low else low + 0.1
+
+
+def _inside(interval: str | None) -> float:
+    if interval is None:
+        return 0.05
+    low, high = ends(interval)
+    if np.isinf(low):
+        return 0.05 if high > 0.05 else high - 1
+    return low + 0.05 if np.isinf(high) else low + 0.05 * (high - low)
+
+
+def ends(interval: str) -> tuple[float, float]:
+    """Return the ends of an interval such as "[0, 1)".
+
+    >>> ends("[0, inf)")
+    (0.0, inf)
+    """
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    return low, high

@@ -1,0 +1,151 @@
+"""Checks of a rule in the engines: both agree, repeat themselves bit for bit, and go on from where they stopped."""
+
+from __future__ import annotations
+
+import functools
+import statistics
+import time
+from typing import Any
+
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.conformance.finding import Finding, failed, passed, settings
+from ravine.data import Split
+from ravine.engines import Engine, make_engine
+from ravine.nn import Network, initial_weights
+from ravine.rules import RULES, AnyRule, Rule
+
+BATCHES = (1, 7, 100)
+_STEPS = 20
+_NETWORK = Network((60, 23, 9, 10), bias=True)
+_SPEED = Network((784, 300, 100, 100, 10))
+
+
+def same_in_double(rule: Rule) -> Finding:
+    """Check that both engines agree in float64 but for the order of sums."""
+    check = "engines agree, float64"
+    worst = 0.0
+    for m in BATCHES:
+        fused, reference = (_run(engine, rule, "float64", m) for engine in ("fused", "reference"))
+        ours, theirs = fused.state(), reference.state()
+        for name in set(theirs) - {"steps"}:
+            error = _difference(ours[name], theirs[name])
+            worst = max(worst, error)
+            if not error <= 1e-10:
+                return failed(check, f"{name} differs by {error:.0e} of itself at m = {m}", _report(rule))
+    return passed(check, f"m = {', '.join(map(str, BATCHES))}; largest difference {worst:.0e}")
+
+
+def same_in_single(rule: Rule) -> Finding:
+    """Check that float32 has the round-off of NumPy's float32, measured against float64, and not more."""
+    check = "engines agree, float32"
+    told = []
+    for m in BATCHES:
+        exact = _run("reference", rule, "float64", m).weights
+        ours, yardstick = (
+            _difference(_run(engine, rule, "float32", m).weights, exact) for engine in ("fused", "reference")
+        )
+        told.append(f"{ours:.0e}")
+        if not ours <= 4 * yardstick + 1e-6:
+            return failed(check, f"round-off at m = {m} is {ours:.0e} where NumPy's is {yardstick:.0e}", _report(rule))
+    return passed(check, f"round-off at m = {', '.join(map(str, BATCHES))}: {', '.join(told)}")
+
+
+def _report(rule: Rule) -> str:
+    if rule.idle_form is not None:
+        return "Look at the idle form first: it is what the fused engine applies to rows that were not touched."
+    return "The rule may depend on more than its arguments; if not, this is a fault of ravine: please report it."
+
+
+def repeated(rule: Rule) -> Finding:
+    """Check that a run has the same bits each time."""
+    for engine in ("fused", "reference"):
+        one, other = (_run(engine, rule, "float64", 7).state() for _ in range(2))
+        if any(one[name].tobytes() != other[name].tobytes() for name in one):
+            return failed("repeatable", f"two runs of the {engine} engine differ", "Use no random numbers.")
+    return passed("repeatable", "two runs have the same bits, in both engines")
+
+
+def resumed(rule: Rule) -> Finding:
+    """Check that a run goes on from its state as if it had not stopped."""
+    half = 7 * (_STEPS // 2)
+    for name in ("fused", "reference"):
+        whole, first, second = (engine_of(name, rule, "float64", 7) for _ in range(3))
+        _train(whole, rule, 0, half)
+        _train(whole, rule, half, 7 * _STEPS)
+        _train(first, rule, 0, half)
+        second.restore(first.state())
+        _train(second, rule, half, 7 * _STEPS)
+        one, other = whole.state(), second.state()
+        if any(one[key].tobytes() != other[key].tobytes() for key in one):
+            return failed("resume", f"the {name} engine goes on differently", "Keep all that the rule needs in slots.")
+    return passed("resume", "the same bits after a stop, in both engines")
+
+
+def speed(rule: Rule) -> Finding:
+    """Time the fused engine on the paper's network, beside sgd and the built-in rule that is most like this one."""
+    others = [other for other in (RULES["sgd"], _nearest(rule)) if other is not rule]
+    rules = list(dict.fromkeys([rule, *others]))
+    times: dict[Rule, list[float]] = {each: [] for each in rules}
+    order = np.random.default_rng(3).integers(0, 1000, 2000)
+    data = some_data(1000, 784)
+    engines = {each: engine_of("fused", each, "float32", 10, _SPEED) for each in rules}
+    states = {each: engine.state() for each, engine in engines.items()}
+    for turn in range(6):
+        for each, engine in engines.items():
+            # Weights start anew: those of a run that went wrong would be cheaper to train.
+            engine.restore(states[each])
+            begin = time.perf_counter()
+            engine.train(data, order, 0, len(order), settings(each))
+            if turn:
+                times[each].append(1e6 * (time.perf_counter() - begin) / len(order))
+    cost = {each.name: statistics.median(times[each]) for each in rules}
+    told = [f"{cost[rule.name] / cost[name]:.2f} times {name} ({cost[name]:.1f})" for name in list(cost)[1:]]
+    return passed("speed", "; ".join([f"{cost[rule.name]:.1f} us a sample at m = 10", *told]))
+
+
+def _nearest(rule: Rule) -> Rule:
+    """Return the built-in rule with the same treatment of idle rows whose number of slots is the nearest."""
+
+    def distance(other: Rule) -> tuple[bool, int]:
+        same = other.inert == rule.inert and bool(other.idle_form) == bool(rule.idle_form)
+        return not same, abs(len(other.slots) - len(rule.slots))
+
+    return min((other for other in RULES.values() if other is not rule), key=distance)
+
+
+def _run(name: str, rule: Rule, dtype: str, m: int) -> Engine:
+    engine = engine_of(name, rule, dtype, m)
+    _train(engine, rule, 0, m * _STEPS)
+    engine.settle(settings(rule))
+    return engine
+
+
+def _train(engine: Engine, rule: Rule, first: int, stop: int) -> None:
+    order = np.random.default_rng(2).integers(0, 300, 100 * _STEPS)[:stop]
+    engine.train(some_data(300, 60), order, first, stop, settings(rule))
+
+
+def engine_of(name: str, rule: AnyRule, dtype: str, m: int, network: Network = _NETWORK) -> Engine:
+    """Return an engine at weights of which none is 0."""
+    rng = np.random.default_rng(1)
+    weights = initial_weights(network, "glorot-uniform", rng)
+    return make_engine(
+        name, network, rule, np.where(weights == 0, rng.normal(0, 0.05, weights.shape), weights), dtype, m
+    )
+
+
+@functools.cache
+def some_data(count: int, width: int) -> Split:
+    """Return images with about 80 % zeros, and labels."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(1, 256, (count, width)) * (rng.random((count, width)) < rng.beta(0.4, 1.6, width))
+    return Split(images.astype(np.uint8), rng.integers(0, 10, count).astype(np.uint8))
+
+
+def _difference(one: Array, other: Array) -> float:
+    """Return |one - other| / |other| in the Euclidean norm, in double precision."""
+    a, b = (np.asarray(x, np.float64) for x in (one, other))
+    scale: Any = np.linalg.norm(b)
+    return float(np.linalg.norm(a - b) / (scale or 1))

@@ -1,0 +1,128 @@
+"""Checks of a rule against the same optimizer in PyTorch and optax, where the rule names one."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.conformance.finding import Finding, advance, at_rest, failed, left_out, moved, passed, settings
+from ravine.rules import AnyRule, WholeRule
+from ravine.rules.whole import flattened, shaped
+
+STEPS, COUNT = 200, 60
+MATRICES = ((6, 8), (8,), (1, 4))
+"""The shapes in which a rule of whole matrices gets its weights, COUNT in all."""
+TOLERANCE, ROUND_OFF = 1e-9, 1e-13
+
+
+def twin(rule: AnyRule, library: str) -> Finding:
+    """Compare 200 steps in float64 with those of the twin that the rule names, under the defaults and under others.
+
+    The way that each weight has gone is compared and not the weight, beside which a small step would vanish.
+    """
+    check = f"same as in {library}"
+    expression = rule.twins.get(library)
+    if expression is None:
+        return left_out(check, "names no twin")
+    if isinstance(rule, WholeRule) and rule.searches:
+        return left_out(check, "line searches take other steps to the same end")
+    try:
+        module = importlib.import_module(library)
+    except ImportError:
+        return left_out(check, f"{library} is not installed")
+    walk = {"torch": _torch, "optax": _optax}[library]
+    start, gradients = np.random.default_rng(12).normal(size=COUNT), _gradients()
+    like = [np.empty(shape) for shape in (MATRICES if isinstance(rule, WholeRule) else ((COUNT,),))]
+    worst = 0.0
+    for hyper in (settings(rule), moved(rule)):
+        # The expression is Python of the rule's author, as the rule's body is.
+        try:
+            theirs = walk(module, expression, hyper, gradients, start, like) - start
+        except Exception as error:
+            return failed(check, f"{expression} fails: {type(error).__name__}: {error}", "Mend the expression.")
+        ours = _ours(rule, hyper, gradients, start, like) - start
+        apart, gone = np.abs(ours - theirs), np.abs(theirs).max(axis=0)
+        same = (apart <= TOLERANCE * gone + ROUND_OFF).all(axis=1)
+        if not same.all():
+            chosen = ", ".join(f"{name}={value:g}" for name, value in hyper.items())
+            return failed(
+                check,
+                f"the weights part at step {int(np.argmin(same)) + 1} and are {apart[-1].max():.0e} apart in the end, "
+                f"with {chosen}",
+                f"Compare the equations with those of {expression.partition('(')[0]}, or name no twin.",
+            )
+        worst = max(worst, float((apart.max(axis=0) / np.maximum(gone, 1e-300))[gone > ROUND_OFF].max(initial=0)))
+    return passed(check, f"{expression.partition('(')[0]}: {STEPS} steps, largest difference {worst:.0e}")
+
+
+def _gradients() -> Array:
+    """Return gradients from 1e-4 to 1e3, (steps, n), many of them 0, those of the first weight always."""
+    rng = np.random.default_rng(11)
+    sizes = 10.0 ** rng.integers(-4, 4, COUNT)
+    present = rng.random((STEPS, COUNT)) < rng.choice([0.05, 0.6, 1.0], COUNT)
+    present[:, 0] = False
+    return np.asarray(rng.normal(size=(STEPS, COUNT)) * sizes * present)
+
+
+def _ours(rule: AnyRule, hyper: Mapping[str, float], gradients: Array, w: Array, like: list[Array]) -> Array:
+    slots, path = {} if isinstance(rule, WholeRule) else at_rest(rule, w), []
+    for t, g in enumerate(gradients, start=1):
+        if isinstance(rule, WholeRule):
+            steps, slots = rule.step(shaped(g, like), shaped(w, like), slots, t, _no_loss, hyper)
+            w = w - flattened(steps)
+        else:
+            w, slots = advance(rule, g, w, t, slots, hyper)
+        path.append(w)
+    return np.array(path)
+
+
+def _no_loss(weights: Sequence[Array]) -> NoReturn:
+    raise NotImplementedError("no loss goes with these gradients")
+
+
+def _torch(
+    torch: Any, expression: str, hyper: Mapping[str, float], gradients: Array, w: Array, like: list[Array]
+) -> Array:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)  # in which NAdam keeps the product of its momenta
+    try:
+        # PyTorch's matrices are (o, i).
+        weights = [torch.nn.Parameter(torch.tensor(part.T)) for part in shaped(w, like)]
+        optimizer = eval(expression, {"torch": torch, "weights": weights, **hyper})
+        path = []
+        for g in gradients:
+            for weight, part in zip(weights, shaped(g, like), strict=True):
+                weight.grad = torch.tensor(part.T)
+            optimizer.step()
+            path.append(flattened([weight.detach().numpy().T for weight in weights]))
+        return np.array(path)
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _optax(
+    optax: Any, expression: str, hyper: Mapping[str, float], gradients: Array, w: Array, like: list[Array]
+) -> Array:
+    jax = importlib.import_module("jax")
+    before = jax.config.jax_enable_x64
+    jax.config.update("jax_enable_x64", True)
+    try:
+        optimizer = eval(expression, {"optax": optax, "jnp": jax.numpy, **hyper})
+
+        def take(weights: Any, state: Any, g: Any) -> Any:
+            updates, state = optimizer.update(g, state, weights)
+            return optax.apply_updates(weights, updates), state
+
+        take = jax.jit(take)
+        weights, path = [jax.numpy.asarray(part) for part in shaped(w, like)], []
+        state = optimizer.init(weights)
+        for g in gradients:
+            weights, state = take(weights, state, [jax.numpy.asarray(part) for part in shaped(g, like)])
+            path.append(flattened([np.asarray(weight) for weight in weights]))
+        return np.array(path)
+    finally:
+        jax.config.update("jax_enable_x64", before)

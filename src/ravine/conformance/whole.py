@@ -1,0 +1,229 @@
+"""Checks of a rule of whole matrices: of its function, and of runs with it on the reference engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from ravine.arrays import Array
+from ravine.conformance.finding import Finding, failed, passed, settings
+from ravine.conformance.trained import engine_of, some_data
+from ravine.engines import Engine
+from ravine.nn import Network
+from ravine.rules import RULES, AnyRule, WholeRule
+from ravine.rules.rule import contains
+from ravine.rules.whole import flattened, read_whole
+
+SHAPES = ((6, 9), (9,), (9, 4), (4,), (4, 1))
+"""A wide matrix, a tall one and one of a single column, and two biases."""
+
+STEPS = 500
+_RUN = 25
+_MINIMUM = 1e-12
+_TIMED = 20
+
+Arrays = list[Array]
+State = Mapping[str, Array]
+
+
+def text(rule: WholeRule) -> Finding:
+    """Check that there is a text, which decides the id of a run."""
+    lines = read_whole(rule).count("\n") + 1
+    return passed("text", f"{lines} lines{', with a line search' if rule.searches else ''}")
+
+
+def shapes(rule: WholeRule) -> Finding:
+    """Check that steps have the shapes and dtype of the weights, and the state that dtype, in every precision."""
+    check = "shapes and dtypes"
+    for dtype in (np.float32, np.float64, np.longdouble):
+        for gradients, weights, state, t in _walk(rule, dtype):
+            steps, after = _step(rule, gradients, weights, state, t, settings(rule))
+            if [np.shape(step) for step in steps] != [w.shape for w in weights]:
+                found = ", ".join(str(np.shape(step)) for step in steps)
+                return failed(check, f"the steps have shapes {found}", "Return one step for each array of weights.")
+            for name, value in {**{f"step {k}": v for k, v in enumerate(steps)}, **after}.items():
+                if np.asarray(value).dtype != dtype and not np.issubdtype(np.asarray(value).dtype, np.integer):
+                    return failed(
+                        check,
+                        f"{name} is {np.asarray(value).dtype} at step {t}, for weights of {np.dtype(dtype)}",
+                        "Use Python's numbers, and zeros_like: NumPy's scalars and np.zeros are float64.",
+                    )
+            if state and after.keys() != state.keys():
+                return failed(check, f"the names in the state change at step {t}", "Return the same names each time.")
+    return passed(check, f"as the weights, in float32, float64 and longdouble; {len(after)} arrays of state")
+
+
+def inputs(rule: WholeRule) -> Finding:
+    """Check that the function changes nothing that it is given, and returns the same for the same."""
+    for gradients, weights, state, t in _walk(rule, np.float64):
+        given = {
+            **{f"gradients[{k}]": g for k, g in enumerate(gradients)},
+            **{f"weights[{k}]": w for k, w in enumerate(weights)},
+            **{f"state[{name!r}]": value for name, value in state.items()},
+        }
+        before, names = {name: value.copy() for name, value in given.items()}, set(state)
+        first = _step(rule, gradients, weights, state, t, settings(rule))
+        changed = [name for name, value in given.items() if not np.array_equal(value, before[name])]
+        changed += ["state"] if set(state) != names else []
+        if changed:
+            return failed("inputs", f"step {t} changes {', '.join(changed)}", "Write a = a + b and not a += b.")
+        second = _step(rule, gradients, weights, state, t, settings(rule))
+        if flattened(first[0]).tobytes() != flattened(second[0]).tobytes():
+            return failed("inputs", f"step {t} differs when it is called again", "Keep all that it needs in state.")
+    return passed("inputs", "not changed; the same step for the same input")
+
+
+def finite(rule: WholeRule) -> Finding:
+    """Check that zero, tiny and huge gradients leave the weights finite."""
+    for dtype, sizes in ((np.float32, (0.0, 1e-30, 1e12)), (np.float64, (0.0, 1e-200, 1e60))):
+        for size in sizes:
+            slope = [np.linspace(-size, size, int(np.prod(s))).reshape(s).astype(dtype) for s in SHAPES]
+            weights, state = _start(dtype), dict[str, Array]()
+            for t in range(1, 21):
+                steps, state = rule.step(slope, weights, state, t, _Plane(slope), settings(rule))
+                weights = _subtracted(weights, steps)
+                if not np.isfinite(flattened(weights)).all():
+                    return failed(
+                        "finite",
+                        f"gradients up to {size:g} in {np.dtype(dtype)} give weights that are not finite at step {t}",
+                        "Guard each division and root, as / (np.sqrt(v) + eps).",
+                    )
+    return passed("finite", "after 20 steps with zero, tiny and huge gradients")
+
+
+def descent(rule: WholeRule) -> Finding:
+    """Check that the rule comes down a convex quadratic at some learning rate."""
+    check, given = "descent", settings(rule)
+    if _descend(rule, {**given, "lr": 0.0}, 5) != _descend(rule, given, 0):
+        return failed(check, "it moves at lr = 0", "Multiply the step by lr.")
+    rates = sorted({given["lr"], *(10.0**k for k in np.arange(-4.0, 1.01, 0.5))})
+    final = {r: _descend(rule, {**given, "lr": r}, STEPS) for r in rates if contains(rule.bounds["lr"], r)}
+    best = min(final, key=lambda rate: final[rate])
+    share = final[best] / _descend(rule, given, 0)
+    if not share < 0.01:
+        return failed(
+            check,
+            f"{STEPS} steps on a convex quadratic leave {share:.0%} of the loss at the best of {len(final)} rates",
+            "The step is what is subtracted: it must point along the gradient, not against it.",
+        )
+    return passed(check, f"at most {STEPS} steps on a quadratic leave {share:.0e} of the loss at lr {best:g}")
+
+
+def repeated(rule: WholeRule) -> Finding:
+    """Check that a run has the same bits each time."""
+    one, other = (_run(rule, [_RUN]).state() for _ in range(2))
+    if not _same(one, other):
+        return failed("repeatable", "two runs differ", "Use no random numbers.")
+    return passed("repeatable", "two runs have the same bits")
+
+
+def resumed(rule: WholeRule) -> Finding:
+    """Check that a run goes on from its state as if it had not stopped."""
+    for stop in (1, _RUN // 2):
+        first, second = _run(rule, [stop]), _run(rule, [])
+        second.restore(first.state())
+        _train(second, rule, stop, _RUN)
+        if not _same(_run(rule, [stop, _RUN]).state(), second.state()):
+            return failed("resume", f"it goes on differently after step {stop}", "Keep all that it needs in state.")
+    return passed("resume", f"the same bits after a stop at steps 1 and {_RUN // 2}")
+
+
+def speed(rule: WholeRule) -> Finding:
+    """Time steps on the paper's network after some that are not timed, beside sgd on the same engine."""
+    network = Network((784, 300, 100, 100, 10))
+    data, order = some_data(1000, 784), np.arange(1000)
+    cost = {}
+    for each in (rule, RULES["sgd"]):
+        engine = engine_of("reference", each, "float32", 100, network)
+        # One thread, as a run has; and a mean, since some rules do most of their work at every tenth step.
+        with ThreadpoolController().limit(limits=1):
+            for _ in range(2):
+                begin = time.perf_counter()
+                for _ in range(_TIMED):
+                    engine.train(data, order, 0, 100, settings(each))
+        cost[each.name] = 1e3 * (time.perf_counter() - begin) / _TIMED
+    ours, sgd = cost.values()
+    return passed(
+        "speed", f"{ours:.1f} ms a step at m = 100 over {_TIMED}; {ours / sgd:.1f} times sgd's on this engine"
+    )
+
+
+class _Plane:
+    """A loss with the same gradient everywhere."""
+
+    def __init__(self, slope: Arrays) -> None:
+        self.slope = slope
+
+    def __call__(self, weights: Sequence[Array]) -> tuple[float, Arrays]:
+        with np.errstate(all="ignore"):
+            return float(sum((g * w).sum() for g, w in zip(self.slope, weights, strict=True))), self.slope
+
+
+def _quadratic(weights: Sequence[Array]) -> tuple[float, Arrays]:
+    """Return the loss sum(h w^2) / 2, h from 0.1 to 1 within each array, and its gradients."""
+    h = [np.geomspace(0.1, 1, w.size).reshape(w.shape).astype(w.dtype) for w in weights]
+    with np.errstate(all="ignore"):
+        loss = float(sum((hk * w * w).sum() for hk, w in zip(h, weights, strict=True)) / 2)
+        return loss, [hk * w for hk, w in zip(h, weights, strict=True)]
+
+
+def _start(dtype: Any) -> Arrays:
+    rng = np.random.default_rng(7)
+    return [rng.normal(size=shape).astype(dtype) for shape in SHAPES]
+
+
+def _step(
+    rule: WholeRule, gradients: Arrays, weights: Arrays, state: State, t: int, hyper: Mapping[str, float]
+) -> tuple[Arrays, dict[str, Array]]:
+    return rule.step(gradients, weights, state, t, _quadratic, hyper)
+
+
+def _subtracted(weights: Arrays, steps: Arrays) -> Arrays:
+    with np.errstate(all="ignore"):
+        return [w - step for w, step in zip(weights, steps, strict=True)]
+
+
+def _walk(rule: WholeRule, dtype: Any) -> list[tuple[Arrays, Arrays, dict[str, Array], int]]:
+    """Return what the rule is given at each of some steps down the quadratic."""
+    weights: Arrays = _start(dtype)
+    state: dict[str, Array] = {}
+    given = []
+    for t in range(1, _RUN):
+        gradients = _quadratic(weights)[1]
+        given.append((gradients, weights, state, t))
+        steps, state = _step(rule, gradients, weights, state, t, settings(rule))
+        weights = [w.astype(dtype) for w in _subtracted(weights, steps)]
+    return given
+
+
+def _descend(rule: WholeRule, hyper: Mapping[str, float], steps: int) -> float:
+    """Return the loss of the quadratic after some steps, or at the minimum; infinity if it is not finite."""
+    weights, state = _start(np.float64), dict[str, Array]()
+    for t in range(1, steps + 1):
+        loss, gradients = _quadratic(weights)
+        if loss < _MINIMUM:
+            break
+        change, state = _step(rule, gradients, weights, state, t, hyper)
+        weights = _subtracted(weights, change)
+    loss = _quadratic(weights)[0]
+    return loss if np.isfinite(loss) else np.inf
+
+
+def _run(rule: AnyRule, stops: Sequence[int]) -> Engine:
+    engine = engine_of("reference", rule, "float64", 7)
+    for first, stop in zip([0, *stops], stops, strict=False):
+        _train(engine, rule, first, stop)
+    return engine
+
+
+def _train(engine: Engine, rule: AnyRule, first: int, stop: int) -> None:
+    order = np.random.default_rng(2).integers(0, 300, 7 * _RUN)[: 7 * stop]
+    engine.train(some_data(300, 60), order, 7 * first, 7 * stop, settings(rule))
+
+
+def _same(one: Mapping[str, Array], other: Mapping[str, Array]) -> bool:
+    return one.keys() == other.keys() and all(one[name].tobytes() == other[name].tobytes() for name in one)

@@ -1,0 +1,74 @@
+"""Muon."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.rules.adam import adam
+from ravine.rules.whole import State, whole_rule
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+STEPS = 5
+
+
+def orthogonalized(matrix: Array) -> Array:
+    """Return U S' V^T for a matrix U S V^T, with all of S' near 1, by five Newton-Schulz steps.
+
+    A direction whose share of S is below about 0.001 stays behind, and a matrix of zeros stays one.
+    """
+    a, b, c = COEFFICIENTS
+    x: Array = matrix.T if len(matrix) > matrix.shape[1] else matrix
+    x = x / (np.linalg.norm(x) + 1e-7)
+    for _ in range(STEPS):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if len(matrix) > matrix.shape[1] else x
+
+
+@whole_rule(bounds={"momentum": "[0, 1)", "weight_decay": "[0, inf)", "adam_rate": "[0, inf)"})
+def muon(
+    gradients: Sequence[Array],
+    weights: Sequence[Array],
+    state: State,
+    t: int,
+    *,
+    lr: Any = 0.02,
+    momentum: Any = 0.95,
+    weight_decay: Any = 0,
+    adam_rate: Any = 0.05,
+) -> Any:
+    """Muon: momentum whose matrix is made orthogonal, so that every direction of it takes a step of one size.
+
+        M_t = momentum M_(t-1) + (1 - momentum) G
+        W   = W - lr max(1, o / i)^(1/2) NS(momentum M_t + (1 - momentum) G) - lr weight_decay W
+
+    where W has shape (i, o), and NS(X) starts at X / |X| and takes five steps
+    X = a X + (b X X^T + c (X X^T)^2) X with a, b, c = 3.4445, -4.7750, 2.0315: U S V^T becomes U S' V^T, with S' from
+    about 0.7 to 1.2 wherever S is not tiny.
+
+    Source: Jordan et al., 2024, "Muon: An optimizer for hidden layers in neural networks". It has muon for the hidden
+    layers alone, and another optimizer for the first and the last one; here every matrix gets it. Biases take Adam's
+    steps at the rate adam_rate lr, and no decay.
+    Defaults: lr 0.02 and momentum 0.95 are those of the source, without decay; adam_rate 0.05 gives biases Adam's usual
+    0.001.
+    Elsewhere: PyTorch (Muon) has these equations with weight_decay = 0.1, orthogonalizes in bfloat16, and takes
+    matrices only. optax (contrib.muon) corrects both terms for their start at zero, each by another factor, and gives
+    Adam the whole rate.
+    """
+    steps, after = [], {}
+    for k, (g, w) in enumerate(zip(gradients, weights, strict=True)):
+        m = state.get(f"m.{k}", np.zeros_like(g))
+        if g.ndim == 1:
+            hyper = adam.hyperparameters({"lr": lr * adam_rate})
+            step, m, after[f"v.{k}"] = adam(g, m, state.get(f"v.{k}", np.zeros_like(g)), t, **hyper)
+        else:
+            m = momentum * m + (1 - momentum) * g
+            scale = max(1, g.shape[1] / len(g)) ** 0.5
+            step = lr * scale * orthogonalized(momentum * m + (1 - momentum) * g) + lr * weight_decay * w
+        steps.append(step)
+        after[f"m.{k}"] = m
+    return steps, after

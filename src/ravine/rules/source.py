@@ -1,0 +1,414 @@
+"""The text of a rule: read once, checked, and put into one plain form.
+
+A rule runs as Python on NumPy's arrays and as compiled code inside a loop. What both can do with the same result is a
+small language: assignments of expressions to names and a return, with arithmetic, comparisons and functions of NumPy.
+Whatever goes beyond it is found here, at its line, before anything is compiled.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import difflib
+import functools
+import inspect
+import math
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ravine.errors import ConfigError
+from ravine.rules.rule import GIVEN, TAKEN, Rule
+
+FUNCTIONS = (
+    "absolute", "arcsinh", "arctan", "arctan2", "cbrt", "ceil", "copysign", "cos", "cosh", "exp", "exp2", "expm1",
+    "fabs", "floor", "fmax", "fmin", "hypot", "isfinite", "isnan", "log", "log10", "log1p", "log2", "logaddexp",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "negative", "power", "reciprocal",
+    "rint", "sign", "sin", "sinh", "sqrt", "square", "tanh", "trunc",
+)  # fmt: skip
+"""Functions of NumPy that a rule may call, apart from `where` and `clip`."""
+
+_UFUNCS = {getattr(np, name): name for name in FUNCTIONS}
+_OF_NUMBERS: dict[Any, str] = {abs: "abs", min: "min", max: "max"}
+_COMBINING = ("logical_and", "logical_not", "logical_or", "logical_xor")
+_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Pow: operator.pow, ast.Mod: operator.mod, ast.FloorDiv: operator.floordiv,
+}  # fmt: skip
+_WITH_WEIGHTS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
+_MADE_OF = "a rule is made of names, numbers, + - * / ** and np functions"
+_INSTEAD: dict[Any, str] = {
+    min: "np.minimum(a, b)", max: "np.maximum(a, b)", pow: "a**b", round: "np.rint(a)", float: "the number itself",
+    int: "np.trunc(a)", math.pow: "a**b", math.fabs: "np.fabs(a)",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Body:
+    """A function's text: each `name = expression` in order, and the expressions returned.
+
+    Numbers of the user's module stand in it as numbers, functions of NumPy as `np.name`.
+    """
+
+    assignments: tuple[tuple[str, ast.expr], ...]
+    results: tuple[ast.expr, ...]
+
+    @property
+    def text(self) -> str:
+        """The body written plainly, the same for equal bodies wherever they stand."""
+        lines = [f"{name} = {ast.unparse(value)}" for name, value in self.assignments]
+        value = self.results[0] if len(self.results) == 1 else ast.Tuple(list(self.results), ast.Load())
+        return "\n".join([*lines, ast.unparse(ast.Return(value))])
+
+
+def read_rule(rule: Rule) -> Body:
+    """Return the text of a rule, with the numbers that its module holds now.
+
+    Raises:
+        ConfigError: the text is not of the form that a rule must have; the message names the file, the line and the
+            mend.
+
+    >>> from ravine.rules import momentum
+    >>> print(read_rule(momentum).text)
+    v = alpha * v + lr * g
+    return (v, v)
+    """
+    if isinstance(rule.text, Body):
+        return rule.text
+    return read(rule.function, f"rule {rule.name}", rule.slots, rule.defaults)
+
+
+def read_idle_form(rule: Rule) -> Body | None:
+    """Return the text of the closed form of n idle steps, None if the rule declares none."""
+    form = rule.idle_form
+    return None if form is None else read(form, f"rule {rule.name}", rule.slots, rule.defaults)
+
+
+def read(
+    function: Callable[..., Any],
+    label: str,
+    slots: Sequence[str],
+    hyperparameters: Iterable[str],
+    arrays: Sequence[str] = ("g", "w", "layer_norm"),
+) -> Body:
+    """Return the text of a function of a rule, or of a stage, that returns one value and then its slots.
+
+    `label` is what errors call it; `arrays` and the slots are what differs from weight to weight.
+    """
+    tree, first = _parse(label, function)
+
+    def fail(node: ast.AST, fault: str) -> NoReturn:
+        line = first + getattr(node, "lineno", 1) - 1
+        raise ConfigError(f"{inspect.getsourcefile(function)}:{line}: {label} {fault}.")
+
+    reader = _Reader(fail, function, {*arrays, *slots})
+    assignments: list[tuple[str, ast.expr]] = []
+    for statement in tree.body:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            continue  # the docstring
+        if isinstance(statement, ast.Assign):
+            target = statement.targets[0]
+            if len(statement.targets) > 1 or not isinstance(target, ast.Name):
+                fail(statement, "assigns to something else than one name; write one line for each")
+            if target.id.startswith("_"):
+                fail(statement, f"assigns to {target.id}; names that start with _ are the kernel's own")
+            if target.id in TAKEN:
+                fail(statement, f"assigns to {target.id}, a name that the kernel needs itself; choose another name")
+            if target.id in hyperparameters or target.id in {*GIVEN, "n"} - {"w"}:
+                fail(statement, f"assigns to {target.id}, which is given from outside; choose another name")
+            value = reader.visit(statement.value)
+            reader.assign(target.id, value)
+            assignments.append((target.id, value))
+        elif isinstance(statement, ast.Return) and statement.value is not None:
+            value = statement.value
+            results = value.elts if isinstance(value, ast.Tuple) else [value]
+            if len(results) != 1 + len(slots):
+                names = ", ".join(["the step", *slots])
+                count = "1 value" if len(results) == 1 else f"{len(results)} values"
+                fail(statement, f"returns {count}; it must return {names}, in this order")
+            return Body(tuple(assignments), tuple(map(reader.visit, results)))
+        else:
+            fail(statement, _mend(statement))
+    fail(tree, "returns nothing; it must return the step and the new slots")
+
+
+@functools.cache
+def _parse(label: str, function: Callable[..., Any]) -> tuple[ast.FunctionDef, int]:
+    """Return a function's syntax tree, and the line of the user's file where its text begins.
+
+    It is read once, so that a file that is edited later does not pass for the function that runs.
+    """
+    if hasattr(function, "__wrapped__"):
+        raise ConfigError(f"{label} is under a second decorator, which hides what runs: take that one away.")
+    try:
+        lines, first = inspect.getsourcelines(function)
+    except OSError as error:
+        raise ConfigError(f"the source of {label} cannot be read: define it in a file.") from error
+    text = "".join(lines)
+    # A block around an indented text leaves comments and strings at the margin as they are.
+    block = "if True:\n" if text[:1].isspace() else ""
+    try:
+        tree = ast.parse(block + text).body[0]
+    except SyntaxError:  # a part of a statement, as of a lambda over several lines
+        tree = ast.Pass()
+    if isinstance(tree, ast.If):
+        tree = tree.body[0]
+    if not isinstance(tree, ast.FunctionDef) or tree.name != function.__code__.co_name:
+        place = f"{inspect.getsourcefile(function)}:{first}"
+        raise ConfigError(f"{place}: {label} is not a function defined with `def`: write it as one.")
+    return tree, first - bool(block)
+
+
+def _mend(statement: ast.stmt) -> str:
+    if isinstance(statement, ast.If):
+        return "has an `if`; a rule has one text for all numbers: write np.where(condition, this, that)"
+    if isinstance(statement, (ast.For, ast.While)):
+        return "has a loop; a rule is computed once from top to bottom: write the terms out"
+    if isinstance(statement, ast.AugAssign):
+        target, value = ast.unparse(statement.target), ast.unparse(statement.value)
+        sign = ast.unparse(ast.BinOp(ast.Name("a"), statement.op, ast.Name("b")))[1:-1].strip()
+        return f"changes {target} in place, which would change the caller's: write {target} = {target} {sign} {value}"
+    return f"has `{ast.unparse(statement).splitlines()[0]}`, which is neither `name = expression` nor `return`"
+
+
+def _surroundings(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return what the function sees outside its own body."""
+    cells = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # a variable of the function around it that has no value yet
+            cells[name] = cell.cell_contents
+    return {**vars(builtins), **function.__globals__, **cells}
+
+
+class _Reader(ast.NodeVisitor):
+    """Check an expression and put it into plain form."""
+
+    def __init__(
+        self, fail: Callable[[ast.AST, str], NoReturn], function: Callable[..., Any], arrays: AbstractSet[str]
+    ) -> None:
+        self.fail, self.surroundings, self.own = fail, _surroundings(function), function.__code__.co_varnames
+        self.names = set(inspect.signature(function).parameters)
+        self.arrays, self.conditions = set(arrays), set[str]()
+
+    def assign(self, name: str, value: ast.expr) -> None:
+        self.names.add(name)
+        for names, holds in ((self.arrays, self.varies(value)), (self.conditions, self.decides(value))):
+            names.discard(name)
+            if holds:
+                names.add(name)
+
+    def varies(self, *nodes: ast.AST) -> bool:
+        """Tell whether an expression differs from weight to weight."""
+        return any(isinstance(n, ast.Name) and n.id in self.arrays for node in nodes for n in ast.walk(node))
+
+    def decides(self, *nodes: ast.AST) -> bool:
+        """Tell whether all of these expressions are truth values."""
+        return all(self._decides(node) for node in nodes)
+
+    def _decides(self, node: ast.AST) -> bool:
+        match node:
+            case ast.Name():
+                return node.id in self.conditions
+            case ast.Constant():
+                return isinstance(node.value, bool)
+            case ast.Compare():
+                return True
+            case ast.UnaryOp():
+                return isinstance(node.op, (ast.Not, ast.Invert))
+            case ast.BoolOp():
+                return self.decides(*node.values)
+            case ast.IfExp():
+                return self.decides(node.body, node.orelse)
+            case ast.BinOp(op=ast.BitAnd() | ast.BitOr() | ast.BitXor()):
+                return True
+            case ast.BinOp(op=ast.Mult()):
+                return self.decides(node.left, node.right)
+            case ast.Call(func=ast.Attribute(attr=name)):
+                return name in ("isfinite", "isnan", *_COMBINING)
+        return False
+
+    def generic_visit(self, node: ast.AST) -> NoReturn:
+        self.fail(node, f"uses `{ast.unparse(node)}`; {_MADE_OF}")
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        return self._number(node, node.value)
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return node if node.id in self.names else self._number(node, self._find(node))
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        return self._number(node, self._find(node))
+
+    def _number(self, node: ast.expr, found: Any) -> ast.expr:
+        """Return the number that is written here, or that a name outside the body stands for."""
+        if not isinstance(found, (bool, int, float, np.bool_, np.integer, np.floating)):
+            self.fail(node, f"uses {ast.unparse(node)}, which is not a number but {_article(found)}")
+        if isinstance(found, (bool, np.bool_)):
+            return ast.copy_location(ast.Constant(bool(found)), node)
+        whole = isinstance(found, (int, np.integer)) and abs(int(found)) < 2**53
+        try:
+            # Compiled code has no whole numbers of any size.
+            number = int(found) if whole else float(found)
+        except OverflowError:
+            self.fail(node, f"uses {ast.unparse(node)}, which is too large for a floating-point number")
+        plain: ast.expr = ast.Constant(abs(number))
+        if math.copysign(1, number) < 0:  # a sign is an operation: written as one number, -2 ** 2 would be -4
+            plain = ast.UnaryOp(ast.USub(), plain)
+        return ast.copy_location(plain, node)
+
+    def _find(self, node: ast.expr) -> Any:
+        """Return the object that a name, or a name of a module, stands for."""
+        if isinstance(node, ast.Name):
+            if node.id in self.names:
+                self.fail(node, f"calls or takes apart {node.id}, which is a number")
+            if node.id in self.own:
+                self.fail(node, f"uses {node.id} before it is assigned")
+            if node.id not in self.surroundings:
+                near = difflib.get_close_matches(node.id, sorted(self.names), n=1, cutoff=0.5)
+                hint = f"; did you mean {near[0]}?" if near else "."
+                known = ", ".join(sorted(self.names))
+                self.fail(node, f"uses {node.id}, which is not defined{hint} Known here: {known}")
+            return self.surroundings[node.id]
+        if not isinstance(node, ast.Attribute):
+            self.generic_visit(node)
+        owner = self._find(node.value)
+        if not isinstance(owner, ModuleType):
+            self.fail(node, f"uses {ast.unparse(node)}, a part of {_article(owner)}; give the number a name of its own")
+        if not hasattr(owner, node.attr):
+            allowed = (*FUNCTIONS, "where", "clip") if owner is np else ()
+            near = difflib.get_close_matches(node.attr, allowed, n=1, cutoff=0.5)
+            hint = f"; did you mean {ast.unparse(node.value)}.{near[0]}?" if near else ""
+            self.fail(node, f"uses {ast.unparse(node)}, which does not exist{hint}")
+        return getattr(owner, node.attr)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        function, text = self._find(node.func), ast.unparse(node.func)
+        if node.keywords:
+            self.fail(node, f"gives `{ast.unparse(node.keywords[0])}` to {text}; give arguments by position")
+        arguments = [self.visit(argument) for argument in node.args]
+        known = function if isinstance(function, (np.ufunc, type(abs), type)) else None
+        name = "where" if function is np.where else "clip" if function is np.clip else _UFUNCS.get(known)
+        own = _OF_NUMBERS.get(known)
+        if name is None and (own is None or (own != "abs" and self.varies(*arguments))):
+            self.fail(node, f"calls {text}; {_instead(function, known)}")
+        count = 1 if own == "abs" else 3 if name in ("where", "clip") else function.nin if name else None
+        if count is not None and len(arguments) != count:
+            self.fail(node, f"calls {text} with {_several(len(arguments), 'argument')}; it takes {count}")
+        if count is None and len(arguments) < 2:
+            self.fail(node, f"calls {text} with {_several(len(arguments), 'argument')}; give two or more")
+        self._check_truths(node, text, name, arguments)
+        if own is not None:
+            return ast.Call(ast.Name(own, ast.Load()), arguments, [])
+        if name == "clip":
+            x, low, high = arguments
+            return _call("minimum", _call("maximum", x, low), high)
+        assert name is not None
+        return _call(name, *arguments)
+
+    def _check_truths(self, node: ast.Call, text: str, name: str | None, arguments: list[ast.expr]) -> None:
+        """Refuse truth values where numbers are needed, and the reverse."""
+        if name in _COMBINING:
+            if not all(self.decides(argument) for argument in arguments):
+                self.fail(node, f"gives {text} a number; it takes conditions, such as a > 0")
+        elif self.varies(*arguments) and self.decides(*(arguments[1:] if name == "where" else arguments)):
+            this = "chooses between conditions" if name == "where" else f"takes {text} of a condition"
+            self.fail(node, f"{this}; write np.where(condition, 1.0, 0.0) for its number")
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        left, right = self.visit(node.left), self.visit(node.right)
+        plain = ast.copy_location(ast.BinOp(left, node.op, right), node)
+        if isinstance(node.op, (ast.BitAnd, ast.BitOr, ast.BitXor)):
+            if not (self.decides(left) and self.decides(right)):
+                self.fail(
+                    node,
+                    f"computes `{ast.unparse(node)}`; & | ^ combine conditions, each in parentheses, as in "
+                    "(a > 0) & (b > 0), and a power is a**b",
+                )
+            return plain
+        if not isinstance(node.op, _WITH_WEIGHTS if self.varies(plain) else tuple(_OPERATORS)):
+            self.fail(node, f"computes `{ast.unparse(node)}`; with weights, a rule may use + - * / ** & | ^")
+        if self.varies(plain) and not isinstance(node.op, ast.Mult) and self.decides(left, right):
+            self.fail(node, f"computes `{ast.unparse(node)}` with conditions alone; combine them with & | ^")
+        one, other = _whole(left), _whole(right)
+        if one is None or other is None:
+            return plain
+        # Whole numbers of compiled code have 64 bits, and 2**100 would be 0.
+        try:
+            return self._number(node, _OPERATORS[type(node.op)](float(one), float(other)))
+        except ArithmeticError as error:
+            self.fail(node, f"computes `{ast.unparse(node)}`, which is not a number: {error.args[-1]}")
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        operand = self.visit(node.operand)
+        varies, decides = self.varies(operand), self.decides(operand)
+        if isinstance(node.op, ast.Not) and varies:
+            self.fail(node, "uses `not` on an array; write np.logical_not(a)")
+        if isinstance(node.op, ast.Invert) and not (varies and decides):
+            self.fail(node, "uses `~`, which turns conditions of weights round; write `not` for one of numbers")
+        if isinstance(node.op, (ast.USub, ast.UAdd)) and varies and decides:
+            self.fail(node, f"computes `{ast.unparse(node)}` of a condition; write ~a for its opposite")
+        return ast.copy_location(ast.UnaryOp(node.op, operand), node)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        values = [self.visit(value) for value in node.values]
+        if self.varies(*values):
+            word, name = ("and", "logical_and") if isinstance(node.op, ast.And) else ("or", "logical_or")
+            self.fail(node, f"uses `{word}` on arrays; write np.{name}(a, b)")
+        return ast.copy_location(ast.BoolOp(node.op, values), node)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        left, others = self.visit(node.left), [self.visit(other) for other in node.comparators]
+        if any(isinstance(op, (ast.Is, ast.IsNot, ast.In, ast.NotIn)) for op in node.ops):
+            self.fail(node, f"uses `{ast.unparse(node)}`; compare with < <= > >= == !=")
+        if len(others) > 1 and self.varies(left, *others):
+            self.fail(node, "compares three arrays at once; write np.logical_and(a < b, b < c)")
+        equal = isinstance(node.ops[0], (ast.Eq, ast.NotEq))
+        if not equal and self.varies(left, *others) and self.decides(left, *others):
+            self.fail(node, f"computes `{ast.unparse(node)}` with conditions alone; combine them with & | ^")
+        return ast.copy_location(ast.Compare(left, node.ops, others), node)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        test, body, orelse = self.visit(node.test), self.visit(node.body), self.visit(node.orelse)
+        if self.varies(test, body, orelse):
+            text = ", ".join(map(ast.unparse, (node.test, node.body, node.orelse)))
+            self.fail(node, f"chooses between arrays with `if`; write np.where({text})")
+        return ast.copy_location(ast.IfExp(test, body, orelse), node)
+
+
+def _instead(function: Any, known: Any) -> str:
+    """Say what to write in place of a call."""
+    name = getattr(function, "__name__", None)
+    if known in _INSTEAD:
+        return f"write {_INSTEAD[known]}"
+    if name in FUNCTIONS and getattr(math, name, None) is function:
+        return f"write np.{name}"
+    if inspect.isfunction(function) and not function.__module__.startswith("numpy"):
+        return "write it out in the rule's own body"
+    return f"a rule may call np.where, np.clip, abs and, of NumPy, {', '.join(FUNCTIONS)}"
+
+
+def _whole(node: ast.expr) -> int | None:
+    """Return the whole number that an expression in plain form is."""
+    sign, number = (-1, node.operand) if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else (1, node)
+    value = number.value if isinstance(number, ast.Constant) else None
+    return sign * value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(ast.Attribute(ast.Name("np", ast.Load()), name, ast.Load()), list(arguments), [])
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def _article(found: Any) -> str:
+    if inspect.isroutine(found) or isinstance(found, np.ufunc):
+        return "a function: call it"
+    return f"a {type(found).__name__}; a rule may use numbers of its module"

@@ -1,0 +1,178 @@
+"""The second kind of rule: one that needs a layer's whole matrix, or the whole gradient, to take a step.
+
+It is a pure function too, of all layers at once, and keeps its state in arrays of any shape. The reference engine runs
+it; there is no loop over single weights to compile.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import FunctionType, MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.errors import ConfigError
+from ravine.rules.rule import BOUNDS, Declaration, Rule, declared
+
+ARGUMENTS = ("gradients", "weights", "state", "t")
+
+State = Mapping[str, Array]
+Loss = Callable[[Sequence[Array]], tuple[float, list[Array]]]
+"""The batch's mean loss and its gradients at given weights."""
+
+
+@dataclass(frozen=True, eq=False)
+class WholeRule(Declaration):
+    """One optimizer whose state or step is not element-wise.
+
+    Attributes:
+        name, function, defaults, bounds, twins: as those of a `Rule`.
+        searches: it asks for the batch's loss, to try several weights before it takes a step.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    defaults: Mapping[str, float | None]
+    bounds: Mapping[str, str]
+    searches: bool
+    twins: Mapping[str, str] = field(default_factory=dict)
+
+    def step(
+        self,
+        gradients: Sequence[Array],
+        weights: Sequence[Array],
+        state: State,
+        t: int,
+        loss: Loss,
+        hyper: Mapping[str, float],
+    ) -> tuple[list[Array], dict[str, Array]]:
+        """Return what to subtract from each of the weights, and the state afterwards."""
+        asked = [gradients, weights, state, t, *([loss] if self.searches else [])]
+        with np.errstate(all="ignore"):
+            steps, after = self.function(*asked, **hyper)
+        # A checkpoint gives arrays back, and never bare numbers.
+        return list(steps), {name: np.atleast_1d(value) for name, value in after.items()}
+
+
+AnyRule = Rule | WholeRule
+
+
+def whole_rule(
+    *,
+    name: str | None = None,
+    bounds: Mapping[str, str] = MappingProxyType({}),
+    torch: str | None = None,
+    optax: str | None = None,
+) -> Callable[[Callable[..., Any]], WholeRule]:
+    """Make a `WholeRule` of a function, as a decorator.
+
+    The function takes `gradients` and `weights`, lists of the layers' matrices, each of shape (i, o), behind each of
+    them, in a network with biases, the bias, of shape (o,); `state`, the arrays by name that it returned at the step
+    before, none at first; and `t`, the step counted from 1. One that also takes `loss` gets a function that returns the
+    batch's mean loss and the gradients at any other weights. Keyword-only parameters are hyper-parameters; one of them
+    must be `lr`. It returns the list of steps (each w becomes w - step) and the new state, and changes nothing that it
+    was given. Any Python and NumPy will do, but for random numbers.
+
+    `torch` and `optax` say how these libraries make the same optimizer, as for `rule`. PyTorch is given the matrices as
+    it has them, (o, i).
+
+    >>> @whole_rule()
+    ... def normalized(gradients, weights, state, t, *, lr=0.1):
+    ...     return [lr * g / np.linalg.norm(g) for g in gradients], {}
+    >>> normalized.step([np.array([3.0, 4.0])], [np.zeros(2)], {}, 1, None, {"lr": 1.0})
+    ([array([0.6, 0.8])], {})
+    """
+
+    def declare(function: Callable[..., Any]) -> WholeRule:
+        label, positional, keywords = declared(function, name, bounds)
+        if tuple(positional) not in (ARGUMENTS, (*ARGUMENTS, "loss")):
+            raise ConfigError(
+                f"rule {label} takes {', '.join(positional) or 'nothing'}; a whole rule takes {', '.join(ARGUMENTS)}, "
+                "in this order, and loss behind them if it needs it."
+            )
+        twins = {library: twin for library, twin in (("torch", torch), ("optax", optax)) if twin}
+        return WholeRule(label, function, MappingProxyType(keywords), {**BOUNDS, **bounds}, "loss" in positional, twins)
+
+    return declare
+
+
+def element_wise(rule: AnyRule, where: str, instead: str) -> Rule:
+    """Return a rule that is of the first kind; of one that is not, say that it cannot be used here, and what can."""
+    if isinstance(rule, WholeRule):
+        raise ConfigError(f"{rule.name} steps with whole matrices, and {where} has element-wise rules only: {instead}.")
+    return rule
+
+
+@functools.cache
+def read_whole(rule: WholeRule) -> str:
+    """Return the text of a rule's function, and of the functions and numbers of its own file that it uses.
+
+    Decorators, comments and docstrings are left out. It is read once: a file that is edited later is another rule's.
+    """
+    texts: dict[str, str] = {}
+    _collect(rule.function, texts)
+    return "\n".join(texts.values())
+
+
+def _collect(function: Any, texts: dict[str, str]) -> None:
+    """Add the text of a function, and then what it uses, each once."""
+    try:
+        source = textwrap.dedent(inspect.getsource(function))
+        tree = ast.parse(source).body[0]
+    except (OSError, SyntaxError) as error:
+        raise ConfigError(f"the source of {function.__name__} cannot be read: define it in a file.") from error
+    assert isinstance(tree, ast.FunctionDef)
+    tree.decorator_list = []
+    for part in ast.walk(tree):
+        if isinstance(part, ast.FunctionDef) and ast.get_docstring(part) is not None:
+            part.body = part.body[1:] or [ast.Pass()]
+    texts[function.__qualname__] = ast.unparse(tree)
+    seen = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+    for name in dict.fromkeys(node.id for node in ast.walk(tree) if isinstance(node, ast.Name)):
+        value = seen.get(name)
+        if isinstance(value, FunctionType) and value.__globals__ is function.__globals__:
+            if value.__qualname__ not in texts:
+                _collect(value, texts)
+        elif isinstance(value, (int, float, complex, str, tuple, np.number)):
+            texts.setdefault(name, f"{name} = {value!r}")
+
+
+def flattened(arrays: Sequence[Array]) -> Array:
+    """Return all numbers of some arrays as one vector."""
+    return np.concatenate([array.ravel() for array in arrays])
+
+
+def shaped(vector: Array, like: Sequence[Array]) -> list[Array]:
+    """Cut a vector that `flattened` made into arrays of the same shapes as before.
+
+    >>> [part.tolist() for part in shaped(np.arange(3), [np.zeros((1, 2)), np.zeros(1)])]
+    [[[0, 1]], [2]]
+    """
+    parts = np.split(vector, np.cumsum([array.size for array in like])[:-1])
+    return [part.reshape(array.shape) for part, array in zip(parts, like, strict=True)]
+
+
+def eigenvectors(matrix: Array) -> tuple[Array, Array]:
+    """Return the eigenvalues of a symmetric matrix, the largest first, and in columns its eigenvectors, in its dtype.
+
+    They are computed in double precision. Those of a matrix that is not finite are not a number: a run that leaves the
+    finite numbers ends with a cause, and not in LAPACK.
+    """
+    if not np.isfinite(matrix).all():
+        return np.full(len(matrix), np.nan, matrix.dtype), np.full_like(matrix, np.nan)
+    values, vectors = np.linalg.eigh(matrix.astype(np.float64))
+    return values[::-1].astype(matrix.dtype), vectors[:, ::-1].astype(matrix.dtype)
+
+
+def orthonormal(matrix: Array) -> Array:
+    """Return the orthogonal factor of a square matrix; see `eigenvectors` for its precision."""
+    if not np.isfinite(matrix).all():
+        return np.full_like(matrix, np.nan)
+    return np.linalg.qr(matrix.astype(np.float64)).Q.astype(matrix.dtype)

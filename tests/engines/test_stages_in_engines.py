@@ -1,0 +1,107 @@
+"""Rules that ask for norms, and weights that are evaluated in another form, in both engines."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from engine_cases import assert_same, dense_split, difference, order_of, pair, run, sparse_split, split, starting_point
+
+from ravine.engines.reference import ReferenceEngine
+from ravine.nn import Network, gradient
+from ravine.rules import adam, rule, schedule_free_sgd, sgd
+from ravine.rules.compose import with_stages
+
+NETWORK = Network((61, 23, 9, 10), bias=True)
+
+CLIPPED = with_stages(sgd, {"clip_norm": 1, "clip_layer_norm": 1})
+EVERYTHING = with_stages(
+    adam,
+    dict.fromkeys(
+        ["clip_value", "clip_norm", "l2", "gradient_average", "weight_decay", "lookahead", "weight_average"], 1
+    ),
+)
+VALUES = {
+    "clip_value": 0.05, "clip_norm": 0.4, "clip_layer_norm": 0.2, "l2": 0.01, "gradient_average": 0.5,
+    "weight_decay": 0.01, "lookahead": 3, "weight_average": 0.9,
+}  # fmt: skip
+
+
+@rule
+def normed(g, v, norm, *, lr, alpha=0.9):
+    v = alpha * v + lr * g / (1 + norm)
+    return v, v
+
+
+@normed.idle
+def _coasting(v, n, *, alpha):
+    return alpha * (1 - alpha**n) / (1 - alpha) * v, alpha**n * v
+
+
+def hyper_of(declared):
+    return declared.hyperparameters({"lr": 0.1, **{key: VALUES[key] for key in VALUES if key in declared.defaults}})
+
+
+@pytest.mark.parametrize("make", [sparse_split, dense_split])
+@pytest.mark.parametrize("batch_size", [1, 7, 100, 300])
+@pytest.mark.parametrize("declared", [CLIPPED, EVERYTHING, normed], ids=["clipped", "everything", "lazy"])
+def test_both_engines_agree(declared, batch_size, make):
+    data = make(400, width=61)
+    hyper = hyper_of(declared)
+    fused, reference = pair(NETWORK, declared, batch_size)
+    order = order_of(25, batch_size, len(data.labels))
+    ours, theirs = run(fused, data, order, hyper), run(reference, data, order, hyper)
+    assert ours.loss_sum == pytest.approx(theirs.loss_sum, rel=1e-12)
+    assert_same(fused, reference, 1e-10)
+    assert fused.evaluate(data, hyper).loss == pytest.approx(reference.evaluate(data, hyper).loss, rel=1e-12)
+    assert difference(fused.evaluated_weights(hyper), reference.evaluated_weights(hyper)) < 1e-10
+
+
+def test_norms_are_those_of_the_gradient_and_of_each_layer_s():
+    asked = {}
+
+    @rule
+    def asks(g, norm, layer_norm, *, lr):
+        return 0 * g
+
+    def listen(g, norm, layer_norm, *, lr):
+        asked.update(norm=norm, layer_norm=layer_norm)
+        return 0 * g
+
+    object.__setattr__(asks, "function", listen)
+    reference = ReferenceEngine(NETWORK, asks, starting_point(NETWORK), "float64", 50)
+    data = sparse_split(50, width=61)
+    _, g = gradient(NETWORK, reference.weights, data.images / 255, data.labels)
+    run(reference, data, np.arange(50), {"lr": 1.0})
+    assert asked["norm"] == pytest.approx(np.linalg.norm(g), rel=1e-12)
+    layers = [np.full(part.size, np.linalg.norm(part)) for part in NETWORK.layout.views(g)]
+    np.testing.assert_allclose(asked["layer_norm"], np.concatenate(layers), rtol=1e-12)
+
+
+def test_a_clipped_step_has_the_length_that_it_may_have():
+    data = split(np.full((4, 61), 255), [0, 1, 2, 3])
+    clipped = with_stages(sgd, {"clip_norm": 1})
+    for engine in pair(NETWORK, clipped, 4):
+        before = engine.weights
+        run(engine, data, np.arange(4), clipped.hyperparameters({"lr": 0.5, "clip_norm": 1e-3}))
+        assert np.linalg.norm(engine.weights - before) == pytest.approx(0.5e-3, rel=1e-9)
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["fused", "reference"])
+def test_evaluating_the_mean_leaves_the_training_as_it_was(which):
+    data = sparse_split(100, width=61)
+    hyper = schedule_free_sgd.hyperparameters({"lr": 0.3})
+    one, other = (pair(NETWORK, schedule_free_sgd, 10)[which] for _ in range(2))
+    order = order_of(20, 10, 100)
+    half = 100
+    np.testing.assert_array_equal(one.evaluated_weights(hyper), one.weights)
+    for engine in (one, other):
+        engine.train(data, order, 0, half, hyper)
+        if engine is one:
+            engine.settle(hyper)
+            shown = engine.evaluate(data, hyper)
+            assert shown != engine.evaluate(data, {**hyper, "beta": 0.5})
+        engine.train(data, order, half, len(order), hyper)
+        engine.settle(hyper)
+    for name, value in one.state().items():
+        assert value.tobytes() == other.state()[name].tobytes(), name
+    assert not np.array_equal(one.evaluated_weights(hyper), one.weights)

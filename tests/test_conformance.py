@@ -1,0 +1,191 @@
+"""The checks of a rule: ravine's own rules pass them, and each kind of broken rule fails the one meant for it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from ravine.cli.main import run
+from ravine.conformance import DECLARED, TRAINED, check_rule, declared
+from ravine.conformance.finding import settings
+from ravine.rules import RULES, rule
+
+HALF = np.float64(0.5)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_of_ravine_passes(name):
+    findings = list(check_rule(RULES[name], speed=False))
+    assert [finding for finding in findings if finding.outcome == "failed"] == []
+    made = {finding.check for finding in findings if finding.outcome == "passed"}
+    assert made >= {"text", *DECLARED, *TRAINED} - {"idle form"}
+    assert ("idle form" in made) == (RULES[name].idle_form is not None)
+
+
+@rule
+def climbs(g, *, lr=0.1):
+    """Goes up."""
+    return -lr * g
+
+
+@rule
+def ignores_its_rate(g, *, lr=0.1):
+    """Steps by 0.1."""
+    return 0.1 * g + 0 * lr
+
+
+@rule(inert=True)
+def not_inert(g, v, *, lr=0.1):
+    """Has a velocity."""
+    v = 0.9 * v + lr * g
+    return v, v
+
+
+@rule
+def wrong_idle(g, v, *, lr=0.1, alpha=0.9):
+    """Momentum with an idle form that forgets a factor."""
+    v = alpha * v + lr * g
+    return v, v
+
+
+@wrong_idle.idle
+def _too_far(v, n, *, alpha):
+    return (1 - alpha**n) / (1 - alpha) * v, alpha**n * v
+
+
+@rule
+def unguarded(g, v, *, lr=0.1):
+    """Divides zero by zero."""
+    v = v + g * g
+    return lr * g / np.sqrt(v), v
+
+
+@rule
+def widens(g, v, *, lr=0.1):
+    """Uses a number of NumPy's double precision."""
+    v = HALF * v + g
+    return lr * v, v
+
+
+@rule(bounds={"alpha": "[0, 1)"})
+def beyond_its_bounds(g, *, lr=0.1, alpha=1.5):
+    """Has a default that it forbids."""
+    return lr * g * alpha
+
+
+BROKEN = {
+    "descent": [climbs, ignores_its_rate],
+    "zero gradient": [not_inert],
+    "idle form": [wrong_idle],
+    "finite": [unguarded],
+    "shapes and dtypes": [widens],
+    "hyper-parameters": [beyond_its_bounds],
+}
+
+
+@pytest.mark.parametrize(
+    ("check", "broken"),
+    [(check, broken) for check, rules in BROKEN.items() for broken in rules],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_a_broken_rule_fails_the_check_that_is_meant_for_it_and_is_told_what_to_do(check, broken):
+    findings = {finding.check: finding for finding in check_rule(broken, speed=False)}
+    assert findings[check].outcome == "failed"
+    assert findings[check].detail
+    assert findings[check].mend
+    # What is wrong by itself is not compiled.
+    assert all(findings[name].outcome == "left out" for name in TRAINED)
+
+
+def test_every_check_of_the_function_alone_has_a_rule_that_fails_it():
+    assert set(BROKEN) == set(DECLARED)
+
+
+def test_a_text_that_cannot_be_run_ends_the_checks_at_its_line():
+    @rule
+    def branches(g, *, lr=0.1):
+        if lr > 1:
+            return g
+        return lr * g
+
+    (finding,) = check_rule(branches)
+    assert (finding.check, finding.outcome) == ("text", "failed")
+    assert "test_conformance.py:" in finding.detail
+    assert "np.where(condition, this, that)" in finding.detail
+
+
+def test_a_rule_that_could_be_declared_inert_is_told_so():
+    @rule
+    def could_be(g, *, lr=0.1):
+        return lr * g
+
+    finding = declared.zero_gradient(could_be)
+    assert finding.outcome == "passed"
+    assert "declare inert=True" in finding.detail
+
+
+def test_an_error_of_the_rule_s_own_function_is_a_finding_and_not_a_traceback():
+    @rule
+    def divides(g, *, lr=0.1, parts=1.0):
+        return lr / (parts - 1) * g
+
+    failed = {finding.check: finding for finding in check_rule(divides, speed=False) if finding.outcome == "failed"}
+    assert failed["finite"].detail == "ZeroDivisionError: float division by zero"
+
+
+def test_settings_give_a_value_to_what_has_no_default():
+    @rule(bounds={"lr": "(0, 1)", "a": "[-2, -1]", "b": "(3, inf)"})
+    def needs(g, *, lr, a, b, c):
+        return lr * g * a * b * c
+
+    assert settings(needs) == {"lr": 0.05, "a": -1.95, "b": 3.05, "c": 0.05}
+
+
+FILE = '''
+import numpy as np
+from ravine import rule
+
+
+@rule(bounds={"beta": "[0, 1)"})
+def sign_of_mean(g, m, *, lr=0.001, beta=0.9):
+    """Sign of the mean: steps of one length."""
+    m = beta * m + (1 - beta) * g
+    return lr * np.sign(m), m
+
+
+@rule
+def misspells(g, m, *, lr=0.001):
+    """Misspelled."""
+    m = 0.9 * mm + g
+    return lr * m, m
+'''
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(FILE)
+    return path
+
+
+def test_the_command_prints_a_table_and_ends_with_0(file, capsys):
+    assert run(["check-optimizer", f"{file}:sign_of_mean"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "sign_of_mean: Sign of the mean: steps of one length."
+    assert lines[-1] == "11 of 11 checks passed."
+    assert any("speed" in line and "times sgd" in line for line in lines)
+
+
+def test_the_command_ends_with_1_and_names_the_line_and_the_mend(file, capsys):
+    assert run(["check-optimizer", f"{file}:misspells", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert not told["passed"]
+    (finding,) = told["findings"]
+    assert f"{file}:16: rule misspells uses mm, which is not defined; did you mean m?" in finding["detail"]
+
+
+def test_the_command_knows_no_rule_that_is_not_there(file, capsys):
+    assert run(["check-optimizer", f"{file}:sign"]) == 3
+    assert "did you mean 'sign_of_mean'?" in capsys.readouterr().err
