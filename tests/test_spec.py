@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from ravine.errors import ConfigError
-from ravine.rules import RULES, rule
+from ravine.rules import RULES, WHOLE_RULES, rule, whole_rule
 from ravine.schedules import Cosine, Exponential, Linear, Step
-from ravine.spec import RunSpec, resolve
+from ravine.spec import RunSpec, from_settings, resolve
 
 # Every field with another value than its default. `softmax` and the like decide the result as much as `lr`.
 CHANGES = {
@@ -145,6 +145,38 @@ def test_the_data_decide(small, monkeypatch):
     assert spec.id != before
 
 
+def test_auto_is_the_engine_that_the_optimizer_goes_with():
+    assert RunSpec().engine == "auto"
+    for name, engine in (*dict.fromkeys(RULES, "fused").items(), *dict.fromkeys(WHOLE_RULES, "reference").items()):
+        spec = resolve(RunSpec(optimizer=name))
+        assert spec.engine == engine
+        assert spec.id == RunSpec(optimizer=name).id == RunSpec(optimizer=name, engine=engine).id
+    assert resolve(RunSpec(engine="reference")).engine == "reference"
+    assert resolve(RunSpec(optimizer="muon", dtype="longdouble")).dtype == "longdouble"
+
+
+def test_a_rule_of_whole_matrices_by_what_it_computes():
+    factor = 2.0
+
+    def make(function):
+        @whole_rule(name="tested")
+        def rule(gradients, weights, state, t, *, lr=0.1):
+            return [lr * function(g) for g in gradients], {}
+
+        return rule
+
+    def once(g):
+        return g
+
+    def twice(g):
+        return factor * g
+
+    first, second = (from_settings({"optimizer": make(function)}).id for function in (once, twice))
+    assert first != second
+    factor = 3.0
+    assert from_settings({"optimizer": make(twice)}).id not in (first, second)
+
+
 def test_resolving_fills_in_the_optimizer_s_defaults():
     spec = resolve(RunSpec(optimizer="momentum", hyperparameters={"alpha": 0.5}))
     assert (spec.lr, spec.hyperparameters) == (0.01, {"alpha": 0.5})
@@ -221,6 +253,16 @@ def test_numpy_s_numbers_are_as_good_as_python_s():
         ({"init": "he-norm"}, "unknown initializer 'he-norm'; did you mean 'he-normal'"),
         ({"optimizer": "adma"}, "unknown optimizer 'adma'; did you mean 'adam'"),
         ({"engine": "fusde"}, "unknown engine 'fusde'; did you mean 'fused'"),
+        (
+            {"engine": "fused", "optimizer": "muon"},
+            "muon steps with whole matrices, and the fused engine has .*reference",
+        ),
+        (
+            {"hyperparameters": {"clip_norm": 1.0}, "optimizer": "soap"},
+            "the stage clip_norm has element-wise rules only",
+        ),
+        ({"hyperparameters": {"beta": 1.0}, "optimizer": "soap"}, "unknown hyper-parameter of soap 'beta'; did you mean 'beta"),
+        ({"hyperparameters": {"eps": 0.0}, "optimizer": "soap"}, "eps of soap is 0"),
         ({"dtype": "float23"}, "unknown dtype of the fused engine 'float23'; did you mean 'float32'"),
         ({"dtype": "longdouble"}, "dtype of the fused engine 'longdouble'"),
         ({"hyperparameters": {"aplha": 0.5}, "optimizer": "momentum"}, "'aplha'; did you mean 'alpha'"),

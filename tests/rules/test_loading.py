@@ -483,3 +483,25 @@ def test_every_rule_of_ravine_s_is_itself():
     for name, declared in {**RULES, **WHOLE_RULES}.items():
         assert reference(declared) == reference(name) == name
         assert resolve(RunSpec(optimizer=name, lr=0.1)).rule is declared
+
+
+def test_another_form_of_evaluated_weights_gives_another_id(tmp_path):
+    text = """
+import ravine
+
+@ravine.rule
+def shown(g, a, *, lr=0.1):
+    a = 0.9 * a + lr * g
+    return a, a
+
+@shown.evaluated
+def form(w, a):
+    return w - a
+"""
+    ids = []
+    for k, form in enumerate(["w - a", "w + a", "w - a  # the same"]):
+        path = tmp_path / f"{k}.py"
+        path.write_text(text.replace("w - a", form))
+        ids.append(RunSpec(optimizer=f"{path}:shown").id)
+    assert ids[0] != ids[1]
+    assert ids[0] == ids[2]

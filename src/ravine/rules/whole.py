@@ -116,8 +116,13 @@ def read_whole(rule: WholeRule) -> str:
 
     Decorators, comments and docstrings are left out. It is read once: a file that is edited later is another rule's.
     """
+    return function_text(rule.function)
+
+
+def function_text(function: Callable[..., Any]) -> str:
+    """Return the text of a function, and of the functions and numbers of its own file that it uses."""
     texts: dict[str, str] = {}
-    _collect(rule.function, texts)
+    _collect(function, texts)
     return "\n".join(texts.values())
 
 

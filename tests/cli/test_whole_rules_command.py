@@ -1,0 +1,75 @@
+"""Rules of whole matrices on the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ravine.cli.main import run
+from ravine.rules import WHOLE_RULES
+
+SMALL = ["--dataset", "small", "--layers", "64,12,10", "-m", "50", "--epochs", "1"]
+
+
+@pytest.mark.parametrize("name", WHOLE_RULES)
+def test_train(small, capsys, name):
+    assert run(["train", *SMALL, "--optimizer", name, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["status"], document["spec"]["engine"], document["spec"]["optimizer"]) == (
+        "done",
+        "reference",
+        name,
+    )
+
+
+def test_the_fused_engine_is_refused(small, capsys):
+    assert run(["train", *SMALL, "--optimizer", "muon", "--engine", "fused"]) == 3
+    assert "leave out the engine, or give reference" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", WHOLE_RULES)
+def test_they_are_listed_and_shown(capsys, name):
+    assert run(["optimizers"]) == 0
+    assert f"\n{name} " in capsys.readouterr().out
+    assert run(["optimizers", name]) == 0
+    out = capsys.readouterr().out
+    assert "Source:" in out
+    assert "lr" in out
+
+
+def test_the_list_as_json(capsys):
+    assert run(["optimizers", "--json"]) == 0
+    found = {facts["name"]: facts for facts in json.loads(capsys.readouterr().out)}
+    assert found["muon"]["slots"] is None
+    assert found["muon"]["defaults"]["momentum"] == 0.95
+    assert found["adam"]["slots"] == ["m", "v"]
+
+
+WHOLE = """
+import numpy as np
+from ravine import whole_rule
+
+@whole_rule()
+def normalized(gradients, weights, state, t, *, lr=0.1):
+    '''Normalized: steps of one length for each layer.'''
+    return [lr * g / (np.linalg.norm(g) + 1e-12) for g in gradients], {}
+"""
+
+
+def test_a_file_of_one_s_own(small, capsys, tmp_path):
+    (tmp_path / "mine.py").write_text(WHOLE, encoding="utf-8")
+    file = f"{tmp_path}/mine.py:normalized"
+    assert run(["train", *SMALL, "--optimizer", file, "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first["spec"]["engine"] == "reference"
+    assert run(["check-optimizer", file, "--no-speed"]) in (0, 1)
+    assert "inputs" in capsys.readouterr().out
+    (tmp_path / "mine.py").write_text(WHOLE.replace("lr * g", "2 * lr * g"), encoding="utf-8")
+    assert run(["train", *SMALL, "--optimizer", file, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["id"] != first["id"]
+
+
+def test_paths_have_no_matrices(capsys):
+    assert run(["paths", "muon"]) == 3
+    assert "muon steps with whole matrices" in capsys.readouterr().err

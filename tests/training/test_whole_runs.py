@@ -1,0 +1,104 @@
+"""Runs with rules of whole matrices, on the engine that they go with."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from training_cases import assert_same_run, interrupt_at, small_spec, train_small
+
+from ravine.data import Split, scaled
+from ravine.engines import make_engine
+from ravine.engines.reference import ReferenceEngine
+from ravine.errors import ConfigError
+from ravine.nn import Network, gradient
+from ravine.rules import WHOLE_RULES, sgd, whole_rule
+from ravine.rules.whole import flattened
+from ravine.training import RunStore, epoch_order, loop, start_weights, train
+from ravine.training.record import NonFinite
+
+SETTINGS = {"lbfgs": {"batch_size": 230, "epochs": 8}}
+
+
+@pytest.mark.parametrize("optimizer", WHOLE_RULES)
+@pytest.mark.parametrize("bias", [False, True])
+def test_every_one_learns(small, tmp_path, optimizer, bias):
+    settings = {"epochs": 12, **SETTINGS.get(optimizer, {})}
+    result = train_small(small, tmp_path, optimizer=optimizer, bias=bias, **settings).result
+    assert result.status == "done"
+    assert result.spec.engine == "reference"
+    assert result.history[-1].train_loss < 0.5 * result.history[0].train_loss
+
+
+@pytest.mark.parametrize("optimizer", WHOLE_RULES)
+@pytest.mark.parametrize("dtype", ["float32", "longdouble"])
+def test_interrupted_and_resumed_gives_the_same_bits(small, tmp_path, monkeypatch, optimizer, dtype):
+    monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)
+    settings = {"optimizer": optimizer, "dtype": dtype, "bias": True, "batch_size": 60}
+    undisturbed = train_small(small, tmp_path / "undisturbed", **settings)
+    spec = small_spec(**settings)
+    for progress in (1, 2, 4, 7):
+        store = RunStore(tmp_path / f"at {progress}")
+        interrupt_at(spec, small, store, progress)
+        outcome = train(spec, small, store, resume=True)
+        assert_same_run(outcome.stored, undisturbed)
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "shampoo", "soap", "prodigy"])
+def test_one_that_leaves_the_finite_numbers_is_a_result(small, tmp_path, optimizer):
+    result = train_small(small, tmp_path, optimizer=optimizer, lr=1e30).result
+    assert result.status == "diverged"
+    assert isinstance(result.cause, NonFinite)
+
+
+@whole_rule()
+def plain(gradients, weights, state, t, *, lr):
+    """Plain gradient descent."""
+    assert [g.shape for g in gradients] == [w.shape for w in weights] == [(64, 12), (12,), (12, 10), (10,)]
+    assert t == 1 or state["t"] == t - 1
+    return [lr * g for g in gradients], {"t": np.array(t)}
+
+
+@whole_rule()
+def watchful(gradients, weights, state, t, loss, *, lr):
+    """Plain gradient descent that compares the loss with what it was given."""
+    value, same = loss(weights)
+    assert flattened(same).tobytes() == flattened(gradients).tobytes()
+    elsewhere, other = loss([w + 0.5 for w in weights])
+    assert elsewhere != value
+    assert flattened(other).tobytes() != flattened(same).tobytes()
+    return [lr * g for g in gradients], {"value": np.append(state.get("value", []), value)}
+
+
+@pytest.mark.parametrize("rule", [plain, watchful])
+def test_matrices_and_biases_are_given_and_put_back_in_their_places(small, rule):
+    spec = small_spec(bias=True)
+    engines = [ReferenceEngine(spec.network, each, start_weights(spec), "float64", 20) for each in (rule, sgd)]
+    for engine in engines:
+        engine.train(small.train, epoch_order(0, 0, 230), 0, 100, {"lr": 0.1})
+    assert engines[0].weights.tobytes() == engines[1].weights.tobytes()
+
+
+def test_the_loss_is_that_of_the_batch(small):
+    spec, order = small_spec(bias=True), epoch_order(0, 0, 230)
+    engine = ReferenceEngine(spec.network, watchful, start_weights(spec), "float64", 20)
+    taken = [engine.train(small.train, order, first, first + 20, {"lr": 0.1}) for first in range(0, 100, 20)]
+    means = [each.loss_sum / 20 for each in taken]
+    np.testing.assert_allclose(engine.state()["slot.value"], means, rtol=1e-14)
+
+
+def test_a_large_batch_is_taken_in_parts():
+    rng = np.random.default_rng(0)
+    data = Split(rng.integers(0, 256, (4500, 6)).astype(np.uint8), rng.integers(0, 3, 4500).astype(np.uint8))
+    network, weights = Network((6, 5, 3), bias=True), rng.normal(size=53)
+    engine = ReferenceEngine(network, sgd, weights, "float64", 4500)
+    taken = engine.train(data, np.arange(4500), 0, 4500, {"lr": 1.0})
+    losses, g = gradient(network, weights, scaled(data.images, np.dtype("float64")), data.labels)
+    assert taken.loss_sum == pytest.approx(losses.sum(), rel=1e-13)
+    np.testing.assert_allclose(engine.weights, weights - g, rtol=1e-12)
+
+
+def test_the_fused_engine_refuses_them():
+    with pytest.raises(
+        ConfigError, match="muon steps with whole matrices, and the fused engine has element-wise rules"
+    ):
+        make_engine("fused", Network((4, 2)), WHOLE_RULES["muon"], np.zeros(8), "float64", 1)
