@@ -261,7 +261,10 @@ def test_numpy_s_numbers_are_as_good_as_python_s():
             {"hyperparameters": {"clip_norm": 1.0}, "optimizer": "soap"},
             "the stage clip_norm has element-wise rules only",
         ),
-        ({"hyperparameters": {"beta": 1.0}, "optimizer": "soap"}, "unknown hyper-parameter of soap 'beta'; did you mean 'beta"),
+        (
+            {"hyperparameters": {"beta": 1.0}, "optimizer": "soap"},
+            "unknown hyper-parameter of soap 'beta'; did you mean 'beta",
+        ),
         ({"hyperparameters": {"eps": 0.0}, "optimizer": "soap"}, "eps of soap is 0"),
         ({"dtype": "float23"}, "unknown dtype of the fused engine 'float23'; did you mean 'float32'"),
         ({"dtype": "longdouble"}, "dtype of the fused engine 'longdouble'"),

@@ -8,6 +8,7 @@ import pytest
 
 from ravine.cli.main import run
 from ravine.rules import WHOLE_RULES
+from ravine.spec import from_settings
 
 SMALL = ["--dataset", "small", "--layers", "64,12,10", "-m", "50", "--epochs", "1"]
 
@@ -65,9 +66,10 @@ def test_a_file_of_one_s_own(small, capsys, tmp_path):
     assert first["spec"]["engine"] == "reference"
     assert run(["check-optimizer", file, "--no-speed"]) in (0, 1)
     assert "inputs" in capsys.readouterr().out
+    settings = {"dataset": "small", "layers": (64, 12, 10), "batch_size": 50, "epochs": 1, "optimizer": file}
+    assert from_settings(settings).id == first["id"]
     (tmp_path / "mine.py").write_text(WHOLE.replace("lr * g", "2 * lr * g"), encoding="utf-8")
-    assert run(["train", *SMALL, "--optimizer", file, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["id"] != first["id"]
+    assert from_settings(settings).id != first["id"]
 
 
 def test_paths_have_no_matrices(capsys):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ravine.cli.main import run
 from ravine.report.commands import command_of
-from ravine.rules import RULES
+from ravine.rules import RULES, WHOLE_RULES
 from ravine.rules.rule import contains
 from ravine.schedules import SCHEDULES, Constant, Cosine, Exponential, Linear, Step
 from ravine.spec import RunSpec, resolve
@@ -55,6 +55,12 @@ def test_every_optimizer(name):
         if key != "lr"
     }
     assert_reads_back(RunSpec(optimizer=name, lr=1 / 3, hyperparameters=others))
+
+
+@pytest.mark.parametrize("name", WHOLE_RULES)
+def test_every_optimizer_of_whole_matrices(name):
+    assert_reads_back(RunSpec(optimizer=name, lr=1 / 3))
+    assert_reads_back(RunSpec(optimizer=name, dtype="longdouble"))
 
 
 SCHEDULES_TO_TRY = [
