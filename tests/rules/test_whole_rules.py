@@ -127,7 +127,9 @@ def test_shampoo_s_roots_rest_between_the_steps_that_compute_them():
 
 
 def test_soap_is_adam_where_the_basis_is_that_of_the_weights():
-    diagonals = random(40, 5) * 10.0 ** np.arange(-2, 3)
+    sizes = 10.0 ** np.arange(-2, 3)
+    # Where the largest become the smallest, the order of the basis turns round.
+    diagonals = random(40, 5) * np.vstack([np.tile(sizes, (20, 1)), np.tile(sizes[::-1], (20, 1))])
     hyper = {"lr": 0.1, "beta1": 0.8, "beta2": 0.9, "eps": 1e-3}
     path = follow(soap, [[np.diag(d)] for d in diagonals], [np.zeros((5, 5))], precondition_frequency=1, **hyper)
     assert (path[0][0][0] == 0).all()
@@ -271,9 +273,14 @@ def test_lbfgs_stays_where_it_finds_nothing_lower():
     def wrong(weights):  # its gradient points the other way
         return float(flattened(weights).sum()), [-np.ones_like(w) for w in weights]
 
-    points, state = descend(wrong, [np.zeros(3)], 3)
+    points, _ = descend(wrong, [np.zeros(3)], 3)
     assert (points[-1][0] == 0).all()
-    assert state["s"].shape == (0, 3)
+    # What it has learned before may be at fault, and is forgotten.
+    _, learned = descend(quadratic(3, 10)[0], [np.zeros(3)], 3)
+    assert learned["s"].shape == (3, 3)
+    change, state = lbfgs.step([-np.ones(3)], [np.zeros(3)], learned, 4, wrong, lbfgs.hyperparameters({}))
+    assert (change[0] == 0).all()
+    assert state["s"].shape == state["y"].shape == (0, 3)
 
 
 def test_lbfgs_steps_back_from_a_loss_that_is_not_finite():
@@ -310,6 +317,18 @@ def test_the_line_search_ends_before_a_wall():
     f, slope = LINES["a wall"]
     found = strong_wolfe(lambda x: Point(x, f(x), slope(x), np.zeros(1)), Point(0.0, f(0), slope(0), np.zeros(1)), 8.0)
     assert 0.9 < found.alpha < 1
+
+
+def test_the_line_search_ends_where_there_are_no_more_numbers():
+    start = Point(0.0, 0.0, -1.0, np.zeros(1))
+    assert strong_wolfe(lambda x: Point(x, 1.0, 1.0, np.zeros(1)), start, 5e-324) is start
+
+
+@pytest.mark.parametrize("name", WHOLE_RULES)
+def test_gradients_whose_squares_are_no_numbers_raise_nothing(name):
+    huge = [np.full((4, 3), 1e30, np.float32), np.full(3, -1e30, np.float32)]
+    path = follow(WHOLE_RULES[name], [huge] * 12, huge, lambda weights: (math.inf, huge))
+    assert all(step.shape == g.shape for steps, _ in path for step, g in zip(steps, huge, strict=True))
 
 
 # what every rule of whole matrices has

@@ -14,7 +14,8 @@ from ravine.nn import Network, gradient
 from ravine.rules import WHOLE_RULES, sgd, whole_rule
 from ravine.rules.whole import flattened
 from ravine.training import RunStore, epoch_order, loop, start_weights, train
-from ravine.training.record import NonFinite
+from ravine.training.checkpoint import Position, load_checkpoint, save_checkpoint
+from ravine.training.record import NonFinite, Seconds
 
 SETTINGS = {"lbfgs": {"batch_size": 230, "epochs": 8}, "soap": {"lr": 0.01}}
 
@@ -89,6 +90,17 @@ def test_matrices_and_biases_are_given_and_put_back_in_their_places(small, rule)
     for engine in engines:
         engine.train(small.train, epoch_order(0, 0, 230), 0, 100, {"lr": 0.1})
     assert engines[0].weights.tobytes() == engines[1].weights.tobytes()
+
+
+def test_a_number_in_the_state_comes_back_from_a_checkpoint(small, tmp_path):
+    spec = small_spec(bias=True)
+    engines = [ReferenceEngine(spec.network, plain, start_weights(spec), "float64", 20) for _ in range(2)]
+    engines[0].train(small.train, epoch_order(0, 0, 230), 0, 100, {"lr": 0.1})
+    position = Position(0, 100, 0.0, 0.0, [], Seconds())
+    save_checkpoint(tmp_path / "checkpoint", engines[0].state(), position)
+    engines[1].restore(load_checkpoint(tmp_path / "checkpoint")[0])
+    engines[1].train(small.train, epoch_order(0, 0, 230), 100, 200, {"lr": 0.1})
+    assert engines[1].state()["slot.t"].tolist() == [10]
 
 
 def test_the_loss_is_that_of_the_batch(small):

@@ -76,6 +76,8 @@ def _zoom(at: Callable[[float], Point], start: Point, low: Point, high: Point, t
 def _between(low: Point, high: Point) -> float:
     """Return where the cubic through both points and slopes is lowest, or their middle if that is near an end."""
     width = high.alpha - low.alpha
+    if width == 0:
+        return low.alpha
     d1 = low.slope + high.slope - 3 * (high.value - low.value) / width
     inside = d1 * d1 - low.slope * high.slope
     d2 = math.copysign(math.sqrt(inside), width) if inside >= 0 else math.nan

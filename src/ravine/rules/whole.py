@@ -178,6 +178,4 @@ def eigenvectors(matrix: Array) -> tuple[Array, Array]:
 
 def orthonormal(matrix: Array) -> Array:
     """Return the orthogonal factor of a square matrix; see `eigenvectors` for its precision."""
-    if not np.isfinite(matrix).all():
-        return np.full_like(matrix, np.nan)
     return np.linalg.qr(matrix.astype(np.float64)).Q.astype(matrix.dtype)

@@ -1,0 +1,35 @@
+"""How long a study will take, where it is not to be seen from the first steps at rest."""
+
+from __future__ import annotations
+
+import pytest
+
+from ravine.rules import whole_rule
+from ravine.spec import from_settings, resolve
+from ravine.studies import Planned
+from ravine.studies.estimate import estimate
+from ravine.training import RunStore
+
+RATES = []
+
+
+@whole_rule()
+def watched(gradients, weights, state, t, loss, *, lr=0.1):
+    """Notes its rate."""
+    RATES.append(lr)
+    return [lr * g for g in gradients], {}
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "lbfgs", watched])
+@pytest.mark.parametrize("batch_size", [20, 230])
+def test_every_run_takes_time(small, tmp_path, optimizer, batch_size):
+    settings = {"dataset": "small", "layers": (64, 12, 10), "engine": "reference"}
+    spec = resolve(from_settings({**settings, "optimizer": optimizer, "batch_size": batch_size}))
+    planned = Planned("one", 0, spec, spec.id, None)
+    assert estimate([planned], RunStore(tmp_path), 1, lambda name: small).seconds[spec.id] > 0
+
+
+def test_a_line_search_is_timed_where_it_moves(small, tmp_path):
+    RATES.clear()
+    test_every_run_takes_time(small, tmp_path, watched, 20)
+    assert set(RATES) == {0.1}
