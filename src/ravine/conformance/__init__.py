@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from ravine.conformance import declared, trained, whole
@@ -57,40 +57,34 @@ def check_rule(rule: AnyRule, speed: bool = True) -> Iterator[Finding]:
     '1 line, 0 slots'
     """
     if isinstance(rule, WholeRule):
-        yield from _check_whole(rule, speed)
+        yield from _check(rule, WHOLE, WHOLE_TRAINED, whole.speed if speed else None)
         return
     first = declared.text(rule)
     yield first
-    if first.outcome == "failed":
-        return
-    sound = True
-    for name, check in DECLARED.items():
-        finding = _guarded(name, check, rule)
-        sound = sound and finding.outcome != "failed"
-        yield finding
-    for library in LIBRARIES:
-        yield twin(rule, library)
-    for name, check in TRAINED.items():
-        yield _guarded(name, check, rule) if sound else left_out(name, "mend the failures above first")
-    if speed and sound:
-        yield _guarded("speed", trained.speed, rule)
-
-
-def _check_whole(rule: WholeRule, speed: bool) -> Iterator[Finding]:
-    sound = True
-    for name, check in WHOLE.items():
-        finding = _guarded(name, check, rule)
-        sound = sound and finding.outcome != "failed"
-        yield finding
-    for library in LIBRARIES:
-        yield twin(rule, library)
-    for name, check in WHOLE_TRAINED.items():
-        yield _guarded(name, check, rule) if sound else left_out(name, "mend the failures above first")
-    if speed and sound:
-        yield _guarded("speed", whole.speed, rule)
+    if first.outcome != "failed":
+        yield from _check(rule, DECLARED, TRAINED, trained.speed if speed else None)
 
 
 R = TypeVar("R", Rule, WholeRule)
+
+
+def _check(
+    rule: R,
+    alone: Mapping[str, Callable[[R], Finding]],
+    training: Mapping[str, Callable[[R], Finding]],
+    speed: Callable[[R], Finding] | None,
+) -> Iterator[Finding]:
+    sound = True
+    for name, check in alone.items():
+        finding = _guarded(name, check, rule)
+        sound = sound and finding.outcome != "failed"
+        yield finding
+    for library in LIBRARIES:
+        yield twin(rule, library)
+    for name, check in training.items():
+        yield _guarded(name, check, rule) if sound else left_out(name, "mend the failures above first")
+    if speed is not None and sound:
+        yield _guarded("speed", speed, rule)
 
 
 def _guarded(name: str, check: Callable[[R], Finding], rule: R) -> Finding:
