@@ -3,18 +3,30 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ravine.errors import ConfigError
-from ravine.schedules import Constant, Cosine, Exponential, Linear, Step, learning_rate, make_schedule
+from ravine.schedules import (
+    Constant,
+    Cosine,
+    Exponential,
+    Linear,
+    Step,
+    grown_batch_size,
+    learning_rates,
+    make_schedule,
+)
 
 rates = st.floats(1e-6, 10)
 
 
-def all_rates(schedule, lr: float, epochs: int, warmup: int = 0) -> list[float]:
-    return [learning_rate(schedule, lr, k, epochs, warmup) for k in range(epochs)]
+def all_rates(schedule, lr: float, epochs: int, warmup: float = 0, per_epoch: int = 1) -> list[float]:
+    """Return the rates of a run that changes them `per_epoch` times an epoch."""
+    times = np.arange(epochs * per_epoch) / per_epoch
+    return learning_rates(schedule, lr, times, epochs, warmup, 1 / per_epoch).tolist()
 
 
 def test_the_linear_decay_of_figure_2():
@@ -27,7 +39,7 @@ def test_linear_is_equation_5_in_exact_arithmetic(lr, final_lr, epochs):
     start, end = Fraction(lr), Fraction(final_lr)
     wanted = [start + (end - start) * Fraction(k, epochs) for k in range(epochs)]
     assert all_rates(Linear(final_lr=final_lr), lr, epochs) == pytest.approx([float(w) for w in wanted], rel=1e-14)
-    assert learning_rate(Linear(final_lr=final_lr), lr, 0, epochs) == lr
+    assert all_rates(Linear(final_lr=final_lr), lr, epochs)[0] == lr
 
 
 @given(rates, st.integers(1, 50))
@@ -71,10 +83,38 @@ def test_warm_up_climbs_in_equal_steps_and_then_leaves_the_schedule_alone():
     assert warmed[3:] == plain[3:]
 
 
-@pytest.mark.parametrize("epoch", [-1, 4, 100])
-def test_an_epoch_outside_the_run_is_refused(epoch):
-    with pytest.raises(ConfigError, match=f"epoch {epoch} is not one of a run of 4"):
-        learning_rate(Constant(), 0.1, epoch, 4)
+SCHEDULED = [Constant(), Linear(final_lr=0.02), Step(decay_factor=0.3, decay_every=2), Exponential(), Cosine()]
+
+
+@pytest.mark.parametrize("schedule", SCHEDULED)
+@pytest.mark.parametrize("warmup", [0, 2])
+def test_by_step_is_by_epoch_with_epochs_as_long_as_steps(schedule, warmup):
+    # Time is counted in epochs, so settings that count epochs become settings that count steps.
+    stretched = {
+        Step: Step(decay_factor=0.3, decay_every=2 * 60),
+        Exponential: Exponential(decay_factor=0.9 ** (1 / 60)),
+    }.get(type(schedule), schedule)
+    wanted = all_rates(stretched, 0.1, 6 * 60, warmup * 60)
+    assert all_rates(schedule, 0.1, 6, warmup, per_epoch=60) == pytest.approx(wanted, rel=1e-12)
+
+
+def test_warm_up_by_step_may_last_a_part_of_an_epoch():
+    got = all_rates(Constant(), 1.0, 2, warmup=0.4, per_epoch=10)
+    assert got == pytest.approx([0.2, 0.4, 0.6, 0.8] + [1.0] * 16)
+
+
+@given(st.sampled_from(SCHEDULED[1:]), rates, st.integers(1, 100), st.integers(0, 1000))
+def test_a_batch_that_grows_leaves_the_ratio_of_rate_and_batch_as_it_would_be(schedule, lr, smallest, more):
+    falling = all_rates(schedule, lr, 8)
+    sizes = [grown_batch_size(schedule, lr, k, 8, smallest, smallest + more) for k in range(8)]
+    for rate, size in zip(falling, sizes, strict=True):
+        exact = min(max(Fraction(smallest) * Fraction(lr) / Fraction(rate), smallest), smallest + more)
+        assert abs(size - exact) <= Fraction(1, 2) + Fraction(1, 10**9)
+
+
+def test_a_batch_without_a_rate_to_go_by():
+    assert grown_batch_size(Linear(final_lr=0.0), 0.0, 3, 8, 10, 500) == 10
+    assert grown_batch_size(Step(decay_factor=1e-200), 0.1, 11, 20, 10, 500) == 500
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,12 @@ CHANGES = {
     "optimizer": "adagrad",
     "lr": 0.2,
     "hyperparameters": {"eps": 1e-6},
+    "per_layer": {"lr": (1.0, 1.0, 1.0, 0.5)},
     "schedule": Linear(final_lr=0.001),
-    "warmup": 1,
+    "schedule_by": "step",
+    "warmup": 1.0,
     "batch_size": 11,
+    "largest_batch": 20,
     "epochs": 11,
     "seed": 1,
     "engine": "reference",
@@ -35,8 +38,12 @@ CHANGES = {
     "initial_weights": "0" * 64,
     "order": "0" * 64,
 }
-# A change of hyper-parameters needs an optimizer that has some.
-BASES = {"hyperparameters": RunSpec(optimizer="adagrad")}
+# A change of hyper-parameters needs an optimizer that has some, and some settings a rate that changes.
+BASES = {
+    "hyperparameters": RunSpec(optimizer="adagrad"),
+    "schedule_by": RunSpec(schedule=Linear(final_lr=0.001)),
+    "largest_batch": RunSpec(schedule=Linear(final_lr=0.001)),
+}
 
 
 def test_every_field_is_changed_below():
@@ -78,14 +85,17 @@ def test_the_id_is_the_hash_of_a_document_that_must_not_change():
             "hyperparameters": {},
             "init": "glorot-uniform",
             "initial_weights": None,
+            "largest_batch": None,
             "layers": [784, 300, 100, 100, 10],
             "lr": 0.1,
             "optimizer": "sgd",
             "order": None,
+            "per_layer": {},
             "schedule": {"final_lr": 0.001, "kind": "linear"},
+            "schedule_by": "epoch",
             "seed": 0,
             "softmax": "shifted",
-            "warmup": 0,
+            "warmup": 0.0,
         },
     }
     text = json.dumps(document, separators=(",", ":")).encode()
@@ -182,9 +192,42 @@ def test_resolving_fills_in_the_optimizer_s_defaults():
     assert (spec.lr, spec.hyperparameters) == (0.01, {"alpha": 0.5})
 
 
+def test_settings_that_say_nothing_are_left_out():
+    plain = RunSpec(schedule=Linear(final_lr=0.001))
+    decay = {"final_lr": 0.001}
+    assert from_settings({**decay, "largest_batch": 10}).id == plain.id
+    assert from_settings({**decay, "per_layer": {"lr": [1, 1, 1, 1]}}).id == plain.id
+    assert from_settings({**decay, "warmup": 0}).id == plain.id
+    assert RunSpec(schedule_by="step").id == RunSpec().id
+    assert RunSpec(schedule_by="step", warmup=1).id != RunSpec(warmup=1).id
+
+
+def test_a_rule_keeps_its_idle_form_where_nothing_that_it_takes_varies():
+    kept = {"optimizer": "momentum", "final_lr": 0.001, "schedule_by": "step", "per_layer": {"lr": [1, 1, 1, 0.1]}}
+    assert from_settings(kept).rule is RULES["momentum"]
+    assert from_settings({**kept, "per_layer": {"alpha": [1, 1, 1, 0.5]}}).rule.idle_form is None
+    stepped = from_settings({"optimizer": "heavy_ball", "final_lr": 0.001, "schedule_by": "step"})
+    assert RULES["heavy_ball"].idle_form is not None
+    assert stepped.rule.idle_form is None
+    assert stepped.rule is stepped.rule
+
+
+def test_rate_and_batch_of_an_epoch():
+    # 6000 samples in batches of 10, 50 and, since it may not grow to 250, 100.
+    settings = {"lr": 0.1, "schedule": "step", "decay_factor": 0.2, "decay_every": 1, "epochs": 4, "largest_batch": 100}
+    spec = resolve(from_settings(settings))
+    assert [spec.batch_size_in(epoch) for epoch in range(4)] == [10, 50, 100, 100]
+    rates = [spec.rates_in(epoch, np.arange(2), 6000).tolist() for epoch in range(4)]
+    assert rates == [pytest.approx([rate] * 2) for rate in (0.1, 0.1, 0.04, 0.008)]
+    by_step = resolve(from_settings({"lr": 1.0, "final_lr": 0.0, "epochs": 2, "schedule_by": "step", "batch_size": 25}))
+    assert by_step.rates_in(1, np.array([0, 1, 3]), 100) == pytest.approx([0.5, 0.375, 0.125])
+
+
 @pytest.mark.parametrize("schedule", [Linear(final_lr=0.001), Step(decay_factor=0.5), Cosine(), Exponential()])
 def test_json_round_trip(schedule):
-    spec = resolve(RunSpec(schedule=schedule, optimizer="adam", seed=2**63 - 1, layers=(784, 10), bias=True))
+    factors = {"lr": (1.0, 0.5), "beta1": (0.5, 1.0)}
+    varied = {"schedule_by": "step", "largest_batch": 100, "per_layer": factors, "warmup": 0.5, "layers": (784, 20, 10)}
+    spec = resolve(RunSpec(schedule=schedule, optimizer="adam", seed=2**63 - 1, bias=True, **varied))
     again = msgspec.json.decode(msgspec.json.encode(spec), type=RunSpec)
     assert again == spec
     assert again.id == spec.id
@@ -222,6 +265,9 @@ def test_toml():
         '{"epochs": 1.5}',
         '{"layers": "784,10"}',
         '{"schedule": {"kind": "linear"}}',
+        '{"schedule_by": "batch"}',
+        '{"per_layer": {"lr": 0.5}}',
+        '{"largest_batch": 0.5}',
         '{"schedule": {"kind": "cosin"}}',
         '{"schedule": {"kind": "linear", "final_lr": -1}}',
         '{"schedule": {"kind": "constant", "final_lr": 1}}',
@@ -287,6 +333,17 @@ def test_numpy_s_numbers_are_as_good_as_python_s():
         ({"epochs": 0}, "epochs is 0"),
         ({"epochs": "3"}, "epochs"),
         ({"warmup": -1}, "warmup is -1"),
+        ({"warmup": math.nan}, "warmup is nan"),
+        ({"warmup": math.inf}, "warmup is inf"),
+        ({"schedule_by": "batch"}, "schedule_by"),
+        ({"largest_batch": 100}, "constant schedule has no decay"),
+        ({"largest_batch": 9, "schedule": Cosine()}, "largest_batch is 9; .* 10 or more"),
+        ({"per_layer": {"lr": (1.0, 0.5)}}, "2 factors of lr; .* each of the 4 layers"),
+        ({"per_layer": {"rl": (1.0,) * 4}}, "unknown hyper-parameter of sgd 'rl'; did you mean 'lr'"),
+        ({"per_layer": {"lr": (1.0, 1.0, 1.0, -1.0)}}, "lr of sgd is -0.1"),
+        ({"per_layer": {"lr": (1.0, 1.0, 1.0, math.nan)}}, "lr of sgd is nan"),
+        ({"per_layer": {"alpha": (1.0, 1.0, 1.0, 1.2)}, "optimizer": "momentum"}, "alpha of momentum is 1.08"),
+        ({"per_layer": {"lr": (1.0,) * 4}, "optimizer": "muon"}, "per_layer has element-wise rules only"),
         ({"seed": -1}, "seed is -1"),
         ({"seed": 2**63}, f"seed is {2**63}"),
         ({"seed": 0.5}, "seed"),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,8 +27,11 @@ def train(
     schedule: str | None = None,
     decay_factor: float | None = None,
     decay_every: int | None = None,
-    warmup: int = 0,
+    schedule_by: str = "epoch",
+    warmup: float = 0,
     batch_size: int = 10,
+    largest_batch: int | None = None,
+    per_layer: Mapping[str, Sequence[float]] = MappingProxyType({}),
     epochs: int = 10,
     seed: int = 0,
     layers: Sequence[int] = (784, 300, 100, 100, 10),
@@ -55,8 +59,13 @@ def train(
     Args:
         optimizer: a name that `ravine optimizers` lists, a file as "my_rule.py:my_rule", or a rule of your own.
         lr: learning rate; the optimizer's default if None.
-        final_lr, schedule, decay_factor, decay_every, warmup: the learning-rate schedule; see `ravine.schedules`.
+        final_lr, schedule, decay_factor, decay_every: the learning-rate schedule; see `ravine.schedules`.
+        schedule_by: whether the rate changes by "epoch" or by "step"; settings of schedules count epochs either way.
+        warmup: epochs in which the rate climbs first.
         batch_size: samples a step, 1 for on-line learning up to all for batch learning.
+        largest_batch: grow the batch where the schedule would lower the rate, up to so many samples.
+        per_layer: by name of a hyper-parameter, or lr, what it is multiplied by in each layer of weights, as in
+            {"lr": [1, 1, 1, 0.1]}; for element-wise optimizers.
         epochs, seed: passes over the data; the one seed that weights and shuffles derive from.
         layers, activation, bias, softmax, init: the network; see `ravine.nn`.
         dataset, data_dir: which data, and a folder to take the files from.
@@ -85,8 +94,11 @@ def train(
             "schedule": schedule,
             "decay_factor": decay_factor,
             "decay_every": decay_every,
+            "schedule_by": schedule_by,
             "warmup": warmup,
             "batch_size": batch_size,
+            "largest_batch": largest_batch,
+            "per_layer": per_layer,
             "epochs": epochs,
             "seed": seed,
             "layers": layers,

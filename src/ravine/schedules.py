@@ -1,17 +1,19 @@
-"""Learning-rate schedules: from the epoch to the rate.
+"""Learning-rate schedules: from the time to the rate, and to the batch size that can grow in its place.
 
-Letters: k epoch, counted from 0; N number of epochs; eta_0 the rate at the start, eta_N the rate that the schedule
-heads for. A schedule is a value, and a part of a run's specification.
+Letters: k the time in epochs, 0 at the start, whole numbers for schedules by epoch; N number of epochs; eta_0 the rate
+at the start, eta_N the rate that the schedule heads for; B_0 the batch size at the start. A schedule is a value, and a
+part of a run's specification.
 """
 
 from __future__ import annotations
 
-import math
 import sys
 from typing import Annotated, Any
 
 import msgspec
+import numpy as np
 
+from ravine.arrays import Array
 from ravine.errors import ConfigError, unknown
 
 _LARGEST = sys.float_info.max
@@ -22,9 +24,9 @@ NotNegative = Annotated[float, msgspec.Meta(ge=0, le=_LARGEST)]
 class Constant(msgspec.Struct, frozen=True, tag_field="kind", tag="constant", forbid_unknown_fields=True):
     """eta_k = eta_0."""
 
-    def rate(self, lr: float, epoch: int, epochs: int) -> float:
+    def rate(self, lr: float, time: Array, epochs: int) -> Array:
         """Return eta_k."""
-        return lr
+        return np.full_like(time, lr)
 
 
 class Linear(msgspec.Struct, frozen=True, tag_field="kind", tag="linear", forbid_unknown_fields=True):
@@ -36,9 +38,9 @@ class Linear(msgspec.Struct, frozen=True, tag_field="kind", tag="linear", forbid
 
     final_lr: NotNegative
 
-    def rate(self, lr: float, epoch: int, epochs: int) -> float:
+    def rate(self, lr: float, time: Array, epochs: int) -> Array:
         """Return eta_k."""
-        a = epoch / epochs
+        a = time / epochs
         return lr * (1 - a) + a * self.final_lr
 
 
@@ -48,9 +50,9 @@ class Step(msgspec.Struct, frozen=True, tag_field="kind", tag="step", forbid_unk
     decay_factor: Positive = 0.1
     decay_every: Annotated[int, msgspec.Meta(ge=1)] = 5
 
-    def rate(self, lr: float, epoch: int, epochs: int) -> float:
+    def rate(self, lr: float, time: Array, epochs: int) -> Array:
         """Return eta_k."""
-        return lr * self.decay_factor ** (epoch // self.decay_every)
+        return lr * self.decay_factor ** (time // self.decay_every)
 
 
 class Exponential(msgspec.Struct, frozen=True, tag_field="kind", tag="exponential", forbid_unknown_fields=True):
@@ -58,9 +60,9 @@ class Exponential(msgspec.Struct, frozen=True, tag_field="kind", tag="exponentia
 
     decay_factor: Positive = 0.9
 
-    def rate(self, lr: float, epoch: int, epochs: int) -> float:
+    def rate(self, lr: float, time: Array, epochs: int) -> Array:
         """Return eta_k."""
-        return lr * self.decay_factor**epoch
+        return lr * self.decay_factor**time
 
 
 class Cosine(msgspec.Struct, frozen=True, tag_field="kind", tag="cosine", forbid_unknown_fields=True):
@@ -68,9 +70,9 @@ class Cosine(msgspec.Struct, frozen=True, tag_field="kind", tag="cosine", forbid
 
     final_lr: NotNegative = 0.0
 
-    def rate(self, lr: float, epoch: int, epochs: int) -> float:
+    def rate(self, lr: float, time: Array, epochs: int) -> Array:
         """Return eta_k."""
-        return self.final_lr + (lr - self.final_lr) * (1 + math.cos(math.pi * epoch / epochs)) / 2
+        return self.final_lr + (lr - self.final_lr) * (1 + np.cos(np.pi * time / epochs)) / 2
 
 
 Schedule = Constant | Linear | Step | Exponential | Cosine
@@ -84,20 +86,38 @@ SCHEDULES: dict[str, type[Schedule]] = {
 """Every schedule by name."""
 
 
-def learning_rate(schedule: Schedule, lr: float, epoch: int, epochs: int, warmup: int = 0) -> float:
-    """Return the rate of `epoch`, counted from 0, of a run of `epochs`.
+def learning_rates(schedule: Schedule, lr: float, times: Array, epochs: int, warmup: float, unit: float) -> Array:
+    """Return the rates at some times of a run, in epochs since it began, all below `epochs`.
 
-    With a warm-up of W epochs the first W are scaled by (k + 1) / (W + 1): they climb to the schedule in equal steps.
+    `unit` is the time from one rate to the next: 1 for a schedule by epoch, the length of a step for one by step. With
+    a warm-up of W epochs the rates are scaled by (k + unit) / (W + unit) until that is 1: they climb to the schedule in
+    equal steps. A rate beyond all numbers is inf.
 
-    >>> [round(learning_rate(Linear(final_lr=0.0), 1.0, k, 4), 2) for k in range(4)]
-    [1.0, 0.75, 0.5, 0.25]
-    >>> [round(learning_rate(Constant(), 1.0, k, 4, warmup=3), 2) for k in range(4)]
+    >>> learning_rates(Constant(), 1.0, np.arange(4.0), epochs=4, warmup=3, unit=1).tolist()
     [0.25, 0.5, 0.75, 1.0]
+    >>> learning_rates(Linear(final_lr=0.0), 1.0, np.arange(4) / 2, epochs=2, warmup=0, unit=0.5).tolist()
+    [1.0, 0.75, 0.5, 0.25]
     """
-    if not 0 <= epoch < epochs:
-        raise ConfigError(f"epoch {epoch} is not one of a run of {epochs} epochs, counted from 0.")
-    ramp = min(1.0, (epoch + 1) / (warmup + 1))
-    return ramp * schedule.rate(lr, epoch, epochs)
+    with np.errstate(over="ignore"):
+        ramp = np.minimum(1.0, (times + unit) / (warmup + unit))
+        return np.asarray(ramp * schedule.rate(lr, times, epochs))
+
+
+def grown_batch_size(schedule: Schedule, lr: float, epoch: int, epochs: int, smallest: int, largest: int) -> int:
+    """Return the batch size of an epoch, counted from 0, in which the batch grows where the rate would fall.
+
+        B_k = B_0 eta_0 / eta_k,   rounded, at most `largest`
+
+    The noise of a gradient step goes with eta / B, so that a growing batch anneals a run as a falling rate does, in
+    fewer steps. Source: Smith, Kindermans, Ying and Le, 2018, "Don't decay the learning rate, increase the batch
+    size", section 3.
+
+    >>> [grown_batch_size(Step(decay_factor=0.2, decay_every=2), 0.1, k, 6, smallest=10, largest=100) for k in range(6)]
+    [10, 10, 50, 50, 100, 100]
+    """
+    rate = float(schedule.rate(lr, np.array(float(epoch)), epochs))
+    wanted = smallest * lr / rate if rate > 0 else float(smallest if lr == 0 else largest)
+    return round(min(max(wanted, smallest), largest))
 
 
 def plain_number(value: Any) -> Any:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+import numpy as np
 
+from ravine.arrays import Array
 from ravine.data import DATASETS
 from ravine.errors import ConfigError, unknown
 from ravine.nn import INITIALIZERS, Network
@@ -16,7 +18,7 @@ from ravine.rules import RULES, AnyRule, Rule, WholeRule, loading, reference, se
 from ravine.rules.compose import with_stages
 from ravine.rules.source import read_idle_form, read_rule
 from ravine.rules.whole import element_wise, function_text, read_whole
-from ravine.schedules import Constant, Schedule, learning_rate, make_schedule, plain_number
+from ravine.schedules import Constant, Schedule, grown_batch_size, learning_rates, make_schedule, plain_number
 
 ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
 """Every engine, and the dtypes that it trains in."""
@@ -31,7 +33,9 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """One training run.
 
     The defaults are the run of the paper's Figure 2. `optimizer` is a name, or FILE.py:RULE. `hyperparameters` holds
-    those of the optimizer but for the learning rate; what is not given takes the rule's default. `engine` is one of
+    those of the optimizer but for the learning rate; what is not given takes the rule's default. `per_layer` has
+    factors of some of them, or of lr, one a layer. With a `largest_batch` batches grow where the schedule would lower
+    the rate, see `schedules.grown_batch_size`, and the rate falls by what the batch cannot grow. `engine` is one of
     `ENGINES`, or "auto", for which `resolve` puts the one that the optimizer goes with. `initial_weights` and
     `order` are the SHA-256 of arrays that the caller gave in place of those that the seed makes.
     """
@@ -45,9 +49,12 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     optimizer: str = "sgd"
     lr: float | None = None
     hyperparameters: dict[str, float] = msgspec.field(default_factory=dict)
+    per_layer: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
     schedule: Schedule = msgspec.field(default_factory=Constant)
-    warmup: int = 0
+    schedule_by: Literal["epoch", "step"] = "epoch"
+    warmup: float = 0.0
     batch_size: int = 10
+    largest_batch: int | None = None
     epochs: int = 10
     seed: int = 0
     engine: str = AUTO
@@ -62,13 +69,34 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     @property
     def rule(self) -> AnyRule:
-        """The optimizer's rule, with the stages whose hyper-parameters are given."""
-        return with_stages(settled(self.optimizer), self.hyperparameters)
+        """The optimizer's rule, with the stages whose hyper-parameters are given.
+
+        An idle form holds for hyper-parameters that stay; where one of its own varies, the rule goes without.
+        """
+        rule = with_stages(settled(self.optimizer), self.hyperparameters)
+        varying = {*self.per_layer, *(["lr"] if self.schedule_by == "step" else [])}
+        return rule if isinstance(rule, WholeRule) else rule.varying(frozenset(varying))
 
     @property
     def optimizer_name(self) -> str:
         """The optimizer's name without the path of its file."""
         return self.optimizer.rpartition(":")[2]
+
+    def batch_size_in(self, epoch: int) -> int:
+        """Return the batch size of an epoch, counted from 0, of a resolved spec."""
+        if self.largest_batch is None:
+            return self.batch_size
+        assert self.lr is not None
+        return grown_batch_size(self.schedule, self.lr, epoch, self.epochs, self.batch_size, self.largest_batch)
+
+    def rates_in(self, epoch: int, steps: Array, count: int) -> Array:
+        """Return the learning rates of some steps, counted from 0, of an epoch that takes `count` samples."""
+        assert self.lr is not None
+        size = self.batch_size_in(epoch)
+        unit = size / count if self.schedule_by == "step" else 1.0
+        times = epoch + steps * unit if self.schedule_by == "step" else np.full(len(steps), float(epoch))
+        rates = learning_rates(self.schedule, self.lr, times, self.epochs, self.warmup, unit)
+        return rates * (size / self.batch_size)
 
     @property
     def id(self) -> str:
@@ -89,8 +117,8 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 def from_settings(settings: Mapping[str, Any]) -> RunSpec:
     """Make a spec from flat settings, the keywords of `ravine.train` and the keys of a study file.
 
-    They are the fields of `RunSpec`; `final_lr`, `decay_factor` and `decay_every` for the schedule, which is given by
-    its name; and the optimizer's hyper-parameters by their own names.
+    They are the fields of `RunSpec`, where `per_layer` may hold lists; `final_lr`, `decay_factor` and `decay_every` for
+    the schedule, which is given by its name; and the optimizer's hyper-parameters by their own names.
 
     >>> from_settings({"optimizer": "momentum", "alpha": 0.5, "lr": 0.1, "final_lr": 0.001}).schedule
     Linear(final_lr=0.001)
@@ -115,6 +143,8 @@ def from_settings(settings: Mapping[str, Any]) -> RunSpec:
             raise ConfigError(unknown(f"setting of a run with {rule.name}", name, known))
     if "layers" in chosen:
         chosen["layers"] = _sizes(chosen["layers"])
+    if "per_layer" in chosen:
+        chosen["per_layer"] = _factors(chosen["per_layer"])
     return RunSpec(**chosen, hyperparameters=flat, schedule=schedule)
 
 
@@ -123,6 +153,15 @@ def _sizes(layers: Any) -> tuple[int, ...]:
         return tuple(layers)
     except TypeError:
         raise ConfigError(f"layers is {layers!r}; give a list of sizes, for example [784, 300, 10].") from None
+
+
+def _factors(per_layer: Any) -> dict[str, tuple[float, ...]]:
+    try:
+        return {name: tuple(factors) for name, factors in per_layer.items()}
+    except (AttributeError, TypeError):
+        raise ConfigError(
+            f'per_layer is {per_layer!r}; give factors by name, for example {{"lr": [1, 1, 0.5]}}.'
+        ) from None
 
 
 def resolve(spec: RunSpec) -> RunSpec:
@@ -153,7 +192,9 @@ def resolve(spec: RunSpec) -> RunSpec:
         )
     _at_least("batch size", spec.batch_size, 1)
     _at_least("epochs", spec.epochs, 1)
-    _at_least("warmup", spec.warmup, 0)
+    if not 0 <= spec.warmup < math.inf:
+        raise ConfigError(f"warmup is {spec.warmup:g}; it must be a number of epochs, 0 or more.")
+    _check_growing_batch(spec)
     if not 0 <= spec.seed <= _LARGEST_SEED:
         raise ConfigError(f"seed is {spec.seed}; it must be a whole number from 0 to {_LARGEST_SEED}.")
     given = dict(spec.hyperparameters)
@@ -162,9 +203,21 @@ def resolve(spec: RunSpec) -> RunSpec:
     if spec.lr is not None:
         given["lr"] = spec.lr
     values = spec.rule.hyperparameters(given)
+    _check_layers(spec, values)
     lr = values.pop("lr")
     _check_growth(spec, lr)
-    return msgspec.structs.replace(spec, lr=lr, hyperparameters=values)
+    return _simplest(msgspec.structs.replace(spec, lr=lr, hyperparameters=values))
+
+
+def _simplest(spec: RunSpec) -> RunSpec:
+    """Take out what says nothing: factors of 1, a batch that cannot grow, and by what a rate changes that does not."""
+    changes = not isinstance(spec.schedule, Constant) or spec.warmup > 0
+    return msgspec.structs.replace(
+        spec,
+        per_layer={name: factors for name, factors in spec.per_layer.items() if set(factors) != {1.0}},
+        largest_batch=None if spec.largest_batch == spec.batch_size else spec.largest_batch,
+        schedule_by=spec.schedule_by if changes else "epoch",
+    )
 
 
 def _engine(spec: RunSpec) -> str:
@@ -187,12 +240,36 @@ def _typed(spec: RunSpec) -> RunSpec:
 
 def _check_growth(spec: RunSpec, lr: float) -> None:
     # A factor above 1 is a schedule too, and the last epoch has its largest rate.
-    try:
-        finite = math.isfinite(learning_rate(spec.schedule, lr, spec.epochs - 1, spec.epochs))
-    except OverflowError:
-        finite = False
-    if not finite:
+    last = spec.epochs if spec.schedule_by == "step" else spec.epochs - 1
+    with np.errstate(over="ignore"):
+        rate = spec.schedule.rate(lr, np.array(float(last)), spec.epochs)
+    if not np.isfinite(rate):
         raise ConfigError(f"the learning rate grows beyond all numbers within {spec.epochs} epochs; lower the factor.")
+
+
+def _check_growing_batch(spec: RunSpec) -> None:
+    if spec.largest_batch is None:
+        return
+    if isinstance(spec.schedule, Constant):
+        raise ConfigError("largest_batch is given, and a constant schedule has no decay in whose place a batch grows.")
+    _at_least("largest_batch", spec.largest_batch, spec.batch_size)
+
+
+def _check_layers(spec: RunSpec, values: Mapping[str, float]) -> None:
+    """Check the factors of each layer, and that what they give is allowed."""
+    if not spec.per_layer:
+        return
+    rule, layers = spec.rule, len(spec.layers) - 1
+    element_wise(rule, "per_layer", "leave it out")
+    for name, factors in spec.per_layer.items():
+        if name not in values:
+            raise ConfigError(f"per_layer of the run: {unknown(f'hyper-parameter of {rule.name}', name, values)}")
+        if len(factors) != layers:
+            raise ConfigError(
+                f"per_layer has {len(factors)} factors of {name}; give one for each of the {layers} layers of weights."
+            )
+        for factor in factors:
+            rule.hyperparameters({**values, name: values[name] * factor})
 
 
 def _known(kind: str, name: str, allowed: Any) -> None:

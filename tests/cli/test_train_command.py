@@ -25,7 +25,9 @@ def test_the_json_document(small, capsys):
     assert list(document["seconds"]) == ["compile", "train", "evaluate", "total"]
     assert len(document["history"]) == 3
     for record in document["history"]:
-        assert list(record) == ["epoch", "lr", "train_loss", "test_loss", "test_accuracy", "seconds"]
+        assert list(record) == [
+            "epoch", "steps", "lr", "batch_size", "train_loss", "test_loss", "test_accuracy", "seconds",
+        ]  # fmt: skip
     assert document["train_loss"] == document["history"][-1]["train_loss"]
     assert msgspec.convert(document["spec"], RunSpec).id == document["id"]
 
@@ -33,7 +35,8 @@ def test_the_json_document(small, capsys):
 def test_every_option_reaches_the_spec(small, capsys):
     options = {
         "--optimizer": "momentum", "--lr": "0.2", "--set": "alpha=0.25", "--schedule": "step", "--decay-factor": "0.5",
-        "--decay-every": "2", "--warmup": "1", "--batch-size": "30", "--epochs": "2", "--seed": "7",
+        "--decay-every": "2", "--schedule-by": "step", "--warmup": "0.5", "--batch-size": "30", "--largest-batch": "60",
+        "--per-layer": "alpha=1,0.5", "--epochs": "2", "--seed": "7",
         "--layers": "64-11-10", "--activation": "tanh", "--softmax": "naive", "--init": "he-normal",
         "--dataset": "small", "--engine": "reference", "--dtype": "float64",
     }  # fmt: skip
@@ -41,8 +44,9 @@ def test_every_option_reaches_the_spec(small, capsys):
     assert spec == {
         "dataset": "small", "layers": [64, 11, 10], "activation": "tanh", "bias": True, "softmax": "naive",
         "init": "he-normal", "optimizer": "momentum", "lr": 0.2, "hyperparameters": {"alpha": 0.25},
-        "schedule": {"kind": "step", "decay_factor": 0.5, "decay_every": 2}, "warmup": 1,
-        "batch_size": 30, "epochs": 2, "seed": 7,
+        "schedule": {"kind": "step", "decay_factor": 0.5, "decay_every": 2}, "schedule_by": "step",
+        "warmup": 0.5, "batch_size": 30, "largest_batch": 60, "per_layer": {"alpha": [1.0, 0.5]},
+        "epochs": 2, "seed": 7,
         "engine": "reference", "dtype": "float64", "initial_weights": None, "order": None,
     }  # fmt: skip
 
@@ -65,6 +69,14 @@ def test_results_on_stdout_and_all_else_on_stderr(small, capsys, runs):
     assert lines[0].startswith("epoch 1/3  lr 0.1 ")
     assert lines[2].startswith("epoch 3/3")
     assert "\x1b" not in out + err
+
+
+def test_what_changes_in_the_course_of_a_run_is_told(small, capsys):
+    growing = ["--schedule", "step", "--decay-factor", "0.5", "--decay-every", "1", "--largest-batch", "40"]
+    assert run(["train", *SMALL, *growing, "--per-layer", "lr=1,0.5"]) == 0
+    out, err = capsys.readouterr()
+    assert "sgd, lr 0.1, lr times 1,0.5, batches of 20 to 40" in out
+    assert [line.split()[3] for line in err.splitlines()] == ["0.1", "0.1", "0.05"]
 
 
 @pytest.mark.parametrize("flag", ["--quiet", "-q"])

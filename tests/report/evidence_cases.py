@@ -28,7 +28,7 @@ def epochs(accuracies: Sequence[float], losses: Sequence[float] | None = None) -
     """Return a history; losses that are not given fall from 1 as 1 / epoch, and test losses are a tenth above them."""
     losses = [1 / (k + 1) for k in range(len(accuracies))] if losses is None else losses
     pairs = enumerate(zip(accuracies, losses, strict=True), start=1)
-    return [Epoch(k, 0.1, loss, loss + 0.1, accuracy, 0.5) for k, (accuracy, loss) in pairs]
+    return [Epoch(k, 6000 * k, 0.1, 10, loss, loss + 0.1, accuracy, 0.5) for k, (accuracy, loss) in pairs]
 
 
 def result(

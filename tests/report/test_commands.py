@@ -15,6 +15,7 @@ from ravine.rules.rule import contains
 from ravine.schedules import SCHEDULES, Constant, Cosine, Exponential, Linear, Step
 from ravine.spec import RunSpec, resolve
 from ravine.studies import load_study, plan
+from ravine.studies.study import BUILT_IN
 
 
 class Caught(Exception):
@@ -101,6 +102,9 @@ def test_every_schedule_was_tried():
         {"seed": 2**63 - 1},
         {"lr": 1e-300},
         {"lr": 0.1, "optimizer": "adagrad", "hyperparameters": {"eps": 1e-12}},
+        {"schedule": Cosine(), "schedule_by": "step", "warmup": 0.123},
+        {"schedule": Step(), "largest_batch": 500},
+        {"per_layer": {"lr": (1.0, 1 / 3, 1e-5, 0.0), "alpha": (0.5, 1.0, 1.0, 1.0)}, "optimizer": "momentum"},
     ],
     ids=str,
 )
@@ -130,8 +134,9 @@ def test_numbers_keep_every_bit(lr, final_lr, alpha, batch_size, epochs, seed):
     )
 
 
-def test_every_run_of_the_paper():
-    for planned in plan(load_study("paper")):
+@pytest.mark.parametrize("study", BUILT_IN)
+def test_every_run_of_the_built_in_studies(study):
+    for planned in plan(load_study(study)):
         assert read_back(command_of(planned.spec)).id == planned.id
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from xml.etree import ElementTree
 
+import msgspec
 import numpy as np
 import pytest
 from evidence_cases import DEAD, NAN, check_of, epochs, result
@@ -94,6 +95,17 @@ def test_means_ranges_and_published_values():
     assert stars_of(right) == [(4, 0.955, colors[0])]
 
 
+def test_curves_over_the_steps():
+    figure = Figure(name="f", rows=["g:1"], measures=("test_accuracy",), over="steps")
+    (axes,) = drawn(figure, results_of(row("g", 1))).figure.axes
+    assert axes.get_xlabel() == "step"
+    assert axes.get_xlim()[0] <= 0 < 24_000 < axes.get_xlim()[1] < 26_000
+    # Epochs are made up with 6,000 steps each.
+    assert list(axes.lines[0].get_xdata()) == [6000, 12000, 18000, 24000]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), MEANS, rtol=1e-12)
+    assert [star[:2] for star in stars_of(axes)] == [(24_000, 0.955)]
+
+
 def test_one_seed_has_no_range():
     (run, *_) = row("g", 1)
     drawing = drawn(Figure(name="f", rows=["g:1"], measures=("test_loss",)), results_of([run]))
@@ -147,7 +159,7 @@ def test_runs_that_died_in_the_first_epoch(measures):
 def test_a_loss_that_is_not_finite_leaves_a_gap():
     run = row("g", 1)[0]
     history = epochs(*CURVES[0])
-    history[1] = type(history[1])(2, 0.1, 0.2, None, 0.93, 0.5)
+    history[1] = msgspec.structs.replace(history[1], test_loss=None)
     (axes,) = drawn(
         Figure(name="f", rows=["g:1"], measures=("test_loss",)), {run.id: result(run, history=history)}
     ).figure.axes

@@ -6,11 +6,12 @@ import csv
 import io
 import math
 
+import msgspec
 import pytest
 
 from ravine.report.tables import cells, make_table, to_csv, to_latex, to_markdown
 from ravine.studies import Group, Study, plan
-from ravine.training import DeadNetwork, Result, Seconds
+from ravine.training import DeadNetwork, Epoch, Result, Seconds
 
 GROUP = Group(
     name="decay_and_not",
@@ -67,6 +68,22 @@ def test_seeds_are_averaged_and_a_dead_run_has_no_training_loss(table):
     # t = 4.303 for two degrees of freedom, s = 0.01.
     assert decayed.test_accuracy.half_width == pytest.approx(4.303 * 0.01 / math.sqrt(3), rel=1e-3)
     assert decayed.outcome == "3 done"
+
+
+def test_steps_are_told_where_batches_grow():
+    decay = {"schedule": "step", "decay_every": 1, "epochs": 2}
+    group = Group(name="g", rows=[decay, {**decay, "largest_batch": 100}])
+    runs = plan(Study(name="s", groups=[group]))
+    histories = zip(runs, ((6000, 12000), (6000, 6600)), strict=True)
+    results = {
+        run.id: msgspec.structs.replace(
+            result(run, 0.9, 0.1), history=[Epoch(k + 1, s, 0.1, 10, 0.1, 0.1, 0.9, 1.0) for k, s in enumerate(steps)]
+        )
+        for run, steps in histories
+    }
+    head, body = cells(make_table(group, runs, results))
+    assert [row[head.index("steps")] for row in body] == ["12,000", "6,600"]
+    assert [row[head.index("largest_batch")] for row in body] == ["", "100"]
 
 
 def test_csv_reads_back(table):

@@ -318,7 +318,7 @@ def test_a_file_that_is_no_study(tmp_path, content, words):
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(ConfigError, match=r"none\.toml: No such file or directory\. Built in: paper\."):
+    with pytest.raises(ConfigError, match=r"none\.toml: No such file or directory\. Built in: paper, batch-size\."):
         load_study(tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="Is a directory"):
         load_study(tmp_path)

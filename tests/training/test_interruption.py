@@ -10,6 +10,7 @@ from training_cases import Recorder, assert_same_run, interrupt_at, permutations
 
 from ravine.engines.reference import ReferenceEngine
 from ravine.errors import DataError, StorageError
+from ravine.schedules import Exponential
 from ravine.training import Given, RunStore, loop, train
 from ravine.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -45,6 +46,24 @@ def test_interrupted_at_every_step(small, tmp_path):
         assert len(outcome.result.history) == (progress - 1) // 12
     outcome = train(spec, small, store, resume=True)
     assert_same_run(outcome.stored, train_small(small, tmp_path / "undisturbed"))
+
+
+def test_while_rates_change_by_step_and_batches_grow(small, tmp_path):
+    settings = {
+        "optimizer": "momentum",
+        "engine": "fused",
+        "schedule": Exponential(decay_factor=0.5),
+        "schedule_by": "step",
+        "largest_batch": 50,
+        "per_layer": {"lr": (1.0, 0.5)},
+    }
+    undisturbed = train_small(small, tmp_path / "undisturbed", **settings)
+    for progress in (7, 15, 22):  # 12 steps, then 6, then 5
+        store = RunStore(tmp_path / f"at {progress}")
+        interrupt_at(small_spec(**settings), small, store, progress)
+        outcome = train(small_spec(**settings), small, store, resume=True)
+        assert outcome.stored is not None
+        assert_same_run(outcome.stored, undisturbed)
 
 
 def test_with_given_arrays(small, tmp_path):

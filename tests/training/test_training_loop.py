@@ -9,17 +9,21 @@ from training_cases import LAYERS, Recorder, assert_same_run, permutations, smal
 
 from ravine.engines.reference import ReferenceEngine
 from ravine.errors import ConfigError
-from ravine.schedules import Linear
+from ravine.schedules import Exponential, Linear
 from ravine.training import Given, RunStore, epoch_order, loop, start_weights
 
 
-def by_hand(data, weights, order, lrs, m):
-    """Train a 64-12-10 network by plain SGD: two matrices, ReLU, softmax; return weights and each epoch's loss."""
+def by_hand(data, weights, order, lrs, sizes, factor=1.0):
+    """Train a 64-12-10 network by plain SGD: two matrices, ReLU, softmax; return weights and each epoch's loss.
+
+    `lrs` holds the rates of each epoch's steps, or one for all of them; `factor` is that of the second matrix.
+    """
     one, two = weights[: 64 * 12].reshape(64, 12).copy(), weights[64 * 12 :].reshape(12, 10).copy()
     losses = []
-    for samples, lr in zip(order, lrs, strict=True):
+    for samples, lr_of_epoch, m in zip(order, lrs, sizes, strict=True):
         total = 0.0
-        for batch in (samples[k : k + m] for k in range(0, len(samples), m)):
+        for step, batch in enumerate(samples[k : k + m] for k in range(0, len(samples), m)):
+            lr = lr_of_epoch if np.isscalar(lr_of_epoch) else lr_of_epoch[step]
             x, t = data.train.images[batch] / 255, np.eye(10)[data.train.labels[batch]]
             hidden = np.maximum(x @ one, 0)
             p = np.exp(hidden @ two)
@@ -27,7 +31,7 @@ def by_hand(data, weights, order, lrs, m):
             total -= np.log((p * t).sum(axis=1)).sum()
             error = (p - t) / len(batch)
             step_two, step_one = hidden.T @ error, x.T @ ((error @ two.T) * (hidden > 0))
-            one, two = one - lr * step_one, two - lr * step_two
+            one, two = one - lr * step_one, two - factor * lr * step_two
         losses.append(total / len(samples))
     hits = (np.maximum(data.test.images / 255 @ one, 0) @ two).argmax(axis=1) == data.test.labels
     return np.concatenate([one.ravel(), two.ravel()]), losses, hits.mean()
@@ -38,7 +42,7 @@ def by_hand(data, weights, order, lrs, m):
 def test_a_loop_written_by_hand_gives_the_same_weights(small, runs, engine, m):
     weights = np.random.default_rng(3).normal(0, 0.2, 64 * 12 + 12 * 10)
     order = permutations(230, 3)
-    wanted, losses, accuracy = by_hand(small, weights, order, [0.3, 0.2, 0.1], m)
+    wanted, losses, accuracy = by_hand(small, weights, order, [0.3, 0.2, 0.1], [m] * 3)
     stored = train_small(
         small,
         runs,
@@ -55,10 +59,43 @@ def test_a_loop_written_by_hand_gives_the_same_weights(small, runs, engine, m):
     assert stored.result.test_accuracy == accuracy
 
 
+@pytest.mark.parametrize("engine", ["reference", "fused"])
+def test_rates_by_step_growing_batches_and_factors_by_hand(small, runs, engine, monkeypatch):
+    monkeypatch.setattr(loop, "_CHUNK_SECONDS", 1e-4)  # several calls of the engine an epoch
+    weights, order = np.random.default_rng(3).normal(0, 0.2, 64 * 12 + 12 * 10), permutations(230, 3)
+    # By epoch the rate would fall from 0.2 to 0.1 and 0.05; batches of 20 grow to 40, and then to no more than 50.
+    sizes, started = [20, 40, 50], [0.2, 0.2, 0.05 * 50 / 20]
+    lrs = [[lr * 0.5 ** (k * m / 230) for k in range(230)] for lr, m in zip(started, sizes, strict=True)]
+    wanted, losses, _ = by_hand(small, weights, order, lrs, sizes, factor=0.3)
+    stored = train_small(
+        small,
+        runs,
+        Given(weights, order),
+        lr=0.2,
+        schedule=Exponential(decay_factor=0.5),
+        schedule_by="step",
+        largest_batch=50,
+        per_layer={"lr": (1.0, 0.3)},
+        engine=engine,
+        dtype="float64",
+    )
+    assert stored.weights() == pytest.approx(wanted, rel=1e-9, abs=1e-11)
+    history = stored.result.history
+    assert [record.train_loss for record in history] == pytest.approx(losses, rel=1e-10)
+    assert [record.lr for record in history] == pytest.approx(started)
+    assert [record.batch_size for record in history] == sizes
+    assert [record.steps for record in history] == [12, 12 + 6, 12 + 6 + 5]
+
+
+def test_a_largest_batch_that_the_data_cannot_fill_is_refused(small, runs):
+    with pytest.raises(ConfigError, match="largest_batch is 231; it must be at most 230"):
+        train_small(small, runs, schedule=Linear(final_lr=0.0), largest_batch=231)
+
+
 def test_the_seed_s_weights_and_order_as_arrays_give_the_seed_s_run(small, runs):
     spec = small_spec(dtype="float64")
     order = np.stack([epoch_order(spec.seed, epoch, 230) for epoch in range(3)])
-    wanted, *_ = by_hand(small, start_weights(spec), order, [0.1] * 3, 20)
+    wanted, *_ = by_hand(small, start_weights(spec), order, [0.1] * 3, [20] * 3)
     assert train_small(small, runs, dtype="float64").weights() == pytest.approx(wanted, rel=1e-9, abs=1e-11)
 
 
@@ -169,7 +206,7 @@ def test_one_order_for_every_epoch_and_shorter_than_the_data(small, runs):
     once = train_small(small, runs / "once", Given(order=order), dtype="float64")
     each = train_small(small, runs / "each", Given(order=np.stack([order] * 3)), dtype="float64")
     assert once.weights().tobytes() == each.weights().tobytes()
-    _, losses, _ = by_hand(small, start_weights(small_spec()), [order] * 3, [0.1] * 3, 20)
+    _, losses, _ = by_hand(small, start_weights(small_spec()), [order] * 3, [0.1] * 3, [20] * 3)
     assert [record.train_loss for record in once.result.history] == pytest.approx(losses, rel=1e-10)
 
 

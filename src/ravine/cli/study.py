@@ -47,7 +47,8 @@ def run_command(
     study: str, only: str | None, seeds: int | None, jobs: int | None, dry_run: bool, data_dir: Path | None,
     out: str | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
-    """Run what is not stored yet of STUDY, a TOML file or a built-in study (paper).
+    """Run what is not stored yet of STUDY, a TOML file or a built-in study (paper,
+    batch-size).
 
     A study that was stopped goes on where it was. Exits with 5 if some runs could not be run.
     """

@@ -27,6 +27,18 @@ def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[s
     return pairs
 
 
+def _factors(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
+    """Read each NAME=FACTOR,FACTOR,.."""
+    factors = {}
+    for text in values:
+        name, _, numbers = text.partition("=")
+        try:
+            factors[name.strip()] = tuple(float(number) for number in numbers.split(","))
+        except ValueError:
+            raise click.BadParameter(f"{text!r} is not NAME=FACTOR,FACTOR,.., for example lr=1,1,1,0.1.") from None
+    return factors
+
+
 @click.command()
 @click.option("--optimizer", default="sgd", show_default=True, metavar="NAME|FILE.py:RULE",
               help="A name that `ravine optimizers` lists, or a rule in a file of your own, which is run.")  # fmt: skip
@@ -37,7 +49,13 @@ def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[s
 @click.option("--schedule", help="constant, linear, step, exponential or cosine.  [default: constant]")
 @click.option("--decay-factor", type=float, help="Factor of the step and exponential schedules.")
 @click.option("--decay-every", type=int, help="Epochs between the steps of the step schedule.")
-@click.option("--warmup", type=int, default=0, show_default=True, help="Epochs in which the rate climbs first.")
+@click.option("--schedule-by", type=click.Choice(["epoch", "step"]), default="epoch", show_default=True,
+              help="Whether the rate changes by epoch or by step.")  # fmt: skip
+@click.option("--warmup", type=float, default=0, help="Epochs in which the rate climbs first.  [default: 0]")
+@click.option("--largest-batch", type=int, metavar="SAMPLES",
+              help="Grow the batch up to this where the schedule would lower the rate.")  # fmt: skip
+@click.option("--per-layer", multiple=True, metavar="NAME=FACTORS", callback=_factors,
+              help="Multiply lr or another hyper-parameter by a factor in each layer, as lr=1,1,0.1.")  # fmt: skip
 @click.option("--epochs", type=int, default=10, show_default=True, help="Passes over the training data.")
 @click.option("--engine", default="auto", show_default=True,
               help="fused, or reference, plain NumPy; auto is fused if the optimizer is element-wise.")  # fmt: skip
@@ -81,9 +99,12 @@ def train(as_json: bool, quiet: bool, layers: tuple[int, ...], **settings: Any) 
 def _print_summary(result: Result, folder: Any) -> None:
     spec, seconds = result.spec, result.seconds
     settings = [f"lr {spec.lr:g}", *(f"{name} {value:g}" for name, value in spec.hyperparameters.items())]
+    settings += [f"{name} times {','.join(f'{f:g}' for f in factors)}" for name, factors in spec.per_layer.items()]
     click.echo(f"run {result.id}: {result.status}")
     click.echo(f"  network        {'-'.join(map(str, spec.layers))}, {result.parameters:,} weights")
-    click.echo(f"  optimizer      {spec.optimizer_name}, {', '.join(settings)}, batches of {spec.batch_size}")
+    grown = result.history[-1].batch_size if result.history else spec.batch_size
+    batches = f"{spec.batch_size}" if grown == spec.batch_size else f"{spec.batch_size} to {grown}"
+    click.echo(f"  optimizer      {spec.optimizer_name}, {', '.join(settings)}, batches of {batches}")
     click.echo(f"  epochs         {len(result.history)} of {spec.epochs}, seed {spec.seed}")
     click.echo(f"  train loss     {number(result.train_loss)}")
     click.echo(f"  test loss      {number(result.test_loss)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -12,10 +12,20 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Split
+from ravine.nn import Network
 from ravine.rules import Rule
+
+Hyper = Mapping[str, float | Array]
+"""Hyper-parameters by name. One that changes from step to step is an array with a number for each step of the call."""
+
+Factors = Mapping[str, Sequence[float]]
+"""By the name of a hyper-parameter, what it is multiplied by in each layer."""
 
 NO_HYPER: Mapping[str, float] = MappingProxyType({})
 """Will do for a rule that evaluates the weights that it trains."""
+
+NO_FACTORS: Factors = MappingProxyType({})
+"""Every layer has the same hyper-parameters."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +51,24 @@ class Evaluation:
     live_units: tuple[int, ...]
 
 
+def in_layer(hyper: Hyper, factors: Factors, layer: int, step: int = 0) -> dict[str, float]:
+    """Return the hyper-parameters of a layer, counted from 0, at a step of a call, counted from 0.
+
+    >>> in_layer({"lr": np.array([0.2, 0.1]), "alpha": 0.9}, {"lr": [1.0, 0.5]}, layer=1, step=1)
+    {'lr': 0.05, 'alpha': 0.9}
+    """
+
+    def number(name: str, value: float | Array) -> float:
+        now = float(value[step]) if isinstance(value, np.ndarray) else value
+        return now * factors[name][layer] if name in factors else now
+
+    return {name: number(name, value) for name, value in hyper.items()}
+
+
 def in_evaluated_form(
     rule: Rule, weights: Array, slots: Mapping[str, Array], steps: int, hyper: Mapping[str, float]
 ) -> Array:
-    """Return the weights that a rule evaluates, shape (n,), from those that it trains and its slots."""
+    """Return the weights that a rule evaluates from those that it trains and its slots, all of one shape."""
     form = rule.evaluated_form
     if form is None:
         return weights
@@ -55,8 +79,29 @@ def in_evaluated_form(
     return np.asarray(result, weights.dtype)
 
 
+def evaluated_by_layer(
+    network: Network,
+    rule: Rule,
+    weights: Array,
+    slots: Mapping[str, Array],
+    steps: int,
+    hyper: Mapping[str, float],
+    factors: Factors,
+) -> Array:
+    """Return the weights that a rule evaluates, shape (n,), each layer's with its own hyper-parameters."""
+    if rule.evaluated_form is None:
+        return weights
+    views = network.layout.views
+    result = np.empty_like(weights)
+    for layer, view in enumerate(views(result)):
+        state = {name: views(slot)[layer] for name, slot in slots.items()}
+        now = in_layer(hyper, factors, layer)
+        view[...] = in_evaluated_form(rule, views(weights)[layer], state, steps, now)
+    return result
+
+
 class Engine(Protocol):
-    """Trains one network with one rule, from given weights, in batches of a fixed size."""
+    """Trains one network with one rule, from given weights, in batches up to a size."""
 
     def is_compiled(self) -> bool:
         """Tell whether `compile` has nothing to wait for."""
@@ -68,13 +113,23 @@ class Engine(Protocol):
         """Bring a split into the engine's own form now, as its first use would do else."""
 
     def train(
-        self, split: Split, order: Array, first: int, stop: int, hyper: Mapping[str, float], loss_sum: float = 0.0
+        self,
+        split: Split,
+        order: Array,
+        first: int,
+        stop: int,
+        hyper: Hyper,
+        loss_sum: float = 0.0,
+        batch_size: int | None = None,
     ) -> Taken:
         """Take one step for each batch that starts at position first, first + batch size, .. below stop of `order`.
 
-        `order` is an int64 array of sample numbers; the last batch is smaller where `order` ends. Stops before the
-        update of a batch whose loss is not finite. Losses are added to `loss_sum` one batch after the other, so that
-        the sum of an epoch has the same bits in however many calls it was made.
+        `order` is an int64 array of sample numbers; the last batch is smaller where `order` ends. Without a batch size
+        it is the largest, which the engine was made for. Stops before the update of a batch whose loss is not finite.
+        Losses are added to `loss_sum` one batch after the other, so that the sum of an epoch has the same bits in
+        however many calls it was made.
+
+        A hyper-parameter that the rule's idle form takes must not change from step to step, nor from layer to layer.
         """
 
     def settle(self, hyper: Mapping[str, float]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Split, scaled
-from ravine.engines.engine import NO_HYPER, Evaluation, Taken, in_evaluated_form
+from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, evaluated_by_layer, in_layer
 from ravine.nn import Network, cross_entropy, forward, gradient
 from ravine.rules import AnyRule, Rule, WholeRule
 from ravine.rules.whole import Loss, flattened
@@ -21,8 +21,16 @@ _CHUNK = 2000
 class ReferenceEngine:
     """Computes every step as the equations stand, in any float dtype that NumPy has."""
 
-    def __init__(self, network: Network, rule: AnyRule, weights: Array, dtype: str, batch_size: int) -> None:
-        self._network, self._rule, self._batch_size = network, rule, batch_size
+    def __init__(
+        self,
+        network: Network,
+        rule: AnyRule,
+        weights: Array,
+        dtype: str,
+        batch_size: int,
+        factors: Factors = NO_FACTORS,
+    ) -> None:
+        self._network, self._rule, self._batch_size, self._factors = network, rule, batch_size, factors
         self._weights = weights.astype(dtype)
         slots = rule.slots if isinstance(rule, Rule) else ()
         self._slots = {name: np.zeros_like(self._weights) for name in slots}
@@ -44,20 +52,29 @@ class ReferenceEngine:
         return self._steps
 
     def train(
-        self, split: Split, order: Array, first: int, stop: int, hyper: Mapping[str, float], loss_sum: float = 0.0
+        self,
+        split: Split,
+        order: Array,
+        first: int,
+        stop: int,
+        hyper: Hyper,
+        loss_sum: float = 0.0,
+        batch_size: int | None = None,
     ) -> Taken:
         """Take steps; see `Engine.train`."""
-        before = self._steps
-        for begin in range(first, stop, self._batch_size):
-            batch = order[begin : begin + self._batch_size]
+        before, size = self._steps, batch_size or self._batch_size
+        for begin in range(first, stop, size):
+            batch = order[begin : begin + size]
             batch_loss, g = self._gradient(self._weights, split, batch)
             if not np.isfinite(batch_loss):
                 break
             self._steps += 1
+            step = self._steps - before - 1
             if isinstance(self._rule, WholeRule):
-                self._apply_whole(self._rule, g, hyper, self._loss(split, batch, batch_loss, g))
+                now = in_layer(hyper, NO_FACTORS, 0, step)
+                self._apply_whole(self._rule, g, now, self._loss(split, batch, batch_loss, g))
             else:
-                self._apply(self._rule, g, hyper)
+                self._apply(self._rule, g, hyper, step)
             loss_sum += batch_loss
         return Taken(self._steps - before, loss_sum)
 
@@ -91,24 +108,30 @@ class ReferenceEngine:
         with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
             self._weights = self._weights - flattened(steps)
 
-    def _apply(self, rule: Rule, g: Array, hyper: Mapping[str, float]) -> None:
-        known = {"g": g, "w": self._weights, "t": self._steps, **self._norms(rule, g), **self._slots}
-        with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-            result = rule(*(known[name] for name in rule.arguments), **hyper)
-            step, *slots = result if isinstance(result, tuple) else (result,)
-            self._weights = self._weights - step
-        self._slots = dict(zip(rule.slots, slots, strict=True))
+    def _apply(self, rule: Rule, g: Array, hyper: Hyper, step: int) -> None:
+        views = self._network.layout.views
+        before = {"g": g, "w": self._weights, **self._slots}
+        after = {name: np.empty_like(self._weights) for name in ("w", *rule.slots)}
+        norm, layer_norms = self._norms(rule, g)
+        for layer, layer_norm in enumerate(layer_norms):
+            known = {name: views(array)[layer] for name, array in before.items()}
+            given = {**known, "t": self._steps, "norm": norm, "layer_norm": layer_norm}
+            with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
+                result = rule(*(given[name] for name in rule.arguments), **in_layer(hyper, self._factors, layer, step))
+                change, *slots = result if isinstance(result, tuple) else (result,)
+                for name, value in zip(after, (known["w"] - change, *slots), strict=True):
+                    views(after[name])[layer][...] = value
+        self._weights = after.pop("w")
+        self._slots = after
 
-    def _norms(self, rule: Rule, g: Array) -> dict[str, Any]:
-        """Return the norm of the gradient, and for each weight that of its layer, as far as the rule asks for them."""
-        wanted = rule.arguments
-        if "norm" not in wanted and "layer_norm" not in wanted:
-            return {}
+    def _norms(self, rule: Rule, g: Array) -> tuple[Any, list[Any]]:
+        """Return the norm of the gradient and that of each layer's, zeros if the rule does not ask for them."""
+        layers = self._network.layout.views(g)
+        if {"norm", "layer_norm"}.isdisjoint(rule.arguments):
+            return 0.0, [0.0] * len(layers)
         precise = np.result_type(g, np.float64)
-        layers = [np.sqrt(np.square(part, dtype=precise).sum()) for part in self._network.layout.views(g)]
-        sizes = [part.size for part in self._network.layout.views(g)]
-        norm = np.sqrt(np.square(layers).sum())
-        return {"norm": g.dtype.type(norm), "layer_norm": np.repeat(layers, sizes).astype(g.dtype)}
+        norms = [np.sqrt(np.square(part, dtype=precise).sum()) for part in layers]
+        return g.dtype.type(np.sqrt(np.square(norms).sum())), [g.dtype.type(norm) for norm in norms]
 
     def settle(self, hyper: Mapping[str, float]) -> None:
         """No weight is ever behind."""
@@ -117,7 +140,9 @@ class ReferenceEngine:
         """Return the weights that are evaluated, shape (n,)."""
         if isinstance(self._rule, WholeRule):
             return self.weights
-        return in_evaluated_form(self._rule, self.weights, self._slots, self._steps, hyper)
+        return evaluated_by_layer(
+            self._network, self._rule, self.weights, self._slots, self._steps, hyper, self._factors
+        )
 
     def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:
         """Evaluate the weights on a whole split."""

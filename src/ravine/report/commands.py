@@ -8,7 +8,7 @@ import msgspec
 
 from ravine.spec import RunSpec
 
-_PLAIN = ("softmax", "init", "activation", "dataset", "dtype", "warmup")
+_PLAIN = ("softmax", "init", "activation", "dataset", "dtype", "warmup", "schedule_by", "largest_batch")
 
 
 def command_of(spec: RunSpec) -> str:
@@ -37,7 +37,9 @@ def command_of(spec: RunSpec) -> str:
         words += ["--bias"]
     for name in _PLAIN:
         if getattr(spec, name) != getattr(plain, name):
-            words += [f"--{name}", str(getattr(spec, name))]
+            words += [f"--{name.replace('_', '-')}", str(getattr(spec, name))]
+    for name, factors in spec.per_layer.items():
+        words += ["--per-layer", f"{name}={','.join(map(repr, factors))}"]
     if spec.engine == "reference":
         words += ["--engine", spec.engine]
     return shlex.join([*words, "--seed", str(spec.seed)])

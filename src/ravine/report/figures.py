@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from statistics import fmean
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -67,7 +68,7 @@ def _curves(figure: Figure, rows: Sequence[Row], results: Mapping[str, Result]) 
     if figure.panels is None:
         picture, panels = new_figure(len(figure.measures))
         for axes, measure in zip(panels, figure.measures, strict=True):
-            _panel(axes, measure, rows, results)
+            _panel(axes, measure, figure.over, rows, results)
         shown = [(panels[0], rows)]
     else:
         values = list(dict.fromkeys(_setting(row, figure.panels) for row in rows))
@@ -77,7 +78,7 @@ def _curves(figure: Figure, rows: Sequence[Row], results: Mapping[str, Result]) 
             for axes, value in zip(panels, values, strict=True)
         ]
         for (axes, own), value in zip(shown, values, strict=True):
-            _panel(axes, figure.measures[0], own, results)
+            _panel(axes, figure.measures[0], figure.over, own, results)
             axes.set_title(f"{figure.panels} {value}")
         for axes in panels[1:]:
             axes.set_ylabel("")
@@ -96,18 +97,23 @@ def _with_legends(picture: Picture, shown: Sequence[tuple[Axes, Sequence[Row]]])
     return picture
 
 
-def _panel(axes: Axes, measure: Measure, rows: Sequence[Row], results: Mapping[str, Result]) -> None:
+def _panel(
+    axes: Axes, measure: Measure, over: Literal["epochs", "steps"], rows: Sequence[Row], results: Mapping[str, Result]
+) -> None:
     """Draw one measure of some rows: the mean over the seeds, the range of the seeds, and what was published."""
     labels = _labels(rows, results)
     longest = 1
     for number, row in enumerate(rows):
         histories = [results[run.id].history for run in row if run.id in results]
         curves = [[_number(getattr(epoch, measure)) for epoch in history] for history in histories]
-        epochs = range(1, max((len(curve) for curve in curves), default=0) + 1)
+        whole = max(histories, key=len, default=[])
+        epochs = range(1, len(whole) + 1)
+        # Seeds differ in where they end, and not in how many steps an epoch has.
+        places = list(epochs) if over == "epochs" else [epoch.steps for epoch in whole]
         at = [[curve[epoch - 1] for curve in curves if len(curve) >= epoch] for epoch in epochs]
         color = COLORS[number % len(COLORS)]
         axes.plot(
-            list(epochs),
+            places,
             [fmean(values) for values in at],
             color=color,
             marker=MARKERS[number % len(MARKERS)],
@@ -117,15 +123,21 @@ def _panel(axes: Axes, measure: Measure, rows: Sequence[Row], results: Mapping[s
         )
         if len(curves) > 1:
             low, high = [min(values) for values in at], [max(values) for values in at]
-            axes.fill_between(list(epochs), low, high, color=color, alpha=0.18, linewidth=0)
-        longest = max(longest, row[0].spec.epochs)
+            axes.fill_between(places, low, high, color=color, alpha=0.18, linewidth=0)
+        longest = max(longest, row[0].spec.epochs if over == "epochs" else max(places, default=1))
         published = _published(row, measure)
         if published is not None and row[0].spec.epochs == len(epochs):
             axes.plot(
-                len(epochs), published, marker="*", markersize=12, markerfacecolor="none", color=color, linestyle=""
+                places[-1], published, marker="*", markersize=12, markerfacecolor="none", color=color, linestyle=""
             )
-    axes.set(xlabel="epoch", ylabel=_NAMES[measure], xlim=(0.5, longest + 0.5))
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if over == "epochs":
+        axes.set(xlabel="epoch", xlim=(0.5, longest + 0.5))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    else:
+        axes.set(xlabel="step", xlim=(0, 1.02 * longest))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.set_ylabel(_NAMES[measure])
     # A logarithmic axis must have something to show.
     if measure != "test_accuracy" and any((np.asarray(line.get_ydata(), dtype=float) > 0).any() for line in axes.lines):
         axes.set_yscale("log")

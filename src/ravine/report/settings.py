@@ -16,9 +16,11 @@ def settings_of(spec: RunSpec) -> dict[str, str]:
     plain = msgspec.to_builtins(spec)
     schedule = plain.pop("schedule")
     hyperparameters = plain.pop("hyperparameters")
-    flat = {**plain, **hyperparameters, "schedule": schedule.pop("kind"), **schedule}
+    factors = {f"{name} per layer": ",".join(f"{f:g}" for f in each) for name, each in plain.pop("per_layer").items()}
+    flat = {**plain, **hyperparameters, **factors, "schedule": schedule.pop("kind"), **schedule}
     flat.pop("seed")
-    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in flat.items()}
+    shown = {name: value for name, value in flat.items() if value is not None}
+    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in shown.items()}
 
 
 def differing(settings: Iterable[Mapping[str, str]], always: Sequence[str] = ()) -> list[str]:

@@ -28,6 +28,7 @@ class Row:
         train_loss, test_accuracy, seconds: means over the seeds whose run has such a number.
         outcome: "done", "diverged (dead_network)" and so on; with several seeds, how many of each.
         complete: whether every run went to its end, so that its time can be set beside the published one.
+        steps: how many were taken, in a table in which batches grow.
     """
 
     settings: Mapping[str, str]
@@ -37,6 +38,7 @@ class Row:
     seconds: Mean | None
     outcome: str
     complete: bool
+    steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,13 @@ def make_table(group: Group, planned: Sequence[Planned], results: Mapping[str, R
     if any(run.label for run in own):
         names = ["label", *names]
         flat = {number: {"label": by_row[number][0].label, **settings} for number, settings in flat.items()}
+    grows = any(run.spec.largest_batch for run in own)
     rows = []
     for number, runs in by_row.items():
         found = [results[run.id] for run in runs if run.id in results]
         if found:
             settings = {name: flat[number].get(name, "") for name in names}
-            rows.append(_row(settings, runs[0].published, found))
+            rows.append(_row(settings, runs[0].published, found, grows))
     return Table(group.name, group.title, tuple(rows))
 
 
@@ -75,7 +78,7 @@ def outcome_of(result: Result) -> str:
     return f"{result.status} ({msgspec.to_builtins(result.cause)['kind']})"
 
 
-def _row(settings: Mapping[str, str], published: Published | None, results: Sequence[Result]) -> Row:
+def _row(settings: Mapping[str, str], published: Published | None, results: Sequence[Result], grows: bool) -> Row:
     endings = [outcome_of(result) for result in results]
     counted = {ending: endings.count(ending) for ending in endings}
     # The last epoch of a network that died belongs to the death, not to the training before it.
@@ -86,12 +89,23 @@ def _row(settings: Mapping[str, str], published: Published | None, results: Sequ
         train_loss=mean(losses),
         test_accuracy=mean([r.test_accuracy for r in results if r.test_accuracy is not None]),
         seconds=mean([r.seconds.total for r in results]),
+        steps=max((epoch.steps for r in results for epoch in r.history), default=0) if grows else None,
         outcome=", ".join(f"{count} {ending}" if len(results) > 1 else ending for ending, count in counted.items()),
         complete=all(result.status == "done" for result in results),
     )
 
 
-HEAD = ("published loss", "loss", "published accuracy", "accuracy", "published s", "s", "times faster", "outcome")
+HEAD = (
+    "published loss",
+    "loss",
+    "published accuracy",
+    "accuracy",
+    "published s",
+    "s",
+    "times faster",
+    "steps",
+    "outcome",
+)
 
 
 def cells(table: Table) -> tuple[list[str], list[list[str]]]:
@@ -114,6 +128,7 @@ def cells(table: Table) -> tuple[list[str], list[list[str]]]:
                 _number(paper.seconds, "{:.0f}"),
                 _mean(row.seconds, "{:.1f}"),
                 _number(faster, "{:.0f}"),
+                _number(row.steps, "{:,}"),
                 row.outcome,
             ]
         )

@@ -18,7 +18,7 @@ def adadelta(g: Any, s: Any, u: Any, *, lr: Any = 1.0, rho: Any = 0.95, eps: Any
     """Adadelta: RMSProp whose rate is a running root mean square of its own recent steps.
 
         s_t = rho s_(t-1) + (1 - rho) g^2
-        d_t = sqrt(u_(t-1) + eps) / sqrt(s_t + eps) g
+        d_t = sqrt(u_(t-1) + eps) g / sqrt(s_t + eps)
         u_t = rho u_(t-1) + (1 - rho) d_t^2
         w   = w - lr d_t
 

@@ -36,7 +36,7 @@ def adan(
 ) -> Any:
     """Adan: Adam with Nesterov's look ahead, estimated by how gradients change from one step to the next.
 
-        d_t = g_t - g_(t-1), and 0 at the first step
+        d_t = g_t - g_(t-1)  and 0 at the first step
         m_t = beta1 m_(t-1) + (1 - beta1) g
         v_t = beta2 v_(t-1) + (1 - beta2) d_t
         s_t = beta3 s_(t-1) + (1 - beta3) (g + beta2 d_t)^2

@@ -100,6 +100,7 @@ def _compose(
         {**rule.bounds, **{name: bound for stage in parts for name, bound in stage.bounds.items()}},
         inert=rule.inert and all(stage.inert for stage in parts),
         twins=twins,
+        full_batch=rule.full_batch,
         text=body,
     )
     for form in _evaluated_forms(rule, parts):

@@ -29,7 +29,7 @@ def newton_direction(g: Array, s: Array, y: Array) -> Array:
     return -r
 
 
-@whole_rule(bounds={"memory": "[1, inf)"})
+@whole_rule(bounds={"memory": "[1, inf)"}, full_batch=True)
 def lbfgs(
     gradients: Sequence[Array],
     weights: Sequence[Array],
@@ -43,12 +43,17 @@ def lbfgs(
     """L-BFGS: Newton's method with a Hessian that is learned from the last steps, and a line search.
 
         d   = -H_t g
-        a   : f(w + a d) <= f(w) + 10^-4 a <g, d>   and   |<f'(w + a d), d>| <= 0.9 |<g, d>|
+        s_t = a d
+        y_t = f'(w + a d) - g
         w   = w + a d
-        s_t = a d,   y_t = f'(w + a d) - g
 
-    where H_t is told by the last memory pairs of s and y. The search tries a = lr first; before there is a pair, the a
-    with which the step has the length lr, or lr itself if g is shorter than 1. Both gradients of y are of one batch.
+    where H_t is told by the last memory pairs of s and y, and a line search finds an a with
+
+        f(w + a d) <= f(w) + 10^-4 a <g, d>
+        |<f'(w + a d), d>| <= 0.9 |<g, d>|
+
+    The search tries a = lr first; before there is a pair, the a with which the step has the length lr, or lr itself if
+    g is shorter than 1. Both gradients of y are of one batch.
 
     It is meant for batches of all samples (batch_size 60000 for MNIST): what it learns from one small batch is noise to
     the next. A step computes the gradient of its batch twice, or more often where the search needs it. If the search

@@ -44,11 +44,14 @@ def muon(
     """Muon: momentum whose matrix is made orthogonal, so that every direction of it takes a step of one size.
 
         M_t = momentum M_(t-1) + (1 - momentum) G
-        W   = W - lr max(1, o / i)^(1/2) NS(momentum M_t + (1 - momentum) G) - lr weight_decay W
+        W   = W - lr sqrt(max(1, o / i)) NS(momentum M_t + (1 - momentum) G) - lr weight_decay W
 
     where W has shape (i, o), and NS(X) starts at X / |X| and takes five steps
-    X = a X + (b X X^T + c (X X^T)^2) X with a, b, c = 3.4445, -4.7750, 2.0315: U S V^T becomes U S' V^T, with S' from
-    about 0.7 to 1.2 wherever S is not tiny.
+
+        X = a X + (b X X^T + c (X X^T)^2) X
+
+    with a, b, c = 3.4445, -4.7750, 2.0315: U S V^T becomes U S' V^T, with S' from about 0.7 to 1.2 wherever S is not
+    tiny.
 
     Source: Jordan et al., 2024, "Muon: An optimizer for hidden layers in neural networks". It has muon for the hidden
     layers alone, and another optimizer for the first and the last one; here every matrix gets it. Biases take Adam's

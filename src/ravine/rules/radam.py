@@ -20,10 +20,10 @@ def radam(
 
         m_t = beta1 m_(t-1) + (1 - beta1) g
         v_t = beta2 v_(t-1) + (1 - beta2) g^2
-        p_t = p - 2 t beta2^t / (1 - beta2^t), where p = 2 / (1 - beta2) - 1
+        p_t = p - 2 t beta2^t / (1 - beta2^t)  where p = 2 / (1 - beta2) - 1
         r_t = sqrt((p_t - 4) (p_t - 2) p / ((p - 4) (p - 2) p_t))
-        w   = w - lr (m_t / (1 - beta1^t)) r_t sqrt(1 - beta2^t) / (sqrt(v_t) + eps) where p_t > 5
-        w   = w - lr (m_t / (1 - beta1^t)) before
+        w   = w - lr (m_t / (1 - beta1^t)) r_t sqrt(1 - beta2^t) / (sqrt(v_t) + eps)  where p_t > 5
+        w   = w - lr m_t / (1 - beta1^t)  before
 
     Source: Liu, Jiang, He, Chen, Liu, Gao and Han, 2020, algorithm 2, which has no eps and trusts from p_t > 4 on.
     Defaults: those of Adam: lr 0.001, beta1 0.9, beta2 0.999, eps 1e-8.

@@ -11,6 +11,7 @@ from ravine.rules.rule import rule
 
 @rule(
     bounds={"eta_minus": "(0, 1)", "eta_plus": "(1, inf)", "min_size": "(0, 1]", "max_size": "[1, inf)"},
+    full_batch=True,
     torch="torch.optim.Rprop(weights, lr=lr, etas=(eta_minus, eta_plus), step_sizes=(lr * min_size, lr * max_size))",
 )
 def rprop(
@@ -27,11 +28,14 @@ def rprop(
 ) -> Any:
     """Rprop: a step size for each weight that grows while its gradient keeps its sign; for whole data sets at once.
 
-        r_t = eta_plus r_(t-1)   where g has the sign p_(t-1), at most max_size
-              eta_minus r_(t-1)  where it has the other one, at least min_size
-              r_(t-1)            where either of them is 0
-        p_t = 0 where g has the other sign, sign(g) elsewhere
+        r_t = min(eta_plus r_(t-1), max_size)   where g p_(t-1) > 0
+        r_t = max(eta_minus r_(t-1), min_size)  where g p_(t-1) < 0
+        r_t = r_(t-1)                           where g p_(t-1) = 0
+        p_t = 0                                 where g p_(t-1) < 0
+        p_t = sign(g)                           elsewhere
         w   = w - lr r_t p_t
+
+    where p is the sign of the last gradient, or 0 after a change of sign, and r the size of the step.
 
     Sizes are counted in units of lr and start at r_0 = 1, so that a rate of 0 stands still and a schedule acts on all
     of them. Mini-batches change signs by chance, which shrinks the sizes whatever the slope is.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import inspect
 import math
 import re
@@ -79,6 +81,7 @@ class Rule(Declaration):
         bounds: each bounded hyper-parameter's interval, such as "[0, 1)".
         inert: a zero gradient changes neither the weight nor any slot, ever.
         twins: how other libraries make the same optimizer, by the library's name: "torch" or "optax".
+        full_batch: it is meant for batches of all samples.
         text: the body of a rule that was put together and so has no source of its own.
     """
 
@@ -90,6 +93,7 @@ class Rule(Declaration):
     bounds: Mapping[str, str]
     inert: bool
     twins: Mapping[str, str] = field(default_factory=dict)
+    full_batch: bool = False
     text: Any = None
     _idle: list[Callable[..., Any]] = field(default_factory=list, repr=False, compare=False)
     _evaluated: list[Callable[..., Any]] = field(default_factory=list, repr=False, compare=False)
@@ -124,6 +128,14 @@ class Rule(Declaration):
         self._idle.append(function)
         return function
 
+    def varying(self, names: frozenset[str]) -> Rule:
+        """Return the rule for hyper-parameters of which some vary from step to step or from layer to layer.
+
+        An idle form that takes one of them does not hold, and is left out.
+        """
+        form = self.idle_form
+        return self if form is None or names.isdisjoint(parameters(form)[1]) else _without_idle_form(self)
+
     def _check_form(self, kind: str, function: Callable[..., Any], allowed: set[str], needed: str) -> None:
         positional, keywords = parameters(function)
         if needed not in positional or not set(positional) <= allowed or not set(keywords) <= set(self.defaults):
@@ -131,6 +143,11 @@ class Rule(Declaration):
                 f"the {kind} form of {self.name} may ask for {', '.join(sorted(allowed))} and, after *, for "
                 f"{', '.join(self.defaults)}; it asks for {', '.join([*positional, *keywords])}."
             )
+
+
+@functools.cache
+def _without_idle_form(rule: Rule) -> Rule:
+    return dataclasses.replace(rule, _idle=[])
 
 
 def contains(interval: str, value: float) -> bool:
@@ -163,6 +180,7 @@ def rule(
     name: str | None = None,
     inert: bool = False,
     bounds: Mapping[str, str] = MappingProxyType({}),
+    full_batch: bool = False,
     torch: str | None = None,
     optax: str | None = None,
 ) -> Callable[[Callable[..., Any]], Rule]: ...
@@ -174,6 +192,7 @@ def rule(
     name: str | None = None,
     inert: bool = False,
     bounds: Mapping[str, str] = MappingProxyType({}),
+    full_batch: bool = False,
     torch: str | None = None,
     optax: str | None = None,
 ) -> Rule | Callable[[Callable[..., Any]], Rule]:
@@ -183,7 +202,8 @@ def rule(
     weight, `t`, the step counted from 1, `norm` and `layer_norm`, those of the gradient and of its layer. Keyword-only
     parameters are hyper-parameters; one of them must be `lr`. The function returns the step (w becomes w - step) and
     then the new slots, in the order of its parameters. Its body is assignments and a return, with arithmetic and NumPy
-    functions as `np.sqrt`, so that the same text runs on arrays and inside the fused loop.
+    functions as `np.sqrt`, so that the same text runs on arrays and inside the fused loop. `full_batch` says that the
+    rule is meant for batches of all samples; any other size still runs.
 
     `torch` and `optax` say how these libraries make the same optimizer, in their own words and with the names of the
     hyper-parameters, such as "torch.optim.SGD(weights, lr=lr)" and "optax.sgd(lr)"; `ravine check-optimizer` compares.
@@ -213,7 +233,15 @@ def rule(
                 )
         twins = {library: twin for library, twin in (("torch", torch), ("optax", optax)) if twin}
         return Rule(
-            label, function, tuple(positional), slots, MappingProxyType(keywords), {**BOUNDS, **bounds}, inert, twins
+            label,
+            function,
+            tuple(positional),
+            slots,
+            MappingProxyType(keywords),
+            {**BOUNDS, **bounds},
+            inert,
+            twins,
+            full_batch,
         )
 
     return declare if function is None else declare(function)

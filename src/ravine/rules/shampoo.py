@@ -30,9 +30,14 @@ def shampoo(
 ) -> Any:
     """Shampoo: AdaGrad with a full matrix for the rows of the gradient and one for its columns.
 
-        L_t = L_(t-1) + G G^T,   R_t = R_(t-1) + G^T G
+        L_t = L_(t-1) + G G^T
+        R_t = R_(t-1) + G^T G
         W   = W - lr (L_t + eps I)^(-1/4) G (R_t + eps I)^(-1/4)
-        b   = b - lr (H_t + eps I)^(-1/2) g,   H_t = H_(t-1) + g g^T   for biases
+
+    and for biases
+
+        H_t = H_(t-1) + g g^T
+        b   = b - lr (H_t + eps I)^(-1/2) g
 
     with roots that are computed at each of the first precondition_frequency steps, in which they change the most, and
     then at every precondition_frequency-th.

@@ -40,7 +40,8 @@ def soap(
         V_t = beta2 V_(t-1) + (1 - beta2) G'^2
         N'  = (P^T M_t Q / (1 - beta1^(t-1))) / (sqrt(V_t / (1 - beta2^(t-1))) + eps)
         W   = W - lr P N' Q^T - lr weight_decay W
-        L_t = beta2 L_(t-1) + (1 - beta2) G G^T,   R_t = beta2 R_(t-1) + (1 - beta2) G^T G
+        L_t = beta2 L_(t-1) + (1 - beta2) G G^T
+        R_t = beta2 R_(t-1) + (1 - beta2) G^T G
 
     At the first step P and Q become the eigenvectors of L and R, and no weight moves. At every
     precondition_frequency-th they are put in the order of falling P^T L P, and V with them, and become the orthogonal

@@ -33,7 +33,7 @@ class WholeRule(Declaration):
     """One optimizer whose state or step is not element-wise.
 
     Attributes:
-        name, function, defaults, bounds, twins: as those of a `Rule`.
+        name, function, defaults, bounds, twins, full_batch: as those of a `Rule`.
         searches: it asks for the batch's loss, to try several weights before it takes a step.
     """
 
@@ -43,6 +43,7 @@ class WholeRule(Declaration):
     bounds: Mapping[str, str]
     searches: bool
     twins: Mapping[str, str] = field(default_factory=dict)
+    full_batch: bool = False
 
     def step(
         self,
@@ -68,6 +69,7 @@ def whole_rule(
     *,
     name: str | None = None,
     bounds: Mapping[str, str] = MappingProxyType({}),
+    full_batch: bool = False,
     torch: str | None = None,
     optax: str | None = None,
 ) -> Callable[[Callable[..., Any]], WholeRule]:
@@ -80,8 +82,7 @@ def whole_rule(
     must be `lr`. It returns the list of steps (each w becomes w - step) and the new state, and changes nothing that it
     was given. Any Python and NumPy will do, but for random numbers.
 
-    `torch` and `optax` say how these libraries make the same optimizer, as for `rule`. PyTorch is given the matrices as
-    it has them, (o, i).
+    `torch`, `optax` and `full_batch` are those of `rule`. PyTorch is given the matrices as it has them, (o, i).
 
     >>> @whole_rule()
     ... def normalized(gradients, weights, state, t, *, lr=0.1):
@@ -98,7 +99,9 @@ def whole_rule(
                 "in this order, and loss behind them if it needs it."
             )
         twins = {library: twin for library, twin in (("torch", torch), ("optax", optax)) if twin}
-        return WholeRule(label, function, MappingProxyType(keywords), {**BOUNDS, **bounds}, "loss" in positional, twins)
+        searches = "loss" in positional
+        bounded = {**BOUNDS, **bounds}
+        return WholeRule(label, function, MappingProxyType(keywords), bounded, searches, twins, full_batch)
 
     return declare
 

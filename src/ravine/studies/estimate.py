@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ravine.data import Dataset, Split, load
-from ravine.engines import make_engine
 from ravine.rules import WholeRule
 from ravine.spec import RunSpec
 from ravine.studies.study import Planned
-from ravine.training import RunStore, compiling, epoch_order, start_weights
+from ravine.training import RunStore, compiling, engine_of, epoch_order, start_weights
 
 _CALIBRATION_SECONDS = 0.1
 _EVALUATION_SHARE = 1.1
@@ -50,7 +49,8 @@ def estimate(
     kinds: dict[tuple[object, ...], float] = {}
     seconds, disk = {}, 0
     for run, spec in specs.items():
-        kind = (spec.engine, spec.dtype, spec.network, spec.optimizer, spec.batch_size, spec.dataset)
+        rule = (spec.optimizer, *spec.hyperparameters, *spec.per_layer, spec.schedule_by)
+        kind = (spec.engine, spec.dtype, spec.network, rule, spec.batch_size, spec.dataset)
         if kind not in kinds:
             kinds[kind] = _seconds_per_epoch(spec, load_data(spec.dataset).train, note)
         seconds[run] = kinds[kind] * spec.epochs
@@ -60,19 +60,21 @@ def estimate(
 
 
 def _seconds_per_epoch(spec: RunSpec, data: Split, note: Callable[[str], None]) -> float:
-    engine = make_engine(spec.engine, spec.network, spec.rule, start_weights(spec), spec.dtype, spec.batch_size)
+    engine = engine_of(spec, start_weights(spec))
     if not engine.is_compiled():
         note(compiling(spec))
     engine.compile()
+    # A batch that grows makes later epochs faster, which the estimate leaves out.
+    size = spec.batch_size
     order = epoch_order(0, 0, len(data.labels))
     # Weights that stand still never diverge; but a line search takes its time only where they move.
     searches = isinstance(spec.rule, WholeRule) and spec.rule.searches
     hyper = {**spec.hyperparameters, "lr": spec.lr if searches and spec.lr is not None else 0.0}
     engine.prepare(data)
     steps, spent = 1, 0.0
-    while not spent or (spent < _CALIBRATION_SECONDS and steps * spec.batch_size < len(order)):
+    while not spent or (spent < _CALIBRATION_SECONDS and steps * size < len(order)):
         steps *= 4
         began = time.perf_counter()
-        engine.train(data, order, 0, min(len(order), steps * spec.batch_size), hyper)
+        engine.train(data, order, 0, min(len(order), steps * size), hyper, batch_size=size)
         spent = time.perf_counter() - began
-    return _EVALUATION_SHARE * spent * len(order) / min(len(order), steps * spec.batch_size)
+    return _EVALUATION_SHARE * spent * len(order) / min(len(order), steps * size)

@@ -76,6 +76,7 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         kind: curves over the epochs; or the gradient check at the final weights of one row: mean errors, their
             distribution, or errors against steps.
         measures: what curves show, a panel each.
+        over: what they are drawn over, epochs or steps.
         panels: a setting; curves of one measure get a panel for each of its values.
     """
 
@@ -84,6 +85,7 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     title: str = ""
     kind: Literal["curves", "gradient-errors", "gradient-distribution", "v-curve"] = "curves"
     measures: tuple[Measure, ...] = ("train_loss", "test_accuracy")
+    over: Literal["epochs", "steps"] = "epochs"
     panels: str | None = None
 
 
@@ -110,7 +112,7 @@ class Planned:
     label: str = ""
 
 
-BUILT_IN = ("paper",)
+BUILT_IN = ("paper", "batch-size")
 """Studies that come with ravine, by name."""
 
 
@@ -184,7 +186,10 @@ def describe(spec: RunSpec, usual_epochs: int | None = None) -> str:
     if not isinstance(spec.schedule, Constant | Linear):
         parts.append(f"{msgspec.to_builtins(spec.schedule)['kind']} schedule")
     parts += [f"{name} {value:g}" for name, value in spec.hyperparameters.items()]
-    parts.append(f"m {spec.batch_size}")
+    if spec.schedule_by == "step" and not isinstance(spec.schedule, Constant):
+        parts.append("by step")
+    parts += [f"{name} times {','.join(f'{f:g}' for f in factors)}" for name, factors in spec.per_layer.items()]
+    parts.append(f"m {spec.batch_size}" + (f" to at most {spec.largest_batch}" if spec.largest_batch else ""))
     if spec.epochs != usual_epochs:
         parts.append("1 epoch" if spec.epochs == 1 else f"{spec.epochs} epochs")
     if spec.softmax != plain.softmax:

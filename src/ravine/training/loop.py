@@ -21,7 +21,6 @@ from ravine.data import Dataset
 from ravine.engines import Engine, Evaluation, make_engine
 from ravine.errors import ConfigError
 from ravine.nn import initial_weights
-from ravine.schedules import learning_rate
 from ravine.spec import RunSpec
 from ravine.training import causes
 from ravine.training.checkpoint import Position, load_checkpoint, save_checkpoint
@@ -180,8 +179,15 @@ def _check(spec: RunSpec, dataset: Dataset, given: Given) -> None:
                 f"it has shape {order.shape} and dtype {order.dtype}."
             )
         count = order.shape[-1]
-    if spec.batch_size > count:
-        raise ConfigError(f"batch size is {spec.batch_size}; it must be at most {count}, the training samples.")
+    for name, size in (("batch size", spec.batch_size), ("largest_batch", spec.largest_batch or 0)):
+        if size > count:
+            raise ConfigError(f"{name} is {size}; it must be at most {count}, the training samples.")
+
+
+def engine_of(spec: RunSpec, weights: Array) -> Engine:
+    """Return the engine of a resolved spec, at some weights, (n,)."""
+    largest = spec.largest_batch or spec.batch_size
+    return make_engine(spec.engine, spec.network, spec.rule, weights, spec.dtype, largest, spec.per_layer)
 
 
 class _Trainer:
@@ -191,7 +197,7 @@ class _Trainer:
         self.spec, self.dataset, self.given = spec, dataset, given
         self.folder, self.checkpoint, self.watcher = folder, checkpoint_file(folder), watcher
         weights = start_weights(spec) if given.weights is None else np.asarray(given.weights)
-        self.engine: Engine = make_engine(spec.engine, spec.network, spec.rule, weights, spec.dtype, spec.batch_size)
+        self.engine: Engine = engine_of(spec, weights)
         self.position = Position(epoch=0, sample=0, loss_sum=0.0, epoch_seconds=0.0, history=[], seconds=Seconds())
         self.began = time.perf_counter()
         self.chunk = 1
@@ -237,12 +243,13 @@ class _Trainer:
 
     def _train_epoch(self, interruption: Interruption) -> Array | None:
         """Train to the end of the epoch or to a signal; return the batch whose loss is not finite, if there is one."""
-        order, size, hyper = self._order(), self.spec.batch_size, self._hyper()
+        order, size = self._order(), self.spec.batch_size_in(self.position.epoch)
         while self.position.sample < len(order) and not interruption:
             first = self.position.sample
             stop = min(first + self.chunk * size, len(order))
+            hyper = self._hyper_of(np.arange(first // size, -(-stop // size)))
             began = time.perf_counter()
-            taken = self.engine.train(self.dataset.train, order, first, stop, hyper, self.position.loss_sum)
+            taken = self.engine.train(self.dataset.train, order, first, stop, hyper, self.position.loss_sum, size)
             seconds = time.perf_counter() - began
             self._spend("train", seconds)
             self.chunk = max(1, math.ceil(self.chunk * min(10.0, _CHUNK_SECONDS / seconds)))
@@ -254,18 +261,20 @@ class _Trainer:
                 epoch_seconds=self.position.epoch_seconds + seconds,
             )
             if reached < stop:
-                self.engine.settle(hyper)
+                self.engine.settle(self._hyper())
                 return order[reached : reached + size]
             self.watcher.progress(self.position.epoch + 1, reached / len(order), self.position.loss_sum / reached)
         if not interruption:
-            self.engine.settle(hyper)
+            self.engine.settle(self._hyper())
         return None
 
     def _end_epoch(self, test: Evaluation) -> Epoch:
         here = self.position
         record = Epoch(
             epoch=here.epoch + 1,
+            steps=self.engine.steps,
             lr=self._hyper()["lr"],
+            batch_size=self.spec.batch_size_in(here.epoch),
             train_loss=here.loss_sum / here.sample,
             test_loss=_finite(test.loss),
             test_accuracy=test.accuracy,
@@ -281,10 +290,17 @@ class _Trainer:
         return np.array(given if given.ndim == 1 else given[epoch], dtype=np.int64)
 
     def _hyper(self) -> dict[str, float]:
-        spec = self.spec
-        assert spec.lr is not None
+        """Return the hyper-parameters with which the epoch begins."""
+        hyper = self._hyper_of(np.zeros(1))
+        return {name: float(np.ravel(value)[0]) for name, value in hyper.items()}
+
+    def _hyper_of(self, steps: Array) -> dict[str, float | Array]:
+        """Return the hyper-parameters at some steps, counted from 0, of the epoch."""
+        spec, given = self.spec, self.given.order
+        count = len(self.dataset.train.labels) if given is None else given.shape[-1]
         epoch = min(self.position.epoch, spec.epochs - 1)  # after the last one, its rate still holds
-        lr = learning_rate(spec.schedule, spec.lr, epoch, spec.epochs, spec.warmup)
+        rates = spec.rates_in(epoch, steps, count)
+        lr = rates if spec.schedule_by == "step" else float(rates[0])
         return {name: lr if name == "lr" else spec.hyperparameters[name] for name in spec.rule.defaults}
 
     def evaluated_weights(self) -> Array:

@@ -16,7 +16,9 @@ class Epoch(msgspec.Struct, frozen=True):
 
     Attributes:
         epoch: counted from 1.
-        lr: the learning rate of the epoch.
+        steps: how many were taken since the run began.
+        lr: the learning rate of the epoch; of its first step if it changes by step.
+        batch_size: samples a step in this epoch.
         train_loss: mean loss over the training samples, each taken before the update of its batch, while the weights
             move: the paper's "Avg Loss".
         test_loss, test_accuracy: over the test set, with the weights at the end of the epoch. A loss that is not
@@ -25,7 +27,9 @@ class Epoch(msgspec.Struct, frozen=True):
     """
 
     epoch: int
+    steps: int
     lr: float
+    batch_size: int
     train_loss: float
     test_loss: float | None
     test_accuracy: float

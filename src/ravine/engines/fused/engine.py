@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ravine.arrays import Array
 from ravine.data import Split
-from ravine.engines.engine import NO_HYPER, Evaluation, Taken, in_evaluated_form
+from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, evaluated_by_layer
 from ravine.engines.fused import cache
 from ravine.engines.fused.render import CROWDED_BATCH, LANES, TABLE, render
 from ravine.errors import ConfigError
@@ -42,10 +42,18 @@ class FusedEngine:
     up to which each row was brought, and the form is applied when the row is next needed, and to all by `settle`.
     """
 
-    def __init__(self, network: Network, rule: Rule, weights: Array, dtype: str, batch_size: int) -> None:
-        self._network, self._rule, self._batch_size = network, rule, batch_size
+    def __init__(
+        self,
+        network: Network,
+        rule: Rule,
+        weights: Array,
+        dtype: str,
+        batch_size: int,
+        factors: Factors = NO_FACTORS,
+    ) -> None:
+        self._network, self._rule, self._batch_size, self._factors = network, rule, batch_size, factors
         self._dtype = np.dtype(dtype)
-        self._kernel = render(rule, self._dtype)
+        self._kernel = render(rule, self._dtype, layered=bool(factors))
         self._module: ModuleType | None = None
         self._block = block = min(max(batch_size, EVALUATED), BLOCK)
         self._plan = _plan(network, block)
@@ -110,10 +118,17 @@ class FusedEngine:
         return self._steps
 
     def train(
-        self, split: Split, order: Array, first: int, stop: int, hyper: Mapping[str, float], loss_sum: float = 0.0
+        self,
+        split: Split,
+        order: Array,
+        first: int,
+        stop: int,
+        hyper: Hyper,
+        loss_sum: float = 0.0,
+        batch_size: int | None = None,
     ) -> Taken:
         """Take steps; see `Engine.train`."""
-        position = (self._steps, first, stop, self._batch_size)
+        position = (self._steps, first, stop, batch_size or self._batch_size)
         taken, (loss, _, _) = self._run(
             self._entries, True, self._data(split), order, position, self._ordered(hyper), loss_sum
         )
@@ -151,7 +166,7 @@ class FusedEngine:
     def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:
         """Return the settled weights as they are evaluated, shape (n,)."""
         slots = {name: self._unpack(slot) for name, slot in zip(self._rule.slots, self._slot_parts, strict=True)}
-        return in_evaluated_form(self._rule, self.weights, slots, self._steps, hyper)
+        return evaluated_by_layer(self._network, self._rule, self.weights, slots, self._steps, hyper, self._factors)
 
     def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:
         """Evaluate the settled weights on a whole split."""
@@ -166,7 +181,7 @@ class FusedEngine:
 
     def _evaluate(self, split: Split) -> Evaluation:
         count = len(split.labels)
-        hyper = np.zeros(len(self._rule.defaults))
+        hyper = np.zeros((1, 1, len(self._rule.defaults)))
         position = (0, 0, count, self._block)
         _, (loss, hits, live) = self._run(
             self._entries, False, self._data(split), np.arange(count), position, hyper, 0.0
@@ -220,8 +235,13 @@ class FusedEngine:
         labels = _frozen(split.labels, np.uint8)
         return compact.starts, compact.columns, compact.values, labels
 
-    def _ordered(self, hyper: Mapping[str, float]) -> Array:
-        return np.array([hyper[name] for name in self._rule.defaults], np.float64)
+    def _ordered(self, hyper: Hyper) -> Array:
+        """Return the hyper-parameters as the kernel wants them: (1 or steps, 1 or layers, hyper-parameters)."""
+        layers = len(self._network.layout.shapes) if self._factors else 1
+        each = [
+            np.reshape(hyper[name], (-1, 1)) * self._factors.get(name, np.ones(layers)) for name in self._rule.defaults
+        ]
+        return np.stack(np.broadcast_arrays(*each), axis=-1).astype(np.float64, order="C")
 
     def _pack(self, padded: Array, flat: Array) -> None:
         for target, source in zip(self._matrices(padded), self._network.layout.views(flat), strict=True):

@@ -54,14 +54,17 @@ class Kernel:
     norms: bool
 
 
-def render(rule: Rule, dtype: np.dtype[Any]) -> Kernel:
-    """Return the kernel of `rule` for weights of `dtype`, float32 or float64."""
+def render(rule: Rule, dtype: np.dtype[Any], layered: bool = False) -> Kernel:
+    """Return the kernel of `rule` for weights of `dtype`, float32 or float64.
+
+    One that is `layered` has hyper-parameters of its own for each layer.
+    """
     form = read_idle_form(rule)
-    return _render(rule, dtype, read_rule(rule).text, form and form.text)
+    return _render(rule, dtype, layered, read_rule(rule).text, form and form.text)
 
 
 @functools.cache
-def _render(rule: Rule, dtype: np.dtype[Any], text: str, idle_text: str | None) -> Kernel:
+def _render(rule: Rule, dtype: np.dtype[Any], layered: bool, text: str, idle_text: str | None) -> Kernel:
     """Return the kernel; the texts change with the numbers of the rule's module, and so are part of the key."""
     update = _take_apart(read_rule(rule), arrays={"g", "w", *rule.slots})
     form = read_idle_form(rule)
@@ -76,7 +79,8 @@ def _render(rule: Rule, dtype: np.dtype[Any], text: str, idle_text: str | None) 
             f"CROWD, CROWDED_BATCH = {CROWD}, {CROWDED_BATCH}\n"
             f"LAZY = {idle is not None}\n"
             f"DENSE = {idle is None and not rule.inert}\n"
-            f"NORMS = {norms}",
+            f"NORMS = {norms}\n"
+            f"LAYERED = {layered}",
             _prelude("step_constants", rule, ["t", "norm", "layer_norm"], update),
             _prelude("idle_constants", rule, ["n"], idle),
             _change("step", rule, update, ["g"]),

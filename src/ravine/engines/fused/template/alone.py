@@ -87,11 +87,13 @@ def turn_alone(w, slots, at, width, c, c0, d, d0, x0):
 
 
 @plain
-def update_one(w, slots, last, t, c, hyper, table, plan, options, lists, d):
+def update_one(w, slots, last, t, c, now, hyper, table, plan, options, lists, d):
     """Take the step of a batch of one sample: its lists are the touched rows, no sort is needed."""
     sizes, widths, bases, first_rows, _, delta_at, _ = plan
     activation, bias, _ = options
     for layer in range(len(widths) - 1, -1, -1):
+        if LAYERED:
+            c = step_constants(now[layer], t, 0.0, 0.0)
         turn_list(layer > 0, layer, w, slots, last, t, c, hyper, table, plan, activation, lists, d)
         if bias:
             turn_row(d, delta_at[layer], w, slots, bases[layer] + sizes[layer] * widths[layer], widths[layer], c)

@@ -210,13 +210,15 @@ def bias_gradient(g, g0, layer, plan, d, m):
 
 
 @plain
-def update_block(w, slots, last, t, c, g, plan, options, lists, entries, d, m):
+def update_block(w, slots, last, t, c, now, g, plan, options, lists, entries, d, m):
     """Take the step of a batch that is one block of m samples."""
     sizes, widths, bases, first_rows = plan[:4]
     activation, bias, _ = options
     scratch = u(len(g)) // u(2)
     for layer in range(len(widths) - 1, -1, -1):
         transpose(layer, m, plan, lists, entries)
+        if LAYERED:
+            c = step_constants(now[layer], t, 0.0, 0.0)
         if layer > 0:
             turn_layer(True, layer, w, slots, last, t, c, g, plan, activation, entries, d, m)
         else:
@@ -277,14 +279,17 @@ def add_block(summed, crowded, last, t, w, g, x, plan, options, lists, entries, 
 
 
 @plain
-def update_total(w, slots, last, t, c, summed, plan, bias, hyper):
+def update_total(w, slots, last, t, c, now, summed, plan, bias):
     """Take the step of a batch from the summed gradient, and clear the sum."""
     sizes, widths, bases, first_rows = plan[:4]
     norm = np.sqrt(squares(summed, u(0), u(len(summed)))) if NORMS else 0.0
     for layer in range(len(widths)):
         width, rows = widths[layer], sizes[layer] + u(bias)
         if NORMS:
-            c = step_constants(hyper, t, norm, np.sqrt(squares(summed, bases[layer], rows * width)))
+            layer_norm = np.sqrt(squares(summed, bases[layer], rows * width))
+            c = step_constants(now[layer if LAYERED else 0], t, norm, layer_norm)
+        elif LAYERED:
+            c = step_constants(now[layer], t, 0.0, 0.0)
         for i in range(rows):
             if not LAZY or last[first_rows[layer] + i] == t:
                 at = bases[layer] + i * width

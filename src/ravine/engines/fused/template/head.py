@@ -8,6 +8,7 @@ notice edits in other files. That part provides
     LAZY                          rows without a gradient drift, by a closed form that is applied when next needed
     DENSE                         every row is updated at every step
     NORMS                         the rule asks for norms of the gradient, which is added up in `summed` before the step
+    LAYERED                       each layer has hyper-parameters of its own
     LANES                         how many numbers a vector has, unsigned
     TABLE                         how many idle steps are tabulated
     CROWD, CROWDED_BATCH          the share of inputs that are not zero, and the batch size, from which lists do not pay
