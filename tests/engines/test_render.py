@@ -244,7 +244,9 @@ def test_a_kernel_is_named_by_its_text():
 
 @pytest.mark.parametrize("file", [*rendering._PARTS, "vectors"])
 def test_a_kernel_changes_its_name_with_each_file_that_it_is_made_of(tmp_path, monkeypatch, file):
-    anew = functools.partial(rendering._render.__wrapped__, text="", idle_text=None)  # without what was rendered before
+    anew = functools.partial(
+        rendering._render.__wrapped__, layered=False, text="", idle_text=None
+    )  # without what was rendered before
     before = anew(RULES["sgd"], np.dtype("float64"))
     template = shutil.copytree(rendering._TEMPLATE, tmp_path / "template")
     vectors = shutil.copy(rendering._VECTORS, tmp_path / "vectors.py")

@@ -52,6 +52,7 @@ def test_while_rates_change_by_step_and_batches_grow(small, tmp_path):
     settings = {
         "optimizer": "momentum",
         "engine": "fused",
+        "dtype": "float64",
         "schedule": Exponential(decay_factor=0.5),
         "schedule_by": "step",
         "largest_batch": 50,
