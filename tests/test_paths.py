@@ -9,7 +9,7 @@ from PIL import Image
 import ravine
 from ravine.errors import ConfigError
 from ravine.paths import RATES, animate, best_rate, draw, draw_paths, trace, walk, walks
-from ravine.rules import RULES, Rule, find_rule, rule
+from ravine.rules import RULES, WHOLE_RULES, find_rule, rule, whole_rule
 from ravine.surfaces import SURFACES
 
 RAVINE = SURFACES["ravine"]
@@ -72,12 +72,74 @@ def test_the_evaluated_form_is_given_the_step():
     assert trace(plain, RAVINE, {"lr": 0.01}, 4).tolist() == wanted.tolist()
 
 
-@pytest.mark.parametrize("name", [name for name, found in RULES.items() if isinstance(found, Rule)])
+@pytest.mark.parametrize("name", [*RULES, *WHOLE_RULES])
 def test_every_optimizer_goes_down_the_ravine(name):
     path = walk(name, RAVINE, steps=100)
     assert path.points.shape == (101, 2)
     assert path.diverged_at is None
     assert path.values[-1] < path.values[0]
+
+
+def test_the_weights_are_one_matrix_for_a_whole_rule():
+    seen = []
+
+    @whole_rule()
+    def notes(gradients, weights, state, t, loss, *, lr):
+        seen.append((t, gradients, weights, dict(state), loss([np.array([[2.0], [3.0]])])))
+        return [lr * g for g in gradients], {"count": np.array([t])}
+
+    points = trace(notes, RAVINE, {"lr": 0.01}, 3)
+    assert points.tolist() == trace(find_rule("sgd"), RAVINE, {"lr": 0.01}, 3).tolist()
+    for t, (told, (g,), (w,), state, (value, (slope,))) in enumerate(seen, start=1):
+        assert told == t
+        assert w.tolist() == points[t - 1][:, None].tolist()
+        assert g.tolist() == (CURVATURES * points[t - 1])[:, None].tolist()
+        assert state == ({} if t == 1 else {"count": [t - 1]})
+        assert (value, slope.tolist()) == ((4 + 75 * 9) / 2, [[2.0], [225.0]])
+
+
+def test_a_whole_rule_that_diverges_stops_where_its_twin_does():
+    @whole_rule()
+    def plain(gradients, weights, state, t, *, lr):
+        return [lr * g for g in gradients], {}
+
+    rosenbrock = SURFACES["rosenbrock"]
+    twin = trace(find_rule("sgd"), rosenbrock, {"lr": 1.0}, 50)
+    assert trace(plain, rosenbrock, {"lr": 1.0}, 50).tolist() == twin.tolist()
+
+
+def test_the_steps_of_muon_without_momentum_have_one_length():
+    """A matrix of one column has one singular value, which starts at 1 and goes through the polynomial five times."""
+    length = 1.0
+    for _ in range(5):
+        length = 3.4445 * length - 4.7750 * length**3 + 2.0315 * length**5
+    points = trace(find_rule("muon"), RAVINE, find_rule("muon").hyperparameters({"lr": 0.1, "momentum": 0}), 30)
+    g = CURVATURES * points[:-1]
+    wanted = -0.1 * length * g / np.hypot(*g.T)[:, None]
+    np.testing.assert_allclose(np.diff(points, axis=0), wanted, rtol=1e-5)
+
+
+def test_the_first_move_of_soap_is_along_the_gradient_and_no_sign():
+    """The first gradient has one component in the basis that it makes; adam's step would be lr along both axes."""
+    points = trace(find_rule("soap"), RAVINE, find_rule("soap").hyperparameters({"lr": 0.1}), 2)
+    g = CURVATURES * points[0]
+    assert points[1].tolist() == points[0].tolist()
+    np.testing.assert_allclose(points[2] - points[1], -0.1 * g / np.hypot(*g), atol=1e-7)
+
+
+def test_lbfgs_takes_a_step_of_length_1_and_then_newton_s():
+    path = walk("lbfgs", RAVINE, steps=2, start=(3.0, 0.0))
+    np.testing.assert_allclose(path.points, [[3, 0], [2, 0], [0, 0]], atol=1e-15)
+
+
+@pytest.mark.parametrize(("name", "steps"), [("ravine", 15), ("rosenbrock", 40), ("beale", 20), ("himmelblau", 15)])
+def test_lbfgs_reaches_a_minimum_at_its_default_rate(name, steps):
+    surface = SURFACES[name]
+    path = walk("lbfgs", surface, steps=steps)
+    assert (path.label, path.chosen) == ("lbfgs, lr 1", False)
+    assert surface.nearest_minimum(path.points[-1])[1] < 1e-6
+    assert (np.diff(path.values) <= 0).all()  # a line search never climbs
+    assert walk("lbfgs,lr=0.1", surface, steps=1).hyperparameters["lr"] == 0.1
 
 
 def test_a_path_that_diverges_stops_at_the_last_finite_point():
@@ -157,6 +219,7 @@ BAD = [
     ({"optimizers": ["momentum,alpha=much"]}, "is not NAME=NUMBER"),
     ({"optimizers": ["momentum,alhpa=0.5"]}, "did you mean 'alpha'"),
     ({"optimizers": ["momentum,alpha=1"]}, r"alpha of momentum is 1; .*\[0, 1\)"),
+    ({"optimizers": ["muon,clip_norm=1"]}, "muon steps with whole matrices, and the stage clip_norm has element-wise"),
     ({"lr": -1.0}, "lr of sgd is -1"),
     ({"lr": np.nan}, "lr of sgd is nan"),
     ({"steps": 0}, "steps is 0; it must be at least 1"),

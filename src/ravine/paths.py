@@ -18,10 +18,10 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.engines.engine import in_evaluated_form
 from ravine.errors import ConfigError, unknown
-from ravine.rules import Rule, find_rule
+from ravine.rules import AnyRule, Rule, WholeRule, find_rule
 from ravine.rules.compose import with_stages
 from ravine.rules.source import read_rule
-from ravine.rules.whole import element_wise
+from ravine.rules.whole import flattened, shaped
 from ravine.surfaces import Point, Surface, find_surface
 
 if TYPE_CHECKING:
@@ -71,12 +71,16 @@ class Walk:
 
 
 def trace(
-    rule: Rule, surface: Surface, hyperparameters: Mapping[str, float], steps: int, start: Point | None = None
+    rule: AnyRule, surface: Surface, hyperparameters: Mapping[str, float], steps: int, start: Point | None = None
 ) -> Array:
     """Take steps down a surface and return the start and every point after it, (steps + 1, 2) float64.
 
-    The rule is called as the reference engine calls it, and the two weights are one layer. The points are those that
-    the rule evaluates. The first at which the weights or the loss are not finite ends the path and is left out.
+    The rule is called as the reference engine calls it, and the two weights are one layer. To a rule of whole matrices
+    they are a matrix of shape (2, 1), one unit with two inputs: a vector would be a bias, to which some of these rules
+    give another optimizer's steps, and (1, 2) would be two units. A line search is given the loss of the surface.
+
+    The points are those that the rule evaluates. The first at which the weights or the loss are not finite ends the
+    path and is left out.
 
     >>> from ravine.rules import sgd
     >>> from ravine.surfaces import SURFACES
@@ -84,25 +88,46 @@ def trace(
     [[1.0, 1.0], [0.99, 0.25], [0.9801, 0.0625]]
     """
     w = np.array(surface.start if start is None else start, dtype=float)
-    slots = {name: np.zeros_like(w) for name in rule.slots}
-    points = [in_evaluated_form(rule, w, slots, 0, hyperparameters)]
+    state = {name: np.zeros_like(w) for name in rule.slots} if isinstance(rule, Rule) else {}
+    points = [_evaluated(rule, w, state, 0, hyperparameters)]
     with np.errstate(all="ignore"):
         for t in range(1, steps + 1):
-            g = np.array(surface.gradient(*w))
-            norm = np.sqrt(g @ g)
-            known = {"g": g, "w": w, "t": t, "norm": norm, "layer_norm": np.full_like(g, norm), **slots}
-            result = rule(*(known[name] for name in rule.arguments), **hyperparameters)
-            step, *new = result if isinstance(result, tuple) else (result,)
-            w, slots = w - step, dict(zip(rule.slots, new, strict=True))
-            point = in_evaluated_form(rule, w, slots, t, hyperparameters)
+            step, state = _step(rule, surface, w, state, t, hyperparameters)
+            w = w - step
+            point = _evaluated(rule, w, state, t, hyperparameters)
             if not np.isfinite([*w, *point, surface.f(*point)]).all():
                 break
             points.append(point)
     return np.array(points)
 
 
+def _step(
+    rule: AnyRule, surface: Surface, w: Array, state: Mapping[str, Array], t: int, hyper: Mapping[str, float]
+) -> tuple[Array, dict[str, Array]]:
+    """Return what to subtract from w, (2,), and the state afterwards."""
+    if isinstance(rule, WholeRule):
+
+        def loss(weights: Sequence[Array]) -> tuple[float, list[Array]]:
+            point = flattened(weights)
+            return float(surface.f(*point)), shaped(np.array(surface.gradient(*point)), weights)
+
+        weights = [w.reshape(2, 1)]
+        steps, after = rule.step(loss(weights)[1], weights, state, t, loss, hyper)
+        return flattened(steps), after
+    g = np.array(surface.gradient(*w))
+    norm = np.sqrt(g @ g)
+    known = {"g": g, "w": w, "t": t, "norm": norm, "layer_norm": np.full_like(g, norm), **state}
+    result = rule(*(known[name] for name in rule.arguments), **hyper)
+    step, *new = result if isinstance(result, tuple) else (result,)
+    return step, dict(zip(rule.slots, new, strict=True))
+
+
+def _evaluated(rule: AnyRule, w: Array, state: Mapping[str, Array], t: int, hyper: Mapping[str, float]) -> Array:
+    return in_evaluated_form(rule, w, state, t, hyper) if isinstance(rule, Rule) else w
+
+
 def best_rate(
-    rule: Rule, surface: Surface, hyperparameters: Mapping[str, float], steps: int, start: Point | None = None
+    rule: AnyRule, surface: Surface, hyperparameters: Mapping[str, float], steps: int, start: Point | None = None
 ) -> float:
     """Return the learning rate of `RATES` whose path ends lowest without leaving the map.
 
@@ -128,7 +153,7 @@ def _limits(surface: Surface, start: Point | None) -> tuple[Point, Point]:
 
 
 def walk(
-    optimizer: str | Rule, surface: Surface, *, steps: int, lr: float | None = None, start: Point | None = None
+    optimizer: str | AnyRule, surface: Surface, *, steps: int, lr: float | None = None, start: Point | None = None
 ) -> Walk:
     """Follow one optimizer.
 
@@ -137,17 +162,18 @@ def walk(
             "momentum,lr=0.01,alpha=0.5". Those of stages, such as weight_decay, may be among them.
         surface: what it goes down.
         steps: how many steps it takes.
-        lr: the learning rate if `optimizer` has none; where neither has one the best of `RATES` is taken.
+        lr: the learning rate if `optimizer` has none. Where neither has one the best of `RATES` is taken, or the
+            default of a rule that searches for the length of its steps itself.
         start: where it begins; the surface's own start if None.
     """
     rule, given = _read(optimizer)
-    # A fault of the user's rule is reported at its line.
-    read_rule(rule)
+    if isinstance(rule, Rule):
+        read_rule(rule)  # a fault of the user's rule is reported at its line
     name = ", ".join([rule.name, *(f"{key} {value:g}" for key, value in given.items() if key != "lr")])
     if lr is not None:
         given = {"lr": lr, **given}
-    chosen = "lr" not in given
-    values = rule.hyperparameters({"lr": RATES[0], **given})
+    chosen = "lr" not in given and not (isinstance(rule, WholeRule) and rule.searches)
+    values = rule.hyperparameters({"lr": RATES[0], **given} if chosen else given)
     if chosen:
         values["lr"] = best_rate(rule, surface, values, steps, start)
     points = trace(rule, surface, values, steps, start)
@@ -156,7 +182,7 @@ def walk(
 
 
 def walks(
-    optimizers: Sequence[str | Rule],
+    optimizers: Sequence[str | AnyRule],
     surface: Surface,
     *,
     steps: int = 100,
@@ -177,11 +203,10 @@ def walks(
     return [walk(optimizer, surface, steps=steps, lr=lr, start=start) for optimizer in optimizers]
 
 
-def _read(optimizer: str | Rule) -> tuple[Rule, dict[str, float]]:
+def _read(optimizer: str | AnyRule) -> tuple[AnyRule, dict[str, float]]:
     """Take "NAME,KEY=NUMBER,.." apart."""
     name, *settings = optimizer.split(",") if isinstance(optimizer, str) else [optimizer.name]
-    found = find_rule(name) if isinstance(optimizer, str) else optimizer
-    rule = element_wise(found, "a path on a surface", "leave it out")
+    rule = find_rule(name) if isinstance(optimizer, str) else optimizer
     given = {}
     for setting in settings:
         key, _, value = setting.partition("=")
@@ -195,14 +220,14 @@ def _read(optimizer: str | Rule) -> tuple[Rule, dict[str, float]]:
 
 
 def draw_paths(
-    optimizers: Sequence[str | Rule] = OPTIMIZERS,
+    optimizers: Sequence[str | AnyRule] = OPTIMIZERS,
     surface: str | Surface = "ravine",
     *,
     steps: int = 100,
     lr: float | None = None,
     start: Point | None = None,
 ) -> Figure:
-    """Draw the paths of optimizers down a surface, each at the best of `RATES` unless a rate is given; see `walk`.
+    """Draw the paths of optimizers down a surface, each at the rate that `walk` chooses unless one is given.
 
     ravine.draw_paths(["sgd", "momentum,alpha=0.5", "momentum"], "rosenbrock", steps=200)
     """

@@ -12,6 +12,7 @@ from ravine.surfaces import SURFACES
 BAD = [
     (["momentun"], 3, "unknown optimizer 'momentun'; did you mean 'momentum'?"),
     (["sgd,alpha=0.5"], 3, "unknown hyper-parameter of sgd 'alpha'"),
+    (["lbfgs,weight_decay=0.1"], 3, "lbfgs steps with whole matrices, and the stage weight_decay"),
     (["sgd,lr"], 3, "'lr' in 'sgd,lr' is not NAME=NUMBER; write for example sgd,lr=0.01."),
     (["sgd", "--lr", "-1"], 3, "lr of sgd is -1"),
     (["sgd", "--steps", "0"], 3, "steps is 0"),
@@ -54,6 +55,13 @@ def test_given_rates_and_a_path_that_diverges(capsys):
     assert "*" not in out
     root = ElementTree.parse("a/p.svg").getroot()
     assert "momentum, lr 0.001" in "".join(root.itertext())
+
+
+def test_rules_of_whole_matrices(capsys):
+    assert run(["paths", "muon", "lbfgs", "--steps", "20"]) == 0
+    muon, lbfgs = (line.split() for line in capsys.readouterr().out.splitlines()[3:5])
+    assert (muon[0], lbfgs[:2]) == ("muon", ["lbfgs", "1"])
+    assert muon[1].endswith("*")
 
 
 def test_json(capsys):

@@ -70,8 +70,3 @@ def test_a_file_of_one_s_own(small, capsys, tmp_path):
     assert from_settings(settings).id == first["id"]
     (tmp_path / "mine.py").write_text(WHOLE.replace("lr * g", "2 * lr * g"), encoding="utf-8")
     assert from_settings(settings).id != first["id"]
-
-
-def test_paths_have_no_matrices(capsys):
-    assert run(["paths", "muon"]) == 3
-    assert "muon steps with whole matrices" in capsys.readouterr().err

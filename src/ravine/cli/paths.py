@@ -47,7 +47,7 @@ def paths(
     be named more than once. Without names: sgd, momentum and adam.
 
     One that is given no learning rate takes that of 26 from 0.0001 to 10 whose path ends lowest without leaving the
-    map, since no default rate suits every surface.
+    map, since no default rate suits every surface. One that searches along a line, as lbfgs, takes its default.
     """
     from ravine.surfaces import SURFACES, find_surface
 
