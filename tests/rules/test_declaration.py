@@ -111,6 +111,8 @@ def test_an_idle_form_may_ask_for_what_exists_alone():
         return v, v
 
     assert drifting.idle_form is form
+    with pytest.raises(ConfigError, match=f"drifting has an idle form already, {form.__name__}: declare one"):
+        drifting.idle(form)
 
 
 def test_hyperparameters_come_in_declared_order_over_the_defaults():

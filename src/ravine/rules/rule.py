@@ -109,7 +109,7 @@ class Rule(Declaration):
         The function takes `w` and any of the slots and `t`, then keyword-only hyper-parameters, all of them arrays or
         numbers as NumPy has them, and returns the weights.
         """
-        self._check_form("evaluated", function, {"w", "t", *self.slots}, "w")
+        self._check_form("evaluated", function, {"w", "t", *self.slots}, "w", self._evaluated)
         self._evaluated.append(function)
         return function
 
@@ -124,7 +124,7 @@ class Rule(Declaration):
         The function takes slots (and `w`), then `n`, then keyword-only hyper-parameters, and returns the sum of the n
         steps and the slots after them. It must hold for every n of 1 or more, and not depend on the step number.
         """
-        self._check_form("idle", function, {"w", "n", *self.slots}, "n")
+        self._check_form("idle", function, {"w", "n", *self.slots}, "n", self._idle)
         self._idle.append(function)
         return function
 
@@ -136,7 +136,11 @@ class Rule(Declaration):
         form = self.idle_form
         return self if form is None or names.isdisjoint(parameters(form)[1]) else _without_idle_form(self)
 
-    def _check_form(self, kind: str, function: Callable[..., Any], allowed: set[str], needed: str) -> None:
+    def _check_form(
+        self, kind: str, function: Callable[..., Any], allowed: set[str], needed: str, forms: list[Callable[..., Any]]
+    ) -> None:
+        if forms:
+            raise ConfigError(f"{self.name} has an {kind} form already, {forms[0].__name__}: declare one.")
         positional, keywords = parameters(function)
         if needed not in positional or not set(positional) <= allowed or not set(keywords) <= set(self.defaults):
             raise ConfigError(
