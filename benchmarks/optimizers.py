@@ -32,8 +32,7 @@ from ravine.data import load as load_data
 from ravine.engines import Engine, make_engine
 from ravine.errors import unknown
 from ravine.rules import RULES, WHOLE_RULES, AnyRule, WholeRule
-from ravine.rules.source import read_idle_form, read_rule
-from ravine.rules.whole import function_text, read_whole
+from ravine.rules.text import texts
 from ravine.spec import RunSpec, from_settings, resolve
 from ravine.training import epoch_order, start_weights
 from ravine.training.environment import environment
@@ -105,13 +104,7 @@ def measure(name: str) -> dict[str, Any]:
 
 def source(rule: AnyRule) -> str:
     """Return sixteen hexadecimal digits: a hash of the text of the rule's functions and of its defaults."""
-    if isinstance(rule, WholeRule):
-        texts = [read_whole(rule)]
-    else:
-        texts = [body.text for body in (read_rule(rule), read_idle_form(rule)) if body is not None]
-        if rule.evaluated_form is not None:
-            texts.append(function_text(rule.evaluated_form))
-    return hashlib.sha256(json.dumps([*texts, dict(rule.defaults)]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([*texts(rule), dict(rule.defaults)]).encode()).hexdigest()[:16]
 
 
 def curve(name: str) -> dict[str, Any]:

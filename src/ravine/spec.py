@@ -16,8 +16,8 @@ from ravine.errors import ConfigError, unknown
 from ravine.nn import INITIALIZERS, Network
 from ravine.rules import RULES, AnyRule, Rule, WholeRule, loading, reference, settled
 from ravine.rules.compose import with_stages
-from ravine.rules.source import read_idle_form, read_rule
-from ravine.rules.whole import element_wise, function_text, read_whole
+from ravine.rules.text import texts
+from ravine.rules.whole import element_wise
 from ravine.schedules import Constant, Schedule, grown_batch_size, learning_rates, make_schedule, plain_number
 
 ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
@@ -283,14 +283,8 @@ def _at_least(name: str, value: int, least: int) -> None:
 
 
 def _source(spec: RunSpec) -> list[str]:
-    """Return the text of the rule's functions without names of places, comments or docstrings."""
-    own = settled(spec.optimizer)
-    if isinstance(own, WholeRule):
-        return [read_whole(own)]
     rule = spec.rule
-    assert isinstance(rule, Rule)  # stages leave the kind of a rule as it is
-    texts = [body.text for body in (read_rule(rule), read_idle_form(rule)) if body is not None]
-    if own.evaluated_form is not None:
-        texts.append(function_text(own.evaluated_form))
     # What is returned goes to the slots in the order of the signature. Ravine's own rules keep theirs.
-    return texts if spec.optimizer in RULES else [*texts, ", ".join(rule.slots)]
+    if isinstance(rule, Rule) and spec.optimizer not in RULES:
+        return [*texts(rule), ", ".join(rule.slots)]
+    return texts(rule)

@@ -48,7 +48,7 @@ def check_gradient(
 ) -> GradientCheck:
     """Compare `grad(x)` with a numerical gradient of the scalar function `f` at `x`.
 
-    A coordinate passes if |a - n| <= rtol max(|a|, |n|) + atol. The default h balances round-off and truncation for
+    A coordinate passes if `|a - n| <= rtol max(|a|, |n|) + atol`. The default h balances round-off and truncation for
     numbers of size 1: the cube root of eps for central, the square root for forward and backward; the default atol is
     the round-off that the method then has.
 

@@ -1,0 +1,393 @@
+"""A page for every optimizer, made from its docstring, its declaration and its measurements.
+
+A rule that is new in `src/ravine/rules` gets its page by itself. Nothing here needs Sphinx but `setup`, which has the
+pages written before Sphinx looks for them; what has not changed is not written again.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from equations import EquationError, latex, signs
+from listing import listing
+from ravine.pictures import BLUE, new_figure, svg
+from ravine.report.page import inline
+from ravine.rules import RULES, WHOLE_RULES, AnyRule, Rule
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Entry = Mapping[str, Any]
+"""What `benchmarks.optimizers` measured of one optimizer."""
+
+LABELS = ("Source", "Defaults", "Elsewhere")
+"""What a paragraph at the end of a docstring is about."""
+
+GREY = "#8a8a8a"
+
+DOWN = (
+    "A surface that is 75 times as steep across as along, and on it the path of each optimizer at the learning rate, "
+    "of 26, at which it ends lowest; one that searches along a line keeps its default. [More of this](../paths.md)."
+)
+
+log = logging.getLogger("sphinx.ravine.optimizer_pages")
+
+
+@dataclass(frozen=True)
+class Description:
+    """A docstring in its parts.
+
+    Attributes:
+        title: what stands before the colon of the first line; the rule's name if there is none.
+        purpose: the rest of the first line, which says what the optimizer does.
+        body: paragraphs, and blocks of equations as LaTeX, each with whether it is one, in their order.
+        notes: the paragraphs of `LABELS`, by their label.
+    """
+
+    title: str
+    purpose: str
+    body: tuple[tuple[bool, str], ...]
+    notes: Mapping[str, str]
+
+    @property
+    def source(self) -> str:
+        """The source in short: its first authors and the year."""
+        found = re.match(r"(.+?), (\d{4})\b", self.notes.get("Source", ""))
+        if not found:
+            return ""
+        first, joined, last = found[1].partition(" and ")
+        last = last.partition(",")[0]  # a title may stand before the year
+        if "," in first or last == "others":
+            return f"{first.partition(',')[0]} et al., {found[2]}"
+        return f"{first}{joined}{last}, {found[2]}"
+
+
+def describe(rule: AnyRule) -> Description:
+    """Take a rule's docstring apart.
+
+    Raises:
+        EquationError: there are no equations, or they are not in the notation of `equations`; it names the rule.
+    """
+    first, *paragraphs = (inspect.getdoc(rule.function) or rule.name).split("\n\n")
+    title, colon, purpose = " ".join(first.split()).partition(": ")
+    body: list[tuple[bool, str]] = []
+    notes: dict[str, str] = {}
+    for paragraph in paragraphs:
+        if paragraph.startswith("    "):
+            try:
+                body.append((True, latex(paragraph, rule.defaults)))
+            except EquationError as error:
+                raise EquationError(f"optimizer {rule.name}: {error}") from None
+            continue
+        for part in re.split(rf"\n(?=(?:{'|'.join(LABELS)}): )", paragraph):
+            label, _, text = " ".join(part.split()).partition(": ")
+            if label in LABELS:
+                notes[label] = text
+            else:
+                body.append((False, " ".join(part.split())))
+    if not any(is_equation for is_equation, _ in body):
+        raise EquationError(f"optimizer {rule.name}: its docstring has no equations, which are indented by four spaces")
+    if not colon:
+        title, purpose = rule.name, title
+    return Description(title, purpose, tuple(body), notes)
+
+
+# Text
+
+
+def page(rule: AnyRule, entry: Entry) -> str:
+    """Return the page of one optimizer, in Markdown; its pictures lie beside it."""
+    described = describe(rule)
+    parts = [
+        f"# {escaped(described.title)}",
+        escaped(described.purpose[:1].upper() + described.purpose[1:]),
+        *(f"```{{math}}\n{text}\n```" if is_equation else escaped(text) for is_equation, text in described.body),
+        "## Hyper-parameters",
+        _hyperparameters(rule),
+        _state(rule),
+        *(f"**{label}:** {escaped(text)}" for label, text in described.notes.items()),
+        "## Run it",
+        f"```\n{commands(rule)}\n```",
+        "## On MNIST",
+        picture(f"{rule.name}-curve.svg"),
+        _trained(entry),
+        "## Down a ravine",
+        picture(f"{rule.name}-path.svg"),
+        DOWN,
+        "## Speed",
+        _speed(entry),
+        "## Code",
+        _checked(rule),
+        f"```python\n{listing(rule)}```",
+    ]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def index(rules: Sequence[AnyRule], entries: Mapping[str, Entry], protocol: str, machine: str) -> str:
+    """Return the page that lists all optimizers."""
+    rows = [
+        (
+            f"[{rule.name}]({rule.name}.md)",
+            escaped(described.purpose.rstrip(".")),
+            escaped(described.source),
+            "element-wise" if isinstance(rule, Rule) else "whole matrix",
+            _times(entries[rule.name]),
+        )
+        for rule, described in ((rule, describe(rule)) for rule in rules)
+    ]
+    return f"""# Optimizers
+
+{len(rules)} optimizers, each with its equations, its defaults, its source, where PyTorch, Keras and optax differ, and
+what it does on MNIST. Element-wise ones are compiled; those of whole matrices run on the reference engine. The last
+column is the time per sample in batches of 100, as a multiple of that of sgd (\\* in one batch of all images).
+[One of your own](../your-own-optimizer.md) is as short as these.
+
+{table(("name", "what it does", "source", "kind", "time"), rows)}
+
+## How it is measured
+
+{escaped(protocol)}
+
+Here: {escaped(machine)}. `python -m benchmarks.optimizers` measures it again.
+
+```{{toctree}}
+:hidden:
+
+{chr(10).join(rule.name for rule in rules)}
+```
+"""
+
+
+def escaped(text: str) -> str:
+    r"""Return plain text as Markdown; what stands in backticks is code already.
+
+    >>> escaped("a * b < c_t, as in `a * b`")
+    'a \\* b \\< c\\_t, as in `a * b`'
+    """
+    parts = re.split(r"(`[^`]+`)", text)
+    return "".join(
+        part if number % 2 else re.sub(r"([\\*_<>\[\]#`|~{}])", r"\\\1", part) for number, part in enumerate(parts)
+    )
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def picture(name: str) -> str:
+    """Return what puts a drawing into the page itself, where it has the color of the page's text."""
+    return f"```{{raw}} html\n:file: {name}\n```"
+
+
+def commands(rule: AnyRule) -> str:
+    """Return what to type to try a rule, with its defaults written out."""
+    batch = " --batch-size 60000" if rule.full_batch else ""
+    first = next((f" --set {key}={value:g}" for key, value in rule.defaults.items() if key != "lr"), "")
+    lines = [
+        f"ravine train --optimizer {rule.name}{batch} --lr {rule.defaults['lr']:g}{first}",
+        f"ravine check-optimizer {rule.name}",
+        f"ravine paths sgd {rule.name}",
+    ]
+    return "\n".join(lines)
+
+
+def _hyperparameters(rule: AnyRule) -> str:
+    written = signs(rule.defaults)
+    rows = [
+        (
+            f"`{key}`",
+            f"{{math}}`{written[key]}`",
+            f"{value:g}",
+            rule.bounds.get(key, "(-inf, inf)").replace("inf", "∞"),
+        )
+        for key, value in rule.defaults.items()
+    ]
+    return table(("name", "in the equations", "default", "allowed"), rows)
+
+
+def _state(rule: AnyRule) -> str:
+    """Tell what the rule keeps, and what a weight costs it whose gradient is zero."""
+    if not isinstance(rule, Rule):
+        return "It is a rule of whole matrices, and runs on the reference engine."
+    slots = [f"`{slot}`" for slot in rule.slots]
+    kept = (
+        f"It keeps {_listed(slots)}, one number a weight{' each' if len(slots) > 1 else ''}."
+        if slots
+        else "It keeps no state."
+    )
+    if rule.inert:
+        return f"{kept} A zero gradient changes nothing, and such weights are not touched."
+    if rule.idle_form:
+        return f"{kept} Weights with a zero gradient are brought up to date when they are next needed, in closed form."
+    return f"{kept} Every weight is visited at every step, whether it has a gradient or not."
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _trained(entry: Entry) -> str:
+    """Tell how the curve was made, and how much the learning rate matters."""
+    how = "[How it is measured](index.md#how-it-is-measured)."
+    if not entry["history"]:
+        return f"It diverged at every learning rate that was tried. {how}"
+    last = entry["history"][-1]
+    rates = [(f"{rate['lr']:g}", _number(rate["train_loss"])) for rate in entry["rates"]]
+    reached = (
+        f"At learning rate {entry['lr']:g} in batches of {entry['batch_size']:,}, after {entry['epochs']} epochs: "
+        f"training loss {_number(last['train_loss'])}, test accuracy {100 * last['test_accuracy']:.2f} %. {how}"
+    )
+    if len(rates) < 2:
+        return reached
+    cells = [["learning rate", *(lr for lr, _ in rates)], ["training loss", *(loss for _, loss in rates)]]
+    return f"{reached}\n\n{table(*_rows(cells))}"
+
+
+def _speed(entry: Entry) -> str:
+    sizes = sorted(entry["microseconds_per_sample"], key=int)
+    cells = [
+        ["batch size", *(f"{int(size):,}" for size in sizes)],
+        ["microseconds per sample", *(_number(entry["microseconds_per_sample"][size]) for size in sizes)],
+        ["times sgd", *(_number(entry["times_sgd"][size]) for size in sizes)],
+    ]
+    return f"On one core, with the {entry['engine']} engine:\n\n{table(*_rows(cells))}"
+
+
+def _rows(cells: Sequence[Sequence[str]]) -> tuple[Sequence[str], Sequence[Sequence[str]]]:
+    return cells[0], cells[1:]
+
+
+def _number(value: float | None) -> str:
+    """Write a number with three digits.
+
+    >>> _number(0.012345), _number(1234.5), _number(None)
+    ('0.0123', '1,234', 'diverged')
+    """
+    if value is None or not math.isfinite(value):
+        return "diverged"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _times(entry: Entry) -> str:
+    """Return the time per sample as a multiple of sgd's, with a star where there is but one batch of all samples."""
+    times = entry["times_sgd"]
+    return f"{times['100']:.2f}" if "100" in times else rf"{times[max(times, key=int)]:.2f}\*"
+
+
+def _checked(rule: AnyRule) -> str:
+    twins = [f"`{twin}`" for twin in rule.twins.values()]
+    return f"200 steps are compared with {_listed(twins)} in the tests." if twins else ""
+
+
+# Pictures
+
+
+def curve(name: str, entry: Entry, sgd: Entry) -> Figure:
+    """Draw training loss and test accuracy by epoch, with those of sgd in grey."""
+    from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+    figure, (left, right) = new_figure(2)
+    for label, shown, color in [*([("sgd", sgd, GREY)] if name != "sgd" else []), (name, entry, BLUE)]:
+        if not shown["history"]:
+            continue
+        epochs = [record["epoch"] for record in shown["history"]]
+        legend = f"{label}, lr {shown['lr']:g}, batches of {shown['batch_size']:,}"
+        look = {"color": color, "linestyle": "--" if color == GREY else "-", "marker": "o", "markersize": 4}
+        left.plot(epochs, [_drawn(record["train_loss"]) for record in shown["history"]], label=legend, **look)
+        right.plot(epochs, [_drawn(record["test_accuracy"]) for record in shown["history"]], label=legend, **look)
+    left.set(xlabel="epoch", ylabel="training loss", yscale="log")
+    right.set(xlabel="epoch", ylabel="test accuracy")
+    right.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
+    left.yaxis.set_major_formatter("{x:g}")
+    low, high = left.get_ylim()
+    left.yaxis.set_minor_formatter("{x:g}" if high < 20 * low else "")  # over more decades they would touch
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if left.lines:
+        right.legend(frameon=False, fontsize="small", loc="best")
+    return figure
+
+
+def _drawn(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def path(rule: AnyRule) -> Figure:
+    """Draw the rule's path down the ravine beside those of sgd and momentum."""
+    from ravine import draw_paths
+
+    return draw_paths([*(name for name in ("sgd", "momentum") if name != rule.name), rule], "ravine")
+
+
+def drawn(figure: Figure, name: str, label: str) -> str:
+    """Return a figure as SVG that can stand in a page."""
+    return f'<figure class="drawing">{inline(svg(figure, name).decode(), name, label)[0]}</figure>\n'
+
+
+# Files
+
+
+def write(folder: Path, rules: Sequence[AnyRule], entries: Mapping[str, Entry], protocol: str, machine: str) -> None:
+    """Write the pages and pictures of all rules and the list of them; take away those of rules that are no more."""
+    files = {"index.md": index(rules, entries, protocol, machine)}
+    for rule in rules:
+        name, entry = rule.name, entries[rule.name]
+        files[f"{name}.md"] = page(rule, entry)
+        figure = curve(name, entry, entries["sgd"])
+        files[f"{name}-curve.svg"] = drawn(
+            figure, f"{name}-curve", f"Training loss and test accuracy of {name} by epoch"
+        )
+        label = f"Paths of sgd, momentum and {name} down a ravine"
+        files[f"{name}-path.svg"] = drawn(path(rule), f"{name}-path", label)
+    folder.mkdir(exist_ok=True)
+    for file, text in files.items():
+        if not (folder / file).is_file() or (folder / file).read_text(encoding="utf-8") != text:
+            (folder / file).write_text(text, encoding="utf-8")
+    for file in [*folder.glob("*.md"), *folder.glob("*.svg")]:
+        if file.name not in files:
+            file.unlink()
+
+
+def measured(names: Iterable[str]) -> tuple[dict[str, Entry], str, str]:
+    """Return the measurements of optimizers, their protocol and the machine.
+
+    What the file lacks, or has of another text of the rule, is measured now, and not stored.
+    """
+    from benchmarks import optimizers
+
+    stored = optimizers.load()
+    entries = {}
+    for name in names:
+        if optimizers.up_to_date(name):
+            entries[name] = stored["optimizers"][name]
+        else:
+            log.info("measuring %s, of which %s has nothing, or another text", name, optimizers.FILE.name)
+            entries[name] = optimizers.measure(name)
+    return entries, stored["protocol"], stored["machine"]
+
+
+def write_pages(app: Any) -> None:
+    """Write the pages of all of ravine's rules into the folder of the documentation."""
+    from sphinx.errors import ExtensionError
+
+    rules = [rule for _, rule in sorted({**RULES, **WHOLE_RULES}.items())]
+    try:
+        for rule in rules:
+            describe(rule)  # before anything is measured
+    except EquationError as error:
+        raise ExtensionError(str(error)) from None
+    write(Path(app.srcdir) / "optimizers", rules, *measured(rule.name for rule in rules))
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Have the pages written before Sphinx looks for pages."""
+    app.connect("builder-inited", write_pages)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
