@@ -70,6 +70,10 @@ def run(learn, w, slots, last, hyper, position, order, data, plan, options, work
                 return taken
             if several:
                 add_block(summed, crowded, last, t, w, g, x, plan, options, lists, entries, d, high - low)
+            elif NORMS:
+                pass  # norms are known when all is added up; what stands below is not even compiled
+            elif DENSE:
+                update_block(w, slots, last, t, c, now, g, plan, options, lists, entries, d, high - low)
             elif alone:
                 update_one(w, slots, last, t, c, now, steady, table, plan, options, lists, d)
             else:
