@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+import ravine
 from ravine.cli.main import run
 from ravine.conformance import DECLARED, TRAINED, check_rule, declared
 from ravine.conformance.finding import settings
@@ -190,6 +191,26 @@ def test_the_command_ends_with_1_and_names_the_line_and_the_mend(file, capsys):
     assert not told["passed"]
     (finding,) = told["findings"]
     assert f"{file}:16: rule misspells uses mm, which is not defined; did you mean m?" in finding["detail"]
+
+
+def test_in_python_the_findings_print_as_those_of_the_command(capsys):
+    found = ravine.check_optimizer(climbs, speed=False)
+    assert not found.passed
+    assert (found.optimizer, found.findings[0].check) == ("climbs", "text")
+    made = [finding for finding in found.findings if finding.outcome != "left out"]
+    lines = repr(found).splitlines()
+    assert lines[0] == "climbs: Goes up."
+    assert lines[-1] == f"{len(made) - 1} of {len(made)} checks passed."
+    (broken,) = [finding for finding in made if finding.outcome == "failed"]
+    place = next(k for k, line in enumerate(lines) if line.startswith("  failed "))
+    assert lines[place].endswith(broken.detail)
+    assert lines[place + 1].strip() == broken.mend
+
+
+def test_in_python_by_a_name_or_a_file(file):
+    assert not ravine.check_optimizer(f"{file}:misspells").passed
+    with pytest.raises(ravine.ConfigError, match="did you mean 'muon'"):
+        ravine.check_optimizer("moun")
 
 
 def test_the_command_knows_no_rule_that_is_not_there(file, capsys):

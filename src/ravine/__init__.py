@@ -16,6 +16,7 @@ from ravine._version import __version__
 if TYPE_CHECKING:
     from ravine.api import load_run, train
     from ravine.checking import gradcheck
+    from ravine.conformance import check_optimizer
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
     from ravine.gradients import check_gradient
     from ravine.nn import Network
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ravine.api": ("load_run", "train"),
     "ravine.checking": ("gradcheck",),
+    "ravine.conformance": ("check_optimizer",),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
     "ravine.gradients": ("check_gradient",),
     "ravine.nn": ("Network",),
@@ -58,6 +60,7 @@ __all__ = [
     "WholeRule",
     "__version__",
     "check_gradient",
+    "check_optimizer",
     "draw_paths",
     "epoch_order",
     "gradcheck",

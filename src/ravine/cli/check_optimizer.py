@@ -18,7 +18,7 @@ def check_optimizer(optimizer: str, speed: bool, as_json: bool) -> int:
     it names one, and both engines in float32 and float64; exits with 0 if all pass and with 1 if one fails. The file is
     run.
     """
-    from ravine.conformance import check_rule
+    from ravine.conformance import Conformance, check_rule
     from ravine.rules import find_rule
 
     rule = find_rule(optimizer)
@@ -28,13 +28,10 @@ def check_optimizer(optimizer: str, speed: bool, as_json: bool) -> int:
     for finding in check_rule(rule, speed):
         findings.append(finding)
         if not as_json:
-            click.echo(f"  {finding.outcome:<8}  {finding.check:<22}  {finding.detail}")
-            if finding.mend:
-                click.echo(f"  {'':<8}  {'':<22}  {finding.mend}")
-    failures = sum(finding.outcome == "failed" for finding in findings)
+            click.echo(str(finding))
+    found = Conformance(rule.name, rule.summary, tuple(findings))
     if as_json:
-        print_json({"optimizer": rule.name, "passed": not failures, "findings": findings})
+        print_json({"optimizer": found.optimizer, "passed": found.passed, "findings": found.findings})
     else:
-        made = sum(finding.outcome != "left out" for finding in findings)
-        click.echo(f"{made - failures} of {made} checks passed.")
-    return 1 if failures else 0
+        click.echo(found.verdict)
+    return 0 if found.passed else 1

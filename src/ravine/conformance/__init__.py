@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from ravine.conformance import declared, trained, whole
 from ravine.conformance.finding import Finding, Outcome, failed, left_out
 from ravine.conformance.twins import twin
 from ravine.errors import ConfigError
-from ravine.rules import AnyRule, Rule, WholeRule
+from ravine.rules import AnyRule, Rule, WholeRule, find_rule
 
 Check = Callable[[Rule], Finding]
 
@@ -65,6 +66,51 @@ def check_rule(rule: AnyRule, speed: bool = True) -> Iterator[Finding]:
         yield from _check(rule, DECLARED, TRAINED, trained.speed if speed else None)
 
 
+@dataclass(frozen=True)
+class Conformance:
+    """What all checks of an optimizer found; printed, it is a table.
+
+    Attributes:
+        optimizer: its name.
+        summary: what it says of itself.
+        findings: one for each check.
+    """
+
+    optimizer: str
+    summary: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(finding.outcome != "failed" for finding in self.findings)
+
+    @property
+    def verdict(self) -> str:
+        """How many checks were made, and how many of them passed."""
+        made = [finding.outcome for finding in self.findings if finding.outcome != "left out"]
+        return f"{made.count('passed')} of {len(made)} checks passed."
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.optimizer}: {self.summary}", *map(str, self.findings), self.verdict])
+
+    __repr__ = __str__
+
+
+def check_optimizer(optimizer: str | AnyRule, *, speed: bool = True) -> Conformance:
+    """Check an optimizer by the tests that ravine's own pass: `ravine check-optimizer` in Python.
+
+    Args:
+        optimizer: a rule, a name, or a file as "my_rule.py:my_rule", which is run.
+        speed: whether to time its steps beside those of sgd.
+
+    >>> check_optimizer("signsgd", speed=False).passed
+    True
+    """
+    rule = find_rule(optimizer) if isinstance(optimizer, str) else optimizer
+    return Conformance(rule.name, rule.summary, tuple(check_rule(rule, speed)))
+
+
 R = TypeVar("R", Rule, WholeRule)
 
 
@@ -98,4 +144,15 @@ def _guarded(name: str, check: Callable[[R], Finding], rule: R) -> Finding:
         return failed(name, f"{type(error).__name__}: {fault}", f"Look at {rule.function.__name__} in its file.")
 
 
-__all__ = ["DECLARED", "LIBRARIES", "TRAINED", "WHOLE", "WHOLE_TRAINED", "Finding", "Outcome", "check_rule"]
+__all__ = [
+    "DECLARED",
+    "LIBRARIES",
+    "TRAINED",
+    "WHOLE",
+    "WHOLE_TRAINED",
+    "Conformance",
+    "Finding",
+    "Outcome",
+    "check_optimizer",
+    "check_rule",
+]

@@ -30,6 +30,10 @@ class Finding:
     detail: str
     mend: str = ""
 
+    def __str__(self) -> str:
+        line = f"  {self.outcome:<8}  {self.check:<22}  {self.detail}"
+        return f"{line}\n  {'':<8}  {'':<22}  {self.mend}" if self.mend else line
+
 
 def passed(check: str, detail: str) -> Finding:
     """Return a finding that is good."""
