@@ -82,7 +82,7 @@ def test_steps_are_told_where_batches_grow():
         for run, steps in histories
     }
     head, body = cells(make_table(group, runs, results))
-    assert [row[head.index("steps")] for row in body] == ["12,000", "6,600"]
+    assert [row[head.index("steps")] for row in body] == ["12000", "6600"]
     assert [row[head.index("largest_batch")] for row in body] == ["", "100"]
 
 

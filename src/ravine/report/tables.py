@@ -128,7 +128,7 @@ def cells(table: Table) -> tuple[list[str], list[list[str]]]:
                 _number(paper.seconds, "{:.0f}"),
                 _mean(row.seconds, "{:.1f}"),
                 _number(faster, "{:.0f}"),
-                _number(row.steps, "{:,}"),
+                _number(row.steps, "{:d}"),
                 row.outcome,
             ]
         )
