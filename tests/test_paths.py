@@ -202,6 +202,9 @@ def test_settings_of_a_stage():
     g = CURVATURES * RAVINE.start
     path = walk("sgd,lr=1,clip_norm=0.5", RAVINE, steps=1)
     np.testing.assert_allclose(path.points[1] - path.points[0], -0.5 * g / np.hypot(*g), rtol=1e-12)
+    averaged, plain = (walk(f"muon,lr=0.1{stage}", RAVINE, steps=4) for stage in (",weight_average=0.5", ""))
+    shares = 0.5 ** np.arange(4)[::-1]
+    np.testing.assert_allclose(averaged.points[4], shares @ plain.points[1:] / shares.sum(), rtol=1e-12)
 
 
 def test_a_rule_of_your_own(tmp_path):
@@ -219,7 +222,7 @@ BAD = [
     ({"optimizers": ["momentum,alpha=much"]}, "is not NAME=NUMBER"),
     ({"optimizers": ["momentum,alhpa=0.5"]}, "did you mean 'alpha'"),
     ({"optimizers": ["momentum,alpha=1"]}, r"alpha of momentum is 1; .*\[0, 1\)"),
-    ({"optimizers": ["muon,clip_norm=1"]}, "muon steps with whole matrices, and the stage clip_norm has element-wise"),
+    ({"optimizers": ["lbfgs,clip_norm=1"]}, "lbfgs searches along the loss, whose gradient clip_norm would change"),
     ({"lr": -1.0}, "lr of sgd is -1"),
     ({"lr": np.nan}, "lr of sgd is nan"),
     ({"steps": 0}, "steps is 0; it must be at least 1"),

@@ -65,7 +65,7 @@ def train(
         batch_size: samples a step, 1 for on-line learning up to all for batch learning.
         largest_batch: grow the batch where the schedule would lower the rate, up to so many samples.
         per_layer: by name of a hyper-parameter, or lr, what it is multiplied by in each layer of weights, as in
-            {"lr": [1, 1, 1, 0.1]}; for element-wise optimizers.
+            {"lr": [1, 1, 1, 0.1]}; for optimizers that step layer by layer.
         epochs, seed: passes over the data; the one seed that weights and shuffles derive from.
         layers, activation, bias, softmax, init: the network; see `ravine.nn`.
         dataset, data_dir: which data, and a folder to take the files from.

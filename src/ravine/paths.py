@@ -123,7 +123,9 @@ def _step(
 
 
 def _evaluated(rule: AnyRule, w: Array, state: Mapping[str, Array], t: int, hyper: Mapping[str, float]) -> Array:
-    return in_evaluated_form(rule, w, state, t, hyper) if isinstance(rule, Rule) else w
+    if isinstance(rule, Rule):
+        return in_evaluated_form(rule, w, state, t, hyper)
+    return flattened(rule.evaluated([w.reshape(2, 1)], state, t, hyper))
 
 
 def best_rate(

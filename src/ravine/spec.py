@@ -260,7 +260,8 @@ def _check_layers(spec: RunSpec, values: Mapping[str, float]) -> None:
     if not spec.per_layer:
         return
     rule, layers = spec.rule, len(spec.layers) - 1
-    element_wise(rule, "per_layer", "leave it out")
+    if isinstance(rule, WholeRule) and not rule.by_layer:
+        raise ConfigError(f"{rule.name} takes one step with all layers together, and per_layer cannot part them.")
     for name, factors in spec.per_layer.items():
         if name not in values:
             raise ConfigError(f"per_layer of the run: {unknown(f'hyper-parameter of {rule.name}', name, values)}")

@@ -8,7 +8,7 @@ from stepping import step
 
 from ravine.errors import ConfigError
 from ravine.rules import adam, momentum, rule, schedule_free_adamw, sgd
-from ravine.rules.compose import compose, with_stages
+from ravine.rules.compose import with_stages
 from ravine.rules.source import read_rule
 from ravine.rules.stages import STAGES, stage_of
 from ravine.spec import RunSpec, from_settings, resolve
@@ -147,7 +147,6 @@ def test_each_hyperparameter_of_a_stage_leads_to_it_and_its_first_has_its_name()
 
 def test_a_rule_without_stages_is_itself_and_an_own_hyperparameter_stays_its_own():
     assert with_stages(adam, {"beta1": 0.8}) is adam
-    assert compose(adam, ()) is adam
     assert with_stages(schedule_free_adamw, {"weight_decay": 0.1}) is schedule_free_adamw
 
 

@@ -39,6 +39,7 @@ WHOLE: dict[str, Callable[[WholeRule], Finding]] = {
     "hyper-parameters": declared.bounds,
     "shapes and dtypes": whole.shapes,
     "inputs": whole.inputs,
+    "layers": whole.layers,
     "finite": whole.finite,
     "descent": whole.descent,
 }

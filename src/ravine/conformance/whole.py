@@ -10,13 +10,13 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ravine.arrays import Array
-from ravine.conformance.finding import Finding, failed, passed, settings
+from ravine.conformance.finding import Finding, failed, left_out, passed, settings
 from ravine.conformance.trained import engine_of, some_data
 from ravine.engines import Engine
 from ravine.nn import Network
 from ravine.rules import RULES, AnyRule, WholeRule
 from ravine.rules.rule import contains
-from ravine.rules.whole import flattened, read_whole
+from ravine.rules.whole import flattened, in_layers, read_whole
 
 SHAPES = ((6, 9), (9,), (9, 4), (4,), (4, 1))
 """A wide matrix, a tall one and one of a single column, and two biases."""
@@ -75,6 +75,22 @@ def inputs(rule: WholeRule) -> Finding:
         if flattened(first[0]).tobytes() != flattened(second[0]).tobytes():
             return failed("inputs", f"step {t} differs when it is called again", "Keep all that it needs in state.")
     return passed("inputs", "not changed; the same step for the same input")
+
+
+def layers(rule: WholeRule) -> Finding:
+    """Check that a rule that is said to step layer by layer takes the same steps when it is given one at a time."""
+    if not rule.by_layer:
+        return left_out("layers", "one step for all together, says the declaration: no per_layer settings")
+    together: State = {}
+    apart: State = {}
+    hyper = settings(rule)
+    each = [hyper] * len(in_layers(_start(np.float64)))
+    for gradients, weights, _, t in _walk(rule, np.float64):
+        one, together = _step(rule, gradients, weights, together, t, hyper)
+        other, apart = rule.step_by_layer(gradients, weights, apart, t, each)
+        if flattened(one).tobytes() != flattened(other).tobytes():
+            return failed("layers", f"step {t} of a layer depends on the other layers", "Leave out by_layer=True.")
+    return passed("layers", "each by itself takes the same steps, so per_layer settings are allowed")
 
 
 def finite(rule: WholeRule) -> Finding:

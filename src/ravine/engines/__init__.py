@@ -23,7 +23,7 @@ def make_engine(
 ) -> Engine:
     """Return the engine `name`, a key of `ravine.spec.ENGINES`, that trains `network` from `weights`, (n,).
 
-    Batches have `batch_size` samples or fewer. `factors` are for element-wise rules alone.
+    Batches have `batch_size` samples or fewer. `factors` are for rules that step layer by layer.
     """
     if name == "reference":
         from ravine.engines.reference import ReferenceEngine

@@ -12,6 +12,7 @@ from ravine.data import Split, scaled
 from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, evaluated_by_layer, in_layer
 from ravine.nn import Network, cross_entropy, forward, gradient
 from ravine.rules import AnyRule, Rule, WholeRule
+from ravine.rules.norms import gradient_norms
 from ravine.rules.whole import Loss, flattened
 
 _CHUNK = 2000
@@ -71,8 +72,7 @@ class ReferenceEngine:
             self._steps += 1
             step = self._steps - before - 1
             if isinstance(self._rule, WholeRule):
-                now = in_layer(hyper, NO_FACTORS, 0, step)
-                self._apply_whole(self._rule, g, now, self._loss(split, batch, batch_loss, g))
+                self._apply_whole(self._rule, g, hyper, step, self._loss(split, batch, batch_loss, g))
             else:
                 self._apply(self._rule, g, hyper, step)
             loss_sum += batch_loss
@@ -102,9 +102,14 @@ class ReferenceEngine:
 
         return loss
 
-    def _apply_whole(self, rule: WholeRule, g: Array, hyper: Mapping[str, float], loss: Loss) -> None:
+    def _apply_whole(self, rule: WholeRule, g: Array, hyper: Hyper, step: int, loss: Loss) -> None:
         gradients, weights = (list(self._network.layout.tensors(flat)) for flat in (g, self._weights))
-        steps, self._slots = rule.step(gradients, weights, self._slots, self._steps, loss, hyper)
+        if self._factors:
+            each = self._in_layers(hyper, step)
+            steps, self._slots = rule.step_by_layer(gradients, weights, self._slots, self._steps, each)
+        else:
+            now = in_layer(hyper, NO_FACTORS, 0, step)
+            steps, self._slots = rule.step(gradients, weights, self._slots, self._steps, loss, now)
         with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
             self._weights = self._weights - flattened(steps)
 
@@ -124,14 +129,15 @@ class ReferenceEngine:
         self._weights = after.pop("w")
         self._slots = after
 
+    def _in_layers(self, hyper: Hyper, step: int) -> list[dict[str, float]]:
+        return [in_layer(hyper, self._factors, layer, step) for layer in range(len(self._network.layout.shapes))]
+
     def _norms(self, rule: Rule, g: Array) -> tuple[Any, list[Any]]:
         """Return the norm of the gradient and that of each layer's, zeros if the rule does not ask for them."""
         layers = self._network.layout.views(g)
         if {"norm", "layer_norm"}.isdisjoint(rule.arguments):
             return 0.0, [0.0] * len(layers)
-        precise = np.result_type(g, np.float64)
-        norms = [np.sqrt(np.square(part, dtype=precise).sum()) for part in layers]
-        return g.dtype.type(np.sqrt(np.square(norms).sum())), [g.dtype.type(norm) for norm in norms]
+        return gradient_norms([[layer] for layer in layers])
 
     def settle(self, hyper: Mapping[str, float]) -> None:
         """No weight is ever behind."""
@@ -139,7 +145,11 @@ class ReferenceEngine:
     def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:
         """Return the weights that are evaluated, shape (n,)."""
         if isinstance(self._rule, WholeRule):
-            return self.weights
+            weights = list(self._network.layout.tensors(self._weights))
+            if self._factors:
+                each = self._in_layers(hyper, 0)
+                return flattened(self._rule.evaluated_by_layer(weights, self._slots, self._steps, each))
+            return flattened(self._rule.evaluated(weights, self._slots, self._steps, hyper))
         return evaluated_by_layer(
             self._network, self._rule, self.weights, self._slots, self._steps, hyper, self._factors
         )

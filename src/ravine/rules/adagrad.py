@@ -12,6 +12,7 @@ from ravine.rules.rule import rule
 @rule(
     inert=True,
     bounds={"eps": "(0, inf)"},
+    torch="torch.optim.Adagrad(weights, lr=lr, initial_accumulator_value=eps, eps=0)",
     optax="optax.adagrad(lr, initial_accumulator_value=0, eps=eps)",
 )
 def adagrad(g: Any, G: Any, *, lr: Any = 0.01, eps: Any = 1e-8) -> Any:

@@ -12,10 +12,11 @@ from typing import Any, overload
 import numpy as np
 
 from ravine.errors import ConfigError
+from ravine.rules.compose_whole import compose_whole
 from ravine.rules.rule import GIVEN, Rule
 from ravine.rules.source import Body, read, read_rule
 from ravine.rules.stages import STAGES, Stage, stage_of
-from ravine.rules.whole import AnyRule, WholeRule, element_wise
+from ravine.rules.whole import AnyRule, WholeRule
 
 
 @overload
@@ -29,8 +30,7 @@ def with_stages(rule: AnyRule, hyperparameters: Mapping[str, Any]) -> AnyRule: .
 def with_stages(rule: AnyRule, hyperparameters: Mapping[str, Any]) -> AnyRule:
     """Return the rule with those stages that have hyper-parameters among the given ones.
 
-    A hyper-parameter of the rule itself is the rule's, even if a stage has one of the same name. Stages go with
-    element-wise rules only.
+    A hyper-parameter of the rule itself is the rule's, even if a stage has one of the same name.
 
     >>> from ravine.rules import adam
     >>> with_stages(adam, {"weight_decay": 0.01}).defaults["weight_decay"] is None
@@ -39,11 +39,10 @@ def with_stages(rule: AnyRule, hyperparameters: Mapping[str, Any]) -> AnyRule:
     True
     """
     wanted = {stage_of(name) for name in hyperparameters if name not in rule.defaults}
-    if isinstance(rule, WholeRule):
-        for stage in filter(None, wanted):
-            element_wise(rule, f"the stage {stage.name}", f"{rule.name} has {', '.join(rule.defaults)}")
+    stages = tuple(name for name, stage in STAGES.items() if stage in wanted)
+    if not stages:
         return rule
-    return compose(rule, tuple(name for name, stage in STAGES.items() if stage in wanted))
+    return compose_whole(rule, stages) if isinstance(rule, WholeRule) else compose(rule, stages)
 
 
 @functools.cache
@@ -52,7 +51,7 @@ def compose(rule: Rule, stages: tuple[str, ...]) -> Rule:
 
     The text of each stage is put before or behind that of the rule, its own names with its name before them.
     """
-    return _compose(rule, stages, rule.function, {}, {}) if stages else rule
+    return _compose(rule, stages, rule.function, {}, {})
 
 
 def composed(

@@ -29,7 +29,7 @@ def newton_direction(g: Array, s: Array, y: Array) -> Array:
     return -r
 
 
-@whole_rule(bounds={"memory": "[1, inf)"}, full_batch=True)
+@whole_rule(bounds={"memory": "[1, inf)"}, full_batch=True, searches=True)
 def lbfgs(
     gradients: Sequence[Array],
     weights: Sequence[Array],

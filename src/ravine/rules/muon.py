@@ -29,7 +29,7 @@ def orthogonalized(matrix: Array) -> Array:
     return x.T if len(matrix) > matrix.shape[1] else x
 
 
-@whole_rule(bounds={"momentum": "[0, 1)", "weight_decay": "[0, inf)", "adam_rate": "[0, inf)"})
+@whole_rule(by_layer=True, bounds={"momentum": "[0, 1)", "adam_rate": "[0, inf)"})
 def muon(
     gradients: Sequence[Array],
     weights: Sequence[Array],
@@ -38,13 +38,12 @@ def muon(
     *,
     lr: Any = 0.02,
     momentum: Any = 0.95,
-    weight_decay: Any = 0,
     adam_rate: Any = 0.05,
 ) -> Any:
     """Muon: momentum whose matrix is made orthogonal, so that every direction of it takes a step of one size.
 
         M_t = momentum M_(t-1) + (1 - momentum) G
-        W   = W - lr sqrt(max(1, o / i)) NS(momentum M_t + (1 - momentum) G) - lr weight_decay W
+        W   = W - lr sqrt(max(1, o / i)) NS(momentum M_t + (1 - momentum) G)
 
     where W has shape (i, o), and NS(X) starts at X / |X| and takes five steps
 
@@ -55,15 +54,15 @@ def muon(
 
     Source: Jordan et al., 2024, "Muon: An optimizer for hidden layers in neural networks". It has muon for the hidden
     layers alone, and another optimizer for the first and the last one; here every matrix gets it. Biases take Adam's
-    steps at the rate adam_rate lr, and no decay.
-    Defaults: lr 0.02 and momentum 0.95 are those of the source, without decay; adam_rate 0.05 gives biases Adam's usual
-    0.001.
-    Elsewhere: PyTorch (Muon) has these equations with weight_decay = 0.1, orthogonalizes in bfloat16, and takes
-    matrices only. optax (contrib.muon) corrects both terms for their start at zero, each by another factor, and gives
-    Adam the whole rate.
+    steps at the rate adam_rate lr.
+    Defaults: lr 0.02 and momentum 0.95 are those of the source; adam_rate 0.05 gives biases Adam's usual 0.001.
+    Elsewhere: PyTorch (Muon) has these equations with lr 0.001, and in addition the stage weight_decay = 0.1; it
+    orthogonalizes in bfloat16, and takes matrices only. optax (contrib.muon) corrects both terms for their start at
+    zero, each by another factor, and gives biases NAdam's steps at the whole rate. Keras (Muon) sums
+    M_t = momentum M_(t-1) + G, and has 0.2 sqrt(max(i, o)) in place of sqrt(max(1, o / i)).
     """
     steps, after = [], {}
-    for k, (g, w) in enumerate(zip(gradients, weights, strict=True)):
+    for k, g in enumerate(gradients):
         m = state.get(f"m.{k}", np.zeros_like(g))
         if g.ndim == 1:
             hyper = adam.hyperparameters({"lr": lr * adam_rate})
@@ -71,7 +70,7 @@ def muon(
         else:
             m = momentum * m + (1 - momentum) * g
             scale = max(1, g.shape[1] / len(g)) ** 0.5
-            step = lr * scale * orthogonalized(momentum * m + (1 - momentum) * g) + lr * weight_decay * w
+            step = lr * scale * orthogonalized(momentum * m + (1 - momentum) * g)
         steps.append(step)
         after[f"m.{k}"] = m
     return steps, after

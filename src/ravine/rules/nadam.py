@@ -37,11 +37,12 @@ def nadam(
 
     The slot holds q, the product's distance from 1, since it starts at 0.
 
-    Source: Dozat, 2016, algorithm 2, with its schedule of the momentum.
-    Defaults: lr 0.002, beta1 0.9, beta2 0.999, eps 1e-8; momentum_decay 0.004, the source's 1 / 250.
+    Source: Dozat, 2016, in the form of PyTorch's NAdam, without the factor beta2 that the source has before the
+    corrected v.
+    Defaults: those of PyTorch: lr 0.002, beta1 0.9, beta2 0.999, eps 1e-8, momentum_decay 0.004.
     Elsewhere: the same in PyTorch (NAdam), which keeps the product in its default precision. Keras (Nadam) has
-    momentum_decay 1, eps = 1e-7 and lr 0.001. optax (nadam) has no schedule: mu is beta1, and g and m are corrected
-    as in Adam.
+    momentum_decay 1, eps = 1e-7 and lr 0.001. optax (nadam) has no schedule: mu is beta1, g is divided
+    by 1 - beta1^t and m by 1 - beta1^(t+1).
     """
     mu = beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay))
     mu_next = beta1 * (1 - 0.5 * 0.96 ** ((t + 1) * momentum_decay))

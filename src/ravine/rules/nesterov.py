@@ -22,7 +22,7 @@ def nesterov(g: Any, v: Any, *, lr: Any = 0.01, alpha: Any = 0.9) -> Any:
     variable makes Nesterov's method a rule of one gradient at the present weights.
 
     Source: Nesterov, 1983; Sutskever, Martens, Dahl and Hinton, 2013, section 2, after the change of variable of
-    Bengio, Boulanger-Lewandowski and Pascanu, 2013, section 3.5.
+    Bengio, Boulanger-Lewandowski and Pascanu, 2013.
     Defaults: lr 0.01, alpha 0.9.
     Elsewhere: Keras (SGD, nesterov) is the same. PyTorch and optax (sgd, nesterov) keep b_t = mu b_(t-1) + g and step
     by lr (g + mu b_t): the same path under a constant rate, another one when the rate changes.

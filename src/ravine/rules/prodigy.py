@@ -40,12 +40,11 @@ def prodigy(
 
     with one d, r and distance for all layers together, and d_0 = d0.
 
-    Source: Mishchenko and Defazio, 2023, algorithm 4, with Adam's correction for the start at zero as a factor of the
-    rate, and d_t beside eps as in the authors' own code. The factor 1 - sqrt(beta2) of both r and s is left out, since
-    it cancels.
+    Source: Mishchenko and Defazio, 2023, with Adam's steps, as in the authors' own code; Adam's correction for the
+    start at zero is a factor of the rate. The factor 1 - sqrt(beta2) of both r and s is left out, since it cancels.
     Defaults: those of the source: lr 1, of which a schedule takes shares, beta1 0.9, beta2 0.999, eps 1e-8, d0 1e-6.
-    Elsewhere: optax (contrib.prodigy) is the same. The authors' own code has the correction off by default. PyTorch has
-    none.
+    Elsewhere: optax (contrib.prodigy) is the same, but NaN until there is a gradient that is not 0. The authors' own
+    code has the correction off by default. PyTorch and Keras have none.
     """
     g, w = flattened(gradients), flattened(weights)
     zeros, zero = np.zeros_like(w), np.zeros(1, w.dtype)

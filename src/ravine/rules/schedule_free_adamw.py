@@ -26,10 +26,13 @@ def schedule_free_adamw(
 
     Gradients and decay are taken at w, between the fast z and their mean x; x is evaluated and stored.
 
-    Source: Defazio et al., 2024, algorithm 1, with weights of the mean that are all the same and no warm-up of its own.
-    Defaults: lr 0.0025, beta1 0.9, beta2 0.999, eps 1e-8, weight_decay 0.
+    Source: Defazio et al., 2024, algorithm 1, with weights of the mean that are all the same, no warm-up of its own,
+    and the bias correction at v, as in optax; there it is a factor of the rate, and so of the decay and the mean's
+    weights.
+    Defaults: those of the authors' own code: lr 0.0025, beta1 0.9, beta2 0.999, eps 1e-8, weight_decay 0.
     Elsewhere: optax (contrib.schedule_free_adamw) weights each iterate in the mean by the square of the largest rate so
-    far, which is the same under a constant rate. PyTorch and Keras have none.
+    far, which is the same under a constant rate. Keras (ScheduleFreeAdamW) is the same without decay; its decay acts on
+    w, and not on z. PyTorch has none.
     """
     v = beta2 * v + (1 - beta2) * g * g
     fast = np.where(t == 1, w, z)

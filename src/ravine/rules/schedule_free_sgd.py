@@ -20,10 +20,11 @@ def schedule_free_sgd(g: Any, z: Any, w: Any, t: Any, *, lr: Any = 1.0, beta: An
     Gradients are taken at w, between the fast z and their mean x; x is evaluated and stored. All start at the same
     weights. x is not kept but follows from w and z.
 
-    Source: Defazio et al., 2024, eqs. 3 to 5 with c_t = 1 / t.
+    Source: Defazio et al., 2024, eqs. 3 to 5 with c_t = 1 / t; the start is not counted into the mean, as in their
+    algorithm 1.
     Defaults: lr 1, beta 0.9.
     Elsewhere: optax (contrib.schedule_free over sgd) weights each iterate in the mean by the square of the largest rate
-    so far, which is the same under a constant rate. PyTorch and Keras have none.
+    so far, which is the same under a constant rate. PyTorch has none.
     """
     fast = np.where(t == 1, w, z)
     mean = (w - (1 - beta) * fast) / beta

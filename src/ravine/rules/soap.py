@@ -12,13 +12,13 @@ from ravine.rules.whole import State, eigenvectors, orthonormal, whole_rule
 
 
 @whole_rule(
+    by_layer=True,
     bounds={
         "beta1": "[0, 1)",
         "beta2": "[0, 1)",
         "eps": "(0, inf)",
         "precondition_frequency": "[1, inf)",
-        "weight_decay": "[0, inf)",
-    }
+    },
 )
 def soap(
     gradients: Sequence[Array],
@@ -31,7 +31,6 @@ def soap(
     beta2: Any = 0.95,
     eps: Any = 1e-8,
     precondition_frequency: Any = 10,
-    weight_decay: Any = 0,
 ) -> Any:
     """SOAP: Adam in the basis in which Shampoo's two matrices are diagonal, or nearly so.
 
@@ -39,7 +38,7 @@ def soap(
         M_t = beta1 M_(t-1) + (1 - beta1) G
         V_t = beta2 V_(t-1) + (1 - beta2) G'^2
         N'  = (P^T M_t Q / (1 - beta1^(t-1))) / (sqrt(V_t / (1 - beta2^(t-1))) + eps)
-        W   = W - lr P N' Q^T - lr weight_decay W
+        W   = W - lr P N' Q^T
         L_t = beta2 L_(t-1) + (1 - beta2) G G^T
         R_t = beta2 R_(t-1) + (1 - beta2) G^T G
 
@@ -47,14 +46,14 @@ def soap(
     precondition_frequency-th they are put in the order of falling P^T L P, and V with them, and become the orthogonal
     factors of L P and R Q: a power iteration towards the new eigenvectors. Biases take Adam's steps.
 
-    Source: Vyas et al., 2024, algorithm 3 with its function Eigenvectors; the first step and the order are those of the
-    authors' own code.
-    Defaults: those of the authors' own code: lr 0.003, beta1 and beta2 0.95, eps 1e-8, precondition_frequency 10; but
-    no weight_decay, there 0.01.
-    Elsewhere: neither PyTorch nor optax has it.
+    Source: Vyas et al., 2024, algorithms 3 and 4; the first step and the order are those of the authors' own code.
+    Defaults: those of the authors' own code: lr 0.003, beta1 and beta2 0.95, eps 1e-8, precondition_frequency 10;
+    there with the stage weight_decay = 0.01.
+    Elsewhere: the authors' own code adds eps before the correction of V, and counts precondition_frequency from the
+    second step. Neither PyTorch nor optax nor Keras has it.
     """
     steps, after = [], {}
-    for k, (g, w) in enumerate(zip(gradients, weights, strict=True)):
+    for k, g in enumerate(gradients):
         m, v = (state.get(f"{name}.{k}", np.zeros_like(g)) for name in "mv")
         sides = [("left", g @ g.T), ("right", g.T @ g)] if g.ndim == 2 else []
         if t == 1:
@@ -64,7 +63,7 @@ def soap(
             m = beta1 * m + (1 - beta1) * g
             v = beta2 * v + (1 - beta2) * _turned(g, bases) ** 2
             ratio = _turned(m, bases) / (1 - beta1 ** (t - 1)) / (np.sqrt(v / (1 - beta2 ** (t - 1))) + eps)
-            step = lr * _turned(ratio, [basis.T for basis in bases]) + lr * weight_decay * w
+            step = lr * _turned(ratio, [basis.T for basis in bases])
         for axis, (side, product) in enumerate(sides):
             mean, basis = f"{side}.{k}", f"{side}_basis.{k}"
             after[mean] = beta2 * state.get(mean, np.zeros_like(product)) + (1 - beta2) * product

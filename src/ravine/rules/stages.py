@@ -34,6 +34,7 @@ class Stage:
         first: "g" or "step".
         slots, defaults, bounds, inert: as those of a `Rule`.
         evaluated_form: the weights that are evaluated and stored, if they are others than those that are trained.
+        penalty: what the loss has in addition where the stage adds its gradient, of one array of weights.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Stage:
     bounds: Mapping[str, str]
     inert: bool
     evaluated_form: Callable[..., Any] | None = None
+    penalty: Callable[..., float] | None = None
 
     @property
     def summary(self) -> str:
@@ -56,14 +58,18 @@ STAGES: dict[str, Stage] = {}
 
 
 def _stage(
-    *, inert: bool = False, evaluated: Callable[..., Any] | None = None, **bounds: str
+    *,
+    inert: bool = False,
+    evaluated: Callable[..., Any] | None = None,
+    penalty: Callable[..., float] | None = None,
+    **bounds: str,
 ) -> Callable[[Callable[..., Any]], Stage]:
     def declare(function: Callable[..., Any]) -> Stage:
         positional, defaults = parameters(function)
         own = {name: default for name, default in defaults.items() if name != "lr"}
         slots = tuple(name for name in positional[1:] if name not in GIVEN)
         stage = Stage(
-            function.__name__, function, positional[0], slots, MappingProxyType(own), bounds, inert, evaluated
+            function.__name__, function, positional[0], slots, MappingProxyType(own), bounds, inert, evaluated, penalty
         )
         STAGES[stage.name] = stage
         return stage
@@ -109,13 +115,17 @@ def clip_layer_norm(g: Any, layer_norm: Any, *, clip_layer_norm: Any) -> Any:
     return clip_layer_norm / np.maximum(layer_norm, clip_layer_norm) * g
 
 
-@_stage(l2=_NOT_NEGATIVE)
+def _half_square(w: Any, *, l2: Any) -> float:
+    return float(l2 / 2 * np.square(w, dtype=np.result_type(w, np.float64)).sum())
+
+
+@_stage(penalty=_half_square, l2=_NOT_NEGATIVE)
 def l2(g: Any, w: Any, *, l2: Any) -> Any:
     """Add the gradient of the penalty l2 |w|^2 / 2 to the gradient.
 
         g = g + l2 w
 
-    What PyTorch's optimizers but AdamW call weight_decay.
+    What most of PyTorch's optimizers call weight_decay; that of AdamW, Adafactor and Muon is the stage weight_decay.
     """
     return g + l2 * w
 

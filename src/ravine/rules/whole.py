@@ -13,7 +13,7 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FunctionType, MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -27,6 +27,8 @@ State = Mapping[str, Array]
 Loss = Callable[[Sequence[Array]], tuple[float, list[Array]]]
 """The batch's mean loss and its gradients at given weights."""
 
+Evaluated = Callable[[Sequence[Array], State, int, Mapping[str, float]], list[Array]]
+
 
 @dataclass(frozen=True, eq=False)
 class WholeRule(Declaration):
@@ -34,16 +36,24 @@ class WholeRule(Declaration):
 
     Attributes:
         name, function, defaults, bounds, twins, full_batch: as those of a `Rule`.
-        searches: it asks for the batch's loss, to try several weights before it takes a step.
+        asks_for_loss: it takes the batch's loss, to look at other weights before it takes a step.
+        searches: it looks for the length of its steps itself; lr is but the first that it tries.
+        by_layer: the step of a layer depends on that layer's gradients, weights and state alone.
+        evaluated_form: the weights that are evaluated and stored, if they are others than those that are trained.
+        text: what decides the result of a rule that was put together and so has no source of its own.
     """
 
     name: str
     function: Callable[..., Any]
     defaults: Mapping[str, float | None]
     bounds: Mapping[str, str]
-    searches: bool
+    asks_for_loss: bool
+    searches: bool = False
+    by_layer: bool = False
     twins: Mapping[str, str] = field(default_factory=dict)
     full_batch: bool = False
+    evaluated_form: Evaluated | None = None
+    text: str | None = None
 
     def step(
         self,
@@ -55,14 +65,67 @@ class WholeRule(Declaration):
         hyper: Mapping[str, float],
     ) -> tuple[list[Array], dict[str, Array]]:
         """Return what to subtract from each of the weights, and the state afterwards."""
-        asked = [gradients, weights, state, t, *([loss] if self.searches else [])]
+        asked = [gradients, weights, state, t, *([loss] if self.asks_for_loss else [])]
         with np.errstate(all="ignore"):
             steps, after = self.function(*asked, **hyper)
         # A checkpoint gives arrays back, and never bare numbers.
         return list(steps), {name: np.atleast_1d(value) for name, value in after.items()}
 
+    def step_by_layer(
+        self,
+        gradients: Sequence[Array],
+        weights: Sequence[Array],
+        state: State,
+        t: int,
+        hyper: Sequence[Mapping[str, float]],
+    ) -> tuple[list[Array], dict[str, Array]]:
+        """Do as `step`, with hyper-parameters for each layer; the state has the layer before each name, as "0:m.0"."""
+        steps: list[Array] = []
+        after: dict[str, Array] = {}
+        for layer, (g, w) in enumerate(zip(in_layers(gradients), in_layers(weights), strict=True)):
+            of_layer, new = self.step(g, w, _state_of(layer, state), t, _no_loss, hyper[layer])
+            steps += of_layer
+            after.update({f"{layer}:{name}": value for name, value in new.items()})
+        return steps, after
+
+    def evaluated_by_layer(
+        self, weights: Sequence[Array], state: State, t: int, hyper: Sequence[Mapping[str, float]]
+    ) -> list[Array]:
+        """Return the weights that are evaluated after step t, with hyper-parameters for each layer."""
+        found: list[Array] = []
+        for layer, w in enumerate(in_layers(weights)):
+            found += self.evaluated(w, _state_of(layer, state), t, hyper[layer])
+        return found
+
+    def evaluated(self, weights: Sequence[Array], state: State, t: int, hyper: Mapping[str, float]) -> list[Array]:
+        """Return the weights that are evaluated after step t."""
+        return list(weights) if self.evaluated_form is None else self.evaluated_form(weights, state, t, hyper)
+
 
 AnyRule = Rule | WholeRule
+
+
+def in_layers(arrays: Sequence[Array]) -> list[list[Array]]:
+    """Group arrays by layer: a matrix begins one, and its bias may follow.
+
+    >>> [len(layer) for layer in in_layers([np.zeros((3, 2)), np.zeros(2), np.zeros((2, 1))])]
+    [2, 1]
+    """
+    layers: list[list[Array]] = []
+    for array in arrays:
+        if array.ndim > 1 or not layers:
+            layers.append([])
+        layers[-1].append(array)
+    return layers
+
+
+def _state_of(layer: int, state: State) -> dict[str, Array]:
+    mark = f"{layer}:"
+    return {name.removeprefix(mark): value for name, value in state.items() if name.startswith(mark)}
+
+
+def _no_loss(weights: Sequence[Array]) -> NoReturn:
+    raise NotImplementedError("the loss is that of all layers")
 
 
 def whole_rule(
@@ -70,6 +133,8 @@ def whole_rule(
     name: str | None = None,
     bounds: Mapping[str, str] = MappingProxyType({}),
     full_batch: bool = False,
+    searches: bool = False,
+    by_layer: bool = False,
     torch: str | None = None,
     optax: str | None = None,
 ) -> Callable[[Callable[..., Any]], WholeRule]:
@@ -83,6 +148,9 @@ def whole_rule(
     was given. Any Python and NumPy will do, but for random numbers.
 
     `torch`, `optax` and `full_batch` are those of `rule`. PyTorch is given the matrices as it has them, (o, i).
+    `searches` says that the function looks for the length of its steps itself, and that lr is but the first that it
+    tries. `by_layer` says that each layer's steps depend on that layer alone: layers may then have hyper-parameters of
+    their own, for which the function is called once a layer.
 
     >>> @whole_rule()
     ... def normalized(gradients, weights, state, t, *, lr=0.1):
@@ -99,9 +167,17 @@ def whole_rule(
                 "in this order, and loss behind them if it needs it."
             )
         twins = {library: twin for library, twin in (("torch", torch), ("optax", optax)) if twin}
-        searches = "loss" in positional
-        bounded = {**BOUNDS, **bounds}
-        return WholeRule(label, function, MappingProxyType(keywords), bounded, searches, twins, full_batch)
+        return WholeRule(
+            label,
+            function,
+            MappingProxyType(keywords),
+            {**BOUNDS, **bounds},
+            asks_for_loss="loss" in positional,
+            searches=searches,
+            by_layer=by_layer,
+            twins=twins,
+            full_batch=full_batch,
+        )
 
     return declare
 
@@ -119,7 +195,7 @@ def read_whole(rule: WholeRule) -> str:
 
     Decorators, comments and docstrings are left out. It is read once: a file that is edited later is another rule's.
     """
-    return function_text(rule.function)
+    return function_text(rule.function) if rule.text is None else rule.text
 
 
 def function_text(function: Callable[..., Any]) -> str:

@@ -31,7 +31,7 @@ def yogi(
     v_0 is the initial accumulator, m_0 is 0.
 
     Source: Zaheer, Reddi, Sachan, Kale and Kumar, 2018, algorithm 2, which has no bias corrections.
-    Defaults: lr 0.01, beta1 0.9, beta2 0.999 and eps 0.001, the source's; initial accumulator 1e-6, that of optax.
+    Defaults: those of optax, with lr 0.01: beta1 0.9, beta2 0.999, eps 0.001, initial_accumulator 1e-6.
     Elsewhere: optax (yogi) starts m too at the initial accumulator, so that weights that never had a gradient move; it
     is otherwise the same. PyTorch and Keras have none.
     """
