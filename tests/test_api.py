@@ -39,6 +39,7 @@ def run(small):
 def test_every_public_name_is_there():
     for name in ravine.__all__:
         assert getattr(ravine, name) is not None
+    assert dir(ravine) == sorted(ravine.__all__)  # what a notebook completes
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         ravine.trian  # noqa: B018
 

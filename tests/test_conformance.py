@@ -15,8 +15,6 @@ from ravine.conformance import DECLARED, TRAINED, check_rule, declared
 from ravine.conformance.finding import settings
 from ravine.rules import RULES, rule
 
-HALF = np.float64(0.5)
-
 
 @pytest.mark.parametrize("name", RULES)
 def test_every_rule_of_ravine_passes(name):
@@ -27,8 +25,9 @@ def test_every_rule_of_ravine_passes(name):
     told = json.loads(ended.stdout)
     assert told["passed"]
     made = {finding["check"] for finding in told["findings"] if finding["outcome"] == "passed"}
-    assert made >= {"text", *DECLARED, *TRAINED} - {"idle form"}
+    assert made >= {"text", *DECLARED, *TRAINED} - {"idle form", "evaluated weights"}
     assert ("idle form" in made) == (RULES[name].idle_form is not None)
+    assert ("evaluated weights" in made) == (RULES[name].evaluated_form is not None)
 
 
 @rule
@@ -69,26 +68,54 @@ def unguarded(g, v, *, lr=0.1):
     return lr * g / np.sqrt(v), v
 
 
+@rule(inert=True)
+def not_inert_later(g, a, t, *, lr=0.1):
+    """Takes what it has added up at every thirtieth step."""
+    return lr * np.where(t % 30 == 0, a + g, 0), np.where(t % 30 == 0, 0, a + g)
+
+
 @rule
-def widens(g, v, *, lr=0.1):
-    """Uses a number of NumPy's double precision."""
-    v = HALF * v + g
-    return lr * v, v
+def keeps_a_condition(g, v, *, lr=0.1):
+    """Keeps whether the gradient was positive."""
+    return lr * g, g > 0
 
 
-@rule(bounds={"alpha": "[0, 1)"})
-def beyond_its_bounds(g, *, lr=0.1, alpha=1.5):
-    """Has a default that it forbids."""
-    return lr * g * alpha
+@rule
+def takes_a_name_of_a_run(g, *, lr=0.1, warmup=5.0):
+    """Has a hyper-parameter that nobody can give."""
+    return lr * g * warmup
+
+
+@rule
+def averages_badly(g, a, w, *, lr=0.1):
+    """Evaluates a mean that is not corrected for its start at zero."""
+    return lr * g, 0.9 * a + 0.1 * w
+
+
+@averages_badly.evaluated
+def _mean(w, a):
+    return a
+
+
+@rule
+def averages_nothing(g, a, w, *, lr=0.1):
+    """Evaluates what is not there."""
+    return lr * g, 0.9 * a + 0.1 * w
+
+
+@averages_nothing.evaluated
+def _missing(w, a):
+    return mean(a)  # noqa: F821
 
 
 BROKEN = {
     "descent": [climbs, ignores_its_rate],
-    "zero gradient": [not_inert],
+    "zero gradient": [not_inert, not_inert_later],
     "idle form": [wrong_idle],
     "finite": [unguarded],
-    "shapes and dtypes": [widens],
-    "hyper-parameters": [beyond_its_bounds],
+    "shapes and dtypes": [keeps_a_condition],
+    "hyper-parameters": [takes_a_name_of_a_run],
+    "evaluated weights": [averages_badly, averages_nothing],
 }
 
 
@@ -138,8 +165,42 @@ def test_an_error_of_the_rule_s_own_function_is_a_finding_and_not_a_traceback():
     def divides(g, *, lr=0.1, parts=1.0):
         return lr / (parts - 1) * g
 
-    failed = {finding.check: finding for finding in check_rule(divides, speed=False) if finding.outcome == "failed"}
-    assert failed["finite"].detail == "ZeroDivisionError: float division by zero"
+    findings = list(check_rule(divides, speed=False))
+    (failed,) = [finding for finding in findings if finding.outcome == "failed"]  # and not once for each check
+    line = divides.code.co_firstlineno + 2
+    assert failed.detail == f"{__file__}:{line}: rule divides fails with ZeroDivisionError: float division by zero."
+
+
+HALF = np.float64(0.5)
+
+
+def test_numbers_of_numpy_and_its_functions_of_numbers_are_as_good_as_python_s():
+    @rule(bounds={"beta": "[0, 1)"})
+    def widens(g, v, t, *, lr=0.1, beta=0.9):
+        v = beta * v + HALF * g
+        size = np.where(g * v > 0, 1.2, 0.5)
+        return lr * np.sqrt(1 - beta**t) / np.sqrt(t) * np.power(t, -1) * np.exp(-t / 100) * size * v, v
+
+    assert [finding for finding in check_rule(widens, speed=False) if finding.outcome == "failed"] == []
+
+
+def test_a_right_idle_form_passes_though_its_steps_are_lost_in_the_weights():
+    @rule(bounds={"wd": "[0, inf)"})
+    def decays(g, w, *, lr=0.001, wd=1e-5):
+        return lr * (g + wd * w)
+
+    @decays.idle
+    def _shrinks(w, n, *, lr, wd):
+        return w * (1 - (1 - lr * wd) ** n)
+
+    assert declared.idle_form(decays).outcome == "passed"
+
+
+@pytest.mark.parametrize("given", [lambda g: g, 3, None, climbs.function], ids=["lambda", "3", "None", "function"])
+def test_what_is_no_rule_is_told_how_it_becomes_one(given):
+    for take in (ravine.check_optimizer, lambda what: ravine.train(optimizer=what)):
+        with pytest.raises(ravine.ConfigError, match=r"becomes a rule under @ravine\.rule"):
+            take(given)
 
 
 def test_settings_give_a_value_to_what_has_no_default():
@@ -147,7 +208,7 @@ def test_settings_give_a_value_to_what_has_no_default():
     def needs(g, *, lr, a, b, c):
         return lr * g * a * b * c
 
-    assert settings(needs) == {"lr": 0.05, "a": -1.95, "b": 3.05, "c": 0.05}
+    assert settings(needs) == {"lr": 0.1, "a": -1.95, "b": 5.0, "c": 0.1}
 
 
 FILE = '''

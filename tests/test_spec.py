@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ravine.errors import ConfigError
-from ravine.rules import RULES, WHOLE_RULES, rule, whole_rule
+from ravine.rules import RULES, WHOLE_RULES, reference, rule, whole_rule
 from ravine.schedules import Cosine, Exponential, Linear, Step
 from ravine.spec import RunSpec, from_settings, resolve
 
@@ -359,6 +359,31 @@ def test_bad_settings_are_refused_in_one_sentence(settings, words):
     with pytest.raises(ConfigError, match=words) as refusal:
         resolve(RunSpec(**settings))
     assert "\n" not in str(refusal.value)
+
+
+@rule
+def adabound(g, *, lr=0.1, final_lr=0.1):
+    return np.minimum(lr, final_lr) * g
+
+
+def test_a_hyperparameter_must_not_have_the_name_of_a_setting():
+    refused = pytest.raises(ConfigError, match="adabound has a hyper-parameter with the name of a setting of a run")
+    with refused:
+        from_settings({"optimizer": adabound, "final_lr": 0.01})
+    with refused:
+        resolve(RunSpec(optimizer=reference(adabound), hyperparameters={"final_lr": 0.01}))
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("weight_deacy", "weight_decay"), ("wd", "weight_decay"), ("learning_rate", "lr"), ("clip", "clip_norm")],
+)
+def test_names_that_are_meant_are_found_among_settings_and_stages(given, meant):
+    with pytest.raises(ConfigError, match=f"{given}'; did you mean '{meant}'"):
+        from_settings({"optimizer": "adam", given: 0.1})
+    if meant != "lr":
+        with pytest.raises(ConfigError, match=f"{given}'; did you mean '{meant}'"):
+            resolve(RunSpec(optimizer="adam", hyperparameters={given: 0.1}))
 
 
 @pytest.mark.parametrize("settings", [{"lr": 0.0}, {"seed": 0}, {"seed": 2**63 - 1}])

@@ -44,6 +44,11 @@ _HOMES = {
     "ravine.training.run": ("Run",),
 }
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 __all__ = [
     "RULES",
     "SURFACES",

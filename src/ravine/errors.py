@@ -6,6 +6,7 @@ Each class has the exit code that the command line ends with. Anything that is n
 from __future__ import annotations
 
 import difflib
+import traceback
 from collections.abc import Iterable
 
 
@@ -49,6 +50,10 @@ class DownloadError(RavineError):
     exit_code = 4
 
 
+SYNONYMS = {"learning_rate": "lr", "wd": "weight_decay", "clip": "clip_norm", "ema": "weight_average"}
+"""What others call what we have under another name."""
+
+
 def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:
     """Word the message for a name that does not exist, with the nearest one that does.
 
@@ -57,6 +62,23 @@ def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:
     """
     names, given = sorted(allowed), str(name).lower()
     swapped = [known for known in names if sorted(known) == sorted(given)]
-    near = swapped or difflib.get_close_matches(given, names, n=1, cutoff=0.5)
+    usual = [known for known in names if known == SYNONYMS.get(given)]
+    near = usual or swapped or difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"unknown {kind} {str(name)!r}{hint} Known: {', '.join(names)}."
+
+
+def line_in(error: BaseException, file: str) -> int | None:
+    """Return the last line of a file on the way to an error, None if it is not on the way."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return lines[-1] if lines else None
+
+
+def told(error: BaseException) -> str:
+    """Return the kind and the words of an error as one sentence.
+
+    >>> told(ZeroDivisionError("division by zero"))
+    'ZeroDivisionError: division by zero.'
+    """
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words}".rstrip(".: ") + "."

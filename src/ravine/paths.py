@@ -116,7 +116,7 @@ def _step(
         return flattened(steps), after
     g = np.array(surface.gradient(*w))
     norm = np.sqrt(g @ g)
-    known = {"g": g, "w": w, "t": t, "norm": norm, "layer_norm": np.full_like(g, norm), **state}
+    known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), **state}
     result = rule(*(known[name] for name in rule.arguments), **hyper)
     step, *new = result if isinstance(result, tuple) else (result,)
     return step, dict(zip(rule.slots, new, strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any, Literal
 
 import msgspec
@@ -14,8 +15,8 @@ from ravine.arrays import Array
 from ravine.data import DATASETS
 from ravine.errors import ConfigError, unknown
 from ravine.nn import INITIALIZERS, Network
-from ravine.rules import RULES, AnyRule, Rule, WholeRule, loading, reference, settled
-from ravine.rules.compose import with_stages
+from ravine.rules import RULES, WHOLE_RULES, AnyRule, Rule, WholeRule, declared_rule, loading, reference, settled
+from ravine.rules.compose import allowed, with_stages
 from ravine.rules.text import texts
 from ravine.rules.whole import element_wise
 from ravine.schedules import Constant, Schedule, grown_batch_size, learning_rates, make_schedule, plain_number
@@ -27,6 +28,9 @@ AUTO = "auto"
 """Stands for the fused engine, and for the reference engine with a rule of whole matrices."""
 
 _LARGEST_SEED = 2**63 - 1
+
+
+_OF_SCHEDULES = ("final_lr", "decay_factor", "decay_every")
 
 
 class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -82,6 +86,17 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         """The optimizer's name without the path of its file."""
         return self.optimizer.rpartition(":")[2]
 
+    @property
+    def optimizer_label(self) -> str:
+        """The optimizer's name, and before it that of its file if it has one, without the folder."""
+        file, colon, name = self.optimizer.rpartition(":")
+        return f"{PurePath(file).name}{colon}{name}"
+
+    @property
+    def optimizer_text(self) -> str | None:
+        """The text of an optimizer that is not ravine's own, with its stages."""
+        return None if self.optimizer in {**RULES, **WHOLE_RULES} else "\n\n".join(_source(self))
+
     def batch_size_in(self, epoch: int) -> int:
         """Return the batch size of an epoch, counted from 0, of a resolved spec."""
         if self.largest_batch is None:
@@ -114,6 +129,19 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return hashlib.sha256(text).hexdigest()[:16]
 
 
+SETTINGS = frozenset({*RunSpec.__struct_fields__, *_OF_SCHEDULES} - {"hyperparameters", "initial_weights", "order"})
+"""What `from_settings` takes beside the optimizer's own hyper-parameters, which must have other names."""
+
+
+def check_names(rule: AnyRule) -> None:
+    """Check that no hyper-parameter of a rule but lr has the name of a setting of a run, which would get its value."""
+    taken = sorted((SETTINGS - {"lr"}).intersection(rule.defaults))
+    if taken:
+        raise ConfigError(
+            f"{rule.name} has a hyper-parameter with the name of a setting of a run, {taken[0]}: choose another one."
+        )
+
+
 def from_settings(settings: Mapping[str, Any]) -> RunSpec:
     """Make a spec from flat settings, the keywords of `ravine.train` and the keys of a study file.
 
@@ -123,7 +151,7 @@ def from_settings(settings: Mapping[str, Any]) -> RunSpec:
     >>> from_settings({"optimizer": "momentum", "alpha": 0.5, "lr": 0.1, "final_lr": 0.001}).schedule
     Linear(final_lr=0.001)
     """
-    fields = {name for name in RunSpec.__struct_fields__ if name not in ("hyperparameters", "initial_weights", "order")}
+    fields = SETTINGS - set(_OF_SCHEDULES)
     flat = dict(settings)
     schedule = make_schedule(
         flat.pop("schedule", None),
@@ -133,14 +161,15 @@ def from_settings(settings: Mapping[str, Any]) -> RunSpec:
     )
     chosen = {name: flat.pop(name) for name in fields if name in flat}
     given = chosen.get("optimizer", "sgd")
-    if not isinstance(given, (str, AnyRule)):
-        raise ConfigError(f"optimizer is {given!r}; give one name, a file as my_rule.py:my_rule, or a rule.")
-    chosen["optimizer"] = reference(given)
-    rule = with_stages(settled(chosen["optimizer"]), flat)
-    for name in flat:
-        if name not in rule.defaults:
-            known = {*fields, *rule.defaults, "final_lr", "decay_factor", "decay_every"}
+    chosen["optimizer"] = reference(given if isinstance(given, str) else declared_rule(given))
+    rule = settled(chosen["optimizer"])
+    check_names(rule)
+    known = SETTINGS | allowed(rule)
+    for name, value in flat.items():
+        if name not in known:
             raise ConfigError(unknown(f"setting of a run with {rule.name}", name, known))
+        if not isinstance(value, (int, float, np.number)):
+            raise ConfigError(f"{name} is {value!r}; it must be a number.")
     if "layers" in chosen:
         chosen["layers"] = _sizes(chosen["layers"])
     if "per_layer" in chosen:
@@ -199,9 +228,10 @@ def resolve(spec: RunSpec) -> RunSpec:
         raise ConfigError(f"seed is {spec.seed}; it must be a whole number from 0 to {_LARGEST_SEED}.")
     given = dict(spec.hyperparameters)
     if "lr" in given:
-        raise ConfigError("lr is given among the hyperparameters; give it as lr.")
+        raise ConfigError("lr is given among the hyperparameters; give it as lr, on the command line --lr.")
     if spec.lr is not None:
         given["lr"] = spec.lr
+    check_names(spec.rule)
     values = spec.rule.hyperparameters(given)
     _check_layers(spec, values)
     lr = values.pop("lr")

@@ -94,6 +94,7 @@ def test_rules_of_packages_are_listed_with_their_package(packages, capsys):
     assert err == (
         "ravine: optimizer acme-broken of the package acme-broken cannot be imported from acme_broken:mine: "
         "OSError: no disk.\n"
+        "ravine: adam of the package acme-adam has the name of ravine's own, which is taken.\n"
     )
 
 
@@ -103,7 +104,7 @@ def test_rules_of_packages_in_json(packages, capsys):
     listed = {each["name"]: each for each in json.loads(out)}
     assert (listed["acme-good"]["package"], listed["adam"]["package"]) == ("acme-good", "ravine")
     assert listed["adam"]["slots"] == ["m", "v"]
-    assert err.count("\n") == 1
+    assert err.count("\n") == 2
 
 
 def test_one_rule_of_a_package(packages, capsys):

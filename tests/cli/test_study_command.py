@@ -116,6 +116,50 @@ def test_failed_runs_end_with_5(study, one_fails, capsys):
     assert err.endswith(f"\nravine: run {one_fails}: the disk is full.\n")
 
 
+WITH_RULES = """
+name = "rules"
+seeds = [0, 1]
+
+[settings]
+dataset = "small"
+layers = [64, 12, 10]
+epochs = 1
+batch_size = 50
+engine = "reference"
+
+[[groups]]
+name = "all"
+grid = { optimizer = ["rules/mine.py:broken", "rules/mine.py:mine", "sgd"] }
+"""
+RULES = """
+from ravine import rule, whole_rule
+
+@rule
+def mine(g, *, lr=0.1):
+    return lr * g
+
+@whole_rule
+def broken(gradients, weights, state, t, *, lr=0.1):
+    return [missing * g for g in gradients], {}
+"""
+
+
+def test_optimizers_beside_the_study_and_one_that_cannot_run(small, capsys, tmp_path, monkeypatch):
+    (tmp_path / "study" / "rules").mkdir(parents=True)
+    (tmp_path / "study" / "rules" / "mine.py").write_text(RULES, encoding="utf-8")
+    (tmp_path / "study" / "rules.toml").write_text(WITH_RULES, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert run(["study", "run", "study/rules.toml", "-q"]) == 5
+    out, err = capsys.readouterr()
+    assert [row[4] for row in cells(out)[1:]] == ["failed", "failed", *["done"] * 4]
+    place = tmp_path / "study" / "rules" / "mine.py"
+    assert err.count(f"{place}:10: rule broken fails with NameError: name 'missing' is not defined.") == 2
+    assert run(["study", "report", "study/rules.toml"]) == 0
+    out = capsys.readouterr().out
+    assert "mine.py:mine" in out
+    assert str(tmp_path) not in out
+
+
 def test_failed_runs_as_json(study, one_fails, capsys):
     assert run(["study", "run", study, "--json", "-q"]) == 5
     out, err = capsys.readouterr()

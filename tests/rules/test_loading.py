@@ -92,11 +92,30 @@ def test_a_file_with_several_rules_must_say_which(here):
 def test_rules_that_are_imported_are_not_the_file_s_own(here):
     write_rules(here / "one.py", "from ravine.rules import adam, sgd\n" + MINE)
     assert find_rule("one.py").name == "mine"
-    assert refusal("one.py:adam").startswith("unknown rule in one.py 'adam'")
+    assert find_rule("one.py:adam") is RULES["adam"]  # named, it is meant
     write_rules(here / "none.py", "from ravine.rules import adam\n")
-    assert (
-        refusal("none.py") == "none.py has no rule: put @ravine.rule before a function that takes g and, after *, lr."
+    assert refusal("none.py") == (
+        "none.py has no rule of its own: put @ravine.rule, above other decorators, before a function of the file that "
+        "takes g and, after *, lr. It imports adam: name one, as none.py:adam."
     )
+
+
+def test_a_file_imports_what_lies_beside_it_and_another_folder_s_helper_of_the_same_name_is_another(here):
+    for name, factor in (("one", 2), ("two", 3)):
+        (here / name).mkdir()
+        write_rules(here / name / "helper.py", f"FACTOR = {factor}\n")
+        write_rules(here / name / "mine.py", "import helper\n" + MINE.replace("BETA = 0.9", "BETA = helper.FACTOR"))
+    path, modules = list(sys.path), set(sys.modules)
+    bodies = [read_rule(find_rule(f"{name}/mine.py")).text for name in ("one", "two")]
+    assert [body.splitlines()[0] for body in bodies] == ["v = beta * v + 2 * g", "v = beta * v + 3 * g"]
+    assert (sys.path, set(sys.modules)) == (path, modules)
+
+
+def test_a_file_that_names_itself_is_told_so_once(here):
+    write_rules(here / "mine.py", "import ravine\n" + MINE + "\nravine.check_optimizer('mine.py:mine')\n")
+    told = refusal("mine.py")
+    assert told.count(str(here / "mine.py")) == 2  # the line that asks, and what it asks for
+    assert "under `if __name__ == '__main__':`" in told
 
 
 def test_a_rule_goes_by_its_name_in_the_file(here):
@@ -312,7 +331,9 @@ def test_a_rule_made_in_python_is_a_setting():
     assert from_settings({"optimizer": adam}) == from_settings({"optimizer": "adam"})
     with pytest.raises(ConfigError, match="unknown setting of a run with made_here 'gamma'"):
         from_settings({"optimizer": made_here, "gamma": 0.25})
-    with pytest.raises(ConfigError, match=r"optimizer is 3; give one name, a file as my_rule.py:my_rule, or a rule"):
+    with pytest.raises(
+        ConfigError, match=r"a file as my_rule.py:my_rule, or a rule, and this is 3; a function becomes a rule"
+    ):
         from_settings({"optimizer": 3})
 
 

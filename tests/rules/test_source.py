@@ -272,8 +272,8 @@ def fault(function, declared, marker="# here"):
     place, words = str(caught.value).split(f": rule {declared.name} ", maxsplit=1)
     assert place == f"{inspect.getsourcefile(function)}:{marked}"
     assert "\n" not in words
-    assert words.endswith(".")
-    assert not words.endswith("..")
+    assert words.endswith((".", "?"))
+    assert not words.endswith(("..", "?."))
     return words
 
 
@@ -328,14 +328,16 @@ STATEMENTS = {
     "while lr > 1:\n        lr = 2": "has a loop",
     "u -= g / (lr + 1)": "write u = u - g / (lr + 1)",
     "u **= 2": "write u = u ** 2",
+    "u *= 0.9 + lr": "write u = u * (0.9 + lr)",
+    "u -= lr - 1": "write u = u - (lr - 1)",
     "u, v = g, lr": "assigns to something else than one name; write one line for each",
     "x = y = g": "assigns to something else than one name; write one line for each",
     "u[0] = g": "assigns to something else than one name",
     "u.x = g": "assigns to something else than one name",
     "_j = lr * g": "assigns to _j; names that start with _ are the kernel's own",
-    "alpha = 2 * lr": "assigns to alpha, which is given from outside; choose another name",
-    "t = 2": "assigns to t, which is given from outside",
-    "n = 2": "assigns to n, which is given from outside",
+    "alpha = 2 * lr": "assigns to alpha, a name that stands for what is given; choose another name",
+    "t = 2": "assigns to t, a name that stands for what is given",
+    "n = 2": "assigns to n, a name that stands for what is given",
     "real = 2 * lr": "assigns to real, a name that the kernel needs itself; choose another name",
     "max = 2 * lr": "assigns to max, a name that the kernel needs itself",
     "x: float = g": "has `x: float = g`, which is neither `name = expression` nor `return`",
@@ -344,7 +346,7 @@ STATEMENTS = {
     "pass": "has `pass`, which is neither",
     "print(g)": "has `print(g)`, which is neither",
     "assert lr": "has `assert lr`, which is neither",
-    "return": "has `return`, which is neither",
+    "return": "returns nothing; it must return the step and the new slots",
     "return lr * g": "returns 1 value; it must return the step, u, v, in this order",
     "return u, v": "returns 2 values; it must return the step, u, v, in this order",
     "return [lr * g, u, v]": "returns 1 value;",
@@ -392,13 +394,15 @@ EXPRESSIONS = {
     "round(g)": "calls round; write np.rint(a)",
     "float(g)": "calls float; write the number itself",
     "int(lr) * g": "calls int; write np.trunc(a)",
-    "sum(g)": "calls sum; a rule may call",
+    "sum(g)": "calls sum; a rule is of one weight; one of whole arrays is written under @ravine.whole_rule",
     "helper(g)": "calls helper; write it out in the rule's own body",
     "helper(lr) * g": "calls helper; write it out in the rule's own body",
     "double_it(g)": "calls double_it; a rule may call",
     "Setting(g)": "calls Setting; a rule may call",
-    "np.mean(g)": "calls np.mean; a rule may call",
-    "np.linalg.norm(g) * g": "calls np.linalg.norm; a rule may call",
+    "np.mean(g)": "calls np.mean; a rule is of one weight",
+    "np.zeros_like(g)": "calls np.zeros_like; write 0",
+    "g.sum()": "calls or takes apart g, which is a number; write np.sign(g) and not g.sign()",
+    "np.linalg.norm(g) * g": "calls np.linalg.norm; take `norm` as a parameter after g",
     "np.random.normal(lr) * g": "calls np.random.normal; a rule may call",
     "np.float32(lr) * g": "calls np.float32; a rule may call",
     "np.sqrt(g, u)": "calls np.sqrt with 2 arguments; it takes 1",

@@ -158,7 +158,7 @@ def test_clipping_alone_leaves_a_rule_inert():
 
 
 def test_a_stage_s_first_hyperparameter_is_needed():
-    with pytest.raises(ConfigError, match=r"sgd needs a value for lookahead: give one, for example lookahead=0\.1"):
+    with pytest.raises(ConfigError, match=r"sgd needs a value for lookahead: give one, for example lookahead=5"):
         resolve(from_settings({"optimizer": "sgd", "lookahead_alpha": 0.5}))
 
 
@@ -176,14 +176,39 @@ def test_hyperparameters_of_stages_have_bounds(given, message):
     assert str(caught.value) == message
 
 
-def test_a_rule_that_uses_the_name_for_something_else_is_refused():
-    @rule
-    def own_name(g, *, lr):
-        l2 = lr * g
-        return l2
+@rule
+def greedy_of_names(g, v, w, *, lr=0.1):
+    """Assigns to w, g and what a composed text might call its own."""
+    rule_0 = 0.5 * v + g
+    w = 1 + w * w
+    l2 = lr * g
+    g = w * l2
+    return g, rule_0
 
-    with pytest.raises(ConfigError, match=r"own_name uses a name of the stage l2: l2"):
-        with_stages(own_name, {"l2": 0.1})
+
+@rule
+def sparing_of_names(g, v, w, *, lr=0.1):
+    """The same, with each value under a name of its own."""
+    return (1 + w * w) * (lr * g), 0.5 * v + g
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"weight_decay": 0.05}, {"lookahead": 5}, {"weight_average": 0.8}, {"l2": 0.1, "clip_norm": 1.0}, {"l2": 0.1}],
+    ids=lambda given: next(iter(given)),
+)
+def test_what_a_rule_calls_its_values_changes_nothing(given):
+    for ours, theirs in zip(composed(greedy_of_names, **given), composed(sparing_of_names, **given), strict=True):
+        assert str(ours) == str(theirs)
+
+
+def test_slots_of_a_rule_must_not_have_the_names_of_a_stage_s_own():
+    @rule
+    def own_slot(g, lookahead_slow, *, lr=0.1):
+        return lr * g, lookahead_slow
+
+    with pytest.raises(ConfigError, match="own_slot has lookahead_slow among its slots"):
+        with_stages(own_slot, {"lookahead": 5})
 
 
 def test_one_kind_of_evaluated_weights_is_enough():

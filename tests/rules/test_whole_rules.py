@@ -14,7 +14,8 @@ from ravine.rules import WHOLE_RULES, adam, find_rule, lbfgs, muon, prodigy, sha
 from ravine.rules.compose import with_stages
 from ravine.rules.lbfgs import newton_direction
 from ravine.rules.line_search import C1, C2, Point, strong_wolfe
-from ravine.rules.whole import flattened, read_whole, shaped
+from ravine.rules.text import read_whole
+from ravine.rules.whole import flattened, shaped
 
 LOOSE = {"rtol": 1e-8, "atol": 1e-11}
 
@@ -381,13 +382,14 @@ def in_place(gradients, weights, state, t, *, lr=0.1):
     return gradients, {}
 
 
-_calls = itertools.count()
+_calls = [0]
 
 
 @whole_rule()
 def forgetful(gradients, weights, state, t, *, lr=0.1):
     """Keeps something outside its state."""
-    return [lr * g * (1 + next(_calls) % 3) for g in gradients], {}
+    _calls[0] += 1
+    return [lr * g * (1 + _calls[0] % 3) for g in gradients], {}
 
 
 @whole_rule(by_layer=True)
@@ -436,12 +438,158 @@ def doubled(x):
 
 def test_the_text_of_a_rule_holds_what_it_uses_of_its_file():
     @whole_rule(bounds={"lr": "[0, 1]"})
-    def uses(gradients, weights, state, t, *, lr=0.1):
+    def uses(gradients: list, weights, state, t, *, lr=0.1) -> Remark:  # noqa: F821
         """Say something."""
         return [lr * doubled(g) for g in gradients], {}  # a remark
 
     text = read_whole(uses)
     assert "return FACTOR * x" in text
     assert "FACTOR = 2" in text
-    for word in ("Say", "twice", "remark", "bounds"):
+    for word in ("Say", "twice", "remark", "Remark", "bounds", "list"):
         assert word not in text
+
+
+USES = """
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.linalg import norm
+
+import helper
+from helper import unit
+from ravine import rule, whole_rule
+
+LIST, MAP, ARRAY, WORD = [1.0], {"scale": 1.0}, np.array([1.0]), "a"
+
+class Settings:
+    scale = 1.0
+
+    def factor(self):
+        return 2.0
+
+@dataclass
+class Size:
+    value: float
+    other: float = 1.0
+
+SIZE = Size(3.0)
+
+@functools.lru_cache
+def cached(k):
+    return k + 4
+
+def twice(function):
+    @functools.wraps(function)
+    def wrapper(x):
+        return 5 * function(x)
+    return wrapper
+
+@twice
+def same(x):
+    return x
+
+half = functools.partial(np.multiply, 6.0)
+shifted = lambda x, by=7.0: x + by
+
+@rule
+def plain(g, *, lr=8.0):
+    return lr * g
+
+@whole_rule
+def uses(gradients, weights, state, t, *, lr=0.1):
+    scale = LIST[0] * MAP["scale"] * ARRAY[0] * Settings.scale * Settings().factor() * SIZE.value * cached(1)
+    steps = [scale * same(half(shifted(unit(g)))) * helper.SIZE * norm(np.zeros(1)) + plain(g, lr=1) for g in gradients]
+    return [lr * step if WORD == "a" else step for step in steps], {}
+"""
+HELPER = "SIZE = 9.0\n\ndef unit(x):\n    return inner(x)\n\ndef inner(x):\n    return x / 10\n"
+CHANGES = [
+    ("LIST, MAP, ARRAY, WORD = [1.0]", "LIST, MAP, ARRAY, WORD = [1.5]"), ('"scale": 1.0', '"scale": 1.5'),
+    ("np.array([1.0])", "np.array([1.5])"), (', "a"', ', "b"'), ("scale = 1.0\n", "scale = 1.5\n"),
+    ("return 2.0", "return 2.5"), ("Size(3.0)", "Size(3.5)"), ("other: float = 1.0", "other: float = 1.5"),
+    ("return k + 4", "return k + 5"), ("return 5 *", "return 6 *"), ("    return x\n", "    return 2 * x\n"),
+    ("np.multiply, 6.0", "np.multiply, 6.5"), ("np.multiply, 6.0", "np.add, 6.0"), ("by=7.0", "by=7.5"),
+    ("x + by", "x - by"), ("return lr * g\n", "return 2 * lr * g\n"), ("SIZE = 9.0", "SIZE = 9.5"),
+    ("x / 10", "x / 11"), ("return inner(x)", "return 2 * inner(x)"),
+]  # fmt: skip
+
+
+def text_of(folder, change=("", "")):
+    folder.mkdir()
+    for name, text in (("helper.py", HELPER), ("mine.py", USES)):
+        (folder / name).write_text(text.replace(*change), encoding="utf-8")
+    return read_whole(find_rule(f"{folder}/mine.py:uses"))
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: " ".join(change[1].split()))
+def test_whatever_a_rule_uses_of_its_author_s_is_in_its_text(tmp_path, change):
+    assert sum(text.count(change[0]) for text in (HELPER, USES)) == 1
+    text = text_of(tmp_path / "before")
+    assert text_of(tmp_path / "after", change) != text
+    assert text_of(tmp_path / "moved", ("def uses", "# a remark\ndef uses")) == text
+
+
+def test_of_libraries_a_text_holds_the_names_alone(tmp_path):
+    text = text_of(tmp_path / "one")
+    assert "norm = cached(numpy.norm)" in text
+    assert "_core" not in text
+    assert str(tmp_path) not in text
+
+
+def test_what_has_no_text_is_refused():
+    calls = itertools.count()
+
+    @whole_rule
+    def counts(gradients, weights, state, t, *, lr=0.1):
+        return [lr * g * next(calls) for g in gradients], {}
+
+    with pytest.raises(ConfigError, match="calls, a count, has no text that the id of a run could hold"):
+        read_whole(counts)
+
+
+SIZES = [1.0]
+
+
+def test_a_value_that_changes_is_seen_though_the_rule_was_read_before():
+    @whole_rule
+    def scales(gradients, weights, state, t, *, lr=0.1):
+        return [lr * SIZES[0] * g for g in gradients], {}
+
+    before = read_whole(scales)
+    SIZES[0] = 2.0
+    assert read_whole(scales) != before
+
+
+STEPS = [np.zeros((4, 3)), np.zeros(3)]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("pass", "returns nothing at step 1"),
+        ("return gradients", "returns a list and no state at step 1"),
+        ("return [gradients[0]], {}", "returns 1 steps for 2 arrays of weights"),
+        ("return [g.T for g in gradients], {}", r"returns a step of shape \(3, 4\) for weights of shape \(4, 3\)"),
+        ("return [0.0 for g in gradients], {}", r"returns a step of shape \(\) for weights"),
+        ("return 3, {}", "returns a int in place of the steps"),
+        ("return gradients, None", "returns a list and no state"),
+        ("return gradients, [1]", "returns a list in place of the state"),
+        ("return gradients, {0: gradients[0]}", "returns a state with the name 0, which is no string,"),
+        (
+            "return gradients, {'m': gradients}",
+            r"returns a state whose m is no array of numbers \(for one array a layer, give each",
+        ),
+        ("return gradients, {'m': 'word'}", "returns a state whose m is no array of numbers"),
+        ("return gradients, {'m': 1 / (t - 1)}", "fails with ZeroDivisionError: division by zero"),
+        ("return [lr * missing for g in gradients], {}", "fails with NameError: name 'missing' is not defined"),
+    ],
+)
+def test_what_a_function_returns_amiss_is_told_at_its_line(tmp_path, body, words):
+    head = "from ravine import whole_rule\n\n@whole_rule\ndef mine(gradients, weights, state, t, *, lr=0.1):\n"
+    (tmp_path / "mine.py").write_text(f"{head}    {body}\n", encoding="utf-8")
+    mine = find_rule(f"{tmp_path}/mine.py")
+    line = 5 if "fails" in words else 3
+    with pytest.raises(ConfigError, match=f"mine.py:{line}: rule mine {words}"):
+        mine.step(STEPS, STEPS, {}, 1, None, {"lr": 0.1})
+    (fault,) = [finding for finding in check_rule(mine, speed=False) if finding.outcome == "failed"]
+    assert fault.check == "shapes and dtypes"

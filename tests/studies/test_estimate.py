@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from ravine.rules import whole_rule
@@ -13,11 +15,14 @@ from ravine.training import RunStore
 RATES = []
 
 
-@whole_rule()
-def watched(gradients, weights, state, t, loss, *, lr=0.1):
+@whole_rule(searches=True)
+def noting(gradients, weights, state, t, loss, *, lr=0.1):
     """Notes its rate."""
     RATES.append(lr)
     return [lr * g for g in gradients], {}
+
+
+watched = dataclasses.replace(noting, text="the same whatever RATES holds")
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "lbfgs", watched])

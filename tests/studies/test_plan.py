@@ -226,7 +226,7 @@ def test_runs_in_words(settings, words):
         ("{ seed = 3 }", "has a seed; seeds are given once for the whole study"),
         ('{ lr = "fast" }', "got `str` - at `$.lr`"),
         ("{ batch_size = 1.5 }", "`$.batch_size`"),
-        ('{ alpha = "high" }', "hyperparameters"),
+        ('{ alpha = "high" }', "alpha is 'high'; it must be a number"),
         ("{ alpha = 1.5 }", "alpha of momentum is 1.5"),
         ("{ lr = nan }", "lr of momentum is nan"),
         ("{ layers = 5 }", "layers is 5"),

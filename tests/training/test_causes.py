@@ -8,6 +8,7 @@ from training_cases import small_spec, train_small
 
 from ravine.engines.reference import ReferenceEngine
 from ravine.nn import forward
+from ravine.rules import reference, rule
 from ravine.spec import RunSpec
 from ravine.training import DeadNetwork, Given, NonFinite, RunStore, epoch_order, start_weights
 from ravine.training.causes import non_finite
@@ -60,6 +61,22 @@ def test_the_layer_where_it_began(small, layer, value, where):
     cause = non_finite(network, weights, small.train, np.arange(20), 2, 15)
     assert (cause.layer, cause.where, cause.epoch, cause.step) == (layer, where, 2, 15)
     assert f"step 15 (epoch 2): {'weights of ' if where == 'weights' else ''}layer {layer} (" in cause.message
+
+
+@rule
+def spoils(g, *, lr):
+    """Makes every weight nan at its first step."""
+    return lr * g * np.nan
+
+
+@pytest.mark.parametrize("engine", ["reference", "fused"])
+def test_weights_that_the_last_step_spoilt_are_a_cause_too(small, runs, engine):
+    stored = train_small(small, runs, optimizer=reference(spoils), lr=0.1, batch_size=230, epochs=1, engine=engine)
+    cause = stored.result.cause
+    assert stored.result.status == "diverged"
+    assert isinstance(cause, NonFinite)
+    assert (cause.epoch, cause.step, cause.layer, cause.where) == (1, 1, 1, "weights")
+    assert cause.message == "Weights of layer 1 (64 to 12) became nan at step 1 (epoch 1)."
 
 
 def test_a_naive_softmax_overflows_where_the_layers_do_not(small, runs):

@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 from training_cases import Recorder, assert_same_run, interrupt_at, small_spec, train_small
 
 from ravine.errors import ConfigError, DataError, StorageError
+from ravine.rules import reference, rule
 from ravine.training import RunStore, train
 
 FILES = ("result.json", "environment.json", "weights.safetensors")
@@ -29,6 +30,23 @@ def test_what_a_stored_run_consists_of(small, runs):
     # Anyone can read the weights with the library that is meant for it.
     weights = load_file(stored.folder / "weights.safetensors")
     assert weights["weights"].tobytes() == stored.weights().tobytes()
+
+
+@rule
+def of_a_user(g, v, *, lr, beta=0.5):
+    """Momentum."""
+    v = beta * v + g
+    return lr * v, v
+
+
+def test_the_text_of_a_user_s_optimizer_is_stored_with_its_stages(small, runs):
+    optimizer = reference(of_a_user)
+    plain = train_small(small, runs, optimizer=optimizer, lr=0.1)
+    decayed = train_small(small, runs, optimizer=optimizer, lr=0.1, hyperparameters={"weight_decay": 0.1})
+    assert train_small(small, runs).optimizer_text is None
+    assert plain.optimizer_text == "v = beta * v + g\nreturn (lr * v, v)\n\nv\n"
+    assert "lr * weight_decay * w" in decayed.optimizer_text
+    assert RunStore(runs).load(plain.result.id).optimizer_text == plain.optimizer_text
 
 
 def test_others_may_read_a_run_if_the_umask_lets_them(small, runs):

@@ -6,18 +6,37 @@ import numpy as np
 import pytest
 from training_cases import assert_same_run, interrupt_at, small_spec, train_small
 
+from ravine.conformance import check_rule
 from ravine.data import Split, scaled
 from ravine.engines import make_engine
 from ravine.engines.reference import ReferenceEngine
 from ravine.errors import ConfigError
 from ravine.nn import Network, gradient
-from ravine.rules import WHOLE_RULES, sgd, whole_rule
+from ravine.rules import WHOLE_RULES, reference, sgd, whole_rule
 from ravine.rules.whole import flattened
 from ravine.training import RunStore, epoch_order, loop, start_weights, train
 from ravine.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from ravine.training.record import NonFinite, Seconds
 
-SETTINGS = {"lbfgs": {"batch_size": 230, "epochs": 8}, "soap": {"lr": 0.01}}
+SETTINGS = {"lbfgs": {"batch_size": 230, "epochs": 8}, "soap": {"lr": 0.01}, "sophia": {"lr": 0.01}}
+
+
+COUNTED = [0]
+
+
+@whole_rule
+def counts(gradients, weights, state, t, *, lr=0.1):
+    """Changes a value of its module."""
+    COUNTED[0] += 1
+    return [lr * g for g in gradients], {}
+
+
+def test_a_rule_that_changes_a_value_outside_its_state_is_refused(small, tmp_path):
+    with pytest.raises(ConfigError, match="counts changes a value outside its state"):
+        train_small(small, tmp_path, optimizer=reference(counts))
+    assert list(tmp_path.glob("*/*.*")) == list(tmp_path.glob("files/*"))  # no run, and no checkpoint
+    findings = {finding.check: finding for finding in check_rule(counts, speed=False)}
+    assert findings["inputs"].detail == "it changes a value of its module"
 
 
 @pytest.mark.parametrize("optimizer", WHOLE_RULES)

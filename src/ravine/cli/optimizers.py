@@ -57,6 +57,10 @@ def _installed() -> list[tuple[str, AnyRule, str]]:
     found = []
     for label, point in sorted(loading.installed().items()):
         if label in RULES or label in WHOLE_RULES:
+            package = loading.package_of(point)
+            click.echo(
+                f"ravine: {label} of the package {package} has the name of ravine's own, which is taken.", err=True
+            )
             continue
         try:
             found.append((label, loading.from_package(point), loading.package_of(point)))
@@ -80,7 +84,7 @@ def _facts(rule: AnyRule, package: str | None) -> dict[str, Any]:
 def _show(rule: AnyRule) -> None:
     from ravine.rules import WholeRule
     from ravine.rules.source import read_rule
-    from ravine.rules.whole import read_whole
+    from ravine.rules.text import read_whole
 
     body = read_whole(rule) if isinstance(rule, WholeRule) else read_rule(rule).text
     doc = inspect.getdoc(rule.function)

@@ -56,7 +56,7 @@ def _settings(spec: object) -> tuple[str, ...]:
     from ravine.spec import RunSpec
 
     assert isinstance(spec, RunSpec)
-    return spec.optimizer_name, setting(spec.lr), str(spec.batch_size), str(spec.epochs), str(spec.seed)
+    return spec.optimizer_label, setting(spec.lr), str(spec.batch_size), str(spec.epochs), str(spec.seed)
 
 
 @runs.command()
@@ -90,6 +90,8 @@ def show(run: str, out: str | None, as_json: bool) -> None:
     print_table(("setting", "value"), [(name, _plain(value)) for name, value in _builtins(result.spec).items()])
     click.echo()
     print_table(("environment", "value"), [(name, str(value)) for name, value in found.environment.items()])
+    if found.optimizer_text is not None:
+        click.echo(f"\n{result.spec.optimizer_label}, as it was:\n\n{found.optimizer_text}", nl=False)
 
 
 def _builtins(value: object) -> dict[str, object]:

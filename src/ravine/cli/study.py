@@ -29,7 +29,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 def study() -> None:
     """Run many runs and see how they stand.
 
-    STUDY is a TOML file, or the name of a built-in study: paper.
+    STUDY is a TOML file, or the name of a built-in study: paper or batch-size.
     """
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -10,7 +11,7 @@ from ravine.conformance import declared, trained, whole
 from ravine.conformance.finding import Finding, Outcome, failed, left_out
 from ravine.conformance.twins import twin
 from ravine.errors import ConfigError
-from ravine.rules import AnyRule, Rule, WholeRule, find_rule
+from ravine.rules import AnyRule, Rule, WholeRule, declared_rule, find_rule
 
 Check = Callable[[Rule], Finding]
 
@@ -19,6 +20,7 @@ DECLARED: dict[str, Check] = {
     "shapes and dtypes": declared.shapes,
     "zero gradient": declared.zero_gradient,
     "idle form": declared.idle_form,
+    "evaluated weights": declared.evaluated,
     "finite": declared.finite,
     "descent": declared.descent,
 }
@@ -108,7 +110,7 @@ def check_optimizer(optimizer: str | AnyRule, *, speed: bool = True) -> Conforma
     >>> check_optimizer("signsgd", speed=False).passed
     True
     """
-    rule = find_rule(optimizer) if isinstance(optimizer, str) else optimizer
+    rule = find_rule(optimizer) if isinstance(optimizer, str) else declared_rule(optimizer)
     return Conformance(rule.name, rule.summary, tuple(check_rule(rule, speed)))
 
 
@@ -121,13 +123,17 @@ def _check(
     training: Mapping[str, Callable[[R], Finding]],
     speed: Callable[[R], Finding] | None,
 ) -> Iterator[Finding]:
-    sound = True
+    sound = runs = True
     for name, check in alone.items():
-        finding = _guarded(name, check, rule)
+        try:
+            finding = check(rule) if runs else left_out(name, "mend the fault above first")
+        except ConfigError as error:
+            finding, runs = _fault(name, error), False
         sound = sound and finding.outcome != "failed"
         yield finding
     for library in LIBRARIES:
-        yield twin(rule, library)
+        if runs:
+            yield _guarded(f"same as in {library}", functools.partial(twin, library=library), rule)
     for name, check in training.items():
         yield _guarded(name, check, rule) if sound else left_out(name, "mend the failures above first")
     if speed is not None and sound:
@@ -135,14 +141,15 @@ def _check(
 
 
 def _guarded(name: str, check: Callable[[R], Finding], rule: R) -> Finding:
-    """Make a check; whatever the rule's own code raises is its failure."""
     try:
         return check(rule)
     except ConfigError as error:
-        return failed(name, str(error), "Change what it names.")
-    except Exception as error:
-        fault = str(error).strip().partition("\n")[0]
-        return failed(name, f"{type(error).__name__}: {fault}", f"Look at {rule.function.__name__} in its file.")
+        return _fault(name, error)
+
+
+def _fault(check: str, error: ConfigError) -> Finding:
+    """Return the failure of a check in which the rule's own code raised."""
+    return failed(check, str(error), "Change what it names.")
 
 
 __all__ = [

@@ -10,6 +10,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.rules import AnyRule, Rule
+from ravine.rules.rule import ends, inside
 
 Outcome = Literal["passed", "failed", "left out"]
 
@@ -57,7 +58,7 @@ def step(rule: Rule, g: Array, w: Array, t: int, slots: Slots, hyper: Mapping[st
     """Call the rule's function as the reference engine does; return the step and the new slots."""
     with np.errstate(all="ignore"):
         norm = g.dtype.type(np.linalg.norm(g.astype(np.float64)))
-        known = {"g": g, "w": w, "t": t, "norm": norm, "layer_norm": np.full_like(g, norm), **slots}
+        known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), **slots}
         result = rule(*(known[name] for name in rule.arguments), **hyper)
     change, *new = result if isinstance(result, tuple) else (result,)
     return change, dict(zip(rule.slots, new, strict=True))
@@ -78,7 +79,7 @@ def at_rest(rule: Rule, like: Array) -> Slots:
 def settings(rule: AnyRule) -> dict[str, float]:
     """Return the rule's hyper-parameters: its defaults, and for those without one a small value that is allowed."""
     return rule.hyperparameters(
-        {name: _inside(rule.bounds.get(name)) for name, default in rule.defaults.items() if default is None}
+        {name: inside(rule.bounds.get(name)) for name, default in rule.defaults.items() if default is None}
     )
 
 
@@ -100,22 +101,3 @@ def _moved(default: float, interval: str) -> float:
     if np.isinf(low):
         return 0.7 * default + 0.1
     return low + 0.9 * float(np.sqrt(default - low)) if default > low else low + 0.1
-
-
-def _inside(interval: str | None) -> float:
-    if interval is None:
-        return 0.05
-    low, high = ends(interval)
-    if np.isinf(low):
-        return 0.05 if high > 0.05 else high - 1
-    return low + 0.05 if np.isinf(high) else low + 0.05 * (high - low)
-
-
-def ends(interval: str) -> tuple[float, float]:
-    """Return the ends of an interval such as "[0, 1)".
-
-    >>> ends("[0, inf)")
-    (0.0, inf)
-    """
-    low, high = (float(end) for end in interval[1:-1].split(","))
-    return low, high

@@ -16,7 +16,8 @@ from ravine.engines import Engine
 from ravine.nn import Network
 from ravine.rules import RULES, AnyRule, WholeRule
 from ravine.rules.rule import contains
-from ravine.rules.whole import flattened, in_layers, read_whole
+from ravine.rules.text import read_whole
+from ravine.rules.whole import flattened, in_layers
 
 SHAPES = ((6, 9), (9,), (9, 4), (4,), (4, 1))
 """A wide matrix, a tall one and one of a single column, and two biases."""
@@ -58,7 +59,8 @@ def shapes(rule: WholeRule) -> Finding:
 
 
 def inputs(rule: WholeRule) -> Finding:
-    """Check that the function changes nothing that it is given, and returns the same for the same."""
+    """Check that the function changes nothing that it is given or uses, and returns the same for the same."""
+    text = read_whole(rule)
     for gradients, weights, state, t in _walk(rule, np.float64):
         given = {
             **{f"gradients[{k}]": g for k, g in enumerate(gradients)},
@@ -74,6 +76,8 @@ def inputs(rule: WholeRule) -> Finding:
         second = _step(rule, gradients, weights, state, t, settings(rule))
         if flattened(first[0]).tobytes() != flattened(second[0]).tobytes():
             return failed("inputs", f"step {t} differs when it is called again", "Keep all that it needs in state.")
+    if read_whole(rule) != text:
+        return failed("inputs", "it changes a value of its module", "Keep all that changes in state.")
     return passed("inputs", "not changed; the same step for the same input")
 
 
@@ -124,7 +128,7 @@ def descent(rule: WholeRule) -> Finding:
         return failed(
             check,
             f"{STEPS} steps on a convex quadratic leave {share:.0%} of the loss at the best of {len(final)} rates",
-            "The step is what is subtracted: it must point along the gradient, not against it.",
+            "The step is what is subtracted: it must not be 0, and point along the gradient and not against it.",
         )
     return passed(check, f"at most {STEPS} steps on a quadratic leave {share:.0e} of the loss at lr {best:g}")
 

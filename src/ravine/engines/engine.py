@@ -12,6 +12,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Split
+from ravine.errors import ConfigError
 from ravine.nn import Network
 from ravine.rules import Rule
 
@@ -72,11 +73,17 @@ def in_evaluated_form(
     form = rule.evaluated_form
     if form is None:
         return weights
-    known = {"w": weights, "t": steps, **slots}
+    known = {"w": weights, "t": float(steps), **slots}
     parameters = inspect.signature(form).parameters.values()
     keywords = {p.name: hyper[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
-    result = form(*(known[p.name] for p in parameters if p.kind is not p.KEYWORD_ONLY), **keywords)
-    return np.asarray(result, weights.dtype)
+    with np.errstate(all="ignore"), rule.telling_faults():
+        result = np.asarray(form(*(known[p.name] for p in parameters if p.name in known), **keywords), weights.dtype)
+    if result.shape != weights.shape:
+        raise ConfigError(
+            f"the evaluated form of {rule.name} returns shape {result.shape} for weights of shape {weights.shape}; it "
+            "must return the weights to evaluate, and nothing besides."
+        )
+    return result
 
 
 def evaluated_by_layer(

@@ -120,7 +120,7 @@ class ReferenceEngine:
         norm, layer_norms = self._norms(rule, g)
         for layer, layer_norm in enumerate(layer_norms):
             known = {name: views(array)[layer] for name, array in before.items()}
-            given = {**known, "t": self._steps, "norm": norm, "layer_norm": layer_norm}
+            given = {**known, "t": float(self._steps), "norm": norm, "layer_norm": layer_norm}
             with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
                 result = rule(*(given[name] for name in rule.arguments), **in_layer(hyper, self._factors, layer, step))
                 change, *slots = result if isinstance(result, tuple) else (result,)

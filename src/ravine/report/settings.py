@@ -19,6 +19,7 @@ def settings_of(spec: RunSpec) -> dict[str, str]:
     factors = {f"{name} per layer": ",".join(f"{f:g}" for f in each) for name, each in plain.pop("per_layer").items()}
     flat = {**plain, **hyperparameters, **factors, "schedule": schedule.pop("kind"), **schedule}
     flat.pop("seed")
+    flat["optimizer"] = spec.optimizer_label
     shown = {name: value for name, value in flat.items() if value is not None}
     return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in shown.items()}
 

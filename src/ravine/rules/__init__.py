@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 
 from ravine.errors import ConfigError, unknown
@@ -30,8 +31,8 @@ for _module in pkgutil.iter_modules(__path__):
 def find_rule(name: str) -> AnyRule:
     """Return a rule by its name, or by the file that declares it, as FILE.py:RULE; the file is run.
 
-    Names are those of ravine's own rules and of installed packages. A name that does not exist is a `ConfigError` that
-    suggests the nearest.
+    Names are those of ravine's own rules and of installed packages, where ravine's own go before. A name that does not
+    exist is a `ConfigError` that suggests the nearest.
     """
     given = loading.given(name)
     if given is not None:
@@ -46,6 +47,17 @@ def find_rule(name: str) -> AnyRule:
         return loading.from_package(others[name])
     known = {*RULES, *WHOLE_RULES, *others}
     raise ConfigError(f"{unknown('optimizer', name, known)} Or give a file, as my_rule.py:my_rule.")
+
+
+def declared_rule(given: object) -> AnyRule:
+    """Return a rule; of what is none, say how it becomes one."""
+    if not isinstance(given, AnyRule):
+        kind = f"the function {given.__name__}" if inspect.isfunction(given) else repr(given)
+        raise ConfigError(
+            f"an optimizer is one name, a file as my_rule.py:my_rule, or a rule, and this is {kind}; a function "
+            "becomes a rule under @ravine.rule or @ravine.whole_rule."
+        )
+    return given
 
 
 def reference(rule: AnyRule | str) -> str:
@@ -74,6 +86,7 @@ __all__ = [
     "AnyRule",
     "Rule",
     "WholeRule",
+    "declared_rule",
     "find_rule",
     "reference",
     "rule",

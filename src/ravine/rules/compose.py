@@ -11,7 +11,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, unknown
 from ravine.rules.compose_whole import compose_whole
 from ravine.rules.rule import GIVEN, Rule
 from ravine.rules.source import Body, read, read_rule
@@ -32,17 +32,29 @@ def with_stages(rule: AnyRule, hyperparameters: Mapping[str, Any]) -> AnyRule:
 
     A hyper-parameter of the rule itself is the rule's, even if a stage has one of the same name.
 
+    Raises:
+        ConfigError: neither the rule nor a stage has a hyper-parameter of that name.
+
     >>> from ravine.rules import adam
     >>> with_stages(adam, {"weight_decay": 0.01}).defaults["weight_decay"] is None
     True
     >>> with_stages(adam, {"beta1": 0.8}) is adam
     True
     """
+    known = allowed(rule)
+    for name in hyperparameters:
+        if name not in known:
+            raise ConfigError(unknown(f"hyper-parameter of {rule.name}", name, known))
     wanted = {stage_of(name) for name in hyperparameters if name not in rule.defaults}
     stages = tuple(name for name, stage in STAGES.items() if stage in wanted)
     if not stages:
         return rule
     return compose_whole(rule, stages) if isinstance(rule, WholeRule) else compose(rule, stages)
+
+
+def allowed(rule: AnyRule) -> set[str]:
+    """Return the hyper-parameters that may be given with a rule: its own and those of stages."""
+    return {*rule.defaults, *(name for stage in STAGES.values() for name in stage.defaults)}
 
 
 @functools.cache
@@ -75,12 +87,6 @@ def _compose(
     twins: Mapping[str, str],
 ) -> Rule:
     parts = [STAGES[name] for name in STAGES if name in stages]
-    taken = {name for name, _ in read_rule(rule).assignments} | set(rule.slots) | set(rule.defaults)
-    for stage in parts:
-        if taken & set(stage.defaults):
-            raise ConfigError(
-                f"{rule.name} uses a name of the stage {stage.name}: {', '.join(taken & set(stage.defaults))}."
-            )
     defaults = {
         **rule.defaults,
         **{name: value for stage in parts for name, value in stage.defaults.items()},
@@ -88,6 +94,7 @@ def _compose(
     }
     slots = (*rule.slots, *(f"{stage.name}_{slot}" for stage in parts for slot in stage.slots))
     body = _joined(rule, parts)
+    _check_names(rule, parts, {name for name, _ in body.assignments})
     used = {node.id for value in (*(v for _, v in body.assignments), *body.results) for node in _names(value)}
     arguments = ("g", *slots, *(name for name in GIVEN if name in used))
     result = Rule(
@@ -107,6 +114,17 @@ def _compose(
     return result
 
 
+def _check_names(rule: Rule, parts: list[Stage], assigned: set[str]) -> None:
+    """Refuse slots and hyper-parameters of a rule whose names the composed text needs for something else."""
+    stages = {name for stage in parts for name in (*stage.defaults, *(f"{stage.name}_{slot}" for slot in stage.slots))}
+    for name in (*rule.slots, *rule.defaults):
+        if name in assigned | stages:
+            raise ConfigError(
+                f"{rule.name} has {name} among its slots and hyper-parameters, a name that goes with the stages "
+                f"{', '.join(stage.name for stage in parts)}: choose another one."
+            )
+
+
 def _joined(rule: Rule, parts: list[Stage]) -> Body:
     lines: list[tuple[str, ast.expr]] = []
     kept: dict[str, str] = {}
@@ -116,9 +134,9 @@ def _joined(rule: Rule, parts: list[Stage]) -> Body:
     own = read_rule(rule)
     renamed = {"g": gradient}
     for name, value in own.assignments:
-        lines.append((name, _rename(value, renamed)))
-        if name == "g":
-            renamed = {}
+        # Under its own name it would take the place of what the stages behind it are given, such as w.
+        lines.append((f"rule_{name}_", _rename(value, renamed)))
+        renamed = {**renamed, name: f"rule_{name}_"}
     results = [f"rule_{k}" for k in range(len(own.results))]
     lines += [(name, _rename(value, renamed)) for name, value in zip(results, own.results, strict=True)]
     kept.update(zip(rule.slots, results[1:], strict=True))

@@ -15,7 +15,8 @@ from ravine.errors import ConfigError
 from ravine.rules.norms import gradient_norms
 from ravine.rules.rule import parameters
 from ravine.rules.stages import STAGES, Stage
-from ravine.rules.whole import Loss, State, WholeRule, function_text, in_layers, read_whole
+from ravine.rules.text import function_text, read_whole
+from ravine.rules.whole import Loss, State, WholeRule, in_layers
 
 Slots = dict[str, Array]
 

@@ -8,17 +8,19 @@ import importlib.util
 import inspect
 import linecache
 import sys
-import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 
-from ravine.errors import ConfigError, unknown
+from ravine.errors import ConfigError, line_in, told, unknown
 from ravine.rules.whole import AnyRule
 
 GROUP = "ravine.optimizers"
 """The entry points with which an installed package offers rules."""
 
+_running: set[Path] = set()
 _given: dict[str, AnyRule] = {}
 _kept: dict[str, AnyRule] = {}
 
@@ -93,7 +95,7 @@ def from_package(point: EntryPoint) -> AnyRule:
     try:
         rule = point.load()
     except (Exception, SystemExit) as error:
-        raise ConfigError(f"{source} cannot be imported from {point.value}: {_told(error)}") from error
+        raise ConfigError(f"{source} cannot be imported from {point.value}: {told(error)}") from error
     if not isinstance(rule, AnyRule):
         raise ConfigError(
             f"{source} is a {type(rule).__name__}; {point.value} must be a function under @ravine.rule or "
@@ -122,20 +124,23 @@ def locate(reference: str) -> tuple[str, AnyRule]:
             "name."
         ) from None
     module = _run(file, text)
-    rules = {
-        key: value
-        for key, value in vars(module).items()
-        if isinstance(value, AnyRule) and value.function.__module__ == module.__name__
-    }
+    found = {key: value for key, value in vars(module).items() if isinstance(value, AnyRule)}
+    if name in found:
+        return f"{file}:{name}", found[name]
+    rules = {key: value for key, value in found.items() if value.function.__module__ == module.__name__}
     if not rules:
-        raise ConfigError(f"{path} has no rule: put @ravine.rule before a function that takes g and, after *, lr.")
-    if not name and len(rules) > 1:
+        others = f" It imports {', '.join(found)}: name one, as {path}:{next(iter(found))}." if found else ""
+        raise ConfigError(
+            f"{path} has no rule of its own: put @ravine.rule, above other decorators, before a function of the file "
+            f"that takes g and, after *, lr.{others}"
+        )
+    if len(rules) > 1 and not name:
         raise ConfigError(
             f"{path} has several rules; say which, as {path}:{next(iter(rules))}. Known: {', '.join(rules)}."
         )
-    if name and name not in rules:
-        raise ConfigError(unknown(f"rule in {path}", name, rules))
-    name = name or next(iter(rules))
+    if name:
+        raise ConfigError(unknown(f"rule in {path}", name, found))
+    name = next(iter(rules))
     return f"{file}:{name}", rules[name]
 
 
@@ -146,6 +151,12 @@ def _run(file: Path, text: bytes) -> ModuleType:
     What runs and what is read as its source is this very text: compiled files that Python keeps are told apart by
     whole seconds, and miss an edit.
     """
+    if file in _running:
+        raise ConfigError(
+            f"{file} is being run already, and names itself: put what trains with its rules under "
+            "`if __name__ == '__main__':`."
+        )
+    _running.add(file)
     module = ModuleType(f"ravine_rules_{file.stem}_{hashlib.sha256(text).hexdigest()[:12]}")
     module.__file__ = str(file)
     sys.modules[module.__name__] = module
@@ -153,25 +164,43 @@ def _run(file: Path, text: bytes) -> ModuleType:
         code = compile(text, str(file), "exec", dont_inherit=True)
         lines = importlib.util.decode_source(text).splitlines(keepends=True)
         linecache.cache[str(file)] = len(text), None, lines, str(file)
-        exec(code, vars(module))
+        with _beside(file.parent):
+            exec(code, vars(module))
     except SyntaxError as error:
-        raise ConfigError(f"{error.filename or file}:{error.lineno or 1}: {error.msg}.") from error
+        line = _undecodable_line(text) or error.lineno or 1
+        raise ConfigError(f"{error.filename or file}:{line}: {error.msg}.") from error
     except ConfigError as error:
-        raise ConfigError(f"{file}:{_line(error, file)}: {error}") from error
+        raise ConfigError(f"{file}:{line_in(error, str(file)) or 1}: {error}") from error
     except (Exception, SystemExit) as error:
-        raise ConfigError(f"{file}:{_line(error, file)}: {_told(error)}") from error
+        raise ConfigError(f"{file}:{line_in(error, str(file)) or 1}: {told(error)}") from error
     finally:
         sys.modules.pop(module.__name__, None)
+        _running.discard(file)
     return module
 
 
-def _line(error: BaseException, file: Path) -> int:
-    """Return the last line of `file` on the way to an error."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
-    return (lines[-1] if lines else None) or 1
+def _undecodable_line(text: bytes) -> int | None:
+    """Return the line with the first byte that is no UTF-8, which Python puts at line 1; None if there is none."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return text.count(b"\n", 0, error.start) + 1
+    return None
 
 
-def _told(error: BaseException) -> str:
-    """Return the kind and the words of an error as one sentence."""
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words}".rstrip(".: ") + "."
+@contextmanager
+def _beside(folder: Path) -> Iterator[None]:
+    """Let a file import what lies beside it, as a script can.
+
+    What it imported is forgotten, since a file in another folder may have a helper of the same name.
+    """
+    place, before = str(folder), set(sys.modules)
+    sys.path.insert(0, place)
+    try:
+        yield
+    finally:
+        sys.path.remove(place)
+        for name in set(sys.modules) - before:
+            origin, top = getattr(sys.modules[name], "__file__", None), folder / name.partition(".")[0]
+            if origin and (Path(origin) == top.with_suffix(".py") or top in Path(origin).parents):
+                del sys.modules[name]

@@ -7,12 +7,13 @@ import functools
 import inspect
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from types import CodeType, MappingProxyType
 from typing import Any, overload
 
-from ravine.errors import ConfigError, unknown
+from ravine.errors import ConfigError, RavineError, line_in, told, unknown
 
 GIVEN = ("w", "t", "norm", "layer_norm")
 """What a rule may ask for by name beside its gradient: the weight, the number of the step, from 1, and the Euclidean
@@ -52,7 +53,8 @@ class Declaration:
         checked: dict[str, float] = {}
         for name, value in values.items():
             if value is None:
-                raise ConfigError(f"{self.name} needs a value for {name}: give one, for example {name}=0.1.")
+                example = inside(self.bounds.get(name))
+                raise ConfigError(f"{self.name} needs a value for {name}: give one, for example {name}={example:g}.")
             interval = self.bounds.get(name, "(-inf, inf)")
             try:
                 number = float(value)
@@ -65,7 +67,27 @@ class Declaration:
 
     def __call__(self, *arguments: Any, **hyperparameters: Any) -> Any:
         """Call the rule's function as written."""
-        return self.function(*arguments, **hyperparameters)
+        with self.telling_faults():
+            return self.function(*arguments, **hyperparameters)
+
+    @property
+    def code(self) -> CodeType:
+        """The code that the author of the rule wrote."""
+        code: CodeType = inspect.unwrap(self.function).__code__
+        return code
+
+    @contextmanager
+    def telling_faults(self) -> Iterator[None]:
+        """Tell whatever goes wrong in the rule's function at its line."""
+        try:
+            yield
+        except RavineError:
+            raise
+        except Exception as error:
+            file = self.code.co_filename
+            line = line_in(error, file)
+            place = "" if line is None or file.startswith("<") else f"{file}:{line}: "
+            raise ConfigError(f"{place}rule {self.name} fails with {told(error)}") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,18 +182,47 @@ def contains(interval: str, value: float) -> bool:
     >>> contains("[0, 1)", 0.0), contains("[0, 1)", 1.0), contains("[0, inf)", float("inf"))
     (True, False, False)
     """
-    low, high = (float(end) for end in interval[1:-1].split(","))
+    low, high = ends(interval)
     above = value >= low if interval[0] == "[" else value > low
     below = value <= high if interval[-1] == "]" else value < high
     return math.isfinite(value) and above and below
 
 
+def ends(interval: str) -> tuple[float, float]:
+    """Return the ends of an interval.
+
+    >>> ends("[0, inf)")
+    (0.0, inf)
+    """
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    return low, high
+
+
+def inside(interval: str | None) -> float:
+    """Return a small number of an interval, of all numbers if None.
+
+    >>> inside("[0, 1)"), inside("[1, inf)"), inside(None)
+    (0.1, 5.0, 0.1)
+    """
+    if interval is None:
+        return 0.1
+    found = next((number for number in (0.1, 5.0, -5.0) if contains(interval, number)), None)
+    if found is not None:
+        return found
+    low, high = ends(interval)
+    if math.isinf(low):
+        return high - 1
+    return low + 0.05 if math.isinf(high) else low + 0.05 * (high - low)
+
+
 def _is_interval(text: Any) -> bool:
-    try:
-        low, high = (float(end) for end in text[1:-1].split(","))
-    except (TypeError, ValueError):
+    if not isinstance(text, str) or text[:1] not in ("[", "(") or text[-1:] not in ("]", ")"):
         return False
-    return text[0] in "[(" and text[-1] in "])" and low < high
+    try:
+        low, high = ends(text)
+    except ValueError:
+        return False
+    return low < high
 
 
 @overload
@@ -228,6 +279,8 @@ def rule(
         strays = set(positional) - {"g", *GIVEN} - set(slots)
         if strays:
             raise ConfigError(f"rule {label} has slots before g: {', '.join(sorted(strays))}. Slots come after g.")
+        if not isinstance(inert, bool):
+            raise ConfigError(f"inert of {label} is {inert!r}; it is True or False.")
         for parameter in (*slots, *keywords):
             if parameter in (*GIVEN, "n", *TAKEN) or parameter.startswith("_"):
                 raise ConfigError(
@@ -260,15 +313,22 @@ def declared(
         raise ConfigError(f"a rule is a function defined with `def`, and this is {kind}: write it as one.")
     positional, keywords = parameters(function)
     label = function.__name__ if name is None else name
-    if not re.fullmatch(r"\w[\w-]*", label):
+    if not isinstance(label, str) or not re.fullmatch(r"\w[\w-]*", label):
         raise ConfigError(f"{label!r} is no name for a rule: use letters, digits, _ and -.")
     if "lr" not in keywords:
         raise ConfigError(f"rule {label} takes no lr: declare the learning rate after *, as in `(g, *, lr)`.")
-    for bounded, interval in bounds.items():
+    if not isinstance(bounds, Mapping):
+        raise ConfigError(
+            f'the bounds of {label} are {bounds!r}; write them as {{"{next(iter(keywords))}": "[0, 1)"}}.'
+        )
+    for bounded, interval in {**BOUNDS, **bounds}.items():
         if bounded not in keywords:
             raise ConfigError(unknown(f"hyper-parameter of {label}", bounded, keywords))
         if not _is_interval(interval):
             raise ConfigError(f'the bounds of {bounded} of {label} are {interval!r}; write them as "[0, 1)".')
+        default = keywords[bounded]
+        if default is not None and not contains(interval, default):
+            raise ConfigError(f"the default of {bounded} of {label} is {default:g}, and its bounds are {interval}.")
     return label, positional, keywords
 
 
@@ -287,7 +347,8 @@ def parameters(function: Callable[..., Any]) -> tuple[list[str], dict[str, float
                 )
             positional.append(parameter.name)
         else:
-            raise ConfigError(f"rule {function.__name__} takes *{parameter.name}: name each parameter.")
+            stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
+            raise ConfigError(f"rule {function.__name__} takes {stars}{parameter.name}: name each parameter.")
     return positional, keywords
 
 

@@ -105,7 +105,8 @@ def read(
 
     def fail(node: ast.AST, fault: str) -> NoReturn:
         line = first + getattr(node, "lineno", 1) - 1
-        raise ConfigError(f"{inspect.getsourcefile(function)}:{line}: {label} {fault}.")
+        stop = "" if fault.endswith(("?", ".")) else "."
+        raise ConfigError(f"{inspect.getsourcefile(function)}:{line}: {label} {fault}{stop}")
 
     reader = _Reader(fail, function, {*arrays, *slots})
     assignments: list[tuple[str, ast.expr]] = []
@@ -121,7 +122,7 @@ def read(
             if target.id in TAKEN:
                 fail(statement, f"assigns to {target.id}, a name that the kernel needs itself; choose another name")
             if target.id in hyperparameters or target.id in {*GIVEN, "n"} - {"w"}:
-                fail(statement, f"assigns to {target.id}, which is given from outside; choose another name")
+                fail(statement, f"assigns to {target.id}, a name that stands for what is given; choose another name")
             value = reader.visit(statement.value)
             reader.assign(target.id, value)
             assignments.append((target.id, value))
@@ -145,7 +146,11 @@ def _parse(label: str, function: Callable[..., Any]) -> tuple[ast.FunctionDef, i
     It is read once, so that a file that is edited later does not pass for the function that runs.
     """
     if hasattr(function, "__wrapped__"):
-        raise ConfigError(f"{label} is under a second decorator, which hides what runs: take that one away.")
+        code = inspect.unwrap(function).__code__
+        raise ConfigError(
+            f"{code.co_filename}:{code.co_firstlineno}: {label} is under a second decorator, which hides what runs: "
+            "take that one away."
+        )
     try:
         lines, first = inspect.getsourcelines(function)
     except OSError as error:
@@ -171,9 +176,11 @@ def _mend(statement: ast.stmt) -> str:
     if isinstance(statement, (ast.For, ast.While)):
         return "has a loop; a rule is computed once from top to bottom: write the terms out"
     if isinstance(statement, ast.AugAssign):
-        target, value = ast.unparse(statement.target), ast.unparse(statement.value)
-        sign = ast.unparse(ast.BinOp(ast.Name("a"), statement.op, ast.Name("b")))[1:-1].strip()
-        return f"changes {target} in place, which would change the caller's: write {target} = {target} {sign} {value}"
+        target = ast.unparse(statement.target)
+        whole = ast.unparse(ast.BinOp(ast.Name(target), statement.op, statement.value))
+        return f"changes {target} in place, which would change the caller's: write {target} = {whole}"
+    if isinstance(statement, ast.Return):
+        return "returns nothing; it must return the step and the new slots"
     return f"has `{ast.unparse(statement).splitlines()[0]}`, which is neither `name = expression` nor `return`"
 
 
@@ -266,7 +273,11 @@ class _Reader(ast.NodeVisitor):
         """Return the object that a name, or a name of a module, stands for."""
         if isinstance(node, ast.Name):
             if node.id in self.names:
-                self.fail(node, f"calls or takes apart {node.id}, which is a number")
+                self.fail(
+                    node,
+                    f"calls or takes apart {node.id}, which is a number; write np.sign(g) and not g.sign(), and what "
+                    "is of whole arrays, such as g.sum(), under @ravine.whole_rule",
+                )
             if node.id in self.own:
                 self.fail(node, f"uses {node.id} before it is assigned")
             if node.id not in self.surroundings:
@@ -381,15 +392,27 @@ class _Reader(ast.NodeVisitor):
         return ast.copy_location(ast.IfExp(test, body, orelse), node)
 
 
+_OF_ARRAYS = (
+    "sum", "mean", "std", "var", "amax", "amin", "max", "min", "argmax", "argmin", "dot", "matmul", "outer", "einsum",
+    "sort", "median", "cumsum", "prod", "linalg", "concatenate", "reshape",
+)  # fmt: skip
+_CONSTANT = {"zeros_like": "write 0", "ones_like": "write 1", "full_like": "write the number", "zeros": "write 0"}
+
+
 def _instead(function: Any, known: Any) -> str:
     """Say what to write in place of a call."""
     name = getattr(function, "__name__", None)
     if known in _INSTEAD:
         return f"write {_INSTEAD[known]}"
-    if name in FUNCTIONS and getattr(math, name, None) is function:
-        return f"write np.{name}"
-    if inspect.isfunction(function) and not function.__module__.startswith("numpy"):
+    module = (getattr(function, "__module__", None) or "").partition(".")[0]
+    if inspect.isfunction(function) and module != "numpy":
         return "write it out in the rule's own body"
+    if name in FUNCTIONS:
+        return f"write np.{name}"
+    if name in ("norm", "vector_norm"):
+        return "take `norm` as a parameter after g, that of the whole gradient, or `layer_norm`, that of the layer's"
+    if name in _OF_ARRAYS or name in _CONSTANT:
+        return _CONSTANT.get(name, "a rule is of one weight; one of whole arrays is written under @ravine.whole_rule")
     return f"a rule may call np.where, np.clip, abs and, of NumPy, {', '.join(FUNCTIONS)}"
 
 

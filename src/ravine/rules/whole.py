@@ -6,14 +6,11 @@ it; there is no loop over single weights to compile.
 
 from __future__ import annotations
 
-import ast
-import functools
 import inspect
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import FunctionType, MappingProxyType
-from typing import Any, NoReturn
+from types import MappingProxyType
+from typing import Any, NoReturn, overload
 
 import numpy as np
 
@@ -66,10 +63,22 @@ class WholeRule(Declaration):
     ) -> tuple[list[Array], dict[str, Array]]:
         """Return what to subtract from each of the weights, and the state afterwards."""
         asked = [gradients, weights, state, t, *([loss] if self.asks_for_loss else [])]
-        with np.errstate(all="ignore"):
-            steps, after = self.function(*asked, **hyper)
+        steps: Any
+        after: Any
+        with np.errstate(all="ignore"), self.telling_faults():
+            returned = self.function(*asked, **hyper)
+            steps, after = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
+            steps = list(steps) if isinstance(steps, Iterable) else steps
         # A checkpoint gives arrays back, and never bare numbers.
-        return list(steps), {name: np.atleast_1d(value) for name, value in after.items()}
+        after = {name: _as_array(v) for name, v in after.items()} if isinstance(after, Mapping) else after
+        fault = _fault(steps, after, weights)
+        if fault:
+            file, line = inspect.getsourcefile(self.function), self.code.co_firstlineno
+            raise ConfigError(
+                f"{file}:{line}: rule {self.name} returns {fault} at step {t}; it must return a list of steps, one for "
+                "each array of weights and of its shape, and a dictionary of arrays, its state."
+            )
+        return steps, after
 
     def step_by_layer(
         self,
@@ -105,6 +114,38 @@ class WholeRule(Declaration):
 AnyRule = Rule | WholeRule
 
 
+def _fault(steps: Any, state: Any, weights: Sequence[Array]) -> str | None:
+    """Say what is wrong with what a rule returned, None if it is what it must be."""
+    if steps is None and state is None:
+        return "nothing"
+    if state is None:
+        return f"a {type(steps).__name__} and no state"
+    if not isinstance(steps, list):
+        return f"a {type(steps).__name__} in place of the steps"
+    if len(steps) != len(weights):
+        return f"{len(steps)} steps for {len(weights)} arrays of weights"
+    for step, w in zip(steps, weights, strict=True):
+        if np.shape(step) != w.shape:
+            return f"a step of shape {np.shape(step)} for weights of shape {w.shape}"
+    if not isinstance(state, dict):
+        return f"a {type(state).__name__} in place of the state"
+    for name, value in state.items():
+        if not isinstance(name, str):
+            return f"a state with the name {name!r}, which is no string,"
+        if value is None:
+            return f"a state whose {name} is no array of numbers (for one array a layer, give each a name, as {name}.0)"
+    return None
+
+
+def _as_array(value: Any) -> Array | None:
+    """Return numbers as an array of one dimension at least, None if they are no numbers or fit in no array."""
+    try:
+        array = np.atleast_1d(value)
+    except ValueError:
+        return None
+    return array if array.dtype.kind in "fiub" else None
+
+
 def in_layers(arrays: Sequence[Array]) -> list[list[Array]]:
     """Group arrays by layer: a matrix begins one, and its bias may follow.
 
@@ -128,6 +169,11 @@ def _no_loss(weights: Sequence[Array]) -> NoReturn:
     raise NotImplementedError("the loss is that of all layers")
 
 
+@overload
+def whole_rule(function: Callable[..., Any], /) -> WholeRule: ...
+
+
+@overload
 def whole_rule(
     *,
     name: str | None = None,
@@ -137,8 +183,21 @@ def whole_rule(
     by_layer: bool = False,
     torch: str | None = None,
     optax: str | None = None,
-) -> Callable[[Callable[..., Any]], WholeRule]:
-    """Make a `WholeRule` of a function, as a decorator.
+) -> Callable[[Callable[..., Any]], WholeRule]: ...
+
+
+def whole_rule(
+    function: Callable[..., Any] | None = None,
+    *,
+    name: str | None = None,
+    bounds: Mapping[str, str] = MappingProxyType({}),
+    full_batch: bool = False,
+    searches: bool = False,
+    by_layer: bool = False,
+    torch: str | None = None,
+    optax: str | None = None,
+) -> WholeRule | Callable[[Callable[..., Any]], WholeRule]:
+    """Make a `WholeRule` of a function, as a decorator with or without arguments.
 
     The function takes `gradients` and `weights`, lists of the layers' matrices, each of shape (i, o), behind each of
     them, in a network with biases, the bias, of shape (o,); `state`, the arrays by name that it returned at the step
@@ -152,7 +211,7 @@ def whole_rule(
     tries. `by_layer` says that each layer's steps depend on that layer alone: layers may then have hyper-parameters of
     their own, for which the function is called once a layer.
 
-    >>> @whole_rule()
+    >>> @whole_rule
     ... def normalized(gradients, weights, state, t, *, lr=0.1):
     ...     return [lr * g / np.linalg.norm(g) for g in gradients], {}
     >>> normalized.step([np.array([3.0, 4.0])], [np.zeros(2)], {}, 1, None, {"lr": 1.0})
@@ -179,7 +238,7 @@ def whole_rule(
             full_batch=full_batch,
         )
 
-    return declare
+    return declare if function is None else declare(function)
 
 
 def element_wise(rule: AnyRule, where: str, instead: str) -> Rule:
@@ -187,45 +246,6 @@ def element_wise(rule: AnyRule, where: str, instead: str) -> Rule:
     if isinstance(rule, WholeRule):
         raise ConfigError(f"{rule.name} steps with whole matrices, and {where} has element-wise rules only: {instead}.")
     return rule
-
-
-@functools.cache
-def read_whole(rule: WholeRule) -> str:
-    """Return the text of a rule's function, and of the functions and numbers of its own file that it uses.
-
-    Decorators, comments and docstrings are left out. It is read once: a file that is edited later is another rule's.
-    """
-    return function_text(rule.function) if rule.text is None else rule.text
-
-
-def function_text(function: Callable[..., Any]) -> str:
-    """Return the text of a function, and of the functions and numbers of its own file that it uses."""
-    texts: dict[str, str] = {}
-    _collect(function, texts)
-    return "\n".join(texts.values())
-
-
-def _collect(function: Any, texts: dict[str, str]) -> None:
-    """Add the text of a function, and then what it uses, each once."""
-    try:
-        source = textwrap.dedent(inspect.getsource(function))
-        tree = ast.parse(source).body[0]
-    except (OSError, SyntaxError) as error:
-        raise ConfigError(f"the source of {function.__name__} cannot be read: define it in a file.") from error
-    assert isinstance(tree, ast.FunctionDef)
-    tree.decorator_list = []
-    for part in ast.walk(tree):
-        if isinstance(part, ast.FunctionDef) and ast.get_docstring(part) is not None:
-            part.body = part.body[1:] or [ast.Pass()]
-    texts[function.__qualname__] = ast.unparse(tree)
-    seen = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
-    for name in dict.fromkeys(node.id for node in ast.walk(tree) if isinstance(node, ast.Name)):
-        value = seen.get(name)
-        if isinstance(value, FunctionType) and value.__globals__ is function.__globals__:
-            if value.__qualname__ not in texts:
-                _collect(value, texts)
-        elif isinstance(value, (int, float, complex, str, tuple, np.number)):
-            texts.setdefault(name, f"{name} = {value!r}")
 
 
 def flattened(arrays: Sequence[Array]) -> Array:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ravine.data import Dataset, Split, load
+from ravine.errors import ConfigError
 from ravine.rules import WholeRule
 from ravine.spec import RunSpec
 from ravine.studies.study import Planned
@@ -52,7 +53,10 @@ def estimate(
         rule = (spec.optimizer, *spec.hyperparameters, *spec.per_layer, spec.schedule_by)
         kind = (spec.engine, spec.dtype, spec.network, rule, spec.batch_size, spec.dataset)
         if kind not in kinds:
-            kinds[kind] = _seconds_per_epoch(spec, load_data(spec.dataset).train, note)
+            try:
+                kinds[kind] = _seconds_per_epoch(spec, load_data(spec.dataset).train, note)
+            except ConfigError:  # what is wrong with an optimizer the run itself will tell
+                kinds[kind] = 0.0
         seconds[run] = kinds[kind] * spec.epochs
         disk += spec.network.layout.size * (8 if spec.dtype == "float64" else 4) + _FOLDER_BYTES
     longest = max(seconds.values(), default=0.0)

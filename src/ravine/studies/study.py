@@ -42,6 +42,7 @@ from typing import Any, Literal
 import msgspec
 
 from ravine.errors import ConfigError, RavineError, unknown
+from ravine.rules import loading
 from ravine.schedules import Constant, Linear
 from ravine.spec import RunSpec, from_settings, resolve
 
@@ -131,9 +132,27 @@ def load_study(source: str | Path) -> Study:
             fault = getattr(error, "strerror", None) or error
             raise ConfigError(f"cannot read the study {source}: {fault}. Built in: {', '.join(BUILT_IN)}.") from error
     try:
-        return msgspec.toml.decode(text, type=Study)
+        return msgspec.convert(_anchored(msgspec.toml.decode(text), Path(source).parent), Study)
     except msgspec.DecodeError as error:
         raise ConfigError(f"{source} is not a study: {error}.") from error
+
+
+def _anchored(part: Any, folder: Path) -> Any:
+    """Return a part of a study's file in which files of optimizers, given beside it, are found from anywhere."""
+    if isinstance(part, list):
+        return [_anchored(each, folder) for each in part]
+    if not isinstance(part, dict):
+        return part
+
+    def found(name: Any) -> Any:
+        return str(folder / name) if isinstance(name, str) and loading.names_file(name) else name
+
+    of_optimizers = {
+        key: [found(name) for name in value] if isinstance(value, list) else found(value)
+        for key, value in part.items()
+        if key == "optimizer"
+    }
+    return {**{key: _anchored(value, folder) for key, value in part.items()}, **of_optimizers}
 
 
 def plan(study: Study, names: Sequence[str] | None = None) -> list[Planned]:

@@ -21,9 +21,9 @@ def non_finite(network: Network, weights: Array, split: Split, batch: Array, epo
     outputs = [*trace.activations[1:], trace.logits]
     at = f"at step {step} (epoch {epoch})"
     for layer, (matrix, z) in enumerate(zip(network.layout.views(weights), outputs, strict=True), start=1):
-        size = f"layer {layer} ({network.layers[layer - 1]} to {network.layers[layer]})"
+        size = _size(network, layer)
         if not np.isfinite(matrix).all():
-            message = f"The loss is not finite {at}: weights of {size} overflowed."
+            message = f"The loss is not finite {at}: weights of {size} {_what_happened(matrix)}."
             return NonFinite(epoch=epoch, step=step, layer=layer, where="weights", message=message)
         if not np.isfinite(z).all():
             message = f"The loss is not finite {at}: {size} overflowed, from weights that are still finite."
@@ -31,6 +31,23 @@ def non_finite(network: Network, weights: Array, split: Split, batch: Array, epo
     top = np.abs(trace.logits).max()
     message = f"The loss is not finite {at}: the {network.softmax} softmax overflowed on logits up to {top:.4g}."
     return NonFinite(epoch=epoch, step=step, layer=len(outputs) + 1, where="softmax", message=message)
+
+
+def non_finite_weights(network: Network, weights: Array, epoch: int, step: int) -> NonFinite | None:
+    """Find the first layer whose weights are not finite after the last step of an epoch; None if all are."""
+    for layer, matrix in enumerate(network.layout.views(weights), start=1):
+        if not np.isfinite(matrix).all():
+            message = f"Weights of {_size(network, layer)} {_what_happened(matrix)} at step {step} (epoch {epoch})."
+            return NonFinite(epoch=epoch, step=step, layer=layer, where="weights", message=message)
+    return None
+
+
+def _size(network: Network, layer: int) -> str:
+    return f"layer {layer} ({network.layers[layer - 1]} to {network.layers[layer]})"
+
+
+def _what_happened(matrix: Array) -> str:
+    return "overflowed" if np.isinf(matrix).any() else "became nan"
 
 
 def dead_layer(network: Network, test: Evaluation) -> int | None:

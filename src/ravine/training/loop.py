@@ -152,6 +152,12 @@ def train(
         trainer.compile()
         with interruptible() if interruption is None else nullcontext(interruption) as stop:
             result = trainer.run(run, stop)
+            if spec.id != run:
+                checkpoint_file(folder).unlink(missing_ok=True)
+                raise ConfigError(
+                    f"{spec.optimizer_name} changes a value outside its state while it trains, and so becomes another "
+                    "optimizer: keep all that changes in the state that it returns, or under functools.cache."
+                )
             if result.status == "interrupted":
                 return Outcome(result, None, stop.signal)
             trained()
@@ -232,6 +238,11 @@ class _Trainer:
                 test = self.engine.evaluate(self.dataset.test, self._hyper())
             if failed_batch is not None:
                 return self._result(run, "diverged", self._non_finite(failed_batch), test)
+            broken = causes.non_finite_weights(
+                self.spec.network, self.engine.weights, self.position.epoch + 1, self.engine.steps
+            )
+            if broken is not None:
+                return self._result(run, "diverged", broken, test)
             record = self._end_epoch(test)
             self.watcher.epoch(record)
             cause = self._dead(test, record.epoch)

@@ -37,7 +37,9 @@ class Epoch(msgspec.Struct, frozen=True):
 
 
 class NonFinite(msgspec.Struct, frozen=True, tag_field="kind", tag="non_finite"):
-    """The loss of a batch left the finite numbers; the run stopped before its update.
+    """The loss of a batch left the finite numbers, and the run stopped before its update.
+
+    Or the last step of an epoch spoilt weights, and there was no further batch to show it.
 
     Attributes:
         epoch, step: where, counted from 1; `step` counts all batches of the run.

@@ -51,6 +51,11 @@ class Run:
         return self.result.spec
 
     @property
+    def optimizer_text(self) -> str | None:
+        """The text of the optimizer as it was then, None if it is one of ravine's own."""
+        return self._stored.optimizer_text
+
+    @property
     def status(self) -> str:
         """How the run ended: "done" or "diverged"."""
         return self.result.status

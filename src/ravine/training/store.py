@@ -1,6 +1,6 @@
 """Runs on disk: one immutable folder for a finished run, one working folder for a run that is under way.
 
-    ROOT/ID/            spec.json, result.json, environment.json, weights.safetensors
+    ROOT/ID/            spec.json, result.json, environment.json, weights.safetensors; optimizer.txt if it is a user's
     ROOT/ID.partial/    spec.json, checkpoint.safetensors, lock
 
 A finished folder is written under a temporary name and renamed, so that one that is there is whole.
@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 DEFAULT_ROOT = "runs"
 _PARTIAL = ".partial"
+_OPTIMIZER = "optimizer.txt"
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -62,6 +63,12 @@ class StoredRun:
             raise _damaged(self.folder, "weights.safetensors is missing or does not match its checksum")
         arrays, _ = load_arrays(path)
         return arrays["weights"]
+
+    @property
+    def optimizer_text(self) -> str | None:
+        """The text of the optimizer as it was then, if it is not one of ravine's own."""
+        path = self.folder / _OPTIMIZER
+        return path.read_text(encoding="utf-8") if path.exists() else None
 
 
 @dataclass(frozen=True)
@@ -141,11 +148,13 @@ class RunStore:
             raise _unwritable(self.root, error) from error
         packed = pack_arrays({"weights": weights}, {})
         digest = hashlib.sha256(packed).hexdigest()
+        text = result.spec.optimizer_text
         files = {
             "weights.safetensors": packed,
             "spec.json": _json(result.spec),
             "environment.json": _json(Environment(environment)),
             "result.json": _json(_Stored(result, digest)),
+            **({} if text is None else {_OPTIMIZER: f"{text}\n".encode()}),
         }
         try:
             write_folder(temporary, files)
