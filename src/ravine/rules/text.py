@@ -111,12 +111,12 @@ class _Reader:
             return f"partial({self.shown([value.func, value.args, value.keywords], name)})"
         if isinstance(value, MethodType):
             return f"method({self.shown([value.__self__, value.__func__], name)})"
-        inner = getattr(value, "__wrapped__", None)
-        if inner is not None and not isinstance(value, FunctionType):  # as under functools.cache
-            return f"cached({self.shown(inner, name)})"
         if self._is_library(value):
             # Where in a library it lies changes from version to version.
             return f"{value.__module__.partition('.')[0]}.{value.__qualname__}"
+        inner = getattr(value, "__wrapped__", None)
+        if inner is not None and not isinstance(value, FunctionType):  # as under functools.cache
+            return f"cached({self.shown(inner, name)})"
         if isinstance(value, FunctionType):
             self.function(value)
             return value.__qualname__
