@@ -145,7 +145,8 @@ def _anchored(part: Any, folder: Path) -> Any:
         return part
 
     def found(name: Any) -> Any:
-        return str(folder / name) if isinstance(name, str) and loading.names_file(name) else name
+        is_file = isinstance(name, str) and loading.names_file(name)
+        return str(folder / Path(name).expanduser()) if is_file else name
 
     of_optimizers = {
         key: [found(name) for name in value] if isinstance(value, list) else found(value)
