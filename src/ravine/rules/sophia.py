@@ -41,7 +41,7 @@ def sophia(
     t: int,
     loss: Loss,
     *,
-    lr: Any = 0.001,
+    lr: Any = 0.0003,
     beta1: Any = 0.96,
     beta2: Any = 0.99,
     gamma: Any = 0.01,
@@ -62,7 +62,7 @@ def sophia(
 
     Source: Liu et al., 2023, "Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training",
     as Sophia-H; the source has H u from automatic differentiation, and the stage weight_decay besides.
-    Defaults: those of the source: beta1 0.96, beta2 0.99, gamma 0.01, eps 1e-12, hessian_frequency 10; lr 0.001 is
+    Defaults: those of the source: beta1 0.96, beta2 0.99, gamma 0.01, eps 1e-12, hessian_frequency 10; lr 0.0003 is
     ours.
     Elsewhere: optax (contrib.sophia) corrects m for its start at zero, takes h of the step before, and has
     beta1 = 0.965 and eps = 1e-8. PyTorch and Keras have none.
