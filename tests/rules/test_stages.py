@@ -202,6 +202,20 @@ def test_what_a_rule_calls_its_values_changes_nothing(given):
         assert str(ours) == str(theirs)
 
 
+FACTOR = 1.0
+
+
+def test_a_number_of_the_module_that_changes_changes_the_composed_rule(monkeypatch):
+    @rule
+    def scaled(g, *, lr=0.1):
+        return FACTOR * lr * g
+
+    before = with_stages(scaled, {"l2": 0.1})
+    assert with_stages(scaled, {"l2": 0.2}) is before
+    monkeypatch.setitem(globals(), "FACTOR", 2.0)
+    assert "2.0 * lr" in read_rule(with_stages(scaled, {"l2": 0.1})).text
+
+
 def test_slots_of_a_rule_must_not_have_the_names_of_a_stage_s_own():
     @rule
     def own_slot(g, lookahead_slow, *, lr=0.1):

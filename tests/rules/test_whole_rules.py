@@ -529,6 +529,14 @@ def test_whatever_a_rule_uses_of_its_author_s_is_in_its_text(tmp_path, change):
     assert text_of(tmp_path / "moved", ("def uses", "# a remark\ndef uses")) == text
 
 
+def test_a_fault_under_a_stage_is_told_at_its_line_too(tmp_path):
+    head = "from ravine import whole_rule\n\n@whole_rule\ndef mine(gradients, weights, state, t, *, lr=0.1):\n"
+    (tmp_path / "mine.py").write_text(f"{head}    return gradients\n", encoding="utf-8")
+    together = with_stages(find_rule(f"{tmp_path}/mine.py"), {"l2": 0.1})
+    with pytest.raises(ConfigError, match=r"mine.py:3: rule mine returns list and no state"):
+        together.step(STEPS, STEPS, {}, 1, None, {"lr": 0.1, "l2": 0.1})
+
+
 def test_of_libraries_a_text_holds_the_names_alone(tmp_path):
     text = text_of(tmp_path / "one")
     assert "norm = numpy.norm" in text
@@ -555,9 +563,12 @@ def test_a_value_that_changes_is_seen_though_the_rule_was_read_before():
     def scales(gradients, weights, state, t, *, lr=0.1):
         return [lr * SIZES[0] * g for g in gradients], {}
 
-    before = read_whole(scales)
+    staged = with_stages(scales, {"l2": 0.1})
+    before = read_whole(scales), read_whole(staged)
     SIZES[0] = 2.0
-    assert read_whole(scales) != before
+    assert read_whole(scales) != before[0]
+    assert read_whole(staged) != before[1]
+    assert before[0] in before[1]
 
 
 STEPS = [np.zeros((4, 3)), np.zeros(3)]
@@ -567,13 +578,13 @@ STEPS = [np.zeros((4, 3)), np.zeros(3)]
     ("body", "words"),
     [
         ("pass", "returns nothing at step 1"),
-        ("return gradients", "returns a list and no state at step 1"),
+        ("return gradients", "returns list and no state at step 1"),
         ("return [gradients[0]], {}", "returns 1 steps for 2 arrays of weights"),
         ("return [g.T for g in gradients], {}", r"returns a step of shape \(3, 4\) for weights of shape \(4, 3\)"),
         ("return [0.0 for g in gradients], {}", r"returns a step of shape \(\) for weights"),
-        ("return 3, {}", "returns a int in place of the steps"),
-        ("return gradients, None", "returns a list and no state"),
-        ("return gradients, [1]", "returns a list in place of the state"),
+        ("return 3, {}", "returns int in place of the steps"),
+        ("return gradients, None", "returns list and no state"),
+        ("return gradients, [1]", "returns list in place of the state"),
         ("return gradients, {0: gradients[0]}", "returns a state with the name 0, which is no string,"),
         (
             "return gradients, {'m': gradients}",

@@ -57,12 +57,17 @@ def allowed(rule: AnyRule) -> set[str]:
     return {*rule.defaults, *(name for stage in STAGES.values() for name in stage.defaults)}
 
 
-@functools.cache
 def compose(rule: Rule, stages: tuple[str, ...]) -> Rule:
     """Return the rule with these stages, in the order in which stages stand.
 
-    The text of each stage is put before or behind that of the rule, its own names with its name before them.
+    The text of each stage is put before or behind that of the rule, each name with that of its stage before it.
     """
+    return _remembered(rule, stages, read_rule(rule).text)
+
+
+@functools.cache
+def _remembered(rule: Rule, stages: tuple[str, ...], text: str) -> Rule:
+    """Return the rule with these stages; its text changes with the numbers of its module, and so is part of the key."""
     return _compose(rule, stages, rule.function, {}, {})
 
 

@@ -15,8 +15,7 @@ from ravine.errors import ConfigError
 from ravine.rules.norms import gradient_norms
 from ravine.rules.rule import parameters
 from ravine.rules.stages import STAGES, Stage
-from ravine.rules.text import function_text, read_whole
-from ravine.rules.whole import Loss, State, WholeRule, in_layers
+from ravine.rules.whole import Loss, State, WholeRule, in_layers, no_loss
 
 Slots = dict[str, Array]
 
@@ -48,10 +47,8 @@ def compose_whole(rule: WholeRule, stages: tuple[str, ...]) -> WholeRule:
         place = _Place(weights, state, t, *gradient_norms(in_layers(gradients)), hyper)
         gradients, first = _through(before, gradients, place)
         own = {name: value for name, value in state.items() if name.rpartition(".")[0] not in kept}
-        steps, after = rule.function(
-            gradients, weights, own, t, *(_penalized(one, before, hyper) for one in loss),
-            **{name: hyper[name] for name in rule.defaults},
-        )  # fmt: skip
+        seen = _penalized(loss[0], before, hyper) if loss else no_loss
+        steps, after = rule.step(gradients, weights, own, t, seen, {name: hyper[name] for name in rule.defaults})
         steps, last = _through(behind, steps, place)
         return steps, {**after, **first, **last}
 
@@ -65,7 +62,7 @@ def compose_whole(rule: WholeRule, stages: tuple[str, ...]) -> WholeRule:
         by_layer=rule.by_layer and all("norm" not in parameters(stage.function)[0] for stage in parts),
         twins={},
         evaluated_form=None if averaging is None else _evaluated(averaging),
-        text="\n".join([read_whole(rule), *(function_text(one) for one in (*(s.function for s in parts), *forms))]),
+        made_of=(rule, *(stage.function for stage in parts), *forms),
     )
 
 

@@ -43,7 +43,9 @@ def texts(rule: AnyRule) -> list[str]:
 
 def read_whole(rule: WholeRule) -> str:
     """Return the text of a rule's function, and of what it uses, with the values that these have now."""
-    return function_text(rule.function) if rule.text is None else rule.text
+    if not rule.made_of:
+        return function_text(rule.function)
+    return "\n".join(read_whole(part) if isinstance(part, WholeRule) else function_text(part) for part in rule.made_of)
 
 
 def function_text(function: Callable[..., Any]) -> str:

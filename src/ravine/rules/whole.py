@@ -37,7 +37,7 @@ class WholeRule(Declaration):
         searches: it looks for the length of its steps itself; lr is but the first that it tries.
         by_layer: the step of a layer depends on that layer's gradients, weights and state alone.
         evaluated_form: the weights that are evaluated and stored, if they are others than those that are trained.
-        text: what decides the result of a rule that was put together and so has no source of its own.
+        made_of: the rule and the functions of which one was put together that has no source of its own.
     """
 
     name: str
@@ -50,7 +50,7 @@ class WholeRule(Declaration):
     twins: Mapping[str, str] = field(default_factory=dict)
     full_batch: bool = False
     evaluated_form: Evaluated | None = None
-    text: str | None = None
+    made_of: tuple[Any, ...] = ()
 
     def step(
         self,
@@ -92,7 +92,7 @@ class WholeRule(Declaration):
         steps: list[Array] = []
         after: dict[str, Array] = {}
         for layer, (g, w) in enumerate(zip(in_layers(gradients), in_layers(weights), strict=True)):
-            of_layer, new = self.step(g, w, _state_of(layer, state), t, _no_loss, hyper[layer])
+            of_layer, new = self.step(g, w, _state_of(layer, state), t, no_loss, hyper[layer])
             steps += of_layer
             after.update({f"{layer}:{name}": value for name, value in new.items()})
         return steps, after
@@ -119,16 +119,16 @@ def _fault(steps: Any, state: Any, weights: Sequence[Array]) -> str | None:
     if steps is None and state is None:
         return "nothing"
     if state is None:
-        return f"a {type(steps).__name__} and no state"
+        return f"{type(steps).__name__} and no state"
     if not isinstance(steps, list):
-        return f"a {type(steps).__name__} in place of the steps"
+        return f"{type(steps).__name__} in place of the steps"
     if len(steps) != len(weights):
         return f"{len(steps)} steps for {len(weights)} arrays of weights"
     for step, w in zip(steps, weights, strict=True):
         if np.shape(step) != w.shape:
             return f"a step of shape {np.shape(step)} for weights of shape {w.shape}"
     if not isinstance(state, dict):
-        return f"a {type(state).__name__} in place of the state"
+        return f"{type(state).__name__} in place of the state"
     for name, value in state.items():
         if not isinstance(name, str):
             return f"a state with the name {name!r}, which is no string,"
@@ -165,8 +165,9 @@ def _state_of(layer: int, state: State) -> dict[str, Array]:
     return {name.removeprefix(mark): value for name, value in state.items() if name.startswith(mark)}
 
 
-def _no_loss(weights: Sequence[Array]) -> NoReturn:
-    raise NotImplementedError("the loss is that of all layers")
+def no_loss(weights: Sequence[Array]) -> NoReturn:
+    """Stand for the loss where a rule that does not ask for it takes a step."""
+    raise NotImplementedError("there is no loss here")
 
 
 @overload
