@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from safetensors.numpy import load_file
 from training_cases import Recorder, assert_same_run, interrupt_at, small_spec, train_small
 
-from ravine.errors import ConfigError, DataError, StorageError
+from ravine.errors import BusyError, ConfigError, DataError, StorageError
 from ravine.rules import reference, rule
 from ravine.training import RunStore, train
 
@@ -89,6 +91,20 @@ def test_ids_come_oldest_first_and_name_finished_runs_only(small, runs):
     (runs / ".hidden").mkdir()
     assert RunStore(runs).ids() == expected
     assert RunStore(runs / "nowhere").ids() == []
+
+
+def test_a_working_folder_that_another_is_about_to_remove_is_made_again(tmp_path):
+    def hold(count):
+        held = 0
+        for _ in range(count):
+            with contextlib.suppress(BusyError), RunStore(tmp_path).working_folder("run"):
+                held += 1
+        return held
+
+    with ThreadPoolExecutor(6) as pool:
+        held = list(pool.map(hold, [300] * 6))
+    assert sum(held) > 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_first_digits_of_an_id_are_enough(small, runs):

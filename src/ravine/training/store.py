@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ T = TypeVar("T")
 
 DEFAULT_ROOT = "runs"
 _PARTIAL = ".partial"
+_TRIES = 20
 _OPTIMIZER = "optimizer.txt"
 
 
@@ -178,12 +180,7 @@ class RunStore:
         """
         folder = self.root / f"{run}{_PARTIAL}"
         try:
-            _make(folder)
-        except OSError as error:
-            raise _unwritable(folder, error) from error
-        lock = FileLock(folder / "lock")
-        try:
-            lock.acquire(timeout=0)
+            lock = _locked(folder)
         except Timeout:
             raise BusyError(f"run {run} is being trained by another process, in {folder}; wait for it.") from None
         except OSError as error:
@@ -211,16 +208,23 @@ class RunStore:
         return found
 
 
-def _make(folder: Path) -> None:
-    """Make a folder that another process may be about to remove."""
-    while True:
+def _locked(folder: Path) -> FileLock:
+    """Make a folder and take its lock, which another process may hold.
+
+    It may also be about to remove the folder, which makes one of the steps fail: they are then taken again.
+    """
+    for attempt in range(_TRIES):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            return
-        except FileExistsError:
-            # mkdir asks twice, whether something is there and whether it is a folder; it may go between the two.
-            if folder.exists() and not folder.is_dir():
+            lock = FileLock(folder / "lock")
+            lock.acquire(timeout=0)
+        except (FileExistsError, FileNotFoundError):
+            if attempt + 1 == _TRIES:
                 raise
+            time.sleep(0.001 * attempt)
+        else:
+            return lock
+    raise AssertionError("the last try returns or raises")
 
 
 def _is_locked(folder: Path) -> bool:
