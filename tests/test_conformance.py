@@ -11,7 +11,7 @@ import pytest
 
 import ravine
 from ravine.cli.main import run
-from ravine.conformance import DECLARED, TRAINED, check_rule, declared
+from ravine.conformance import DECLARED, TRAINED, check_rule, declared, trained
 from ravine.conformance.finding import settings
 from ravine.rules import RULES, rule
 
@@ -181,7 +181,8 @@ def test_numbers_of_numpy_and_its_functions_of_numbers_are_as_good_as_python_s()
         size = np.where(g * v > 0, 1.2, 0.5)
         return lr * np.sqrt(1 - beta**t) / np.sqrt(t) * np.power(t, -1) * np.exp(-t / 100) * size * v, v
 
-    assert [finding for finding in check_rule(widens, speed=False) if finding.outcome == "failed"] == []
+    findings = [*(check(widens) for check in DECLARED.values()), trained.same_in_double(widens)]
+    assert [finding for finding in findings if finding.outcome == "failed"] == []
 
 
 def test_a_right_idle_form_passes_though_its_steps_are_lost_in_the_weights():
