@@ -27,9 +27,6 @@ from ravine.rules.rule import Rule
 from ravine.rules.source import read_idle_form, read_rule
 from ravine.rules.whole import AnyRule, WholeRule
 
-_LIBRARIES = tuple(
-    Path(place) for name in ("stdlib", "platstdlib", "purelib", "platlib") if (place := sysconfig.get_path(name))
-)
 _PLAIN = (bool, int, float, complex, str, bytes, np.number, np.bool_, np.dtype, type(None), type(Ellipsis))
 
 
@@ -177,7 +174,14 @@ def _is_library_module(module: ModuleType) -> bool:
 
 
 def _is_of_library(file: str) -> bool:
-    return any(place in Path(file).parents for place in _LIBRARIES)
+    return any(place in Path(file).parents for place in _libraries())
+
+
+@functools.cache
+def _libraries() -> tuple[Path, ...]:
+    """Return where Python keeps its own modules and those that are installed; it takes some milliseconds to know."""
+    places = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return tuple(Path(place) for place in places if place)
 
 
 def _is_generated(method: FunctionType) -> bool:
