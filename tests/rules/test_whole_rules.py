@@ -592,6 +592,10 @@ STEPS = [np.zeros((4, 3)), np.zeros(3)]
         ),
         ("return gradients, {'m': 'word'}", "returns a state whose m is no array of numbers"),
         ("return gradients, {'m': 1 / (t - 1)}", "fails with ZeroDivisionError: division by zero"),
+        (
+            "return [lr * state['m'] for g in gradients], {}",
+            r"fails with KeyError: 'm'. At the first step .* state.get",
+        ),
         ("return [lr * missing for g in gradients], {}", "fails with NameError: name 'missing' is not defined"),
     ],
 )

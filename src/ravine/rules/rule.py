@@ -87,7 +87,12 @@ class Declaration:
             file = self.code.co_filename
             line = line_in(error, file)
             place = "" if line is None or file.startswith("<") else f"{file}:{line}: "
-            raise ConfigError(f"{place}rule {self.name} fails with {told(error)}") from error
+            hint = (
+                " At the first step there is no state: use state.get(name, start)."
+                if isinstance(error, KeyError)
+                else ""
+            )
+            raise ConfigError(f"{place}rule {self.name} fails with {told(error)}{hint}") from error
 
 
 @dataclass(frozen=True, eq=False)
