@@ -68,6 +68,15 @@ def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:
     return f"unknown {kind} {str(name)!r}{hint} Known: {', '.join(names)}."
 
 
+def several(count: int, what: str) -> str:
+    """Count something in words.
+
+    >>> several(1, "step"), several(2, "step")
+    ('1 step', '2 steps')
+    """
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def line_in(error: BaseException, file: str) -> int | None:
     """Return the last line of a file on the way to an error, None if it is not on the way."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]

@@ -292,8 +292,9 @@ def _check_layers(spec: RunSpec, values: Mapping[str, float]) -> None:
     rule, layers = spec.rule, len(spec.layers) - 1
     if isinstance(rule, WholeRule) and not rule.by_layer:
         alone = settled(spec.optimizer)
-        cause = "under clip_norm" if isinstance(alone, WholeRule) and alone.by_layer else "by itself"
-        raise ConfigError(f"{rule.name} {cause} takes one step with all layers together: leave out per_layer.")
+        stage = isinstance(alone, WholeRule) and alone.by_layer
+        cause = " with a stage that takes the norm of all layers" if stage else ""
+        raise ConfigError(f"{rule.name}{cause} takes one step for all together: leave out per_layer.")
     for name, factors in spec.per_layer.items():
         if name not in values:
             raise ConfigError(f"per_layer of the run: {unknown(f'hyper-parameter of {rule.name}', name, values)}")

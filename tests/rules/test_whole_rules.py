@@ -579,7 +579,7 @@ STEPS = [np.zeros((4, 3)), np.zeros(3)]
     [
         ("pass", "returns nothing at step 1"),
         ("return gradients", "returns list and no state at step 1"),
-        ("return [gradients[0]], {}", "returns 1 steps for 2 arrays of weights"),
+        ("return [gradients[0]], {}", "returns 1 step for 2 arrays of weights"),
         ("return [g.T for g in gradients], {}", r"returns a step of shape \(3, 4\) for weights of shape \(4, 3\)"),
         ("return [0.0 for g in gradients], {}", r"returns a step of shape \(\) for weights"),
         ("return 3, {}", "returns int in place of the steps"),

@@ -11,7 +11,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.conformance.finding import Finding, Slots, advance, at_rest, failed, left_out, passed, settings, step
 from ravine.engines.engine import in_evaluated_form
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, several
 from ravine.rules import AnyRule, Rule
 from ravine.rules.rule import contains, ends
 from ravine.rules.source import read_idle_form, read_rule
@@ -30,11 +30,7 @@ def text(rule: Rule) -> Finding:
     except ConfigError as error:
         return failed("text", str(error), "Change that line as it says.")
     lines = len(body.assignments) + 1
-    return passed("text", f"{_counted(lines, 'line')}, {_counted(len(rule.slots), 'slot')}")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return passed("text", f"{several(lines, 'line')}, {several(len(rule.slots), 'slot')}")
 
 
 def bounds(rule: AnyRule) -> Finding:

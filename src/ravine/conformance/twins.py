@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from ravine.arrays import Array
 from ravine.conformance.finding import Finding, advance, at_rest, failed, left_out, moved, passed, settings
 from ravine.rules import AnyRule, WholeRule
-from ravine.rules.whole import flattened, shaped
+from ravine.rules.whole import flattened, no_loss, shaped
 
 STEPS, COUNT = 200, 60
 MATRICES = ((6, 8), (8,), (1, 4))
@@ -72,16 +72,12 @@ def _ours(rule: AnyRule, hyper: Mapping[str, float], gradients: Array, w: Array,
     slots, path = {} if isinstance(rule, WholeRule) else at_rest(rule, w), []
     for t, g in enumerate(gradients, start=1):
         if isinstance(rule, WholeRule):
-            steps, slots = rule.step(shaped(g, like), shaped(w, like), slots, t, _no_loss, hyper)
+            steps, slots = rule.step(shaped(g, like), shaped(w, like), slots, t, no_loss, hyper)
             w = w - flattened(steps)
         else:
             w, slots = advance(rule, g, w, t, slots, hyper)
         path.append(w)
     return np.array(path)
-
-
-def _no_loss(weights: Sequence[Array]) -> NoReturn:
-    raise NotImplementedError("no loss goes with these gradients")
 
 
 def _torch(

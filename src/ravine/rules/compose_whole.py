@@ -38,13 +38,16 @@ def compose_whole(rule: WholeRule, stages: tuple[str, ...]) -> WholeRule:
                 f"{rule.name} searches along the loss, whose gradient {stage.name} would change and not the loss: "
                 f"leave {stage.name} out."
             )
+    asked = {name for stage in parts for name in parameters(stage.function)[0]}
     kept = {f"{stage.name}_{slot}" for stage in parts for slot in stage.slots}
 
     @functools.wraps(rule.function)
     def staged(
         gradients: Sequence[Array], weights: Sequence[Array], state: State, t: int, *loss: Loss, **hyper: float
     ) -> tuple[list[Array], Slots]:
-        place = _Place(weights, state, t, *gradient_norms(in_layers(gradients)), hyper)
+        layers = in_layers(gradients)
+        norms = (0.0, [0.0] * len(layers)) if asked.isdisjoint({"norm", "layer_norm"}) else gradient_norms(layers)
+        place = _Place(weights, state, t, norms[0], norms[1], hyper)
         gradients, first = _through(before, gradients, place)
         own = {name: value for name, value in state.items() if name.rpartition(".")[0] not in kept}
         seen = _penalized(loss[0], before, hyper) if loss else no_loss
@@ -59,7 +62,7 @@ def compose_whole(rule: WholeRule, stages: tuple[str, ...]) -> WholeRule:
         function=staged,
         defaults={**rule.defaults, **{name: value for stage in parts for name, value in stage.defaults.items()}},
         bounds={**rule.bounds, **{name: bound for stage in parts for name, bound in stage.bounds.items()}},
-        by_layer=rule.by_layer and all("norm" not in parameters(stage.function)[0] for stage in parts),
+        by_layer=rule.by_layer and "norm" not in asked,
         twins={},
         evaluated_form=None if averaging is None else _evaluated(averaging),
         made_of=(rule, *(stage.function for stage in parts), *forms),

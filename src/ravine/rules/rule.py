@@ -77,8 +77,8 @@ class Declaration:
         return code
 
     @contextmanager
-    def telling_faults(self) -> Iterator[None]:
-        """Tell whatever goes wrong in the rule's function at its line."""
+    def telling_faults(self, missing: str = "") -> Iterator[None]:
+        """Tell whatever goes wrong in the rule's function at its line, and what to do about a key that is missing."""
         try:
             yield
         except RavineError:
@@ -87,11 +87,7 @@ class Declaration:
             file = self.code.co_filename
             line = line_in(error, file)
             place = "" if line is None or file.startswith("<") else f"{file}:{line}: "
-            hint = (
-                " At the first step there is no state: use state.get(name, start)."
-                if isinstance(error, KeyError)
-                else ""
-            )
+            hint = f" {missing}".rstrip() if isinstance(error, KeyError) else ""
             raise ConfigError(f"{place}rule {self.name} fails with {told(error)}{hint}") from error
 
 

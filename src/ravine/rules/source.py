@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, several
 from ravine.rules.rule import GIVEN, TAKEN, Rule
 
 FUNCTIONS = (
@@ -131,8 +131,7 @@ def read(
             results = value.elts if isinstance(value, ast.Tuple) else [value]
             if len(results) != 1 + len(slots):
                 names = ", ".join(["the step", *slots])
-                count = "1 value" if len(results) == 1 else f"{len(results)} values"
-                fail(statement, f"returns {count}; it must return {names}, in this order")
+                fail(statement, f"returns {several(len(results), 'value')}; it must return {names}, in this order")
             return Body(tuple(assignments), tuple(map(reader.visit, results)))
         else:
             fail(statement, _mend(statement))
@@ -310,9 +309,9 @@ class _Reader(ast.NodeVisitor):
             self.fail(node, f"calls {text}; {_instead(function, known)}")
         count = 1 if own == "abs" else 3 if name in ("where", "clip") else function.nin if name else None
         if count is not None and len(arguments) != count:
-            self.fail(node, f"calls {text} with {_several(len(arguments), 'argument')}; it takes {count}")
+            self.fail(node, f"calls {text} with {several(len(arguments), 'argument')}; it takes {count}")
         if count is None and len(arguments) < 2:
-            self.fail(node, f"calls {text} with {_several(len(arguments), 'argument')}; give two or more")
+            self.fail(node, f"calls {text} with {several(len(arguments), 'argument')}; give two or more")
         self._check_truths(node, text, name, arguments)
         if own is not None:
             return ast.Call(ast.Name(own, ast.Load()), arguments, [])
@@ -425,10 +424,6 @@ def _whole(node: ast.expr) -> int | None:
 
 def _call(name: str, *arguments: ast.expr) -> ast.Call:
     return ast.Call(ast.Attribute(ast.Name("np", ast.Load()), name, ast.Load()), list(arguments), [])
-
-
-def _several(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _article(found: Any) -> str:

@@ -6,7 +6,6 @@ it; there is no loop over single weights to compile.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,7 +14,7 @@ from typing import Any, NoReturn, overload
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, several
 from ravine.rules.rule import BOUNDS, Declaration, Rule, declared
 
 ARGUMENTS = ("gradients", "weights", "state", "t")
@@ -65,7 +64,8 @@ class WholeRule(Declaration):
         asked = [gradients, weights, state, t, *([loss] if self.asks_for_loss else [])]
         steps: Any
         after: Any
-        with np.errstate(all="ignore"), self.telling_faults():
+        missing = "" if state else "At the first step there is no state: use state.get(name, start)."
+        with np.errstate(all="ignore"), self.telling_faults(missing):
             returned = self.function(*asked, **hyper)
             steps, after = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
             steps = list(steps) if isinstance(steps, Iterable) else steps
@@ -73,10 +73,10 @@ class WholeRule(Declaration):
         after = {name: _as_array(v) for name, v in after.items()} if isinstance(after, Mapping) else after
         fault = _fault(steps, after, weights)
         if fault:
-            file, line = inspect.getsourcefile(self.function), self.code.co_firstlineno
+            place = f"{self.code.co_filename}:{self.code.co_firstlineno}"
             raise ConfigError(
-                f"{file}:{line}: rule {self.name} returns {fault} at step {t}; it must return a list of steps, one for "
-                "each array of weights and of its shape, and a dictionary of arrays, its state."
+                f"{place}: rule {self.name} returns {fault} at step {t}; it must return a list of steps, one for each "
+                "array of weights and of its shape, and a dictionary of arrays, its state."
             )
         return steps, after
 
@@ -123,7 +123,7 @@ def _fault(steps: Any, state: Any, weights: Sequence[Array]) -> str | None:
     if not isinstance(steps, list):
         return f"{type(steps).__name__} in place of the steps"
     if len(steps) != len(weights):
-        return f"{len(steps)} steps for {len(weights)} arrays of weights"
+        return f"{several(len(steps), 'step')} for {several(len(weights), 'array')} of weights"
     for step, w in zip(steps, weights, strict=True):
         if np.shape(step) != w.shape:
             return f"a step of shape {np.shape(step)} for weights of shape {w.shape}"
