@@ -56,7 +56,6 @@ def reproduce(
     jobs: int | None = None,
     watching: Watching = lambda runs: nullcontext(),
     progress: Progress | None = None,
-    note: Callable[[str], None] = lambda text: None,
     quiet: bool = False,
 ) -> Reproduction:
     """Run every experiment of the paper that is not stored yet, and write the report.
@@ -71,7 +70,6 @@ def reproduce(
         jobs: runs at once; as many as there are cores if None.
         watching: yields who is told of progress.
         progress: is told of the gradient check.
-        note: is told what takes long before the first run.
         quiet: draw no bar of a download.
 
     Raises:
@@ -94,7 +92,7 @@ def reproduce(
     jobs = jobs or os.cpu_count() or 1
     folder_of_data = None if data_dir is None else Path(data_dir)
     load_data = functools.cache(lambda name: load(name, folder_of_data, quiet=quiet))
-    costs = estimate(planned, store, jobs, load_data, note)
+    costs = estimate(planned, store, jobs, load_data)
     with watching(len(costs.seconds)) as watcher:
         outcome = run_study(planned, store, load_data=load_data, jobs=jobs, costs=costs.seconds, watcher=watcher)
     if outcome.signal is not None:

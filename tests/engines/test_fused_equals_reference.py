@@ -22,7 +22,7 @@ from engine_cases import (
 )
 
 from ravine.engines.fused.engine import BLOCK, EVALUATED, FusedEngine
-from ravine.engines.fused.render import CROWD, CROWDED_BATCH
+from ravine.engines.fused.frame import CROWD, CROWDED_BATCH
 from ravine.engines.reference import ReferenceEngine
 from ravine.nn import ACTIVATIONS, SOFTMAX_FORMS, Network, forward, losses
 from ravine.rules import RULES, momentum, sgd

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ast
-import functools
-import importlib.util
-import itertools
-import shutil
 
 import numpy as np
 import pytest
 from numba import njit
 
-from ravine.engines.fused import render as rendering
-from ravine.engines.fused.render import LANES, TABLE, render
+from ravine.engines.fused import build
+from ravine.engines.fused.frame import LANES, TABLE
+from ravine.engines.fused.pointers import spread
+from ravine.engines.fused.render import render
 from ravine.engines.fused.vectors import load
 from ravine.rules import RULES, rule
 
@@ -21,32 +19,22 @@ HYPER = {"lr": 0.3, "alpha": 0.6}
 LAZY = [name for name, rule in RULES.items() if rule.idle_form]
 FLAG, WHOLE, BELOW, ENDLESS = True, 3, -0.5, np.inf  # numbers of a module that rules below use
 AT = np.uint64(LANES)  # where the state lies in the tests: behind one that must stay as it is
-_numbers = itertools.count()
+LENGTH = np.uint64(2 * LANES)  # of each slot
 
 
-@pytest.fixture
-def kernel_of(tmp_path):
-    """Give back a function that imports the kernel of a rule, without the cache."""
-
-    def imported(rule, dtype="float64"):
-        kernel = render(rule, np.dtype(dtype))
-        path = tmp_path / f"kernel_{next(_numbers)}.py"
-        path.write_text(kernel.text)
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return module
-
-    return imported
+def functions_of(rule):
+    """Return what the kernel asks of a rule, as functions that compiled code can call."""
+    return build.executed(render(rule))
 
 
 def take_step(module, w, slots, hyper, t, g):
-    """Call the kernel's inner functions, which only compiled code can."""
+    """Call the rule's functions, which only compiled code can."""
 
     @njit
     def once(w, slots, hyper, t, g):
-        constants = module.step_constants(hyper, t, 0.0, 0.0)
-        module.write(w, slots, AT, module.step(module.read(w, slots, AT), load(g, np.uint64(0)), constants))
+        constants = module.step_constants(w, hyper, t, 0.0, 0.0)
+        state = module.read(w, slots, LENGTH, AT)
+        module.write(w, slots, LENGTH, AT, module.step(state, load(g, np.uint64(0)), constants))
 
     once(w, slots, np.array([*hyper.values()], np.float64), t, g)
 
@@ -58,14 +46,14 @@ def reference(rule, g, w, t, slots, hyper):
     return w - change, new
 
 
-def assert_kernel_is_the_function(kernel_of, rule, hyper=HYPER, t=3):
+def assert_kernel_is_the_function(rule, hyper=HYPER, t=3):
     hyper = {name: hyper[name] for name in rule.defaults}
     rng = np.random.default_rng(8)
     g, w, slots = rng.normal(size=16), rng.normal(size=32), rng.random((len(rule.slots), 32))
     expected_w, expected_slots = reference(rule, g, w[16:], t, slots[:, 16:], hyper)
     before, slots_before = w[:16].copy(), slots[:, :16].copy()
 
-    take_step(kernel_of(rule), w, slots.ravel(), hyper, t, g)
+    take_step(functions_of(rule), w, slots.ravel(), hyper, t, g)
     np.testing.assert_allclose(w[16:], expected_w, rtol=1e-14, atol=1e-15)
     for slot, expected in zip(slots[:, 16:], expected_slots, strict=True):
         np.testing.assert_allclose(slot, np.broadcast_to(expected, 16), rtol=1e-14, atol=1e-15)
@@ -73,7 +61,7 @@ def assert_kernel_is_the_function(kernel_of, rule, hyper=HYPER, t=3):
     assert slots[:, :16].tobytes() == slots_before.tobytes()
 
 
-def test_a_local_name_may_change_between_a_number_and_an_array(kernel_of):
+def test_a_local_name_may_change_between_a_number_and_an_array():
     @rule
     def shifting(g, v, *, lr, alpha):
         rate = lr * 2
@@ -85,10 +73,10 @@ def test_a_local_name_may_change_between_a_number_and_an_array(kernel_of):
         rate = alpha
         return first + second + third + rate * v, rate
 
-    assert_kernel_is_the_function(kernel_of, shifting)
+    assert_kernel_is_the_function(shifting)
 
 
-def test_the_gradient_and_the_weight_may_be_changed_before_they_are_used(kernel_of):
+def test_the_gradient_and_the_weight_may_be_changed_before_they_are_used():
     @rule
     def decayed(w, g, v, t, *, lr, alpha):
         g = g + alpha * w
@@ -96,32 +84,32 @@ def test_the_gradient_and_the_weight_may_be_changed_before_they_are_used(kernel_
         v = -v + g * np.sign(w) ** 3
         return lr / t * g + 0.001 * w, v
 
-    assert_kernel_is_the_function(kernel_of, decayed)
+    assert_kernel_is_the_function(decayed)
 
 
-def test_functions_of_numpy_and_whole_powers(kernel_of):
+def test_functions_of_numpy_and_whole_powers():
     @rule
     def busy(g, u, v, *, lr, alpha):
         u = np.maximum(u, np.abs(g)) + np.exp(-(g**2))
         v = np.where(g > 0, np.minimum(v, alpha), v**3) - np.where(u >= alpha, 1.0, lr)
         return lr * np.tanh(g) / np.sqrt(u + 1e-3) - np.maximum(g, -alpha) / (1 + u) ** 2, u, v
 
-    assert_kernel_is_the_function(kernel_of, busy)
+    assert_kernel_is_the_function(busy)
 
 
 @pytest.mark.parametrize("t", [1, 5])
-def test_a_choice_by_the_step_number(kernel_of, t):
+def test_a_choice_by_the_step_number(t):
     @rule
     def warming(g, v, t, *, lr, alpha):
         factor = np.where(t > 3, alpha, lr)
         v = np.where(t > 3, v, g)
         return factor * g, v
 
-    assert_kernel_is_the_function(kernel_of, warming, t=t)
+    assert_kernel_is_the_function(warming, t=t)
 
 
 @pytest.mark.parametrize("t", [1, 5])
-def test_conditions_on_numbers_and_on_arrays_together(kernel_of, t):
+def test_conditions_on_numbers_and_on_arrays_together(t):
     @rule
     def choosing(g, v, t, *, lr, alpha):
         late = t > 3
@@ -131,16 +119,16 @@ def test_conditions_on_numbers_and_on_arrays_together(kernel_of, t):
         v = np.where(both, np.clip(g, -0.5, alpha), np.sign(g) * v) + np.where(either & ~inside, g, 0.5)
         return lr * g * both + (late == inside) * alpha, v
 
-    assert_kernel_is_the_function(kernel_of, choosing, t=t)
+    assert_kernel_is_the_function(choosing, t=t)
 
 
-def test_numbers_of_the_module_and_large_ones(kernel_of):
+def test_numbers_of_the_module_and_large_ones():
     @rule
     def numbers(g, v, *, lr):
         v = BELOW**2 * v + 2**100 / 10**30 * g + WHOLE**-2 * np.maximum(g, -ENDLESS)
         return lr * v + (7 // 2) * g, v
 
-    assert_kernel_is_the_function(kernel_of, numbers)
+    assert_kernel_is_the_function(numbers)
 
 
 def test_a_kernel_follows_the_numbers_of_the_module(monkeypatch):
@@ -148,28 +136,28 @@ def test_a_kernel_follows_the_numbers_of_the_module(monkeypatch):
     def following(g, *, lr):
         return lr * g * WHOLE
 
-    before = render(following, np.dtype("float64"))
-    assert render(following, np.dtype("float64")) is before
+    before = render(following)
+    assert render(following) is before
     monkeypatch.setitem(globals(), "WHOLE", 5)
-    after = render(following, np.dtype("float64"))
-    assert after.name != before.name
+    assert render(following).digest != before.digest
 
 
-def test_a_slot_may_be_left_at_zero_and_the_step_too(kernel_of):
+def test_a_slot_may_be_left_at_zero_and_the_step_too():
     @rule
     def idle(g, u, v, *, lr):
         return 0, g, 0.0
 
-    assert_kernel_is_the_function(kernel_of, idle)
+    assert_kernel_is_the_function(idle)
 
 
 @pytest.mark.parametrize("name", LAZY)
-def test_no_idle_steps_change_nothing(kernel_of, name):
-    module, rule = kernel_of(RULES[name]), RULES[name]
+def test_no_idle_steps_change_nothing(name):
+    module, rule = functions_of(RULES[name]), RULES[name]
 
     @njit
     def idle(w, slots, hyper, n):
-        module.write(w, slots, AT, module.idle(module.read(w, slots, AT), module.idle_constants(hyper, n)))
+        state = module.read(w, slots, LENGTH, AT)
+        module.write(w, slots, LENGTH, AT, module.idle(state, module.idle_constants(w, hyper, n)))
 
     rng = np.random.default_rng(9)
     w, slots = rng.normal(size=32), rng.normal(size=32 * len(rule.slots))
@@ -183,32 +171,32 @@ def test_no_idle_steps_change_nothing(kernel_of, name):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", LAZY)
-def test_the_table_holds_the_idle_constants(kernel_of, name, dtype):
-    module = kernel_of(RULES[name], dtype)
+def test_the_table_holds_the_idle_constants(name, dtype):
+    module = functions_of(RULES[name])
 
     @njit
     def fill(hyper, table):
-        module.tabulate(hyper, table)
+        module.tabulate(table, hyper)
 
     @njit
     def both(hyper, table, n):
-        return module.tabulated(table, n), module.idle_constants(hyper, n)
+        return spread(module.tabulated(table, n)), spread(module.idle_constants(table, hyper, n))
 
     hyper = np.array([*RULES[name].hyperparameters({}).values()])
-    table = np.zeros((TABLE, render(RULES[name], np.dtype(dtype)).idle_constants), dtype)
+    table = np.zeros(TABLE * render(RULES[name]).idle_constants, dtype)
     fill(hyper, table)
     for n in (0, 1, 2, 700, TABLE - 1):
         fetched, computed = both(hyper, table, n)
-        assert fetched == computed == tuple(table[n])
+        assert fetched == computed == tuple(table.reshape(TABLE, -1)[n])
 
 
-def test_single_precision_stays_single_inside_the_loop(kernel_of):
+def test_single_precision_stays_single_inside_the_loop():
     @rule
     def halving(g, v, *, lr):
         v = 0.1 * v + g / 3
         return lr * v, v
 
-    module = kernel_of(halving, "float32")
+    module = functions_of(halving)
     v, g = np.float32(0.7), np.float32(0.3)
     w, slots = np.zeros(32, np.float32), np.full(32, v)
     take_step(module, w, slots, {"lr": 0.1}, 1, np.full(16, g))
@@ -224,7 +212,7 @@ def test_single_precision_stays_single_inside_the_loop(kernel_of):
 @pytest.mark.parametrize("name", RULES)
 def test_what_depends_on_the_step_alone_is_computed_outside_the_loop(name):
     declared = RULES[name]
-    tree = ast.parse(render(declared, np.dtype("float64")).text)
+    tree = ast.parse(render(declared).text)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
     def names(function):
@@ -236,28 +224,6 @@ def test_what_depends_on_the_step_alone_is_computed_outside_the_loop(name):
         assert not names(outside) & {"g", "w", *declared.slots}
 
 
-def test_a_kernel_is_named_by_its_text():
-    texts = {render(RULES[name], np.dtype(dtype)).name for name in RULES for dtype in ("float32", "float64")}
-    assert len(texts) == 2 * len(RULES)
-    assert render(RULES["sgd"], np.dtype("float64")) == render(RULES["sgd"], np.dtype("float64"))
-
-
-@pytest.mark.parametrize("file", [*rendering._PARTS, "vectors"])
-def test_a_kernel_changes_its_name_with_each_file_that_it_is_made_of(tmp_path, monkeypatch, file):
-    anew = functools.partial(
-        rendering._render.__wrapped__, layered=False, text="", idle_text=None
-    )  # without what was rendered before
-    before = anew(RULES["sgd"], np.dtype("float64"))
-    template = shutil.copytree(rendering._TEMPLATE, tmp_path / "template")
-    vectors = shutil.copy(rendering._VECTORS, tmp_path / "vectors.py")
-    edited = vectors if file == "vectors" else template / f"{file}.py"
-    edited.write_text(edited.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
-    monkeypatch.setattr(rendering, "_TEMPLATE", template)
-    monkeypatch.setattr(rendering, "_VECTORS", vectors)
-    after = anew(RULES["sgd"], np.dtype("float64"))
-    assert after.name != before.name
-    assert (after.text != before.text) == (file != "vectors")
-
-
-def test_every_file_of_the_template_is_a_part_of_it():
-    assert sorted(rendering._PARTS) == sorted(path.stem for path in rendering._TEMPLATE.glob("*.py"))
+def test_rules_of_other_texts_have_other_digests():
+    assert len({render(rule).digest for rule in RULES.values()}) == len(RULES)
+    assert render(RULES["sgd"]) == render(RULES["sgd"])

@@ -15,6 +15,7 @@ import sys
 import click
 
 from ravine._version import __version__
+from ravine.cli.notes import tell_notes
 from ravine.errors import RavineError, unknown
 
 _COMMANDS = {
@@ -26,9 +27,13 @@ _COMMANDS = {
     "runs": "ravine.cli.runs",
     "optimizers": "ravine.cli.optimizers",
     "check-optimizer": "ravine.cli.check_optimizer",
+    "compile": "ravine.cli.compile",
     "paths": "ravine.cli.paths",
     "datasets": "ravine.cli.datasets",
 }
+
+_FUNCTIONS = {"check-optimizer": "check_optimizer", "compile": "compile_optimizers"}
+"""The names of commands in their modules, where they differ."""
 
 
 class _LazyGroup(click.Group):
@@ -40,7 +45,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(importlib.import_module(_COMMANDS[cmd_name]), cmd_name.replace("-", "_"))
+        command = getattr(importlib.import_module(_COMMANDS[cmd_name]), _FUNCTIONS.get(cmd_name, cmd_name))
         assert isinstance(command, click.Command)
         return command
 
@@ -69,6 +74,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
+    tell_notes()
     try:
         code = ravine.main(arguments, prog_name="ravine", standalone_mode=False)
         sys.stdout.flush()

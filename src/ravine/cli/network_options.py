@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from ravine.cli.notes import quiet_option
+
 
 def _sizes(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, ...]:
     """Read layer sizes such as 784,300,10."""
@@ -40,7 +42,7 @@ _OPTIONS = (
     click.option("--data-dir", type=click.Path(), help="Folder with the data files.  [default: found or downloaded]"),
     click.option("--out", type=click.Path(), help="Folder of runs.  [default: $RAVINE_HOME or runs]"),
     click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document."),
-    click.option("--quiet", "-q", is_flag=True, help="Show no progress."),
+    quiet_option,
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from ravine.gradients.full import Progress as Checked
-
-
-def noting(quiet: bool) -> Callable[[str], None]:
-    """Return what writes a note to stderr, unless quiet."""
-    return (lambda text: None) if quiet else (lambda text: click.echo(f"ravine: {text}", err=True))
 
 
 def lines(quiet: bool, epochs: int) -> Watcher:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ravine.cli.notes import quiet_option
 from ravine.cli.output import print_json
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("--jobs", type=click.IntRange(1), help="Runs at once.  [default: as many as there are cores]")
 @click.option("--data-dir", type=click.Path(), help="Folder with the data files.  [default: found or downloaded]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@quiet_option
 def reproduce(
     seeds: int, quick: bool, only: str | None, out: str, runs: str | None, jobs: int | None, data_dir: str | None,
     as_json: bool, quiet: bool,
@@ -37,7 +38,7 @@ def reproduce(
     it. What was run before is not run again, so that an interrupted command goes on where it was. Exits with 5 if some
     runs could not be run.
     """
-    from ravine.cli.progress import checking, noting
+    from ravine.cli.progress import checking
     from ravine.cli.study_progress import watching_study
     from ravine.reproduction import reproduce as reproduce_paper
 
@@ -52,7 +53,6 @@ def reproduce(
             jobs=jobs,
             watching=lambda count: watching_study(quiet, count),
             progress=progress,
-            note=noting(quiet),
             quiet=quiet,
         )
     if done.outcome.signal is not None:

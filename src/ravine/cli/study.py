@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from ravine.cli.notes import quiet_option
 from ravine.cli.output import number, percent, print_json, print_table
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def study() -> None:
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the data files.")
 @_OUT
 @_JSON
-@click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+@quiet_option
 def run_command(
     study: str, only: str | None, seeds: int | None, jobs: int | None, dry_run: bool, data_dir: Path | None,
     out: str | None, as_json: bool, quiet: bool,
@@ -52,7 +53,7 @@ def run_command(
 
     A study that was stopped goes on where it was. Exits with 5 if some runs could not be run.
     """
-    from ravine.cli.progress import checking, noting
+    from ravine.cli.progress import checking
     from ravine.cli.study_progress import watching_study
     from ravine.data import load
     from ravine.studies import describe, run_study
@@ -65,7 +66,7 @@ def run_command(
     jobs = jobs or os.cpu_count() or 1
     # The calibration and the runs work on one copy of the data.
     load_data = functools.cache(lambda name: load(name, data_dir, quiet=quiet))
-    costs = estimate(planned, store, jobs, load_data, noting(quiet))
+    costs = estimate(planned, store, jobs, load_data)
     if dry_run:
         if as_json:
             print_json({"runs": costs.seconds, "wall_seconds": costs.wall, "disk_bytes": costs.disk})

@@ -110,14 +110,11 @@ def evaluated_by_layer(
 class Engine(Protocol):
     """Trains one network with one rule, from given weights, in batches up to a size."""
 
-    def is_compiled(self) -> bool:
-        """Tell whether `compile` has nothing to wait for."""
-
     def compile(self) -> None:
-        """Do now whatever must be done once before the first step."""
+        """Do now whatever must be done once before the first step; otherwise the first step does it."""
 
     def prepare(self, split: Split) -> None:
-        """Bring a split into the engine's own form now, as its first use would do else."""
+        """Bring a split into the engine's own form now; otherwise its first use does it."""
 
     def train(
         self,

@@ -37,10 +37,6 @@ class ReferenceEngine:
         self._slots = {name: np.zeros_like(self._weights) for name in slots}
         self._steps = 0
 
-    def is_compiled(self) -> bool:
-        """There is nothing to compile."""
-        return True
-
     def compile(self) -> None:
         """There is nothing to compile."""
 

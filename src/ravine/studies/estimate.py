@@ -11,7 +11,7 @@ from ravine.errors import ConfigError
 from ravine.rules import WholeRule
 from ravine.spec import RunSpec
 from ravine.studies.study import Planned
-from ravine.training import RunStore, compiling, engine_of, epoch_order, start_weights
+from ravine.training import RunStore, engine_of, epoch_order, start_weights
 
 _CALIBRATION_SECONDS = 0.1
 _EVALUATION_SHARE = 1.1
@@ -38,12 +38,10 @@ def estimate(
     store: RunStore,
     jobs: int,
     load_data: Callable[[str], Dataset] = load,
-    note: Callable[[str], None] = lambda text: None,
 ) -> Estimate:
     """Time some steps of each kind of run (engine, network, optimizer, batch size) and multiply.
 
-    `load_data` is called for each kind; one that remembers what it loaded saves time. `note` is told what takes long. A
-    damaged run is not run again.
+    `load_data` is called for each kind; one that remembers what it loaded saves time. A damaged run is not run again.
     """
     results, faults = store.results({run.id for run in planned})
     specs = {run.id: run.spec for run in planned if run.id not in results and run.id not in faults}
@@ -54,7 +52,7 @@ def estimate(
         kind = (spec.engine, spec.dtype, spec.network, rule, spec.batch_size, spec.dataset)
         if kind not in kinds:
             try:
-                kinds[kind] = _seconds_per_epoch(spec, load_data(spec.dataset).train, note)
+                kinds[kind] = _seconds_per_epoch(spec, load_data(spec.dataset).train)
             except ConfigError:  # what is wrong with an optimizer the run itself will tell
                 kinds[kind] = 0.0
         seconds[run] = kinds[kind] * spec.epochs
@@ -63,10 +61,8 @@ def estimate(
     return Estimate(seconds, max(longest, sum(seconds.values()) / jobs), disk)
 
 
-def _seconds_per_epoch(spec: RunSpec, data: Split, note: Callable[[str], None]) -> float:
+def _seconds_per_epoch(spec: RunSpec, data: Split) -> float:
     engine = engine_of(spec, start_weights(spec))
-    if not engine.is_compiled():
-        note(compiling(spec))
     engine.compile()
     # A batch that grows makes later epochs faster, which the estimate leaves out.
     size = spec.batch_size

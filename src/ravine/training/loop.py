@@ -98,11 +98,6 @@ def start_weights(spec: RunSpec) -> Array:
     return initial_weights(spec.network, spec.init, seeded(spec.seed, _WEIGHTS_STREAM))
 
 
-def compiling(spec: RunSpec) -> str:
-    """Say what a first run of an optimizer waits for."""
-    return f"compiling {spec.optimizer_name} in {spec.dtype} for this processor, once; this takes some seconds"
-
-
 def with_given(spec: RunSpec, given: Given) -> RunSpec:
     """Put the checksums of the given arrays into the spec, since they decide the result."""
     weights = None if given.weights is None else _digest(given.weights, np.float64)
@@ -148,7 +143,7 @@ def train(
         elif checkpoint_file(folder).exists():
             watcher.note(f"an interrupted run of this spec is discarded; --resume would go on with it ({run})")
             checkpoint_file(folder).unlink()
-        # Compilation may take many seconds and leaves nothing to save: a signal ends it at once.
+        # Compilation may take some seconds and leaves nothing to save: a signal ends it at once.
         trainer.compile()
         with interruptible() if interruption is None else nullcontext(interruption) as stop:
             result = trainer.run(run, stop)
@@ -221,8 +216,6 @@ class _Trainer:
 
     def compile(self) -> None:
         """Compile what the first step needs."""
-        if not self.engine.is_compiled():
-            self.watcher.note(compiling(self.spec))
         with self._timing("compile"):
             self.engine.compile()
         self.engine.prepare(self.dataset.train)

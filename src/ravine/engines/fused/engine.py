@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import ModuleType
 from typing import Any
 
 import numpy as np
-from numba.core.errors import NumbaError
-from numpy.typing import ArrayLike, DTypeLike
+from numpy.typing import ArrayLike
 
 from ravine.arrays import Array
 from ravine.data import Split
 from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, evaluated_by_layer
-from ravine.engines.fused import cache
-from ravine.engines.fused.render import CROWDED_BATCH, LANES, TABLE, render
-from ravine.errors import ConfigError
+from ravine.engines.fused import kernels
+from ravine.engines.fused.frame import (
+    CROWDED_BATCH,
+    LANES,
+    TABLE,
+    Batches,
+    Data,
+    Entries,
+    Found,
+    Frame,
+    Lists,
+    Options,
+    Plan,
+    Trained,
+    Work,
+    words,
+)
+from ravine.engines.fused.render import render
 from ravine.nn import ACTIVATIONS, Network
 from ravine.rules import Rule
-
-Data = tuple[Array, Array, Array, Array]
-"""What the kernel reads: starts, columns and values of the compact form, and labels."""
-
-Plan = tuple[Any, ...]
-"""Where everything lies, see `_plan`."""
 
 BLOCK = 128
 """Samples worked on together. A larger batch is taken block by block, so that memory does not grow with it."""
@@ -53,60 +60,59 @@ class FusedEngine:
     ) -> None:
         self._network, self._rule, self._batch_size, self._factors = network, rule, batch_size, factors
         self._dtype = np.dtype(dtype)
-        self._kernel = render(rule, self._dtype, layered=bool(factors))
-        self._module: ModuleType | None = None
-        self._block = block = min(max(batch_size, EVALUATED), BLOCK)
-        self._plan = _plan(network, block)
-        sizes, widths, bases, *_, deltas = self._plan
-        rows = int(sum(shape[0] for shape in network.layout.shapes))
-        length = int(bases[-1] + network.layout.shapes[-1][0] * widths[-1])
-        self._weights = _aligned(length, self._dtype)
-        self._slots = _aligned(len(rule.slots) * length, self._dtype)
-        self._last = np.zeros(rows, np.int64)
+        self._rendered = rendered = render(rule)
+        self._kernel: kernels.Kernel | None = None
+        self._plan = plan = _plan(network, min(max(batch_size, EVALUATED), BLOCK))
+        length = int(plan.weights)
+        self._trained = Trained(
+            w=_aligned(length, self._dtype),
+            slots=_aligned(len(rule.slots) * length, self._dtype),
+            last=np.zeros(plan.rows, np.int64),
+        )
         self._steps = 0
-        self._options = (list(ACTIVATIONS).index(network.activation), network.bias, network.softmax == "naive")
-        lists = (
-            np.zeros(block * int(sizes[:-1].sum()), np.uint32),
-            np.zeros(block * int(sizes[:-1].sum()), self._dtype),
-            np.zeros((len(widths), block), np.int64),
+        self._options = Options(
+            activation=list(ACTIVATIONS).index(network.activation),
+            bias=network.bias,
+            naive=network.softmax == "naive",
+            lazy=rendered.lazy,
+            dense=rendered.dense,
+            norms=rendered.norms,
+            layered=bool(factors),
         )
-        widest = int(sizes[:-1].max())
-        entries = (
-            np.zeros(widest, np.uint32),
-            np.zeros(widest, np.uint32),
-            np.zeros(widest, np.uint32),
-            np.zeros(widest, np.uint32),
-            np.zeros(block + 2, np.int64),
-            np.zeros(block + 2, np.int64),
-            np.zeros(block * widest, np.uint32),
-            np.zeros(block * widest, self._dtype),
+        block, widest, listed = plan.block, int(plan.sizes[:-1].max()), plan.block * int(plan.sizes[:-1].sum())
+        self._lists = Lists(
+            units=np.zeros(listed, np.uint32),
+            values=np.zeros(listed, self._dtype),
+            counts=np.zeros(plan.layers * block, np.int64),
         )
-        self._work = (
-            _aligned(int(widths.max()), self._dtype),
-            _aligned(2 * int(widths.max()), self._dtype),
+        self._entries = Entries(
+            count=np.zeros(widest, np.uint32),
+            place=np.zeros(widest, np.uint32),
+            seen=np.zeros(widest, np.uint32),
+            touched=np.zeros(widest, np.uint32),
+            group=np.zeros(block + 2, np.int64),
+            begin=np.zeros(block + 2, np.int64),
+            sample=np.zeros(block * widest, np.uint32),
+            value=np.zeros(block * widest, self._dtype),
+        )
+        width = int(plan.widths.max())
+        summed = length if batch_size >= CROWDED_BATCH or rendered.norms else 0
+        self._work = Work(
+            sums=_aligned(width, self._dtype),
+            row=_aligned(2 * width, self._dtype),
             # Three samples more, so that samples can be taken by fours. Pages that are never touched take no memory.
-            np.zeros((block + 3) * int(sizes[0]), self._dtype),
-            np.zeros((TABLE, self._kernel.idle_constants), self._dtype),
-            lists,
-            entries,
-            _aligned((block + 3) * int(deltas), self._dtype),
-            _aligned(length if batch_size >= CROWDED_BATCH or self._kernel.norms else 0, self._dtype),
+            inputs=np.zeros((block + 3) * int(plan.sizes[0]), self._dtype),
+            table=np.zeros(TABLE * rendered.idle_constants, self._dtype),
+            deltas=_aligned((block + 3) * int(plan.deltas), self._dtype),
+            summed=_aligned(summed, self._dtype),
+            summed_length=summed,
+            scratch=width,
         )
-        self._pack(self._weights, weights)
-
-    def is_compiled(self) -> bool:
-        """Tell whether the kernel is in the cache."""
-        return cache.holds(self._kernel)
+        self._pack(self._trained.w, weights)
 
     def compile(self) -> None:
         """Load the kernel from the cache or compile it, so that no later call waits for it."""
-        try:
-            self._module = cache.load(self._kernel, self._call_entries_on_nothing)
-        except NumbaError as error:
-            fault = next(line.strip() for line in str(error).splitlines() if line.strip())
-            raise ConfigError(
-                f"rule {self._rule.name} cannot be compiled: {fault} The reference engine runs it."
-            ) from error
+        self._kernel = kernels.load(self._rendered, self._dtype.name)
 
     def prepare(self, split: Split) -> None:
         """List the non-zero pixels."""
@@ -128,40 +134,40 @@ class FusedEngine:
         batch_size: int | None = None,
     ) -> Taken:
         """Take steps; see `Engine.train`."""
-        position = (self._steps, first, stop, batch_size or self._batch_size)
-        taken, (loss, _, _) = self._run(
-            self._entries, True, self._data(split), order, position, self._ordered(hyper), loss_sum
-        )
+        frame = self._frame(self._data(split), self._batches(order, first, stop, batch_size, hyper), loss_sum)
+        taken = self._compiled.run(words(frame), True)
         self._steps += taken
-        return Taken(taken, float(loss[0]))
-
-    def _run(
-        self,
-        entries: ModuleType,
-        learn: bool,
-        data: Data,
-        order: Array,
-        position: tuple[int, int, int, int],
-        hyper: Array,
-        loss_sum: float,
-    ) -> tuple[int, tuple[Array, Array, Array]]:
-        """Return how many batches were taken, and what was found: losses, hits and live units."""
-        found = (np.array([loss_sum]), np.zeros(1, np.int64), np.zeros(len(self._last), np.bool_))
-        taken = entries.run(
-            learn, self._weights, self._slots, self._last, hyper, position,
-            _frozen(order, np.int64), data, self._plan, self._options, self._work, found,
-        )  # fmt: skip
-        return taken, found
+        return Taken(taken, float(frame.found.loss[0]))
 
     def settle(self, hyper: Mapping[str, float]) -> None:
         """Bring all idle rows to the last step."""
-        self._settle(self._entries, self._plan, hyper)
+        frame = self._frame(_NOTHING, self._batches(np.zeros(0), 0, 0, None, hyper), 0.0)
+        self._compiled.settle(words(frame), self._steps)
 
-    def _settle(self, entries: ModuleType, plan: Plan, hyper: Mapping[str, float]) -> None:
-        entries.settle(
-            self._weights, self._slots, self._last, self._steps, self._ordered(hyper),
-            plan, self._network.bias, self._work[3],
-        )  # fmt: skip
+    def _frame(self, data: Data, batches: Batches, loss_sum: float) -> Frame:
+        found = Found(np.array([loss_sum]), np.zeros(1, np.int64), np.zeros(self._plan.rows, np.uint8))
+        return Frame(
+            self._plan, self._options, data, batches, self._trained, self._lists, self._entries, self._work, found
+        )
+
+    def _batches(
+        self, order: ArrayLike, first: int, stop: int, size: int | None, hyper: Hyper, t: int | None = None
+    ) -> Batches:
+        numbers = self._ordered(hyper)
+        steps, layers, count = numbers.shape
+        indices = np.ascontiguousarray(order, np.int64)
+        return Batches(
+            t=self._steps if t is None else t,
+            first=first,
+            stop=stop,
+            size=size or self._batch_size,
+            length=len(indices),
+            order=indices,
+            steps=steps,
+            per_step=layers * count,
+            per_layer=count if layers > 1 else 0,
+            hyper=numbers,
+        )
 
     def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:
         """Return the settled weights as they are evaluated, shape (n,)."""
@@ -173,67 +179,57 @@ class FusedEngine:
         if self._rule.evaluated_form is None:
             return self._evaluate(split)
         trained = self.weights
-        self._pack(self._weights, self.evaluated_weights(hyper))
+        self._pack(self._trained.w, self.evaluated_weights(hyper))
         try:
             return self._evaluate(split)
         finally:
-            self._pack(self._weights, trained)
+            self._pack(self._trained.w, trained)
 
     def _evaluate(self, split: Split) -> Evaluation:
         count = len(split.labels)
-        hyper = np.zeros((1, 1, len(self._rule.defaults)))
-        position = (0, 0, count, self._block)
-        _, (loss, hits, live) = self._run(
-            self._entries, False, self._data(split), np.arange(count), position, hyper, 0.0
-        )
-        firsts = self._plan[3].astype(int)[1:]
-        hidden = zip(firsts, self._network.layers[1:-1], strict=True)
-        live_units = tuple(int(live[first : first + n].sum()) for first, n in hidden)
-        samples = max(count, 1)
-        return Evaluation(float(loss[0]) / samples, int(hits[0]) / samples, live_units)
+        hyper = dict.fromkeys(self._rule.defaults, 0.0)
+        batches = self._batches(np.arange(count), 0, count, self._plan.block, hyper, t=0)
+        frame = self._frame(self._data(split), batches, 0.0)
+        self._compiled.run(words(frame), False)
+        live = [
+            int(np.count_nonzero(units)) for units in np.split(frame.found.live, self._plan.first_rows[1:].astype(int))
+        ]
+        samples, (loss, hits, _) = max(count, 1), frame.found
+        return Evaluation(float(loss[0]) / samples, int(hits[0]) / samples, tuple(live[1:]))
 
     @property
     def weights(self) -> Array:
         """A copy of the flat weight vector, shape (n,); settle first."""
-        return self._unpack(self._weights)
+        return self._unpack(self._trained.w)
 
     def state(self) -> dict[str, Array]:
         """Return weights, slots, the step up to which each row was brought, and the number of steps."""
         slots = zip(self._rule.slots, self._slot_parts, strict=True)
         return {
             "weights": self.weights,
-            "last": self._last.copy(),
+            "last": self._trained.last.copy(),
             "steps": np.array([self._steps]),
             **{f"slot.{name}": self._unpack(slot) for name, slot in slots},
         }
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go back to a `state()`."""
-        self._pack(self._weights, state["weights"])
+        self._pack(self._trained.w, state["weights"])
         for name, slot in zip(self._rule.slots, self._slot_parts, strict=True):
             self._pack(slot, state[f"slot.{name}"])
-        self._last[:] = state["last"]
+        self._trained.last[:] = state["last"]
         self._steps = int(state["steps"][0])
 
     @property
-    def _entries(self) -> ModuleType:
-        if self._module is None:
+    def _compiled(self) -> kernels.Kernel:
+        if self._kernel is None:
             self.compile()
-        assert self._module is not None
-        return self._module
-
-    def _call_entries_on_nothing(self, module: ModuleType) -> None:
-        """Call each entry with the types of a real call and no sample, which makes Numba load or compile it."""
-        starts, columns, pixels = _frozen([0], np.int64), _frozen([], np.uint16), _frozen([], np.uint8)
-        data: Data = (starts, columns, pixels, pixels)
-        hyper = dict.fromkeys(self._rule.defaults, 0.5)
-        self._run(module, True, data, np.zeros(0, np.int64), (0, 0, 0, 1), self._ordered(hyper), 0.0)
-        self._settle(module, (*(part[:0] for part in self._plan[:-1]), self._plan[-1]), hyper)
+        assert self._kernel is not None
+        return self._kernel
 
     def _data(self, split: Split) -> Data:
-        compact = split.compact
-        labels = _frozen(split.labels, np.uint8)
-        return compact.starts, compact.columns, compact.values, labels
+        compact, labels = split.compact, np.ascontiguousarray(split.labels, np.uint8)
+        return Data(len(labels), compact.starts, compact.columns, compact.values, labels)
 
     def _ordered(self, hyper: Hyper) -> Array:
         """Return the hyper-parameters as the kernel wants them: (1 or steps, 1 or layers, hyper-parameters)."""
@@ -256,35 +252,41 @@ class FusedEngine:
     @property
     def _slot_parts(self) -> list[Array]:
         """Views of the rule's slots, each in the padded form of the weights."""
-        return list(self._slots.reshape(len(self._rule.slots), len(self._weights)))
+        return list(self._trained.slots.reshape(len(self._rule.slots), len(self._trained.w)))
 
     def _matrices(self, padded: Array) -> list[Array]:
         """Return views of the real weights of each layer, shape (rows, o), in a padded array."""
-        widths, bases = (part.astype(int) for part in self._plan[1:3])
+        widths, bases = self._plan.widths.astype(int), self._plan.bases.astype(int)
         shapes = zip(self._network.layout.shapes, widths, bases, strict=True)
         return [padded[at : at + r * width].reshape(r, width)[:, :c] for (r, c), width, at in shapes]
 
 
 def _plan(network: Network, block: int) -> Plan:
-    """Return, for each layer, (sizes, padded widths, first weight, first row, first list entry, first delta), and the
-    number of deltas of a sample.
-    """
+    """Return where everything lies, for blocks of so many samples."""
     sizes = np.array(network.layers)
     widths = -(-sizes[1:] // LANES) * LANES
     rows = sizes[:-1] + network.bias
 
     def begins(lengths: Array) -> Array:
-        return np.cumsum([0, *lengths[:-1]])
+        return np.cumsum([0, *lengths[:-1]]).astype(np.uint64)
 
-    plan = (sizes, widths, begins(rows * widths), begins(rows), begins(block * sizes[:-1]), begins(widths))
-    return *(part.astype(np.uint64) for part in plan), np.uint64(widths.sum())
+    return Plan(
+        layers=len(widths),
+        block=block,
+        deltas=int(widths.sum()),
+        weights=int((rows * widths).sum()),
+        rows=int(rows.sum()),
+        sizes=sizes.astype(np.uint64),
+        widths=widths.astype(np.uint64),
+        bases=begins(rows * widths),
+        first_rows=begins(rows),
+        list_at=begins(block * sizes[:-1]),
+        delta_at=begins(widths),
+    )
 
 
-def _frozen(values: ArrayLike, dtype: DTypeLike) -> Array:
-    """Return a contiguous, read-only array: Numba would compile anew for any other kind."""
-    view = np.ascontiguousarray(values, dtype).view()
-    view.flags.writeable = False
-    return view
+_NOTHING = Data(0, np.zeros(1, np.int64), np.zeros(0, np.uint16), np.zeros(0, np.uint8), np.zeros(0, np.uint8))
+"""No data."""
 
 
 def _aligned(length: int, dtype: np.dtype[Any]) -> Array:

@@ -14,85 +14,83 @@ import functools
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ravine.nn.activations import LEAK
+from ravine.engines.fused.frame import TABLE
 from ravine.rules import Rule
 from ravine.rules.source import Body, read_idle_form, read_rule
 
-LANES = 16
-"""Numbers in a vector; rows of weights are padded to whole vectors."""
+_HEAD = """import numpy as np
 
-TABLE = 1024
-"""Idle times below this are tabulated at the start of a chunk; longer ones are computed when they are met."""
-
-CROWD, CROWDED_BATCH = 0.5, 32
-"""The share of inputs that are not zero, and the batch size, from which data are worked on without lists."""
-
-_PARTS = ("head", "rows", "forward", "first_layer", "block", "alone", "entries")
-_TEMPLATE = Path(__file__).with_name("template")
-_VECTORS = Path(__file__).with_name("vectors.py")
+from ravine.engines.fused.kernel.compiled import choose, exact, plain, u
+from ravine.engines.fused.pointers import like, spread
+from ravine.engines.fused.vectors import load, pack, store"""
 
 
 @dataclass(frozen=True)
-class Kernel:
-    """A module to compile.
+class Rendered:
+    """What the kernel asks of a rule, as a module; `kernel/rule.py` says what each function does.
 
     Attributes:
-        name: its name, which holds a hash of all that it is made of.
-        text: its text.
-        idle_constants: how many numbers a row of the table of idle constants has, one at least.
-        norms: whether the rule asks for norms of the gradient, which is then added up before a step.
+        name: the rule's.
+        text: the text of the module.
+        states: how many vectors a state has: the weights and each slot.
+        constants: how many constants a step needs, one at least.
+        idle_constants: how many idle steps need, one at least.
+        lazy: whether rows without a gradient drift, by a closed form.
+        dense: whether every row is updated at every step.
+        norms: whether the rule asks for norms of the gradient.
     """
 
     name: str
     text: str
+    states: int
+    constants: int
     idle_constants: int
+    lazy: bool
+    dense: bool
     norms: bool
 
+    @property
+    def digest(self) -> str:
+        """Return the hash of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()[:24]
 
-def render(rule: Rule, dtype: np.dtype[Any], layered: bool = False) -> Kernel:
-    """Return the kernel of `rule` for weights of `dtype`, float32 or float64.
 
-    One that is `layered` has hyper-parameters of its own for each layer.
-    """
+def render(rule: Rule) -> Rendered:
+    """Return what the kernel asks of `rule`."""
     form = read_idle_form(rule)
-    return _render(rule, dtype, layered, read_rule(rule).text, form and form.text)
+    return _render(rule, read_rule(rule).text, form and form.text)
 
 
 @functools.cache
-def _render(rule: Rule, dtype: np.dtype[Any], layered: bool, text: str, idle_text: str | None) -> Kernel:
-    """Return the kernel; the texts change with the numbers of the rule's module, and so are part of the key."""
+def _render(rule: Rule, text: str, idle_text: str | None) -> Rendered:
+    """Return it; the texts change with the numbers of the rule's module, and so are part of the key."""
     update = _take_apart(read_rule(rule), arrays={"g", "w", *rule.slots})
     form = read_idle_form(rule)
     idle = None if form is None else _take_apart(form, arrays={"w", *rule.slots})
     norms = not {"norm", "layer_norm"}.isdisjoint(rule.arguments)
-    part = "\n\n\n".join(
-        [
-            f"real = np.{dtype.name}\n"
-            f"LEAK = {LEAK}\n"
-            f"LANES = u({LANES})\n"
-            f"TABLE = {TABLE}\n"
-            f"CROWD, CROWDED_BATCH = {CROWD}, {CROWDED_BATCH}\n"
-            f"LAZY = {idle is not None}\n"
-            f"DENSE = {idle is None and not rule.inert}\n"
-            f"NORMS = {norms}\n"
-            f"LAYERED = {layered}",
-            _prelude("step_constants", rule, ["t", "norm", "layer_norm"], update),
-            _prelude("idle_constants", rule, ["n"], idle),
-            _change("step", rule, update, ["g"]),
-            _change("idle", rule, idle, []),
-            _memory(len(rule.slots)),
-            _table(idle.constants if idle else 0),
-        ]
+    idle_constants = max(1, idle.constants if idle else 0)
+    functions = [
+        _function("exact", "lazy", [], [f"return {idle is not None}"]),
+        _function("exact", "norms", [], [f"return {norms}"]),
+        _prelude("step_constants", rule, ["t", "norm", "layer_norm"], update),
+        _prelude("idle_constants", rule, ["n"], idle),
+        _change("step", rule, update, ["g"]),
+        _change("idle", rule, idle, []),
+        *_memory(len(rule.slots)),
+        *_table(idle_constants),
+    ]
+    return Rendered(
+        name=rule.name,
+        text="\n\n\n".join([_HEAD, *functions]) + "\n",
+        states=1 + len(rule.slots),
+        constants=max(1, update.constants),
+        idle_constants=idle_constants,
+        lazy=idle is not None,
+        dense=idle is None and not rule.inert,
+        norms=norms,
     )
-    template = "\n\n".join((_TEMPLATE / f"{name}.py").read_text(encoding="utf-8") for name in _PARTS)
-    text = f"{template}\n\n# --- {rule.name} ---\n\n{part}\n"
-    digest = hashlib.sha256(f"{text}{_VECTORS.read_text(encoding='utf-8')}".encode()).hexdigest()[:24]
-    return Kernel(f"{rule.name}_{dtype.name}_{digest}", text, max(1, idle.constants if idle else 0), norms)
 
 
 @dataclass
@@ -113,10 +111,19 @@ def _take_apart(body: Body, arrays: set[str]) -> _Parts:
             loop.append(f"{name} = {ast.unparse(splitter.visit(value))}")
             splitter.arrays.add(name)
         else:
-            splitter.prelude.append(f"{name} = {ast.unparse(value)}")
+            splitter.prelude.append(f"{name} = {_of_numbers(value)}")
             splitter.arrays.discard(name)
     results = [r if _is_zero(r) else splitter.visit(r) for r in copy.deepcopy(body.results)]
     return _Parts(splitter.prelude, loop, results, len(splitter.constants))
+
+
+def _of_numbers(node: ast.expr) -> str:
+    """Return an expression of numbers as the prelude has it: np.where would make an array of its choice."""
+    node = copy.deepcopy(node)
+    for one in ast.walk(node):
+        if isinstance(one, ast.Call) and ast.unparse(one.func) == "np.where":
+            one.func = ast.Name("choose", ast.Load())
+    return ast.unparse(node)
 
 
 def _is_zero(node: ast.expr) -> bool:
@@ -137,7 +144,7 @@ class _Splitter(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> Any:
         if isinstance(node, ast.expr) and not self.depends(node):
             name = f"_c{len(self.constants)}"
-            self.prelude.append(f"{name} = {ast.unparse(node)}")
+            self.prelude.append(f"{name} = {_of_numbers(node)}")
             self.constants.append(name)
             return ast.Name(name, ast.Load())
         return super().visit(node)
@@ -161,10 +168,9 @@ def _prelude(name: str, rule: Rule, given: Sequence[str], parts: _Parts | None) 
     """Write the function that computes the constants of one step (or of n idle ones)."""
     lines = [f"{key} = _hyper[{index}]" for index, key in enumerate(rule.defaults)]
     lines += [*(f"{one} = float(_{one})" for one in given), *(parts.prelude if parts else [])]
-    constants = [f"real(_c{k})" for k in range(parts.constants if parts else 0)] or ["real(0)"]
-    return _function(
-        "prelude", name, ["_hyper", *(f"_{one}" for one in given)], [*lines, f"return {_tuple(constants)}"]
-    )
+    constants = [f"like(_w, _c{k})" for k in range(parts.constants if parts else 0)] or ["like(_w, 0)"]
+    parameters = ["_w", "_hyper", *(f"_{one}" for one in given)]
+    return _function("plain", name, parameters, [*lines, f"return pack({_tuple(constants)})"])
 
 
 def _change(name: str, rule: Rule, parts: _Parts | None, extra: Sequence[str]) -> str:
@@ -173,40 +179,34 @@ def _change(name: str, rule: Rule, parts: _Parts | None, extra: Sequence[str]) -
     if parts is None:
         return _function("exact", name, parameters, ["return _state"])
     step, *slots = parts.results
-    lines = [f"{_tuple(['_w', *rule.slots])} = _state", "w = _w"]
-    lines += [f"{_tuple([f'_c{k}' for k in range(parts.constants)])} = _c"] if parts.constants else []
+    lines = [f"{_tuple(['_w', *rule.slots])} = spread(_state)", "w = _w"]
+    lines += [f"{_tuple([f'_c{k}' for k in range(parts.constants)])} = spread(_c)"] if parts.constants else []
     weight = "_w" if _is_zero(step) else f"_w - ({ast.unparse(step)})"
-    return _function(
-        "exact", name, parameters, [*lines, *parts.loop, f"return {_tuple([weight, *map(ast.unparse, slots)])}"]
-    )
+    results = _tuple([weight, *map(ast.unparse, slots)])
+    return _function("exact", name, parameters, [*lines, *parts.loop, f"return pack({results})"])
 
 
-def _memory(slots: int) -> str:
+def _memory(slots: int) -> list[str]:
     """Write the functions that read and write a state; slots lie one after the other, each as long as the weights."""
-    places = [("_w", "_at"), *(("_slots", f"u({k}) * u(len(_w)) + _at") for k in range(slots))]
+    places = [("_w", "_at"), *(("_slots", f"u({k}) * _length + _at") for k in range(slots))]
     reads = _tuple([f"load({array}, {at})" for array, at in places])
-    writes = [f"store({array}, {at}, _state[{k}])" for k, (array, at) in enumerate(places)]
-    return "\n\n\n".join(
-        [
-            _function("exact", "read", ["_w", "_slots", "_at"], [f"return {reads}"]),
-            _function("exact", "write", ["_w", "_slots", "_at", "_state"], writes),
-        ]
-    )
+    writes = [f"store({array}, {at}, _parts[{k}])" for k, (array, at) in enumerate(places)]
+    parameters = ["_w", "_slots", "_length", "_at"]
+    return [
+        _function("exact", "read", parameters, [f"return pack({reads})"]),
+        _function("exact", "write", [*parameters, "_state"], ["_parts = spread(_state)", *writes]),
+    ]
 
 
-def _table(constants: int) -> str:
+def _table(constants: int) -> list[str]:
     """Write the functions that fill and read the table of idle constants."""
-    count = max(1, constants)
-    row = _tuple([f"_table[_n, {k}]" for k in range(count)])
-    return "\n\n\n".join(
-        [
-            _function("inlined", "tabulated", ["_table", "_n"], [f"return {row}"]),
-            _function(
-                "plain", "tabulate", ["_hyper", "_table"],
-                ["for _n in range(TABLE):", f"    {row} = idle_constants(_hyper, _n)"],
-            ),
-        ]
-    )  # fmt: skip
+    places = [f"_table[_n * {constants} + {k}]" for k in range(constants)]
+    writes = [f"    {place} = _parts[{k}]" for k, place in enumerate(places)]
+    tabulate = [f"for _n in range({TABLE}):", "    _parts = spread(idle_constants(_table, _hyper, _n))", *writes]
+    return [
+        _function("plain", "tabulate", ["_table", "_hyper"], tabulate),
+        _function("exact", "tabulated", ["_table", "_n"], [f"return pack({_tuple(places)})"]),
+    ]
 
 
 def _function(decorator: str, name: str, parameters: Sequence[str], lines: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ rule may call; a number that meets a vector counts 16 times.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import operator
 from collections.abc import Callable, Sequence
@@ -20,9 +21,10 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import lower_builtin, models, register_model
 
-from ravine.engines.fused.render import LANES
+from ravine.engines.fused.frame import LANES
+from ravine.engines.fused.pointers import Packed, intrinsic
 from ravine.rules.source import FUNCTIONS
 
 _COMPARISONS = {
@@ -52,12 +54,7 @@ class _Model(models.PrimitiveModel):
 def load(typing: Any, array: Any, index: Any) -> Any:
     """Return array[index : index + 16]."""
 
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        value = builder.load(_place(context, builder, sig, args))
-        value.align = context.get_abi_sizeof(context.get_value_type(array.dtype))
-        return value
-
-    return Vector(array.dtype)(array, types.uint64), generate
+    return Vector(array.dtype)(array, types.uint64), _load
 
 
 @intrinsic
@@ -80,7 +77,7 @@ def prefetch(typing: Any, array: Any, index: Any) -> Any:
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         byte = ir.IntType(8).as_pointer()
         function = ir.FunctionType(ir.VoidType(), [byte, _INT, _INT, _INT])
-        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        data = _start(context, builder, sig.args[0], args[0])
         at = builder.bitcast(builder.gep(data, [args[1]]), byte)
         to_read, keep, as_data = _INT(0), _INT(3), _INT(1)
         name = "llvm.prefetch.p0"
@@ -116,11 +113,157 @@ def total4(typing: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
     result = types.UniTuple(a.element, 4)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        ab, cd = _interleave(builder, args[0], args[1], 1), _interleave(builder, args[2], args[3], 1)
-        sums = _halve(builder, _interleave(builder, ab, cd, 2), 4)
-        return context.make_tuple(builder, result, [builder.extract_element(sums, _INT(k)) for k in range(4)])
+        return context.make_tuple(builder, result, _sums_of_four(builder, *args))
 
     return result(a, b, c, d), generate
+
+
+@intrinsic
+def zeros(typing: Any, array: Any) -> Any:
+    """Return a vector of zeros of the numbers of an array."""
+    kind = Vector(array.dtype)
+    return kind(array), lambda context, builder, sig, args: ir.Constant(context.get_value_type(kind), [0.0] * LANES)
+
+
+@intrinsic(prefer_literal=True)
+def each_zero(typing: Any, array: Any, count: Any) -> Any:
+    """Return `count` vectors of zeros of the numbers of an array."""
+    if not isinstance(count, types.IntegerLiteral):
+        return None
+    result = types.UniTuple(Vector(array.dtype), count.literal_value)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        zero = ir.Constant(context.get_value_type(result.dtype), [0.0] * LANES)
+        return context.make_tuple(builder, result, [zero] * result.count)
+
+    return result(array, count), generate
+
+
+@intrinsic
+def no_products(typing: Any, array: Any, factors: Any) -> Any:
+    """Return as many vectors of zeros as a tuple has numbers."""
+    result = types.UniTuple(Vector(array.dtype), factors.count)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        zero = ir.Constant(context.get_value_type(result.dtype), [0.0] * LANES)
+        return context.make_tuple(builder, result, [zero] * result.count)
+
+    return result(array, factors), generate
+
+
+@intrinsic(prefer_literal=True)
+def taken(typing: Any, array: Any, index: Any, count: Any) -> Any:
+    """Return array[index], array[index + 1], .., `count` numbers; those without a sign as offsets."""
+    if not isinstance(count, types.IntegerLiteral):
+        return None
+    element = types.uint64 if isinstance(array.dtype, types.Integer) else array.dtype
+    result = types.UniTuple(element, count.literal_value)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        start = builder.gep(_start(context, builder, array, args[0]), [args[1]])
+        numbers = [builder.load(builder.gep(start, [_INT(k)])) for k in range(result.count)]
+        return context.make_tuple(
+            builder, result, [context.cast(builder, number, array.dtype, element) for number in numbers]
+        )
+
+    return result(array, types.uint64, count), generate
+
+
+@intrinsic
+def loads(typing: Any, array: Any, offsets: Any, index: Any) -> Any:
+    """Return the vectors at array[offset + index] for each of a tuple of offsets."""
+    result = types.UniTuple(Vector(array.dtype), offsets.count)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        one = signature(Vector(array.dtype), array, types.uint64)
+        places = [builder.add(offset, args[2]) for offset in cgutils.unpack_tuple(builder, args[1])]
+        return context.make_tuple(builder, result, [_load(context, builder, one, [args[0], place]) for place in places])
+
+    return result(array, offsets, types.uint64), generate
+
+
+@intrinsic
+def add_product_to_each(typing: Any, sums: Any, factors: Any, other: Any) -> Any:
+    """Return s + x * a for each s of a tuple; x and a are from tuples as well, or the same for all."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        each = _each(context, builder, sums.dtype, factors, args[1], sums.count)
+        others = _each(context, builder, sums.dtype, other, args[2], sums.count)
+        given = zip(cgutils.unpack_tuple(builder, args[0]), each, others, strict=True)
+        return context.make_tuple(builder, sums, [builder.fadd(s, builder.fmul(x, a)) for s, x, a in given])
+
+    return sums(sums, factors, other), generate
+
+
+@intrinsic
+def sum_of_products(typing: Any, factors: Any, vectors: Any) -> Any:
+    """Return x0 * a0 + x1 * a1 + .., from left to right."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        each = _each(context, builder, vectors.dtype, factors, args[0])
+        products = itertools.starmap(builder.fmul, zip(each, cgutils.unpack_tuple(builder, args[1]), strict=True))
+        return functools.reduce(builder.fadd, products)
+
+    return vectors.dtype(factors, vectors), generate
+
+
+@intrinsic
+def add_products(typing: Any, start: Any, factors: Any, vectors: Any) -> Any:
+    """Return start + x0 * a0 + x1 * a1 + .., from left to right."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        each = _each(context, builder, vectors.dtype, factors, args[1])
+        products = itertools.starmap(builder.fmul, zip(each, cgutils.unpack_tuple(builder, args[2]), strict=True))
+        return functools.reduce(builder.fadd, products, args[0])
+
+    return start(start, factors, vectors), generate
+
+
+@intrinsic
+def totals(typing: Any, vectors: Any) -> Any:
+    """Return the sum of each of up to four vectors, as `total` and `total4` do."""
+    result = types.UniTuple(vectors.dtype.element, vectors.count)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        given = cgutils.unpack_tuple(builder, args[0])
+        if len(given) == 1:
+            sums = [builder.extract_element(_halve(builder, given[0], 1), _INT(0))]
+        else:
+            sums = _sums_of_four(builder, *(given * 2)[:4])[: len(given)]
+        return context.make_tuple(builder, result, sums)
+
+    return result(vectors), generate
+
+
+@intrinsic
+def pack(typing: Any, values: Any) -> Any:
+    """Return a tuple of vectors and numbers, of which the first is a vector, or one of numbers, as one value."""
+    element = values.types[0]
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        result = ir.Constant(context.get_value_type(sig.return_type), ir.Undefined)
+        for k, (value, given) in enumerate(zip(cgutils.unpack_tuple(builder, args[0]), values.types, strict=True)):
+            if isinstance(element, Vector):
+                value = _lift(context, builder, element, value, given)
+            result = builder.insert_value(result, value, k)
+        return result
+
+    return Packed(element, len(values.types))(values), generate
+
+
+def _each(context: Any, builder: Any, kind: Vector, given: Any, value: Any, count: int = 0) -> list[Any]:
+    """Return the values of a tuple as vectors, or one value as often as asked for."""
+    if isinstance(given, types.BaseTuple):
+        kinds: Any = given
+        values = zip(cgutils.unpack_tuple(builder, value), kinds.types, strict=True)
+        return [_lift(context, builder, kind, one, of) for one, of in values]
+    return [_lift(context, builder, kind, value, given)] * count
+
+
+def _sums_of_four(builder: Any, a: Any, b: Any, c: Any, d: Any) -> list[Any]:
+    ab, cd = _interleave(builder, a, b, 1), _interleave(builder, c, d, 1)
+    sums = _halve(builder, _interleave(builder, ab, cd, 2), 4)
+    return [builder.extract_element(sums, _INT(k)) for k in range(4)]
 
 
 def _interleave(builder: Any, a: Any, b: Any, width: int) -> Any:
@@ -150,10 +293,20 @@ def _shuffle(builder: Any, a: Any, b: Any, lanes: Sequence[int]) -> Any:
     return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_INT, len(lanes)), list(lanes)))
 
 
+def _load(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    value = builder.load(_place(context, builder, sig, args))
+    value.align = context.get_abi_sizeof(context.get_value_type(sig.args[0].dtype))
+    return value
+
+
 def _place(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    array = context.make_array(sig.args[0])(context, builder, args[0])
     vector = context.get_value_type(Vector(sig.args[0].dtype))
-    return builder.bitcast(builder.gep(array.data, [args[1]]), vector.as_pointer())
+    return builder.bitcast(builder.gep(_start(context, builder, sig.args[0], args[0]), [args[1]]), vector.as_pointer())
+
+
+def _start(context: Any, builder: Any, kind: Any, array: Any) -> Any:
+    """Return the address of the first number of an array, or a pointer as it is."""
+    return array if isinstance(kind, types.CPointer) else context.make_array(kind)(context, builder, array).data
 
 
 def _lift(context: Any, builder: Any, kind: Vector, value: Any, given: Any) -> Any:

@@ -1,0 +1,44 @@
+"""`ravine compile`."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from ravine.cli.notes import quiet_option
+
+
+@click.command("compile")
+@click.argument("names", metavar="NAME|FILE.py:RULE", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All optimizers of ravine that the fused engine runs.")
+@click.option("--dtype", "dtypes", multiple=True, default=("float32",), show_default=True, help="May be repeated.")
+@click.option("--jobs", type=click.IntRange(min=1), help="How many at once.  [default: one a core]")
+@quiet_option
+def compile_optimizers(
+    names: tuple[str, ...], every: bool, dtypes: tuple[str, ...], jobs: int | None, quiet: bool
+) -> None:
+    """Compile optimizers for this processor now, so that no run waits for it.
+
+    For images of containers, clusters with a shared home, and classes. Code that is in the cache already is left alone;
+    a run with stages, such as a decay of the weights, still compiles its optimizer with them, which takes a second or
+    two.
+    """
+    from ravine.engines.ahead import compile_ahead
+    from ravine.errors import ConfigError, unknown
+    from ravine.rules import RULES, find_rule
+    from ravine.rules.whole import element_wise
+    from ravine.spec import ENGINES
+
+    if not names and not every:
+        raise ConfigError("name the optimizers to compile, or ask for --all.")
+    for dtype in dtypes:
+        if dtype not in ENGINES["fused"]:
+            raise ConfigError(unknown("dtype of the fused engine", dtype, ENGINES["fused"]))
+    found = [element_wise(find_rule(name), "compiling", "there is nothing to compile for it") for name in names]
+    rules = [*dict.fromkeys((*(RULES.values() if every else ()), *found))]
+    began, kernels = time.perf_counter(), len(rules) * len(set(dtypes))
+    for done, (name, dtype) in enumerate(compile_ahead(rules, dict.fromkeys(dtypes), jobs), start=1):
+        if not quiet:
+            click.echo(f"{done}/{kernels}  {name} in {dtype}", err=True)
+    click.echo(f"{kernels} kernels are in the cache ({time.perf_counter() - began:.0f} s).")

@@ -1,0 +1,28 @@
+"""What the library tells by its logger: on stderr, unless `--quiet`."""
+
+from __future__ import annotations
+
+import logging
+
+import click
+
+
+class _Stderr(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line where stderr goes now."""
+        click.echo(f"ravine: {record.getMessage()}", err=True)
+
+
+def tell_notes(quiet: bool = False) -> None:
+    """Write what the logger "ravine" is told to stderr, or nothing if quiet."""
+    logger = logging.getLogger("ravine")
+    logger.handlers = [logging.NullHandler() if quiet else _Stderr()]
+    logger.propagate = False
+
+
+def _hear(context: click.Context, parameter: click.Parameter, quiet: bool) -> bool:
+    tell_notes(quiet)
+    return quiet
+
+
+quiet_option = click.option("--quiet", "-q", is_flag=True, callback=_hear, help="Show no progress.")

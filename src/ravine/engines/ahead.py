@@ -1,0 +1,47 @@
+"""Compiling before it is needed, in several processes, since Numba works on one core."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+
+from ravine.engines.fused import kernels
+from ravine.engines.fused.render import render
+from ravine.rules import Rule
+
+
+def compile_ahead(rules: Sequence[Rule], dtypes: Iterable[str], jobs: int | None = None) -> Iterator[tuple[str, str]]:
+    """Put the kernels of some rules into the cache; yield the name and the dtype of each as it is there.
+
+    `jobs` are worked on at once, as many as there are cores if None. Each runs in a new process, so a script that calls
+    this must be one that can be imported.
+
+    Raises:
+        ConfigError: a rule cannot be compiled.
+    """
+    dtypes = list(dtypes)
+    wanted = [(render(rule), dtype) for dtype in dtypes for rule in rules]
+    missing = [(rendered, dtype) for rendered, dtype in wanted if kernels.seconds_to_compile(rendered, dtype)]
+    for rendered, dtype in wanted:
+        if (rendered, dtype) not in missing:
+            yield rendered.name, dtype
+    if not missing:
+        return
+    jobs = min(jobs or os.cpu_count() or 1, max(len(missing), 2))
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            common = [
+                (dtype, part) for dtype in dict.fromkeys(dtype for _, dtype in missing) for part in ("rows", "network")
+            ]
+            for shared in [pool.submit(kernels.compile_common, *one) for one in common]:
+                shared.result()
+            compiled = {pool.submit(kernels.compile_rule, *one): one for one in missing}
+            for one in as_completed(compiled):
+                one.result()
+                rendered, dtype = compiled[one]
+                yield rendered.name, dtype
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise

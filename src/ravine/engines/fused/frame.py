@@ -1,0 +1,199 @@
+"""What the kernel works on, as named tuples: declared once, filled by the engine, read by compiled code.
+
+The engine fills a `Frame` with arrays and numbers and hands the kernel its `words`: the addresses of the arrays and the
+numbers, eight bytes each, in the order in which they stand here. Compiled code gets the same named tuples back, with
+pointers in place of arrays (`pointers.unpack`).
+
+Words. A *row* is all the weights that one input meets, padded with zeros to whole vectors of 16 numbers; a network has
+sizes[l] rows in layer l and one more where it has biases. A *list* holds the units of one sample in one layer that are
+not zero, and their activations. A *block* is the samples of a batch that are worked on together. An *entry* is one
+activation of a block with its sample, sorted by unit. The *deltas* of a sample are the derivatives of its loss with
+respect to the sums of each layer, layer after layer.
+
+Offsets are unsigned, which spares each access Numba's test for a negative index.
+"""
+
+from __future__ import annotations
+
+import functools
+import typing
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+
+from ravine.arrays import Array
+
+LANES = 16
+"""Numbers in a vector; rows of weights are padded to whole vectors."""
+
+TABLE = 1024
+"""Idle times below this are tabulated at the start of a call; longer ones are computed when they are met."""
+
+CROWD, CROWDED_BATCH = 0.5, 32
+"""The share of inputs that are not zero, and the batch size, from which data are worked on without lists."""
+
+Address = Any
+"""In compiled code, the address of a frame's words."""
+
+Real = Any
+"""In compiled code, a number of the dtype of the weights, or 16 of them."""
+
+Packed = Any
+"""In compiled code, the state of 16 weights, or the constants of a step; see `kernel/rule.py`."""
+
+Flag = Annotated[Any, "boolean"]
+Count = Annotated[Any, "int64"]
+Offset = Annotated[Any, "uint64"]
+Reals = Annotated[Any, "real*"]
+"""Numbers of the dtype of the weights: an array here, a pointer in compiled code. So are all names in the plural."""
+Doubles = Annotated[Any, "float64*"]
+Counts = Annotated[Any, "int64*"]
+Offsets = Annotated[Any, "uint64*"]
+Units = Annotated[Any, "uint32*"]
+Columns = Annotated[Any, "uint16*"]
+Bytes = Annotated[Any, "uint8*"]
+
+
+class Plan(NamedTuple):
+    """Where everything lies: arrays with one number for each layer of weights, and the numbers of a whole network."""
+
+    layers: Count  # layers of weights
+    block: Count  # samples in a block at most
+    deltas: Offset  # deltas of a sample
+    weights: Offset  # weights, with padding
+    rows: Count  # rows of all layers
+    sizes: Offsets  # inputs of the layer; one more number at the end, the outputs of the network
+    widths: Offsets  # weights in a row, with padding
+    bases: Offsets  # first weight
+    first_rows: Offsets  # first row, of all rows of the network
+    list_at: Offsets  # first number in `Lists`
+    delta_at: Offsets  # first delta, of a sample's deltas
+
+
+class Options(NamedTuple):
+    """What kind of network and rule this is."""
+
+    activation: Count  # a code of `kernel.activation`
+    bias: Flag
+    naive: Flag  # softmax without a shift, which can overflow
+    lazy: Flag  # rows without a gradient drift, by a closed form that is applied when they are next needed
+    dense: Flag  # every row is updated at every step
+    norms: Flag  # the rule asks for norms of the gradient, which is added up in `Work.summed` before the step
+    layered: Flag  # each layer has hyper-parameters of its own
+
+
+class Data(NamedTuple):
+    """A data set, without its zeros: sample s has columns[k] and pixels[k] for starts[s] <= k < starts[s + 1]."""
+
+    count: Count  # samples
+    starts: Counts
+    columns: Columns
+    pixels: Bytes
+    labels: Bytes
+
+
+class Batches(NamedTuple):
+    """What to run through the network: the batches that begin at `first`, first + size, .. below `stop` of `order`."""
+
+    t: Count  # steps that the run has taken before
+    first: Count
+    stop: Count
+    size: Count
+    length: Count  # of `order`
+    order: Counts  # sample numbers
+    steps: Count  # entries of `hyper`: one, or one for each batch
+    per_step: Count  # numbers in an entry of `hyper`
+    per_layer: Count  # numbers for a layer, 0 where all layers have the same
+    hyper: Doubles  # hyper-parameters; those that idle forms take are the same everywhere
+
+
+class Trained(NamedTuple):
+    """What training changes."""
+
+    w: Reals  # weights
+    slots: Reals  # the rule's state, one slot after the other, each as long as the weights
+    last: Counts  # the step up to which each row was brought
+
+
+class Lists(NamedTuple):
+    """The lists of a block: for each layer, those of its samples one after the other, sizes[l] places for each."""
+
+    units: Units
+    values: Reals
+    counts: Counts  # their lengths, shape (layers, block)
+
+
+class Entries(NamedTuple):
+    """The entries of a layer, sorted by unit, and what sorting takes; see `kernel.lists.transpose`."""
+
+    count: Units
+    place: Units
+    seen: Units
+    touched: Units
+    group: Counts
+    begin: Counts
+    sample: Units
+    value: Reals
+
+
+class Work(NamedTuple):
+    """Memory that the kernel writes before it reads it, but for `row` and `summed`."""
+
+    sums: Reals  # of one layer of one sample
+    row: Reals  # two rows of gradients, of which the first is zero
+    inputs: Reals  # of a block, not as lists, or zeros
+    table: Reals  # constants of idle steps, shape (TABLE, constants)
+    deltas: Reals  # shape (block + 3, deltas)
+    summed: Reals  # the gradient of a batch, zero between batches; empty where no batch needs it
+    summed_length: Offset
+    scratch: Offset  # where the second row of `row` begins
+
+
+class Found(NamedTuple):
+    """What the kernel has to tell."""
+
+    loss: Doubles  # losses are added to loss[0]
+    hits: Counts  # and samples that are classified rightly to hits[0]
+    live: Bytes  # 1 for each unit (counted as rows are) that was not zero for some sample
+
+
+class Frame(NamedTuple):
+    """All of it."""
+
+    plan: Plan
+    options: Options
+    data: Data
+    batches: Batches
+    trained: Trained
+    lists: Lists
+    entries: Entries
+    work: Work
+    found: Found
+
+
+@functools.cache
+def fields(kind: Any) -> dict[str, Any]:
+    """Return by name, for each field of one of these tuples, a tuple's class or what compiled code sees."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {name: hint.__metadata__[0] if hasattr(hint, "__metadata__") else hint for name, hint in hints.items()}
+
+
+def words(frame: Frame) -> Array:
+    """Return what the kernel is given, shape (fields,), uint64. The arrays must be kept alive and where they are."""
+    return np.array([*_words(frame)], np.uint64)
+
+
+def _words(part: Any) -> Iterator[int]:
+    known: Any = type(part)
+    for value, (name, kind) in zip(part, fields(known).items(), strict=True):
+        if isinstance(kind, type):
+            yield from _words(value)
+        elif kind.endswith("*"):
+            wanted = kind[:-1]
+            fits = value.dtype.kind == "f" if wanted == "real" else value.dtype == wanted
+            assert fits, f"{name} has dtype {value.dtype} and not {wanted}"
+            assert value.flags.c_contiguous, f"{name} is not contiguous"
+            yield value.ctypes.data
+        else:
+            yield int(value) & 0xFFFF_FFFF_FFFF_FFFF

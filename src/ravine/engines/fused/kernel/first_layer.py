@@ -1,0 +1,240 @@
+"""The first layer of a block, by lists for two samples at a time or, for data with few zeros, by tiles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ravine.engines.fused.frame import Address, Count, Frame, Offset, Reals
+from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
+from ravine.engines.fused.kernel.forward import list_inputs
+from ravine.engines.fused.kernel.parts import catch_up_layer, catch_up_list
+from ravine.engines.fused.kernel.rows import add_rows, clear
+from ravine.engines.fused.pointers import like
+from ravine.engines.fused.vectors import (
+    add_product_to_each,
+    add_products,
+    each_zero,
+    load,
+    loads,
+    prefetch,
+    store,
+    taken,
+    zeros,
+)
+
+
+@inlined
+def fetch(k: Frame, position: Count) -> None:
+    """Ask for the data of the next samples: they lie anywhere in memory."""
+    data, order = k.data, k.batches.order
+    end = k.batches.length - 1
+    later = position + 2 if position + 2 < end else end
+    after = u(order[later])
+    prefetch(data.starts, after)
+    prefetch(data.labels, after)
+    following = u(order[position + 1 if position + 1 < end else end])
+    first, stop = u(data.starts[following]), u(data.starts[following + u(1)])
+    for p in range(first, stop, u(32)):
+        prefetch(data.columns, p)
+    for p in range(first, stop, u(64)):
+        prefetch(data.pixels, p)
+
+
+@plain
+def first_sums(frame: Address, k: Frame, low: Count, m: Count, t: Count) -> None:
+    """List the inputs of a block and write the sums of the first layer to the deltas, for two samples at a time."""
+    plan, lists, w = k.plan, k.lists, k.trained.w
+    order, counts, d, x = k.batches.order, k.lists.counts, k.work.deltas, k.work.inputs
+    n, width = plan.sizes[0], plan.widths[0]
+    for i in range(n):
+        x[i] = like(x, 0)
+    for b in range(u(m)):
+        fetch(k, low + b)
+        list_inputs(b, order[low + b], k.data, n, lists)
+        clear(d, b * plan.deltas, width)
+        if k.options.lazy:
+            catch_up_list(frame, 0, b, t)
+    for b in range(u(0), u(m), u(2)):
+        begin, own = b * n, b * plan.deltas
+        end = begin + u(counts[b])
+        if b + u(1) < u(m):
+            stop = begin + n + u(counts[b + u(1)])
+            add_shared_rows(k, own, begin, end, begin + n, stop)
+        else:
+            add_rows(d, own, w, u(0), width, lists.units, lists.values, begin, end)
+
+
+@leaf
+def add_shared_rows(k: Frame, z0: Offset, p: Offset, end: Offset, h: Offset, stop: Offset) -> None:
+    """Add the rows of the first layer on two lists, p to end and h to stop, to the deltas of two samples, z0 the first.
+
+    Most inputs of an image are inputs of others too, and a row for both is read once. `inputs` are zero and left so.
+    """
+    w, z, z1, width = k.trained.w, k.work.deltas, z0 + k.plan.deltas, k.plan.widths[0]
+    x, units, values, spare = k.work.inputs, k.lists.units, k.lists.values, k.entries
+    for q in range(h, stop):
+        x[u(units[q])] = values[q]
+    while p + u(4) <= end:
+        i0, i1, i2, i3 = taken(units, p, 4)
+        one, other = taken(values, p, 4), (x[i0], x[i1], x[i2], x[i3])
+        x[i0] = x[i1] = x[i2] = x[i3] = like(x, 0)
+        rows = i0 * width, i1 * width, i2 * width, i3 * width
+        for j in range(u(0), width, LANES):
+            v = loads(w, rows, j)
+            store(z, z0 + j, add_products(load(z, z0 + j), one, v))
+            store(z, z1 + j, add_products(load(z, z1 + j), other, v))
+        p += u(4)
+    add_rows(z, z0, w, u(0), width, units, values, p, end)
+    rest = u(0)
+    for q in range(h, stop):
+        i = u(units[q])
+        spare.sample[rest] = i
+        spare.value[rest] = x[i]
+        rest += u(x[i] != like(x, 0))
+        x[i] = like(x, 0)
+    add_rows(z, z1, w, u(0), width, spare.sample, spare.value, u(0), rest)
+
+
+@plain
+def crowded_sums(frame: Address, k: Frame, low: Count, m: Count, t: Count) -> None:
+    """Write the inputs of a block with few zeros to `inputs`, and the sums of the first layer to the deltas.
+
+    Four samples at a time and four vectors of their sums, which AVX-512 holds in registers: each weight is read once
+    for four samples. With many zeros, lists are faster. Inputs and deltas have three rows more than a block, which
+    nobody reads.
+    """
+    data, order, x = k.data, k.batches.order, k.work.inputs
+    n, width = k.plan.sizes[0], k.plan.widths[0]
+    for b in range(u(m)):
+        for i in range(n):
+            x[b * n + i] = like(x, 0)
+        sample = order[low + b]
+        for p in range(u(data.starts[sample]), u(data.starts[sample + 1])):
+            x[b * n + u(data.columns[p])] = like(x, data.pixels[p]) / like(x, 255)
+    if k.options.lazy:
+        catch_up_layer(frame, 0, n, t)
+    for b in range(u(0), u(m), u(4)):
+        j = u(0)
+        while j + u(4) * LANES <= width:
+            sums_4x4(k, b, j)
+            j += u(4) * LANES
+        while j < width:
+            sums_4x1(k, b, j)
+            j += LANES
+
+
+@inlined
+def four(start: Offset, distance: Offset) -> Any:
+    """Return four offsets at a distance from each other."""
+    return start, start + distance, start + u(2) * distance, start + u(3) * distance
+
+
+@leaf
+def sums_4x1(k: Frame, b: Offset, j: Offset) -> None:
+    """Write the sums j to j + 15 of the samples b to b + 3."""
+    w, x, d, n, width = k.trained.w, k.work.inputs, k.work.deltas, k.plan.sizes[0], k.plan.widths[0]
+    deltas, d0 = k.plan.deltas, b * k.plan.deltas + j
+    s = each_zero(w, 4)
+    xa, xb, xc, xe = four(b * n, n)
+    for i in range(n):
+        s = add_product_to_each(s, (x[xa + i], x[xb + i], x[xc + i], x[xe + i]), load(w, j + i * width))
+    s0, s1, s2, s3 = s
+    store(d, d0, s0)
+    store(d, d0 + deltas, s1)
+    store(d, d0 + u(2) * deltas, s2)
+    store(d, d0 + u(3) * deltas, s3)
+
+
+@leaf
+def sums_4x4(k: Frame, b: Offset, j: Offset) -> None:
+    """Write the sums j to j + 63 of the samples b to b + 3."""
+    w, x, d, n, width = k.trained.w, k.work.inputs, k.work.deltas, k.plan.sizes[0], k.plan.widths[0]
+    deltas, d0 = k.plan.deltas, b * k.plan.deltas + j
+    s0 = s1 = s2 = s3 = each_zero(w, 4)
+    columns = four(j, LANES)
+    xa, xb, xc, xe = four(b * n, n)
+    for i in range(n):
+        v = loads(w, columns, i * width)
+        s0 = add_product_to_each(s0, x[xa + i], v)
+        s1 = add_product_to_each(s1, x[xb + i], v)
+        s2 = add_product_to_each(s2, x[xc + i], v)
+        s3 = add_product_to_each(s3, x[xe + i], v)
+    put_4(d, d0, s0)
+    put_4(d, d0 + deltas, s1)
+    put_4(d, d0 + u(2) * deltas, s2)
+    put_4(d, d0 + u(3) * deltas, s3)
+
+
+@leaf
+def put_4(z: Reals, at: Offset, v: Any) -> None:
+    """Write four vectors."""
+    v0, v1, v2, v3 = v
+    store(z, at, v0)
+    store(z, at + LANES, v1)
+    store(z, at + u(2) * LANES, v2)
+    store(z, at + u(3) * LANES, v3)
+
+
+@plain
+def first_gradient(k: Frame, m: Count) -> None:
+    """Add the gradient of the first layer to `summed`, for a block with few zeros, by four vectors of four rows."""
+    n, width = k.plan.sizes[0], k.plan.widths[0]
+    i = u(0)
+    while i + u(4) <= n:
+        j = u(0)
+        while j + u(4) * LANES <= width:
+            terms_4x4(k, i, j, m)
+            j += u(4) * LANES
+        while j < width:
+            for row in range(i, i + u(4)):
+                terms_1x1(k, row, j, m)
+            j += LANES
+        i += u(4)
+    while i < n:
+        for j in range(u(0), width, LANES):
+            terms_1x1(k, i, j, m)
+        i += u(1)
+
+
+@leaf
+def terms_1x1(k: Frame, i: Offset, j: Offset, m: Count) -> None:
+    """Add the terms of a block to the gradient of the weights j to j + 15 of row i, two sums in turn."""
+    g, x, d, n, deltas = k.work.summed, k.work.inputs, k.work.deltas, k.plan.sizes[0], k.plan.deltas
+    at = i * k.plan.widths[0] + j
+    one, other = load(g, at), zeros(g)
+    b = u(0)
+    while b + u(2) <= u(m):
+        one = one + x[i + b * n] * load(d, j + b * deltas)
+        other = other + x[i + b * n + n] * load(d, j + b * deltas + deltas)
+        b += u(2)
+    if b < u(m):
+        one = one + x[i + b * n] * load(d, j + b * deltas)
+    store(g, at, one + other)
+
+
+@leaf
+def terms_4x4(k: Frame, i: Offset, j: Offset, m: Count) -> None:
+    """Add the terms of a block to the gradient of the weights j to j + 63 of the rows i to i + 3."""
+    g, x, d, n, deltas = k.work.summed, k.work.inputs, k.work.deltas, k.plan.sizes[0], k.plan.deltas
+    width, at = k.plan.widths[0], i * k.plan.widths[0] + j
+    s0 = s1 = s2 = s3 = each_zero(g, 4)
+    columns = four(j, LANES)
+    for b in range(u(m)):
+        v = loads(d, columns, b * deltas)
+        x0, x1, x2, x3 = taken(x, i + b * n, 4)
+        s0 = add_product_to_each(s0, x0, v)
+        s1 = add_product_to_each(s1, x1, v)
+        s2 = add_product_to_each(s2, x2, v)
+        s3 = add_product_to_each(s3, x3, v)
+    add_4(g, at, s0)
+    add_4(g, at + width, s1)
+    add_4(g, at + u(2) * width, s2)
+    add_4(g, at + u(3) * width, s3)
+
+
+@leaf
+def add_4(g: Reals, at: Offset, v: Any) -> None:
+    """Add four vectors to g[at:]."""
+    v0, v1, v2, v3 = v
+    g0, g1, g2, g3 = loads(g, four(at, LANES), u(0))
+    put_4(g, at, (g0 + v0, g1 + v1, g2 + v2, g3 + v3))

@@ -1,0 +1,53 @@
+"""From the lists of a block's samples to entries sorted by unit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ravine.engines.fused.frame import Count, Frame
+from ravine.engines.fused.kernel.compiled import plain, u
+
+
+@plain
+def transpose(k: Frame, layer: Count, m: Count) -> None:
+    """Sort the lists of a block by unit, and the units by how many entries they have.
+
+    Units with q entries stand in touched[group[q - 1]:group[q]], and their entries one unit after the other in
+    `sample` and `value`, in the order of the samples, so that sums are always taken in the same order. Code that takes
+    the units in this order has no branch that the processor cannot predict.
+    """
+    units, values, counts = k.lists.units, k.lists.values, k.lists.counts
+    count, place, seen, touched = k.entries.count, k.entries.place, k.entries.seen, k.entries.touched
+    group, begin, sample, value = k.entries.group, k.entries.begin, k.entries.sample, k.entries.value
+    n, at, lengths = k.plan.sizes[layer], k.plan.list_at[layer], layer * k.plan.block
+    for i in range(n):
+        count[i] = 0
+    for b in range(u(m)):
+        for p in range(at + b * n, at + b * n + u(counts[lengths + b])):
+            count[u(units[p])] += np.uint32(1)
+    found = u(0)
+    for i in range(n):
+        seen[found] = i
+        found += u(count[i] > 0)
+    for q in range(u(m) + u(2)):
+        group[q] = 0
+    for p in range(found):
+        group[u(count[u(seen[p])]) + u(1)] += 1
+    begin[0] = begin[1] = 0
+    for q in range(u(1), u(m) + u(1)):
+        begin[q + u(1)] = begin[q] + group[q + u(1)] * q
+        group[q + u(1)] += group[q]
+    for p in range(found):
+        i = u(seen[p])
+        q = u(count[i])
+        touched[u(group[q])] = i
+        group[q] += 1
+        place[i] = begin[q]
+        begin[q] += q
+    for b in range(u(m)):
+        for p in range(at + b * n, at + b * n + u(counts[lengths + b])):
+            i = u(units[p])
+            e = u(place[i])
+            place[i] = e + u(1)
+            sample[e] = b * k.plan.deltas
+            value[e] = values[p]

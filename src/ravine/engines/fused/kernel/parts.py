@@ -1,0 +1,47 @@
+"""What the half of the kernel that knows no rule calls of the other half; `update.py` and `drift.py` have the texts.
+
+The halves are compiled apart: the one without rules once for all of them. They call each other once a list, a layer or
+a batch, never once a row.
+"""
+
+from __future__ import annotations
+
+from numba.core import types
+
+from ravine.engines.fused.frame import Address, Count, Doubles, Offset
+from ravine.engines.fused.pointers import DOUBLES, FramePointer, declared
+
+
+@declared(types.none, FramePointer)
+def start(frame: Address) -> None:
+    """Tabulate what idle steps need, if the rule is lazy."""
+
+
+@declared(types.none, FramePointer, types.int64, types.uint64, types.int64)
+def catch_up_list(frame: Address, layer: Count, b: Offset, t: Count) -> None:
+    """Bring the rows on the list of sample b to the end of step t - 1."""
+
+
+@declared(types.none, FramePointer, types.int64, types.uint64, types.int64)
+def catch_up_layer(frame: Address, layer: Count, rows: Offset, t: Count) -> None:
+    """Bring the first rows of a layer to the end of step t - 1."""
+
+
+@declared(types.none, FramePointer, types.int64, types.int64)
+def add_idle_rows(frame: Address, layer: Count, t: Count) -> None:
+    """Add value * row, as it is after its idle steps, over the list of a batch's only sample to the sums."""
+
+
+@declared(types.none, FramePointer, DOUBLES, types.int64)
+def update_one(frame: Address, hyper: Doubles, t: Count) -> None:
+    """Take the step of a batch of one sample; `hyper` is that of the step."""
+
+
+@declared(types.none, FramePointer, DOUBLES, types.int64, types.int64)
+def update_block(frame: Address, hyper: Doubles, t: Count, m: Count) -> None:
+    """Take the step of a batch that is one block of m samples."""
+
+
+@declared(types.none, FramePointer, DOUBLES, types.int64)
+def update_total(frame: Address, hyper: Doubles, t: Count) -> None:
+    """Take the step of a batch from the summed gradient, and clear the sum."""

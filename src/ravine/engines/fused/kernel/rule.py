@@ -1,0 +1,84 @@
+"""What a rule gives the kernel: functions that `render.py` writes from the rule's text, declared here and called below.
+
+The kernel is compiled without knowing them, once for all rules; they are put in its place when a rule is compiled
+(`llvm.py`). How many slots and constants a rule has is not known here either: states and constants are passed on whole.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba.core import types
+
+from ravine.engines.fused import pointers
+from ravine.engines.fused.frame import Count, Doubles, Flag, Offset, Packed, Real, Reals
+from ravine.engines.fused.pointers import DOUBLES, REALS, declared
+from ravine.engines.fused.vectors import Vector
+
+STATE, CONSTANTS, IDLE_CONSTANTS = 7001, 7013, 7019
+"""Stand for how many vectors a state has, and for how many constants a step and idle steps need."""
+
+
+def State(real: Any) -> Packed:
+    """Return the type of the state of 16 weights: a vector of weights and one of each slot."""
+    return pointers.Packed(Vector(real), STATE)
+
+
+def Constants(real: Any) -> Packed:
+    """Return the type of what a step needs that is the same for all weights of a layer."""
+    return pointers.Packed(real, CONSTANTS)
+
+
+def IdleConstants(real: Any) -> Packed:
+    """Return the type of what idle steps need."""
+    return pointers.Packed(real, IDLE_CONSTANTS)
+
+
+@declared(types.boolean)
+def lazy() -> Flag:
+    """Tell whether rows without a gradient drift, by a closed form that is applied when they are next needed."""
+
+
+@declared(types.boolean)
+def norms() -> Flag:
+    """Tell whether the rule asks for norms of the gradient."""
+
+
+@declared(State, REALS, REALS, types.uint64, types.uint64)
+def read(w: Reals, slots: Reals, length: Offset, at: Offset) -> Packed:
+    """Return the state of the weights w[at : at + 16]; each slot is `length` numbers long."""
+
+
+@declared(types.none, REALS, REALS, types.uint64, types.uint64, State)
+def write(w: Reals, slots: Reals, length: Offset, at: Offset, state: Packed) -> None:
+    """Write what `read` reads."""
+
+
+@declared(State, State, Vector, Constants)
+def step(state: Packed, g: Real, c: Packed) -> Packed:
+    """Return the state after a step with the gradient g, which is the rule itself."""
+
+
+@declared(State, State, IdleConstants)
+def idle(state: Packed, c: Packed) -> Packed:
+    """Return the state after idle steps."""
+
+
+@declared(Constants, REALS, DOUBLES, types.int64, types.float64, types.float64)
+def step_constants(w: Reals, hyper: Doubles, t: Count, norm: float, layer_norm: float) -> Packed:
+    """Return what step t needs; `w` only tells the dtype."""
+
+
+@declared(IdleConstants, REALS, DOUBLES, types.int64)
+def idle_constants(w: Reals, hyper: Doubles, n: Count) -> Packed:
+    """Return what n idle steps need; n = 0 changes nothing."""
+
+
+@declared(types.none, REALS, DOUBLES)
+def tabulate(table: Reals, hyper: Doubles) -> None:
+    """Store idle_constants(.., n) for all n below TABLE."""
+
+
+@declared(IdleConstants, REALS, types.int64)
+def tabulated(table: Reals, n: Count) -> Packed:
+    """Fetch them."""

@@ -1,0 +1,144 @@
+"""The compiled kernel of a rule: fetched from the cache or compiled, and loaded once in a process."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ravine.arrays import Array
+from ravine.engines.fused import cache, llvm
+from ravine.engines.fused.render import Rendered
+from ravine.errors import ConfigError
+from ravine.nn.activations import LEAK
+from ravine.rules.source import FUNCTIONS
+
+SECONDS = {"network": 3, "rows": 2, "rule": 1}
+"""How long each part takes to compile, about."""
+
+_FOLDER = Path(__file__).parent
+_lock = threading.Lock()
+_log = logging.getLogger("ravine")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """What can be called, with the words of a frame (`frame.words`), whose arrays must be alive.
+
+    Attributes:
+        run: (words, learn) -> how many batches were taken, see `kernel/run.py`.
+        settle: (words, t) -> 0.
+    """
+
+    run: Callable[[Array, bool], int]
+    settle: Callable[[Array, int], int]
+
+
+def seconds_to_compile(rendered: Rendered, dtype: str) -> int:
+    """Return about how long the kernel of a rule takes to compile; 0 if it was compiled before."""
+    missing = {"network": not cache.holds(_network(dtype)), "rule": not cache.holds(_rule(rendered, dtype))}
+    missing["rows"] = missing["rule"] and not cache.holds(_rows(dtype))
+    return sum(SECONDS[part] for part, is_missing in missing.items() if is_missing)
+
+
+def load(rendered: Rendered, dtype: str) -> Kernel:
+    """Return the kernel of a rule for weights of a dtype, float32 or float64.
+
+    If it must be compiled, the logger "ravine" tells so, once.
+
+    Raises:
+        ConfigError: the rule cannot be compiled.
+    """
+    with _lock:  # two threads that want the same kernel
+        return _loaded(rendered, dtype)
+
+
+def compile_common(dtype: str, part: str) -> None:
+    """Compile a part that all rules share, "network" or "rows", if it is not in the cache."""
+    {"network": _fetch_network, "rows": _fetch_rows}[part](dtype)
+
+
+def compile_rule(rendered: Rendered, dtype: str) -> None:
+    """Compile what belongs to a rule, if it is not in the cache."""
+    _fetch_rule(rendered, dtype)
+
+
+@functools.cache
+def _loaded(rendered: Rendered, dtype: str) -> Kernel:
+    seconds = seconds_to_compile(rendered, dtype)
+    if seconds:
+        _log.warning("compiling %s in %s for this processor, once; about %d s", rendered.name, dtype, seconds)
+    parts = llvm.Loaded([_fetch_network(dtype), _fetch_rule(rendered, dtype)])
+    run = parts.function("ravine.run", ctypes.c_void_p, ctypes.c_bool)
+    settle = parts.function("ravine.settle", ctypes.c_void_p, ctypes.c_int64)
+    return Kernel(
+        lambda words, learn: run(words.ctypes.data, learn),
+        lambda words, t: settle(words.ctypes.data, t),
+    )
+
+
+# What compiles is imported where it is needed: code from the cache runs without it.
+
+
+def _fetch_network(dtype: str) -> bytes:
+    def make() -> bytes:
+        from ravine.engines.fused import build
+
+        return build.network_code(dtype)
+
+    return cache.fetch(_network(dtype), make)
+
+
+def _fetch_rows(dtype: str) -> bytes:
+    def make() -> bytes:
+        from ravine.engines.fused import build
+
+        return build.rows_text(dtype).encode()
+
+    return cache.fetch(_rows(dtype), make)
+
+
+def _fetch_rule(rendered: Rendered, dtype: str) -> bytes:
+    def make() -> bytes:
+        from numba.core.errors import NumbaError
+
+        from ravine.engines.fused import build
+
+        try:
+            return build.rule_code(rendered, _fetch_rows(dtype).decode(), dtype)
+        except NumbaError as error:
+            fault = next(line.strip() for line in str(error).splitlines() if line.strip())
+            raise ConfigError(
+                f"rule {rendered.name} cannot be compiled: {fault} The reference engine runs it."
+            ) from error
+
+    return cache.fetch(_rule(rendered, dtype), make)
+
+
+def _network(dtype: str) -> str:
+    return f"network-{dtype}-{_machine_and_text()}"
+
+
+def _rows(dtype: str) -> str:
+    return f"rows-{dtype}-{_machine_and_text()}"
+
+
+def _rule(rendered: Rendered, dtype: str) -> str:
+    return f"{rendered.name}-{dtype}-{rendered.digest}-{_machine_and_text()}"
+
+
+@functools.cache
+def _machine_and_text() -> str:
+    """Return the hash of all that decides what is compiled, but for the rule: texts, compiler and processor."""
+    parts: list[Any] = [version("numba"), version("llvmlite"), llvm.processor(), LEAK, sorted(FUNCTIONS)]
+    digest = hashlib.sha256(repr(parts).encode())
+    for text in sorted(_FOLDER.rglob("*.py")):
+        digest.update(text.read_bytes())
+    return digest.hexdigest()[:24]

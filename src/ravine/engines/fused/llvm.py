@@ -1,0 +1,97 @@
+"""From LLVM's text to machine code for this processor, and machine code as functions that Python can call."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from llvmlite import binding
+
+Function = Any
+
+
+def machine_code(modules: Iterable[Any], exported: Collection[str]) -> bytes:
+    """Return the object file of some modules put together, of which only the exported functions can be called."""
+    whole = binding.parse_assembly("")
+    for module in modules:
+        whole.link_in(module)
+    for one in (*whole.functions, *whole.global_variables):
+        if not one.is_declaration and one.name not in exported:
+            one.linkage = "internal"
+    machine = _machine()
+    whole.triple, whole.data_layout = machine.triple, str(machine.target_data)
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization, options.slp_vectorization = True, False
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(whole, builder)
+    _refuse_strangers(whole)
+    return bytes(machine.emit_object(whole))
+
+
+def _refuse_strangers(module: Any) -> None:
+    """See to it that the code calls nothing that would not be there when it is loaded in another process.
+
+    A missing function would end that process without a word. So would memory that is allocated in the loop: Numba's
+    runtime is not there.
+    """
+    library = ctypes.CDLL(None) if sys.platform != "win32" else ctypes.cdll.msvcrt
+    for one in module.functions:
+        known = one.name.startswith(("llvm.", "ravine."))
+        if one.is_declaration and not known and not hasattr(library, one.name):
+            raise LookupError(f"compiled code calls {one.name}, which is neither in it nor in the C library")
+
+
+def processor() -> str:
+    """Return what tells processors apart for which code differs."""
+    return f"{binding.get_process_triple()} {binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
+
+
+class Loaded:
+    """Object files in memory, which may call each other."""
+
+    def __init__(self, objects: Iterable[bytes]) -> None:
+        self._engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
+        for code in objects:
+            self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+
+    def function(self, name: str, *parameters: Any) -> Function:
+        """Return a function that Numba compiled, which returns a whole number and lets other threads run meanwhile."""
+        address = self._engine.get_function_address(name)
+        if not address:
+            raise LookupError(f"machine code without {name}")
+        code = ctypes.CFUNCTYPE(
+            ctypes.c_int32, ctypes.POINTER(ctypes.c_int64), ctypes.POINTER(ctypes.c_void_p), *parameters
+        )(address)
+
+        def call(*arguments: Any) -> int:
+            result, exception = ctypes.c_int64(), ctypes.c_void_p()
+            status = code(ctypes.byref(result), ctypes.byref(exception), *arguments)
+            assert status == 0, f"{name} ended with {status}"
+            return result.value
+
+        call.keep = self  # type: ignore[attr-defined]
+        return call
+
+
+def _machine() -> Any:
+    """Return a machine as Numba makes it: code for this very processor, which may lie anywhere in memory."""
+    _begin()
+    target = binding.Target.from_triple(binding.get_process_triple())
+    return target.create_target_machine(
+        cpu=binding.get_host_cpu_name(),
+        features=binding.get_host_cpu_features().flatten(),
+        opt=3,
+        reloc="static" if target.name.startswith("x86") else "default",
+        codemodel="jitdefault",
+        jit=True,
+    )
+
+
+@functools.cache
+def _begin() -> None:
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()

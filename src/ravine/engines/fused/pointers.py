@@ -1,0 +1,172 @@
+"""Pointers, frames and functions of another module as values of compiled code: types and intrinsics taught to Numba."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.datamodel.models import PrimitiveModel
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic as _intrinsic
+from numba.extending import lower_builtin, register_model
+
+from ravine.engines.fused.frame import Frame, fields
+
+intrinsic: Any = _intrinsic
+"""Compiled code calls an intrinsic without the context of its types, which is its first parameter."""
+
+_WORD = ir.IntType(64)
+
+Declared = TypeVar("Declared", bound=Callable[..., Any])
+
+Kind = Any
+"""One of Numba's types, or a function that makes one from the type of a weight."""
+
+
+class FramePointer(types.Type):
+    """The type of the address of a frame's words, for weights of one type."""
+
+    def __init__(self, real: Any) -> None:
+        self.real = real
+        super().__init__(f"Frame({real})")
+
+
+@register_model(FramePointer)
+class _FramePointerModel(PrimitiveModel):
+    def __init__(self, manager: Any, kind: FramePointer) -> None:
+        super().__init__(manager, kind, _WORD.as_pointer())
+
+
+class Packed(types.Type):
+    """The type of a fixed number of numbers or vectors that compiled code passes on as one value."""
+
+    def __init__(self, element: Any, count: int) -> None:
+        self.element, self.count = element, count
+        super().__init__(f"Packed({element} x {count})")
+
+
+@register_model(Packed)
+class _PackedModel(PrimitiveModel):
+    def __init__(self, manager: Any, kind: Packed) -> None:
+        element = manager.lookup(kind.element).get_value_type()
+        super().__init__(manager, kind, ir.ArrayType(element, kind.count))
+
+
+REALS: Kind = types.CPointer
+DOUBLES: Kind = types.CPointer(types.float64)
+
+
+@functools.cache
+def tuple_type(kind: Any, real: Any) -> Any:
+    """Return what compiled code calls a named tuple of `frame`."""
+
+    def of(field: Any) -> Any:
+        if isinstance(field, type):
+            return tuple_type(field, real)
+        name = field.removesuffix("*")
+        element = real if name == "real" else getattr(types, name)
+        return types.CPointer(element) if field.endswith("*") else element
+
+    return types.NamedTuple([of(field) for field in fields(kind).values()], kind)
+
+
+@intrinsic
+def unpack(typing: Any, frame: Any) -> Any:
+    """Return the named tuples of a frame, with pointers in place of arrays."""
+    result = tuple_type(Frame, frame.real)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        place = iter(range(1000))
+
+        def read(kind: Any) -> Any:
+            if isinstance(kind, types.NamedTuple):
+                return context.make_tuple(builder, kind, [read(field) for field in kind.types])
+            word = builder.load(builder.gep(args[0], [_WORD(next(place))]))
+            if isinstance(kind, types.CPointer):
+                return builder.inttoptr(word, context.get_value_type(kind))
+            return builder.trunc(word, ir.IntType(1)) if kind == types.boolean else word
+
+        return read(result)
+
+    return result(frame), generate
+
+
+@intrinsic
+def like(typing: Any, pointer: Any, number: Any) -> Any:
+    """Return a number in the type of those that a pointer points to."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return context.cast(builder, args[1], number, pointer.dtype)
+
+    return pointer.dtype(pointer, number), generate
+
+
+@intrinsic
+def shifted(typing: Any, pointer: Any, count: Any) -> Any:
+    """Return the pointer to pointer[count]."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.gep(args[0], [args[1]])
+
+    return pointer(pointer, types.int64), generate
+
+
+@intrinsic
+def spread(typing: Any, packed: Any) -> Any:
+    """Return as a tuple what was packed."""
+    result = types.UniTuple(packed.element, packed.count)
+    return result(packed), lambda context, builder, sig, args: args[0]
+
+
+@intrinsic
+def first_of(typing: Any, packed: Any) -> Any:
+    """Return the first of what was packed: the weights, of a state."""
+    return packed.element(packed), lambda context, builder, sig, args: builder.extract_value(args[0], 0)
+
+
+def declared(result: Kind, *parameters: Kind) -> Callable[[Declared], Declared]:
+    """Let compiled code call a function that is defined in another module, under the name `symbol(function)`.
+
+    The result and the parameters are Numba's types, or functions from the type of a weight to one; that type is told by
+    the first argument of a call.
+    """
+
+    def declare(function: Declared) -> Declared:
+        class _Typing(AbstractTemplate):
+            key = function
+
+            def generic(self, args: Any, kws: Any) -> Any:
+                if kws or len(args) != len(parameters):
+                    return None
+                real = _real(args[0]) if args else None
+                return signature(
+                    *(kind if isinstance(kind, types.Type) else kind(real) for kind in (result, *parameters))
+                )
+
+        infer_global(function, types.Function(_Typing))
+        function.kinds = (result, *parameters)  # type: ignore[attr-defined]
+
+        @lower_builtin(function, types.VarArg(types.Any))
+        def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            kind = context.call_conv.get_function_type(sig.return_type, sig.args)
+            callee = cgutils.get_or_insert_function(builder.module, kind, symbol(function))
+            return context.call_conv.call_function(builder, callee, sig.return_type, sig.args, args)[1]
+
+        return function
+
+    return declare
+
+
+def symbol(function: Callable[..., Any]) -> str:
+    """Return the name by which modules know a function of each other."""
+    return f"ravine.{function.__name__}"
+
+
+def _real(kind: Any) -> Any:
+    """Return the type of a weight, as a pointer to weights, a frame or a state has it."""
+    if isinstance(kind, FramePointer):
+        return kind.real
+    return kind.dtype if isinstance(kind, types.CPointer) else kind.element.element

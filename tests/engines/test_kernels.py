@@ -1,0 +1,122 @@
+"""The kernel of a rule: what it is named by, and that it is compiled once and then loaded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+from llvmlite import binding
+
+from ravine.engines.fused import kernels, llvm
+from ravine.engines.fused.render import render
+from ravine.rules import RULES
+
+FILES = sorted(str(path.relative_to(kernels._FOLDER)) for path in kernels._FOLDER.rglob("*.py"))
+
+
+def names():
+    kernels._machine_and_text.cache_clear()
+    return kernels._network("float32"), kernels._rows("float32"), kernels._rule(render(RULES["sgd"]), "float32")
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    yield
+    kernels._machine_and_text.cache_clear()
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_all_names_change_with_each_file_that_decides_what_is_compiled(tmp_path, monkeypatch, file):
+    before = names()
+    assert names() == before
+    folder = shutil.copytree(kernels._FOLDER, tmp_path / "fused")
+    monkeypatch.setattr(kernels, "_FOLDER", folder)
+    assert names() == before
+    with (folder / file).open("a", encoding="utf-8") as text:
+        text.write("# edited\n")
+    assert not set(names()) & set(before)
+
+
+def test_all_names_change_with_the_processor_and_the_compiler(monkeypatch):
+    found = {*names()}
+    monkeypatch.setattr(llvm, "processor", lambda: "another")
+    found |= {*names()}
+    monkeypatch.setattr(kernels, "version", lambda package: "99")
+    found |= {*names()}
+    assert len(found) == 9
+
+
+def test_names_tell_rules_and_dtypes_apart():
+    found = {kernels._rule(render(rule), dtype) for rule in RULES.values() for dtype in ("float32", "float64")}
+    assert len(found) == 2 * len(RULES)
+
+
+COMPILE = """
+import sys, warnings
+import numpy as np
+from ravine.engines.fused.engine import FusedEngine
+from ravine.nn import Network
+from ravine.rules import RULES
+
+network = Network((3, 2))
+engine = FusedEngine(network, RULES[sys.argv[1]], np.zeros(6), "float64", 1)
+before = engine.is_compiled()
+engine.compile()
+print(before, engine.is_compiled(), "numba" in sys.modules)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the place of the cache is set by XDG_CACHE_HOME")
+def test_a_kernel_is_compiled_once_and_loaded_without_a_compiler(tmp_path):
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+
+    def compiled(rule):
+        command = [sys.executable, "-c", COMPILE, rule]
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        assert result.returncode == 0, result.stderr
+        return result.stdout.split(), result.stderr
+
+    folder = tmp_path / "ravine" / "kernels"
+    assert compiled("sgd") == (["False", "True", "True"], "")
+    first = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert compiled("sgd") == (["True", "True", "False"], "")
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == first
+
+    # Another rule compiles its own half alone, from the text of the rows.
+    assert compiled("momentum") == (["False", "True", "True"], "")
+    after = {path.name for path in folder.iterdir() if path.suffix != ".lock"}
+    added = after - {*first}
+    assert len(added) == 1
+    assert added.pop().startswith("momentum-float64-")
+    assert all((folder / name).stat().st_mtime_ns == date for name, date in first.items() if name in after)
+
+    network = next(folder / name for name in first if name.startswith("network-") and not name.endswith(".lock"))
+    network.write_bytes(network.read_bytes()[:-1])
+    (before, now, with_compiler), warning = compiled("sgd")
+    assert (before, now, with_compiler) == ("True", "True", "True")
+    assert "is damaged; compiling it anew" in warning
+
+
+@pytest.mark.parametrize("stranger", ["NRT_Allocate", "NRT_MemInfo_alloc_safe_aligned", "numba_gil_ensure", "tanhh"])
+def test_code_that_calls_what_another_process_would_not_have_is_refused(stranger):
+    text = f"declare ptr @{stranger}(i64)\ndefine ptr @f() {{\n %p = call ptr @{stranger}(i64 1)\n ret ptr %p\n}}"
+    with pytest.raises(LookupError, match=stranger):
+        llvm.machine_code([binding.parse_assembly(text)], {"f"})
+
+
+def test_code_may_call_the_c_library_and_the_other_half():
+    text = (
+        "declare float @tanhf(float)\ndeclare float @ravine.other(float)\n"
+        "define float @f(float %x) {\n %y = call float @tanhf(float %x)\n %z = call float @ravine.other(float %y)\n"
+        " ret float %z\n}"
+    )
+    assert llvm.machine_code([binding.parse_assembly(text)], {"f"})
+
+
+def test_code_without_what_is_asked_for_says_so():
+    code = llvm.machine_code([binding.parse_assembly("define i32 @f() {\n ret i32 0\n}")], {"f"})
+    with pytest.raises(LookupError, match=r"without ravine\.run"):
+        llvm.Loaded([code]).function("ravine.run")
