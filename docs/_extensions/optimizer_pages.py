@@ -145,7 +145,7 @@ def index(rules: Sequence[AnyRule], entries: Mapping[str, Entry], protocol: str,
     return f"""# Optimizers
 
 {len(rules)} optimizers, each with its equations, its defaults, its source, where PyTorch, Keras and optax differ, and
-what it does on MNIST. Element-wise ones are compiled; those of whole matrices run on the reference engine. The last
+what it does on MNIST. Element-wise ones are compiled; those of whole matrices take their steps in NumPy. The last
 column is the time per sample in batches of 100, as a multiple of that of sgd (\\* in one batch of all images).
 [One of your own](../your-own-optimizer.md) is as short as these.
 
@@ -216,7 +216,7 @@ def _hyperparameters(rule: AnyRule) -> str:
 def _state(rule: AnyRule) -> str:
     """Tell what the rule keeps, and what a weight costs it whose gradient is zero."""
     if not isinstance(rule, Rule):
-        return "It is a rule of whole matrices, and runs on the reference engine."
+        return "It is a rule of whole matrices, and takes its steps in NumPy."
     slots = [f"`{slot}`" for slot in rule.slots]
     kept = (
         f"It keeps {_listed(slots)}, one number a weight{' each' if len(slots) > 1 else ''}."

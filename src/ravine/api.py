@@ -40,7 +40,7 @@ def train(
     softmax: str = "shifted",
     init: str = "glorot-uniform",
     dataset: str = "mnist",
-    engine: str = "auto",
+    engine: str = "fused",
     dtype: str = "float32",
     data_dir: Path | str | None = None,
     out: Path | str | None = None,
@@ -69,8 +69,7 @@ def train(
         epochs, seed: passes over the data; the one seed that weights and shuffles derive from.
         layers, activation, bias, softmax, init: the network; see `ravine.nn`.
         dataset, data_dir: which data, and a folder to take the files from.
-        engine, dtype: "fused" in float32 or float64, "reference" in any float type; "auto" is fused for an element-wise
-            optimizer, reference for one of whole matrices.
+        engine, dtype: "fused" in float32 or float64, "reference" in any float type.
         out: folder of runs; `RAVINE_HOME` or `runs` if None.
         resume: go on from the checkpoint of an interrupted run of the same spec.
         fresh: train anew even if the run is stored.

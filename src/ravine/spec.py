@@ -18,14 +18,10 @@ from ravine.nn import INITIALIZERS, Network
 from ravine.rules import RULES, WHOLE_RULES, AnyRule, Rule, WholeRule, declared_rule, loading, reference, settled
 from ravine.rules.compose import allowed, with_stages
 from ravine.rules.text import texts
-from ravine.rules.whole import element_wise
 from ravine.schedules import Constant, Schedule, grown_batch_size, learning_rates, make_schedule, plain_number
 
 ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
 """Every engine, and the dtypes that it trains in."""
-
-AUTO = "auto"
-"""Stands for the fused engine, and for the reference engine with a rule of whole matrices."""
 
 _LARGEST_SEED = 2**63 - 1
 
@@ -40,8 +36,8 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     those of the optimizer but for the learning rate; what is not given takes the rule's default. `per_layer` has
     factors of some of them, or of lr, one a layer. With a `largest_batch` batches grow where the schedule would lower
     the rate, see `schedules.grown_batch_size`, and the rate falls by what the batch cannot grow. `engine` is one of
-    `ENGINES`, or "auto", for which `resolve` puts the one that the optimizer goes with. `initial_weights` and
-    `order` are the SHA-256 of arrays that the caller gave in place of those that the seed makes.
+    `ENGINES`. `initial_weights` and `order` are the SHA-256 of arrays that the caller gave in place of those that the
+    seed makes.
     """
 
     dataset: str = "mnist"
@@ -61,7 +57,7 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     largest_batch: int | None = None
     epochs: int = 10
     seed: int = 0
-    engine: str = AUTO
+    engine: str = "fused"
     dtype: str = "float32"
     initial_weights: str | None = None
     order: str | None = None
@@ -205,10 +201,9 @@ def resolve(spec: RunSpec) -> RunSpec:
     spec = _typed(spec)
     _known("data set", spec.dataset, DATASETS)
     _known("initializer", spec.init, INITIALIZERS)
-    _known("engine", spec.engine, (AUTO, *ENGINES))
+    _known("engine", spec.engine, ENGINES)
     if loading.recall(spec.optimizer) is None:
         spec = msgspec.structs.replace(spec, optimizer=reference(spec.optimizer))
-    spec = msgspec.structs.replace(spec, engine=_engine(spec))
     if spec.dtype not in ENGINES[spec.engine]:
         raise ConfigError(unknown(f"dtype of the {spec.engine} engine", spec.dtype, ENGINES[spec.engine]))
     info = DATASETS[spec.dataset]
@@ -248,16 +243,6 @@ def _simplest(spec: RunSpec) -> RunSpec:
         largest_batch=None if spec.largest_batch == spec.batch_size else spec.largest_batch,
         schedule_by=spec.schedule_by if changes else "epoch",
     )
-
-
-def _engine(spec: RunSpec) -> str:
-    """Return the engine that trains a spec whose optimizer is known."""
-    rule = settled(spec.optimizer)
-    if spec.engine == AUTO:
-        return "reference" if isinstance(rule, WholeRule) else "fused"
-    if spec.engine == "fused":
-        element_wise(rule, "the fused engine", "leave out the engine, or give reference")
-    return spec.engine
 
 
 def _typed(spec: RunSpec) -> RunSpec:

@@ -57,8 +57,7 @@ def _factors(ctx: click.Context, parameter: click.Parameter, values: tuple[str, 
 @click.option("--per-layer", multiple=True, metavar="NAME=FACTORS", callback=_factors,
               help="Multiply lr or another hyper-parameter by a factor in each layer, as lr=1,1,0.1.")  # fmt: skip
 @click.option("--epochs", type=int, default=10, show_default=True, help="Passes over the training data.")
-@click.option("--engine", default="auto", show_default=True,
-              help="fused, or reference, plain NumPy; auto is fused if the optimizer is element-wise.")  # fmt: skip
+@click.option("--engine", default="fused", show_default=True, help="fused, or reference, plain NumPy.")
 @click.option("--dtype", default="float32", show_default=True, help="float32 or float64.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run of the same settings, bit for bit.")
 @click.option("--fresh", is_flag=True, help="Train anew even if the run is stored.")

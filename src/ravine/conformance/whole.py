@@ -1,4 +1,4 @@
-"""Checks of a rule of whole matrices: of its function, and of runs with it on the reference engine."""
+"""Checks of a rule of whole matrices: of its function, and of runs with it."""
 
 from __future__ import annotations
 

@@ -2,37 +2,50 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-
+from ravine.arrays import Array
 from ravine.engines.engine import NO_FACTORS, Engine, Evaluation, Factors, Taken
+from ravine.errors import ConfigError, unknown
 from ravine.nn import Network
-from ravine.rules import AnyRule
-from ravine.rules.whole import element_wise
+from ravine.rules import AnyRule, WholeRule
+
+NAMES = ("fused", "reference")
 
 
 def make_engine(
     name: str,
     network: Network,
     rule: AnyRule,
-    weights: np.ndarray[Any, Any],
+    weights: Array,
     dtype: str,
     batch_size: int,
     factors: Factors = NO_FACTORS,
 ) -> Engine:
-    """Return the engine `name`, a key of `ravine.spec.ENGINES`, that trains `network` from `weights`, (n,).
+    """Return the engine `name` that trains `network` from `weights`, (n,).
 
-    Batches have `batch_size` samples or fewer. `factors` are for rules that step layer by layer.
+    Batches have `batch_size` samples or fewer. `factors` are for rules that step layer by layer. A rule of whole
+    matrices takes its steps in NumPy; the engine then computes the gradients.
+
+    Raises:
+        ConfigError: there is no engine of this name.
     """
+    # What computes is imported where it is needed.
     if name == "reference":
-        from ravine.engines.reference import ReferenceEngine
+        from ravine.engines.reference import NumpyGradients, ReferenceEngine
+        from ravine.engines.whole import WholeEngine
 
+        if isinstance(rule, WholeRule):
+            return WholeEngine(network, rule, weights, dtype, batch_size, factors, NumpyGradients(network))
         return ReferenceEngine(network, rule, weights, dtype, batch_size, factors)
-    from ravine.engines.fused.engine import FusedEngine  # imports Numba only when it is needed
+    if name == "fused":
+        from ravine.engines.fused.engine import FusedEngine
+        from ravine.engines.fused.gradients import KernelGradients
+        from ravine.engines.whole import WholeEngine
 
-    rule = element_wise(rule, "the fused engine", "use the reference engine")
-    return FusedEngine(network, rule, weights, dtype, batch_size, factors)
+        if isinstance(rule, WholeRule):
+            gradients = KernelGradients(network, dtype, batch_size)
+            return WholeEngine(network, rule, weights, dtype, batch_size, factors, gradients)
+        return FusedEngine(network, rule, weights, dtype, batch_size, factors)
+    raise ConfigError(unknown("engine", name, NAMES))
 
 
 __all__ = ["Engine", "Evaluation", "Taken", "make_engine"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,50 @@ from ravine.arrays import Array
 from ravine.data import Split, scaled
 from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, evaluated_by_layer, in_layer
 from ravine.nn import Network, cross_entropy, forward, gradient
-from ravine.rules import AnyRule, Rule, WholeRule
+from ravine.rules import Rule
 from ravine.rules.norms import gradient_norms
-from ravine.rules.whole import Loss, flattened
 
 _CHUNK = 2000
 """Samples that are taken at a time, to bound memory."""
+
+
+class NumpyGradients:
+    """The losses and gradients of one network, as the equations stand; see `ravine.engines.whole.Gradients`."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+
+    def compile(self) -> None:
+        """There is nothing to compile."""
+
+    def prepare(self, split: Split) -> None:
+        """The images are used as they are."""
+
+    def gradient(self, weights: Array, split: Split, batch: Array) -> tuple[float, Array]:
+        """Return the sum of the losses of a batch, and the gradient of their mean, shape (n,)."""
+        total, g = 0.0, np.zeros_like(weights)
+        for low in range(0, len(batch), _CHUNK):
+            part = batch[low : low + _CHUNK]
+            x = scaled(split.images[part], weights.dtype)
+            loss, share = gradient(self._network, weights, x, split.labels[part])
+            total += float(loss.sum())
+            with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+                g = share if len(part) == len(batch) else g + share * len(part) / len(batch)
+        return total, g
+
+    def evaluate(self, weights: Array, split: Split) -> Evaluation:
+        """Evaluate weights on a whole split."""
+        count = len(split.labels)
+        loss, correct = 0.0, 0
+        live = [np.zeros(n, bool) for n in self._network.layers[1:-1]]
+        for low in range(0, count, _CHUNK):
+            labels = split.labels[low : low + _CHUNK]
+            trace = forward(self._network, weights, scaled(split.images[low : low + _CHUNK], weights.dtype))
+            loss += float(cross_entropy(trace.logits, labels, self._network.softmax).sum())
+            correct += int((trace.logits.argmax(axis=1) == labels).sum())
+            for units, a in zip(live, trace.activations[1:], strict=True):
+                units |= (a != 0).any(axis=0)
+        return Evaluation(loss / count, correct / count, tuple(int(units.sum()) for units in live))
 
 
 class ReferenceEngine:
@@ -25,7 +63,7 @@ class ReferenceEngine:
     def __init__(
         self,
         network: Network,
-        rule: AnyRule,
+        rule: Rule,
         weights: Array,
         dtype: str,
         batch_size: int,
@@ -33,8 +71,8 @@ class ReferenceEngine:
     ) -> None:
         self._network, self._rule, self._batch_size, self._factors = network, rule, batch_size, factors
         self._weights = weights.astype(dtype)
-        slots = rule.slots if isinstance(rule, Rule) else ()
-        self._slots = {name: np.zeros_like(self._weights) for name in slots}
+        self._slots = {name: np.zeros_like(self._weights) for name in rule.slots}
+        self._gradients = NumpyGradients(network)
         self._steps = 0
 
     def compile(self) -> None:
@@ -62,58 +100,20 @@ class ReferenceEngine:
         before, size = self._steps, batch_size or self._batch_size
         for begin in range(first, stop, size):
             batch = order[begin : begin + size]
-            batch_loss, g = self._gradient(self._weights, split, batch)
+            batch_loss, g = self._gradients.gradient(self._weights, split, batch)
             if not np.isfinite(batch_loss):
                 break
             self._steps += 1
-            step = self._steps - before - 1
-            if isinstance(self._rule, WholeRule):
-                self._apply_whole(self._rule, g, hyper, step, self._loss(split, batch, batch_loss, g))
-            else:
-                self._apply(self._rule, g, hyper, step)
+            self._apply(g, hyper, self._steps - before - 1)
             loss_sum += batch_loss
         return Taken(self._steps - before, loss_sum)
 
-    def _gradient(self, weights: Array, split: Split, batch: Array) -> tuple[float, Array]:
-        """Return the sum of the losses of a batch, and the gradient of their mean, shape (n,)."""
-        total, g = 0.0, np.zeros_like(weights)
-        for low in range(0, len(batch), _CHUNK):
-            part = batch[low : low + _CHUNK]
-            x = scaled(split.images[part], weights.dtype)
-            loss, share = gradient(self._network, weights, x, split.labels[part])
-            total += float(loss.sum())
-            with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-                g = share if len(part) == len(batch) else g + share * len(part) / len(batch)
-        return total, g
-
-    def _loss(self, split: Split, batch: Array, batch_loss: float, g: Array) -> Loss:
-        """Return what a line search calls; at the weights of now it need not compute anything."""
-        here = self._weights
-
-        def loss(weights: Sequence[Array]) -> tuple[float, list[Array]]:
-            flat = flattened(weights)
-            known = np.array_equal(flat, here)
-            total, slope = (batch_loss, g) if known else self._gradient(flat, split, batch)
-            return total / len(batch), list(self._network.layout.tensors(slope))
-
-        return loss
-
-    def _apply_whole(self, rule: WholeRule, g: Array, hyper: Hyper, step: int, loss: Loss) -> None:
-        gradients, weights = (list(self._network.layout.tensors(flat)) for flat in (g, self._weights))
-        if self._factors:
-            each = self._in_layers(hyper, step)
-            steps, self._slots = rule.step_by_layer(gradients, weights, self._slots, self._steps, each)
-        else:
-            now = in_layer(hyper, NO_FACTORS, 0, step)
-            steps, self._slots = rule.step(gradients, weights, self._slots, self._steps, loss, now)
-        with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-            self._weights = self._weights - flattened(steps)
-
-    def _apply(self, rule: Rule, g: Array, hyper: Hyper, step: int) -> None:
+    def _apply(self, g: Array, hyper: Hyper, step: int) -> None:
+        rule = self._rule
         views = self._network.layout.views
         before = {"g": g, "w": self._weights, **self._slots}
         after = {name: np.empty_like(self._weights) for name in ("w", *rule.slots)}
-        norm, layer_norms = self._norms(rule, g)
+        norm, layer_norms = self._norms(g)
         for layer, layer_norm in enumerate(layer_norms):
             known = {name: views(array)[layer] for name, array in before.items()}
             given = {**known, "t": float(self._steps), "norm": norm, "layer_norm": layer_norm}
@@ -125,13 +125,10 @@ class ReferenceEngine:
         self._weights = after.pop("w")
         self._slots = after
 
-    def _in_layers(self, hyper: Hyper, step: int) -> list[dict[str, float]]:
-        return [in_layer(hyper, self._factors, layer, step) for layer in range(len(self._network.layout.shapes))]
-
-    def _norms(self, rule: Rule, g: Array) -> tuple[Any, list[Any]]:
+    def _norms(self, g: Array) -> tuple[Any, list[Any]]:
         """Return the norm of the gradient and that of each layer's, zeros if the rule does not ask for them."""
         layers = self._network.layout.views(g)
-        if {"norm", "layer_norm"}.isdisjoint(rule.arguments):
+        if {"norm", "layer_norm"}.isdisjoint(self._rule.arguments):
             return 0.0, [0.0] * len(layers)
         return gradient_norms([[layer] for layer in layers])
 
@@ -140,30 +137,13 @@ class ReferenceEngine:
 
     def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:
         """Return the weights that are evaluated, shape (n,)."""
-        if isinstance(self._rule, WholeRule):
-            weights = list(self._network.layout.tensors(self._weights))
-            if self._factors:
-                each = self._in_layers(hyper, 0)
-                return flattened(self._rule.evaluated_by_layer(weights, self._slots, self._steps, each))
-            return flattened(self._rule.evaluated(weights, self._slots, self._steps, hyper))
         return evaluated_by_layer(
             self._network, self._rule, self.weights, self._slots, self._steps, hyper, self._factors
         )
 
     def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:
         """Evaluate the weights on a whole split."""
-        weights = self.evaluated_weights(hyper)
-        count = len(split.labels)
-        loss, correct = 0.0, 0
-        live = [np.zeros(n, bool) for n in self._network.layers[1:-1]]
-        for low in range(0, count, _CHUNK):
-            labels = split.labels[low : low + _CHUNK]
-            trace = forward(self._network, weights, scaled(split.images[low : low + _CHUNK], weights.dtype))
-            loss += float(cross_entropy(trace.logits, labels, self._network.softmax).sum())
-            correct += int((trace.logits.argmax(axis=1) == labels).sum())
-            for units, a in zip(live, trace.activations[1:], strict=True):
-                units |= (a != 0).any(axis=0)
-        return Evaluation(loss / count, correct / count, tuple(int(units.sum()) for units in live))
+        return self._gradients.evaluate(self.evaluated_weights(hyper), split)
 
     @property
     def weights(self) -> Array:

@@ -1,7 +1,7 @@
 """The second kind of rule: one that needs a layer's whole matrix, or the whole gradient, to take a step.
 
-It is a pure function too, of all layers at once, and keeps its state in arrays of any shape. The reference engine runs
-it; there is no loop over single weights to compile.
+It is a pure function too, of all layers at once, and keeps its state in arrays of any shape. Both engines run it in
+NumPy, since there is no loop over single weights to compile, and compute its gradients.
 """
 
 from __future__ import annotations

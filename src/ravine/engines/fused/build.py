@@ -29,7 +29,7 @@ def network_code(dtype: str) -> bytes:
     """Return the object file of what knows no rule."""
     frame = FramePointer(getattr(types, dtype))
     entries = {
-        symbol(run.run): (run.run, (frame, types.boolean)),
+        symbol(run.run): (run.run, (frame, types.int64)),
         symbol(run.settle): (run.settle, (frame, types.int64)),
     }
     return machine_code([module_of(entries)], entries)

@@ -33,6 +33,12 @@ TABLE = 1024
 CROWD, CROWDED_BATCH = 0.5, 32
 """The share of inputs that are not zero, and the batch size, from which data are worked on without lists."""
 
+ACTIVATION_CODES = {"relu": 0, "leaky-relu": 1, "tanh": 2, "sigmoid": 3}
+"""What compiled code calls the activations of `ravine.nn`."""
+
+EVALUATE, SUM, LEARN = 0, 1, 2
+"""What to do with batches: count hits and live units, add the gradient of one to `Work.summed`, or take steps."""
+
 Address = Any
 """In compiled code, the address of a frame's words."""
 
@@ -74,7 +80,7 @@ class Plan(NamedTuple):
 class Options(NamedTuple):
     """What kind of network and rule this is."""
 
-    activation: Count  # a code of `kernel.activation`
+    activation: Count  # one of ACTIVATION_CODES
     bias: Flag
     naive: Flag  # softmax without a shift, which can overflow
     lazy: Flag  # rows without a gradient drift, by a closed form that is applied when they are next needed

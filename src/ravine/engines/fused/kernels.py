@@ -33,11 +33,11 @@ class Kernel:
     """What can be called, with the words of a frame (`frame.words`), whose arrays must be alive.
 
     Attributes:
-        run: (words, learn) -> how many batches were taken, see `kernel/run.py`.
+        run: (words, mode) -> how many batches were taken, see `kernel/run.py`.
         settle: (words, t) -> 0.
     """
 
-    run: Callable[[Array, bool], int]
+    run: Callable[[Array, int], int]
     settle: Callable[[Array, int], int]
 
 
@@ -76,10 +76,10 @@ def _loaded(rendered: Rendered, dtype: str) -> Kernel:
     if seconds:
         _log.warning("compiling %s in %s for this processor, once; about %d s", rendered.name, dtype, seconds)
     parts = llvm.Loaded([_fetch_network(dtype), _fetch_rule(rendered, dtype)])
-    run = parts.function("ravine.run", ctypes.c_void_p, ctypes.c_bool)
+    run = parts.function("ravine.run", ctypes.c_void_p, ctypes.c_int64)
     settle = parts.function("ravine.settle", ctypes.c_void_p, ctypes.c_int64)
     return Kernel(
-        lambda words, learn: run(words.ctypes.data, learn),
+        lambda words, mode: run(words.ctypes.data, mode),
         lambda words, t: settle(words.ctypes.data, t),
     )
 

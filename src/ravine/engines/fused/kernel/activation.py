@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ravine.engines.fused.frame import Count, Offset, Real, Reals, Units
+from ravine.engines.fused.frame import ACTIVATION_CODES, Count, Offset, Real, Reals, Units
 from ravine.engines.fused.kernel.compiled import plain, u
 from ravine.engines.fused.pointers import like
 from ravine.nn.activations import LEAK
 
-RELU, LEAKY_RELU, TANH, SIGMOID = 0, 1, 2, 3
-CODES = {"relu": RELU, "leaky-relu": LEAKY_RELU, "tanh": TANH, "sigmoid": SIGMOID}
+RELU, LEAKY_RELU, TANH, SIGMOID = (ACTIVATION_CODES[name] for name in ("relu", "leaky-relu", "tanh", "sigmoid"))
 
 
 @plain

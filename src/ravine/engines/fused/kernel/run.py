@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ravine.engines.fused.frame import CROWD, CROWDED_BATCH, Address, Count, Flag, Frame, Offset
+from ravine.engines.fused.frame import CROWD, CROWDED_BATCH, EVALUATE, LEARN, SUM, Address, Count, Flag, Frame, Offset
 from ravine.engines.fused.kernel.compiled import inlined, plain, u
 from ravine.engines.fused.kernel.first_layer import crowded_sums, fetch, first_sums
 from ravine.engines.fused.kernel.forward import forward
@@ -14,12 +14,13 @@ from ravine.engines.fused.pointers import shifted, unpack
 
 
 @plain
-def run(frame: Address, learn: Flag) -> Count:
-    """Run batches through the network and `learn` from them or not; return how many were taken.
+def run(frame: Address, mode: Count) -> Count:
+    """Run batches through the network, and do with them what the mode says; return how many were taken.
 
-    To learn is to take a step for each batch, and to stop before the update of one whose loss is not finite. Not to
-    learn is to evaluate settled weights, with t = 0: it counts the samples that are classified rightly and marks the
-    units that are live.
+    To LEARN is to take a step for each batch, and to stop before the update of one whose loss is not finite. To SUM is
+    to add up the gradient of the first batch in `summed`, and to tell its loss; if that is not finite, no batch was
+    taken. To EVALUATE is to count the samples that are classified rightly and to mark the units that are live; the
+    weights are settled, and t is 0.
     """
     k = unpack(frame)
     batches, options, inputs = k.batches, k.options, k.plan.sizes[0]
@@ -30,9 +31,9 @@ def run(frame: Address, learn: Flag) -> Count:
         end = lesser(begin + batches.size, batches.length)
         m = end - begin
         crowded = few_zeros and m >= CROWDED_BATCH
-        several = options.norms or crowded or m > k.plan.block
-        alone = learn and m == 1 and not options.dense and not options.norms
-        t += learn
+        several = mode == SUM or options.norms or crowded or m > k.plan.block
+        alone = mode == LEARN and m == 1 and not options.dense and not options.norms
+        t += mode != EVALUATE
         now = shifted(batches.hyper, lesser(taken, batches.steps - 1) * batches.per_step)
         batch_loss = 0.0
         for low in range(begin, end, k.plan.block):
@@ -46,13 +47,15 @@ def run(frame: Address, learn: Flag) -> Count:
             for b in range(u(high - low)):
                 sample_loss, hit = forward(frame, k, b, alone, batches.order[low + b], t, m)
                 batch_loss += sample_loss
-                if not learn:
+                if mode == EVALUATE:
                     tell(k, b, hit)
-            if not learn:
+            if mode == EVALUATE:
                 continue
             if not np.isfinite(batch_loss):
                 if low > begin:
                     forget(k, t)
+                if mode == SUM:
+                    k.found.loss[0] += batch_loss
                 return taken
             if several:
                 add_block(k, crowded, t, high - low)
@@ -60,10 +63,12 @@ def run(frame: Address, learn: Flag) -> Count:
                 update_one(frame, now, t)
             else:
                 update_block(frame, now, t, high - low)
-        if several and learn:
-            update_total(frame, now, t)
         k.found.loss[0] += batch_loss
         taken += 1
+        if mode == SUM:
+            return taken
+        if several and mode == LEARN:
+            update_total(frame, now, t)
     return taken
 
 

@@ -1,0 +1,54 @@
+"""Gradients from the kernel, for rules whose step is not taken in it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.data import Split
+from ravine.engines.engine import Evaluation
+from ravine.engines.fused.frame import SUM
+from ravine.engines.fused.render import render
+from ravine.engines.fused.workspace import Workspace
+from ravine.nn import Network
+from ravine.rules.sgd import sgd
+
+_NO_HYPER = np.zeros((1, 1, 1))
+
+
+class KernelGradients:
+    """The losses and gradients of one network, in batches up to a size; see `ravine.engines.whole.Gradients`."""
+
+    def __init__(self, network: Network, dtype: str, batch_size: int) -> None:
+        # A kernel has a rule, though none of its steps is taken; one that asks for norms has room for a whole gradient.
+        rendered = dataclasses.replace(render(sgd), name="gradient", norms=True)
+        self._space = Workspace(network, rendered, dtype, batch_size)
+
+    def compile(self) -> None:
+        """Load the kernel from the cache or compile it."""
+        self._space.compile()
+
+    def prepare(self, split: Split) -> None:
+        """List the non-zero pixels."""
+        _ = split.compact
+
+    def gradient(self, weights: Array, split: Split, batch: Array) -> tuple[float, Array]:
+        """Return the sum of the losses of a batch, and the gradient of their mean, shape (n,).
+
+        Where the sum is not finite, the gradient is nan.
+        """
+        space, count = self._space, len(batch)
+        space.pack(space.trained.w, weights)
+        taken, found = space.run(SUM, split, batch, 0, count, hyper=_NO_HYPER, t=0, batch_size=count)
+        if not taken:
+            return float(found.loss[0]), np.full_like(weights, np.nan)
+        g = space.unpack(space.summed)
+        space.summed[:] = 0
+        return float(found.loss[0]), g
+
+    def evaluate(self, weights: Array, split: Split) -> Evaluation:
+        """Evaluate weights on a whole split."""
+        self._space.pack(self._space.trained.w, weights)
+        return self._space.evaluate(split)

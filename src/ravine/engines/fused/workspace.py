@@ -1,0 +1,248 @@
+"""A network in the padded form that the kernel works on: its weights, the kernel's memory, and calls of the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ravine.arrays import Array
+from ravine.data import Split
+from ravine.engines.engine import Evaluation, Factors, Hyper
+from ravine.engines.fused import kernels
+from ravine.engines.fused.frame import (
+    ACTIVATION_CODES,
+    CROWDED_BATCH,
+    EVALUATE,
+    LANES,
+    TABLE,
+    Batches,
+    Data,
+    Entries,
+    Found,
+    Frame,
+    Lists,
+    Options,
+    Plan,
+    Trained,
+    Work,
+    words,
+)
+from ravine.engines.fused.render import Rendered
+from ravine.nn import Network
+
+BLOCK = 128
+"""Samples worked on together. A larger batch is taken block by block, so that memory does not grow with it."""
+
+EVALUATED = 16
+"""Samples evaluated together at least, so that they share what is read of the first layer."""
+
+_CACHE_LINE = 64
+
+
+class Workspace:
+    """One network, one rule's kernel, and the memory of both.
+
+    Rows of weights are padded to a multiple of 16 numbers and start at cache lines; so are slots, and the summed
+    gradient.
+
+    Attributes:
+        trained: weights, slots and the record of idle rows, padded; the kernel changes them.
+        summed: the gradient of a batch, padded, where the kernel is asked for it; zero between batches.
+    """
+
+    def __init__(
+        self, network: Network, rendered: Rendered, dtype: str, batch_size: int, layered: bool = False
+    ) -> None:
+        self._network, self._rendered, self._batch_size = network, rendered, batch_size
+        self._dtype = np.dtype(dtype)
+        self._kernel: kernels.Kernel | None = None
+        self._plan = plan = _plan(network, min(max(batch_size, EVALUATED), BLOCK))
+        length, slots = int(plan.weights), rendered.states - 1
+        self.trained = Trained(
+            w=_aligned(length, self._dtype),
+            slots=_aligned(slots * length, self._dtype),
+            last=np.zeros(plan.rows, np.int64),
+        )
+        self._options = Options(
+            activation=ACTIVATION_CODES[network.activation],
+            bias=network.bias,
+            naive=network.softmax == "naive",
+            lazy=rendered.lazy,
+            dense=rendered.dense,
+            norms=rendered.norms,
+            layered=layered,
+        )
+        block, widest, listed = plan.block, int(plan.sizes[:-1].max()), plan.block * int(plan.sizes[:-1].sum())
+        self._lists = Lists(
+            units=np.zeros(listed, np.uint32),
+            values=np.zeros(listed, self._dtype),
+            counts=np.zeros(plan.layers * block, np.int64),
+        )
+        self._entries = Entries(
+            count=np.zeros(widest, np.uint32),
+            place=np.zeros(widest, np.uint32),
+            seen=np.zeros(widest, np.uint32),
+            touched=np.zeros(widest, np.uint32),
+            group=np.zeros(block + 2, np.int64),
+            begin=np.zeros(block + 2, np.int64),
+            sample=np.zeros(block * widest, np.uint32),
+            value=np.zeros(block * widest, self._dtype),
+        )
+        width = int(plan.widths.max())
+        summed = length if batch_size >= CROWDED_BATCH or rendered.norms else 0
+        self._work = Work(
+            sums=_aligned(width, self._dtype),
+            row=_aligned(2 * width, self._dtype),
+            # Three samples more, so that samples can be taken by fours. Pages that are never touched take no memory.
+            inputs=np.zeros((block + 3) * int(plan.sizes[0]), self._dtype),
+            table=np.zeros(TABLE * rendered.idle_constants, self._dtype),
+            deltas=_aligned((block + 3) * int(plan.deltas), self._dtype),
+            summed=_aligned(summed, self._dtype),
+            summed_length=summed,
+            scratch=width,
+        )
+        self.summed = self._work.summed
+
+    def compile(self) -> None:
+        """Load the kernel from the cache or compile it, so that no later call waits for it."""
+        self._kernel = kernels.load(self._rendered, self._dtype.name)
+
+    def run(
+        self,
+        mode: int,
+        split: Split,
+        order: ArrayLike,
+        first: int,
+        stop: int,
+        *,
+        hyper: Array,
+        t: int,
+        batch_size: int | None = None,
+        loss_sum: float = 0.0,
+    ) -> tuple[int, Found]:
+        """Run batches through the network, see `kernel/run.py`; return how many were taken, and what was found.
+
+        `hyper` has shape (1 or steps, 1 or layers, hyper-parameters); `t` is the number of steps taken before.
+        """
+        data = _data(split)
+        indices = np.ascontiguousarray(order, np.int64)
+        frame = self._frame(data, indices, first, stop, batch_size or self._batch_size, hyper, t, loss_sum)
+        return self._compiled.run(words(frame), mode), frame.found
+
+    def settle(self, hyper: Array, t: int) -> None:
+        """Bring all idle rows to the end of step t."""
+        frame = self._frame(_NOTHING, np.zeros(0, np.int64), 0, 0, 1, hyper, t, 0.0)
+        self._compiled.settle(words(frame), t)
+
+    def evaluate(self, split: Split) -> Evaluation:
+        """Evaluate the settled weights on a whole split."""
+        count = len(split.labels)
+        nothing = np.zeros((1, 1, 1))
+        _, found = self.run(
+            EVALUATE, split, np.arange(count), 0, count, hyper=nothing, t=0, batch_size=self._plan.block
+        )
+        layers = np.split(found.live, self._plan.first_rows[1:].astype(int))
+        live = [int(np.count_nonzero(units)) for units in layers]
+        samples = max(count, 1)
+        return Evaluation(float(found.loss[0]) / samples, int(found.hits[0]) / samples, tuple(live[1:]))
+
+    def pack(self, padded: Array, flat: Array) -> None:
+        """Write the flat form of weights, shape (n,), to a padded array."""
+        for target, source in zip(self._matrices(padded), self._network.layout.views(flat), strict=True):
+            target[...] = source
+
+    def unpack(self, padded: Array) -> Array:
+        """Return the flat form of a padded array, shape (n,)."""
+        flat = np.empty(self._network.layout.size, self._dtype)
+        for target, source in zip(self._network.layout.views(flat), self._matrices(padded), strict=True):
+            target[...] = source
+        return flat
+
+    @property
+    def slots(self) -> list[Array]:
+        """Views of the rule's slots, each in the padded form of the weights."""
+        return list(self.trained.slots.reshape(-1, len(self.trained.w)))
+
+    @property
+    def _compiled(self) -> kernels.Kernel:
+        if self._kernel is None:
+            self.compile()
+        assert self._kernel is not None
+        return self._kernel
+
+    def _frame(
+        self, data: Data, order: Array, first: int, stop: int, size: int, hyper: Array, t: int, loss_sum: float
+    ) -> Frame:
+        steps, layers, count = hyper.shape
+        batches = Batches(
+            t=t,
+            first=first,
+            stop=stop,
+            size=size,
+            length=len(order),
+            order=order,
+            steps=steps,
+            per_step=layers * count,
+            per_layer=count if layers > 1 else 0,
+            hyper=hyper,
+        )
+        found = Found(np.array([loss_sum]), np.zeros(1, np.int64), np.zeros(self._plan.rows, np.uint8))
+        return Frame(
+            self._plan, self._options, data, batches, self.trained, self._lists, self._entries, self._work, found
+        )
+
+    def _matrices(self, padded: Array) -> list[Array]:
+        """Return views of the real weights of each layer, shape (rows, o), in a padded array."""
+        widths, bases = self._plan.widths.astype(int), self._plan.bases.astype(int)
+        shapes = zip(self._network.layout.shapes, widths, bases, strict=True)
+        return [padded[at : at + r * width].reshape(r, width)[:, :c] for (r, c), width, at in shapes]
+
+
+def ordered(names: Sequence[str], hyper: Hyper, factors: Factors, layers: int) -> Array:
+    """Return hyper-parameters as the kernel wants them: shape (1 or steps, 1 or layers, hyper-parameters)."""
+    layers = layers if factors else 1
+    each = [np.reshape(hyper[name], (-1, 1)) * factors.get(name, np.ones(layers)) for name in names]
+    return np.stack(np.broadcast_arrays(*each), axis=-1).astype(np.float64, order="C")
+
+
+def _data(split: Split) -> Data:
+    compact, labels = split.compact, np.ascontiguousarray(split.labels, np.uint8)
+    return Data(len(labels), compact.starts, compact.columns, compact.values, labels)
+
+
+def _plan(network: Network, block: int) -> Plan:
+    """Return where everything lies, for blocks of so many samples."""
+    sizes = np.array(network.layers)
+    widths = -(-sizes[1:] // LANES) * LANES
+    rows = sizes[:-1] + network.bias
+
+    def begins(lengths: Array) -> Array:
+        return np.cumsum([0, *lengths[:-1]]).astype(np.uint64)
+
+    return Plan(
+        layers=len(widths),
+        block=block,
+        deltas=int(widths.sum()),
+        weights=int((rows * widths).sum()),
+        rows=int(rows.sum()),
+        sizes=sizes.astype(np.uint64),
+        widths=widths.astype(np.uint64),
+        bases=begins(rows * widths),
+        first_rows=begins(rows),
+        list_at=begins(block * sizes[:-1]),
+        delta_at=begins(widths),
+    )
+
+
+_NOTHING = Data(0, np.zeros(1, np.int64), np.zeros(0, np.uint16), np.zeros(0, np.uint8), np.zeros(0, np.uint8))
+"""No data."""
+
+
+def _aligned(length: int, dtype: np.dtype[Any]) -> Array:
+    """Return zeros that start at a cache line."""
+    raw = np.zeros(length * dtype.itemsize + _CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % _CACHE_LINE
+    return raw[start : start + length * dtype.itemsize].view(dtype)

@@ -1,0 +1,144 @@
+"""The engine of rules of whole matrices: gradients from wherever they are computed, and the rule's step in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.data import Split
+from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, in_layer
+from ravine.nn import Network
+from ravine.rules import WholeRule
+from ravine.rules.whole import Loss, flattened
+
+
+class Gradients(Protocol):
+    """Computes losses and gradients of one network at given weights, shape (n,)."""
+
+    def compile(self) -> None:
+        """Do now whatever must be done once before the first gradient; otherwise the first gradient does it."""
+
+    def prepare(self, split: Split) -> None:
+        """Bring a split into a form of its own now; otherwise its first use does it."""
+
+    def gradient(self, weights: Array, split: Split, batch: Array) -> tuple[float, Array]:
+        """Return the sum of the losses of a batch, and the gradient of their mean, a new array of shape (n,)."""
+
+    def evaluate(self, weights: Array, split: Split) -> Evaluation:
+        """Evaluate weights on a whole split."""
+
+
+class WholeEngine:
+    """Trains one network with a rule of whole matrices; owns its weights and the rule's state."""
+
+    def __init__(
+        self,
+        network: Network,
+        rule: WholeRule,
+        weights: Array,
+        dtype: str,
+        batch_size: int,
+        factors: Factors,
+        gradients: Gradients,
+    ) -> None:
+        self._network, self._rule, self._batch_size, self._factors = network, rule, batch_size, factors
+        self._weights = weights.astype(dtype)
+        self._gradients = gradients
+        self._state: dict[str, Array] = {}
+        self._steps = 0
+
+    def compile(self) -> None:
+        """Compile what computes gradients."""
+        self._gradients.compile()
+
+    def prepare(self, split: Split) -> None:
+        """Prepare a split for what computes gradients."""
+        self._gradients.prepare(split)
+
+    @property
+    def steps(self) -> int:
+        """How many steps were taken since the run began."""
+        return self._steps
+
+    def train(
+        self,
+        split: Split,
+        order: Array,
+        first: int,
+        stop: int,
+        hyper: Hyper,
+        loss_sum: float = 0.0,
+        batch_size: int | None = None,
+    ) -> Taken:
+        """Take steps; see `Engine.train`."""
+        before, size = self._steps, batch_size or self._batch_size
+        for begin in range(first, stop, size):
+            batch = order[begin : begin + size]
+            batch_loss, g = self._gradients.gradient(self._weights, split, batch)
+            if not np.isfinite(batch_loss):
+                break
+            self._steps += 1
+            self._apply(g, hyper, self._steps - before - 1, self._loss(split, batch, batch_loss, g))
+            loss_sum += batch_loss
+        return Taken(self._steps - before, loss_sum)
+
+    def _loss(self, split: Split, batch: Array, batch_loss: float, g: Array) -> Loss:
+        """Return what a line search calls; at the weights of now it need not compute anything."""
+        here = self._weights
+
+        def loss(weights: Sequence[Array]) -> tuple[float, list[Array]]:
+            flat = flattened(weights)
+            known = np.array_equal(flat, here)
+            total, slope = (batch_loss, g) if known else self._gradients.gradient(flat, split, batch)
+            return total / len(batch), list(self._network.layout.tensors(slope))
+
+        return loss
+
+    def _apply(self, g: Array, hyper: Hyper, step: int, loss: Loss) -> None:
+        gradients, weights = (list(self._network.layout.tensors(flat)) for flat in (g, self._weights))
+        if self._factors:
+            each = self._in_layers(hyper, step)
+            steps, self._state = self._rule.step_by_layer(gradients, weights, self._state, self._steps, each)
+        else:
+            now = in_layer(hyper, NO_FACTORS, 0, step)
+            steps, self._state = self._rule.step(gradients, weights, self._state, self._steps, loss, now)
+        with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
+            self._weights = self._weights - flattened(steps)
+
+    def _in_layers(self, hyper: Hyper, step: int) -> list[dict[str, float]]:
+        return [in_layer(hyper, self._factors, layer, step) for layer in range(len(self._network.layout.shapes))]
+
+    def settle(self, hyper: Mapping[str, float]) -> None:
+        """No weight is ever behind."""
+
+    def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:
+        """Return the weights that are evaluated, shape (n,)."""
+        weights = list(self._network.layout.tensors(self._weights))
+        if self._factors:
+            each = self._in_layers(hyper, 0)
+            return flattened(self._rule.evaluated_by_layer(weights, self._state, self._steps, each))
+        return flattened(self._rule.evaluated(weights, self._state, self._steps, hyper))
+
+    def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:
+        """Evaluate the weights on a whole split."""
+        return self._gradients.evaluate(self.evaluated_weights(hyper), split)
+
+    @property
+    def weights(self) -> Array:
+        """A copy of the flat weight vector, shape (n,)."""
+        return self._weights.copy()
+
+    def state(self) -> dict[str, Array]:
+        """Return the weights, the rule's state and the number of steps."""
+        state = {f"slot.{name}": value.copy() for name, value in self._state.items()}
+        return {"weights": self.weights, "steps": np.array([self._steps]), **state}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go back to a `state()`."""
+        self._weights = state["weights"].copy()
+        kept = [name for name in state if name.startswith("slot.")]
+        self._state = {name.removeprefix("slot."): state[name].copy() for name in kept}
+        self._steps = int(state["steps"][0])
