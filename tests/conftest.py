@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,20 @@ from ravine.data import Dataset, DatasetInfo, catalog, load
 TRAINING_IMAGES, TEST_IMAGES = 230, 70
 
 collect_ignore = ["training/killed_run.py"]  # a program that tests start
+
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell starts what runs in the background with Ctrl-C ignored, and the programs that tests start inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out slow tests where none is asked for: by `-m`, by `-k` with a name, or by naming files."""
+    if config.option.markexpr or config.option.keyword or config.args != config.getini("testpaths"):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -51,7 +51,8 @@ def test_every_command_and_option_has_help(path):
             assert parameter.help, parameter.name
         else:
             assert parameter.name is not None
-            assert (parameter.metavar or parameter.name.upper()).strip(".") in (command.help or "")
+            names = (parameter.metavar or parameter.name.upper()).strip("[].").split("|")
+            assert all(name in (command.help or "") for name in names)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"], ["predict", "--help"]])

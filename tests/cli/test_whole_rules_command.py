@@ -19,14 +19,9 @@ def test_train(small, capsys, name):
     document = json.loads(capsys.readouterr().out)
     assert (document["status"], document["spec"]["engine"], document["spec"]["optimizer"]) == (
         "done",
-        "reference",
+        "fused",
         name,
     )
-
-
-def test_the_fused_engine_is_refused(small, capsys):
-    assert run(["train", *SMALL, "--optimizer", "muon", "--engine", "fused"]) == 3
-    assert "leave out the engine, or give reference" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", WHOLE_RULES)
@@ -63,7 +58,7 @@ def test_a_file_of_one_s_own(small, capsys, tmp_path):
     file = f"{tmp_path}/mine.py:normalized"
     assert run(["train", *SMALL, "--optimizer", file, "--json"]) == 0
     first = json.loads(capsys.readouterr().out)
-    assert first["spec"]["engine"] == "reference"
+    assert first["spec"]["engine"] == "fused"
     assert run(["check-optimizer", file, "--no-speed"]) in (0, 1)
     assert "inputs" in capsys.readouterr().out
     settings = {"dataset": "small", "layers": (64, 12, 10), "batch_size": 50, "epochs": 1, "optimizer": file}

@@ -21,8 +21,9 @@ from engine_cases import (
     starting_point,
 )
 
-from ravine.engines.fused.engine import BLOCK, EVALUATED, FusedEngine
+from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.fused.frame import CROWD, CROWDED_BATCH
+from ravine.engines.fused.workspace import BLOCK, EVALUATED
 from ravine.engines.reference import ReferenceEngine
 from ravine.nn import ACTIVATIONS, SOFTMAX_FORMS, Network, forward, losses
 from ravine.rules import RULES, momentum, sgd

@@ -339,6 +339,7 @@ def test_gradients_whose_squares_are_no_numbers_raise_nothing(name):
 # what every rule of whole matrices has
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE_RULES)
 def test_every_one_passes_its_checks(name):
     findings = list(check_rule(WHOLE_RULES[name], speed=False))

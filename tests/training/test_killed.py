@@ -14,6 +14,8 @@ from training_cases import assert_same_run, small_spec, train_small, without_tim
 
 from ravine.training import RunStore, train
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).with_name("killed_run.py")
 
 

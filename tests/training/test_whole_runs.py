@@ -103,10 +103,14 @@ def watchful(gradients, weights, state, t, loss, *, lr):
     return [lr * g for g in gradients], {"value": np.append(state.get("value", []), value)}
 
 
+def engine_of(name, spec, rule):
+    return make_engine(name, spec.network, rule, start_weights(spec), "float64", 20)
+
+
 @pytest.mark.parametrize("rule", [plain, watchful])
 def test_matrices_and_biases_are_given_and_put_back_in_their_places(small, rule):
     spec = small_spec(bias=True)
-    engines = [ReferenceEngine(spec.network, each, start_weights(spec), "float64", 20) for each in (rule, sgd)]
+    engines = [engine_of("reference", spec, each) for each in (rule, sgd)]
     for engine in engines:
         engine.train(small.train, epoch_order(0, 0, 230), 0, 100, {"lr": 0.1})
     assert engines[0].weights.tobytes() == engines[1].weights.tobytes()
@@ -114,7 +118,7 @@ def test_matrices_and_biases_are_given_and_put_back_in_their_places(small, rule)
 
 def test_a_number_in_the_state_comes_back_from_a_checkpoint(small, tmp_path):
     spec = small_spec(bias=True)
-    engines = [ReferenceEngine(spec.network, plain, start_weights(spec), "float64", 20) for _ in range(2)]
+    engines = [engine_of("reference", spec, plain) for _ in range(2)]
     engines[0].train(small.train, epoch_order(0, 0, 230), 0, 100, {"lr": 0.1})
     position = Position(0, 100, 0.0, 0.0, [], Seconds())
     save_checkpoint(tmp_path / "checkpoint", engines[0].state(), position)
@@ -123,9 +127,10 @@ def test_a_number_in_the_state_comes_back_from_a_checkpoint(small, tmp_path):
     assert engines[1].state()["slot.t"].tolist() == [10]
 
 
-def test_the_loss_is_that_of_the_batch(small):
+@pytest.mark.parametrize("name", ["fused", "reference"])
+def test_the_loss_is_that_of_the_batch(small, name):
     spec, order = small_spec(bias=True), epoch_order(0, 0, 230)
-    engine = ReferenceEngine(spec.network, watchful, start_weights(spec), "float64", 20)
+    engine = engine_of(name, spec, watchful)
     taken = [engine.train(small.train, order, first, first + 20, {"lr": 0.1}) for first in range(0, 100, 20)]
     means = [each.loss_sum / 20 for each in taken]
     np.testing.assert_allclose(engine.state()["slot.value"], means, rtol=1e-14)
@@ -140,10 +145,3 @@ def test_a_large_batch_is_taken_in_parts():
     losses, g = gradient(network, weights, scaled(data.images, np.dtype("float64")), data.labels)
     assert taken.loss_sum == pytest.approx(losses.sum(), rel=1e-13)
     np.testing.assert_allclose(engine.weights, weights - g, rtol=1e-12)
-
-
-def test_the_fused_engine_refuses_them():
-    with pytest.raises(
-        ConfigError, match="muon steps with whole matrices, and the fused engine has element-wise rules"
-    ):
-        make_engine("fused", Network((4, 2)), WHOLE_RULES["muon"], np.zeros(8), "float64", 1)

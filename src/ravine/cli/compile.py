@@ -10,7 +10,7 @@ from ravine.cli.notes import quiet_option
 
 
 @click.command("compile")
-@click.argument("names", metavar="NAME|FILE.py:RULE", nargs=-1)
+@click.argument("names", metavar="[NAME|FILE.py:RULE]...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All optimizers of ravine that the fused engine runs.")
 @click.option("--dtype", "dtypes", multiple=True, default=("float32",), show_default=True, help="May be repeated.")
 @click.option("--jobs", type=click.IntRange(min=1), help="How many at once.  [default: one a core]")
@@ -20,9 +20,9 @@ def compile_optimizers(
 ) -> None:
     """Compile optimizers for this processor now, so that no run waits for it.
 
-    For images of containers, clusters with a shared home, and classes. Code that is in the cache already is left alone;
-    a run with stages, such as a decay of the weights, still compiles its optimizer with them, which takes a second or
-    two.
+    NAME is one that `ravine optimizers` lists, or FILE.py:RULE, a rule in a file of your own, which is run. Meant for
+    images of containers, clusters with a shared home, and classes. What was compiled before is left alone. A run whose
+    optimizer has stages, such as a decay of the weights, still compiles it with them, which takes a second or two.
     """
     from ravine.engines.ahead import compile_ahead
     from ravine.errors import ConfigError, unknown

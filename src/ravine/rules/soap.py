@@ -54,30 +54,38 @@ def soap(
     """
     steps, after = [], {}
     for k, g in enumerate(gradients):
+        # M is kept in the basis, so that it need not be turned at every step.
         m, v = (state.get(f"{name}.{k}", np.zeros_like(g)) for name in "mv")
         sides = [("left", g @ g.T), ("right", g.T @ g)] if g.ndim == 2 else []
+        bases = [state[f"{side}_basis.{k}"] for side, _ in sides] if t > 1 else []
         if t == 1:
             step = np.zeros_like(g)
         else:
-            bases = [state[f"{side}_basis.{k}"] for side, _ in sides]
-            m = beta1 * m + (1 - beta1) * g
-            v = beta2 * v + (1 - beta2) * _turned(g, bases) ** 2
-            ratio = _turned(m, bases) / (1 - beta1 ** (t - 1)) / (np.sqrt(v / (1 - beta2 ** (t - 1))) + eps)
+            turned = _turned(g, bases)
+            m = beta1 * m + (1 - beta1) * turned
+            v = beta2 * v + (1 - beta2) * turned**2
+            ratio = m / (1 - beta1 ** (t - 1)) / (np.sqrt(v / (1 - beta2 ** (t - 1))) + eps)
             step = lr * _turned(ratio, [basis.T for basis in bases])
-        for axis, (side, product) in enumerate(sides):
-            mean, basis = f"{side}.{k}", f"{side}_basis.{k}"
-            after[mean] = beta2 * state.get(mean, np.zeros_like(product)) + (1 - beta2) * product
-            if t == 1:
-                after[basis] = eigenvectors(after[mean])[1]
-            elif t % precondition_frequency == 0:
-                image = after[mean] @ state[basis]
-                order = np.argsort(-(state[basis] * image).sum(axis=0), kind="stable")
-                after[basis], v = orthonormal(image[:, order]), np.take(v, order, axis=axis)
-            else:
-                after[basis] = state[basis]
-        steps.append(step)
+        after.update({f"{side}.{k}": _mean(state.get(f"{side}.{k}"), product, beta2) for side, product in sides})
+        if t == 1:
+            bases = [eigenvectors(after[f"{side}.{k}"])[1] for side, _ in sides]
+        elif t % precondition_frequency == 0:
+            m = _turned(m, [basis.T for basis in bases])
+            for axis, (side, _) in enumerate(sides):
+                image = after[f"{side}.{k}"] @ bases[axis]
+                order = np.argsort(-(bases[axis] * image).sum(axis=0), kind="stable")
+                bases[axis], v = orthonormal(image[:, order]), np.take(v, order, axis=axis)
+            m = _turned(m, bases)
+        after.update({f"{side}_basis.{k}": basis for (side, _), basis in zip(sides, bases, strict=True)})
         after[f"m.{k}"], after[f"v.{k}"] = m, v
+        steps.append(step)
     return steps, after
+
+
+def _mean(before: Array | None, product: Array, beta2: float) -> Array:
+    """Return a running mean, which starts at zero."""
+    new: Array = (1 - beta2) * product
+    return new if before is None else beta2 * before + new
 
 
 def _turned(x: Array, bases: Sequence[Array]) -> Any:

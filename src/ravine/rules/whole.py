@@ -277,5 +277,6 @@ def eigenvectors(matrix: Array) -> tuple[Array, Array]:
 
 
 def orthonormal(matrix: Array) -> Array:
-    """Return the orthogonal factor of a square matrix; see `eigenvectors` for its precision."""
-    return np.linalg.qr(matrix.astype(np.float64)).Q.astype(matrix.dtype)
+    """Return the orthogonal factor of a square matrix, in its dtype; NumPy computes it in double precision."""
+    known = matrix.astype(np.float64) if matrix.dtype == np.longdouble else matrix
+    return np.linalg.qr(known).Q.astype(matrix.dtype, copy=False)
