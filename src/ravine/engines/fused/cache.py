@@ -36,6 +36,11 @@ def fetch(name: str, make: Callable[[], bytes]) -> bytes:
     return content
 
 
+def is_shared() -> bool:
+    """Tell whether other processes find what is put here."""
+    return _root() == _wanted()
+
+
 def _read(path: Path, warn: bool = False) -> bytes | None:
     try:
         data = path.read_bytes()
@@ -62,8 +67,12 @@ def _write(path: Path, content: bytes) -> None:
         raise
 
 
+def _wanted() -> Path:
+    return platformdirs.user_cache_path("ravine") / "kernels"
+
+
 def _root() -> Path:
-    return _writable(platformdirs.user_cache_path("ravine") / "kernels")
+    return _writable(_wanted())
 
 
 @functools.cache

@@ -6,8 +6,12 @@ import ctypes
 import functools
 import hashlib
 import logging
+import os
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -75,13 +79,35 @@ def _loaded(rendered: Rendered, dtype: str) -> Kernel:
     seconds = seconds_to_compile(rendered, dtype)
     if seconds:
         _log.warning("compiling %s in %s for this processor, once; about %d s", rendered.name, dtype, seconds)
-    parts = llvm.Loaded([_fetch_network(dtype), _fetch_rule(rendered, dtype)])
+    with _compiling_network(dtype, beside=seconds > SECONDS["network"]):
+        rule = _fetch_rule(rendered, dtype)
+    parts = llvm.Loaded([_fetch_network(dtype), rule])
     run = parts.function("ravine.run", ctypes.c_void_p, ctypes.c_int64)
     settle = parts.function("ravine.settle", ctypes.c_void_p, ctypes.c_int64)
     return Kernel(
         lambda words, mode: run(words.ctypes.data, mode),
         lambda words, t: settle(words.ctypes.data, t),
     )
+
+
+@contextmanager
+def _compiling_network(dtype: str, beside: bool) -> Iterator[None]:
+    """Let another process compile the network into the cache meanwhile: Numba works on one core of a process.
+
+    Whatever becomes of that process, what it leaves undone is done afterwards.
+    """
+    if not (beside and cache.is_shared() and sys.executable and (os.cpu_count() or 1) > 1):
+        yield
+        return
+    code = f"from ravine.engines.fused import kernels; kernels.compile_common({dtype!r}, 'network')"
+    nowhere = subprocess.DEVNULL
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=nowhere, stdout=nowhere, stderr=nowhere)
+    try:
+        yield
+        process.wait()
+    finally:
+        process.terminate()
+        process.wait()
 
 
 # What compiles is imported where it is needed: code from the cache runs without it.
