@@ -29,6 +29,7 @@ def mnist(tmp_path_factory):
     return gradcheck(RunSpec(lr=0.1), out=tmp_path_factory.mktemp("runs"))
 
 
+@pytest.mark.slow
 def test_the_claims_on_mnist(mnist):
     report, curve = mnist.report, mnist.curve
     assert (report.parameters, report.weights, report.samples, report.dtype) == (276_200, 276_200, 1, "float64")

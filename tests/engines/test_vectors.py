@@ -9,6 +9,7 @@ import pytest
 from numba import njit
 from numba.core.errors import TypingError
 
+from ravine.engines.fused import vectors
 from ravine.engines.fused.vectors import FUNCTIONS, LANES, load, prefetch, splat, store, total, total4
 
 u = np.uint64
@@ -192,6 +193,41 @@ def test_sums(dtype):
     rows[1, 3], rows[2, 9] = np.nan, np.inf
     for result in sums(rows):
         np.testing.assert_allclose(result, np.sum(rows, axis=1), rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_several_vectors_at_once(dtype, count):
+    scope = {name: getattr(vectors, name) for name in vectors.__dict__ if not name.startswith("__")} | {"u": u}
+    lines = f"""
+def compute(rows, numbers, units, out, sums):
+    x, o = taken(numbers, u(1), {count}), taken(units, u(2), {count})
+    a = loads(rows, o, u(1))
+    s = add_product_to_each(each_zero(rows, {count}), x, a)
+    s = add_product_to_each(s, a, load(rows, u(3)))
+    s = add_product_to_each(s, numbers[0], a)
+    for k, total in enumerate(totals(s)):
+        sums[k] = total
+    store(out, u(0), sum_of_products(x, a))
+    store(out, u(16), add_products(load(rows, u(5)), x, a))
+    store(out, u(32), zeros(rows))
+    for k, total in enumerate(totals(no_products(rows, x))):
+        sums[{count} + k] = total
+"""
+    exec(lines, scope)
+    rng = np.random.default_rng(count)
+    rows, numbers = rng.normal(size=100).astype(dtype), rng.normal(size=8).astype(dtype)
+    units = np.array([9, 9, 0, 16, 33, 70, 9], np.uint32)
+    out, sums = np.full(48, 77, dtype), np.full(2 * count, 77, dtype)
+    njit(scope["compute"])(rows, numbers, units, out, sums)
+    x, a = numbers[1 : 1 + count].astype(float), np.array([rows[o + 1 : o + 17] for o in units[2 : 2 + count]], float)
+    each = x[:, None] * a + a * rows[3:19] + numbers[0] * a
+    tolerance = {"rtol": 1e-4, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-13}
+    np.testing.assert_allclose(sums[:count], each.sum(axis=1), **tolerance)
+    np.testing.assert_allclose(out[:16], x @ a, **tolerance)
+    np.testing.assert_allclose(out[16:32], rows[5:21] + x @ a, **tolerance)
+    assert out[32:].tolist() == [0] * 16
+    assert sums[count:].tolist() == [0] * count
 
 
 @pytest.mark.parametrize("expression", ["x + y", "x ** y", "x < y", "np.maximum(x, y)", "np.where(True, x, y)"])

@@ -16,6 +16,8 @@ from selenium.webdriver.chrome.service import Service
 
 from ravine.report.page import page
 
+pytestmark = pytest.mark.slow
+
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
