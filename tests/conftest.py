@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import numpy as np
+import platformdirs
 import pytest
 
 from data.tiny_data import write_idx
@@ -21,6 +23,18 @@ collect_ignore = ["training/killed_run.py"]  # a program that tests start
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell starts what runs in the background with Ctrl-C ignored, and the programs that tests start inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give all test processes one cache of compiled kernels where the user's own cannot be written."""
+    kernels = platformdirs.user_cache_path("ravine") / "kernels"
+    try:
+        kernels.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=kernels).close()
+    except OSError:
+        folder = tempfile.TemporaryDirectory(prefix="ravine-cache-")
+        os.environ["XDG_CACHE_HOME"] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -16,6 +16,7 @@ from ravine.engines.fused.llvm import Loaded, machine_code
 from ravine.engines.fused.pointers import FramePointer, first_of, like, spread, tuple_type, unpack
 from ravine.engines.fused.vectors import load, pack, store
 from ravine.nn import ACTIVATIONS
+from ravine.nn.softmax import SOFTMAX_FORMS
 
 DTYPES = {"uint64*": np.uint64, "int64*": np.int64, "uint32*": np.uint32, "uint16*": np.uint16, "uint8*": np.uint8}
 
@@ -90,9 +91,10 @@ def test_negative_numbers_come_through():
     assert given.view(np.int64)[list(paths()).index("k.batches.t")] == -5
 
 
-def test_every_activation_has_a_code_of_its_own():
+def test_every_name_of_a_closed_set_has_a_code_of_its_own():
     assert ACTIVATION_CODES.keys() == ACTIVATIONS.keys()
     assert sorted(ACTIVATION_CODES.values()) == list(range(len(ACTIVATIONS)))
+    assert frames.NAIVE.keys() == set(SOFTMAX_FORMS)
     assert len({frames.EVALUATE, frames.SUM, frames.LEARN}) == 3
 
 

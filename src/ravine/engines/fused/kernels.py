@@ -96,12 +96,13 @@ def _compiling_network(dtype: str, beside: bool) -> Iterator[None]:
 
     Whatever becomes of that process, what it leaves undone is done afterwards.
     """
-    if not (beside and cache.is_shared() and sys.executable and (os.cpu_count() or 1) > 1):
+    interpreter = sys.executable if not getattr(sys, "frozen", False) else None
+    if not (beside and interpreter and cache.is_shared() and (os.cpu_count() or 1) > 1):
         yield
         return
     code = f"from ravine.engines.fused import kernels; kernels.compile_common({dtype!r}, 'network')"
     nowhere = subprocess.DEVNULL
-    process = subprocess.Popen([sys.executable, "-c", code], stdin=nowhere, stdout=nowhere, stderr=nowhere)
+    process = subprocess.Popen([interpreter, "-c", code], stdin=nowhere, stdout=nowhere, stderr=nowhere)
     try:
         yield
         process.wait()

@@ -17,6 +17,7 @@ from ravine.engines.fused.frame import (
     CROWDED_BATCH,
     EVALUATE,
     LANES,
+    NAIVE,
     TABLE,
     Batches,
     Data,
@@ -69,7 +70,7 @@ class Workspace:
         self._options = Options(
             activation=ACTIVATION_CODES[network.activation],
             bias=network.bias,
-            naive=network.softmax == "naive",
+            naive=NAIVE[network.softmax],
             lazy=rendered.lazy,
             dense=rendered.dense,
             norms=rendered.norms,
