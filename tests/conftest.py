@@ -8,6 +8,8 @@ import signal
 import tempfile
 from pathlib import Path
 
+import hypothesis
+import hypothesis.database
 import numpy as np
 import platformdirs
 import pytest
@@ -19,6 +21,10 @@ TRAINING_IMAGES, TEST_IMAGES = 230, 70
 
 collect_ignore = ["training/killed_run.py"]  # a program that tests start
 
+
+# Examples that failed are not kept: the folder of the tests need not be writable.
+hypothesis.settings.register_profile("ravine", database=hypothesis.database.InMemoryExampleDatabase())
+hypothesis.settings.load_profile("ravine")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell starts what runs in the background with Ctrl-C ignored, and the programs that tests start inherit that.

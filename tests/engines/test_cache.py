@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -142,3 +143,23 @@ def test_a_cache_that_cannot_be_written_costs_a_warning_and_no_more(tmp_path, mo
     with pytest.warns(RuntimeWarning, match="compiled for this process alone"):
         assert made()
     assert not made()  # the warning comes once
+
+
+def test_a_cache_that_can_only_be_read_is_used(folder, monkeypatch):
+    made()
+    monkeypatch.setattr(cache, "_writable", lambda root: pytest.fail("no other folder is needed"))
+    assert not made()
+    assert cache.holds("tiny")
+
+
+@pytest.mark.parametrize("failing", ["mkstemp", "fdopen", "replace"])
+def test_a_full_disk_costs_a_warning_and_no_more(folder, monkeypatch, failing):
+    def full(*arguments, **keywords):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert not cache.holds("tiny")
+    target = {"mkstemp": cache.tempfile, "fdopen": cache.os, "replace": cache.Path}[failing]
+    monkeypatch.setattr(target, failing, full)
+    with pytest.warns(RuntimeWarning, match=r"cannot keep compiled code in .*tiny .No space left on device"):
+        assert made()
+    assert contents(folder) == {}

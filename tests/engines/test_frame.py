@@ -9,7 +9,7 @@ import pytest
 from numba import njit, types
 
 from ravine.engines.fused import frame as frames
-from ravine.engines.fused.frame import ACTIVATION_CODES, Data, Frame, Plan, fields, words
+from ravine.engines.fused.frame import ACTIVATION_CODES, Frame, Plan, fields, words
 from ravine.engines.fused.frontend import module_of
 from ravine.engines.fused.kernel.compiled import plain
 from ravine.engines.fused.llvm import Loaded, machine_code
@@ -74,15 +74,20 @@ def test_both_sides_have_the_same_fields():
 @pytest.mark.parametrize(
     ("array", "fault"),
     [
-        (np.zeros(4, np.int32), "starts has dtype int32 and not int64"),
-        (np.zeros(4, np.uint64), "starts has dtype uint64 and not int64"),
-        (np.zeros(8, np.int64)[::2], "starts is not contiguous"),
+        (np.zeros(4, np.int32), "starts is int32, .*; wanted int64"),
+        (np.zeros(4, np.uint64), "starts is uint64, .*; wanted int64"),
+        (np.zeros(8, np.int64)[::2], "wanted int64, contiguous"),
     ],
 )
 def test_an_array_of_another_kind_is_refused_before_compiled_code_reads_it(array, fault):
-    good = filled(np.float32).data
-    with pytest.raises(AssertionError, match=fault):
-        words(Data(1, array, good.columns, good.pixels, good.labels))
+    good = filled(np.float32)
+    with pytest.raises(TypeError, match=fault):
+        words(good._replace(data=good.data._replace(starts=array)))
+
+
+def test_weights_of_one_dtype_do_not_mix_with_work_of_another():
+    with pytest.raises(TypeError, match=r"sums is float64, .*; wanted float32"):
+        words(filled(np.float32)._replace(work=filled(np.float64).work))
 
 
 def test_negative_numbers_come_through():

@@ -142,6 +142,20 @@ def test_a_kernel_follows_the_numbers_of_the_module(monkeypatch):
     assert render(following).digest != before.digest
 
 
+def test_a_rule_s_own_names_do_not_come_between_those_of_the_kernel():
+    @rule
+    def named(g, spread, load, *, lr, alpha):
+        pack = 2 * g
+        like = pack * alpha
+        choose = lr
+        store = spread + g
+        u = load * 0.5
+        spread = np.where(g > 0, store, like)
+        return choose * pack + 0.1 * spread, spread, u
+
+    assert_kernel_is_the_function(named)
+
+
 def test_a_slot_may_be_left_at_zero_and_the_step_too():
     @rule
     def idle(g, u, v, *, lr):

@@ -168,3 +168,10 @@ def test_any_array_of_sample_numbers_will_do(data, layout):
     object.__setattr__(own, "labels", data.labels.astype(np.int64))
     run(engine, own, order, {"lr": 1 / 20, "alpha": 0.9})
     assert_same_bits(engine, expected)
+
+
+def test_a_batch_that_is_too_large_for_the_memory_is_refused(data):
+    engine = build(FusedEngine, momentum, 7)
+    with pytest.raises(ValueError, match="batches of 100 in a workspace for batches of 7"):
+        engine.train(data, order_of(2, 100, 400), 0, 150, {"lr": 0.05, "alpha": 0.9}, batch_size=100)
+    assert engine.steps == 0

@@ -10,7 +10,7 @@ from numba import njit
 from numba.core.errors import TypingError
 
 from ravine.engines.fused import vectors
-from ravine.engines.fused.vectors import FUNCTIONS, LANES, load, prefetch, splat, store, total, total4
+from ravine.engines.fused.vectors import FUNCTIONS, LANES, load, prefetch, splat, store, totals
 
 u = np.uint64
 SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.75, 0.5, -0.5, 2.5, -3.7, 1e-3, 20.0]
@@ -180,7 +180,7 @@ def test_sums(dtype):
     @njit
     def sums(rows):
         a, b, c, d = load(rows[0], u(0)), load(rows[1], u(0)), load(rows[2], u(0)), load(rows[3], u(0))
-        return (total(a), total(b), total(c), total(d)), total4(a, b, c, d)
+        return (totals((a,))[0], totals((b,))[0], totals((c,))[0], totals((d,))[0]), totals((a, b, c, d))
 
     # Powers of two, of which no lane may be missing or stand for another: these sums are exact in any order.
     powers = np.outer([1, 3, 5, 7], 2.0 ** np.arange(16)).astype(dtype)

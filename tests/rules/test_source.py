@@ -338,7 +338,7 @@ STATEMENTS = {
     "alpha = 2 * lr": "assigns to alpha, a name that stands for what is given; choose another name",
     "t = 2": "assigns to t, a name that stands for what is given",
     "n = 2": "assigns to n, a name that stands for what is given",
-    "real = 2 * lr": "assigns to real, a name that the kernel needs itself; choose another name",
+    "float = 2 * lr": "assigns to float, a name that the kernel needs itself; choose another name",
     "max = 2 * lr": "assigns to max, a name that the kernel needs itself",
     "x: float = g": "has `x: float = g`, which is neither `name = expression` nor `return`",
     "def inner(x):\n        return x": "has `def inner(x):`, which is neither",

@@ -151,8 +151,10 @@ class _Sample:
                 return z if z > 0 else mpmath.mpf(LEAK) * z
             case "tanh":
                 return mpmath.tanh(z)
-            case _:
+            case "sigmoid":
                 return 1 / (1 + mpmath.exp(-z))
+            case other:
+                raise NotImplementedError(f"the activation {other} in many digits")
 
     def _slope(self, a: Number) -> Number:
         match self.network.activation:
@@ -162,8 +164,10 @@ class _Sample:
                 return mpmath.mpf(1) if a > 0 else mpmath.mpf(LEAK)
             case "tanh":
                 return 1 - a * a
-            case _:
+            case "sigmoid":
                 return a * (1 - a)
+            case other:
+                raise NotImplementedError(f"the slope of {other} in many digits")
 
     def _softmax(self, z: Vector) -> Vector:
         e = [mpmath.exp(value) for value in z]

@@ -19,7 +19,7 @@ GIVEN = ("w", "t", "norm", "layer_norm")
 """What a rule may ask for by name beside its gradient: the weight, the number of the step, from 1, and the Euclidean
 norm of the whole gradient and of that of the weight's own layer."""
 
-TAKEN = ("np", "real", "float", "abs", "min", "max")
+TAKEN = ("np", "float", "abs", "min", "max")
 """Names that the text of a kernel needs itself."""
 
 BOUNDS = {"lr": "[0, inf)"}

@@ -17,7 +17,7 @@ from ravine.engines.fused.llvm import machine_code
 from ravine.engines.fused.pointers import FramePointer, Packed, symbol
 from ravine.engines.fused.render import Rendered
 
-_PARTS = (parts.start, parts.catch_up_list, parts.catch_up_layer, parts.add_idle_rows)
+_PARTS = (parts.tabulate_idle, parts.catch_up_list, parts.catch_up_layer, parts.add_idle_rows)
 _UPDATES = (parts.update_one, parts.update_block, parts.update_total)
 _HOLES = (
     rule.lazy, rule.norms, rule.read, rule.write, rule.step, rule.idle, rule.step_constants, rule.idle_constants,
@@ -47,7 +47,7 @@ def rows_text(dtype: str) -> str:
 def rule_code(rendered: Rendered, rows: str, dtype: str) -> bytes:
     """Return the object file of what takes the steps of rows, with a rule."""
     counts = {
-        rule.STATE: rendered.states,
+        rule.STATE: rendered.state_size,
         rule.CONSTANTS: rendered.constants,
         rule.IDLE_CONSTANTS: rendered.idle_constants,
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import hashlib
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from filelock import FileLock
 
 def holds(name: str) -> bool:
     """Tell whether something was made before; whether it is still whole is for `fetch` to see."""
-    return (_root() / name).exists()
+    return (_wanted() / name).exists() or (_root() / name).exists()
 
 
 def fetch(name: str, make: Callable[[], bytes]) -> bytes:
@@ -25,9 +27,9 @@ def fetch(name: str, make: Callable[[], bytes]) -> bytes:
     One process makes it, others wait for it. The hash is checked because machine code that was damaged on disk would
     not raise an error, it would run.
     """
-    path = _root() / name
-    content = _read(path)
+    content = _read(_wanted() / name)  # a cache that can only be read may be full of good code
     if content is None:
+        path = _root() / name
         with FileLock(path.with_name(f"{name}.lock")):
             content = _read(path, warn=True)
             if content is None:
@@ -44,8 +46,8 @@ def is_shared() -> bool:
 def _read(path: Path, warn: bool = False) -> bytes | None:
     try:
         data = path.read_bytes()
-    except FileNotFoundError:
-        return None
+    except OSError:
+        return None  # not there, or not to be read
     digest, content = data[:32], data[32:]
     if hashlib.sha256(content).digest() == digest:
         return content
@@ -56,15 +58,25 @@ def _read(path: Path, warn: bool = False) -> bytes | None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all."""
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")
+    """Write a file that is there whole or not at all; a full disk costs a warning."""
+    scratch = None
     try:
+        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")
         with os.fdopen(handle, "wb") as file:
             file.write(hashlib.sha256(content).digest() + content)
         Path(scratch).replace(path)
+    except OSError as error:
+        _clear(scratch)
+        fault = error.strerror or error
+        warnings.warn(f"cannot keep compiled code in {path} ({fault}).", RuntimeWarning, stacklevel=3)
     except BaseException:
-        Path(scratch).unlink(missing_ok=True)
+        _clear(scratch)
         raise
+
+
+def _clear(scratch: str | None) -> None:
+    if scratch is not None:
+        Path(scratch).unlink(missing_ok=True)
 
 
 def _wanted() -> Path:
@@ -88,5 +100,7 @@ def _writable(root: Path) -> Path:
             RuntimeWarning,
             stacklevel=2,
         )
-        return Path(tempfile.mkdtemp(prefix="ravine-kernels-"))
+        scratch = tempfile.mkdtemp(prefix="ravine-kernels-")
+        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+        return Path(scratch)
     return root

@@ -35,7 +35,7 @@ class FusedEngine:
     ) -> None:
         self._network, self._rule, self._factors = network, rule, factors
         self._space = Workspace(network, render(rule), dtype, batch_size, layered=bool(factors))
-        self._space.pack(self._space.trained.w, weights)
+        self._space.pad(self._space.trained.w, weights)
         self._steps = 0
 
     def compile(self) -> None:
@@ -82,7 +82,7 @@ class FusedEngine:
 
     def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:
         """Return the settled weights as they are evaluated, shape (n,)."""
-        slots = {name: self._space.unpack(slot) for name, slot in self._slots.items()}
+        slots = {name: self._space.unpad(slot) for name, slot in self._slots.items()}
         return evaluated_by_layer(self._network, self._rule, self.weights, slots, self._steps, hyper, self._factors)
 
     def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:
@@ -90,16 +90,16 @@ class FusedEngine:
         if self._rule.evaluated_form is None:
             return self._space.evaluate(split)
         trained = self.weights
-        self._space.pack(self._space.trained.w, self.evaluated_weights(hyper))
+        self._space.pad(self._space.trained.w, self.evaluated_weights(hyper))
         try:
             return self._space.evaluate(split)
         finally:
-            self._space.pack(self._space.trained.w, trained)
+            self._space.pad(self._space.trained.w, trained)
 
     @property
     def weights(self) -> Array:
         """A copy of the flat weight vector, shape (n,); settle first."""
-        return self._space.unpack(self._space.trained.w)
+        return self._space.unpad(self._space.trained.w)
 
     def state(self) -> dict[str, Array]:
         """Return weights, slots, the step up to which each row was brought, and the number of steps."""
@@ -107,14 +107,14 @@ class FusedEngine:
             "weights": self.weights,
             "last": self._space.trained.last.copy(),
             "steps": np.array([self._steps]),
-            **{f"slot.{name}": self._space.unpack(slot) for name, slot in self._slots.items()},
+            **{f"slot.{name}": self._space.unpad(slot) for name, slot in self._slots.items()},
         }
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go back to a `state()`."""
-        self._space.pack(self._space.trained.w, state["weights"])
+        self._space.pad(self._space.trained.w, state["weights"])
         for name, slot in self._slots.items():
-            self._space.pack(slot, state[f"slot.{name}"])
+            self._space.pad(slot, state[f"slot.{name}"])
         self._space.trained.last[:] = state["last"]
         self._steps = int(state["steps"][0])
 

@@ -6,11 +6,12 @@ pointers in place of arrays (`pointers.unpack`).
 
 Words. A *row* is all the weights that one input meets, padded with zeros to whole vectors of 16 numbers; a network has
 sizes[l] rows in layer l and one more where it has biases. A *list* holds the units of one sample in one layer that are
-not zero, and their activations. A *block* is the samples of a batch that are worked on together. An *entry* is one
-activation of a block with its sample, sorted by unit. The *deltas* of a sample are the derivatives of its loss with
-respect to the sums of each layer, layer after layer.
+not zero (of other activations than ReLU, all units), and their values. A *block* is the samples of a batch that are
+worked on together. An *entry* is one activation of a block with its sample, sorted by unit. The *deltas* of a sample
+are the derivatives of its loss with respect to the sums of each layer, layer after layer.
 
-Offsets are unsigned, which spares each access Numba's test for a negative index.
+Offsets are unsigned, which spares each access Numba's test for a negative index. A number beside one must be unsigned
+too, u(1) and not 1: with a signed one Numba, as NumPy, makes a float of both.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ Flag = Annotated[Any, "boolean"]
 Count = Annotated[Any, "int64"]
 Offset = Annotated[Any, "uint64"]
 Reals = Annotated[Any, "real*"]
-"""Numbers of the dtype of the weights: an array here, a pointer in compiled code. So are all names in the plural."""
+"""Numbers of the dtype of the weights: an array here, a pointer in compiled code. So are all types in the plural."""
 Doubles = Annotated[Any, "float64*"]
 Counts = Annotated[Any, "int64*"]
 Offsets = Annotated[Any, "uint64*"]
@@ -111,8 +112,8 @@ class Batches(NamedTuple):
     size: Count
     length: Count  # of `order`
     order: Counts  # sample numbers
-    steps: Count  # entries of `hyper`: one, or one for each batch
-    per_step: Count  # numbers in an entry of `hyper`
+    steps: Count  # lines of `hyper`: one, or one for each batch
+    per_step: Count  # numbers in a line of `hyper`
     per_layer: Count  # numbers for a layer, 0 where all layers have the same
     hyper: Doubles  # hyper-parameters; those that idle forms take are the same everywhere
 
@@ -142,19 +143,20 @@ class Entries(NamedTuple):
     touched: Units
     group: Counts
     begin: Counts
-    sample: Units
+    offset: Units  # of the sample's deltas
     value: Reals
 
 
 class Work(NamedTuple):
-    """Memory that the kernel writes before it reads it, but for `row` and `summed`."""
+    """Memory of the kernel's own; but for `row` and `summed`, what is used was written in the same batch."""
 
     sums: Reals  # of one layer of one sample
     row: Reals  # two rows of gradients, of which the first is zero
-    inputs: Reals  # of a block, not as lists, or zeros
+    inputs: Reals  # of a block that is worked on without lists; otherwise those of one sample, and zeros between uses
     table: Reals  # constants of idle steps, shape (TABLE, constants)
     deltas: Reals  # shape (block + 3, deltas)
-    summed: Reals  # the gradient of a batch, zero between batches; empty where no batch needs it
+    # The gradient of a batch, and zero between batches; after SUM the caller clears it. Empty where no batch needs it.
+    summed: Reals
     summed_length: Offset
     scratch: Offset  # where the second row of `row` begins
 
@@ -190,19 +192,18 @@ def fields(kind: Any) -> dict[str, Any]:
 
 def words(frame: Frame) -> Array:
     """Return what the kernel is given, shape (fields,), uint64. The arrays must be kept alive and where they are."""
-    return np.array([*_words(frame)], np.uint64)
+    return np.array([*_words(frame, frame.trained.w.dtype)], np.uint64)
 
 
-def _words(part: Any) -> Iterator[int]:
+def _words(part: Any, real: np.dtype[Any]) -> Iterator[int]:
     known: Any = type(part)
     for value, (name, kind) in zip(part, fields(known).items(), strict=True):
         if isinstance(kind, type):
-            yield from _words(value)
+            yield from _words(value, real)
         elif kind.endswith("*"):
-            wanted = kind[:-1]
-            fits = value.dtype.kind == "f" if wanted == "real" else value.dtype == wanted
-            assert fits, f"{name} has dtype {value.dtype} and not {wanted}"
-            assert value.flags.c_contiguous, f"{name} is not contiguous"
+            wanted = real if kind == "real*" else np.dtype(kind[:-1])
+            if value.dtype != wanted or not value.flags.c_contiguous:
+                raise TypeError(f"{name} is {value.dtype}, strides {value.strides}; wanted {wanted}, contiguous.")
             yield value.ctypes.data
         else:
             yield int(value) & 0xFFFF_FFFF_FFFF_FFFF

@@ -22,7 +22,7 @@ class KernelGradients:
     """The losses and gradients of one network, in batches up to a size; see `ravine.engines.whole.Gradients`."""
 
     def __init__(self, network: Network, dtype: str, batch_size: int) -> None:
-        # A kernel has a rule, though none of its steps is taken; one that asks for norms has room for a whole gradient.
+        # A kernel has a rule, though none of its steps is taken here; with norms it has room for a whole gradient.
         rendered = dataclasses.replace(render(sgd), name="gradient", norms=True)
         self._space = Workspace(network, rendered, dtype, batch_size)
 
@@ -40,15 +40,15 @@ class KernelGradients:
         Where the sum is not finite, the gradient is nan.
         """
         space, count = self._space, len(batch)
-        space.pack(space.trained.w, weights)
+        space.pad(space.trained.w, weights)
         taken, found = space.run(SUM, split, batch, 0, count, hyper=_NO_HYPER, t=0, batch_size=count)
         if not taken:
             return float(found.loss[0]), np.full_like(weights, np.nan)
-        g = space.unpack(space.summed)
+        g = space.unpad(space.summed)
         space.summed[:] = 0
         return float(found.loss[0]), g
 
     def evaluate(self, weights: Array, split: Split) -> Evaluation:
         """Evaluate weights on a whole split."""
-        self._space.pack(self._space.trained.w, weights)
+        self._space.pad(self._space.trained.w, weights)
         return self._space.evaluate(split)

@@ -21,7 +21,7 @@ from ravine.arrays import Array
 from ravine.engines.fused import cache, llvm
 from ravine.engines.fused.render import Rendered
 from ravine.errors import ConfigError
-from ravine.nn.activations import LEAK
+from ravine.nn import activations
 from ravine.rules.source import FUNCTIONS
 
 SECONDS = {"network": 3, "rows": 2, "rule": 1}
@@ -47,9 +47,15 @@ class Kernel:
 
 def seconds_to_compile(rendered: Rendered, dtype: str) -> int:
     """Return about how long the kernel of a rule takes to compile; 0 if it was compiled before."""
-    missing = {"network": not cache.holds(_network(dtype)), "rule": not cache.holds(_rule(rendered, dtype))}
-    missing["rows"] = missing["rule"] and not cache.holds(_rows(dtype))
-    return sum(SECONDS[part] for part, is_missing in missing.items() if is_missing)
+    return sum(SECONDS[part] for part in _missing(rendered, dtype))
+
+
+def _missing(rendered: Rendered, dtype: str) -> set[str]:
+    """Return the parts of a kernel that are to be compiled."""
+    missing = {"network"} if not cache.holds(_network(dtype)) else set()
+    if not cache.holds(_rule(rendered, dtype)):
+        missing |= {"rule"} if cache.holds(_rows(dtype)) else {"rule", "rows"}
+    return missing
 
 
 def load(rendered: Rendered, dtype: str) -> Kernel:
@@ -76,10 +82,11 @@ def compile_rule(rendered: Rendered, dtype: str) -> None:
 
 @functools.cache
 def _loaded(rendered: Rendered, dtype: str) -> Kernel:
-    seconds = seconds_to_compile(rendered, dtype)
-    if seconds:
+    missing = _missing(rendered, dtype)
+    if missing:
+        seconds = sum(SECONDS[part] for part in missing)
         _log.warning("compiling %s in %s for this processor, once; about %d s", rendered.name, dtype, seconds)
-    with _compiling_network(dtype, beside=seconds > SECONDS["network"]):
+    with _compiling_network(dtype, beside=missing >= {"network", "rule"}):
         rule = _fetch_rule(rendered, dtype)
     parts = llvm.Loaded([_fetch_network(dtype), rule])
     run = parts.function("ravine.run", ctypes.c_void_p, ctypes.c_int64)
@@ -164,8 +171,8 @@ def _rule(rendered: Rendered, dtype: str) -> str:
 @functools.cache
 def _machine_and_text() -> str:
     """Return the hash of all that decides what is compiled, but for the rule: texts, compiler and processor."""
-    parts: list[Any] = [version("numba"), version("llvmlite"), llvm.processor(), LEAK, sorted(FUNCTIONS)]
+    parts: list[Any] = [version("numba"), version("llvmlite"), llvm.processor(), sorted(FUNCTIONS)]
     digest = hashlib.sha256(repr(parts).encode())
-    for text in sorted(_FOLDER.rglob("*.py")):
+    for text in (Path(activations.__file__), *sorted(_FOLDER.rglob("*.py"))):
         digest.update(text.read_bytes())
     return digest.hexdigest()[:24]

@@ -45,7 +45,7 @@ def _refuse_strangers(module: Any) -> None:
 
 
 def processor() -> str:
-    """Return what tells processors apart for which code differs."""
+    """Return a text that differs wherever the machine code may."""
     return f"{binding.get_process_triple()} {binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
 
 

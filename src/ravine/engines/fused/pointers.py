@@ -16,7 +16,7 @@ from numba.extending import lower_builtin, register_model
 from ravine.engines.fused.frame import Frame, fields
 
 intrinsic: Any = _intrinsic
-"""Compiled code calls an intrinsic without the context of its types, which is its first parameter."""
+"""The first parameter of an intrinsic, `typing`, is Numba's: compiled code leaves it out."""
 
 _WORD = ir.IntType(64)
 
@@ -128,7 +128,7 @@ def first_of(typing: Any, packed: Any) -> Any:
 
 
 def declared(result: Kind, *parameters: Kind) -> Callable[[Declared], Declared]:
-    """Let compiled code call a function that is defined in another module, under the name `symbol(function)`.
+    """Let compiled code call a function that is defined in another module of LLVM, as `symbol(function)`.
 
     The result and the parameters are Numba's types, or functions from the type of a weight to one; that type is told by
     the first argument of a call.

@@ -22,9 +22,10 @@ from ravine.rules.source import Body, read_idle_form, read_rule
 
 _HEAD = """import numpy as np
 
-from ravine.engines.fused.kernel.compiled import choose, exact, plain, u
-from ravine.engines.fused.pointers import like, spread
-from ravine.engines.fused.vectors import load, pack, store"""
+from ravine.engines.fused.kernel.compiled import choose as _choose, exact as _exact, plain as _plain, u as _u
+from ravine.engines.fused.pointers import like as _like, spread as _spread
+from ravine.engines.fused.vectors import load as _load, pack as _pack, store as _store"""
+"""The rendered text has names that start with _, which a rule's own names do not."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Rendered:
     Attributes:
         name: the rule's.
         text: the text of the module.
-        states: how many vectors a state has: the weights and each slot.
+        state_size: how many vectors a state has: the weights and each slot.
         constants: how many constants a step needs, one at least.
         idle_constants: how many idle steps need, one at least.
         lazy: whether rows without a gradient drift, by a closed form.
@@ -44,7 +45,7 @@ class Rendered:
 
     name: str
     text: str
-    states: int
+    state_size: int
     constants: int
     idle_constants: int
     lazy: bool
@@ -72,8 +73,8 @@ def _render(rule: Rule, text: str, idle_text: str | None) -> Rendered:
     norms = not {"norm", "layer_norm"}.isdisjoint(rule.arguments)
     idle_constants = max(1, idle.constants if idle else 0)
     functions = [
-        _function("exact", "lazy", [], [f"return {idle is not None}"]),
-        _function("exact", "norms", [], [f"return {norms}"]),
+        _function("_exact", "lazy", [], [f"return {idle is not None}"]),
+        _function("_exact", "norms", [], [f"return {norms}"]),
         _prelude("step_constants", rule, ["t", "norm", "layer_norm"], update),
         _prelude("idle_constants", rule, ["n"], idle),
         _change("step", rule, update, ["g"]),
@@ -84,7 +85,7 @@ def _render(rule: Rule, text: str, idle_text: str | None) -> Rendered:
     return Rendered(
         name=rule.name,
         text="\n\n\n".join([_HEAD, *functions]) + "\n",
-        states=1 + len(rule.slots),
+        state_size=1 + len(rule.slots),
         constants=max(1, update.constants),
         idle_constants=idle_constants,
         lazy=idle is not None,
@@ -122,7 +123,7 @@ def _of_numbers(node: ast.expr) -> str:
     node = copy.deepcopy(node)
     for one in ast.walk(node):
         if isinstance(one, ast.Call) and ast.unparse(one.func) == "np.where":
-            one.func = ast.Name("choose", ast.Load())
+            one.func = ast.Name("_choose", ast.Load())
     return ast.unparse(node)
 
 
@@ -168,33 +169,33 @@ def _prelude(name: str, rule: Rule, given: Sequence[str], parts: _Parts | None) 
     """Write the function that computes the constants of one step (or of n idle ones)."""
     lines = [f"{key} = _hyper[{index}]" for index, key in enumerate(rule.defaults)]
     lines += [*(f"{one} = float(_{one})" for one in given), *(parts.prelude if parts else [])]
-    constants = [f"like(_w, _c{k})" for k in range(parts.constants if parts else 0)] or ["like(_w, 0)"]
+    constants = [f"_like(_w, _c{k})" for k in range(parts.constants if parts else 0)] or ["_like(_w, 0)"]
     parameters = ["_w", "_hyper", *(f"_{one}" for one in given)]
-    return _function("plain", name, parameters, [*lines, f"return pack({_tuple(constants)})"])
+    return _function("_plain", name, parameters, [*lines, f"return _pack({_tuple(constants)})"])
 
 
 def _change(name: str, rule: Rule, parts: _Parts | None, extra: Sequence[str]) -> str:
     """Write the function from a state to the next one."""
     parameters = ["_state", *extra, "_c"]
     if parts is None:
-        return _function("exact", name, parameters, ["return _state"])
+        return _function("_exact", name, parameters, ["return _state"])
     step, *slots = parts.results
-    lines = [f"{_tuple(['_w', *rule.slots])} = spread(_state)", "w = _w"]
-    lines += [f"{_tuple([f'_c{k}' for k in range(parts.constants)])} = spread(_c)"] if parts.constants else []
+    lines = [f"{_tuple(['_w', *rule.slots])} = _spread(_state)", "w = _w"]
+    lines += [f"{_tuple([f'_c{k}' for k in range(parts.constants)])} = _spread(_c)"] if parts.constants else []
     weight = "_w" if _is_zero(step) else f"_w - ({ast.unparse(step)})"
     results = _tuple([weight, *map(ast.unparse, slots)])
-    return _function("exact", name, parameters, [*lines, *parts.loop, f"return pack({results})"])
+    return _function("_exact", name, parameters, [*lines, *parts.loop, f"return _pack({results})"])
 
 
 def _memory(slots: int) -> list[str]:
     """Write the functions that read and write a state; slots lie one after the other, each as long as the weights."""
-    places = [("_w", "_at"), *(("_slots", f"u({k}) * _length + _at") for k in range(slots))]
-    reads = _tuple([f"load({array}, {at})" for array, at in places])
-    writes = [f"store({array}, {at}, _parts[{k}])" for k, (array, at) in enumerate(places)]
+    places = [("_w", "_at"), *(("_slots", f"_u({k}) * _length + _at") for k in range(slots))]
+    reads = _tuple([f"_load({array}, {at})" for array, at in places])
+    writes = [f"_store({array}, {at}, _parts[{k}])" for k, (array, at) in enumerate(places)]
     parameters = ["_w", "_slots", "_length", "_at"]
     return [
-        _function("exact", "read", parameters, [f"return pack({reads})"]),
-        _function("exact", "write", [*parameters, "_state"], ["_parts = spread(_state)", *writes]),
+        _function("_exact", "read", parameters, [f"return _pack({reads})"]),
+        _function("_exact", "write", [*parameters, "_state"], ["_parts = _spread(_state)", *writes]),
     ]
 
 
@@ -202,10 +203,10 @@ def _table(constants: int) -> list[str]:
     """Write the functions that fill and read the table of idle constants."""
     places = [f"_table[_n * {constants} + {k}]" for k in range(constants)]
     writes = [f"    {place} = _parts[{k}]" for k, place in enumerate(places)]
-    tabulate = [f"for _n in range({TABLE}):", "    _parts = spread(idle_constants(_table, _hyper, _n))", *writes]
+    tabulate = [f"for _n in range({TABLE}):", "    _parts = _spread(idle_constants(_table, _hyper, _n))", *writes]
     return [
-        _function("plain", "tabulate", ["_table", "_hyper"], tabulate),
-        _function("exact", "tabulated", ["_table", "_n"], [f"return pack({_tuple(places)})"]),
+        _function("_plain", "tabulate", ["_table", "_hyper"], tabulate),
+        _function("_exact", "tabulated", ["_table", "_n"], [f"return _pack({_tuple(places)})"]),
     ]
 
 

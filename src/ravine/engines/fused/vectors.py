@@ -98,27 +98,6 @@ def splat(typing: Any, number: Any) -> Any:
 
 
 @intrinsic
-def total(typing: Any, v: Any) -> Any:
-    """Return the sum of 16 numbers."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.extract_element(_halve(builder, args[0], 1), _INT(0))
-
-    return v.element(v), generate
-
-
-@intrinsic
-def total4(typing: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
-    """Return the sums of four vectors, which cost little more than one."""
-    result = types.UniTuple(a.element, 4)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return context.make_tuple(builder, result, _sums_of_four(builder, *args))
-
-    return result(a, b, c, d), generate
-
-
-@intrinsic
 def zeros(typing: Any, array: Any) -> Any:
     """Return a vector of zeros of the numbers of an array."""
     kind = Vector(array.dtype)
@@ -197,7 +176,7 @@ def add_product_to_each(typing: Any, sums: Any, factors: Any, other: Any) -> Any
 
 @intrinsic
 def sum_of_products(typing: Any, factors: Any, vectors: Any) -> Any:
-    """Return x0 * a0 + x1 * a1 + .., from left to right."""
+    """Return x0 * a0 + x1 * a1 + .., written from left to right."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         each = _each(context, builder, vectors.dtype, factors, args[0])
@@ -209,7 +188,7 @@ def sum_of_products(typing: Any, factors: Any, vectors: Any) -> Any:
 
 @intrinsic
 def add_products(typing: Any, start: Any, factors: Any, vectors: Any) -> Any:
-    """Return start + x0 * a0 + x1 * a1 + .., from left to right."""
+    """Return start + x0 * a0 + x1 * a1 + .., written from left to right; a leaf may take another order."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         each = _each(context, builder, vectors.dtype, factors, args[1])
@@ -221,7 +200,7 @@ def add_products(typing: Any, start: Any, factors: Any, vectors: Any) -> Any:
 
 @intrinsic
 def totals(typing: Any, vectors: Any) -> Any:
-    """Return the sum of each of up to four vectors, as `total` and `total4` do."""
+    """Return the sum of each of up to four vectors, which cost little more than that of one."""
     result = types.UniTuple(vectors.dtype.element, vectors.count)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:

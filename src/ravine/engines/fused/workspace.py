@@ -51,7 +51,8 @@ class Workspace:
 
     Attributes:
         trained: weights, slots and the record of idle rows, padded; the kernel changes them.
-        summed: the gradient of a batch, padded, where the kernel is asked for it; zero between batches.
+        summed: the gradient of a batch, padded, where the kernel is asked for it; zero between batches, and after SUM
+            for the caller to clear.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Workspace:
         self._dtype = np.dtype(dtype)
         self._kernel: kernels.Kernel | None = None
         self._plan = plan = _plan(network, min(max(batch_size, EVALUATED), BLOCK))
-        length, slots = int(plan.weights), rendered.states - 1
+        length, slots = int(plan.weights), rendered.state_size - 1
         self.trained = Trained(
             w=_aligned(length, self._dtype),
             slots=_aligned(slots * length, self._dtype),
@@ -89,7 +90,7 @@ class Workspace:
             touched=np.zeros(widest, np.uint32),
             group=np.zeros(block + 2, np.int64),
             begin=np.zeros(block + 2, np.int64),
-            sample=np.zeros(block * widest, np.uint32),
+            offset=np.zeros(block * widest, np.uint32),
             value=np.zeros(block * widest, self._dtype),
         )
         width = int(plan.widths.max())
@@ -128,9 +129,11 @@ class Workspace:
 
         `hyper` has shape (1 or steps, 1 or layers, hyper-parameters); `t` is the number of steps taken before.
         """
-        data = _data(split)
+        data, size = _data(split), batch_size or self._batch_size
+        if mode != EVALUATE and size > self._batch_size:
+            raise ValueError(f"batches of {size} in a workspace for batches of {self._batch_size}")
         indices = np.ascontiguousarray(order, np.int64)
-        frame = self._frame(data, indices, first, stop, batch_size or self._batch_size, hyper, t, loss_sum)
+        frame = self._frame(data, indices, first, stop, size, hyper, t, loss_sum)
         return self._compiled.run(words(frame), mode), frame.found
 
     def settle(self, hyper: Array, t: int) -> None:
@@ -150,12 +153,12 @@ class Workspace:
         samples = max(count, 1)
         return Evaluation(float(found.loss[0]) / samples, int(found.hits[0]) / samples, tuple(live[1:]))
 
-    def pack(self, padded: Array, flat: Array) -> None:
+    def pad(self, padded: Array, flat: Array) -> None:
         """Write the flat form of weights, shape (n,), to a padded array."""
         for target, source in zip(self._matrices(padded), self._network.layout.views(flat), strict=True):
             target[...] = source
 
-    def unpack(self, padded: Array) -> Array:
+    def unpad(self, padded: Array) -> Array:
         """Return the flat form of a padded array, shape (n,)."""
         flat = np.empty(self._network.layout.size, self._dtype)
         for target, source in zip(self._network.layout.views(flat), self._matrices(padded), strict=True):

@@ -14,20 +14,25 @@ from ravine.engines.fused.vectors import add_product_to_each, each_zero, load, t
 
 
 @inlined
-def turn_list(k: Frame, layer: Count, t: Count, c: Packed) -> None:
+def turn_list(frame: Frame, layer: Count, t: Count, c: Packed) -> None:
     """Take the idle steps and then the step of the rows on the list of a batch's only sample."""
-    plan, d, activation, hidden = k.plan, k.work.deltas, k.options.activation, layer > 0
-    units, values = k.lists.units, k.lists.values
+    plan, d, activation, hidden = frame.plan, frame.work.deltas, frame.options.activation, layer > 0
+    units, values = frame.lists.units, frame.lists.values
     base, width, d0, row = plan.bases[layer], plan.widths[layer], plan.delta_at[layer], plan.first_rows[layer]
     below = plan.delta_at[layer - 1] if hidden else u(0)
     p = plan.list_at[layer]
-    end = p + u(k.lists.counts[layer * plan.block])
+    end = p + u(frame.lists.counts[layer * plan.block])
     while p + u(4) <= end:
         i0, i1, i2, i3 = taken(units, p, 4)
         x = taken(values, p, 4)
         rows = base + i0 * width, base + i1 * width, base + i2 * width, base + i3 * width
-        idles = pending(k, row + i0, t), pending(k, row + i1, t), pending(k, row + i2, t), pending(k, row + i3, t)
-        s0, s1, s2, s3 = turn_four(k, width, c, d0, rows, x, idles)
+        idles = (
+            pending(frame, row + i0, t),
+            pending(frame, row + i1, t),
+            pending(frame, row + i2, t),
+            pending(frame, row + i3, t),
+        )
+        s0, s1, s2, s3 = turn_four(frame, width, c, d0, rows, x, idles)
         if hidden:
             x0, x1, x2, x3 = x
             d[below + i0] = slope(activation, d, x0) * s0
@@ -37,22 +42,22 @@ def turn_list(k: Frame, layer: Count, t: Count, c: Packed) -> None:
         p += u(4)
     while p < end:
         i0, x0 = u(units[p]), values[p]
-        s = turn_one(k, width, c, d0, base + i0 * width, x0, pending(k, row + i0, t))
+        s = turn_one(frame, width, c, d0, base + i0 * width, x0, pending(frame, row + i0, t))
         if hidden:
             d[below + i0] = slope(activation, d, x0) * s
         p += u(1)
     if lazy():
         for p in range(plan.list_at[layer], end):
-            k.trained.last[row + u(units[p])] = t
+            frame.trained.last[row + u(units[p])] = t
 
 
 @leaf
-def turn_four(k: Frame, width: Offset, c: Packed, d0: Offset, rows: Any, x: Any, idles: Any) -> Any:
+def turn_four(frame: Frame, width: Offset, c: Packed, d0: Offset, rows: Any, x: Any, idles: Any) -> Any:
     """Take the idle steps and the step of four rows; return, for each, its dot product with the delta in between."""
     r0, r1, r2, r3 = rows
     x0, x1, x2, x3 = x
     c0, c1, c2, c3 = idles
-    w, slots, length, d = k.trained.w, k.trained.slots, k.plan.weights, k.work.deltas
+    w, slots, length, d = frame.trained.w, frame.trained.slots, frame.plan.weights, frame.work.deltas
     s = each_zero(d, 4)
     for j in range(u(0), width, LANES):
         a = load(d, d0 + j)
@@ -69,9 +74,9 @@ def turn_four(k: Frame, width: Offset, c: Packed, d0: Offset, rows: Any, x: Any,
 
 
 @leaf
-def turn_one(k: Frame, width: Offset, c: Packed, d0: Offset, r0: Offset, x0: Real, c0: Packed) -> Real:
+def turn_one(frame: Frame, width: Offset, c: Packed, d0: Offset, r0: Offset, x0: Real, c0: Packed) -> Real:
     """Take the idle steps and the step of one row; return its dot product with the delta in between."""
-    w, slots, length, d = k.trained.w, k.trained.slots, k.plan.weights, k.work.deltas
+    w, slots, length, d = frame.trained.w, frame.trained.slots, frame.plan.weights, frame.work.deltas
     s = each_zero(d, 1)
     for j in range(u(0), width, LANES):
         a = load(d, d0 + j)

@@ -24,10 +24,10 @@ from ravine.engines.fused.vectors import (
 
 
 @inlined
-def fetch(k: Frame, position: Count) -> None:
+def fetch_ahead(frame: Frame, position: Count) -> None:
     """Ask for the data of the next samples: they lie anywhere in memory."""
-    data, order = k.data, k.batches.order
-    end = k.batches.length - 1
+    data, order = frame.data, frame.batches.order
+    end = frame.batches.length - 1
     later = position + 2 if position + 2 < end else end
     after = u(order[later])
     prefetch(data.starts, after)
@@ -41,37 +41,37 @@ def fetch(k: Frame, position: Count) -> None:
 
 
 @plain
-def first_sums(frame: Address, k: Frame, low: Count, m: Count, t: Count) -> None:
+def first_sums(address: Address, frame: Frame, low: Count, m: Count, t: Count) -> None:
     """List the inputs of a block and write the sums of the first layer to the deltas, for two samples at a time."""
-    plan, lists, w = k.plan, k.lists, k.trained.w
-    order, counts, d, x = k.batches.order, k.lists.counts, k.work.deltas, k.work.inputs
+    plan, lists, w = frame.plan, frame.lists, frame.trained.w
+    order, counts, d, x = frame.batches.order, frame.lists.counts, frame.work.deltas, frame.work.inputs
     n, width = plan.sizes[0], plan.widths[0]
     for i in range(n):
         x[i] = like(x, 0)
     for b in range(u(m)):
-        fetch(k, low + b)
-        list_inputs(b, order[low + b], k.data, n, lists)
+        fetch_ahead(frame, low + b)
+        list_inputs(b, order[low + b], frame.data, n, lists)
         clear(d, b * plan.deltas, width)
-        if k.options.lazy:
-            catch_up_list(frame, 0, b, t)
+        if frame.options.lazy:
+            catch_up_list(address, 0, b, t)
     for b in range(u(0), u(m), u(2)):
         begin, own = b * n, b * plan.deltas
         end = begin + u(counts[b])
         if b + u(1) < u(m):
             stop = begin + n + u(counts[b + u(1)])
-            add_shared_rows(k, own, begin, end, begin + n, stop)
+            add_shared_rows(frame, own, begin, end, begin + n, stop)
         else:
             add_rows(d, own, w, u(0), width, lists.units, lists.values, begin, end)
 
 
 @leaf
-def add_shared_rows(k: Frame, z0: Offset, p: Offset, end: Offset, h: Offset, stop: Offset) -> None:
+def add_shared_rows(frame: Frame, z0: Offset, p: Offset, end: Offset, h: Offset, stop: Offset) -> None:
     """Add the rows of the first layer on two lists, p to end and h to stop, to the deltas of two samples, z0 the first.
 
     Most inputs of an image are inputs of others too, and a row for both is read once. `inputs` are zero and left so.
     """
-    w, z, z1, width = k.trained.w, k.work.deltas, z0 + k.plan.deltas, k.plan.widths[0]
-    x, units, values, spare = k.work.inputs, k.lists.units, k.lists.values, k.entries
+    w, z, z1, width = frame.trained.w, frame.work.deltas, z0 + frame.plan.deltas, frame.plan.widths[0]
+    x, units, values, spare = frame.work.inputs, frame.lists.units, frame.lists.values, frame.entries
     for q in range(h, stop):
         x[u(units[q])] = values[q]
     while p + u(4) <= end:
@@ -88,38 +88,38 @@ def add_shared_rows(k: Frame, z0: Offset, p: Offset, end: Offset, h: Offset, sto
     rest = u(0)
     for q in range(h, stop):
         i = u(units[q])
-        spare.sample[rest] = i
+        spare.offset[rest] = i
         spare.value[rest] = x[i]
         rest += u(x[i] != like(x, 0))
         x[i] = like(x, 0)
-    add_rows(z, z1, w, u(0), width, spare.sample, spare.value, u(0), rest)
+    add_rows(z, z1, w, u(0), width, spare.offset, spare.value, u(0), rest)
 
 
 @plain
-def crowded_sums(frame: Address, k: Frame, low: Count, m: Count, t: Count) -> None:
+def crowded_sums(address: Address, frame: Frame, low: Count, m: Count, t: Count) -> None:
     """Write the inputs of a block with few zeros to `inputs`, and the sums of the first layer to the deltas.
 
     Four samples at a time and four vectors of their sums, which AVX-512 holds in registers: each weight is read once
     for four samples. With many zeros, lists are faster. Inputs and deltas have three rows more than a block, which
     nobody reads.
     """
-    data, order, x = k.data, k.batches.order, k.work.inputs
-    n, width = k.plan.sizes[0], k.plan.widths[0]
+    data, order, x = frame.data, frame.batches.order, frame.work.inputs
+    n, width = frame.plan.sizes[0], frame.plan.widths[0]
     for b in range(u(m)):
         for i in range(n):
             x[b * n + i] = like(x, 0)
         sample = order[low + b]
         for p in range(u(data.starts[sample]), u(data.starts[sample + 1])):
             x[b * n + u(data.columns[p])] = like(x, data.pixels[p]) / like(x, 255)
-    if k.options.lazy:
-        catch_up_layer(frame, 0, n, t)
+    if frame.options.lazy:
+        catch_up_layer(address, 0, n, t)
     for b in range(u(0), u(m), u(4)):
         j = u(0)
         while j + u(4) * LANES <= width:
-            sums_4x4(k, b, j)
+            sums_4x4(frame, b, j)
             j += u(4) * LANES
         while j < width:
-            sums_4x1(k, b, j)
+            sums_4x1(frame, b, j)
             j += LANES
 
 
@@ -130,10 +130,10 @@ def four(start: Offset, distance: Offset) -> Any:
 
 
 @leaf
-def sums_4x1(k: Frame, b: Offset, j: Offset) -> None:
+def sums_4x1(frame: Frame, b: Offset, j: Offset) -> None:
     """Write the sums j to j + 15 of the samples b to b + 3."""
-    w, x, d, n, width = k.trained.w, k.work.inputs, k.work.deltas, k.plan.sizes[0], k.plan.widths[0]
-    deltas, d0 = k.plan.deltas, b * k.plan.deltas + j
+    w, x, d, n, width = frame.trained.w, frame.work.inputs, frame.work.deltas, frame.plan.sizes[0], frame.plan.widths[0]
+    deltas, d0 = frame.plan.deltas, b * frame.plan.deltas + j
     s = each_zero(w, 4)
     xa, xb, xc, xe = four(b * n, n)
     for i in range(n):
@@ -146,10 +146,10 @@ def sums_4x1(k: Frame, b: Offset, j: Offset) -> None:
 
 
 @leaf
-def sums_4x4(k: Frame, b: Offset, j: Offset) -> None:
+def sums_4x4(frame: Frame, b: Offset, j: Offset) -> None:
     """Write the sums j to j + 63 of the samples b to b + 3."""
-    w, x, d, n, width = k.trained.w, k.work.inputs, k.work.deltas, k.plan.sizes[0], k.plan.widths[0]
-    deltas, d0 = k.plan.deltas, b * k.plan.deltas + j
+    w, x, d, n, width = frame.trained.w, frame.work.inputs, frame.work.deltas, frame.plan.sizes[0], frame.plan.widths[0]
+    deltas, d0 = frame.plan.deltas, b * frame.plan.deltas + j
     s0 = s1 = s2 = s3 = each_zero(w, 4)
     columns = four(j, LANES)
     xa, xb, xc, xe = four(b * n, n)
@@ -176,31 +176,31 @@ def put_4(z: Reals, at: Offset, v: Any) -> None:
 
 
 @plain
-def first_gradient(k: Frame, m: Count) -> None:
+def first_gradient(frame: Frame, m: Count) -> None:
     """Add the gradient of the first layer to `summed`, for a block with few zeros, by four vectors of four rows."""
-    n, width = k.plan.sizes[0], k.plan.widths[0]
+    n, width = frame.plan.sizes[0], frame.plan.widths[0]
     i = u(0)
     while i + u(4) <= n:
         j = u(0)
         while j + u(4) * LANES <= width:
-            terms_4x4(k, i, j, m)
+            terms_4x4(frame, i, j, m)
             j += u(4) * LANES
         while j < width:
             for row in range(i, i + u(4)):
-                terms_1x1(k, row, j, m)
+                terms_1x1(frame, row, j, m)
             j += LANES
         i += u(4)
     while i < n:
         for j in range(u(0), width, LANES):
-            terms_1x1(k, i, j, m)
+            terms_1x1(frame, i, j, m)
         i += u(1)
 
 
 @leaf
-def terms_1x1(k: Frame, i: Offset, j: Offset, m: Count) -> None:
+def terms_1x1(frame: Frame, i: Offset, j: Offset, m: Count) -> None:
     """Add the terms of a block to the gradient of the weights j to j + 15 of row i, two sums in turn."""
-    g, x, d, n, deltas = k.work.summed, k.work.inputs, k.work.deltas, k.plan.sizes[0], k.plan.deltas
-    at = i * k.plan.widths[0] + j
+    g, x, d, n, deltas = frame.work.summed, frame.work.inputs, frame.work.deltas, frame.plan.sizes[0], frame.plan.deltas
+    at = i * frame.plan.widths[0] + j
     one, other = load(g, at), zeros(g)
     b = u(0)
     while b + u(2) <= u(m):
@@ -213,10 +213,10 @@ def terms_1x1(k: Frame, i: Offset, j: Offset, m: Count) -> None:
 
 
 @leaf
-def terms_4x4(k: Frame, i: Offset, j: Offset, m: Count) -> None:
+def terms_4x4(frame: Frame, i: Offset, j: Offset, m: Count) -> None:
     """Add the terms of a block to the gradient of the weights j to j + 63 of the rows i to i + 3."""
-    g, x, d, n, deltas = k.work.summed, k.work.inputs, k.work.deltas, k.plan.sizes[0], k.plan.deltas
-    width, at = k.plan.widths[0], i * k.plan.widths[0] + j
+    g, x, d, n, deltas = frame.work.summed, frame.work.inputs, frame.work.deltas, frame.plan.sizes[0], frame.plan.deltas
+    width, at = frame.plan.widths[0], i * frame.plan.widths[0] + j
     s0 = s1 = s2 = s3 = each_zero(g, 4)
     columns = four(j, LANES)
     for b in range(u(m)):

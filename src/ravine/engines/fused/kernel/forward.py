@@ -24,18 +24,20 @@ def list_inputs(b: Offset, sample: Count, data: Data, n: Offset, lists: Lists) -
 
 
 @plain
-def forward(frame: Address, k: Frame, b: Offset, alone: Flag, sample: Count, t: Count, m: Count) -> tuple[float, bool]:
+def forward(
+    address: Address, frame: Frame, b: Offset, alone: Flag, sample: Count, t: Count, m: Count
+) -> tuple[float, bool]:
     """Run one sample through the network as sample b of a block; return its loss and whether it is classified rightly.
 
     Leaves its lists in `Lists`, its output delta in `Work.deltas`, and zeros where the hidden deltas go. The sums of
     its first layer are already in the deltas, but for a sample that is alone in its batch: its idle rows are all about
     to be updated, and are not brought up to date before.
     """
-    plan, options, lists = k.plan, k.options, k.lists
-    w, z, d = k.trained.w, k.work.sums, k.work.deltas
-    label, own = u(k.data.labels[sample]), b * plan.deltas
+    plan, options, lists = frame.plan, frame.options, frame.lists
+    w, z, d = frame.trained.w, frame.work.sums, frame.work.deltas
+    label, own = u(frame.data.labels[sample]), b * plan.deltas
     if alone:
-        list_inputs(b, sample, k.data, plan.sizes[0], lists)
+        list_inputs(b, sample, frame.data, plan.sizes[0], lists)
         clear(d, own, plan.widths[0])
     clear(d, own + plan.widths[0], plan.deltas - plan.widths[0])
     for layer in range(plan.layers):
@@ -49,10 +51,10 @@ def forward(frame: Address, k: Frame, b: Offset, alone: Flag, sample: Count, t: 
             add(z, u(0), d, own, width)
             clear(d, own, width)
         elif options.lazy and alone:
-            add_idle_rows(frame, layer, t)
+            add_idle_rows(address, layer, t)
         else:
             if options.lazy:
-                catch_up_list(frame, layer, b, t)
+                catch_up_list(address, layer, b, t)
             add_rows(z, u(0), w, base, width, lists.units, lists.values, first, end)
         if layer < plan.layers - 1:
             begin = plan.list_at[layer + 1] + b * n

@@ -23,22 +23,22 @@ from ravine.engines.fused.vectors import (
 
 @leaf
 def gather_4(
-    hidden: Offset, begin: Flag, k: Frame, layer: Count, unit: Offset, e: Offset, g: Reals, g0: Offset
+    hidden: Offset, begin: Flag, frame: Frame, layer: Count, unit: Offset, e: Offset, g: Reals, g0: Offset
 ) -> None:
     """Add the terms of a unit's entries e to e + 3 to the gradient g[g0:] of its row, which they may `begin`.
 
     If the layer is hidden, write the unit's deltas to the layer below as well.
     """
-    w, d, width, d0 = k.trained.w, k.work.deltas, k.plan.widths[layer], k.plan.delta_at[layer]
-    at = k.plan.bases[layer] + unit * width
-    o, x = taken(k.entries.sample, e, 4), taken(k.entries.value, e, 4)
+    w, d, width, d0 = frame.trained.w, frame.work.deltas, frame.plan.widths[layer], frame.plan.delta_at[layer]
+    at = frame.plan.bases[layer] + unit * width
+    o, x = taken(frame.entries.offset, e, 4), taken(frame.entries.value, e, 4)
     s = each_zero(d, 4)
     for j in range(u(0), width, LANES):
         a = loads(d, o, d0 + j)
         s = add_product_to_each(s, a, load(w, at + j))
         store(g, g0 + j, sum_of_products(x, a) if begin else add_products(load(g, g0 + j), x, a))
     if hidden:
-        activation, below = k.options.activation, k.plan.delta_at[layer - 1] + unit
+        activation, below = frame.options.activation, frame.plan.delta_at[layer - 1] + unit
         o0, o1, o2, o3 = o
         x0, x1, x2, x3 = x
         s0, s1, s2, s3 = totals(s)
@@ -49,55 +49,61 @@ def gather_4(
 
 
 @leaf
-def gather_1(hidden: Offset, k: Frame, layer: Count, unit: Offset, e: Offset, g: Reals, g0: Offset) -> None:
+def gather_1(hidden: Offset, frame: Frame, layer: Count, unit: Offset, e: Offset, g: Reals, g0: Offset) -> None:
     """Add the term of one entry, as `gather_4` does."""
-    w, d, width, d0 = k.trained.w, k.work.deltas, k.plan.widths[layer], k.plan.delta_at[layer]
-    at = k.plan.bases[layer] + unit * width
-    o0, x0 = u(k.entries.sample[e]), k.entries.value[e]
+    w, d, width, d0 = frame.trained.w, frame.work.deltas, frame.plan.widths[layer], frame.plan.delta_at[layer]
+    at = frame.plan.bases[layer] + unit * width
+    o0, x0 = u(frame.entries.offset[e]), frame.entries.value[e]
     s = each_zero(d, 1)
     for j in range(u(0), width, LANES):
         a0 = load(d, o0 + d0 + j)
         s = add_product_to_each(s, (a0,), load(w, at + j))
         store(g, g0 + j, load(g, g0 + j) + x0 * a0)
     if hidden:
-        activation, below = k.options.activation, k.plan.delta_at[layer - 1] + unit
+        activation, below = frame.options.activation, frame.plan.delta_at[layer - 1] + unit
         d[o0 + below] = slope(activation, d, x0) * totals(s)[0]
 
 
 @plain
-def bias_gradient(k: Frame, layer: Count, m: Count) -> None:
+def bias_gradient(frame: Frame, layer: Count, m: Count) -> None:
     """Write the sum of a block's deltas to the second row of `row`."""
-    d, g, width = k.work.deltas, k.work.row, k.plan.widths[layer]
-    clear(g, k.work.scratch, width)
+    d, g, width = frame.work.deltas, frame.work.row, frame.plan.widths[layer]
+    clear(g, frame.work.scratch, width)
     for b in range(u(m)):
-        add(g, k.work.scratch, d, b * k.plan.deltas + k.plan.delta_at[layer], width)
+        add(g, frame.work.scratch, d, b * frame.plan.deltas + frame.plan.delta_at[layer], width)
 
 
 @plain
-def add_block(k: Frame, crowded: Flag, t: Count, m: Count) -> None:
+def add_block(frame: Frame, crowded: Flag, t: Count, m: Count) -> None:
     """Add the gradient of a block, one of several of its batch or one with few zeros, to `summed`."""
-    plan, last, lazy = k.plan, k.trained.last, k.options.lazy
+    plan, last, lazy = frame.plan, frame.trained.last, frame.options.lazy
     for layer in range(plan.layers - 1, -1, -1):
         if crowded and layer == 0:
-            first_gradient(k, m)
+            first_gradient(frame, m)
             if lazy:
                 for i in range(plan.sizes[0]):
                     last[i] = t
         else:
-            transpose(k, layer, m)
-            add_layer(k, layer, t, m)
-        if k.options.bias:
-            bias_gradient(k, layer, m)
+            transpose(frame, layer, m)
+            add_layer(frame, layer, t, m)
+        if frame.options.bias:
+            bias_gradient(frame, layer, m)
             width = plan.widths[layer]
-            add(k.work.summed, plan.bases[layer] + plan.sizes[layer] * width, k.work.row, k.work.scratch, width)
+            add(
+                frame.work.summed,
+                plan.bases[layer] + plan.sizes[layer] * width,
+                frame.work.row,
+                frame.work.scratch,
+                width,
+            )
             if lazy:
                 last[plan.first_rows[layer] + plan.sizes[layer]] = t
 
 
 @plain
-def add_layer(k: Frame, layer: Count, t: Count, m: Count) -> None:
+def add_layer(frame: Frame, layer: Count, t: Count, m: Count) -> None:
     """Add the gradient of a layer to `summed`; if it is hidden, write the deltas of the layer below."""
-    plan, entries, g = k.plan, k.entries, k.work.summed
+    plan, entries, g = frame.plan, frame.entries, frame.work.summed
     width, hidden = plan.widths[layer], u(layer > 0)
     p = e = u(0)
     for q in range(u(1), u(m) + u(1)):
@@ -106,21 +112,21 @@ def add_layer(k: Frame, layer: Count, t: Count, m: Count) -> None:
             at = plan.bases[layer] + i * width
             end = e + q
             while e + u(4) <= end:
-                gather_4(hidden, False, k, layer, i, e, g, at)
+                gather_4(hidden, False, frame, layer, i, e, g, at)
                 e += u(4)
             while e < end:
-                gather_1(hidden, k, layer, i, e, g, at)
+                gather_1(hidden, frame, layer, i, e, g, at)
                 e += u(1)
-            if k.options.lazy:
-                k.trained.last[plan.first_rows[layer] + i] = t
+            if frame.options.lazy:
+                frame.trained.last[plan.first_rows[layer] + i] = t
             p += u(1)
 
 
 @plain
-def forget(k: Frame, t: Count) -> None:
+def forget(frame: Frame, t: Count) -> None:
     """Undo the trace of the blocks of a batch whose update is not taken."""
-    for j in range(k.work.summed_length):
-        k.work.summed[j] = 0
-    last = k.trained.last
-    for row in range(k.plan.rows):
+    for j in range(frame.work.summed_length):
+        frame.work.summed[j] = 0
+    last = frame.trained.last
+    for row in range(frame.plan.rows):
         last[row] = last[row] if last[row] < t - 1 else t - 1

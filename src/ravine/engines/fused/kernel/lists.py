@@ -9,17 +9,17 @@ from ravine.engines.fused.kernel.compiled import plain, u
 
 
 @plain
-def transpose(k: Frame, layer: Count, m: Count) -> None:
+def transpose(frame: Frame, layer: Count, m: Count) -> None:
     """Sort the lists of a block by unit, and the units by how many entries they have.
 
     Units with q entries stand in touched[group[q - 1]:group[q]], and their entries one unit after the other in
-    `sample` and `value`, in the order of the samples, so that sums are always taken in the same order. Code that takes
+    `offset` and `value`, in the order of the samples, so that sums are always taken in the same order. Code that takes
     the units in this order has no branch that the processor cannot predict.
     """
-    units, values, counts = k.lists.units, k.lists.values, k.lists.counts
-    count, place, seen, touched = k.entries.count, k.entries.place, k.entries.seen, k.entries.touched
-    group, begin, sample, value = k.entries.group, k.entries.begin, k.entries.sample, k.entries.value
-    n, at, lengths = k.plan.sizes[layer], k.plan.list_at[layer], layer * k.plan.block
+    units, values, counts = frame.lists.units, frame.lists.values, frame.lists.counts
+    count, place, seen, touched = frame.entries.count, frame.entries.place, frame.entries.seen, frame.entries.touched
+    group, begin, offset, value = frame.entries.group, frame.entries.begin, frame.entries.offset, frame.entries.value
+    n, at, lengths = frame.plan.sizes[layer], frame.plan.list_at[layer], layer * frame.plan.block
     for i in range(n):
         count[i] = 0
     for b in range(u(m)):
@@ -49,5 +49,5 @@ def transpose(k: Frame, layer: Count, m: Count) -> None:
             i = u(units[p])
             e = u(place[i])
             place[i] = e + u(1)
-            sample[e] = b * k.plan.deltas
+            offset[e] = b * frame.plan.deltas
             value[e] = values[p]

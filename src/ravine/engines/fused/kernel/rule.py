@@ -1,7 +1,8 @@
-"""What a rule gives the kernel: functions that `render.py` writes from the rule's text, declared here and called below.
+"""What a rule gives the kernel: functions that `render.py` writes from the rule's text.
 
-The kernel is compiled without knowing them, once for all rules; they are put in its place when a rule is compiled
-(`llvm.py`). How many slots and constants a rule has is not known here either: states and constants are passed on whole.
+Declared here, and called by `update`, `alone` and `drift`, which are translated without knowing them, once for all
+rules; `build.rule_code` supplies them. How many slots and constants a rule has is not known here either: states and
+constants are passed on whole.
 """
 
 from __future__ import annotations

@@ -6,15 +6,15 @@ import numpy as np
 
 from ravine.engines.fused.frame import CROWD, CROWDED_BATCH, EVALUATE, LEARN, SUM, Address, Count, Flag, Frame, Offset
 from ravine.engines.fused.kernel.compiled import inlined, plain, u
-from ravine.engines.fused.kernel.first_layer import crowded_sums, fetch, first_sums
+from ravine.engines.fused.kernel.first_layer import crowded_sums, fetch_ahead, first_sums
 from ravine.engines.fused.kernel.forward import forward
 from ravine.engines.fused.kernel.gradient import add_block, forget
-from ravine.engines.fused.kernel.parts import catch_up_layer, start, update_block, update_one, update_total
+from ravine.engines.fused.kernel.parts import catch_up_layer, tabulate_idle, update_block, update_one, update_total
 from ravine.engines.fused.pointers import shifted, unpack
 
 
 @plain
-def run(frame: Address, mode: Count) -> Count:
+def run(address: Address, mode: Count) -> Count:
     """Run batches through the network, and do with them what the mode says; return how many were taken.
 
     To LEARN is to take a step for each batch, and to stop before the update of one whose loss is not finite. To SUM is
@@ -22,64 +22,64 @@ def run(frame: Address, mode: Count) -> Count:
     taken. To EVALUATE is to count the samples that are classified rightly and to mark the units that are live; the
     weights are settled, and t is 0.
     """
-    k = unpack(frame)
-    batches, options, inputs = k.batches, k.options, k.plan.sizes[0]
-    few_zeros = k.data.starts[k.data.count] > CROWD * float(inputs) * k.data.count
-    start(frame)
-    t, taken = batches.t, 0
+    frame = unpack(address)
+    batches, options, inputs = frame.batches, frame.options, frame.plan.sizes[0]
+    few_zeros = frame.data.starts[frame.data.count] > CROWD * float(inputs) * frame.data.count
+    tabulate_idle(address)
+    t, done = batches.t, 0
     for begin in range(batches.first, batches.stop, batches.size):
         end = lesser(begin + batches.size, batches.length)
         m = end - begin
         crowded = few_zeros and m >= CROWDED_BATCH
-        several = mode == SUM or options.norms or crowded or m > k.plan.block
+        summed_first = mode == SUM or options.norms or crowded or m > frame.plan.block
         alone = mode == LEARN and m == 1 and not options.dense and not options.norms
         t += mode != EVALUATE
-        now = shifted(batches.hyper, lesser(taken, batches.steps - 1) * batches.per_step)
+        now = shifted(batches.hyper, lesser(done, batches.steps - 1) * batches.per_step)
         batch_loss = 0.0
-        for low in range(begin, end, k.plan.block):
-            high = lesser(low + k.plan.block, end)
+        for low in range(begin, end, frame.plan.block):
+            high = lesser(low + frame.plan.block, end)
             if crowded:
-                crowded_sums(frame, k, low, high - low, t)
+                crowded_sums(address, frame, low, high - low, t)
             elif alone:
-                fetch(k, low)
+                fetch_ahead(frame, low)
             else:
-                first_sums(frame, k, low, high - low, t)
+                first_sums(address, frame, low, high - low, t)
             for b in range(u(high - low)):
-                sample_loss, hit = forward(frame, k, b, alone, batches.order[low + b], t, m)
+                sample_loss, hit = forward(address, frame, b, alone, batches.order[low + b], t, m)
                 batch_loss += sample_loss
                 if mode == EVALUATE:
-                    tell(k, b, hit)
+                    tell(frame, b, hit)
             if mode == EVALUATE:
                 continue
             if not np.isfinite(batch_loss):
                 if low > begin:
-                    forget(k, t)
+                    forget(frame, t)
                 if mode == SUM:
-                    k.found.loss[0] += batch_loss
-                return taken
-            if several:
-                add_block(k, crowded, t, high - low)
+                    frame.found.loss[0] += batch_loss
+                return done
+            if summed_first:
+                add_block(frame, crowded, t, high - low)
             elif alone:
-                update_one(frame, now, t)
+                update_one(address, now, t)
             else:
-                update_block(frame, now, t, high - low)
-        k.found.loss[0] += batch_loss
-        taken += 1
+                update_block(address, now, t, high - low)
+        frame.found.loss[0] += batch_loss
+        done += 1
         if mode == SUM:
-            return taken
-        if several and mode == LEARN:
-            update_total(frame, now, t)
-    return taken
+            return done
+        if summed_first and mode == LEARN:
+            update_total(address, now, t)
+    return done
 
 
 @plain
-def settle(frame: Address, t: Count) -> Count:
+def settle(address: Address, t: Count) -> Count:
     """Bring every row to the end of step t."""
-    k = unpack(frame)
-    if k.options.lazy:
-        start(frame)
-        for layer in range(k.plan.layers):
-            catch_up_layer(frame, layer, k.plan.sizes[layer] + u(k.options.bias), t + 1)
+    frame = unpack(address)
+    if frame.options.lazy:
+        tabulate_idle(address)
+        for layer in range(frame.plan.layers):
+            catch_up_layer(address, layer, frame.plan.sizes[layer] + u(frame.options.bias), t + 1)
     return 0
 
 
@@ -90,10 +90,10 @@ def lesser(one: Count, other: Count) -> Count:
 
 
 @plain
-def tell(k: Frame, b: Offset, hit: Flag) -> None:
+def tell(frame: Frame, b: Offset, hit: Flag) -> None:
     """Count a hit, and mark the units that are live in sample b of a block."""
-    k.found.hits[0] += hit
-    for layer in range(1, k.plan.layers):
-        begin = k.plan.list_at[layer] + b * k.plan.sizes[layer]
-        for p in range(begin, begin + u(k.lists.counts[layer * k.plan.block + b])):
-            k.found.live[k.plan.first_rows[layer] + u(k.lists.units[p])] |= k.lists.values[p] != 0
+    frame.found.hits[0] += hit
+    for layer in range(1, frame.plan.layers):
+        begin = frame.plan.list_at[layer] + b * frame.plan.sizes[layer]
+        for p in range(begin, begin + u(frame.lists.counts[layer * frame.plan.block + b])):
+            frame.found.live[frame.plan.first_rows[layer] + u(frame.lists.units[p])] |= frame.lists.values[p] != 0

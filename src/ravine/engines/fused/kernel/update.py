@@ -30,29 +30,29 @@ FIRST, HIDDEN = u(0), u(1)
 
 
 @inlined
-def constants(k: Frame, hyper: Doubles, layer: Count, t: Count, norm: float, layer_norm: float) -> Packed:
+def constants(frame: Frame, hyper: Doubles, layer: Count, t: Count, norm: float, layer_norm: float) -> Packed:
     """Return what step t needs in a layer."""
-    return step_constants(k.trained.w, shifted(hyper, layer * k.batches.per_layer), t, norm, layer_norm)
+    return step_constants(frame.trained.w, shifted(hyper, layer * frame.batches.per_layer), t, norm, layer_norm)
 
 
 @leaf
-def turn_row(k: Frame, g: Reals, g0: Offset, at: Offset, width: Offset, c: Packed) -> None:
+def turn_row(frame: Frame, g: Reals, g0: Offset, at: Offset, width: Offset, c: Packed) -> None:
     """Take the step of a row whose gradient is g[g0:]."""
-    w, slots, length = k.trained.w, k.trained.slots, k.plan.weights
+    w, slots, length = frame.trained.w, frame.trained.slots, frame.plan.weights
     for j in range(u(0), width, LANES):
         write(w, slots, length, at + j, step(read(w, slots, length, at + j), load(g, g0 + j), c))
 
 
 @leaf
-def turn(hidden: Offset, k: Frame, layer: Count, unit: Offset, o: Any, x: Any, g0: Offset, c: Packed) -> None:
+def turn(hidden: Offset, frame: Frame, layer: Count, unit: Offset, o: Any, x: Any, g0: Offset, c: Packed) -> None:
     """Take the step of a unit's row, whose gradient is row[g0:] and the terms of its last one to four entries.
 
     `o` are the offsets of the entries' samples in the deltas, and `x` their values. If the layer is hidden, write the
     unit's deltas to the layer below.
     """
-    w, slots, length, d, g = k.trained.w, k.trained.slots, k.plan.weights, k.work.deltas, k.work.row
-    width, d0 = k.plan.widths[layer], k.plan.delta_at[layer]
-    at = k.plan.bases[layer] + unit * width
+    w, slots, length, d, g = frame.trained.w, frame.trained.slots, frame.plan.weights, frame.work.deltas, frame.work.row
+    width, d0 = frame.plan.widths[layer], frame.plan.delta_at[layer]
+    at = frame.plan.bases[layer] + unit * width
     s = no_products(d, x)
     for j in range(u(0), width, LANES):
         state = read(w, slots, length, at + j)
@@ -60,115 +60,117 @@ def turn(hidden: Offset, k: Frame, layer: Count, unit: Offset, o: Any, x: Any, g
         s = add_product_to_each(s, a, first_of(state))
         write(w, slots, length, at + j, step(state, add_products(load(g, g0 + j), x, a), c))
     if hidden:
-        below, sums = k.plan.delta_at[layer - 1] + unit, totals(s)
+        below, sums = frame.plan.delta_at[layer - 1] + unit, totals(s)
         for i in range(len(o)):
-            d[o[i] + below] = slope(k.options.activation, d, x[i]) * sums[i]
+            d[o[i] + below] = slope(frame.options.activation, d, x[i]) * sums[i]
 
 
 @inlined
-def turn_layer(hidden: Offset, k: Frame, layer: Count, t: Count, c: Packed, m: Count) -> None:
+def turn_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, c: Packed, m: Count) -> None:
     """Take the step of the rows of a layer that have entries; if it is hidden, write the deltas of the layer below.
 
-    A row is read and written once. Its gradient is never stored, but for the terms before the last one to four,
-    which go to the second half of `row`; the first half is zero.
+    A row is read and written once. Of its entries all but the last one to four are added up by fours in the second half
+    of `row`, whose first half is zero; `turn` adds the rest and takes the step.
     """
-    entries, row = k.entries, k.work.row
-    o, x = entries.sample, entries.value
+    entries, row = frame.entries, frame.work.row
+    o, x = entries.offset, entries.value
     p = e = u(0)
     for q in range(u(1), u(m) + u(1)):
         fours = (q - u(1)) // u(4)
         rest = q - u(4) * fours
-        g0 = k.work.scratch if fours > u(0) else u(0)
+        g0 = frame.work.scratch if fours > u(0) else u(0)
         while p < u(entries.group[q]):
             i = u(entries.touched[p])
             for done in range(u(0), fours):
-                gather_4(hidden, done == u(0), k, layer, i, e, row, g0)
+                gather_4(hidden, done == u(0), frame, layer, i, e, row, g0)
                 e += u(4)
             if rest == u(1):
-                turn(hidden, k, layer, i, taken(o, e, 1), taken(x, e, 1), g0, c)
+                turn(hidden, frame, layer, i, taken(o, e, 1), taken(x, e, 1), g0, c)
             elif rest == u(2):
-                turn(hidden, k, layer, i, taken(o, e, 2), taken(x, e, 2), g0, c)
+                turn(hidden, frame, layer, i, taken(o, e, 2), taken(x, e, 2), g0, c)
             elif rest == u(3):
-                turn(hidden, k, layer, i, taken(o, e, 3), taken(x, e, 3), g0, c)
+                turn(hidden, frame, layer, i, taken(o, e, 3), taken(x, e, 3), g0, c)
             else:
-                turn(hidden, k, layer, i, taken(o, e, 4), taken(x, e, 4), g0, c)
+                turn(hidden, frame, layer, i, taken(o, e, 4), taken(x, e, 4), g0, c)
             e += rest
             if lazy():
-                k.trained.last[k.plan.first_rows[layer] + i] = t
+                frame.trained.last[frame.plan.first_rows[layer] + i] = t
             p += u(1)
 
 
 @plain
-def turn_untouched(k: Frame, layer: Count, c: Packed) -> None:
+def turn_untouched(frame: Frame, layer: Count, c: Packed) -> None:
     """Take the step of the rows that have no entries."""
-    width = k.plan.widths[layer]
-    for i in range(k.plan.sizes[layer]):
-        if k.entries.count[i] == 0:
-            turn_row(k, k.work.row, u(0), k.plan.bases[layer] + i * width, width, c)
+    width = frame.plan.widths[layer]
+    for i in range(frame.plan.sizes[layer]):
+        if frame.entries.count[i] == 0:
+            turn_row(frame, frame.work.row, u(0), frame.plan.bases[layer] + i * width, width, c)
 
 
 @inlined
-def turn_biases(k: Frame, g: Reals, g0: Offset, layer: Count, t: Count, c: Packed) -> None:
+def turn_biases(frame: Frame, g: Reals, g0: Offset, layer: Count, t: Count, c: Packed) -> None:
     """Take the step of a layer's biases, whose gradient is g[g0:]."""
-    width, inputs = k.plan.widths[layer], k.plan.sizes[layer]
-    turn_row(k, g, g0, k.plan.bases[layer] + inputs * width, width, c)
+    width, inputs = frame.plan.widths[layer], frame.plan.sizes[layer]
+    turn_row(frame, g, g0, frame.plan.bases[layer] + inputs * width, width, c)
     if lazy():
-        k.trained.last[k.plan.first_rows[layer] + inputs] = t
+        frame.trained.last[frame.plan.first_rows[layer] + inputs] = t
 
 
 @plain
-def update_block(frame: Address, hyper: Doubles, t: Count, m: Count) -> None:
+def update_block(address: Address, hyper: Doubles, t: Count, m: Count) -> None:
     """Take the step of a batch that is one block of m samples."""
     if norms():
-        return  # they are known when all is added up: see update_total
-    k = unpack(frame)
-    c = constants(k, hyper, 0, t, 0.0, 0.0)
-    for layer in range(k.plan.layers - 1, -1, -1):
-        transpose(k, layer, m)
-        if k.options.layered:
-            c = constants(k, hyper, layer, t, 0.0, 0.0)
+        return  # known when all is added up, in update_total; what stands below is then not compiled
+    frame = unpack(address)
+    c = constants(frame, hyper, 0, t, 0.0, 0.0)
+    for layer in range(frame.plan.layers - 1, -1, -1):
+        transpose(frame, layer, m)
+        if frame.options.layered:
+            c = constants(frame, hyper, layer, t, 0.0, 0.0)
         if layer > 0:
-            turn_layer(HIDDEN, k, layer, t, c, m)
+            turn_layer(HIDDEN, frame, layer, t, c, m)
         else:
-            turn_layer(FIRST, k, layer, t, c, m)
-        if k.options.dense:
-            turn_untouched(k, layer, c)
-        if k.options.bias:
-            bias_gradient(k, layer, m)
-            turn_biases(k, k.work.row, k.work.scratch, layer, t, c)
+            turn_layer(FIRST, frame, layer, t, c, m)
+        if frame.options.dense:
+            turn_untouched(frame, layer, c)
+        if frame.options.bias:
+            bias_gradient(frame, layer, m)
+            turn_biases(frame, frame.work.row, frame.work.scratch, layer, t, c)
 
 
 @plain
-def update_one(frame: Address, hyper: Doubles, t: Count) -> None:
+def update_one(address: Address, hyper: Doubles, t: Count) -> None:
     """Take the step of a batch of one sample: its lists are the rows with a gradient, and nothing need be sorted."""
-    k = unpack(frame)
-    c = constants(k, hyper, 0, t, 0.0, 0.0)
-    for layer in range(k.plan.layers - 1, -1, -1):
-        if k.options.layered:
-            c = constants(k, hyper, layer, t, 0.0, 0.0)
-        turn_list(k, layer, t, c)
-        if k.options.bias:
-            turn_biases(k, k.work.deltas, k.plan.delta_at[layer], layer, t, c)
+    if norms():
+        return
+    frame = unpack(address)
+    c = constants(frame, hyper, 0, t, 0.0, 0.0)
+    for layer in range(frame.plan.layers - 1, -1, -1):
+        if frame.options.layered:
+            c = constants(frame, hyper, layer, t, 0.0, 0.0)
+        turn_list(frame, layer, t, c)
+        if frame.options.bias:
+            turn_biases(frame, frame.work.deltas, frame.plan.delta_at[layer], layer, t, c)
 
 
 @plain
-def update_total(frame: Address, hyper: Doubles, t: Count) -> None:
+def update_total(address: Address, hyper: Doubles, t: Count) -> None:
     """Take the step of a batch from the summed gradient, and clear the sum."""
-    k = unpack(frame)
-    plan, g = k.plan, k.work.summed
-    norm = np.sqrt(squares(g, u(0), k.work.summed_length)) if norms() else 0.0
-    c = constants(k, hyper, 0, t, norm, 0.0)
+    frame = unpack(address)
+    plan, g = frame.plan, frame.work.summed
+    norm = np.sqrt(squares(g, u(0), frame.work.summed_length)) if norms() else 0.0
+    c = constants(frame, hyper, 0, t, norm, 0.0)
     for layer in range(plan.layers):
-        width, rows = plan.widths[layer], plan.sizes[layer] + u(k.options.bias)
+        width, rows = plan.widths[layer], plan.sizes[layer] + u(frame.options.bias)
         if norms():
             layer_norm = np.sqrt(squares(g, plan.bases[layer], rows * width))
-            c = constants(k, hyper, layer, t, norm, layer_norm)
-        elif k.options.layered:
-            c = constants(k, hyper, layer, t, 0.0, 0.0)
+            c = constants(frame, hyper, layer, t, norm, layer_norm)
+        elif frame.options.layered:
+            c = constants(frame, hyper, layer, t, 0.0, 0.0)
         for i in range(rows):
-            if not lazy() or k.trained.last[plan.first_rows[layer] + i] == t:
+            if not lazy() or frame.trained.last[plan.first_rows[layer] + i] == t:
                 at = plan.bases[layer] + i * width
-                turn_row(k, g, at, at, width, c)
+                turn_row(frame, g, at, at, width, c)
                 clear(g, at, width)
 
 
