@@ -21,7 +21,7 @@ from engine_cases import (
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.reference import ReferenceEngine
 from ravine.nn import Network
-from ravine.rules import RULES, momentum
+from ravine.rules import RULES, momentum, rule
 
 ENGINES = [FusedEngine, ReferenceEngine]
 NETWORK = Network((60, 17, 6, 10), bias=True)
@@ -175,3 +175,28 @@ def test_a_batch_that_is_too_large_for_the_memory_is_refused(data):
     with pytest.raises(ValueError, match="batches of 100 in a workspace for batches of 7"):
         engine.train(data, order_of(2, 100, 400), 0, 150, {"lr": 0.05, "alpha": 0.9}, batch_size=100)
     assert engine.steps == 0
+
+
+@rule
+def with_a_literal(g, m, v, *, lr=0.01):
+    m = 0.9 * m + 0.1 * g
+    v = 0.99 * v + 0.01 * g * g
+    return lr * m * np.where(lr > 1, 0.5 / (np.sqrt(v) + 1e-3), 1), m, v
+
+
+@rule
+def with_a_number(g, m, v, *, lr=0.01, one=1.0):
+    m = 0.9 * m + 0.1 * g
+    v = 0.99 * v + 0.01 * g * g
+    return lr * m * np.where(lr > 1, 0.5 / (np.sqrt(v) + 1e-3), one), m, v
+
+
+def test_a_literal_and_a_hyper_parameter_of_the_same_value_give_the_same_bits():
+    # A compiler that knows that a factor is 1 leaves it out, and then rounds what is left in another way. It shows in
+    # few weights, and so many are looked at.
+    network, data = Network((784, 300, 100, 10)), sparse_split(400)
+    weights, order = starting_point(network), order_of(30, 10, 400)
+    engines = [FusedEngine(network, each, weights, "float32", 10) for each in (with_a_literal, with_a_number)]
+    run(engines[0], data, order, {"lr": 0.3})
+    run(engines[1], data, order, {"lr": 0.3, "one": 1.0})
+    assert_same_bits(*engines)

@@ -56,8 +56,13 @@ def rule_code(rendered: Rendered, rows: str, dtype: str) -> bytes:
     module = executed(rendered)
     real = getattr(types, dtype)
     holes = {symbol(hole): (getattr(module, hole.__name__), _parameters(hole, real, counts)) for hole in _HOLES}
+    known = module_of(holes)
+    for constants in (rule.step_constants, rule.idle_constants):
+        # The loops must not know the numbers: a factor that happens to be 1 would be left out, and the rest rounded
+        # in another way than it is with any other factor.
+        known.get_function(symbol(constants)).add_function_attribute("noinline")
     exported = {symbol(part) for part in (*_PARTS, *_UPDATES)}
-    return machine_code([module_of(holes), binding.parse_assembly(rows)], exported)
+    return machine_code([known, binding.parse_assembly(rows)], exported)
 
 
 def _parameters(function: Any, real: Any, counts: dict[int, int] | None = None) -> list[Any]:
