@@ -48,12 +48,14 @@ def test_what_is_named_is_compiled_and_left_alone_the_next_time(capsys, monkeypa
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert run(["compile", "sgd", "lion"]) == 0
     out, err = capsys.readouterr()
-    assert re.fullmatch(r"2 kernels are in the cache \(\d+ s\)\.\n", out)
-    assert {line.split("  ")[1] for line in err.splitlines()} == {"sgd in float32", "lion in float32"}
+    assert re.fullmatch(r"2 kernels in the cache; \d+ s\.\n", out)
+    first, *lines = err.splitlines()
+    assert first == "ravine: looking for 2 kernels, compiling those that are not there"
+    assert {line.split(": ")[1] for line in lines} == {"sgd in float32 is there", "lion in float32 is there"}
     files = {path: path.stat().st_mtime_ns for path in (tmp_path / "ravine" / "kernels").iterdir()}
     assert sorted({path.name.split("-")[0] for path in files}) == ["lion", "network", "rows", "sgd"]
-    assert run(["compile", "sgd", "lion", "lion", "--quiet"]) == 0
-    assert capsys.readouterr() == ("2 kernels are in the cache (0 s).\n", "")
+    assert run(["compile", "sgd", "lion", "lion", "muon", "--quiet"]) == 0  # muon has the gradients of sgd
+    assert capsys.readouterr() == ("2 kernels in the cache; 0 s.\n", "")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "ravine" / "kernels").iterdir()} == files
 
 
@@ -62,7 +64,6 @@ def test_what_is_named_is_compiled_and_left_alone_the_next_time(capsys, monkeypa
     [
         ([], 3, "name the optimizers to compile, or ask for --all"),
         (["adma"], 3, "unknown optimizer 'adma'; did you mean 'adam'"),
-        (["muon"], 3, "muon steps with whole matrices"),
         (["sgd", "--dtype", "float16"], 3, "unknown dtype of the fused engine 'float16'"),
         (["sgd", "--jobs", "0"], 2, "0 is not in the range"),
         (["missing.py:rule"], 3, "missing.py"),
@@ -73,6 +74,16 @@ def test_what_cannot_be_compiled_is_told(arguments, code, words, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert words in err
+
+
+def test_where_nothing_can_be_kept_that_is_an_error(capsys, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / "file" / name)
+    assert run(["compile", "sgd"]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "cannot write compiled kernels to" in err
+    assert "cannot be kept" in err
 
 
 def test_a_command_that_waits_says_so_once(small, mine, capsys):

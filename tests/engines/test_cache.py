@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
+import re
 import subprocess
 import sys
 
@@ -13,6 +15,16 @@ import pytest
 from ravine.engines.fused import cache
 
 CONTENT = bytes(range(256)) * 3
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Return what the logger is told."""
+    notes = []
+    handler = logging.Handler()
+    monkeypatch.setattr(handler, "emit", lambda record: notes.append(record.getMessage()))
+    monkeypatch.setattr(logging.getLogger("ravine"), "handlers", [handler])
+    return notes
 
 
 @pytest.fixture
@@ -87,13 +99,16 @@ DAMAGES = [truncate, cut_within_the_hash, empty, flip_the_first, flip_the_middle
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_made_anew(folder, damage):
+def test_a_damaged_file_is_made_anew(folder, told, damage):
     made()
     path = folder / "tiny"
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.warns(RuntimeWarning, match=r"compiled code in .*tiny is damaged; compiling it anew"):
-        assert made()
-    assert not made()  # and it is whole again, without a warning
+    assert not cache.holds("tiny")
+    assert made()
+    (note,) = told
+    assert re.fullmatch(r"the compiled code in .*tiny is damaged; compiling it anew", note)
+    assert not made()  # and it is whole again, without a word
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
@@ -137,12 +152,15 @@ def test_of_processes_that_want_the_same_one_makes_it_and_others_wait(tmp_path):
     assert sorted(answers) == ["False", "False", "True"]
 
 
-def test_a_cache_that_cannot_be_written_costs_a_warning_and_no_more(tmp_path, monkeypatch):
+def test_a_cache_that_cannot_be_written_costs_a_note_and_no_more(tmp_path, monkeypatch, told):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / "file" / name)
-    with pytest.warns(RuntimeWarning, match="compiled for this process alone"):
-        assert made()
-    assert not made()  # the warning comes once
+    assert made()
+    assert not cache.is_shared()
+    assert not made()
+    (note,) = told  # it comes once
+    assert "cannot write compiled kernels to" in note
+    assert "compiled for this process alone" in note
 
 
 def test_a_cache_that_can_only_be_read_is_used(folder, monkeypatch):
@@ -152,14 +170,35 @@ def test_a_cache_that_can_only_be_read_is_used(folder, monkeypatch):
     assert cache.holds("tiny")
 
 
-@pytest.mark.parametrize("failing", ["mkstemp", "fdopen", "replace"])
-def test_a_full_disk_costs_a_warning_and_no_more(folder, monkeypatch, failing):
+@pytest.mark.parametrize("failing", ["write_bytes", "replace"])
+def test_a_full_disk_costs_a_note_and_no_more(folder, monkeypatch, told, failing):
     def full(*arguments, **keywords):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     assert not cache.holds("tiny")
-    target = {"mkstemp": cache.tempfile, "fdopen": cache.os, "replace": cache.Path}[failing]
-    monkeypatch.setattr(target, failing, full)
-    with pytest.warns(RuntimeWarning, match=r"cannot keep compiled code in .*tiny .No space left on device"):
-        assert made()
+    monkeypatch.setattr(cache.Path, failing, full)
+    assert made()
+    assert re.fullmatch(r"cannot keep compiled code in .*tiny .No space left on device.", told[0])
     assert contents(folder) == {}
+
+
+def test_a_file_under_another_name_is_not_believed(folder, told):
+    made()
+    (folder / "tiny").rename(folder / "other")
+    assert cache.fetch("other", lambda: b"other") == b"other"
+    assert "is damaged" in told[0]
+
+
+def test_what_cannot_be_read_is_made(folder, told):
+    (folder / "tiny").mkdir(parents=True)  # a folder in its place
+    assert made()
+    assert "is damaged" in told[0]
+    assert "cannot keep compiled code" in told[1]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="there is no umask")
+def test_files_are_as_readable_as_others_of_the_user(folder):
+    made()
+    plain = folder / "plain"
+    plain.write_text("a file")
+    assert (folder / "tiny").stat().st_mode == plain.stat().st_mode

@@ -109,9 +109,9 @@ def test_a_kernel_is_compiled_once_and_loaded_without_a_compiler(tmp_path):
 
     network = next(folder / name for name in first if name.startswith("network-") and not name.endswith(".lock"))
     network.write_bytes(network.read_bytes()[:-1])
-    (_, after_it, with_compiler), warning = compiled("sgd")
-    assert (after_it, with_compiler) == ("0", "True")
-    assert "is damaged; compiling it anew" in warning
+    (before, after_it, with_compiler), notes = compiled("sgd")
+    assert (before, after_it, with_compiler) == ("3", "0", "True")
+    assert "is damaged; compiling it anew" in notes
 
 
 @pytest.mark.parametrize("stranger", ["NRT_Allocate", "NRT_MemInfo_alloc_safe_aligned", "numba_gil_ensure", "tanhh"])

@@ -131,6 +131,21 @@ def test_numbers_of_the_module_and_large_ones():
     assert_kernel_is_the_function(numbers)
 
 
+@pytest.mark.parametrize("t", [1, 5])
+def test_whole_numbers_have_fractions_and_no_end(t):
+    @rule
+    def whole(g, v, t, *, lr):
+        k = 2
+        large = 10000000000
+        half = k**-1
+        choice = 3 if t > 3 else k
+        big = max(k, 3) ** 80 / choice**60 / (large * large * large)
+        v = choice**-1 * v + 1e-9 * big * g + min(2, k) ** -1 * g + k**100 / 1e30 * g
+        return lr * half * v + (7 // k) * g, v
+
+    assert_kernel_is_the_function(whole, t=t)
+
+
 def test_a_kernel_follows_the_numbers_of_the_module(monkeypatch):
     @rule
     def following(g, *, lr):

@@ -11,7 +11,7 @@ from ravine.cli.notes import quiet_option
 
 @click.command("compile")
 @click.argument("names", metavar="[NAME|FILE.py:RULE]...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All optimizers of ravine that the fused engine runs.")
+@click.option("--all", "every", is_flag=True, help="All optimizers of ravine.")
 @click.option("--dtype", "dtypes", multiple=True, default=("float32",), show_default=True, help="May be repeated.")
 @click.option("--jobs", type=click.IntRange(min=1), help="How many at once.  [default: one a core]")
 @quiet_option
@@ -25,9 +25,9 @@ def compile_optimizers(
     optimizer has stages, such as a decay of the weights, still compiles it with them, which takes a second or two.
     """
     from ravine.engines.ahead import compile_ahead
-    from ravine.errors import ConfigError, unknown
-    from ravine.rules import RULES, find_rule
-    from ravine.rules.whole import element_wise
+    from ravine.engines.fused import cache
+    from ravine.errors import ConfigError, StorageError, several, unknown
+    from ravine.rules import RULES, Rule, find_rule
     from ravine.spec import ENGINES
 
     if not names and not every:
@@ -35,10 +35,15 @@ def compile_optimizers(
     for dtype in dtypes:
         if dtype not in ENGINES["fused"]:
             raise ConfigError(unknown("dtype of the fused engine", dtype, ENGINES["fused"]))
-    found = [element_wise(find_rule(name), "compiling", "there is nothing to compile for it") for name in names]
+    # Of an optimizer of whole matrices only the gradients are compiled, which are those of sgd.
+    found = [rule if isinstance(rule, Rule) else RULES["sgd"] for rule in map(find_rule, names)]
+    if not cache.is_shared():
+        raise StorageError("compiled kernels cannot be kept: see the folder named above, or set XDG_CACHE_HOME.")
     rules = [*dict.fromkeys((*(RULES.values() if every else ()), *found))]
-    began, kernels = time.perf_counter(), len(rules) * len(set(dtypes))
+    began, count = time.perf_counter(), len(rules) * len(set(dtypes))
+    if not quiet:
+        click.echo(f"ravine: looking for {several(count, 'kernel')}, compiling those that are not there", err=True)
     for done, (name, dtype) in enumerate(compile_ahead(rules, dict.fromkeys(dtypes), jobs), start=1):
         if not quiet:
-            click.echo(f"{done}/{kernels}  {name} in {dtype}", err=True)
-    click.echo(f"{kernels} kernels are in the cache ({time.perf_counter() - began:.0f} s).")
+            click.echo(f"{done} of {count}: {name} in {dtype} is there", err=True)
+    click.echo(f"{several(count, 'kernel')} in the cache; {time.perf_counter() - began:.0f} s.")

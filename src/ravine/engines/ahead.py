@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
@@ -30,7 +31,8 @@ def compile_ahead(rules: Sequence[Rule], dtypes: Iterable[str], jobs: int | None
     if not missing:
         return
     jobs = min(jobs or os.cpu_count() or 1, max(len(missing), 2))
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_end_with_the_parent) as pool:
         try:
             common = [
                 (dtype, part) for dtype in dict.fromkeys(dtype for _, dtype in missing) for part in ("rows", "network")
@@ -45,3 +47,15 @@ def compile_ahead(rules: Sequence[Rule], dtypes: Iterable[str], jobs: int | None
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _end_with_the_parent() -> None:
+    """Let a worker end when the process that started it is killed, which cannot tell it any more."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()

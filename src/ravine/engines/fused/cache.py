@@ -1,38 +1,43 @@
-"""Machine code on disk, shared by all processes of a user: a file each, which begins with the SHA-256 of the rest."""
+"""Machine code on disk, shared by all processes of a user.
+
+Each file begins with the SHA-256 of its name and of the rest: code that was damaged, or that is another one's, would
+not raise an error, it would run.
+"""
 
 from __future__ import annotations
 
 import atexit
 import functools
 import hashlib
-import os
+import logging
 import shutil
 import tempfile
-import warnings
+import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
 from filelock import FileLock
 
+_log = logging.getLogger("ravine")
+
 
 def holds(name: str) -> bool:
-    """Tell whether something was made before; whether it is still whole is for `fetch` to see."""
-    return (_wanted() / name).exists() or (_root() / name).exists()
+    """Tell whether something was made before and is whole."""
+    return _read(_wanted() / name) is not None or _read(_root() / name) is not None
 
 
 def fetch(name: str, make: Callable[[], bytes]) -> bytes:
-    """Return the content of a file, made now if it is not there or damaged.
-
-    One process makes it, others wait for it. The hash is checked because machine code that was damaged on disk would
-    not raise an error, it would run.
-    """
+    """Return the content of a file, made now if it is not there or damaged; one process makes it, others wait."""
     content = _read(_wanted() / name)  # a cache that can only be read may be full of good code
     if content is None:
         path = _root() / name
         with FileLock(path.with_name(f"{name}.lock")):
-            content = _read(path, warn=True)
+            content = _read(path)
             if content is None:
+                if path.exists():
+                    _log.warning("the compiled code in %s is damaged; compiling it anew", path)
                 content = make()
                 _write(path, content)
     return content
@@ -43,40 +48,31 @@ def is_shared() -> bool:
     return _root() == _wanted()
 
 
-def _read(path: Path, warn: bool = False) -> bytes | None:
+def _read(path: Path) -> bytes | None:
+    """Return the content of a file, None if it is not there, not to be read, or damaged."""
     try:
         data = path.read_bytes()
     except OSError:
-        return None  # not there, or not to be read
+        return None
     digest, content = data[:32], data[32:]
-    if hashlib.sha256(content).digest() == digest:
-        return content
-    if warn:
-        message = f"the compiled code in {path} is damaged; compiling it anew."
-        warnings.warn(message, RuntimeWarning, stacklevel=4)
-    return None
+    return content if digest == _digest(path, content) else None
+
+
+def _digest(path: Path, content: bytes) -> bytes:
+    return hashlib.sha256(path.name.encode() + b"\0" + content).digest()
 
 
 def _write(path: Path, content: bytes) -> None:
     """Write a file that is there whole or not at all; a full disk costs a warning."""
-    scratch = None
+    scratch = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     try:
-        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.", suffix=".part")
-        with os.fdopen(handle, "wb") as file:
-            file.write(hashlib.sha256(content).digest() + content)
-        Path(scratch).replace(path)
+        scratch.write_bytes(_digest(path, content) + content)  # as readable for others as any file of the user's
+        scratch.replace(path)
     except OSError as error:
-        _clear(scratch)
-        fault = error.strerror or error
-        warnings.warn(f"cannot keep compiled code in {path} ({fault}).", RuntimeWarning, stacklevel=3)
-    except BaseException:
-        _clear(scratch)
-        raise
-
-
-def _clear(scratch: str | None) -> None:
-    if scratch is not None:
-        Path(scratch).unlink(missing_ok=True)
+        _log.warning("cannot keep compiled code in %s (%s)", path, error.strerror or error)
+    finally:
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
 
 
 def _wanted() -> Path:
@@ -95,11 +91,7 @@ def _writable(root: Path) -> Path:
         tempfile.TemporaryFile(dir=root).close()
     except OSError as error:
         fault = error.strerror or error
-        warnings.warn(
-            f"cannot write compiled kernels to {root} ({fault}); they are compiled for this process alone.",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        _log.warning("cannot write compiled kernels to %s (%s); they are compiled for this process alone", root, fault)
         scratch = tempfile.mkdtemp(prefix="ravine-kernels-")
         atexit.register(shutil.rmtree, scratch, ignore_errors=True)
         return Path(scratch)

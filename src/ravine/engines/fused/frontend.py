@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llvmlite import binding
-from numba.core import compiler, typed_passes, untyped_passes
+from numba.core import compiler, config, typed_passes, untyped_passes
 from numba.core.codegen import CPUCodeLibrary
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
 from numba.core.funcdesc import PythonFunctionDescriptor
 from numba.core.lowering import Lower
+
+from ravine.errors import ConfigError
 
 
 class _Library(CPUCodeLibrary):
@@ -91,6 +93,10 @@ class Frontend(CompilerBase):
 
 def module_of(functions: Mapping[str, tuple[Any, Sequence[Any]]]) -> Any:
     """Return a module of LLVM with functions, by the name that each gets, for arguments of given types."""
+    if config.DISABLE_JIT:
+        raise ConfigError(
+            "NUMBA_DISABLE_JIT is set, and nothing can be compiled; unset it, or use the reference engine."
+        )
     module = binding.parse_assembly("")
     for name, (function, parameters) in functions.items():
         kinds = tuple(parameters)

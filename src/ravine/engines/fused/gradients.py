@@ -23,7 +23,7 @@ class KernelGradients:
 
     def __init__(self, network: Network, dtype: str, batch_size: int) -> None:
         # A kernel has a rule, though none of its steps is taken here; with norms it has room for a whole gradient.
-        rendered = dataclasses.replace(render(sgd), name="gradient", norms=True)
+        rendered = dataclasses.replace(render(sgd), told="gradients", norms=True)
         self._space = Workspace(network, rendered, dtype, batch_size)
 
     def compile(self) -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +26,9 @@ from ravine.rules.source import FUNCTIONS
 
 SECONDS = {"network": 3, "rows": 2, "rule": 1}
 """How long each part takes to compile, about."""
+
+_PATIENCE = 60
+"""Seconds to wait for another process that compiles."""
 
 _FOLDER = Path(__file__).parent
 _lock = threading.Lock()
@@ -85,7 +88,7 @@ def _loaded(rendered: Rendered, dtype: str) -> Kernel:
     missing = _missing(rendered, dtype)
     if missing:
         seconds = sum(SECONDS[part] for part in missing)
-        _log.warning("compiling %s in %s for this processor, once; about %d s", rendered.name, dtype, seconds)
+        _log.warning("compiling %s in %s for this processor, once; about %d s", rendered.told, dtype, seconds)
     with _compiling_network(dtype, beside=missing >= {"network", "rule"}):
         rule = _fetch_rule(rendered, dtype)
     parts = llvm.Loaded([_fetch_network(dtype), rule])
@@ -109,10 +112,12 @@ def _compiling_network(dtype: str, beside: bool) -> Iterator[None]:
         return
     code = f"from ravine.engines.fused import kernels; kernels.compile_common({dtype!r}, 'network')"
     nowhere = subprocess.DEVNULL
-    process = subprocess.Popen([interpreter, "-c", code], stdin=nowhere, stdout=nowhere, stderr=nowhere)
+    # Without -P files of the current folder could take the place of modules.
+    process = subprocess.Popen([interpreter, "-P", "-c", code], stdin=nowhere, stdout=nowhere, stderr=nowhere)
     try:
         yield
-        process.wait()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE)
     finally:
         process.terminate()
         process.wait()
@@ -148,7 +153,8 @@ def _fetch_rule(rendered: Rendered, dtype: str) -> bytes:
         try:
             return build.rule_code(rendered, _fetch_rows(dtype).decode(), dtype)
         except NumbaError as error:
-            fault = next(line.strip() for line in str(error).splitlines() if line.strip())
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            fault = next((line for line in lines if not line.startswith("Failed in")), lines[0])
             raise ConfigError(
                 f"rule {rendered.name} cannot be compiled: {fault} The reference engine runs it."
             ) from error
@@ -165,7 +171,7 @@ def _rows(dtype: str) -> str:
 
 
 def _rule(rendered: Rendered, dtype: str) -> str:
-    return f"{rendered.name}-{dtype}-{rendered.digest}-{_machine_and_text()}"
+    return f"{rendered.name[:40]}-{dtype}-{rendered.digest}-{_machine_and_text()}"
 
 
 @functools.cache

@@ -34,6 +34,7 @@ class Rendered:
 
     Attributes:
         name: the rule's.
+        told: what the kernel is called where one waits for it.
         text: the text of the module.
         state_size: how many vectors a state has: the weights and each slot.
         constants: how many constants a step needs, one at least.
@@ -44,6 +45,7 @@ class Rendered:
     """
 
     name: str
+    told: str
     text: str
     state_size: int
     constants: int
@@ -84,6 +86,7 @@ def _render(rule: Rule, text: str, idle_text: str | None) -> Rendered:
     ]
     return Rendered(
         name=rule.name,
+        told=rule.name,
         text="\n\n\n".join([_HEAD, *functions]) + "\n",
         state_size=1 + len(rule.slots),
         constants=max(1, update.constants),
@@ -119,11 +122,18 @@ def _take_apart(body: Body, arrays: set[str]) -> _Parts:
 
 
 def _of_numbers(node: ast.expr) -> str:
-    """Return an expression of numbers as the prelude has it: np.where would make an array of its choice."""
+    """Return an expression of numbers as the prelude has it.
+
+    Whole numbers become floats, since those of compiled code end at 64 bits and have no fractions: 2**-1 would be 0.
+    Only the exponent of a power stays whole, of which products are made. np.where would make an array of its choice.
+    """
     node = copy.deepcopy(node)
+    exponents = {id(one.right) for one in ast.walk(node) if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Pow)}
     for one in ast.walk(node):
         if isinstance(one, ast.Call) and ast.unparse(one.func) == "np.where":
             one.func = ast.Name("_choose", ast.Load())
+        if isinstance(one, ast.Constant) and type(one.value) is int and id(one) not in exponents:
+            one.value = float(one.value)
     return ast.unparse(node)
 
 
