@@ -22,9 +22,8 @@ def slope(activation: Count, d: Reals, a: Real) -> Real:
         return like(d, LEAK) if a <= like(d, 0) else one
     if activation == TANH:
         return one - a * a
-    if activation == SIGMOID:
-        return a * (one - a)
-    return like(d, np.nan)  # no such activation: the run stops at once
+    # The last of a closed set; what is not of it was NaN before, in `activate`, and has stopped the run.
+    return a * (one - a)
 
 
 @plain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ravine.engines.fused.frame import Count, Flag, Frame, Offset, Reals
 from ravine.engines.fused.kernel.activation import slope
-from ravine.engines.fused.kernel.compiled import LANES, leaf, plain, u
+from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
 from ravine.engines.fused.kernel.first_layer import first_gradient
 from ravine.engines.fused.kernel.lists import transpose
 from ravine.engines.fused.kernel.rows import add, clear
@@ -20,10 +20,16 @@ from ravine.engines.fused.vectors import (
     totals,
 )
 
+FIRST, HIDDEN = u(0), u(1)
+"""Kinds of layers. For the first one no deltas are computed, and so the code of both differs."""
+
+GO_ON, BEGIN = u(0), u(1)
+"""Whether terms are added to a gradient or are the first ones of it."""
+
 
 @leaf
 def gather_4(
-    hidden: Offset, begin: Flag, frame: Frame, layer: Count, unit: Offset, e: Offset, g: Reals, g0: Offset
+    hidden: Offset, begin: Offset, frame: Frame, layer: Count, unit: Offset, e: Offset, g: Reals, g0: Offset
 ) -> None:
     """Add the terms of a unit's entries e to e + 3 to the gradient g[g0:] of its row, which they may `begin`.
 
@@ -85,7 +91,10 @@ def add_block(frame: Frame, crowded: Flag, t: Count, m: Count) -> None:
                     last[i] = t
         else:
             transpose(frame, layer, m)
-            add_layer(frame, layer, t, m)
+            if layer > 0:
+                add_layer(HIDDEN, frame, layer, t, m)
+            else:
+                add_layer(FIRST, frame, layer, t, m)
         if frame.options.bias:
             bias_gradient(frame, layer, m)
             width = plan.widths[layer]
@@ -100,11 +109,11 @@ def add_block(frame: Frame, crowded: Flag, t: Count, m: Count) -> None:
                 last[plan.first_rows[layer] + plan.sizes[layer]] = t
 
 
-@plain
-def add_layer(frame: Frame, layer: Count, t: Count, m: Count) -> None:
+@inlined
+def add_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, m: Count) -> None:
     """Add the gradient of a layer to `summed`; if it is hidden, write the deltas of the layer below."""
     plan, entries, g = frame.plan, frame.entries, frame.work.summed
-    width, hidden = plan.widths[layer], u(layer > 0)
+    width = plan.widths[layer]
     p = e = u(0)
     for q in range(u(1), u(m) + u(1)):
         while p < u(entries.group[q]):
@@ -112,7 +121,7 @@ def add_layer(frame: Frame, layer: Count, t: Count, m: Count) -> None:
             at = plan.bases[layer] + i * width
             end = e + q
             while e + u(4) <= end:
-                gather_4(hidden, False, frame, layer, i, e, g, at)
+                gather_4(hidden, GO_ON, frame, layer, i, e, g, at)
                 e += u(4)
             while e < end:
                 gather_1(hidden, frame, layer, i, e, g, at)

@@ -10,7 +10,7 @@ from ravine.engines.fused.frame import Address, Count, Doubles, Frame, Offset, P
 from ravine.engines.fused.kernel.activation import slope
 from ravine.engines.fused.kernel.alone import turn_list
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
-from ravine.engines.fused.kernel.gradient import bias_gradient, gather_4
+from ravine.engines.fused.kernel.gradient import BEGIN, FIRST, GO_ON, HIDDEN, bias_gradient, gather_4
 from ravine.engines.fused.kernel.lists import transpose
 from ravine.engines.fused.kernel.rows import clear
 from ravine.engines.fused.kernel.rule import lazy, norms, read, step, step_constants, write
@@ -24,9 +24,6 @@ from ravine.engines.fused.vectors import (
     taken,
     totals,
 )
-
-FIRST, HIDDEN = u(0), u(1)
-"""Kinds of layers. For the first one no deltas are computed, and so the code of both differs."""
 
 
 @inlined
@@ -81,9 +78,12 @@ def turn_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, c: Packed, 
         g0 = frame.work.scratch if fours > u(0) else u(0)
         while p < u(entries.group[q]):
             i = u(entries.touched[p])
-            for done in range(u(0), fours):
-                gather_4(hidden, done == u(0), frame, layer, i, e, row, g0)
+            if fours > u(0):
+                gather_4(hidden, BEGIN, frame, layer, i, e, row, g0)
                 e += u(4)
+                for _ in range(u(1), fours):
+                    gather_4(hidden, GO_ON, frame, layer, i, e, row, g0)
+                    e += u(4)
             if rest == u(1):
                 turn(hidden, frame, layer, i, taken(o, e, 1), taken(x, e, 1), g0, c)
             elif rest == u(2):
