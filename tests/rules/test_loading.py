@@ -157,7 +157,7 @@ def test_what_is_no_file_of_python(here):
         ("@rule\ndef mine(g, *, lr=None):\n    return g\n", 1, "the default of lr is None: give a number, or none"),
         ("@rule\ndef mine(g, *, lr='fast'):\n    return g\n", 1, "the default of lr is 'fast'"),
         ("@rule\ndef mine(g, v=1, *, lr):\n    return g, v\n", 1, "v of mine has a default, but slots start at 0"),
-        ("@rule\ndef mine(g, real, *, lr):\n    return g, real\n", 1, "real of mine is a name that is taken"),
+        ("@rule\ndef mine(g, max, *, lr):\n    return g, max\n", 1, "max of mine is a name that is taken"),
         ("@rule\ndef mine(g, *, lr, max):\n    return g\n", 1, "max of mine is a name that is taken"),
     ],
 )  # fmt: skip
