@@ -25,7 +25,7 @@ def orthogonalized(matrix: Array) -> Array:
     x = x / (np.linalg.norm(x) + 1e-7)
     for _ in range(STEPS):
         gram = x @ x.T
-        x = a * x + (b * gram + c * (gram @ gram.T)) @ x  # symmetric: half the work
+        x = a * x + (b * gram + c * gram @ gram) @ x
     return x.T if len(matrix) > matrix.shape[1] else x
 
 
