@@ -177,6 +177,14 @@ def test_a_batch_that_is_too_large_for_the_memory_is_refused(data):
     assert engine.steps == 0
 
 
+def test_evaluating_needs_no_hyper_parameters_and_tabulates_nothing(data):
+    engine = build(FusedEngine, momentum, 7)
+    engine.evaluate(data)
+    assert not engine._space._work.table.any()
+    run(engine, data, order_of(3, 7, 400), {"lr": 0.05, "alpha": 0.9})
+    assert engine._space._work.table.any()
+
+
 @rule
 def with_a_literal(g, m, v, *, lr=0.01):
     m = 0.9 * m + 0.1 * g

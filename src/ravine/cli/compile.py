@@ -21,8 +21,9 @@ def compile_optimizers(
     """Compile optimizers for this processor now, so that no run waits for it.
 
     NAME is one that `ravine optimizers` lists, or FILE.py:RULE, a rule in a file of your own, which is run. Meant for
-    images of containers, clusters with a shared home, and classes. What was compiled before is left alone. A run whose
-    optimizer has stages, such as a decay of the weights, still compiles it with them, which takes a second or two.
+    images of containers, clusters with a shared home, and classes. What was compiled before is left alone. Optimizers
+    of whole matrices share the kernel of sgd, which computes their gradients. A run whose optimizer has stages, such as
+    a decay of the weights, still compiles it with them, which takes a second or two.
     """
     from ravine.engines.ahead import compile_ahead
     from ravine.engines.fused import cache
@@ -35,7 +36,6 @@ def compile_optimizers(
     for dtype in dtypes:
         if dtype not in ENGINES["fused"]:
             raise ConfigError(unknown("dtype of the fused engine", dtype, ENGINES["fused"]))
-    # Of an optimizer of whole matrices only the gradients are compiled, which are those of sgd.
     found = [rule if isinstance(rule, Rule) else RULES["sgd"] for rule in map(find_rule, names)]
     if not cache.is_shared():
         raise StorageError("compiled kernels cannot be kept: see the folder named above, or set XDG_CACHE_HOME.")

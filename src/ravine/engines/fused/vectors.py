@@ -109,24 +109,14 @@ def each_zero(typing: Any, array: Any, count: Any) -> Any:
     """Return `count` vectors of zeros of the numbers of an array."""
     if not isinstance(count, types.IntegerLiteral):
         return None
-    result = types.UniTuple(Vector(array.dtype), count.literal_value)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        zero = ir.Constant(context.get_value_type(result.dtype), [0.0] * LANES)
-        return context.make_tuple(builder, result, [zero] * result.count)
-
+    result, generate = _vectors_of_zeros(array, count.literal_value)
     return result(array, count), generate
 
 
 @intrinsic
 def no_products(typing: Any, array: Any, factors: Any) -> Any:
     """Return as many vectors of zeros as a tuple has numbers."""
-    result = types.UniTuple(Vector(array.dtype), factors.count)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        zero = ir.Constant(context.get_value_type(result.dtype), [0.0] * LANES)
-        return context.make_tuple(builder, result, [zero] * result.count)
-
+    result, generate = _vectors_of_zeros(array, factors.count)
     return result(array, factors), generate
 
 
@@ -179,9 +169,7 @@ def sum_of_products(typing: Any, factors: Any, vectors: Any) -> Any:
     """Return x0 * a0 + x1 * a1 + .., written from left to right."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        each = _each(context, builder, vectors.dtype, factors, args[0])
-        products = itertools.starmap(builder.fmul, zip(each, cgutils.unpack_tuple(builder, args[1]), strict=True))
-        return functools.reduce(builder.fadd, products)
+        return functools.reduce(builder.fadd, _products(context, builder, factors, vectors, *args))
 
     return vectors.dtype(factors, vectors), generate
 
@@ -191,9 +179,7 @@ def add_products(typing: Any, start: Any, factors: Any, vectors: Any) -> Any:
     """Return start + x0 * a0 + x1 * a1 + .., written from left to right; a leaf may take another order."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        each = _each(context, builder, vectors.dtype, factors, args[1])
-        products = itertools.starmap(builder.fmul, zip(each, cgutils.unpack_tuple(builder, args[2]), strict=True))
-        return functools.reduce(builder.fadd, products, args[0])
+        return functools.reduce(builder.fadd, _products(context, builder, factors, vectors, *args[1:]), args[0])
 
     return start(start, factors, vectors), generate
 
@@ -237,6 +223,23 @@ def _each(context: Any, builder: Any, kind: Vector, given: Any, value: Any, coun
         values = zip(cgutils.unpack_tuple(builder, value), kinds.types, strict=True)
         return [_lift(context, builder, kind, one, of) for one, of in values]
     return [_lift(context, builder, kind, value, given)] * count
+
+
+def _vectors_of_zeros(array: Any, count: int) -> tuple[Any, Emit]:
+    """Return the type and the code of a tuple of vectors of zeros."""
+    result = types.UniTuple(Vector(array.dtype), count)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        zero = ir.Constant(context.get_value_type(result.dtype), [0.0] * LANES)
+        return context.make_tuple(builder, result, [zero] * result.count)
+
+    return result, generate
+
+
+def _products(context: Any, builder: Any, factors: Any, vectors: Any, numbers: Any, values: Any) -> list[Any]:
+    """Return x * a for each x and a of two tuples."""
+    each = _each(context, builder, vectors.dtype, factors, numbers)
+    return [builder.fmul(x, a) for x, a in zip(each, cgutils.unpack_tuple(builder, values), strict=True)]
 
 
 def _sums_of_four(builder: Any, a: Any, b: Any, c: Any, d: Any) -> list[Any]:

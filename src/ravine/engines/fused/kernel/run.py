@@ -25,7 +25,8 @@ def run(address: Address, mode: Count) -> Count:
     frame = unpack(address)
     batches, options, inputs = frame.batches, frame.options, frame.plan.sizes[0]
     few_zeros = frame.data.starts[frame.data.count] > CROWD * float(inputs) * frame.data.count
-    tabulate_idle(address)
+    if mode == LEARN:
+        tabulate_idle(address)
     t, done = batches.t, 0
     for begin in range(batches.first, batches.stop, batches.size):
         end = lesser(begin + batches.size, batches.length)
