@@ -21,6 +21,7 @@ from ravine.errors import ConfigError, unknown
 from ravine.rules import AnyRule, Rule, WholeRule, find_rule
 from ravine.rules.compose import with_stages
 from ravine.rules.source import read_rule
+from ravine.rules.stepping import take_step
 from ravine.rules.whole import flattened, shaped
 from ravine.surfaces import Point, Surface, find_surface
 
@@ -117,9 +118,7 @@ def _step(
     g = np.array(surface.gradient(*w))
     norm = np.sqrt(g @ g)
     known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), **state}
-    result = rule(*(known[name] for name in rule.arguments), **hyper)
-    step, *new = result if isinstance(result, tuple) else (result,)
-    return step, dict(zip(rule.slots, new, strict=True))
+    return take_step(rule, known, hyper)
 
 
 def _evaluated(rule: AnyRule, w: Array, state: Mapping[str, Array], t: int, hyper: Mapping[str, float]) -> Array:

@@ -27,6 +27,7 @@ DECLARED: dict[str, Check] = {
 """Checks of a rule's function alone."""
 
 TRAINED: dict[str, Check] = {
+    "numbers of the step": trained.same_numbers,
     "engines agree, float64": trained.same_in_double,
     "engines agree, float32": trained.same_in_single,
     "repeatable": trained.repeated,

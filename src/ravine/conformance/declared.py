@@ -15,11 +15,14 @@ from ravine.errors import ConfigError, several
 from ravine.rules import AnyRule, Rule
 from ravine.rules.rule import contains, ends
 from ravine.rules.source import read_idle_form, read_rule
+from ravine.rules.stepping import fault_of_numbers
 from ravine.spec import check_names
 
 COUNT = 64
 IDLE = (1, 2, 3, 17, 1500)
 STEPS = 1000
+LATE = (100, 10_000, 1_000_000)
+"""Steps late in a run, at which numbers of the step alone, such as beta**t, must be sound too."""
 
 
 def text(rule: Rule) -> Finding:
@@ -157,22 +160,21 @@ def idle_form(rule: Rule) -> Finding:
 
 
 def finite(rule: Rule) -> Finding:
-    """Check that zero, tiny and huge gradients leave the weights finite."""
+    """Check that zero, tiny and huge gradients leave the weights finite, early in a run and late."""
     check = "finite"
     for dtype, sizes in ((np.float32, (0.0, 1e-30, 1e15)), (np.float64, (0.0, 1e-200, 1e120))):
         for size in sizes:
             g = np.linspace(-size, size, COUNT).astype(dtype)
             w = np.linspace(-1, 1, COUNT).astype(dtype)
             slots = at_rest(rule, w)
-            for t in range(1, 21):
+            for t in [*range(1, 21), *LATE]:
                 w, slots = advance(rule, g, w, t, slots, settings(rule))
                 if not np.isfinite(w).all():
-                    return failed(
-                        check,
-                        f"gradients up to {size:g} in {np.dtype(dtype)} give weights that are not finite at step {t}",
-                        "Guard each division and root, as / (np.sqrt(v) + eps).",
-                    )
-    return passed(check, "after 20 steps with zero, tiny and huge gradients")
+                    told = f"gradients up to {size:g} in {np.dtype(dtype)} give weights that are not finite at step {t}"
+                    usual = (told, "Guard each division and root, as / (np.sqrt(v) + eps).")
+                    return failed(check, *(fault_of_numbers(rule, t, settings(rule)) or usual))
+    late = ", ".join(f"{t:,}" for t in LATE)
+    return passed(check, f"after 20 steps with zero, tiny and huge gradients, and at steps {late}")
 
 
 def descent(rule: Rule) -> Finding:

@@ -11,6 +11,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.rules import AnyRule, Rule
 from ravine.rules.rule import ends, inside
+from ravine.rules.stepping import take_step
 
 Outcome = Literal["passed", "failed", "left out"]
 
@@ -55,13 +56,11 @@ Slots = dict[str, Array]
 
 
 def step(rule: Rule, g: Array, w: Array, t: int, slots: Slots, hyper: Mapping[str, float]) -> tuple[Any, Slots]:
-    """Call the rule's function as the reference engine does; return the step and the new slots."""
+    """Take a step as the reference engine does; return the step and the new slots."""
     with np.errstate(all="ignore"):
         norm = g.dtype.type(np.linalg.norm(g.astype(np.float64)))
-        known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), **slots}
-        result = rule(*(known[name] for name in rule.arguments), **hyper)
-    change, *new = result if isinstance(result, tuple) else (result,)
-    return change, dict(zip(rule.slots, new, strict=True))
+    known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), **slots}
+    return take_step(rule, known, hyper)
 
 
 def advance(rule: Rule, g: Array, w: Array, t: int, slots: Slots, hyper: Mapping[str, float]) -> tuple[Array, Slots]:

@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 
 from ravine.arrays import Array
+from ravine.conformance.declared import LATE
 from ravine.conformance.finding import Finding, failed, passed, settings
 from ravine.data import Split
 from ravine.engines import Engine, make_engine
 from ravine.nn import Network, initial_weights
 from ravine.rules import RULES, AnyRule, Rule
+from ravine.rules.stepping import fault_of_numbers
 
 BATCHES = (1, 7, 100)
 _STEPS = 20
+_ROUND_OFF = 1e-3
 _NETWORK = Network((60, 23, 9, 10), bias=True)
 _SPEED = Network((784, 300, 100, 100, 10))
 
@@ -25,16 +28,51 @@ _SPEED = Network((784, 300, 100, 100, 10))
 def same_in_double(rule: Rule) -> Finding:
     """Check that both engines agree in float64 but for the order of sums."""
     check = "engines agree, float64"
-    worst = 0.0
+    worst, noisy = 0.0, set[str]()
     for m in BATCHES:
         fused, reference = (_run(engine, rule, "float64", m) for engine in ("fused", "reference"))
         ours, theirs = fused.state(), reference.state()
-        for name in set(theirs) - {"steps"}:
+        for name in sorted(set(theirs) - {"steps"} - noisy):
             error = _difference(ours[name], theirs[name])
+            if not error <= 1e-10 and name != "weights" and _is_round_off(rule, m, name):
+                noisy.add(name)
+                continue
             worst = max(worst, error)
             if not error <= 1e-10:
                 return failed(check, f"{name} differs by {error:.0e} of itself at m = {m}", _report(rule))
-    return passed(check, f"m = {', '.join(map(str, BATCHES))}; largest difference {worst:.0e}")
+    told = f"; {', '.join(sorted(noisy))}: round-off, not compared" if noisy else ""
+    return passed(check, f"m = {', '.join(map(str, BATCHES))}; largest difference {worst:.0e}{told}")
+
+
+def _is_round_off(rule: Rule, m: int, name: str) -> bool:
+    """Tell whether a part of the state holds nothing but rounding errors, which two engines need not share.
+
+    It does if a change of the weights in their last digit changes it as much as it is large.
+    """
+    one, other = (_run("reference", rule, "float64", m, nudge).state()[name] for nudge in (0.0, 1.0))
+    return _difference(one, other) > _ROUND_OFF
+
+
+def same_numbers(rule: Rule) -> Finding:
+    """Check that both engines compute the same from the number of the step, early in a run and late."""
+    check = "numbers of the step"
+    engines = {name: engine_of(name, rule, "float64", 7) for name in ("reference", "fused")}
+    start = {name: engine.state() for name, engine in engines.items()}
+    for t in (1, 2, 3, 4, 5, *LATE):
+        after = {}
+        for name, engine in engines.items():
+            behind = {"last": np.full_like(start[name]["last"], t - 1)} if "last" in start[name] else {}
+            engine.restore({**start[name], **behind, "steps": np.array([t - 1])})
+            _train(engine, rule, 0, 7)
+            engine.settle(settings(rule))
+            after[name] = engine.state()["weights"]
+        one, other = after["fused"], after["reference"]
+        if not np.allclose(one, other, rtol=1e-9, atol=1e-12, equal_nan=True):
+            k = int(np.argmax(~np.isclose(one, other, rtol=1e-9, atol=1e-12, equal_nan=True)))
+            fault, mend = fault_of_numbers(rule, t, settings(rule)) or ("", _report(rule))
+            told = f"a weight becomes {one[k]:g} in the fused engine and {other[k]:g} in the reference at step {t}"
+            return failed(check, f"{told}. {fault}".strip(), mend)
+    return passed(check, f"steps 1 to 5, {', '.join(f'{t:,}' for t in LATE)}: the same in both engines")
 
 
 def same_in_single(rule: Rule) -> Finding:
@@ -115,8 +153,11 @@ def _nearest(rule: Rule) -> Rule:
     return min((other for other in RULES.values() if other is not rule), key=distance)
 
 
-def _run(name: str, rule: Rule, dtype: str, m: int) -> Engine:
+def _run(name: str, rule: Rule, dtype: str, m: int, nudge: float = 0.0) -> Engine:
+    """Return an engine after some steps, which begin at weights that are moved by so many of their last digits."""
     engine = engine_of(name, rule, dtype, m)
+    weights = engine.weights
+    engine.restore({**engine.state(), "weights": weights + nudge * np.spacing(weights)})
     _train(engine, rule, 0, m * _STEPS)
     engine.settle(settings(rule))
     return engine

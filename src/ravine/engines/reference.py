@@ -13,6 +13,7 @@ from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyp
 from ravine.nn import Network, cross_entropy, forward, gradient
 from ravine.rules import Rule
 from ravine.rules.norms import gradient_norms
+from ravine.rules.stepping import take_step
 
 _CHUNK = 2000
 """Samples that are taken at a time, to bound memory."""
@@ -117,10 +118,9 @@ class ReferenceEngine:
         for layer, layer_norm in enumerate(layer_norms):
             known = {name: views(array)[layer] for name, array in before.items()}
             given = {**known, "t": float(self._steps), "norm": norm, "layer_norm": layer_norm}
-            with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
-                result = rule(*(given[name] for name in rule.arguments), **in_layer(hyper, self._factors, layer, step))
-                change, *slots = result if isinstance(result, tuple) else (result,)
-                for name, value in zip(after, (known["w"] - change, *slots), strict=True):
+            change, slots = take_step(rule, given, in_layer(hyper, self._factors, layer, step))
+            with np.errstate(all="ignore"):
+                for name, value in {"w": known["w"] - change, **slots}.items():
                     views(after[name])[layer][...] = value
         self._weights = after.pop("w")
         self._slots = after

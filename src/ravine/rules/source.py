@@ -101,10 +101,10 @@ def read(
 
     `label` is what errors call it; `arrays` and the slots are what differs from weight to weight.
     """
-    tree, first = _parse(label, function)
+    tree = _parse(label, function)
 
     def fail(node: ast.AST, fault: str) -> NoReturn:
-        line = first + getattr(node, "lineno", 1) - 1
+        line = getattr(node, "lineno", tree.lineno)
         stop = "" if fault.endswith(("?", ".")) else "."
         raise ConfigError(f"{inspect.getsourcefile(function)}:{line}: {label} {fault}{stop}")
 
@@ -139,8 +139,8 @@ def read(
 
 
 @functools.cache
-def _parse(label: str, function: Callable[..., Any]) -> tuple[ast.FunctionDef, int]:
-    """Return a function's syntax tree, and the line of the user's file where its text begins.
+def _parse(label: str, function: Callable[..., Any]) -> ast.FunctionDef:
+    """Return a function's syntax tree, whose lines are those of the user's file.
 
     It is read once, so that a file that is edited later does not pass for the function that runs.
     """
@@ -166,7 +166,8 @@ def _parse(label: str, function: Callable[..., Any]) -> tuple[ast.FunctionDef, i
     if not isinstance(tree, ast.FunctionDef) or tree.name != function.__code__.co_name:
         place = f"{inspect.getsourcefile(function)}:{first}"
         raise ConfigError(f"{place}: {label} is not a function defined with `def`: write it as one.")
-    return tree, first - bool(block)
+    ast.increment_lineno(tree, first - 1 - bool(block))
+    return tree
 
 
 def _mend(statement: ast.stmt) -> str:
@@ -314,12 +315,12 @@ class _Reader(ast.NodeVisitor):
             self.fail(node, f"calls {text} with {several(len(arguments), 'argument')}; give two or more")
         self._check_truths(node, text, name, arguments)
         if own is not None:
-            return ast.Call(ast.Name(own, ast.Load()), arguments, [])
+            return ast.copy_location(ast.Call(ast.Name(own, ast.Load()), arguments, []), node)
         if name == "clip":
             x, low, high = arguments
-            return _call("minimum", _call("maximum", x, low), high)
+            return ast.copy_location(_call("minimum", _call("maximum", x, low), high), node)
         assert name is not None
-        return _call(name, *arguments)
+        return ast.copy_location(_call(name, *arguments), node)
 
     def _check_truths(self, node: ast.Call, text: str, name: str | None, arguments: list[ast.expr]) -> None:
         """Refuse truth values where numbers are needed, and the reverse."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
+import msgspec
 import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Split, scaled
 from ravine.engines import Evaluation
 from ravine.nn import Network, forward
+from ravine.rules import AnyRule, Rule
+from ravine.rules.stepping import fault_of_numbers
 from ravine.training.record import DeadNetwork, NonFinite
 
 _EQUAL = 1e-12
@@ -40,6 +44,14 @@ def non_finite_weights(network: Network, weights: Array, epoch: int, step: int) 
             message = f"Weights of {_size(network, layer)} {_what_happened(matrix)} at step {step} (epoch {epoch})."
             return NonFinite(epoch=epoch, step=step, layer=layer, where="weights", message=message)
     return None
+
+
+def with_number(cause: NonFinite, rule: AnyRule, t: int, hyper: Mapping[str, float]) -> NonFinite:
+    """Return the cause, and what to write, where a number of step t alone kept the step from being finite."""
+    found = fault_of_numbers(rule, t, hyper) if isinstance(rule, Rule) and t > 0 else None
+    if found is None or cause.where == "softmax":
+        return cause
+    return msgspec.structs.replace(cause, message=" ".join([cause.message, *found]))
 
 
 def _size(network: Network, layer: int) -> str:

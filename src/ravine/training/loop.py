@@ -235,7 +235,7 @@ class _Trainer:
                 self.spec.network, self.engine.weights, self.position.epoch + 1, self.engine.steps
             )
             if broken is not None:
-                return self._result(run, "diverged", broken, test)
+                return self._result(run, "diverged", self._with_number(broken), test)
             record = self._end_epoch(test)
             self.watcher.epoch(record)
             cause = self._dead(test, record.epoch)
@@ -313,7 +313,11 @@ class _Trainer:
 
     def _non_finite(self, batch: Array) -> Cause:
         network, epoch, step = self.spec.network, self.position.epoch + 1, self.engine.steps + 1
-        return causes.non_finite(network, self.engine.weights, self.dataset.train, batch, epoch, step)
+        cause = causes.non_finite(network, self.engine.weights, self.dataset.train, batch, epoch, step)
+        return self._with_number(cause)
+
+    def _with_number(self, cause: NonFinite) -> NonFinite:
+        return causes.with_number(cause, self.spec.rule, self.engine.steps, self._hyper())
 
     def _dead(self, test: Evaluation, epoch: int) -> Cause | None:
         """Return the cause if the network is dead on the test images and, to be sure, on the training images too."""

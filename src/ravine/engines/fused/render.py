@@ -27,6 +27,9 @@ from ravine.engines.fused.pointers import like as _like, spread as _spread
 from ravine.engines.fused.vectors import load as _load, pack as _pack, store as _store"""
 """The rendered text has names that start with _, which a rule's own names do not."""
 
+_OF_WHOLE = (ast.FloorDiv, ast.Mod, ast.Pow)
+"""Operations that compiled code has in another way for whole numbers, of which a condition is one."""
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -124,17 +127,26 @@ def _take_apart(body: Body, arrays: set[str]) -> _Parts:
 def _of_numbers(node: ast.expr) -> str:
     """Return an expression of numbers as the prelude has it.
 
-    Whole numbers become floats, since those of compiled code end at 64 bits and have no fractions: 2**-1 would be 0.
-    Only the exponent of a power stays whole, of which products are made. np.where would make an array of its choice.
+    Whole numbers and conditions that are computed with become floats, since whole numbers of compiled code end at 64
+    bits and have no fractions: 2**-1 would be 0. Only the exponent of a power stays whole, of which products are made.
+    np.where would make an array of its choice.
     """
     node = copy.deepcopy(node)
     exponents = {id(one.right) for one in ast.walk(node) if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Pow)}
-    for one in ast.walk(node):
+    for one in list(ast.walk(node)):
+        if isinstance(one, ast.BinOp) and isinstance(one.op, _OF_WHOLE):
+            one.left = _float(one.left)
+            one.right = one.right if id(one.right) in exponents else _float(one.right)
         if isinstance(one, ast.Call) and ast.unparse(one.func) == "np.where":
             one.func = ast.Name("_choose", ast.Load())
         if isinstance(one, ast.Constant) and type(one.value) is int and id(one) not in exponents:
             one.value = float(one.value)
     return ast.unparse(node)
+
+
+def _float(node: ast.expr) -> ast.expr:
+    """Return a number, or a condition, as a float; Numba has no float() of a condition."""
+    return ast.BinOp(node, ast.Mult(), ast.Constant(1.0))
 
 
 def _is_zero(node: ast.expr) -> bool:

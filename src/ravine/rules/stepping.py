@@ -1,0 +1,189 @@
+"""One step of an element-wise rule in NumPy, and what is wrong with its numbers where a step is not finite.
+
+The rule's text is computed as it stands, on whole arrays. Numbers of the step alone, such as 1 - beta**t, are Python's
+floats, which take the dtype of the arrays that they meet; only where Python would raise or leave the real numbers, in
+a quotient, a remainder or a power, they are computed as IEEE 754 and compiled code have it: 1 / 0 is inf, the root of a
+negative number nan, and what overflows inf.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import functools
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ravine.rules.rule import Rule
+from ravine.rules.source import Body, read_rule
+
+_EXCEPTIONAL: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any], np.ufunc]] = {
+    ast.Div: ("_divided", operator.truediv, np.true_divide),
+    ast.FloorDiv: ("_floored", operator.floordiv, np.floor_divide),
+    ast.Mod: ("_rest", operator.mod, np.mod),
+    ast.Pow: ("_power", operator.pow, np.power),
+}
+"""The operations in which Python's numbers are not those of IEEE 754, with what computes both."""
+
+_POWER = "_np_power"
+"""What stands for np.power, which takes the root of -inf for nan where `**` and compiled code have inf."""
+
+
+def take_step(rule: Rule, given: Mapping[str, Any], hyper: Mapping[str, float]) -> tuple[Any, dict[str, Any]]:
+    """Return the step of a rule and its slots afterwards.
+
+    Args:
+        rule: any element-wise rule.
+        given: by name what rules may ask for: g, w and the slots, arrays of one shape, and the numbers of the step.
+        hyper: all hyper-parameters.
+
+    >>> from ravine.rules import momentum
+    >>> take_step(momentum, {"g": np.ones(2), "v": np.zeros(2)}, {"lr": 0.1, "alpha": 0.9})
+    (array([0.1, 0.1]), {'v': array([0.1, 0.1])})
+    """
+    with np.errstate(all="ignore"), rule.telling_faults():
+        step, *slots = _computed(rule, read_rule(rule).text)(*(given[name] for name in rule.arguments), **hyper)
+    return step, dict(zip(rule.slots, slots, strict=True))
+
+
+@functools.cache
+def _computed(rule: Rule, text: str) -> Callable[..., tuple[Any, ...]]:
+    """Return the text of a rule as a function; it changes with the numbers of its module, and so is part of the key."""
+    body = read_rule(rule)
+    lines = [f"{name} = {_as_ieee(value)}" for name, value in body.assignments]
+    lines.append(f"return ({', '.join(map(_as_ieee, body.results))},)")
+    return _function(f"{', '.join(rule.arguments)}, *, {', '.join(rule.defaults)}", lines)
+
+
+def _function(parameters: str, lines: list[str]) -> Callable[..., Any]:
+    scope: dict[str, Any] = {"np": np, _POWER: _ieee(operator.pow, np.power, np.power)}
+    scope.update((name, _ieee(python, numpy, python)) for name, python, numpy in _EXCEPTIONAL.values())
+    body = "\n".join(f"    {line}" for line in lines)
+    exec(f"def step({parameters}):\n{body}", scope)
+    function: Callable[..., Any] = scope["step"]
+    return function
+
+
+def _as_ieee(node: ast.expr) -> str:
+    return ast.unparse(_Ieee().visit(copy.deepcopy(node)))
+
+
+class _Ieee(ast.NodeTransformer):
+    """Turns operations that Python's numbers have in their own way into calls."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """Turn an operation into a call, if it is one of them."""
+        left, right = self.visit(node.left), self.visit(node.right)
+        if type(node.op) not in _EXCEPTIONAL:
+            return ast.BinOp(left, node.op, right)
+        return ast.Call(ast.Name(_EXCEPTIONAL[type(node.op)][0], ast.Load()), [left, right], [])
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Turn np.power into a call of ours."""
+        function = ast.Name(_POWER, ast.Load()) if ast.unparse(node.func) == "np.power" else node.func
+        return ast.Call(function, [self.visit(argument) for argument in node.args], [])
+
+
+def _ieee(
+    python: Callable[[Any, Any], Any], numpy: np.ufunc, of_arrays: Callable[[Any, Any], Any]
+) -> Callable[[Any, Any], Any]:
+    def compute(a: Any, b: Any) -> Any:
+        if not (type(a) in (float, int, bool) and type(b) in (float, int, bool)):
+            return of_arrays(a, b)
+        try:
+            result = python(a, b)
+        except ArithmeticError:
+            return float(numpy(np.float64(a), np.float64(b)))
+        return math.nan if isinstance(result, complex) else result
+
+    return compute
+
+
+def fault_of_numbers(rule: Rule, t: int, hyper: Mapping[str, float]) -> tuple[str, str] | None:
+    """Find the number of step t that keeps the step from being finite, whatever the gradient; None if there is none.
+
+    Return a sentence that names it, with its line, and what to write instead.
+
+    >>> from ravine import rule
+    >>> @rule
+    ... def late(g, t, *, lr=0.1):
+    ...     return lr / (t - 1) * g
+    >>> fault, mend = fault_of_numbers(late, 1, {"lr": 0.1})
+    >>> fault.partition(": ")[2], mend
+    ('lr / (t - 1) is inf at step 1.', 'Write lr / np.maximum(t - 1, 1), or choose by np.where what that step takes.')
+    """
+    return _Search(rule, read_rule(rule), t, hyper).fault()
+
+
+class _Search:
+    """Follows a text from top to bottom and keeps, by name, values of numbers and faults of what is not finite."""
+
+    def __init__(self, rule: Rule, body: Body, t: int, hyper: Mapping[str, float]) -> None:
+        self.rule, self.body, self.t = rule, body, t
+        self.values: dict[str, Any] = {"t": float(t), "norm": 1.0, **hyper}
+        self.faults: dict[str, ast.expr] = {}
+
+    def fault(self) -> tuple[str, str] | None:
+        """Return the first fault that reaches a result."""
+        for name, value in self.body.assignments:
+            found = self._in(value)
+            self.values.pop(name, None)
+            self.faults.pop(name, None)
+            if self._is_number(value):
+                self.values[name] = self._value(value)
+            if found is not None:
+                self.faults[name] = found
+        found = next((each for each in map(self._in, self.body.results) if each is not None), None)
+        return None if found is None else (self._told(found), _mend(found, self._value))
+
+    def _told(self, node: ast.expr) -> str:
+        line, file = getattr(node, "lineno", None), self.rule.code.co_filename
+        place = f"{file}:{line}: " if line and self.rule.text is None else f"rule {self.rule.name}: "
+        return f"{place}{ast.unparse(node)} is {self._value(node):g} at step {self.t}."
+
+    def _is_number(self, node: ast.expr) -> bool:
+        return all(n.id in {*self.values, "np", "abs", "min", "max"} for n in ast.walk(node) if isinstance(n, ast.Name))
+
+    def _value(self, node: ast.expr) -> Any:
+        with np.errstate(all="ignore"):
+            return _function(f"*, {', '.join(self.values)}", [f"return {_as_ieee(node)}"])(**self.values)
+
+    def _in(self, node: ast.expr) -> ast.expr | None:
+        """Return what is not finite in an expression, chosen parts alone, and of several the first and innermost."""
+        if self._is_number(node) and np.isfinite(self._value(node)):
+            return None
+        match node:
+            case ast.Name():
+                return self.faults.get(node.id)
+            case ast.IfExp(test=test, body=one, orelse=other):
+                parts = [one if self._value(test) else other]
+            case ast.Call(func=ast.Attribute(attr="where"), args=[test, one, other]) if self._is_number(test):
+                parts = [one if self._value(test) else other]
+            case _:
+                parts = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
+        inner = next((found for found in map(self._in, parts) if found is not None), None)
+        return inner or (node if self._is_number(node) else None)
+
+
+def _mend(node: ast.expr, value: Callable[[ast.expr], Any]) -> str:
+    """Say what to write in place of a number that is not finite, though its parts are."""
+    match node:
+        case ast.BinOp(left=left, op=ast.Div() | ast.FloorDiv() | ast.Mod() as op, right=right) if value(right) == 0:
+            one, sign, other = _operand(left), {ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%"}[type(op)], ast.unparse(right)
+            return f"Write {one} {sign} np.maximum({other}, 1), or choose by np.where what that step takes."
+        case ast.BinOp(left=left, op=ast.Pow(), right=right) if value(left) < 0:
+            return f"Write np.maximum({ast.unparse(left)}, 0) ** {_operand(right)}, or choose by np.where."
+        case ast.BinOp(left=left, op=ast.Pow(), right=right) if value(left) == 0:
+            return f"Write np.maximum({ast.unparse(left)}, 1) ** {_operand(right)}, or choose by np.where."
+        case ast.Call(func=function, args=[argument]):
+            return f"{ast.unparse(function)} is taken of {value(argument):g}: bound it, as by np.maximum({ast.unparse(argument)}, 1)."
+    return f"Bound it, as in min({ast.unparse(node)}, 1e30)."
+
+
+def _operand(node: ast.expr) -> str:
+    text = ast.unparse(node)
+    return text if isinstance(node, (ast.Name, ast.Constant, ast.Call)) else f"({text})"
