@@ -20,6 +20,7 @@ from ravine.engines.engine import in_evaluated_form
 from ravine.errors import ConfigError, unknown
 from ravine.rules import AnyRule, Rule, WholeRule, find_rule
 from ravine.rules.compose import with_stages
+from ravine.rules.noise import noise_for
 from ravine.rules.source import read_rule
 from ravine.rules.stepping import take_step
 from ravine.rules.whole import flattened, shaped
@@ -117,7 +118,8 @@ def _step(
         return flattened(steps), after
     g = np.array(surface.gradient(*w))
     norm = np.sqrt(g @ g)
-    known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), **state}
+    noise = noise_for([w], 0, t)()[0] if "noise" in rule.arguments else None
+    known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), "noise": noise, **state}
     return take_step(rule, known, hyper)
 
 

@@ -1,15 +1,17 @@
-"""One step of a rule, from its declaration."""
+"""One step of a rule, without noise."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ravine.rules import Rule
+from ravine.rules.stepping import take_step
 
 
 def step(rule: Rule, g: Any, w: Any, t: int, slots: dict[str, Any], hyper: dict[str, float]) -> tuple[Any, dict]:
     """Return what to subtract from w, and the slots afterwards."""
-    known = {"g": g, "w": w, "t": t, **slots}
-    result = rule(*(known[name] for name in rule.arguments), **hyper)
-    change, *new = result if isinstance(result, tuple) else (result,)
-    return change, dict(zip(rule.slots, new, strict=True))
+    norm = float(np.linalg.norm(g))
+    known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": norm, "noise": np.zeros_like(g), **slots}
+    return take_step(rule, known, hyper)

@@ -370,12 +370,6 @@ def climbs(gradients, weights, state, t, *, lr=0.1):
 
 
 @whole_rule()
-def widens(gradients, weights, state, t, *, lr=0.1):
-    """Returns doubles."""
-    return [np.float64(lr) * g for g in gradients], {}
-
-
-@whole_rule()
 def in_place(gradients, weights, state, t, *, lr=0.1):
     """Writes to its input."""
     for g in gradients:
@@ -404,7 +398,6 @@ def together(gradients, weights, state, t, *, lr=0.1):
     [
         (together, "layers", "Leave out by_layer=True"),
         (climbs, "descent", "the step is what is subtracted"),
-        (widens, "shapes and dtypes", "step 0 is float64"),
         (in_place, "inputs", "changes gradients[0]"),
         (forgetful, "inputs", "differs when it is called again"),
     ],

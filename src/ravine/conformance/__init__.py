@@ -150,7 +150,8 @@ def _guarded(name: str, check: Callable[[R], Finding], rule: R) -> Finding:
 
 def _fault(check: str, error: ConfigError) -> Finding:
     """Return the failure of a check in which the rule's own code raised."""
-    return failed(check, str(error), "Change what it names.")
+    mend = "A rule must take any finite gradients, weights and state, at every step." if error.__cause__ else ""
+    return failed(check, str(error), mend)
 
 
 __all__ = [

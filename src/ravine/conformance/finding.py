@@ -10,6 +10,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.rules import AnyRule, Rule
+from ravine.rules.noise import noise_for
 from ravine.rules.rule import ends, inside
 from ravine.rules.stepping import take_step
 
@@ -59,7 +60,8 @@ def step(rule: Rule, g: Array, w: Array, t: int, slots: Slots, hyper: Mapping[st
     """Take a step as the reference engine does; return the step and the new slots."""
     with np.errstate(all="ignore"):
         norm = g.dtype.type(np.linalg.norm(g.astype(np.float64)))
-    known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), **slots}
+    noise = noise_for([g], 0, t)()[0] if "noise" in rule.arguments else None
+    known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), "noise": noise, **slots}
     return take_step(rule, known, hyper)
 
 

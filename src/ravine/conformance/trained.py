@@ -101,7 +101,9 @@ def repeated(rule: Rule) -> Finding:
     for engine in ("fused", "reference"):
         one, other = (_run(engine, rule, "float64", 7).state() for _ in range(2))
         if any(one[name].tobytes() != other[name].tobytes() for name in one):
-            return failed("repeatable", f"two runs of the {engine} engine differ", "Use no random numbers.")
+            return failed(
+                "repeatable", f"two runs of the {engine} engine differ", "Use no numbers that change from run to run."
+            )
     return passed("repeatable", "two runs have the same bits, in both engines")
 
 

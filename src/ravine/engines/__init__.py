@@ -19,11 +19,13 @@ def make_engine(
     dtype: str,
     batch_size: int,
     factors: Factors = NO_FACTORS,
+    seed: int = 0,
 ) -> Engine:
     """Return the engine `name` that trains `network` from `weights`, (n,).
 
-    Batches have `batch_size` samples or fewer. `factors` are for rules that step layer by layer. A rule of whole
-    matrices takes its steps in NumPy; the engine then computes the gradients.
+    Batches have `batch_size` samples or fewer. `factors` are for rules that step layer by layer. `seed` makes the
+    random numbers of rules that ask for noise. A rule of whole matrices takes its steps in NumPy; the engine then
+    computes the gradients.
 
     Raises:
         ConfigError: there is no engine of this name.
@@ -34,8 +36,8 @@ def make_engine(
         from ravine.engines.whole import WholeEngine
 
         if isinstance(rule, WholeRule):
-            return WholeEngine(network, rule, weights, dtype, batch_size, factors, NumpyGradients(network))
-        return ReferenceEngine(network, rule, weights, dtype, batch_size, factors)
+            return WholeEngine(network, rule, weights, dtype, batch_size, factors, NumpyGradients(network), seed)
+        return ReferenceEngine(network, rule, weights, dtype, batch_size, factors, seed)
     if name == "fused":
         from ravine.engines.fused.engine import FusedEngine
         from ravine.engines.fused.gradients import KernelGradients
@@ -43,8 +45,8 @@ def make_engine(
 
         if isinstance(rule, WholeRule):
             gradients = KernelGradients(network, dtype, batch_size)
-            return WholeEngine(network, rule, weights, dtype, batch_size, factors, gradients)
-        return FusedEngine(network, rule, weights, dtype, batch_size, factors)
+            return WholeEngine(network, rule, weights, dtype, batch_size, factors, gradients, seed)
+        return FusedEngine(network, rule, weights, dtype, batch_size, factors, seed)
     raise ConfigError(unknown("engine", name, NAMES))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from ravine.data import Split, scaled
 from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, evaluated_by_layer, in_layer
 from ravine.nn import Network, cross_entropy, forward, gradient
 from ravine.rules import Rule
+from ravine.rules.noise import noise_for
 from ravine.rules.norms import gradient_norms
 from ravine.rules.stepping import take_step
 
@@ -69,8 +70,10 @@ class ReferenceEngine:
         dtype: str,
         batch_size: int,
         factors: Factors = NO_FACTORS,
+        seed: int = 0,
     ) -> None:
         self._network, self._rule, self._batch_size, self._factors = network, rule, batch_size, factors
+        self._seed = seed
         self._weights = weights.astype(dtype)
         self._slots = {name: np.zeros_like(self._weights) for name in rule.slots}
         self._gradients = NumpyGradients(network)
@@ -113,11 +116,13 @@ class ReferenceEngine:
         rule = self._rule
         views = self._network.layout.views
         before = {"g": g, "w": self._weights, **self._slots}
+        noise = self._noise(views(self._weights))
         after = {name: np.empty_like(self._weights) for name in ("w", *rule.slots)}
         norm, layer_norms = self._norms(g)
         for layer, layer_norm in enumerate(layer_norms):
             known = {name: views(array)[layer] for name, array in before.items()}
-            given = {**known, "t": float(self._steps), "norm": norm, "layer_norm": layer_norm}
+            of_step = {"t": float(self._steps), "norm": norm, "layer_norm": layer_norm}
+            given = {**known, **of_step, "noise": noise[layer]}
             change, slots = take_step(rule, given, in_layer(hyper, self._factors, layer, step))
             with np.errstate(all="ignore"):
                 for name, value in {"w": known["w"] - change, **slots}.items():
@@ -131,6 +136,12 @@ class ReferenceEngine:
         if {"norm", "layer_norm"}.isdisjoint(self._rule.arguments):
             return 0.0, [0.0] * len(layers)
         return gradient_norms([[layer] for layer in layers])
+
+    def _noise(self, layers: Sequence[Array]) -> Sequence[Any]:
+        """Return the random numbers of the step, layer by layer, zeros if the rule does not ask for them."""
+        if "noise" not in self._rule.arguments:
+            return [0.0] * len(layers)
+        return noise_for(layers, self._seed, self._steps)()
 
     def settle(self, hyper: Mapping[str, float]) -> None:
         """No weight is ever behind."""

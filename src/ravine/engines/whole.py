@@ -12,6 +12,7 @@ from ravine.data import Split
 from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, in_layer
 from ravine.nn import Network
 from ravine.rules import WholeRule
+from ravine.rules.noise import noise_for
 from ravine.rules.whole import Loss, flattened
 
 
@@ -43,10 +44,11 @@ class WholeEngine:
         batch_size: int,
         factors: Factors,
         gradients: Gradients,
+        seed: int = 0,
     ) -> None:
         self._network, self._rule, self._batch_size, self._factors = network, rule, batch_size, factors
         self._weights = weights.astype(dtype)
-        self._gradients = gradients
+        self._gradients, self._seed = gradients, seed
         self._state: dict[str, Array] = {}
         self._steps = 0
 
@@ -99,12 +101,13 @@ class WholeEngine:
 
     def _apply(self, g: Array, hyper: Hyper, step: int, loss: Loss) -> None:
         gradients, weights = (list(self._network.layout.tensors(flat)) for flat in (g, self._weights))
+        noise = noise_for(weights, self._seed, self._steps)
         if self._factors:
             each = self._in_layers(hyper, step)
-            steps, self._state = self._rule.step_by_layer(gradients, weights, self._state, self._steps, each)
+            steps, self._state = self._rule.step_by_layer(gradients, weights, self._state, self._steps, each, noise)
         else:
             now = in_layer(hyper, NO_FACTORS, 0, step)
-            steps, self._state = self._rule.step(gradients, weights, self._state, self._steps, loss, now)
+            steps, self._state = self._rule.step(gradients, weights, self._state, self._steps, loss, now, noise)
         with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
             self._weights = self._weights - flattened(steps)
 

@@ -154,7 +154,9 @@ def _joined(rule: Rule, parts: list[Stage]) -> Body:
 
 def _append(lines: list[tuple[str, ast.expr]], stage: Stage, renamed: dict[str, str], kept: dict[str, str]) -> str:
     """Append the lines of a stage, note in `kept` where its slots are after them, and return its result's name."""
-    body = read(stage.function, f"stage {stage.name}", stage.slots, stage.defaults, ("g", "step", "w", "layer_norm"))
+    body = read(
+        stage.function, f"stage {stage.name}", stage.slots, stage.defaults, ("g", "step", "w", "layer_norm", "noise")
+    )
     renamed = {**renamed, **{slot: f"{stage.name}_{slot}" for slot in stage.slots}}
     for name, value in body.assignments:
         lines.append((f"{stage.name}_{name}_", _rename(value, renamed)))

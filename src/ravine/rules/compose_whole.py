@@ -38,20 +38,22 @@ def compose_whole(rule: WholeRule, stages: tuple[str, ...]) -> WholeRule:
                 f"{rule.name} searches along the loss, whose gradient {stage.name} would change and not the loss: "
                 f"leave {stage.name} out."
             )
-    asked = {name for stage in parts for name in parameters(stage.function)[0]}
+    named = {name for stage in parts for name in parameters(stage.function)[0]}
     kept = {f"{stage.name}_{slot}" for stage in parts for slot in stage.slots}
 
     @functools.wraps(rule.function)
     def staged(
-        gradients: Sequence[Array], weights: Sequence[Array], state: State, t: int, *loss: Loss, **hyper: float
+        gradients: Sequence[Array], weights: Sequence[Array], state: State, t: int, *asked: Any, **hyper: float
     ) -> tuple[list[Array], Slots]:
         layers = in_layers(gradients)
-        norms = (0.0, [0.0] * len(layers)) if asked.isdisjoint({"norm", "layer_norm"}) else gradient_norms(layers)
+        norms = (0.0, [0.0] * len(layers)) if named.isdisjoint({"norm", "layer_norm"}) else gradient_norms(layers)
         place = _Place(weights, state, t, norms[0], norms[1], hyper)
         gradients, first = _through(before, gradients, place)
         own = {name: value for name, value in state.items() if name.rpartition(".")[0] not in kept}
-        seen = _penalized(loss[0], before, hyper) if loss else no_loss
-        steps, after = rule.step(gradients, weights, own, t, seen, {name: hyper[name] for name in rule.defaults})
+        given = dict(zip(rule.asked, asked, strict=True))
+        seen = _penalized(given["loss"], before, hyper) if "loss" in given else no_loss
+        own_hyper = {name: hyper[name] for name in rule.defaults}
+        steps, after = rule.step(gradients, weights, own, t, seen, own_hyper, given.get("noise"))
         steps, last = _through(behind, steps, place)
         return steps, {**after, **first, **last}
 
@@ -62,7 +64,7 @@ def compose_whole(rule: WholeRule, stages: tuple[str, ...]) -> WholeRule:
         function=staged,
         defaults={**rule.defaults, **{name: value for stage in parts for name, value in stage.defaults.items()}},
         bounds={**rule.bounds, **{name: bound for stage in parts for name, bound in stage.bounds.items()}},
-        by_layer=rule.by_layer and "norm" not in asked,
+        by_layer=rule.by_layer and "norm" not in named,
         twins={},
         evaluated_form=None if averaging is None else _evaluated(averaging),
         made_of=(rule, *(stage.function for stage in parts), *forms),

@@ -15,9 +15,9 @@ from typing import Any, overload
 
 from ravine.errors import ConfigError, RavineError, line_in, told, unknown
 
-GIVEN = ("w", "t", "norm", "layer_norm")
-"""What a rule may ask for by name beside its gradient: the weight, the number of the step, from 1, and the Euclidean
-norm of the whole gradient and of that of the weight's own layer."""
+GIVEN = ("w", "t", "norm", "layer_norm", "noise")
+"""What a rule may ask for by name beside its gradient: the weight, the number of the step, from 1, the Euclidean norms
+of the whole gradient and of that of the weight's own layer, and standard normal numbers, see `ravine.rules.noise`."""
 
 TAKEN = ("np", "float", "abs", "min", "max")
 """Names that the text of a kernel needs itself."""
@@ -147,6 +147,8 @@ class Rule(Declaration):
         The function takes slots (and `w`), then `n`, then keyword-only hyper-parameters, and returns the sum of the n
         steps and the slots after them. It must hold for every n of 1 or more, and not depend on the step number.
         """
+        if "noise" in self.arguments:
+            raise ConfigError(f"{self.name} asks for noise, and so no row is ever idle: leave out its idle form.")
         self._check_form("idle", function, {"w", "n", *self.slots}, "n", self._idle)
         self._idle.append(function)
         return function
@@ -255,11 +257,12 @@ def rule(
     """Make a `Rule` of a function, as a decorator with or without arguments.
 
     Positional parameters after `g` are state slots, but for those in `GIVEN`, which may be asked for by name: `w`, the
-    weight, `t`, the step counted from 1, `norm` and `layer_norm`, those of the gradient and of its layer. Keyword-only
-    parameters are hyper-parameters; one of them must be `lr`. The function returns the step (w becomes w - step) and
-    then the new slots, in the order of its parameters. Its body is assignments and a return, with arithmetic and NumPy
-    functions as `np.sqrt`, so that the same text runs on arrays and inside the fused loop. `full_batch` says that the
-    rule is meant for batches of all samples; any other size still runs.
+    weight, `t`, the step counted from 1, `norm` and `layer_norm`, those of the gradient and of its layer, and `noise`,
+    a standard normal number for each weight, which the run's seed, the step and the place make. Keyword-only parameters
+    are hyper-parameters; one of them must be `lr`. The function returns the step (w becomes w - step) and then the new
+    slots, in the order of its parameters. Its body is assignments and a return, with arithmetic and NumPy functions as
+    `np.sqrt`, so that the same text runs on arrays and inside the fused loop. `full_batch` says that the rule is meant
+    for batches of all samples; any other size still runs.
 
     `torch` and `optax` say how these libraries make the same optimizer, in their own words and with the names of the
     hyper-parameters, such as "torch.optim.SGD(weights, lr=lr)" and "optax.sgd(lr)"; `ravine check-optimizer` compares.
@@ -282,12 +285,14 @@ def rule(
             raise ConfigError(f"rule {label} has slots before g: {', '.join(sorted(strays))}. Slots come after g.")
         if not isinstance(inert, bool):
             raise ConfigError(f"inert of {label} is {inert!r}; it is True or False.")
+        if inert and "noise" in positional:
+            raise ConfigError(f"{label} asks for noise, which moves weights without a gradient: leave out inert=True.")
         for parameter in (*slots, *keywords):
             if parameter in (*GIVEN, "n", *TAKEN) or parameter.startswith("_"):
                 raise ConfigError(
-                    f"{parameter} of {label} is a name that is taken: w, t, norm, layer_norm and n are the weight, the "
-                    f"step number, two norms and the idle steps, and {', '.join(TAKEN)} and names that start with _ "
-                    "are the kernel's own."
+                    f"{parameter} of {label} is a name that is taken: w, t, norm, layer_norm, noise and n are the "
+                    "weight, the step number, two norms, random numbers and the idle steps, and "
+                    f"{', '.join(TAKEN)} and names that start with _ are the kernel's own."
                 )
         twins = {library: twin for library, twin in (("torch", torch), ("optax", optax)) if twin}
         return Rule(

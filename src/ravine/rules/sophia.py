@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 
 from ravine.arrays import Array
+from ravine.rules.noise import Noise
 from ravine.rules.whole import Loss, State, flattened, shaped, whole_rule
 
 
-def curvature(loss: Loss, weights: Sequence[Array], t: int) -> Array:
-    """Return u H u, number by number, for the Hessian H of a loss and signs u that the step t chooses, (n,).
+def curvature(loss: Loss, weights: Sequence[Array], noise: Noise) -> Array:
+    """Return u H u, number by number, for the Hessian H of a loss and the signs u of the noise, (n,).
 
     Its mean over all u is the diagonal of H. H u is a central difference of two gradients, whose distance is the cube
     root of the round-off.
     """
     w = flattened(weights)
-    signs = (2 * np.random.default_rng(t).integers(0, 2, len(w)) - 1).astype(w.dtype)
+    signs = np.copysign(1, flattened(noise())).astype(w.dtype)
     distance = float(np.finfo(w.dtype).eps) ** (1 / 3)
     ahead, behind = (flattened(loss(shaped(w + side * distance * signs, weights))[1]) for side in (1, -1))
     product: Array = signs * (ahead - behind) / (2 * distance)
@@ -40,6 +41,7 @@ def sophia(
     state: State,
     t: int,
     loss: Loss,
+    noise: Noise,
     *,
     lr: Any = 0.0003,
     beta1: Any = 0.96,
@@ -54,11 +56,9 @@ def sophia(
         h_t = beta2 h_(t-1) + (1 - beta2) u (f'(w + c u) - f'(w - c u)) / (2 c)
         w   = w - lr min(max(m_t / max(gamma h_t, eps), -1), 1)
 
-    where u are random signs, whose product with H u has the diagonal of H as its mean, and c is the cube root of the
-    round-off, about 0.005 in float32. h changes at the first step and at every hessian_frequency-th after it, which
-    costs two more gradients of the batch. A weight without curvature takes the longest step, lr.
-
-    The signs depend on the number of the step alone, so that runs repeat and resume bit for bit.
+    where u are random signs, those of the noise, whose product with H u has the diagonal of H as its mean, and c is the
+    cube root of the round-off, about 0.005 in float32. h changes at the first step and at every hessian_frequency-th
+    after it, which costs two more gradients of the batch. A weight without curvature takes the longest step, lr.
 
     Source: Liu et al., 2023, "Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training",
     as Sophia-H; the source has H u from automatic differentiation, and the stage weight_decay besides.
@@ -71,5 +71,5 @@ def sophia(
     m = beta1 * state.get("m", zeros) + (1 - beta1) * g
     h = state.get("h", zeros)
     if (t - 1) % hessian_frequency == 0:
-        h = beta2 * h + (1 - beta2) * curvature(loss, weights, t)
+        h = beta2 * h + (1 - beta2) * curvature(loss, weights, noise)
     return shaped(lr * np.clip(m / np.maximum(gamma * h, eps), -1, 1), weights), {"m": m, "h": h}

@@ -95,7 +95,7 @@ def read(
     label: str,
     slots: Sequence[str],
     hyperparameters: Iterable[str],
-    arrays: Sequence[str] = ("g", "w", "layer_norm"),
+    arrays: Sequence[str] = ("g", "w", "layer_norm", "noise"),
 ) -> Body:
     """Return the text of a function of a rule, or of a stage, that returns one value and then its slots.
 

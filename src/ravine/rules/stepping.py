@@ -32,6 +32,9 @@ _EXCEPTIONAL: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any], np.
 _POWER = "_np_power"
 """What stands for np.power, which takes the root of -inf for nan where `**` and compiled code have inf."""
 
+_NUMBER = "_number"
+"""What turns a double of NumPy's, which would make doubles of all that it meets, into a number of Python's."""
+
 
 def take_step(rule: Rule, given: Mapping[str, Any], hyper: Mapping[str, float]) -> tuple[Any, dict[str, Any]]:
     """Return the step of a rule and its slots afterwards.
@@ -60,7 +63,7 @@ def _computed(rule: Rule, text: str) -> Callable[..., tuple[Any, ...]]:
 
 
 def _function(parameters: str, lines: list[str]) -> Callable[..., Any]:
-    scope: dict[str, Any] = {"np": np, _POWER: _ieee(operator.pow, np.power, np.power)}
+    scope: dict[str, Any] = {"np": np, _POWER: _ieee(operator.pow, np.power, np.power), _NUMBER: _number}
     scope.update((name, _ieee(python, numpy, python)) for name, python, numpy in _EXCEPTIONAL.values())
     body = "\n".join(f"    {line}" for line in lines)
     exec(f"def step({parameters}):\n{body}", scope)
@@ -70,6 +73,10 @@ def _function(parameters: str, lines: list[str]) -> Callable[..., Any]:
 
 def _as_ieee(node: ast.expr) -> str:
     return ast.unparse(_Ieee().visit(copy.deepcopy(node)))
+
+
+def _number(found: Any) -> Any:
+    return float(found) if np.ndim(found) == 0 and getattr(found, "dtype", None) == np.float64 else found
 
 
 class _Ieee(ast.NodeTransformer):
@@ -83,9 +90,10 @@ class _Ieee(ast.NodeTransformer):
         return ast.Call(ast.Name(_EXCEPTIONAL[type(node.op)][0], ast.Load()), [left, right], [])
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Turn np.power into a call of ours."""
+        """Turn np.power into a call of ours, and what NumPy makes of numbers into Python's."""
         function = ast.Name(_POWER, ast.Load()) if ast.unparse(node.func) == "np.power" else node.func
-        return ast.Call(function, [self.visit(argument) for argument in node.args], [])
+        call = ast.Call(function, [self.visit(argument) for argument in node.args], [])
+        return ast.Call(ast.Name(_NUMBER, ast.Load()), [call], [])
 
 
 def _ieee(
@@ -163,6 +171,8 @@ class _Search:
                 parts = [one if self._value(test) else other]
             case ast.Call(func=ast.Attribute(attr="where"), args=[test, one, other]) if self._is_number(test):
                 parts = [one if self._value(test) else other]
+            case ast.Call(args=arguments):
+                parts = arguments
             case _:
                 parts = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
         inner = next((found for found in map(self._in, parts) if found is not None), None)
@@ -173,14 +183,19 @@ def _mend(node: ast.expr, value: Callable[[ast.expr], Any]) -> str:
     """Say what to write in place of a number that is not finite, though its parts are."""
     match node:
         case ast.BinOp(left=left, op=ast.Div() | ast.FloorDiv() | ast.Mod() as op, right=right) if value(right) == 0:
-            one, sign, other = _operand(left), {ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%"}[type(op)], ast.unparse(right)
+            one, sign, other = (
+                _operand(left),
+                {ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%"}[type(op)],
+                ast.unparse(right),
+            )
             return f"Write {one} {sign} np.maximum({other}, 1), or choose by np.where what that step takes."
         case ast.BinOp(left=left, op=ast.Pow(), right=right) if value(left) < 0:
             return f"Write np.maximum({ast.unparse(left)}, 0) ** {_operand(right)}, or choose by np.where."
         case ast.BinOp(left=left, op=ast.Pow(), right=right) if value(left) == 0:
             return f"Write np.maximum({ast.unparse(left)}, 1) ** {_operand(right)}, or choose by np.where."
         case ast.Call(func=function, args=[argument]):
-            return f"{ast.unparse(function)} is taken of {value(argument):g}: bound it, as by np.maximum({ast.unparse(argument)}, 1)."
+            bounded = f"np.maximum({ast.unparse(argument)}, 1)"
+            return f"{ast.unparse(function)} is taken of {value(argument):g}: bound that, as by {bounded}."
     return f"Bound it, as in min({ast.unparse(node)}, 1e30)."
 
 

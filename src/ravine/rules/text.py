@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from ravine.errors import ConfigError
+from ravine.rules.chance import GENERATORS, INSTEAD, refuse_chance_in
 from ravine.rules.rule import Rule
 from ravine.rules.source import read_idle_form, read_rule
 from ravine.rules.whole import AnyRule, WholeRule
@@ -78,6 +79,7 @@ class _Reader:
         if not self.is_first(function):
             return
         tree = _tree(function)
+        refuse_chance_in(function, tree)
         given = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()] if defaults else []
         place = len(self.texts)
         self.texts.append("")
@@ -145,6 +147,10 @@ class _Reader:
     def _object(self, value: Any, name: str) -> str:
         """Return an object of a class of the user's as text."""
         cls = type(value)
+        if isinstance(value, GENERATORS):
+            raise ConfigError(
+                f"{name}, a {cls.__name__}, goes on from run to run, and the id of a run holds one. {INSTEAD}"
+            )
         if self._is_library(cls) or not hasattr(value, "__dict__"):
             raise ConfigError(
                 f"{name}, a {cls.__name__}, has no text that the id of a run could hold: a rule may use numbers, "

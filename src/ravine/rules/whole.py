@@ -15,6 +15,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError, several
+from ravine.rules.noise import Noise, noise_for
 from ravine.rules.rule import BOUNDS, Declaration, Rule, declared
 
 ARGUMENTS = ("gradients", "weights", "state", "t")
@@ -33,6 +34,7 @@ class WholeRule(Declaration):
     Attributes:
         name, function, defaults, bounds, twins, full_batch: as those of a `Rule`.
         asks_for_loss: it takes the batch's loss, to look at other weights before it takes a step.
+        asks_for_noise: it takes random numbers that the run's seed makes.
         searches: it looks for the length of its steps itself; lr is but the first that it tries.
         by_layer: the step of a layer depends on that layer's gradients, weights and state alone.
         evaluated_form: the weights that are evaluated and stored, if they are others than those that are trained.
@@ -50,6 +52,7 @@ class WholeRule(Declaration):
     full_batch: bool = False
     evaluated_form: Evaluated | None = None
     made_of: tuple[Any, ...] = ()
+    asks_for_noise: bool = False
 
     def step(
         self,
@@ -59,9 +62,14 @@ class WholeRule(Declaration):
         t: int,
         loss: Loss,
         hyper: Mapping[str, float],
+        noise: Noise | None = None,
     ) -> tuple[list[Array], dict[str, Array]]:
-        """Return what to subtract from each of the weights, and the state afterwards."""
-        asked = [gradients, weights, state, t, *([loss] if self.asks_for_loss else [])]
+        """Return what to subtract from each of the weights, and the state afterwards, in the dtype of the weights.
+
+        Without `noise` a rule that asks for it gets that of the seed 0.
+        """
+        known = {"loss": loss, "noise": noise or noise_for(weights, 0, t)}
+        asked = [gradients, weights, state, t, *(known[name] for name in self.asked)]
         steps: Any
         after: Any
         missing = "" if state else "At the first step there is no state: use state.get(name, start)."
@@ -78,7 +86,16 @@ class WholeRule(Declaration):
                 f"{place}: rule {self.name} returns {fault} at step {t}; it must return a list of steps, one for each "
                 "array of weights and of its shape, and a dictionary of arrays, its state."
             )
+        dtype = weights[0].dtype
+        with np.errstate(all="ignore"):
+            steps = [np.asarray(step, dtype) for step in steps]
+            after = {n: v.astype(dtype, copy=False) if v.dtype.kind == "f" else v for n, v in after.items()}
         return steps, after
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """What it takes beside `ARGUMENTS`, in this order."""
+        return (*(["loss"] if self.asks_for_loss else []), *(["noise"] if self.asks_for_noise else []))
 
     def step_by_layer(
         self,
@@ -87,12 +104,16 @@ class WholeRule(Declaration):
         state: State,
         t: int,
         hyper: Sequence[Mapping[str, float]],
+        noise: Noise | None = None,
     ) -> tuple[list[Array], dict[str, Array]]:
         """Do as `step`, with hyper-parameters for each layer; the state has the layer before each name, as "0:m.0"."""
         steps: list[Array] = []
         after: dict[str, Array] = {}
+        whole = noise_for(weights, 0, t)
         for layer, (g, w) in enumerate(zip(in_layers(gradients), in_layers(weights), strict=True)):
-            of_layer, new = self.step(g, w, _state_of(layer, state), t, no_loss, hyper[layer])
+            of_layer, new = self.step(
+                g, w, _state_of(layer, state), t, no_loss, hyper[layer], _of_layer(layer, noise or whole)
+            )
             steps += of_layer
             after.update({f"{layer}:{name}": value for name, value in new.items()})
         return steps, after
@@ -165,6 +186,10 @@ def _state_of(layer: int, state: State) -> dict[str, Array]:
     return {name.removeprefix(mark): value for name, value in state.items() if name.startswith(mark)}
 
 
+def _of_layer(layer: int, noise: Noise) -> Noise:
+    return lambda draw=0: in_layers(noise(draw))[layer]
+
+
 def no_loss(weights: Sequence[Array]) -> NoReturn:
     """Stand for the loss where a rule that does not ask for it takes a step."""
     raise NotImplementedError("there is no loss here")
@@ -203,9 +228,12 @@ def whole_rule(
     The function takes `gradients` and `weights`, lists of the layers' matrices, each of shape (i, o), behind each of
     them, in a network with biases, the bias, of shape (o,); `state`, the arrays by name that it returned at the step
     before, none at first; and `t`, the step counted from 1. One that also takes `loss` gets a function that returns the
-    batch's mean loss and the gradients at any other weights. Keyword-only parameters are hyper-parameters; one of them
-    must be `lr`. It returns the list of steps (each w becomes w - step) and the new state, and changes nothing that it
-    was given. Any Python and NumPy will do, but for random numbers.
+    batch's mean loss and the gradients at any other weights; one that takes `noise` a function that returns standard
+    normal numbers in the shapes of the weights, made of the run's seed and the step; called with 1, 2, .. it returns
+    others. Keyword-only parameters are hyper-parameters; one of them must be `lr`. The function returns the list of
+    steps (each w becomes w - step) and the new state, which are brought to the dtype of the weights, and changes
+    nothing that it was given. Any Python and NumPy will do, but for what differs from run to run: random numbers of
+    another source, the clock, the order of a set.
 
     `torch`, `optax` and `full_batch` are those of `rule`. PyTorch is given the matrices as it has them, (o, i).
     `searches` says that the function looks for the length of its steps itself, and that lr is but the first that it
@@ -221,10 +249,10 @@ def whole_rule(
 
     def declare(function: Callable[..., Any]) -> WholeRule:
         label, positional, keywords = declared(function, name, bounds)
-        if tuple(positional) not in (ARGUMENTS, (*ARGUMENTS, "loss")):
+        if tuple(positional) not in [(*ARGUMENTS, *more) for more in ((), ("loss",), ("noise",), ("loss", "noise"))]:
             raise ConfigError(
                 f"rule {label} takes {', '.join(positional) or 'nothing'}; a whole rule takes {', '.join(ARGUMENTS)}, "
-                "in this order, and loss behind them if it needs it."
+                "in this order, and behind them loss, noise, or both, if it needs them."
             )
         twins = {library: twin for library, twin in (("torch", torch), ("optax", optax)) if twin}
         return WholeRule(
@@ -233,6 +261,7 @@ def whole_rule(
             MappingProxyType(keywords),
             {**BOUNDS, **bounds},
             asks_for_loss="loss" in positional,
+            asks_for_noise="noise" in positional,
             searches=searches,
             by_layer=by_layer,
             twins=twins,

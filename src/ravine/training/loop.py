@@ -21,6 +21,7 @@ from ravine.data import Dataset
 from ravine.engines import Engine, Evaluation, make_engine
 from ravine.errors import ConfigError
 from ravine.nn import initial_weights
+from ravine.rules.chance import refuse_chance
 from ravine.spec import RunSpec
 from ravine.training import causes
 from ravine.training.checkpoint import Position, load_checkpoint, save_checkpoint
@@ -135,6 +136,7 @@ def train(
     watcher = watcher or Silent()
     _check(spec, dataset, given)
     run = spec.id
+    refuse_chance(spec.rule, {**spec.hyperparameters, "lr": spec.lr or 0.0})
     # BLAS splits its sums by its number of threads, and so its bits would depend on the machine.
     with store.working_folder(run) as folder, _blas().limit(limits=1):
         trainer = _Trainer(spec, dataset, given, folder, watcher)
@@ -188,7 +190,7 @@ def _check(spec: RunSpec, dataset: Dataset, given: Given) -> None:
 def engine_of(spec: RunSpec, weights: Array) -> Engine:
     """Return the engine of a resolved spec, at some weights, (n,)."""
     largest = spec.largest_batch or spec.batch_size
-    return make_engine(spec.engine, spec.network, spec.rule, weights, spec.dtype, largest, spec.per_layer)
+    return make_engine(spec.engine, spec.network, spec.rule, weights, spec.dtype, largest, spec.per_layer, spec.seed)
 
 
 class _Trainer:

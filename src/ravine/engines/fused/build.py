@@ -20,8 +20,8 @@ from ravine.engines.fused.render import Rendered
 _PARTS = (parts.tabulate_idle, parts.catch_up_list, parts.catch_up_layer, parts.add_idle_rows)
 _UPDATES = (parts.update_one, parts.update_block, parts.update_total)
 _HOLES = (
-    rule.lazy, rule.norms, rule.read, rule.write, rule.step, rule.idle, rule.step_constants, rule.idle_constants,
-    rule.tabulate, rule.tabulated,
+    rule.lazy, rule.norms, rule.noisy, rule.read, rule.write, rule.step, rule.idle, rule.step_constants,
+    rule.idle_constants, rule.tabulate, rule.tabulated,
 )  # fmt: skip
 
 

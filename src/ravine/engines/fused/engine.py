@@ -32,9 +32,10 @@ class FusedEngine:
         dtype: str,
         batch_size: int,
         factors: Factors = NO_FACTORS,
+        seed: int = 0,
     ) -> None:
         self._network, self._rule, self._factors = network, rule, factors
-        self._space = Workspace(network, render(rule), dtype, batch_size, layered=bool(factors))
+        self._space = Workspace(network, render(rule), dtype, batch_size, layered=bool(factors), seed=seed)
         self._space.pad(self._space.trained.w, weights)
         self._steps = 0
 

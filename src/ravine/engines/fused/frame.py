@@ -90,7 +90,9 @@ class Options(NamedTuple):
     lazy: Flag  # rows without a gradient drift, by a closed form that is applied when they are next needed
     dense: Flag  # every row is updated at every step
     norms: Flag  # the rule asks for norms of the gradient, which is added up in `Work.summed` before the step
+    noise: Flag  # the rule asks for random numbers, and every row is visited, as with norms
     layered: Flag  # each layer has hyper-parameters of its own
+    seed: Offset  # of the random numbers
 
 
 class Data(NamedTuple):
@@ -152,6 +154,7 @@ class Work(NamedTuple):
 
     sums: Reals  # of one layer of one sample
     row: Reals  # two rows of gradients, of which the first is zero
+    noise: Reals  # random numbers of a row
     inputs: Reals  # of a block that is worked on without lists; otherwise those of one sample, and zeros between uses
     table: Reals  # constants of idle steps, shape (TABLE, constants)
     deltas: Reals  # shape (block + 3, deltas)

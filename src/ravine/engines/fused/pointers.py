@@ -105,6 +105,29 @@ def like(typing: Any, pointer: Any, number: Any) -> Any:
 
 
 @intrinsic
+def bits_of(typing: Any, number: Any) -> Any:
+    """Return the bits of a float64 as a whole number."""
+    return types.uint64(types.float64), lambda context, builder, sig, args: builder.bitcast(args[0], _WORD)
+
+
+@intrinsic
+def number_of(typing: Any, bits: Any) -> Any:
+    """Return the float64 that has these bits."""
+    return types.float64(types.uint64), lambda context, builder, sig, args: builder.bitcast(args[0], ir.DoubleType())
+
+
+@intrinsic
+def polynomial(typing: Any, coefficients: Any, x: Any) -> Any:
+    """Return c_0 x^n + c_1 x^(n-1) + .. + c_n, by Horner's rule."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        first, *others = cgutils.unpack_tuple(builder, args[0])
+        return functools.reduce(lambda value, each: builder.fadd(builder.fmul(value, args[1]), each), others, first)
+
+    return x(coefficients, x), generate
+
+
+@intrinsic
 def shifted(typing: Any, pointer: Any, count: Any) -> Any:
     """Return the pointer to pointer[count]."""
 

@@ -45,6 +45,7 @@ class Rendered:
         lazy: whether rows without a gradient drift, by a closed form.
         dense: whether every row is updated at every step.
         norms: whether the rule asks for norms of the gradient.
+        noise: whether it asks for random numbers.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Rendered:
     lazy: bool
     dense: bool
     norms: bool
+    noise: bool
 
     @property
     def digest(self) -> str:
@@ -72,17 +74,19 @@ def render(rule: Rule) -> Rendered:
 @functools.cache
 def _render(rule: Rule, text: str, idle_text: str | None) -> Rendered:
     """Return it; the texts change with the numbers of the rule's module, and so are part of the key."""
-    update = _take_apart(read_rule(rule), arrays={"g", "w", *rule.slots})
+    update = _take_apart(read_rule(rule), arrays={"g", "w", "noise", *rule.slots})
     form = read_idle_form(rule)
     idle = None if form is None else _take_apart(form, arrays={"w", *rule.slots})
     norms = not {"norm", "layer_norm"}.isdisjoint(rule.arguments)
+    noise = "noise" in rule.arguments
     idle_constants = max(1, idle.constants if idle else 0)
     functions = [
         _function("_exact", "lazy", [], [f"return {idle is not None}"]),
         _function("_exact", "norms", [], [f"return {norms}"]),
+        _function("_exact", "noisy", [], [f"return {noise}"]),
         _prelude("step_constants", rule, ["t", "norm", "layer_norm"], update),
         _prelude("idle_constants", rule, ["n"], idle),
-        _change("step", rule, update, ["g"]),
+        _change("step", rule, update, ["g", "noise"]),
         _change("idle", rule, idle, []),
         *_memory(len(rule.slots)),
         *_table(idle_constants),
@@ -97,6 +101,7 @@ def _render(rule: Rule, text: str, idle_text: str | None) -> Rendered:
         lazy=idle is not None,
         dense=idle is None and not rule.inert,
         norms=norms,
+        noise=noise,
     )
 
 

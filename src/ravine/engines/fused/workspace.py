@@ -56,7 +56,13 @@ class Workspace:
     """
 
     def __init__(
-        self, network: Network, rendered: Rendered, dtype: str, batch_size: int, layered: bool = False
+        self,
+        network: Network,
+        rendered: Rendered,
+        dtype: str,
+        batch_size: int,
+        layered: bool = False,
+        seed: int = 0,
     ) -> None:
         self._network, self._rendered, self._batch_size = network, rendered, batch_size
         self._dtype = np.dtype(dtype)
@@ -75,7 +81,9 @@ class Workspace:
             lazy=rendered.lazy,
             dense=rendered.dense,
             norms=rendered.norms,
+            noise=rendered.noise,
             layered=layered,
+            seed=seed,
         )
         block, widest, listed = plan.block, int(plan.sizes[:-1].max()), plan.block * int(plan.sizes[:-1].sum())
         self._lists = Lists(
@@ -94,10 +102,11 @@ class Workspace:
             value=np.zeros(block * widest, self._dtype),
         )
         width = int(plan.widths.max())
-        summed = length if batch_size >= CROWDED_BATCH or rendered.norms else 0
+        summed = length if batch_size >= CROWDED_BATCH or rendered.norms or rendered.noise else 0
         self._work = Work(
             sums=_aligned(width, self._dtype),
             row=_aligned(2 * width, self._dtype),
+            noise=_aligned(width, self._dtype),
             # Three samples more, so that samples can be taken by fours. Pages that are never touched take no memory.
             inputs=np.zeros((block + 3) * int(plan.sizes[0]), self._dtype),
             table=np.zeros(TABLE * rendered.idle_constants, self._dtype),

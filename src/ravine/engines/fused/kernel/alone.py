@@ -66,10 +66,10 @@ def turn_four(frame: Frame, width: Offset, c: Packed, d0: Offset, rows: Any, x: 
         state2 = idle(read(w, slots, length, r2 + j), c2)
         state3 = idle(read(w, slots, length, r3 + j), c3)
         s = add_product_to_each(s, (first_of(state0), first_of(state1), first_of(state2), first_of(state3)), a)
-        write(w, slots, length, r0 + j, step(state0, x0 * a, c))
-        write(w, slots, length, r1 + j, step(state1, x1 * a, c))
-        write(w, slots, length, r2 + j, step(state2, x2 * a, c))
-        write(w, slots, length, r3 + j, step(state3, x3 * a, c))
+        write(w, slots, length, r0 + j, step(state0, x0 * a, a, c))
+        write(w, slots, length, r1 + j, step(state1, x1 * a, a, c))
+        write(w, slots, length, r2 + j, step(state2, x2 * a, a, c))
+        write(w, slots, length, r3 + j, step(state3, x3 * a, a, c))
     return totals(s)
 
 
@@ -82,5 +82,5 @@ def turn_one(frame: Frame, width: Offset, c: Packed, d0: Offset, r0: Offset, x0:
         a = load(d, d0 + j)
         state0 = idle(read(w, slots, length, r0 + j), c0)
         s = add_product_to_each(s, (first_of(state0),), a)
-        write(w, slots, length, r0 + j, step(state0, x0 * a, c))
+        write(w, slots, length, r0 + j, step(state0, x0 * a, a, c))
     return totals(s)[0]

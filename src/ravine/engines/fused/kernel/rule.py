@@ -45,6 +45,11 @@ def norms() -> Flag:
     """Tell whether the rule asks for norms of the gradient."""
 
 
+@declared(types.boolean)
+def noisy() -> Flag:
+    """Tell whether the rule asks for random numbers."""
+
+
 @declared(State, REALS, REALS, types.uint64, types.uint64)
 def read(w: Reals, slots: Reals, length: Offset, at: Offset) -> Packed:
     """Return the state of the weights w[at : at + 16]; each slot is `length` numbers long."""
@@ -55,9 +60,9 @@ def write(w: Reals, slots: Reals, length: Offset, at: Offset, state: Packed) -> 
     """Write what `read` reads."""
 
 
-@declared(State, State, Vector, Constants)
-def step(state: Packed, g: Real, c: Packed) -> Packed:
-    """Return the state after a step with the gradient g, which is the rule itself."""
+@declared(State, State, Vector, Vector, Constants)
+def step(state: Packed, g: Real, noise: Real, c: Packed) -> Packed:
+    """Return the state after a step with the gradient g, which is the rule itself; most ask for no noise."""
 
 
 @declared(State, State, IdleConstants)

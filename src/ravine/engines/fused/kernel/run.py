@@ -32,8 +32,8 @@ def run(address: Address, mode: Count) -> Count:
         end = lesser(begin + batches.size, batches.length)
         m = end - begin
         crowded = few_zeros and m >= CROWDED_BATCH
-        summed_first = mode == SUM or options.norms or crowded or m > frame.plan.block
-        alone = mode == LEARN and m == 1 and not options.dense and not options.norms
+        summed_first = mode == SUM or options.norms or options.noise or crowded or m > frame.plan.block
+        alone = mode == LEARN and m == 1 and not options.dense and not options.norms and not options.noise
         t += mode != EVALUATE
         now = shifted(batches.hyper, lesser(done, batches.steps - 1) * batches.per_step)
         batch_loss = 0.0

@@ -12,8 +12,9 @@ from ravine.engines.fused.kernel.alone import turn_list
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
 from ravine.engines.fused.kernel.gradient import BEGIN, FIRST, GO_ON, HIDDEN, bias_gradient, gather_4
 from ravine.engines.fused.kernel.lists import transpose
+from ravine.engines.fused.kernel.noise import fill_noise
 from ravine.engines.fused.kernel.rows import clear
-from ravine.engines.fused.kernel.rule import lazy, norms, read, step, step_constants, write
+from ravine.engines.fused.kernel.rule import lazy, noisy, norms, read, step, step_constants, write
 from ravine.engines.fused.pointers import first_of, shifted, unpack
 from ravine.engines.fused.vectors import (
     add_product_to_each,
@@ -37,7 +38,8 @@ def turn_row(frame: Frame, g: Reals, g0: Offset, at: Offset, width: Offset, c: P
     """Take the step of a row whose gradient is g[g0:]."""
     w, slots, length = frame.trained.w, frame.trained.slots, frame.plan.weights
     for j in range(u(0), width, LANES):
-        write(w, slots, length, at + j, step(read(w, slots, length, at + j), load(g, g0 + j), c))
+        of_rule = read(w, slots, length, at + j)
+        write(w, slots, length, at + j, step(of_rule, load(g, g0 + j), load(frame.work.noise, j), c))
 
 
 @leaf
@@ -55,7 +57,8 @@ def turn(hidden: Offset, frame: Frame, layer: Count, unit: Offset, o: Any, x: An
         state = read(w, slots, length, at + j)
         a = loads(d, o, d0 + j)
         s = add_product_to_each(s, a, first_of(state))
-        write(w, slots, length, at + j, step(state, add_products(load(g, g0 + j), x, a), c))
+        gradient = add_products(load(g, g0 + j), x, a)
+        write(w, slots, length, at + j, step(state, gradient, gradient, c))
     if hidden:
         below, sums = frame.plan.delta_at[layer - 1] + unit, totals(s)
         for i in range(len(o)):
@@ -119,8 +122,8 @@ def turn_biases(frame: Frame, g: Reals, g0: Offset, layer: Count, t: Count, c: P
 @plain
 def update_block(address: Address, hyper: Doubles, t: Count, m: Count) -> None:
     """Take the step of a batch that is one block of m samples."""
-    if norms():
-        return  # known when all is added up, in update_total; what stands below is then not compiled
+    if norms() or noisy():
+        return  # every row is visited, in update_total; what stands below is then not compiled
     frame = unpack(address)
     c = constants(frame, hyper, 0, t, 0.0, 0.0)
     for layer in range(frame.plan.layers - 1, -1, -1):
@@ -141,7 +144,7 @@ def update_block(address: Address, hyper: Doubles, t: Count, m: Count) -> None:
 @plain
 def update_one(address: Address, hyper: Doubles, t: Count) -> None:
     """Take the step of a batch of one sample: its lists are the rows with a gradient, and nothing need be sorted."""
-    if norms():
+    if norms() or noisy():
         return
     frame = unpack(address)
     c = constants(frame, hyper, 0, t, 0.0, 0.0)
@@ -170,6 +173,8 @@ def update_total(address: Address, hyper: Doubles, t: Count) -> None:
         for i in range(rows):
             if not lazy() or frame.trained.last[plan.first_rows[layer] + i] == t:
                 at = plan.bases[layer] + i * width
+                if noisy():
+                    fill_noise(frame, layer, plan.first_rows[layer] + i, plan.sizes[layer + 1], t)
                 turn_row(frame, g, at, at, width, c)
                 clear(g, at, width)
 

@@ -1,0 +1,91 @@
+"""Random numbers that rules ask for: the same bits in both engines, and the same after a stop."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ravine.conformance.trained import some_data
+from ravine.engines import make_engine
+from ravine.nn import Network, initial_weights
+from ravine.rules import perturbed_gd, rule, sgld, whole_rule
+from ravine.rules.noise import normal_numbers
+
+SEED = 2**61 + 12345
+
+
+@rule
+def keeps(g, s, noise, *, lr=0.1):
+    return lr * 0 * g, noise + 0 * s
+
+
+@whole_rule
+def keeps_whole(gradients, weights, state, t, noise, *, lr=0.1):
+    return [0 * g for g in gradients], {f"s.{k}": z for k, z in enumerate(noise())}
+
+
+def engine(name, rule, dtype="float64", bias=True, layers=(60, 19, 8, 10), seed=SEED):
+    network = Network(layers, bias=bias)
+    weights = initial_weights(network, "glorot-uniform", np.random.default_rng(1))
+    return make_engine(name, network, rule, weights, dtype, 5, seed=seed)
+
+
+def train(engine, rule, first, stop, **hyper):
+    order = np.random.default_rng(3).integers(0, 300, 500)
+    engine.train(some_data(300, 60), order, first, stop, {**rule.defaults, **hyper})
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_both_engines_have_the_same_bits_as_the_formula(dtype, bias):
+    found = []
+    for name in ("reference", "fused"):
+        one = engine(name, keeps, dtype, bias)
+        train(one, keeps, 0, 4 * 5)
+        found.append(one.state()["slot.s"])
+    assert found[0].tobytes() == found[1].tobytes()
+    rows, expected = 0, []
+    for inputs, outputs in ((60, 19), (19, 8), (8, 10)):
+        count = inputs + bias
+        expected.append(normal_numbers(SEED, 4, np.arange(rows, rows + count), outputs).ravel())
+        rows += count
+    np.testing.assert_array_equal(found[1], np.concatenate(expected).astype(dtype))
+
+
+def test_a_rule_of_whole_matrices_gets_the_numbers_of_an_element_wise_one():
+    one, other = engine("reference", keeps), engine("reference", keeps_whole)
+    train(one, keeps, 0, 10)
+    train(other, keeps_whole, 0, 10)
+    state = other.state()
+    whole = np.concatenate([state[f"slot.s.{k}"].ravel() for k in range(6)])
+    np.testing.assert_array_equal(whole, one.state()["slot.s"])
+
+
+@pytest.mark.parametrize("rule", [sgld, perturbed_gd])
+@pytest.mark.parametrize("name", ["reference", "fused"])
+def test_a_run_goes_on_with_the_same_noise(name, rule):
+    settings = {"temperature": 0.01} if rule is sgld else {"threshold": 10.0, "interval": 2, "radius": 0.1}
+    whole, first, second = (engine(name, rule) for _ in range(3))
+    train(whole, rule, 0, 60, **settings)
+    train(first, rule, 0, 25, **settings)
+    second.restore(first.state())
+    train(second, rule, 25, 60, **settings)
+    assert whole.state()["weights"].tobytes() == second.state()["weights"].tobytes()
+
+
+def test_another_seed_is_another_noise():
+    weights = []
+    for seed in (1, 2):
+        one = engine("fused", sgld, seed=seed)
+        train(one, sgld, 0, 5, temperature=0.01)
+        weights.append(one.weights)
+    assert (weights[0] != weights[1]).all()
+
+
+def test_the_padding_stays_zero():
+    one = engine("fused", sgld, layers=(60, 17, 3, 10))
+    train(one, sgld, 0, 50, temperature=1.0)
+    space = one._space
+    padded = space.trained.w.copy()
+    space.pad(padded, np.zeros_like(one.weights))
+    assert not padded.any()
