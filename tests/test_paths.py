@@ -218,8 +218,8 @@ def test_a_rule_of_your_own(tmp_path):
 
 BAD = [
     ({"optimizers": ["momentun"]}, "did you mean 'momentum'"),
-    ({"optimizers": ["momentum,alpha"]}, "'alpha' in 'momentum,alpha' is not NAME=NUMBER"),
-    ({"optimizers": ["momentum,alpha=much"]}, "is not NAME=NUMBER"),
+    ({"optimizers": ["momentum,alpha"]}, "'alpha' in 'momentum,alpha' is not NAME=VALUE"),
+    ({"optimizers": ["momentum,alpha=much"]}, "is not NAME=VALUE"),
     ({"optimizers": ["momentum,alhpa=0.5"]}, "did you mean 'alpha'"),
     ({"optimizers": ["momentum,alpha=1"]}, r"alpha of momentum is 1; .*\[0, 1\)"),
     ({"optimizers": ["lbfgs,clip_norm=1"]}, "lbfgs searches along the loss, whose gradient clip_norm would change"),

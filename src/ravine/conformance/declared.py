@@ -13,6 +13,7 @@ from ravine.conformance.finding import Finding, Slots, advance, at_rest, failed,
 from ravine.engines.engine import in_evaluated_form
 from ravine.errors import ConfigError, several
 from ravine.rules import AnyRule, Rule
+from ravine.rules.precision import check_precision
 from ravine.rules.rule import contains, ends
 from ravine.rules.source import read_idle_form, read_rule
 from ravine.spec import check_names
@@ -34,7 +35,7 @@ def text(rule: Rule) -> Finding:
 
 
 def bounds(rule: AnyRule) -> Finding:
-    """Check that defaults are allowed, and that values beyond each bound, and infinite ones, are refused."""
+    """Check that both dtypes have the defaults, and that values beyond each bound, and infinite ones, are refused."""
     check = "hyper-parameters"
     check_names(rule)
     given = settings(rule)
@@ -47,7 +48,9 @@ def bounds(rule: AnyRule) -> Finding:
                 return failed(
                     check, f"{name} = {value:g} is accepted", f"Declare its interval in bounds={{'{name}': ...}}."
                 )
-    free = [name for name in rule.defaults if name not in rule.bounds]
+    for dtype in ("float32", "float64"):
+        check_precision(rule, given, dtype)
+    free = [name for name in rule.defaults if name not in rule.bounds and rule.kinds[name] != "flag"]
     told = f"; without bounds: {', '.join(free)}" if free else ""
     return passed(check, f"{len(rule.defaults)}, refused beyond their bounds{told}")
 
@@ -222,13 +225,15 @@ def _state(rule: Rule, dtype: Any) -> tuple[Array, Array, Slots]:
 
 def _corners(rule: Rule) -> list[dict[str, float]]:
     """Return the defaults, and for each bounded hyper-parameter its ends, or near them where they are open."""
-    cases = [settings(rule)]
+    first = settings(rule)
+    cases = [first, *({**first, name: 1 - first[name]} for name, kind in rule.kinds.items() if kind == "flag")]
     for name, interval in rule.bounds.items():
         low, high = ends(interval)
+        above, below = (1, 1) if rule.kinds[name] == "whole number" else (1e-6, 1e-3)
         if np.isfinite(low):
-            cases.append({**cases[0], name: low if interval[0] == "[" else low + 1e-6})
+            cases.append({**first, name: low if interval[0] == "[" else low + above})
         if np.isfinite(high):
-            cases.append({**cases[0], name: high if interval[-1] == "]" else high - 1e-3})
+            cases.append({**first, name: high if interval[-1] == "]" else high - below})
     return cases
 
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError, several
-from ravine.rules.rule import BOUNDS, Declaration, Rule, declared
+from ravine.rules.kinds import Kind
+from ravine.rules.rule import Declaration, Rule, declared
 
 ARGUMENTS = ("gradients", "weights", "state", "t")
 
@@ -31,7 +32,7 @@ class WholeRule(Declaration):
     """One optimizer whose state or step is not element-wise.
 
     Attributes:
-        name, function, defaults, bounds, twins, full_batch: as those of a `Rule`.
+        name, function, defaults, bounds, kinds, twins, full_batch: as those of a `Rule`.
         asks_for_loss: it takes the batch's loss, to look at other weights before it takes a step.
         searches: it looks for the length of its steps itself; lr is but the first that it tries.
         by_layer: the step of a layer depends on that layer's gradients, weights and state alone.
@@ -43,6 +44,7 @@ class WholeRule(Declaration):
     function: Callable[..., Any]
     defaults: Mapping[str, float | None]
     bounds: Mapping[str, str]
+    kinds: Mapping[str, Kind]
     asks_for_loss: bool
     searches: bool = False
     by_layer: bool = False
@@ -66,7 +68,7 @@ class WholeRule(Declaration):
         after: Any
         missing = "" if state else "At the first step there is no state: use state.get(name, start)."
         with np.errstate(all="ignore"), self.telling_faults(missing):
-            returned = self.function(*asked, **hyper)
+            returned = self.function(*asked, **self.typed(hyper))
             steps, after = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
             steps = list(steps) if isinstance(steps, Iterable) else steps
         # A checkpoint gives arrays back, and never bare numbers.
@@ -205,7 +207,8 @@ def whole_rule(
     before, none at first; and `t`, the step counted from 1. One that also takes `loss` gets a function that returns the
     batch's mean loss and the gradients at any other weights. Keyword-only parameters are hyper-parameters; one of them
     must be `lr`. It returns the list of steps (each w becomes w - step) and the new state, and changes nothing that it
-    was given. Any Python and NumPy will do, but for random numbers.
+    was given. Any Python and NumPy will do, but for random numbers. Their kinds are declared as those of `rule` are;
+    the function gets a whole number as an int and a flag as a bool.
 
     `torch`, `optax` and `full_batch` are those of `rule`. PyTorch is given the matrices as it has them, (o, i).
     `searches` says that the function looks for the length of its steps itself, and that lr is but the first that it
@@ -220,7 +223,7 @@ def whole_rule(
     """
 
     def declare(function: Callable[..., Any]) -> WholeRule:
-        label, positional, keywords = declared(function, name, bounds)
+        label, positional, keywords, intervals, kinds = declared(function, name, bounds)
         if tuple(positional) not in (ARGUMENTS, (*ARGUMENTS, "loss")):
             raise ConfigError(
                 f"rule {label} takes {', '.join(positional) or 'nothing'}; a whole rule takes {', '.join(ARGUMENTS)}, "
@@ -231,7 +234,8 @@ def whole_rule(
             label,
             function,
             MappingProxyType(keywords),
-            {**BOUNDS, **bounds},
+            intervals,
+            kinds,
             asks_for_loss="loss" in positional,
             searches=searches,
             by_layer=by_layer,
