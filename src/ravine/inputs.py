@@ -73,6 +73,16 @@ def plain(value: Any) -> Any:
     return value
 
 
+def shortened(value: Any) -> str:
+    """Return a value as Python writes it, and of a long text its beginning.
+
+    >>> shortened(10**80)
+    '100000000000000000000000000000000000000000000000000000000...'
+    """
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def dtype_name(given: Any, allowed: Iterable[str], kind: str = "dtype") -> str:
     """Return the name of a dtype that is given by its name, or as whatever NumPy takes for one.
 
@@ -84,7 +94,7 @@ def dtype_name(given: Any, allowed: Iterable[str], kind: str = "dtype") -> str:
     """
     name = str(given) if isinstance(given, str) else _name_of(given)
     if name not in allowed:
-        raise ConfigError(unknown(kind, name or repr(given), allowed))
+        raise ConfigError(unknown(kind, name or shortened(given), allowed))
     return name
 
 
@@ -109,7 +119,7 @@ def path_of(name: str, given: Any) -> Path | None:
     if given is None:
         return None
     if not isinstance(given, (str, os.PathLike)) or not isinstance(os.fspath(given), str):
-        raise ConfigError(f"{name} is {given!r}; it must be a path, as text or as a pathlib.Path.")
+        raise ConfigError(f"{name} is {shortened(given)}; it must be a path, as text or as a pathlib.Path.")
     return Path(given)
 
 
@@ -170,12 +180,15 @@ def _reworded(message: str, value: Any, kind: Any, name: str) -> str:
         return f"{field[1]} is missing{inside}." if "missing" in fault else unknown(f"key{inside}", field[1], known)
     if fault.startswith("Invalid"):
         return unknown(place, value, typing.get_args(kind))
-    types, got, bound = re.findall(r"^Expected `(.+?)`(?:, got `(.+)`)?(.*)", fault)[0]
+    expected = re.match(r"Expected `(.+?)`(?:, got `(.+)`)?(.*)", fault)
+    if expected is None:
+        return f"{place} is {shortened(value)}: {fault}."
+    types, got, bound = expected.groups()
     words = " or ".join(_WORDS.get(one, one) for one in types.split(" | ") if one != "null") + _bound(bound)
     if unnamed:
         return f"{place} holds something that is not {words}."
     point = ", written without a point" if "int" in types and got == "float" else ""
-    return f"{place} is {value!r}; it must be {words}{point}."
+    return f"{place} is {shortened(value)}; it must be {words}{point}."
 
 
 def _bound(text: str) -> str:

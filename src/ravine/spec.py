@@ -14,7 +14,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import DATASETS
 from ravine.errors import ConfigError, unknown
-from ravine.inputs import convert, dtype_name, folded_keys, plain
+from ravine.inputs import convert, dtype_name, folded_keys, plain, shortened
 from ravine.nn import INITIALIZERS, Network
 from ravine.rules import RULES, WHOLE_RULES, AnyRule, Rule, WholeRule, declared_rule, loading, reference, settled
 from ravine.rules.compose import allowed, with_stages
@@ -180,28 +180,37 @@ def from_settings(settings: Mapping[str, Any]) -> RunSpec:
 def _sizes(layers: Any) -> tuple[int, ...]:
     sizes = plain(layers)
     if not isinstance(sizes, (list, tuple)) or not all(type(size) is int for size in sizes):
-        raise ConfigError(f"layers is {layers!r}; it must be a list of whole numbers, for example [784, 300, 10].")
+        raise ConfigError(
+            f"layers is {shortened(layers)}; it must be a list of whole numbers, for example [784, 300, 10]."
+        )
     return tuple(sizes)
 
 
 def _factors(per_layer: Any) -> dict[str, tuple[float, ...]]:
     factors = plain(per_layer)
     if not isinstance(factors, dict) or not all(_are_numbers(each) for each in factors.values()):
-        raise ConfigError(f'per_layer is {per_layer!r}; it must be numbers by name, for example {{"lr": [1, 1, 0.5]}}.')
+        raise ConfigError(
+            f'per_layer is {shortened(per_layer)}; it must be numbers by name, for example {{"lr": [1, 1, 0.5]}}.'
+        )
     return {name: tuple(map(float, each)) for name, each in folded_keys(factors).items()}
 
 
 def _are_numbers(values: Any) -> bool:
-    return isinstance(values, (list, tuple)) and all(type(value) in (int, float) for value in values)
+    if not isinstance(values, (list, tuple)):
+        return False
+    # A whole number may be too large for a float.
+    return all(type(value) is float or (type(value) is int and abs(value) < 2**1023) for value in values)
 
 
 def _values(hyperparameters: Any) -> dict[str, Value]:
     values = plain(hyperparameters)
     if not isinstance(values, dict):
-        raise ConfigError(f'hyperparameters is {hyperparameters!r}; it must be values by name, as {{"alpha": 0.5}}.')
+        raise ConfigError(
+            f'hyperparameters is {shortened(hyperparameters)}; it must be values by name, as {{"alpha": 0.5}}.'
+        )
     for name, value in values.items():
         if not isinstance(value, (bool, int, float)):
-            raise ConfigError(f"{name} is {value!r}; it must be a number, true or false.")
+            raise ConfigError(f"{name} is {shortened(value)}; it must be a number, true or false.")
     return folded_keys(values)
 
 
@@ -279,7 +288,9 @@ def _typed(spec: RunSpec) -> RunSpec:
 
 def _schedule(schedule: Any) -> Schedule:
     if not isinstance(schedule, Schedule):
-        raise ConfigError(f"schedule is {schedule!r}; it must be one of ravine.schedules, as Linear(final_lr=0.001).")
+        raise ConfigError(
+            f"schedule is {shortened(schedule)}; it must be one of ravine.schedules, as Linear(final_lr=0.001)."
+        )
     return make_schedule(str(schedule.__struct_config__.tag), **msgspec.structs.asdict(schedule))
 
 

@@ -49,7 +49,10 @@ def bounds(rule: AnyRule) -> Finding:
                     check, f"{name} = {value:g} is accepted", f"Declare its interval in bounds={{'{name}': ...}}."
                 )
     for dtype in ("float32", "float64"):
-        check_precision(rule, given, dtype)
+        try:
+            check_precision(rule, given, dtype)
+        except ConfigError as error:
+            return failed(check, str(error), f"Give it a default that {dtype} has.")
     free = [name for name in rule.defaults if name not in rule.bounds and rule.kinds[name] != "flag"]
     told = f"; without bounds: {', '.join(free)}" if free else ""
     return passed(check, f"{len(rule.defaults)}, refused beyond their bounds{told}")

@@ -17,6 +17,7 @@ Kind = Literal["number", "whole number", "flag"]
 Value = bool | int | float
 """A hyper-parameter as its user sees it: True or False, a whole number, a number."""
 
+
 _TRUTHS = {"true": True, "false": False}
 
 
@@ -100,4 +101,8 @@ def allowed(kind: Kind, interval: str) -> str:
     >>> allowed("whole number", "[1, inf)")
     'a whole number in [1, inf)'
     """
-    return "true or false" if kind == "flag" else f"a {'finite ' if kind == 'number' else ''}{kind} in {interval}"
+    if kind == "flag":
+        return "true or false"
+    if kind == "number":
+        return f"a finite number in {interval}"
+    return "a whole number" if interval == "(-inf, inf)" else f"a whole number in {interval}"

@@ -14,7 +14,7 @@ from types import CodeType, MappingProxyType
 from typing import Any, overload
 
 from ravine.errors import ConfigError, RavineError, line_in, told, unknown
-from ravine.inputs import folded, folded_keys, plain
+from ravine.inputs import folded, folded_keys, plain, shortened
 from ravine.rules.kinds import Kind, Value, allowed, kinds_of, number_of, shown, typed
 
 GIVEN = ("w", "t", "norm", "layer_norm")
@@ -65,7 +65,7 @@ class Declaration:
                 number = number_of(value, kind)
             except (TypeError, ValueError, OverflowError):
                 fits = fits.replace("finite ", "")
-                raise ConfigError(f"{name} of {self.name} is {plain(value)!r}; it must be {fits}.") from None
+                raise ConfigError(f"{name} of {self.name} is {shortened(plain(value))}; it must be {fits}.") from None
             if not contains(interval, number):
                 raise ConfigError(f"{name} of {self.name} is {number:g}; it must be {fits}.")
             checked[name] = number
