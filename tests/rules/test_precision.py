@@ -24,8 +24,8 @@ TWO = {"layers": (784, 8, 10)}
     [
         (
             {"optimizer": "adam", "eps": 1e-48},
-            "eps of adam is 1e-48, which is 0 in float32, whose smallest number is 1.4e-45: give a larger eps, or train "
-            "in float64.",
+            "eps of adam is 1e-48, which is 0 in float32, whose smallest number is 1.4e-45: give a larger eps, or "
+            "train in float64.",
         ),
         ({"lr": 2e-46}, "lr of sgd is 2e-46, which is 0 in float32"),
         (

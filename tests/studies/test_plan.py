@@ -346,3 +346,56 @@ def test_no_file(tmp_path):
         load_study(tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="Is a directory"):
         load_study(tmp_path)
+
+
+FLAGS = """
+name = "flags"
+[[groups]]
+name = "a"
+settings = { optimizer = "switched.py", layers = [784, 8, 10], epochs = 1 }
+grid = { heavy = [true, false], "\u03f5" = [0.5] }
+[[figures]]
+name = "both"
+rows = ["a"]
+panels = "\u03f5"
+measures = ["train_loss"]
+"""
+SWITCHED = """
+import numpy as np
+from ravine import rule
+@rule
+def switched(g, *, lr=0.1, heavy=True, \u03f5=1.0):
+    return lr * np.where(heavy, 2 * g, \u03f5 * g)
+"""
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "marked"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_flags_and_folded_names_from_a_file_with_any_mark_and_ends_of_lines(tmp_path, mark, end):
+    (tmp_path / "switched.py").write_text(SWITCHED, encoding="utf-8")
+    path = tmp_path / "flags.toml"
+    path.write_bytes((mark + FLAGS.lstrip().replace("\n", end)).encode())
+    study = load_study(path)
+    planned = plan(study)
+    assert [run.spec.hyperparameters for run in planned] == [{"heavy": flag, "\u03b5": 0.5} for flag in (True, False)]
+    assert "switched lr 0.1, heavy false, \u03b5 0.5" in describe(planned[1].spec)
+    assert study.figures[0].panels == "\u03b5"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (FLAGS.encode("utf-16"), "it is in UTF-16: save it in UTF-8."),
+        (FLAGS.encode("utf-16-le"), "it is in UTF-16: save it in UTF-8."),
+        (
+            "name = 'x'\ntitle = 'gr\u00fc\u00dfe'".encode("latin-1"),
+            "line 2 has the byte 0xfc, which is not UTF-8: save it",
+        ),
+    ],
+)
+def test_a_file_in_another_encoding_is_refused_in_one_sentence(tmp_path, content, words):
+    path = tmp_path / "flags.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_study(path)
+    assert str(caught.value).startswith(f"cannot read the study {path}: {words}")

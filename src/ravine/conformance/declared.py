@@ -70,7 +70,7 @@ def shapes(rule: Rule) -> Finding:
     """Check that the step and the slots are numbers in the shape of the weights, in single and double precision."""
     check = "shapes and dtypes"
     for dtype in (np.float32, np.float64):
-        g, w, slots = _state(rule, dtype)
+        g, w, slots = _state(rule, dtype, settings(rule))
         change, after = step(rule, g, w, 3, slots, settings(rule))
         for name, value in {"the step": change, **after}.items():
             found = np.asarray(value)
@@ -108,7 +108,7 @@ def zero_gradient(rule: Rule) -> Finding:
     """Check the claim of `inert`, and tell where it could be made."""
     check = "zero gradient"
     for hyper in _corners(rule):
-        _, w, slots = _state(rule, np.float64)
+        _, w, slots = _state(rule, np.float64, hyper)
         for t in range(1, 1001):
             change, after = step(rule, np.zeros(COUNT), w, t, slots, hyper)
             moved = [name for name in rule.slots if not np.array_equal(after[name], slots[name])]
@@ -137,7 +137,7 @@ def idle_form(rule: Rule) -> Finding:
     positional = [name for name in inspect.signature(form).parameters if name not in keywords]
     worst = 0.0
     for hyper in _corners(rule):
-        _, w, slots = _state(rule, np.float64)
+        _, w, slots = _state(rule, np.float64, hyper)
         total, after = np.zeros(COUNT), slots
         for t in range(1, max(IDLE) + 1):
             change, after = step(rule, np.zeros(COUNT), w - total, t, after, hyper)
@@ -214,13 +214,13 @@ def _quadratic(rule: Rule, hyper: Mapping[str, float], steps: int) -> float:
     return loss if np.isfinite(loss) else np.inf
 
 
-def _state(rule: Rule, dtype: Any) -> tuple[Array, Array, Slots]:
+def _state(rule: Rule, dtype: Any, hyper: Mapping[str, float]) -> tuple[Array, Array, Slots]:
     """Return a gradient, weights and slots as they are after some steps."""
     rng = np.random.default_rng(7)
     w = rng.normal(size=COUNT).astype(dtype)
     slots = at_rest(rule, w)
     for t in range(1, 4):
-        w, slots = advance(rule, rng.normal(size=COUNT).astype(dtype), w, t, slots, settings(rule))
+        w, slots = advance(rule, rng.normal(size=COUNT).astype(dtype), w, t, slots, hyper)
     w = w.astype(dtype)
     slots = {name: np.broadcast_to(value, w.shape).astype(dtype) for name, value in slots.items()}
     return rng.normal(size=COUNT).astype(dtype), w, slots
