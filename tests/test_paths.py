@@ -290,5 +290,5 @@ def test_flags_and_folded_names_behind_the_name(tmp_path):
     assert light.hyperparameters == {"lr": 0.01, "heavy": False, "steps": 1, "\u03b5": 0.0}
     np.testing.assert_array_equal(heavy.points, walk("sgd", RAVINE, steps=3, lr=0.01).points)
     np.testing.assert_array_equal(light.points, walk("sgd", RAVINE, steps=3, lr=0.005).points)
-    with pytest.raises(ConfigError, match="heavy of switched is 2.0; it must be true or false"):
+    with pytest.raises(ConfigError, match=r"heavy of switched is 2\.0; it must be true or false"):
         walk(f"{path},heavy=2", RAVINE, steps=3)

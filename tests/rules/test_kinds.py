@@ -8,6 +8,7 @@ from rule_files import write_rules
 
 import ravine
 from ravine.errors import ConfigError
+from ravine.report.commands import command_of
 from ravine.rules import RULES, WHOLE_RULES, find_rule, rule, whole_rule
 from ravine.rules.compose import with_stages
 from ravine.rules.kinds import shown, value_of
@@ -196,6 +197,11 @@ def test_one_run_has_one_id_however_its_values_are_written(switched):
     spec = RunSpec(optimizer="soap", hyperparameters={"precondition_frequency": 20.0})
     assert spec.id == RunSpec(optimizer="soap", hyperparameters={"precondition_frequency": 20}).id
     assert str(resolve(spec).hyperparameters["precondition_frequency"]) == "20"
+
+
+def test_the_command_of_a_run_gives_flags_and_whole_numbers_as_they_are_read(switched):
+    spec = resolve(from_settings({"optimizer": switched, "slow": True, "heavy": False, "ahead": 4}))
+    assert "--set heavy=false --set slow=true --set ahead=4 --set 'ε=0.25'" in command_of(spec)
 
 
 def test_a_name_and_bounds_are_folded_where_they_are_texts():
