@@ -231,3 +231,50 @@ def test_interrupted(small, runs):
     run = ravine.train(**SMALL, resume=True)
     assert isinstance(run._stored, StoredRun)
     assert run.weights.tobytes() == ravine.train(**SMALL, fresh=True).weights.tobytes()
+
+
+def test_values_as_numpy_has_them_make_the_same_run(small):
+    given = {
+        "dataset": np.str_("small"),
+        "layers": np.array([64, 12, 10]),
+        "batch_size": np.int64(20),
+        "epochs": np.uint8(3),
+        "engine": np.str_("reference"),
+        "optimizer": np.str_("momentum"),
+        "alpha": np.float32(0.5),
+        "lr": np.array(0.25),
+        "bias": np.True_,
+        "per_layer": {"lr": np.array([1.0, 0.5])},
+        "seed": np.int32(0),
+    }
+    plain = {"optimizer": "momentum", "alpha": 0.5, "lr": 0.25, "bias": True, "per_layer": {"lr": [1, 0.5]}, "seed": 0}
+    for dtypes in ((np.float64, float, np.dtype("float64"), "float64"), (np.float32, np.dtype("f4"), "float32")):
+        found = {ravine.train(**given, dtype=dtype).id for dtype in dtypes}
+        assert found == {ravine.train(**SMALL, **plain, dtype=dtypes[-1]).id}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"out": 3}, "out is 3; it must be a path, as text or as a pathlib.Path."),
+        ({"data_dir": True}, "data_dir is True; it must be a path"),
+        ({"batch_size": "ten"}, "batch_size is 'ten'; it must be a whole number."),
+        ({"batch_size": np.float64(2.5)}, "batch_size is 2.5; it must be a whole number, written without a point."),
+        ({"lr": "fast"}, "lr is 'fast'; it must be a number."),
+        ({"lr": 10**400}, "lr is 1000000"),
+        ({"bias": "yes"}, "bias is 'yes'; it must be true or false."),
+        ({"layers": "64,10"}, "layers is '64,10'; it must be a list of whole numbers, for example [784, 300, 10]."),
+        ({"layers": np.array([64.0, 10])}, "layers is array([64., 10.]); it must be a list of whole numbers"),
+        ({"dtype": np.int64}, "unknown dtype of the reference engine 'int64'; did you mean"),
+        ({"dtype": None}, "unknown dtype of the reference engine 'None'. Known: float32, float64, longdouble."),
+        ({"schedule_by": "epochs"}, "unknown schedule_by 'epochs'; did you mean 'epoch'?"),
+        ({"activation": 3}, "activation is 3; it must be text."),
+        ({"per_layer": {"lr": [10**400, 1]}}, "per_layer is "),
+        ({"decay_every": 1.5, "schedule": "step"}, "the step schedule takes decay_factor, decay_every, and something"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_one_sentence(small, settings, words):
+    with pytest.raises(ravine.ConfigError) as caught:
+        ravine.train(**{**SMALL, **settings})
+    assert str(caught.value).startswith(words)
+    assert "`" not in str(caught.value)

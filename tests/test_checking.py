@@ -146,7 +146,9 @@ def test_progress_is_told(small):
         ({"digits": 3}, "digits is 3"),
         ({"weights": 0}, "weights is 0"),
         ({"epochs": -1}, "epochs is -1"),
-        ({"dtype": "float16"}, "dtype is 'float16'"),
+        ({"dtype": "float16"}, "unknown dtype of a gradient check 'float16'"),
+        ({"dtype": np.float16}, "unknown dtype of a gradient check 'float16'"),
+        ({"data_dir": 3}, "data_dir is 3; it must be a path"),
         ({"run": "nothing"}, "there is no run 'nothing'"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 import ravine
 from ravine.cli.main import run
 from ravine.conformance import DECLARED, TRAINED, check_rule, declared, trained
-from ravine.conformance.finding import settings
+from ravine.conformance.finding import moved, settings
 from ravine.rules import RULES, rule
 
 
@@ -273,3 +273,28 @@ def test_in_python_by_a_name_or_a_file(file):
 def test_the_command_knows_no_rule_that_is_not_there(file, capsys):
     assert run(["check-optimizer", f"{file}:sign"]) == 3
     assert "did you mean 'sign_of_mean'?" in capsys.readouterr().err
+
+
+def test_flags_and_whole_numbers_are_checked_at_both_ends():
+    @rule(inert=True, bounds={"steps": "[1, inf)"})
+    def heavy_drifts(g, v, *, lr=0.1, heavy=False, steps: int):
+        """Is not inert where heavy is true."""
+        v = np.where(heavy, 0.5 * v + g, 0.0)
+        return lr * np.where(heavy, v, g) / steps, v
+
+    assert settings(heavy_drifts) == {"lr": 0.1, "heavy": 0.0, "steps": 5.0}
+    assert moved(heavy_drifts)["heavy"] == 1
+    assert moved(heavy_drifts)["steps"] == 6
+    assert declared.bounds(heavy_drifts).outcome == "passed"
+    found = declared.zero_gradient(heavy_drifts)
+    assert (found.outcome, found.detail[:49]) == ("failed", "inert=True, but a zero gradient changes v, w at s")
+
+
+def test_a_default_that_float32_has_as_zero_fails():
+    @rule(bounds={"eps": "(0, inf)"})
+    def guarded(g, *, lr=0.1, eps=1e-70):
+        return lr * g / (np.abs(g) + eps)
+
+    found = declared.bounds(guarded)
+    assert (found.outcome, found.mend) == ("failed", "Give it a default that float32 has.")
+    assert found.detail.startswith("eps of guarded is 1e-70, which is 0 in float32")

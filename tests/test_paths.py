@@ -218,8 +218,8 @@ def test_a_rule_of_your_own(tmp_path):
 
 BAD = [
     ({"optimizers": ["momentun"]}, "did you mean 'momentum'"),
-    ({"optimizers": ["momentum,alpha"]}, "'alpha' in 'momentum,alpha' is not NAME=NUMBER"),
-    ({"optimizers": ["momentum,alpha=much"]}, "is not NAME=NUMBER"),
+    ({"optimizers": ["momentum,alpha"]}, "'alpha' in 'momentum,alpha' is not NAME=VALUE"),
+    ({"optimizers": ["momentum,alpha=much"]}, "is not NAME=VALUE"),
     ({"optimizers": ["momentum,alhpa=0.5"]}, "did you mean 'alpha'"),
     ({"optimizers": ["momentum,alpha=1"]}, r"alpha of momentum is 1; .*\[0, 1\)"),
     ({"optimizers": ["lbfgs,clip_norm=1"]}, "lbfgs searches along the loss, whose gradient clip_norm would change"),
@@ -273,3 +273,22 @@ def test_an_animation():
     first = np.array(image.convert("RGB"))
     image.seek(12)
     assert (first != np.array(image.convert("RGB"))).any()
+
+
+def test_flags_and_folded_names_behind_the_name(tmp_path):
+    text = "import numpy as np\nfrom ravine import rule\n"
+    text += "@rule\ndef switched(g, *, lr=0.1, heavy=True, steps: int = 2, \u03f5=0.0):\n"
+    text += "    return lr * np.where(heavy, g, 0.5 * g) / steps + \u03f5\n"
+    path = tmp_path / "switched.py"
+    path.write_text(text, encoding="utf-8")
+    heavy, light = (
+        walk(f"{path},heavy={flag},\u03f5=0,steps=1", RAVINE, steps=3, lr=0.01) for flag in ("true", "FALSE")
+    )
+    assert (heavy.optimizer, light.optimizer) == (
+        "switched, heavy true, \u03b5 0, steps 1", "switched, heavy false, \u03b5 0, steps 1",
+    )  # fmt: skip
+    assert light.hyperparameters == {"lr": 0.01, "heavy": False, "steps": 1, "\u03b5": 0.0}
+    np.testing.assert_array_equal(heavy.points, walk("sgd", RAVINE, steps=3, lr=0.01).points)
+    np.testing.assert_array_equal(light.points, walk("sgd", RAVINE, steps=3, lr=0.005).points)
+    with pytest.raises(ConfigError, match=r"heavy of switched is 2\.0; it must be true or false"):
+        walk(f"{path},heavy=2", RAVINE, steps=3)

@@ -19,7 +19,7 @@ from equations import EquationError, latex, signs
 from listing import listing
 from ravine.pictures import BLUE, new_figure, svg
 from ravine.report.page import inline
-from ravine.rules import RULES, WHOLE_RULES, AnyRule, Rule
+from ravine.rules import RULES, WHOLE_RULES, AnyRule, Rule, kinds
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -190,7 +190,8 @@ def picture(name: str) -> str:
 def commands(rule: AnyRule) -> str:
     """Return what to type to try a rule, with its defaults written out."""
     batch = " --batch-size 60000" if rule.full_batch else ""
-    first = next((f" --set {key}={value:g}" for key, value in rule.defaults.items() if key != "lr"), "")
+    others = {key: value for key, value in rule.typed(rule.defaults).items() if key != "lr"}
+    first = next((f" --set {key}={kinds.shown(value)}" for key, value in others.items()), "")
     lines = [
         f"ravine train --optimizer {rule.name}{batch} --lr {rule.defaults['lr']:g}{first}",
         f"ravine check-optimizer {rule.name}",
@@ -205,10 +206,10 @@ def _hyperparameters(rule: AnyRule) -> str:
         (
             f"`{key}`",
             f"{{math}}`{written[key]}`",
-            f"{value:g}",
-            rule.bounds.get(key, "(-inf, inf)").replace("inf", "∞"),
+            kinds.shown(value),
+            rule.domain(key).replace("inf", "∞"),
         )
-        for key, value in rule.defaults.items()
+        for key, value in rule.typed(rule.defaults).items()
     ]
     return table(("name", "in the equations", "default", "allowed"), rows)
 

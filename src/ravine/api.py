@@ -7,11 +7,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from ravine.arrays import Array
 from ravine.data import Dataset, load
 from ravine.errors import ConfigError
+from ravine.inputs import path_of
 from ravine.rules import AnyRule
 from ravine.spec import RunSpec, from_settings, resolve
 from ravine.training import Given, Outcome, RunStore, Silent, Watcher, with_given
@@ -41,7 +42,7 @@ def train(
     init: str = "glorot-uniform",
     dataset: str = "mnist",
     engine: str = "fused",
-    dtype: str = "float32",
+    dtype: DTypeLike = "float32",
     data_dir: Path | str | None = None,
     out: Path | str | None = None,
     resume: bool = False,
@@ -54,7 +55,8 @@ def train(
     """Train a network and return the stored run; a run that is stored already is returned at once.
 
     The defaults are the run of the paper's Figure 2. `final_lr` alone means linear decay (eq. 5). Further keyword
-    arguments are hyper-parameters of the optimizer, such as `alpha=0.5` for momentum.
+    arguments are hyper-parameters of the optimizer, such as `alpha=0.5` for momentum, or `nesterov=True` for a flag.
+    NumPy's numbers, strings and arrays will do wherever Python's own do.
 
     Args:
         optimizer: a name that `ravine optimizers` lists, a file as "my_rule.py:my_rule", or a rule of your own.
@@ -69,7 +71,8 @@ def train(
         epochs, seed: passes over the data; the one seed that weights and shuffles derive from.
         layers, activation, bias, softmax, init: the network; see `ravine.nn`.
         dataset, data_dir: which data, and a folder to take the files from.
-        engine, dtype: "fused" in float32 or float64, "reference" in any float type.
+        engine, dtype: "fused" in float32 or float64, "reference" in longdouble too. A dtype is given by its name, or as
+            NumPy has it, such as np.float64.
         out: folder of runs; `RAVINE_HOME` or `runs` if None.
         resume: go on from the checkpoint of an interrupted run of the same spec.
         fresh: train anew even if the run is stored.
@@ -135,24 +138,28 @@ def run_spec(
     """
     watcher = watcher or Silent()
     spec = resolve(with_given(spec, given))
-    store = RunStore(out)
+    folder_of_data = path_of("data_dir", data_dir)
+    store = RunStore(path_of("out", out))
     stored = None if fresh else store.load(spec.id)
     if stored is not None:
         stored.weights()  # raises if they are damaged
         watcher.note(f"run {spec.id} is stored in {stored.folder} and shown as it is; --fresh trains it anew")
         return Run(stored)
     if data is None:
-        data = load(spec.dataset, None if data_dir is None else Path(data_dir), quiet=isinstance(watcher, Silent))
+        data = load(spec.dataset, folder_of_data, quiet=isinstance(watcher, Silent))
     outcome = train_spec(spec, data, store, given=given, resume=resume, watcher=watcher)
     return outcome if outcome.stored is None else Run(outcome.stored)
 
 
-def load_run(run: str, out: Path | str | None = None) -> Run:
+def load_run(run: Path | str, out: Path | str | None = None) -> Run:
     """Return a stored run by the first digits of its id, or by the path of its folder."""
-    folder = Path(run).absolute()
+    where = path_of("run", run)
+    if where is None:
+        raise ConfigError("run is None; it must be the first digits of a run's id, or the path of its folder.")
+    folder = where.absolute()
     named = (folder / "result.json").is_file()
-    store = RunStore(folder.parent) if named else RunStore(out)
-    stored = store.load(folder.name if named else store.find(run))
+    store = RunStore(folder.parent) if named else RunStore(path_of("out", out))
+    stored = store.load(folder.name if named else store.find(str(run)))
     if stored is None:
         raise ConfigError(f"there is no run {run!r} in {store.root}.")
     return Run(stored)

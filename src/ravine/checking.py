@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from numpy.typing import DTypeLike
 
 from ravine.api import load_run, run_spec
 from ravine.arrays import Array
@@ -14,6 +15,7 @@ from ravine.errors import ConfigError
 from ravine.gradients.digits import check_digits
 from ravine.gradients.full import Check, Progress, check_samples, full_check
 from ravine.gradients.methods import METHODS, PAPER_STEP, check_methods, check_step
+from ravine.inputs import dtype_name, path_of
 from ravine.spec import RunSpec, resolve
 from ravine.training import Watcher, start_weights
 from ravine.training.run import Run
@@ -22,14 +24,14 @@ from ravine.training.run import Run
 def gradcheck(
     spec: RunSpec,
     *,
-    run: str | None = None,
+    run: Path | str | None = None,
     epochs: int = 1,
     samples: Sequence[int] = (0,),
     weights: int | None = None,
     methods: Sequence[str] = METHODS,
     h: float = PAPER_STEP,
     digits: int | None = 60,
-    dtype: str = "float64",
+    dtype: DTypeLike = "float64",
     data_dir: Path | str | None = None,
     out: Path | str | None = None,
     watcher: Watcher | None = None,
@@ -45,7 +47,7 @@ def gradcheck(
         weights: how many weights to check, a seeded subset, or None for all.
         methods, h: see `ravine.gradients.METHODS`.
         digits: digits of the check with many digits, over a seeded subset, or None.
-        dtype: "float64" or "float32", in which gradients and differences are computed.
+        dtype: float64 or float32, in which gradients and differences are computed; by name, or as NumPy has it.
 
     Raises:
         ConfigError, UsageError: a sample is outside the data, h is not a step, a method is unknown, a run is not there.
@@ -54,15 +56,14 @@ def gradcheck(
     check_step(h)
     if digits is not None:
         check_digits(digits)
-    if dtype not in ("float64", "float32"):
-        raise ConfigError(f"dtype is {dtype!r}; a gradient is checked in float64 or float32.")
+    precision = dtype_name(dtype, ("float64", "float32"), "dtype of a gradient check")
     if weights is not None and weights < 1:
         raise ConfigError(f"weights is {weights}; it must be all or a whole number of 1 or more.")
     if epochs < 0:
         raise ConfigError(f"epochs is {epochs}; it must be a whole number of 0 or more.")
     stored = None if run is None else load_run(run, out)
     spec = resolve(msgspec.structs.replace(spec, epochs=max(1, epochs))) if stored is None else stored.spec
-    dataset = load(spec.dataset, None if data_dir is None else Path(data_dir))
+    dataset = load(spec.dataset, path_of("data_dir", data_dir))
     check_samples(samples, dataset.train)
     flat = _trained(spec, epochs, dataset, out, watcher) if stored is None else stored.weights
     return full_check(
@@ -74,7 +75,7 @@ def gradcheck(
         methods=methods,
         h=h,
         digits=digits,
-        dtype=dtype,
+        dtype=precision,
         seed=spec.seed,
         progress=progress,
     )

@@ -18,8 +18,10 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.engines.engine import in_evaluated_form
 from ravine.errors import ConfigError, unknown
+from ravine.inputs import folded
 from ravine.rules import AnyRule, Rule, WholeRule, find_rule
 from ravine.rules.compose import with_stages
+from ravine.rules.kinds import Value, shown, value_of
 from ravine.rules.noise import noise_for
 from ravine.rules.source import read_rule
 from ravine.rules.stepping import take_step
@@ -52,7 +54,7 @@ class Walk:
 
     Attributes:
         optimizer: its name, with the hyper-parameters that were given.
-        hyperparameters: all of them.
+        hyperparameters: all of them, as their user sees them.
         chosen: whether the learning rate was chosen from `RATES`.
         points: w_0, w_1 .., (steps + 1, 2), up to the last that is finite.
         values: f there, (steps + 1,).
@@ -60,7 +62,7 @@ class Walk:
     """
 
     optimizer: str
-    hyperparameters: dict[str, float]
+    hyperparameters: dict[str, Value]
     chosen: bool
     points: Array
     values: Array
@@ -172,16 +174,17 @@ def walk(
     rule, given = _read(optimizer)
     if isinstance(rule, Rule):
         read_rule(rule)  # a fault of the user's rule is reported at its line
-    name = ", ".join([rule.name, *(f"{key} {value:g}" for key, value in given.items() if key != "lr")])
     if lr is not None:
         given = {"lr": lr, **given}
     chosen = "lr" not in given and not (isinstance(rule, WholeRule) and rule.searches)
     values = rule.hyperparameters({"lr": RATES[0], **given} if chosen else given)
+    typed = rule.typed(values)
+    name = ", ".join([rule.name, *(f"{key} {shown(typed[key])}" for key in given if key != "lr")])
     if chosen:
         values["lr"] = best_rate(rule, surface, values, steps, start)
     points = trace(rule, surface, values, steps, start)
     diverged_at = len(points) if len(points) <= steps else None
-    return Walk(name, values, chosen, points, surface.f(*points.T), diverged_at)
+    return Walk(name, rule.typed(values), chosen, points, surface.f(*points.T), diverged_at)
 
 
 def walks(
@@ -206,18 +209,19 @@ def walks(
     return [walk(optimizer, surface, steps=steps, lr=lr, start=start) for optimizer in optimizers]
 
 
-def _read(optimizer: str | AnyRule) -> tuple[AnyRule, dict[str, float]]:
-    """Take "NAME,KEY=NUMBER,.." apart."""
+def _read(optimizer: str | AnyRule) -> tuple[AnyRule, dict[str, Value]]:
+    """Take "NAME,KEY=VALUE,.." apart."""
     name, *settings = optimizer.split(",") if isinstance(optimizer, str) else [optimizer.name]
     rule = find_rule(name) if isinstance(optimizer, str) else optimizer
-    given = {}
+    given: dict[str, Value] = {}
     for setting in settings:
         key, _, value = setting.partition("=")
         try:
-            given[key.strip()] = float(value)
+            given[folded(key.strip())] = value_of(value)
         except ValueError:
             raise ConfigError(
-                f"{setting!r} in {optimizer!r} is not NAME=NUMBER; write for example {name},lr=0.01."
+                f"{setting!r} in {optimizer!r} is not NAME=VALUE, with a number, true or false; write for example "
+                f"{name},lr=0.01."
             ) from None
     return with_stages(rule, given), given
 

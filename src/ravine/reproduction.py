@@ -15,6 +15,7 @@ import msgspec
 from ravine.data import load
 from ravine.errors import ConfigError, unknown
 from ravine.gradients.full import Progress
+from ravine.inputs import path_of
 from ravine.report.make import CLAIMS_PART, make_report, write_report
 from ravine.report.paper_claims import CLAIMS
 from ravine.report.report import Report
@@ -86,11 +87,11 @@ def reproduce(
         planned = plan(study)  # a verdict may rest on any run
     if quick:
         planned = cut_short(planned)
-    folder, store = Path(out), RunStore(runs)
+    folder, store = path_of("out", out) or Path(DEFAULT_FOLDER), RunStore(path_of("runs", runs))
     for place in (folder, store.root):
         check_writable(place)
     jobs = jobs or os.cpu_count() or 1
-    folder_of_data = None if data_dir is None else Path(data_dir)
+    folder_of_data = path_of("data_dir", data_dir)
     load_data = functools.cache(lambda name: load(name, folder_of_data, quiet=quiet))
     costs = estimate(planned, store, jobs, load_data)
     with watching(len(costs.seconds)) as watcher:

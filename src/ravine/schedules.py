@@ -8,13 +8,14 @@ part of a run's specification.
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import numpy as np
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError, unknown
+from ravine.inputs import convert, plain
 
 _LARGEST = sys.float_info.max
 Positive = Annotated[float, msgspec.Meta(gt=0, le=_LARGEST)]
@@ -120,13 +121,6 @@ def grown_batch_size(schedule: Schedule, lr: float, epoch: int, epochs: int, sma
     return round(min(max(wanted, smallest), largest))
 
 
-def plain_number(value: Any) -> Any:
-    """Return one of NumPy's numbers as Python's own; for msgspec, which knows only those."""
-    if hasattr(value, "item"):
-        return value.item()
-    raise TypeError(f"a {type(value).__name__} is not a setting")
-
-
 def make_schedule(kind: str | None = None, **settings: float | None) -> Schedule:
     """Return the schedule `kind` with its settings; those that are None take their defaults.
 
@@ -135,6 +129,7 @@ def make_schedule(kind: str | None = None, **settings: float | None) -> Schedule
     >>> make_schedule(final_lr=0.001)
     Linear(final_lr=0.001)
     """
+    kind = plain(kind)
     given = {name: value for name, value in settings.items() if value is not None}
     if kind is None:
         kind = "linear" if "final_lr" in given else "constant"
@@ -146,7 +141,7 @@ def make_schedule(kind: str | None = None, **settings: float | None) -> Schedule
         if name not in fields:
             raise ConfigError(f"{name} is given, but {takes}.")
     try:
-        plain = msgspec.to_builtins({"kind": kind, **given}, enc_hook=plain_number)
-        return msgspec.convert(plain, SCHEDULES[kind])
-    except (msgspec.ValidationError, TypeError) as error:
-        raise ConfigError(f"{takes}, and something does not fit: {error}.") from error
+        found: Schedule = convert({"kind": kind, **plain(given)}, SCHEDULES[kind])
+    except ConfigError as error:
+        raise ConfigError(f"{takes}, and something does not fit: {error}") from None
+    return found

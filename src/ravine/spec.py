@@ -14,11 +14,14 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import DATASETS
 from ravine.errors import ConfigError, unknown
+from ravine.inputs import convert, dtype_name, folded_keys, plain, shortened
 from ravine.nn import INITIALIZERS, Network
 from ravine.rules import RULES, WHOLE_RULES, AnyRule, Rule, WholeRule, declared_rule, loading, reference, settled
 from ravine.rules.compose import allowed, with_stages
+from ravine.rules.kinds import Value
+from ravine.rules.precision import check_precision
 from ravine.rules.text import texts
-from ravine.schedules import Constant, Schedule, grown_batch_size, learning_rates, make_schedule, plain_number
+from ravine.schedules import Constant, Schedule, grown_batch_size, learning_rates, make_schedule
 
 ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
 """Every engine, and the dtypes that it trains in."""
@@ -33,7 +36,8 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """One training run.
 
     The defaults are the run of the paper's Figure 2. `optimizer` is a name, or FILE.py:RULE. `hyperparameters` holds
-    those of the optimizer but for the learning rate; what is not given takes the rule's default. `per_layer` has
+    those of the optimizer but for the learning rate, numbers, whole numbers and flags; what is not given takes the
+    rule's default. `per_layer` has
     factors of some of them, or of lr, one a layer. With a `largest_batch` batches grow where the schedule would lower
     the rate, see `schedules.grown_batch_size`, and the rate falls by what the batch cannot grow. `engine` is one of
     `ENGINES`. `initial_weights` and `order` are the SHA-256 of arrays that the caller gave in place of those that the
@@ -48,7 +52,7 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     init: str = "glorot-uniform"
     optimizer: str = "sgd"
     lr: float | None = None
-    hyperparameters: dict[str, float] = msgspec.field(default_factory=dict)
+    hyperparameters: dict[str, Value] = msgspec.field(default_factory=dict)
     per_layer: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
     schedule: Schedule = msgspec.field(default_factory=Constant)
     schedule_by: Literal["epoch", "step"] = "epoch"
@@ -116,8 +120,10 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         A rule's source counts, and not in which folder its file lies.
         """
         resolved = resolve(self)
+        numbers = {name: float(value) for name, value in resolved.hyperparameters.items()}
+        given = {"optimizer": resolved.optimizer_name, "hyperparameters": numbers}
         decisive = {
-            "spec": {**msgspec.to_builtins(resolved), "optimizer": resolved.optimizer_name},
+            "spec": {**msgspec.to_builtins(resolved), **given},
             "rule": _source(resolved),
             "data": sorted(DATASETS[self.dataset].sha256.values()),
         }
@@ -148,7 +154,7 @@ def from_settings(settings: Mapping[str, Any]) -> RunSpec:
     Linear(final_lr=0.001)
     """
     fields = SETTINGS - set(_OF_SCHEDULES)
-    flat = dict(settings)
+    flat = folded_keys(settings)
     schedule = make_schedule(
         flat.pop("schedule", None),
         final_lr=flat.pop("final_lr", None),
@@ -161,32 +167,51 @@ def from_settings(settings: Mapping[str, Any]) -> RunSpec:
     rule = settled(chosen["optimizer"])
     check_names(rule)
     known = SETTINGS | allowed(rule)
-    for name, value in flat.items():
+    for name in flat:
         if name not in known:
             raise ConfigError(unknown(f"setting of a run with {rule.name}", name, known))
-        if not isinstance(value, (int, float, np.number)):
-            raise ConfigError(f"{name} is {value!r}; it must be a number.")
     if "layers" in chosen:
         chosen["layers"] = _sizes(chosen["layers"])
     if "per_layer" in chosen:
         chosen["per_layer"] = _factors(chosen["per_layer"])
-    return RunSpec(**chosen, hyperparameters=flat, schedule=schedule)
+    return RunSpec(**chosen, hyperparameters=_values(flat), schedule=schedule)
 
 
 def _sizes(layers: Any) -> tuple[int, ...]:
-    try:
-        return tuple(layers)
-    except TypeError:
-        raise ConfigError(f"layers is {layers!r}; give a list of sizes, for example [784, 300, 10].") from None
+    sizes = plain(layers)
+    if not isinstance(sizes, (list, tuple)) or not all(type(size) is int for size in sizes):
+        raise ConfigError(
+            f"layers is {shortened(layers)}; it must be a list of whole numbers, for example [784, 300, 10]."
+        )
+    return tuple(sizes)
 
 
 def _factors(per_layer: Any) -> dict[str, tuple[float, ...]]:
-    try:
-        return {name: tuple(factors) for name, factors in per_layer.items()}
-    except (AttributeError, TypeError):
+    factors = plain(per_layer)
+    if not isinstance(factors, dict) or not all(_are_numbers(each) for each in factors.values()):
         raise ConfigError(
-            f'per_layer is {per_layer!r}; give factors by name, for example {{"lr": [1, 1, 0.5]}}.'
-        ) from None
+            f'per_layer is {shortened(per_layer)}; it must be numbers by name, for example {{"lr": [1, 1, 0.5]}}.'
+        )
+    return {name: tuple(map(float, each)) for name, each in folded_keys(factors).items()}
+
+
+def _are_numbers(values: Any) -> bool:
+    if not isinstance(values, (list, tuple)):
+        return False
+    # A whole number may be too large for a float.
+    return all(type(value) is float or (type(value) is int and abs(value) < 2**1023) for value in values)
+
+
+def _values(hyperparameters: Any) -> dict[str, Value]:
+    values = plain(hyperparameters)
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f'hyperparameters is {shortened(hyperparameters)}; it must be values by name, as {{"alpha": 0.5}}.'
+        )
+    for name, value in values.items():
+        if not isinstance(value, (bool, int, float)):
+            raise ConfigError(f"{name} is {shortened(value)}; it must be a number, true or false.")
+    return folded_keys(values)
 
 
 def resolve(spec: RunSpec) -> RunSpec:
@@ -201,11 +226,8 @@ def resolve(spec: RunSpec) -> RunSpec:
     spec = _typed(spec)
     _known("data set", spec.dataset, DATASETS)
     _known("initializer", spec.init, INITIALIZERS)
-    _known("engine", spec.engine, ENGINES)
     if loading.recall(spec.optimizer) is None:
         spec = msgspec.structs.replace(spec, optimizer=reference(spec.optimizer))
-    if spec.dtype not in ENGINES[spec.engine]:
-        raise ConfigError(unknown(f"dtype of the {spec.engine} engine", spec.dtype, ENGINES[spec.engine]))
     info = DATASETS[spec.dataset]
     network = spec.network
     pixels = math.prod(info.shape)
@@ -227,11 +249,13 @@ def resolve(spec: RunSpec) -> RunSpec:
     if spec.lr is not None:
         given["lr"] = spec.lr
     check_names(spec.rule)
-    values = spec.rule.hyperparameters(given)
+    rule = spec.rule
+    values = rule.hyperparameters(given)
+    check_precision(rule, values, spec.dtype)
     _check_layers(spec, values)
     lr = values.pop("lr")
     _check_growth(spec, lr)
-    return _simplest(msgspec.structs.replace(spec, lr=lr, hyperparameters=values))
+    return _simplest(msgspec.structs.replace(spec, lr=lr, hyperparameters=rule.typed(values)))
 
 
 def _simplest(spec: RunSpec) -> RunSpec:
@@ -246,18 +270,35 @@ def _simplest(spec: RunSpec) -> RunSpec:
 
 
 def _typed(spec: RunSpec) -> RunSpec:
-    """Check the type of every field, and turn NumPy's numbers into Python's."""
-    try:
-        return msgspec.convert(msgspec.to_builtins(spec, enc_hook=plain_number), RunSpec)
-    except (msgspec.ValidationError, TypeError, ValueError) as error:
-        raise ConfigError(f"a setting of the run does not fit: {error}.") from error
+    """Check the type of every field, and bring what NumPy made, and names, into the form that ravine works with."""
+    given = {field: plain(getattr(spec, field)) for field in spec.__struct_fields__}
+    given |= {
+        "layers": _sizes(spec.layers),
+        "hyperparameters": _values(spec.hyperparameters),
+        "per_layer": _factors(spec.per_layer),
+        "schedule": _schedule(spec.schedule),
+    }
+    _known("engine", given["engine"], ENGINES)
+    _known("schedule_by", given["schedule_by"], ("epoch", "step"))
+    kind = f"dtype of the {given['engine']} engine"
+    given["dtype"] = dtype_name(given["dtype"], ENGINES[given["engine"]], kind)
+    typed: RunSpec = convert(given, RunSpec)
+    return typed
+
+
+def _schedule(schedule: Any) -> Schedule:
+    if not isinstance(schedule, Schedule):
+        raise ConfigError(
+            f"schedule is {shortened(schedule)}; it must be one of ravine.schedules, as Linear(final_lr=0.001)."
+        )
+    return make_schedule(str(schedule.__struct_config__.tag), **msgspec.structs.asdict(schedule))
 
 
 def _check_growth(spec: RunSpec, lr: float) -> None:
     # A factor above 1 is a schedule too, and the last epoch has its largest rate.
     last = spec.epochs if spec.schedule_by == "step" else spec.epochs - 1
     with np.errstate(over="ignore"):
-        rate = spec.schedule.rate(lr, np.array(float(last)), spec.epochs)
+        rate = np.dtype(spec.dtype).type(spec.schedule.rate(lr, np.array(float(last)), spec.epochs))
     if not np.isfinite(rate):
         raise ConfigError(f"the learning rate grows beyond all numbers within {spec.epochs} epochs; lower the factor.")
 
@@ -287,12 +328,15 @@ def _check_layers(spec: RunSpec, values: Mapping[str, float]) -> None:
             raise ConfigError(
                 f"per_layer has {len(factors)} factors of {name}; give one for each of the {layers} layers of weights."
             )
-        for factor in factors:
-            rule.hyperparameters({**values, name: values[name] * factor})
+        for layer, factor in enumerate(factors, start=1):
+            try:
+                check_precision(rule, rule.hyperparameters({**values, name: values[name] * factor}), spec.dtype)
+            except ConfigError as error:
+                raise ConfigError(f"per_layer, layer {layer} of weights: {error}") from None
 
 
-def _known(kind: str, name: str, allowed: Any) -> None:
-    if name not in allowed:
+def _known(kind: str, name: Any, allowed: Any) -> None:
+    if not isinstance(name, str) or name not in allowed:
         raise ConfigError(unknown(kind, name, allowed))
 
 

@@ -187,7 +187,7 @@ BAD = [
     (["--digits", "-60"], 3, "digits is -60"),
     (["--digits", "many"], 2, "--digits"),
     (["--epochs", "-1"], 3, "epochs is -1"),
-    (["--dtype", "float16"], 3, "dtype is 'float16'; a gradient is checked in float64 or float32."),
+    (["--dtype", "float16"], 3, "unknown dtype of a gradient check 'float16'; did you mean 'float64'?"),
     (["--layers", "63,10"], 3, "layers 63,10 do not fit small"),
     (["--activation", "rleu"], 3, "did you mean 'relu'?"),
     (["--lr", "nan"], 3, "lr of sgd is nan"),

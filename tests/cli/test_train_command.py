@@ -143,3 +143,31 @@ def test_the_same_seed_gives_the_same_bits_in_processes_side_by_side(mnist_envir
     stored = [next((tmp_path / name).glob("*/weights.safetensors")).read_bytes() for name in ("one", "two")]
     assert stored[0] == stored[1]
     assert documents[0]["test_accuracy"] > 0.9
+
+
+SWITCHED = """
+import numpy as np
+from ravine import rule
+@rule
+def switched(g, *, lr=0.1, heavy=True, steps: int = 1000000, \u03f5=1.0):
+    return lr * np.where(heavy, g, \u03f5 * g)
+"""
+
+
+def test_flags_whole_numbers_and_folded_names(small, capsys, tmp_path):
+    file = tmp_path / "switched.py"
+    file.write_text(SWITCHED, encoding="utf-8")
+    optimizer = ["--optimizer", str(file)]
+    assert run(["train", *SMALL, *optimizer, "--set", "heavy=False", "--set", "\u03f5=0.5"]) == 0
+    assert "switched, lr 0.1, heavy false, steps 1000000, \u03b5 0.5, batches" in capsys.readouterr().out
+    run(["train", *SMALL, *optimizer, "--set", "heavy=0", "--set", "\u03b5=0.5", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["spec"]["hyperparameters"] == {"heavy": False, "steps": 1000000, "\u03b5": 0.5}
+    assert found["spec"]["hyperparameters"]["heavy"] is False
+    run(["runs", "show", found["id"]])
+    assert "heavy false, steps 1000000, \u03b5 0.5" in capsys.readouterr().out
+    assert run(["train", *SMALL, *optimizer, "--per-layer", "\u03f5=1,0.5", "--quiet"]) == 0
+    for given, words in (("heavy=2", "true or false"), ("steps=1.5", "a whole number"), ("lr=true", "give it as lr")):
+        capsys.readouterr()
+        assert run(["train", *SMALL, *optimizer, "--set", given]) == 3
+        assert words in capsys.readouterr().err

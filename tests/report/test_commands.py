@@ -100,7 +100,8 @@ def test_every_schedule_was_tried():
         {"engine": "reference", "dtype": "longdouble"},
         {"batch_size": 1, "epochs": 1},
         {"seed": 2**63 - 1},
-        {"lr": 1e-300},
+        {"lr": 1e-300, "dtype": "float64"},
+        {"optimizer": "soap", "hyperparameters": {"precondition_frequency": 7}},
         {"lr": 0.1, "optimizer": "adagrad", "hyperparameters": {"eps": 1e-12}},
         {"schedule": Cosine(), "schedule_by": "step", "warmup": 0.123},
         {"schedule": Step(), "largest_batch": 500},
@@ -130,6 +131,7 @@ def test_numbers_keep_every_bit(lr, final_lr, alpha, batch_size, epochs, seed):
             batch_size=batch_size,
             epochs=epochs,
             seed=seed,
+            dtype="float64",
         )
     )
 

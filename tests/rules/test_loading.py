@@ -526,3 +526,30 @@ def form(w, a):
         ids.append(RunSpec(optimizer=f"{path}:shown").id)
     assert ids[0] != ids[1]
     assert ids[0] == ids[2]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_a_file_may_begin_with_a_byte_order_mark(here, end):
+    text = HEAD + "@rule\ndef marked(g, *, lr):\n    return lr * g.T\n"
+    (here / "marked.py").write_bytes(b"\xef\xbb\xbf" + text.encode().replace(b"\n", end))
+    with pytest.raises(ConfigError, match=rf"marked.py:{LINES_OF_HEAD + 3}: rule marked takes `.T` of `g`"):
+        read_rule(find_rule("marked.py"))
+    (here / "marked.py").write_bytes(b"\xef\xbb\xbf" + text.replace(".T", "").encode().replace(b"\n", end))
+    assert read_rule(find_rule("marked.py")).text == "return lr * g"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_in_utf_16_is_refused_in_one_sentence(here, encoding):
+    (here / "wide.py").write_bytes((HEAD + MINE).encode(encoding))
+    assert refusal("wide.py:mine") == "wide.py is in UTF-16, which Python cannot run: save it in UTF-8."
+
+
+def test_the_name_of_a_rule_is_folded_and_the_path_of_its_file_is_not(here):
+    # Python folds the two forms of epsilon into one; a file system keeps a ligature as it is.
+    text = "@rule\ndef \u03f5rule(g, *, lr):\n    return lr * g\n@rule\ndef other(g, *, lr):\n    return g * lr\n"
+    path = write_rules(here / "\ufb01le.py", text)
+    found = find_rule("\ufb01le.py:\u03f5rule")
+    assert found.name == "\u03b5rule"
+    assert reference("\ufb01le.py:\u03f5rule") == reference("\ufb01le.py:\u03b5rule") == f"{path}:\u03b5rule"
+    assert find_rule("\uff53\uff47\uff44") is RULES["sgd"]
+    assert RunSpec(optimizer="\uff53\uff47\uff44").id == RunSpec(optimizer="sgd").id

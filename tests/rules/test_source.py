@@ -383,17 +383,17 @@ EXPRESSIONS = {
     "np.logical_not(lr) * g": "gives np.logical_not a number",
     "math.sqrt(g)": "calls math.sqrt; write np.sqrt",
     "root(g)": "calls root; write np.sqrt",
-    "math.pow(g, 2)": "calls math.pow; write a**b",
-    "math.fabs(g)": "calls math.fabs; write np.fabs(a)",
+    "math.pow(g, 2)": "calls math.pow; write g ** 2.",
+    "math.fabs(g)": "calls math.fabs; write np.fabs(g).",
     "math.erf(g)": "calls math.erf; a rule may call np.where, np.clip, abs and, of NumPy, absolute, arcsinh",
-    "min(g, u)": "calls min; write np.minimum(a, b)",
-    "max(g, lr)": "calls max; write np.maximum(a, b)",
+    "min(g, u)": "calls min; write np.minimum(g, u).",
+    "max(g, lr)": "calls max; write np.maximum(g, lr).",
     "min(lr) * g": "calls min with 1 argument; give two or more",
     "max() * g": "calls max with 0 arguments; give two or more",
-    "pow(g, 2)": "calls pow; write a**b",
-    "round(g)": "calls round; write np.rint(a)",
+    "pow(g, 2)": "calls pow; write g ** 2.",
+    "round(g)": "calls round; write np.rint(g).",
     "float(g)": "calls float; write the number itself",
-    "int(lr) * g": "calls int; write np.trunc(a)",
+    "int(lr) * g": "calls int; write np.trunc(lr).",
     "sum(g)": "calls sum; a rule is of one weight; one of whole arrays is written under @ravine.whole_rule",
     "helper(g)": "calls helper; write it out in the rule's own body",
     "helper(lr) * g": "calls helper; write it out in the rule's own body",
@@ -401,10 +401,10 @@ EXPRESSIONS = {
     "Setting(g)": "calls Setting; a rule may call",
     "np.mean(g)": "calls np.mean; a rule is of one weight",
     "np.zeros_like(g)": "calls np.zeros_like; write 0",
-    "g.sum()": "calls or takes apart g, which is a number; write np.sign(g) and not g.sign()",
+    "g.sum()": "calls `.sum()` of `g`; a rule is of one weight; one of whole arrays is written under @ravine.whole",
     "np.linalg.norm(g) * g": "calls np.linalg.norm; take `norm` as a parameter after g",
     "np.random.normal(lr) * g": "calls np.random.normal; a rule may call",
-    "np.float32(lr) * g": "calls np.float32; a rule may call",
+    "np.float32(lr) * g": "calls np.float32; write lr.",
     "np.sqrt(g, u)": "calls np.sqrt with 2 arguments; it takes 1",
     "np.maximum(g)": "calls np.maximum with 1 argument; it takes 2",
     "np.where(g > 0)": "calls np.where with 1 argument; it takes 3",
@@ -419,11 +419,28 @@ EXPRESSIONS = {
     "np.qqqqqq(g)": "uses np.qqqqqq, which does not exist",
     "np.random.zzz(g)": "uses np.random.zzz, which does not exist",
     "Setting.beta * g": "uses Setting.beta, a part of a type",
-    "g.mean()": "calls or takes apart g, which is a number",
-    "lr(g)": "calls or takes apart lr, which is a number",
-    "g.real": "calls or takes apart g, which is a number",
-    "g[0]": "uses `g[0]`; a rule is made of names, numbers",
-    "TENTH[0] * g": "uses `TENTH[0]`",
+    "g.mean()": "calls `.mean()` of `g`; a rule is of one weight; one of whole arrays",
+    "lr(g)": "calls lr, which is a number; write a product as lr * (..).",
+    "g.real": "takes `.real` of `g`; to a rule it is one number, without shape or dtype: write g alone.",
+    "np.abs(g).max()": "calls `.max()` of `np.abs(g)`; a rule is of one weight; one of whole arrays is written under",
+    "(g * u).sum(axis=0)": "calls `.sum()` of `g * u`; a rule is of one weight",
+    "np.sqrt(g).mean()": "and `norm`, a parameter after g, is the norm of the whole gradient.",
+    "np.abs(g)[0]": "uses `np.abs(g)[0]`; a rule is of one weight, which has no parts",
+    "g.T": "takes `.T` of `g`; to a rule it is one number, without shape or dtype: write g alone.",
+    "g.T.copy()": "calls `.copy()` of `g.T`; to a rule it is one number",
+    "(g + u).astype(float)": "calls `.astype()` of `g + u`; to a rule it is one number, without shape or dtype",
+    "g.sign()": "calls `.sign()` of `g`; write np.sign(g).",
+    "(g * u).clip(-1, 1)": "calls `.clip()` of `g * u`; write np.clip(g * u, -1, 1).",
+    "g.clamp(0)": "calls `.clamp()` of `g`; write np.clip(a, b, c).",
+    "g.mul(u + 1)": "calls `.mul()` of `g`; write g * (u + 1).",
+    "g.hypot(u)": "calls `.hypot()` of `g`; write np.hypot(g, u).",
+    "g.qqq": "takes `.qqq` of `g`; to a rule it is one number; a rule is made of names",
+    "np.add.reduce(g)": "uses np.add.reduce; a rule is of one weight",
+    "np.sum(g, axis=0)": "calls np.sum; a rule is of one weight",
+    "np.multiply(g)": "calls np.multiply; write a * b.",
+    "np.qqqqqq.max()": "uses np.qqqqqq, which does not exist",
+    "g[0]": "uses `g[0]`; a rule is of one weight, which has no parts: leave the index out.",
+    "TENTH[0] * g": "uses `TENTH[0]`; give the number a name of its own.",
     "TENTH * g": "uses TENTH, which is not a number but a list; a rule may use numbers of its module",
     "ARRAY * g": "uses ARRAY, which is not a number but a ndarray",
     "COMPLEX * g": "uses COMPLEX, which is not a number but a complex",
@@ -447,6 +464,46 @@ EXPRESSIONS = {
     "g @ u": "computes `g @ u`",
     "(2 << t) * g": "computes `2 << t`",
 }
+
+MENDS = [
+    "np.add(g, u)", "np.subtract(g, u - 1)", "np.multiply(g, lr + u)", "np.divide(g, u)", "np.true_divide(g, u)",
+    "np.float_power(np.fabs(g), u)", "np.mod(g, u)", "np.remainder(g, u)", "np.fmod(g, u)", "np.floor_divide(g, u)",
+    "np.positive(g)", "np.isinf(g / 0.0 * u) * u", "np.signbit(g) * u", "np.nan_to_num(np.sqrt(g))",
+    "np.heaviside(g, u)", "np.round(g)", "np.fix(9 * g)", "np.tan(g)", "np.heaviside(t - 2, g)",
+    "np.greater(g, u) * v",
+    "np.greater_equal(g, u) * v", "np.less(g, u) * v", "np.less_equal(g, u) * v", "np.equal(g, u) * v",
+    "np.not_equal(g, u) * v", "np.bitwise_and(g > 0, u > 0) * v", "np.bitwise_or(g > 0, u > 0) * v",
+    "np.bitwise_xor(g > 0, u > 0) * v", "np.invert(g > 0) * v", "np.copy(g)",
+    "np.ones_like(g) * u", "operator.mul(g, u)",
+    "operator.sub(g, u - 1)", "operator.neg(g + u)", "pow(g, 2)", "round(t) * g", "math.tan(lr) * g",
+    "math.atan2(lr, t) * g", "math.exp(lr) * g", "math.fmod(t, lr) * g", "math.sinh(lr) * g", "g.clip(-0.5, 0.5)",
+    "(g + u).round()", "g.reshape(-1)", "abs(g).copy()",
+]  # fmt: skip
+"""Calls that a rule may not make, though NumPy can."""
+
+
+@pytest.mark.parametrize("call", MENDS)
+def test_the_mend_computes_what_the_call_would(tmp_path, call):
+    text = """
+    import math
+    import operator
+    @rule
+    def mended(g, u, v, t, *, lr):
+        return THIS, u, v
+    """
+    wrong = find_rule(str(write_rules(tmp_path / "wrong.py", text.replace("THIS", call))))
+    with pytest.raises(ConfigError) as caught:
+        read_rule(wrong)
+    mend = str(caught.value).rpartition("write ")[2].removesuffix(".").removesuffix(" alone")
+    rest = next((part for part in (" * u", " * v", " * g") if call.endswith(part)), "")
+    right = find_rule(str(write_rules(tmp_path / "right.py", text.replace("THIS", f"({mend}){rest} * 1.0"))))
+    rng = np.random.default_rng(3)
+    g, u, v = rng.normal(size=(3, 40))
+    g[:2], u[0] = 0.0, 0.0
+    with np.errstate(all="ignore"):
+        theirs, ours = wrong.function(g, u, v, 2.0, lr=0.3)[0], plain(right)(g, u, v, 2.0, lr=0.3)[0]
+    np.testing.assert_allclose(np.broadcast_to(ours, 40), theirs, rtol=1e-12, atol=1e-15)
+
 
 MODULE = """
 import math

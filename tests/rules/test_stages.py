@@ -167,7 +167,7 @@ def test_a_stage_s_first_hyperparameter_is_needed():
     [
         ({"weight_decay": -1}, "weight_decay of adam is -1; it must be a finite number in [0, inf)."),
         ({"clip_norm": 0}, "clip_norm of adam is 0; it must be a finite number in (0, inf)."),
-        ({"lookahead": 0}, "lookahead of adam is 0; it must be a finite number in [1, inf)."),
+        ({"lookahead": 0}, "lookahead of adam is 0; it must be a whole number in [1, inf)."),
     ],
 )
 def test_hyperparameters_of_stages_have_bounds(given, message):

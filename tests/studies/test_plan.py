@@ -221,22 +221,22 @@ def test_runs_in_words(settings, words):
         ('{ optimizer = "adma" }', "unknown optimizer 'adma'; did you mean 'adam'?"),
         ('{ dataset = "smal" }', "unknown data set 'smal'; did you mean 'small'?"),
         ('{ dtype = "float46" }', "did you mean 'float64'?"),
-        ("{ label = 3 }", "Expected `str`, got `int`"),
-        ("{ paper = { test_loss = 3 } }", "`test_loss`"),
+        ("{ label = 3 }", "label is 3; it must be text."),
+        ("{ paper = { test_loss = 3 } }", "unknown key in paper 'test_loss'; did you mean 'train_loss'?"),
         ("{ seed = 3 }", "has a seed; seeds are given once for the whole study"),
-        ('{ lr = "fast" }', "got `str` - at `$.lr`"),
-        ("{ batch_size = 1.5 }", "`$.batch_size`"),
+        ('{ lr = "fast" }', "lr is 'fast'; it must be a number."),
+        ("{ batch_size = 1.5 }", "batch_size is 1.5; it must be a whole number, written without a point."),
         ('{ alpha = "high" }', "alpha is 'high'; it must be a number"),
         ("{ alpha = 1.5 }", "alpha of momentum is 1.5"),
         ("{ lr = nan }", "lr of momentum is nan"),
         ("{ layers = 5 }", "layers is 5"),
         ("{ layers = [784, 10] }", "do not fit small"),
-        ('{ final_lr = "low" }', "`$.final_lr`"),
+        ('{ final_lr = "low" }', "final_lr is 'low'; it must be a number."),
         ("{ decay_every = 2 }", "constant schedule"),
         ("{ epochs = 0 }", "epochs is 0"),
-        ("{ paper = 3 }", "got `int`"),
-        ("{ paper = { loss = 3 } }", "unknown field `loss`"),
-        ('{ paper = { train_loss = "low" } }', "`$.train_loss`"),
+        ("{ paper = 3 }", "paper is 3; it must be a table of settings."),
+        ("{ paper = { loss = 3 } }", "unknown key in paper 'loss'"),
+        ('{ paper = { train_loss = "low" } }', "paper.train_loss is 'low'; it must be a number."),
     ],
 )
 def test_a_bad_row_is_named(row, words):
@@ -291,21 +291,45 @@ def test_a_file_is_read(tmp_path):
         (b"name = ", "is not a study"),
         (b'{"name": "six"}', "is not a study"),
         (b"name = 'gr\xfc\xdfe'", "cannot read the study"),
-        (b"groups = []", "`name`"),
-        (b"name = 'six'", "`groups`"),
-        (b"name = 'six'\ngroups = []\nsedes = [1]", "`sedes`"),
-        (b"name = 'six'\n[[groups]]\nname = 'a'\ngird = { lr = [1] }", "`gird`"),
-        (b"name = 'six'\n[[groups]]\nname = 'a'\ngrid = { lr = 1 }", "$.groups[0].grid"),
-        (b"name = 'six'\n[[groups]]\nname = 'a'\nrows = [1]", "$.groups[0].rows[0]"),
-        (b"name = 'six'\ngroups = []\nseeds = [0.5]", "$.seeds[0]"),
-        (b"name = 'six'\ngroups = []\nseeds = 3", "$.seeds"),
-        (b"name = 6\ngroups = []", "$.name"),
-        (b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'", "`rows`"),
-        (b"name = 'six'\ngroups = []\n[[figures]]\nrows = ['a']", "`name`"),
-        (b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'\nrows = 'a'", "$.figures[0].rows"),
-        (b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'\nrows = []\nkind = 'bars'", "$.figures[0].kind"),
-        (b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'\nrows = []\nmeasures = ['x']", "$.figures[0].measures"),
-        (b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'\nrows = []\npanel = 'lr'", "`panel`"),
+        (b"groups = []", "name is missing."),
+        (b"name = 'six'", "groups is missing."),
+        (b"name = 'six'\ngroups = []\nsedes = [1]", "unknown key 'sedes'; did you mean 'seeds'?"),
+        (
+            b"name = 'six'\n[[groups]]\nname = 'a'\ngird = { lr = [1] }",
+            "unknown key in groups[0] 'gird'; did",
+        ),
+        (
+            b"name = 'six'\n[[groups]]\nname = 'a'\ngrid = { lr = 1 }",
+            "groups[0].grid holds something that is",
+        ),
+        (
+            b"name = 'six'\n[[groups]]\nname = 'a'\nrows = [1]",
+            "groups[0].rows[0] is 1; it must be a table",
+        ),
+        (
+            b"name = 'six'\ngroups = []\nseeds = [0.5]",
+            "seeds[0] is 0.5; it must be a whole number",
+        ),
+        (b"name = 'six'\ngroups = []\nseeds = 3", "seeds is 3; it must be a list."),
+        (b"name = 6\ngroups = []", "name is 6; it must be text."),
+        (b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'", "rows is missing in figures[0]."),
+        (b"name = 'six'\ngroups = []\n[[figures]]\nrows = ['a']", "name is missing in figures[0]."),
+        (
+            b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'\nrows = 'a'",
+            "figures[0].rows is 'a'; it must be a",
+        ),
+        (
+            b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'\nrows = []\nkind = 'bars'",
+            "unknown figures[0].kind",
+        ),
+        (
+            b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'\nrows = []\nmeasures = ['x']",
+            "figures[0].measures[0]",
+        ),
+        (
+            b"name = 'six'\ngroups = []\n[[figures]]\nname = 'a'\nrows = []\npanel = 'lr'",
+            "key in figures[0] 'panel'",
+        ),
     ],
 )
 def test_a_file_that_is_no_study(tmp_path, content, words):
@@ -322,3 +346,56 @@ def test_no_file(tmp_path):
         load_study(tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="Is a directory"):
         load_study(tmp_path)
+
+
+FLAGS = """
+name = "flags"
+[[groups]]
+name = "a"
+settings = { optimizer = "switched.py", layers = [784, 8, 10], epochs = 1 }
+grid = { heavy = [true, false], "\u03f5" = [0.5] }
+[[figures]]
+name = "both"
+rows = ["a"]
+panels = "\u03f5"
+measures = ["train_loss"]
+"""
+SWITCHED = """
+import numpy as np
+from ravine import rule
+@rule
+def switched(g, *, lr=0.1, heavy=True, \u03f5=1.0):
+    return lr * np.where(heavy, 2 * g, \u03f5 * g)
+"""
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "marked"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_flags_and_folded_names_from_a_file_with_any_mark_and_ends_of_lines(tmp_path, mark, end):
+    (tmp_path / "switched.py").write_text(SWITCHED, encoding="utf-8")
+    path = tmp_path / "flags.toml"
+    path.write_bytes((mark + FLAGS.lstrip().replace("\n", end)).encode())
+    study = load_study(path)
+    planned = plan(study)
+    assert [run.spec.hyperparameters for run in planned] == [{"heavy": flag, "\u03b5": 0.5} for flag in (True, False)]
+    assert "switched lr 0.1, heavy false, \u03b5 0.5" in describe(planned[1].spec)
+    assert study.figures[0].panels == "\u03b5"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (FLAGS.encode("utf-16"), "it is in UTF-16: save it in UTF-8."),
+        (FLAGS.encode("utf-16-le"), "it is in UTF-16: save it in UTF-8."),
+        (
+            "name = 'x'\ntitle = 'gr\u00fc\u00dfe'".encode("latin-1"),
+            "line 2 has the byte 0xfc, which is not UTF-8: save it",
+        ),
+    ],
+)
+def test_a_file_in_another_encoding_is_refused_in_one_sentence(tmp_path, content, words):
+    path = tmp_path / "flags.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load_study(path)
+    assert str(caught.value).startswith(f"cannot read the study {path}: {words}")

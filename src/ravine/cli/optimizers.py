@@ -11,6 +11,7 @@ from ravine.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from ravine.rules import AnyRule
+    from ravine.rules.kinds import Value
 
 
 @click.command()
@@ -75,7 +76,7 @@ def _facts(rule: AnyRule, package: str | None) -> dict[str, Any]:
     return {
         **facts,
         "inert": getattr(rule, "inert", False),
-        "defaults": dict(rule.defaults),
+        "defaults": _typed(rule),
         "bounds": dict(rule.bounds),
         "package": package,
     }
@@ -83,6 +84,7 @@ def _facts(rule: AnyRule, package: str | None) -> dict[str, Any]:
 
 def _show(rule: AnyRule) -> None:
     from ravine.rules import WholeRule
+    from ravine.rules.kinds import shown
     from ravine.rules.source import read_rule
     from ravine.rules.text import read_whole
 
@@ -91,16 +93,21 @@ def _show(rule: AnyRule) -> None:
     click.echo(f"{rule.name}\n")
     if doc:
         click.echo(f"{doc}\n")
-    rows = [
-        (key, "-" if value is None else f"{value:g}", rule.bounds.get(key, "(-inf, inf)"))
-        for key, value in rule.defaults.items()
-    ]
+    rows = [(key, "-" if value is None else shown(value), rule.domain(key)) for key, value in _typed(rule).items()]
     print_table(("hyper-parameter", "default", "allowed"), rows)
     click.echo(f"\n{body}")
 
 
 def _defaults(rule: AnyRule) -> str:
-    return ", ".join(f"{key} {value:g}" for key, value in rule.defaults.items() if value is not None)
+    from ravine.rules.kinds import shown
+
+    return ", ".join(f"{key} {shown(value)}" for key, value in _typed(rule).items() if value is not None)
+
+
+def _typed(rule: AnyRule) -> dict[str, Value | None]:
+    """Return the defaults as their user sees them, None for what must be given."""
+    given = {name: value for name, value in rule.defaults.items() if value is not None}
+    return {**dict.fromkeys(rule.defaults), **rule.typed(given)}
 
 
 def _purpose(rule: AnyRule) -> str:

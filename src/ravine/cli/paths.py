@@ -44,7 +44,7 @@ def paths(
     """Draw the paths of optimizers down a surface of two weights.
 
     NAME is an optimizer, or FILE.py:RULE; its own settings may follow it, as in momentum,lr=0.01,alpha=0.5, and it may
-    be named more than once. Without names: sgd, momentum and adam.
+    be named more than once. A flag is true or false. Without names: sgd, momentum and adam.
 
     One that is given no learning rate takes that of 26 from 0.0001 to 10 whose path ends lowest without leaving the
     map, since no default rate suits every surface. One that searches along a line, as lbfgs, takes its default.

@@ -104,7 +104,9 @@ def _builtins(value: object) -> dict[str, object]:
 
 def _plain(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {item}" for key, item in value.items()) or "-"
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items()) or "-"
     if isinstance(value, list | tuple):
         return ",".join(map(str, value))
+    if isinstance(value, bool):
+        return str(value).lower()
     return "-" if value is None else str(value)

@@ -10,20 +10,25 @@ from ravine.cli.network_options import network_options
 from ravine.cli.output import number, percent, print_json
 
 if TYPE_CHECKING:
+    from ravine.rules.kinds import Value
     from ravine.training import Result
 
 
-def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Value]:
     """Read each NAME=VALUE."""
+    from ravine.rules.kinds import value_of
+
     pairs = {}
     for text in values:
         name, equals, value = text.partition("=")
         try:
-            pairs[name.strip()] = float(value)
+            pairs[name.strip()] = value_of(value)
         except ValueError:
             equals = ""
         if not (name.strip() and equals):
-            raise click.BadParameter(f"{text!r} is not NAME=NUMBER, for example alpha=0.5.")
+            raise click.BadParameter(
+                f"{text!r} is not NAME=VALUE, with a number, true or false, for example alpha=0.5."
+            )
     return pairs
 
 
@@ -44,7 +49,7 @@ def _factors(ctx: click.Context, parameter: click.Parameter, values: tuple[str, 
               help="A name that `ravine optimizers` lists, or a rule in a file of your own, which is run.")  # fmt: skip
 @click.option("--lr", type=float, help="Learning rate.  [default: the optimizer's]")
 @click.option("--set", "hyperparameters", multiple=True, metavar="NAME=VALUE", callback=_assignments,
-              help="Another hyper-parameter of the optimizer, such as alpha=0.5. May be repeated.")  # fmt: skip
+              help="Another hyper-parameter, as alpha=0.5; a flag is true or false. May be repeated.")  # fmt: skip
 @click.option("--final-lr", type=float, help="Rate that decay heads for; alone, it means linear decay.")
 @click.option("--schedule", help="constant, linear, step, exponential or cosine.  [default: constant]")
 @click.option("--decay-factor", type=float, help="Factor of the step and exponential schedules.")
@@ -96,8 +101,10 @@ def train(as_json: bool, quiet: bool, layers: tuple[int, ...], **settings: Any) 
 
 
 def _print_summary(result: Result, folder: Any) -> None:
+    from ravine.rules.kinds import shown
+
     spec, seconds = result.spec, result.seconds
-    settings = [f"lr {spec.lr:g}", *(f"{name} {value:g}" for name, value in spec.hyperparameters.items())]
+    settings = [f"lr {spec.lr:g}", *(f"{name} {shown(value)}" for name, value in spec.hyperparameters.items())]
     settings += [f"{name} times {','.join(f'{f:g}' for f in factors)}" for name, factors in spec.per_layer.items()]
     click.echo(f"run {result.id}: {result.status}")
     click.echo(f"  network        {'-'.join(map(str, spec.layers))}, {result.parameters:,} weights")

@@ -13,6 +13,7 @@ from ravine.conformance.finding import Finding, Slots, advance, at_rest, failed,
 from ravine.engines.engine import in_evaluated_form
 from ravine.errors import ConfigError, several
 from ravine.rules import AnyRule, Rule
+from ravine.rules.precision import check_precision
 from ravine.rules.rule import contains, ends
 from ravine.rules.source import read_idle_form, read_rule
 from ravine.rules.stepping import fault_of_numbers
@@ -37,7 +38,7 @@ def text(rule: Rule) -> Finding:
 
 
 def bounds(rule: AnyRule) -> Finding:
-    """Check that defaults are allowed, and that values beyond each bound, and infinite ones, are refused."""
+    """Check that both dtypes have the defaults, and that values beyond each bound, and infinite ones, are refused."""
     check = "hyper-parameters"
     check_names(rule)
     given = settings(rule)
@@ -50,7 +51,12 @@ def bounds(rule: AnyRule) -> Finding:
                 return failed(
                     check, f"{name} = {value:g} is accepted", f"Declare its interval in bounds={{'{name}': ...}}."
                 )
-    free = [name for name in rule.defaults if name not in rule.bounds]
+    for dtype in ("float32", "float64"):
+        try:
+            check_precision(rule, given, dtype)
+        except ConfigError as error:
+            return failed(check, str(error), f"Give it a default that {dtype} has.")
+    free = [name for name in rule.defaults if name not in rule.bounds and rule.kinds[name] != "flag"]
     told = f"; without bounds: {', '.join(free)}" if free else ""
     return passed(check, f"{len(rule.defaults)}, refused beyond their bounds{told}")
 
@@ -67,7 +73,7 @@ def shapes(rule: Rule) -> Finding:
     """Check that the step and the slots are numbers in the shape of the weights, in single and double precision."""
     check = "shapes and dtypes"
     for dtype in (np.float32, np.float64):
-        g, w, slots = _state(rule, dtype)
+        g, w, slots = _state(rule, dtype, settings(rule))
         change, after = step(rule, g, w, 3, slots, settings(rule))
         for name, value in {"the step": change, **after}.items():
             found = np.asarray(value)
@@ -105,7 +111,7 @@ def zero_gradient(rule: Rule) -> Finding:
     """Check the claim of `inert`, and tell where it could be made."""
     check = "zero gradient"
     for hyper in _corners(rule):
-        _, w, slots = _state(rule, np.float64)
+        _, w, slots = _state(rule, np.float64, hyper)
         for t in range(1, 1001):
             change, after = step(rule, np.zeros(COUNT), w, t, slots, hyper)
             moved = [name for name in rule.slots if not np.array_equal(after[name], slots[name])]
@@ -134,7 +140,7 @@ def idle_form(rule: Rule) -> Finding:
     positional = [name for name in inspect.signature(form).parameters if name not in keywords]
     worst = 0.0
     for hyper in _corners(rule):
-        _, w, slots = _state(rule, np.float64)
+        _, w, slots = _state(rule, np.float64, hyper)
         total, after = np.zeros(COUNT), slots
         for t in range(1, max(IDLE) + 1):
             change, after = step(rule, np.zeros(COUNT), w - total, t, after, hyper)
@@ -210,13 +216,13 @@ def _quadratic(rule: Rule, hyper: Mapping[str, float], steps: int) -> float:
     return loss if np.isfinite(loss) else np.inf
 
 
-def _state(rule: Rule, dtype: Any) -> tuple[Array, Array, Slots]:
+def _state(rule: Rule, dtype: Any, hyper: Mapping[str, float]) -> tuple[Array, Array, Slots]:
     """Return a gradient, weights and slots as they are after some steps."""
     rng = np.random.default_rng(7)
     w = rng.normal(size=COUNT).astype(dtype)
     slots = at_rest(rule, w)
     for t in range(1, 4):
-        w, slots = advance(rule, rng.normal(size=COUNT).astype(dtype), w, t, slots, settings(rule))
+        w, slots = advance(rule, rng.normal(size=COUNT).astype(dtype), w, t, slots, hyper)
     w = w.astype(dtype)
     slots = {name: np.broadcast_to(value, w.shape).astype(dtype) for name, value in slots.items()}
     return rng.normal(size=COUNT).astype(dtype), w, slots
@@ -224,13 +230,15 @@ def _state(rule: Rule, dtype: Any) -> tuple[Array, Array, Slots]:
 
 def _corners(rule: Rule) -> list[dict[str, float]]:
     """Return the defaults, and for each bounded hyper-parameter its ends, or near them where they are open."""
-    cases = [settings(rule)]
+    first = settings(rule)
+    cases = [first, *({**first, name: 1 - first[name]} for name, kind in rule.kinds.items() if kind == "flag")]
     for name, interval in rule.bounds.items():
         low, high = ends(interval)
+        above, below = (1, 1) if rule.kinds[name] == "whole number" else (1e-6, 1e-3)
         if np.isfinite(low):
-            cases.append({**cases[0], name: low if interval[0] == "[" else low + 1e-6})
+            cases.append({**first, name: low if interval[0] == "[" else low + above})
         if np.isfinite(high):
-            cases.append({**cases[0], name: high if interval[-1] == "]" else high - 1e-3})
+            cases.append({**first, name: high if interval[-1] == "]" else high - below})
     return cases
 
 

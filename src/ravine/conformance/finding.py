@@ -10,8 +10,9 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.rules import AnyRule, Rule
+from ravine.rules.kinds import Kind
 from ravine.rules.noise import noise_for
-from ravine.rules.rule import ends, inside
+from ravine.rules.rule import contains, ends
 from ravine.rules.stepping import take_step
 
 Outcome = Literal["passed", "failed", "left out"]
@@ -80,21 +81,29 @@ def at_rest(rule: Rule, like: Array) -> Slots:
 def settings(rule: AnyRule) -> dict[str, float]:
     """Return the rule's hyper-parameters: its defaults, and for those without one a small value that is allowed."""
     return rule.hyperparameters(
-        {name: inside(rule.bounds.get(name)) for name, default in rule.defaults.items() if default is None}
+        {name: rule.example(name) for name, default in rule.defaults.items() if default is None}
     )
 
 
 def moved(rule: AnyRule) -> dict[str, float]:
     """Return hyper-parameters that all differ from the defaults, within their bounds.
 
-    An eps becomes so large that it matters where it stands.
+    An eps becomes so large that it matters where it stands. A whole number becomes the next one, and a flag its
+    opposite.
     """
     return rule.hyperparameters(
-        {name: _moved(value, rule.bounds.get(name, "(-inf, inf)")) for name, value in settings(rule).items()}
+        {
+            name: _moved(value, rule.bounds.get(name, "(-inf, inf)"), rule.kinds[name])
+            for name, value in settings(rule).items()
+        }
     )
 
 
-def _moved(default: float, interval: str) -> float:
+def _moved(default: float, interval: str, kind: Kind) -> float:
+    if kind == "flag":
+        return 1 - default
+    if kind == "whole number":
+        return default + 1 if contains(interval, default + 1) else max(default - 1, ends(interval)[0])
     low, high = ends(interval)
     if np.isfinite(high):
         middle = (low + high) / 2

@@ -11,6 +11,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.conformance.finding import Finding, advance, at_rest, failed, left_out, moved, passed, settings
 from ravine.rules import AnyRule, WholeRule
+from ravine.rules.kinds import shown
 from ravine.rules.whole import flattened, no_loss, shaped
 
 STEPS, COUNT = 200, 60
@@ -41,14 +42,14 @@ def twin(rule: AnyRule, library: str) -> Finding:
     for hyper in (settings(rule), moved(rule)):
         # The expression is Python of the rule's author, as the rule's body is.
         try:
-            theirs = walk(module, expression, hyper, gradients, start, like) - start
+            theirs = walk(module, expression, rule.typed(hyper), gradients, start, like) - start
         except Exception as error:
             return failed(check, f"{expression} fails: {type(error).__name__}: {error}", "Mend the expression.")
         ours = _ours(rule, hyper, gradients, start, like) - start
         apart, gone = np.abs(ours - theirs), np.abs(theirs).max(axis=0)
         same = (apart <= TOLERANCE * gone + ROUND_OFF).all(axis=1)
         if not same.all():
-            chosen = ", ".join(f"{name}={value:g}" for name, value in hyper.items())
+            chosen = ", ".join(f"{name}={shown(value)}" for name, value in rule.typed(hyper).items())
             return failed(
                 check,
                 f"the weights part at step {int(np.argmin(same)) + 1} and are {apart[-1].max():.0e} apart in the end, "

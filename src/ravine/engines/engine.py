@@ -61,7 +61,7 @@ def in_layer(hyper: Hyper, factors: Factors, layer: int, step: int = 0) -> dict[
 
     def number(name: str, value: float | Array) -> float:
         now = float(value[step]) if isinstance(value, np.ndarray) else value
-        return now * factors[name][layer] if name in factors else now
+        return float(now * factors[name][layer] if name in factors else now)
 
     return {name: number(name, value) for name, value in hyper.items()}
 

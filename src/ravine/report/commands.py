@@ -6,6 +6,7 @@ import shlex
 
 import msgspec
 
+from ravine.rules.kinds import shown
 from ravine.spec import RunSpec
 
 _PLAIN = ("softmax", "init", "activation", "dataset", "dtype", "warmup", "schedule_by", "largest_batch")
@@ -23,7 +24,7 @@ def command_of(spec: RunSpec) -> str:
     if spec.lr is not None:
         words += ["--lr", repr(spec.lr)]
     for name, value in spec.hyperparameters.items():
-        words += ["--set", f"{name}={value!r}"]
+        words += ["--set", f"{name}={shown(value) if isinstance(value, bool) else repr(value)}"]
     schedule = msgspec.to_builtins(spec.schedule)
     kind = schedule.pop("kind")
     if kind not in ("constant", "linear"):  # a final rate alone means linear decay

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from ravine.rules.kinds import shown
 from ravine.spec import RunSpec
 
 _FIRST = ("optimizer", "lr", "final_lr", "batch_size")
@@ -20,8 +21,12 @@ def settings_of(spec: RunSpec) -> dict[str, str]:
     flat = {**plain, **hyperparameters, **factors, "schedule": schedule.pop("kind"), **schedule}
     flat.pop("seed")
     flat["optimizer"] = spec.optimizer_label
-    shown = {name: value for name, value in flat.items() if value is not None}
-    return {name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in shown.items()}
+    given = {name: value for name, value in flat.items() if value is not None}
+    return {name: _text(value) for name, value in given.items()}
+
+
+def _text(value: object) -> str:
+    return shown(value) if isinstance(value, (bool, int, float)) else str(value)
 
 
 def differing(settings: Iterable[Mapping[str, str]], always: Sequence[str] = ()) -> list[str]:

@@ -37,6 +37,7 @@ def find_rule(name: str) -> AnyRule:
     given = loading.given(name)
     if given is not None:
         return given
+    name = loading.spelled(name)
     if loading.names_file(name):
         return loading.from_file(name)
     own = RULES.get(name) or WHOLE_RULES.get(name)
@@ -68,6 +69,7 @@ def reference(rule: AnyRule | str) -> str:
     if isinstance(rule, AnyRule):
         own = rule in (RULES.get(rule.name), WHOLE_RULES.get(rule.name))
         return rule.name if own else loading.refer(rule)
+    rule = loading.spelled(rule)
     if rule in RULES or rule in WHOLE_RULES or loading.given(rule) is not None:
         return rule
     if loading.names_file(rule):

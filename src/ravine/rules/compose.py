@@ -12,6 +12,7 @@ from typing import Any, overload
 import numpy as np
 
 from ravine.errors import ConfigError, unknown
+from ravine.inputs import folded_keys
 from ravine.rules.compose_whole import compose_whole
 from ravine.rules.rule import GIVEN, Rule
 from ravine.rules.source import Body, read, read_rule
@@ -41,6 +42,7 @@ def with_stages(rule: AnyRule, hyperparameters: Mapping[str, Any]) -> AnyRule:
     >>> with_stages(adam, {"beta1": 0.8}) is adam
     True
     """
+    hyperparameters = folded_keys(hyperparameters)
     known = allowed(rule)
     for name in hyperparameters:
         if name not in known:
@@ -109,6 +111,7 @@ def _compose(
         slots,
         defaults,
         {**rule.bounds, **{name: bound for stage in parts for name, bound in stage.bounds.items()}},
+        {**rule.kinds, **{name: kind for stage in parts for name, kind in stage.kinds.items()}},
         inert=rule.inert and all(stage.inert for stage in parts),
         twins=twins,
         full_batch=rule.full_batch,

@@ -64,6 +64,7 @@ def compose_whole(rule: WholeRule, stages: tuple[str, ...]) -> WholeRule:
         function=staged,
         defaults={**rule.defaults, **{name: value for stage in parts for name, value in stage.defaults.items()}},
         bounds={**rule.bounds, **{name: bound for stage in parts for name, bound in stage.bounds.items()}},
+        kinds={**rule.kinds, **{name: kind for stage in parts for name, kind in stage.kinds.items()}},
         by_layer=rule.by_layer and "norm" not in named,
         twins={},
         evaluated_form=None if averaging is None else _evaluated(averaging),

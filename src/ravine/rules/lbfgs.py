@@ -38,7 +38,7 @@ def lbfgs(
     loss: Loss,
     *,
     lr: Any = 1,
-    memory: Any = 10,
+    memory: int = 10,
 ) -> Any:
     """L-BFGS: Newton's method with a Hessian that is learned from the last steps, and a line search.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ravine.errors import ConfigError, line_in, told, unknown
+from ravine.inputs import folded, is_utf16
 from ravine.rules.whole import AnyRule
 
 GROUP = "ravine.optimizers"
@@ -67,6 +68,21 @@ def names_file(reference: str) -> bool:
     return _split(reference) is not None
 
 
+def spelled(reference: str) -> str:
+    """Return a reference with the rule's name folded, and the path of its file as it is.
+
+    >>> spelled("rules/mine.py:mine²")
+    'rules/mine.py:mine2'
+    """
+    if reference in _given or reference in _kept:
+        return reference
+    parts = _split(reference)
+    if parts is None:
+        return folded(reference)
+    path, name = parts
+    return f"{path}:{folded(name)}" if name else reference
+
+
 def from_file(reference: str) -> AnyRule:
     """Run the file of FILE.py or FILE.py:RULE and return its rule.
 
@@ -81,7 +97,7 @@ def installed() -> dict[str, EntryPoint]:
 
     Of several with one name, it is that of the package which Python finds first.
     """
-    return {point.name: point for point in reversed(list(entry_points(group=GROUP)))}
+    return {folded(point.name): point for point in reversed(list(entry_points(group=GROUP)))}
 
 
 def package_of(point: EntryPoint) -> str:
@@ -114,7 +130,7 @@ def _split(reference: str) -> tuple[str, str] | None:
 
 def locate(reference: str) -> tuple[str, AnyRule]:
     """Return a reference to a file with its whole path and the rule's name in it, and the rule."""
-    path, name = _split(reference) or (reference, "")
+    path, name = _split(spelled(reference)) or (reference, "")
     file = Path(path).expanduser().absolute()
     try:
         text = file.read_bytes()
@@ -123,6 +139,8 @@ def locate(reference: str) -> tuple[str, AnyRule]:
             f"{path} cannot be read ({error.strerror}); give FILE.py:RULE, the file that declares the rule and its "
             "name."
         ) from None
+    if is_utf16(text):
+        raise ConfigError(f"{path} is in UTF-16, which Python cannot run: save it in UTF-8.")
     module = _run(file, text)
     found = {key: value for key, value in vars(module).items() if isinstance(value, AnyRule)}
     if name in found:

@@ -19,7 +19,7 @@ def perturbed_gd(
     lr: Any = 0.1,
     radius: Any = 0.001,
     threshold: Any = 0.01,
-    interval: Any = 100,
+    interval: int = 100,
 ) -> Any:
     """Perturbed gradient descent: where the gradient is small, a random kick, which does not stay on a saddle.
 

@@ -14,6 +14,8 @@ from types import CodeType, MappingProxyType
 from typing import Any, overload
 
 from ravine.errors import ConfigError, RavineError, line_in, told, unknown
+from ravine.inputs import folded, folded_keys, plain, shortened
+from ravine.rules.kinds import Kind, Value, allowed, kinds_of, number_of, shown, typed
 
 GIVEN = ("w", "t", "norm", "layer_norm", "noise")
 """What a rule may ask for by name beside its gradient: the weight, the number of the step, from 1, the Euclidean norms
@@ -27,12 +29,13 @@ BOUNDS = {"lr": "[0, inf)"}
 
 
 class Declaration:
-    """What every kind of rule has: a name, a function, and hyper-parameters with defaults and bounds."""
+    """What every rule has: a name, a function, and hyper-parameters with defaults, bounds and kinds."""
 
     name: str
     function: Callable[..., Any]
     defaults: Mapping[str, float | None]
     bounds: Mapping[str, str]
+    kinds: Mapping[str, Kind]
 
     @property
     def summary(self) -> str:
@@ -40,12 +43,13 @@ class Declaration:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     def hyperparameters(self, given: Mapping[str, float]) -> dict[str, float]:
-        """Return all hyper-parameters in declared order: the given ones, checked, over the defaults.
+        """Return all hyper-parameters in declared order, as numbers: the given ones, checked, over the defaults.
 
         >>> from ravine.rules import momentum
         >>> momentum.hyperparameters({"lr": 0.1})
         {'lr': 0.1, 'alpha': 0.9}
         """
+        given = folded_keys(given)
         for name in given:
             if name not in self.defaults:
                 raise ConfigError(unknown(f"hyper-parameter of {self.name}", name, self.defaults))
@@ -53,17 +57,32 @@ class Declaration:
         checked: dict[str, float] = {}
         for name, value in values.items():
             if value is None:
-                example = inside(self.bounds.get(name))
-                raise ConfigError(f"{self.name} needs a value for {name}: give one, for example {name}={example:g}.")
-            interval = self.bounds.get(name, "(-inf, inf)")
+                example = shown(self.typed({name: self.example(name)})[name])
+                raise ConfigError(f"{self.name} needs a value for {name}: give one, for example {name}={example}.")
+            kind, interval = self.kinds[name], self.bounds.get(name, "(-inf, inf)")
+            fits = allowed(kind, interval)
             try:
-                number = float(value)
-            except (TypeError, ValueError):
-                raise ConfigError(f"{name} of {self.name} is {value!r}; it must be a number in {interval}.") from None
+                number = number_of(value, kind)
+            except (TypeError, ValueError, OverflowError):
+                fits = fits.replace("finite ", "")
+                raise ConfigError(f"{name} of {self.name} is {shortened(plain(value))}; it must be {fits}.") from None
             if not contains(interval, number):
-                raise ConfigError(f"{name} of {self.name} is {number:g}; it must be a finite number in {interval}.")
+                raise ConfigError(f"{name} of {self.name} is {number:g}; it must be {fits}.")
             checked[name] = number
         return checked
+
+    def typed(self, values: Mapping[str, float]) -> dict[str, Value]:
+        """Return checked hyper-parameters as their user sees them: flags as True or False, whole numbers as such."""
+        return {name: typed(value, self.kinds[name]) for name, value in values.items()}
+
+    def domain(self, name: str) -> str:
+        """Return which values a hyper-parameter may have: its interval, or for other kinds than numbers words."""
+        kind, interval = self.kinds[name], self.bounds.get(name, "(-inf, inf)")
+        return interval if kind == "number" else allowed(kind, interval)
+
+    def example(self, name: str) -> float:
+        """Return a value that a hyper-parameter may have."""
+        return 1.0 if self.kinds[name] == "flag" else inside(self.bounds.get(name), self.kinds[name])
 
     def __call__(self, *arguments: Any, **hyperparameters: Any) -> Any:
         """Call the rule's function as written."""
@@ -102,6 +121,7 @@ class Rule(Declaration):
         slots: names of the state slots, each one number a weight, 0 at the start.
         defaults: each hyper-parameter's default, None where the user must give one.
         bounds: each bounded hyper-parameter's interval, such as "[0, 1)".
+        kinds: each hyper-parameter's kind: "number", "whole number" or "flag".
         inert: a zero gradient changes neither the weight nor any slot, ever.
         twins: how other libraries make the same optimizer, by the library's name: "torch" or "optax".
         full_batch: it is meant for batches of all samples.
@@ -114,6 +134,7 @@ class Rule(Declaration):
     slots: tuple[str, ...]
     defaults: Mapping[str, float | None]
     bounds: Mapping[str, str]
+    kinds: Mapping[str, Kind]
     inert: bool
     twins: Mapping[str, str] = field(default_factory=dict)
     full_batch: bool = False
@@ -201,18 +222,20 @@ def ends(interval: str) -> tuple[float, float]:
     return low, high
 
 
-def inside(interval: str | None) -> float:
-    """Return a small number of an interval, of all numbers if None.
+def inside(interval: str | None, kind: Kind = "number") -> float:
+    """Return a small number of an interval, of all numbers if None; nan if it holds no whole number.
 
-    >>> inside("[0, 1)"), inside("[1, inf)"), inside(None)
-    (0.1, 5.0, 0.1)
+    >>> inside("[0, 1)"), inside("[1, inf)"), inside(None), inside("[2, 4)", "whole number")
+    (0.1, 5.0, 0.1, 2.0)
     """
-    if interval is None:
-        return 0.1
+    interval = "(-inf, inf)" if interval is None else interval
+    low, high = ends(interval)
+    if kind == "whole number":
+        near = [math.floor(end) + move for end in (low, high) if math.isfinite(end) for move in (0, 1, -1)]
+        return next((float(number) for number in (5, *near) if contains(interval, number)), math.nan)
     found = next((number for number in (0.1, 5.0, -5.0) if contains(interval, number)), None)
     if found is not None:
         return found
-    low, high = ends(interval)
     if math.isinf(low):
         return high - 1
     return low + 0.05 if math.isinf(high) else low + 0.05 * (high - low)
@@ -264,6 +287,9 @@ def rule(
     `np.sqrt`, so that the same text runs on arrays and inside the fused loop. `full_batch` says that the rule is meant
     for batches of all samples; any other size still runs.
 
+    A hyper-parameter is a number. One that is annotated with int, as in `steps: int = 5`, is a whole number, and one
+    that is annotated with bool, or has True or False for its default, is a flag; in the body, a flag is 1 or 0.
+
     `torch` and `optax` say how these libraries make the same optimizer, in their own words and with the names of the
     hyper-parameters, such as "torch.optim.SGD(weights, lr=lr)" and "optax.sgd(lr)"; `ravine check-optimizer` compares.
 
@@ -275,7 +301,7 @@ def rule(
     """
 
     def declare(function: Callable[..., Any]) -> Rule:
-        label, positional, keywords = declared(function, name, bounds)
+        label, positional, keywords, intervals, kinds = declared(function, name, bounds)
         if "g" not in positional:
             raise ConfigError(f"rule {label} takes no g: its gradient must be a positional parameter named g.")
         after_g = positional[positional.index("g") + 1 :]
@@ -301,7 +327,8 @@ def rule(
             tuple(positional),
             slots,
             MappingProxyType(keywords),
-            {**BOUNDS, **bounds},
+            intervals,
+            kinds,
             inert,
             twins,
             full_batch,
@@ -312,13 +339,16 @@ def rule(
 
 def declared(
     function: Any, name: str | None, bounds: Mapping[str, str]
-) -> tuple[str, list[str], dict[str, float | None]]:
-    """Check what every kind of rule must be; return its name, its positional parameters and its hyper-parameters."""
+) -> tuple[str, list[str], dict[str, float | None], dict[str, str], dict[str, Kind]]:
+    """Check what every rule must be.
+
+    Return its name, its positional parameters, and the defaults, the bounds and the kinds of its hyper-parameters.
+    """
     if not inspect.isfunction(function) or function.__name__ == "<lambda>":
         kind = "a lambda" if inspect.isfunction(function) else f"a {type(function).__name__}"
         raise ConfigError(f"a rule is a function defined with `def`, and this is {kind}: write it as one.")
     positional, keywords = parameters(function)
-    label = function.__name__ if name is None else name
+    label = folded(name) if isinstance(name, str) else function.__name__ if name is None else name
     if not isinstance(label, str) or not re.fullmatch(r"\w[\w-]*", label):
         raise ConfigError(f"{label!r} is no name for a rule: use letters, digits, _ and -.")
     if "lr" not in keywords:
@@ -327,7 +357,8 @@ def declared(
         raise ConfigError(
             f'the bounds of {label} are {bounds!r}; write them as {{"{next(iter(keywords))}": "[0, 1)"}}.'
         )
-    for bounded, interval in {**BOUNDS, **bounds}.items():
+    intervals = {**BOUNDS, **folded_keys(bounds)}
+    for bounded, interval in intervals.items():
         if bounded not in keywords:
             raise ConfigError(unknown(f"hyper-parameter of {label}", bounded, keywords))
         if not _is_interval(interval):
@@ -335,7 +366,30 @@ def declared(
         default = keywords[bounded]
         if default is not None and not contains(interval, default):
             raise ConfigError(f"the default of {bounded} of {label} is {default:g}, and its bounds are {interval}.")
-    return label, positional, keywords
+    kinds = kinds_of(function)
+    _check_kinds(label, function, intervals, kinds)
+    return label, positional, keywords, intervals, kinds
+
+
+def _check_kinds(label: str, function: Any, bounds: Mapping[str, str], kinds: Mapping[str, Kind]) -> None:
+    """Check that kinds, bounds and defaults fit each other."""
+    if kinds["lr"] != "number":
+        raise ConfigError(f"lr of {label} is declared as a {kinds['lr']}: the learning rate is a number.")
+    for name, parameter in inspect.signature(function).parameters.items():
+        kind, interval = kinds.get(name, "number"), bounds.get(name, "(-inf, inf)")
+        if kind == "flag" and name in bounds:
+            raise ConfigError(f"{name} of {label} is a flag, which is true or false: leave out its bounds.")
+        if kind == "whole number" and math.isnan(inside(interval, kind)):
+            raise ConfigError(f"{name} of {label} is a whole number, and there is none in its bounds, {interval}.")
+        if name not in kinds or parameter.default is parameter.empty:
+            continue
+        try:
+            number_of(parameter.default, kind)
+        except ValueError:
+            raise ConfigError(
+                f"the default of {name} of {label} is {parameter.default!r}; it is declared as a {kind}, and must be "
+                f"{allowed(kind, interval)}."
+            ) from None
 
 
 def parameters(function: Callable[..., Any]) -> tuple[list[str], dict[str, float | None]]:

@@ -26,7 +26,7 @@ def shampoo(
     *,
     lr: Any = 0.1,
     eps: Any = 1e-4,
-    precondition_frequency: Any = 20,
+    precondition_frequency: int = 20,
 ) -> Any:
     """Shampoo: AdaGrad with a full matrix for the rows of the gradient and one for its columns.
 

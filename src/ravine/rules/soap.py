@@ -30,7 +30,7 @@ def soap(
     beta1: Any = 0.95,
     beta2: Any = 0.95,
     eps: Any = 1e-8,
-    precondition_frequency: Any = 10,
+    precondition_frequency: int = 10,
 ) -> Any:
     """SOAP: Adam in the basis in which Shampoo's two matrices are diagonal, or nearly so.
 

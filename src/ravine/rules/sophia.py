@@ -48,7 +48,7 @@ def sophia(
     beta2: Any = 0.99,
     gamma: Any = 0.01,
     eps: Any = 1e-12,
-    hessian_frequency: Any = 10,
+    hessian_frequency: int = 10,
 ) -> Any:
     """Sophia: momentum over an estimate of the Hessian's diagonal, with a longest step for each weight.
 

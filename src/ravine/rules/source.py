@@ -15,7 +15,7 @@ import functools
 import inspect
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from types import ModuleType
@@ -43,10 +43,41 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 }  # fmt: skip
 _WITH_WEIGHTS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
 _MADE_OF = "a rule is made of names, numbers, + - * / ** and np functions"
+_ONE_WEIGHT = (
+    "a rule is of one weight; one of whole arrays is written under @ravine.whole_rule, and `norm`, a parameter after "
+    "g, is the norm of the whole gradient"
+)
 _INSTEAD: dict[Any, str] = {
-    min: "np.minimum(a, b)", max: "np.maximum(a, b)", pow: "a**b", round: "np.rint(a)", float: "the number itself",
-    int: "np.trunc(a)", math.pow: "a**b", math.fabs: "np.fabs(a)",
+    np.add: "a + b", np.subtract: "a - b", np.multiply: "a * b", np.divide: "a / b", np.float_power: "a ** b",
+    np.remainder: "a - b * np.floor(a / b)", np.fmod: "a - b * np.trunc(a / b)", np.floor_divide: "np.floor(a / b)",
+    np.positive: "a", np.greater: "a > b", np.greater_equal: "a >= b", np.less: "a < b", np.less_equal: "a <= b",
+    np.equal: "a == b", np.not_equal: "a != b", np.bitwise_and: "a & b", np.bitwise_or: "a | b",
+    np.bitwise_xor: "a ^ b", np.invert: "~a", np.isinf: "np.fabs(a) == np.inf", np.signbit: "a < 0",
+    np.nan_to_num: "np.where(np.isnan(a), 0.0, a)", np.heaviside: "np.where(a > 0, 1.0, np.where(a < 0, 0.0, b))",
+    np.round: "np.rint(a)", np.around: "np.rint(a)", np.fix: "np.trunc(a)", np.tan: "np.sin(a) / np.cos(a)",
+    np.array: "a", np.asarray: "a", np.copy: "a", np.float32: "a",
+    np.float64: "a", np.zeros_like: "0", np.zeros: "0", np.ones_like: "1", np.ones: "1", np.full_like: "the number",
+    np.select: "np.where(condition, this, that)", np.piecewise: "np.where(condition, this, that)",
+    operator.add: "a + b", operator.sub: "a - b", operator.mul: "a * b", operator.truediv: "a / b",
+    operator.pow: "a ** b", operator.neg: "-a",
+    min: "np.minimum(a, b)", max: "np.maximum(a, b)", pow: "a ** b", round: "np.rint(a)", int: "np.trunc(a)",
+    float: "the number itself", math.pow: "a ** b", math.fabs: "np.fabs(a)", math.tan: "np.sin(a) / np.cos(a)",
+    math.fmod: "a - b * np.trunc(a / b)",
+    math.isinf: "np.fabs(a) == np.inf", math.atan: "np.arctan(a)", math.atan2: "np.arctan2(a, b)",
+    math.asinh: "np.arcsinh(a)",
 }  # fmt: skip
+"""What to write in place of a call of a function with the arguments a and b."""
+
+_METHODS = {
+    "abs": "np.abs(a)", "pow": "a ** b", "round": "np.rint(a)", "clip": "np.clip(a, b, c)", "clamp": "np.clip(a, b, c)",
+    "add": "a + b", "sub": "a - b", "mul": "a * b", "div": "a / b", "neg": "-a",
+}  # fmt: skip
+"""What to write in place of a method of a with the arguments b and c."""
+
+_SHAPES = (
+    "T", "mT", "transpose", "reshape", "ravel", "flatten", "flat", "squeeze", "view", "shape", "size", "ndim", "dtype",
+    "astype", "copy", "clone", "item", "detach", "numpy", "real", "float", "double",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -250,7 +281,28 @@ class _Reader(ast.NodeVisitor):
         return node if node.id in self.names else self._number(node, self._find(node))
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        self._check_owner(node, None)
         return self._number(node, self._find(node))
+
+    def visit_Subscript(self, node: ast.Subscript) -> NoReturn:
+        mend = "a rule is of one weight, which has no parts: leave the index out"
+        if not self._is_computed(node.value):
+            mend = "give the number a name of its own"
+        self.fail(node, f"uses `{ast.unparse(node)}`; {mend}")
+
+    def _is_computed(self, node: ast.expr) -> bool:
+        """Tell whether an expression is a number of the rule's, and not a name from outside or a part of one."""
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return not isinstance(node, ast.Name) or node.id in self.names
+
+    def _check_owner(self, node: ast.Attribute, arguments: Sequence[ast.expr] | None) -> None:
+        """Refuse a part of a number, or with arguments a method of it."""
+        if not self._is_computed(node.value):
+            return
+        call, text = "" if arguments is None else "()", ast.unparse(node.value)
+        mend = _instead_of_part(node.attr, [node.value, *(arguments or ())])
+        self.fail(node, f"{'calls' if call else 'takes'} `.{node.attr}{call}` of `{text}`; {mend}")
 
     def _number(self, node: ast.expr, found: Any) -> ast.expr:
         """Return the number that is written here, or that a name outside the body stands for."""
@@ -273,11 +325,7 @@ class _Reader(ast.NodeVisitor):
         """Return the object that a name, or a name of a module, stands for."""
         if isinstance(node, ast.Name):
             if node.id in self.names:
-                self.fail(
-                    node,
-                    f"calls or takes apart {node.id}, which is a number; write np.sign(g) and not g.sign(), and what "
-                    "is of whole arrays, such as g.sum(), under @ravine.whole_rule",
-                )
+                self.fail(node, f"calls {node.id}, which is a number; write a product as {node.id} * (..)")
             if node.id in self.own:
                 self.fail(node, f"uses {node.id} before it is assigned")
             if node.id not in self.surroundings:
@@ -289,6 +337,8 @@ class _Reader(ast.NodeVisitor):
         if not isinstance(node, ast.Attribute):
             self.generic_visit(node)
         owner = self._find(node.value)
+        if isinstance(owner, np.ufunc):
+            self.fail(node, f"uses {ast.unparse(node)}; {_ONE_WEIGHT}")
         if not isinstance(owner, ModuleType):
             self.fail(node, f"uses {ast.unparse(node)}, a part of {_article(owner)}; give the number a name of its own")
         if not hasattr(owner, node.attr):
@@ -299,15 +349,17 @@ class _Reader(ast.NodeVisitor):
         return getattr(owner, node.attr)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
+        if isinstance(node.func, ast.Attribute):
+            self._check_owner(node.func, node.args)
         function, text = self._find(node.func), ast.unparse(node.func)
-        if node.keywords:
-            self.fail(node, f"gives `{ast.unparse(node.keywords[0])}` to {text}; give arguments by position")
-        arguments = [self.visit(argument) for argument in node.args]
-        known = function if isinstance(function, (np.ufunc, type(abs), type)) else None
+        known = function if isinstance(function, Hashable) else None
         name = "where" if function is np.where else "clip" if function is np.clip else _UFUNCS.get(known)
         own = _OF_NUMBERS.get(known)
+        if node.keywords and (name or own):
+            self.fail(node, f"gives `{ast.unparse(node.keywords[0])}` to {text}; give arguments by position")
+        arguments = [self.visit(argument) for argument in node.args]
         if name is None and (own is None or (own != "abs" and self.varies(*arguments))):
-            self.fail(node, f"calls {text}; {_instead(function, known)}")
+            self.fail(node, f"calls {text}; {_instead(function, known, node.args)}")
         count = 1 if own == "abs" else 3 if name in ("where", "clip") else function.nin if name else None
         if count is not None and len(arguments) != count:
             self.fail(node, f"calls {text} with {several(len(arguments), 'argument')}; it takes {count}")
@@ -394,25 +446,66 @@ class _Reader(ast.NodeVisitor):
 
 _OF_ARRAYS = (
     "sum", "mean", "std", "var", "amax", "amin", "max", "min", "argmax", "argmin", "dot", "matmul", "outer", "einsum",
-    "sort", "median", "cumsum", "prod", "linalg", "concatenate", "reshape",
+    "sort", "median", "cumsum", "cumprod", "prod", "concatenate", "reshape", "norm", "any", "all", "nansum", "nanmean",
+    "nanmax", "nanmin", "average", "quantile", "percentile", "inner", "vdot", "tensordot", "trace", "diag", "transpose",
+    "ptp", "count_nonzero", "argsort", "roll", "diff", "fsum",
 )  # fmt: skip
-_CONSTANT = {"zeros_like": "write 0", "ones_like": "write 1", "full_like": "write the number", "zeros": "write 0"}
 
 
-def _instead(function: Any, known: Any) -> str:
+def _instead_of_part(part: str, values: Sequence[ast.expr]) -> str:
+    """Say what to write in place of a part or a method of the first of some values; the others are its arguments."""
+    if part in _METHODS:
+        return f"write {_filled(_METHODS[part], values)}"
+    if part in FUNCTIONS:
+        return f"write {_filled(f'np.{part}({_letters(getattr(np, part).nin)})', values)}"
+    if part in _SHAPES:
+        return f"to a rule it is one number, without shape or dtype: write {ast.unparse(values[0])} alone"
+    if part in _OF_ARRAYS:
+        return _ONE_WEIGHT
+    return f"to a rule it is one number; {_MADE_OF}"
+
+
+def _letters(count: int) -> str:
+    return ", ".join("abc"[:count])
+
+
+def _filled(form: str, values: Sequence[ast.expr]) -> str:
+    """Return the text of an expression of a, b and c with values in their place, or as it is if their counts differ."""
+    names = dict(zip("abc", values, strict=False))
+    try:
+        tree = ast.parse(form, mode="eval")
+    except SyntaxError:  # words
+        return form
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & set("abc")
+    if used != set(names) or len(values) > 3:
+        return form
+    return ast.unparse(_Filling(names).visit(tree))
+
+
+class _Filling(ast.NodeTransformer):
+    """Puts expressions in the place of names."""
+
+    def __init__(self, values: Mapping[str, ast.expr]) -> None:
+        self.values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.values.get(node.id, node)
+
+
+def _instead(function: Any, known: Any, arguments: Sequence[ast.expr]) -> str:
     """Say what to write in place of a call."""
     name = getattr(function, "__name__", None)
     if known in _INSTEAD:
-        return f"write {_INSTEAD[known]}"
+        return f"write {_filled(_INSTEAD[known], arguments)}"
     module = (getattr(function, "__module__", None) or "").partition(".")[0]
     if inspect.isfunction(function) and module != "numpy":
         return "write it out in the rule's own body"
     if name in FUNCTIONS:
-        return f"write np.{name}"
+        return f"write {_filled(f'np.{name}({_letters(getattr(np, name).nin)})', arguments)}"
     if name in ("norm", "vector_norm"):
         return "take `norm` as a parameter after g, that of the whole gradient, or `layer_norm`, that of the layer's"
-    if name in _OF_ARRAYS or name in _CONSTANT:
-        return _CONSTANT.get(name, "a rule is of one weight; one of whole arrays is written under @ravine.whole_rule")
+    if name in _OF_ARRAYS:
+        return _ONE_WEIGHT
     return f"a rule may call np.where, np.clip, abs and, of NumPy, {', '.join(FUNCTIONS)}"
 
 

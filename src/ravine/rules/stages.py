@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from ravine.rules.kinds import Kind, kinds_of
 from ravine.rules.rule import GIVEN, parameters
 
 _POSITIVE, _SHARE, _NOT_NEGATIVE = "(0, inf)", "[0, 1)", "[0, inf)"
@@ -32,7 +33,7 @@ class Stage:
         name: its name, which is that of its first hyper-parameter.
         function: the change of the gradient or of the step.
         first: "g" or "step".
-        slots, defaults, bounds, inert: as those of a `Rule`.
+        slots, defaults, bounds, kinds, inert: as those of a `Rule`.
         evaluated_form: the weights that are evaluated and stored, if they are others than those that are trained.
         penalty: what the loss has in addition where the stage adds its gradient, of one array of weights.
     """
@@ -43,6 +44,7 @@ class Stage:
     slots: tuple[str, ...]
     defaults: Mapping[str, float | None]
     bounds: Mapping[str, str]
+    kinds: Mapping[str, Kind]
     inert: bool
     evaluated_form: Callable[..., Any] | None = None
     penalty: Callable[..., float] | None = None
@@ -68,8 +70,18 @@ def _stage(
         positional, defaults = parameters(function)
         own = {name: default for name, default in defaults.items() if name != "lr"}
         slots = tuple(name for name in positional[1:] if name not in GIVEN)
+        kinds = {name: kind for name, kind in kinds_of(function).items() if name in own}
         stage = Stage(
-            function.__name__, function, positional[0], slots, MappingProxyType(own), bounds, inert, evaluated, penalty
+            function.__name__,
+            function,
+            positional[0],
+            slots,
+            MappingProxyType(own),
+            bounds,
+            kinds,
+            inert,
+            evaluated,
+            penalty,
         )
         STAGES[stage.name] = stage
         return stage
@@ -155,7 +167,7 @@ def weight_decay(step: Any, w: Any, *, lr: Any, weight_decay: Any) -> Any:
 
 
 @_stage(lookahead="[1, inf)", lookahead_alpha="(0, 1]")
-def lookahead(step: Any, slow: Any, w: Any, t: Any, *, lookahead: Any, lookahead_alpha: Any = 0.5) -> Any:
+def lookahead(step: Any, slow: Any, w: Any, t: Any, *, lookahead: int, lookahead_alpha: Any = 0.5) -> Any:
     """Every lookahead steps, go back part of the way to where the weights were as many steps before.
 
         every k steps:  slow = slow + alpha (w - slow);  w = slow

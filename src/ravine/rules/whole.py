@@ -15,8 +15,9 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError, several
+from ravine.rules.kinds import Kind
 from ravine.rules.noise import Noise, noise_for
-from ravine.rules.rule import BOUNDS, Declaration, Rule, declared
+from ravine.rules.rule import Declaration, Rule, declared
 
 ARGUMENTS = ("gradients", "weights", "state", "t")
 
@@ -32,7 +33,7 @@ class WholeRule(Declaration):
     """One optimizer whose state or step is not element-wise.
 
     Attributes:
-        name, function, defaults, bounds, twins, full_batch: as those of a `Rule`.
+        name, function, defaults, bounds, kinds, twins, full_batch: as those of a `Rule`.
         asks_for_loss: it takes the batch's loss, to look at other weights before it takes a step.
         asks_for_noise: it takes random numbers that the run's seed makes.
         searches: it looks for the length of its steps itself; lr is but the first that it tries.
@@ -45,6 +46,7 @@ class WholeRule(Declaration):
     function: Callable[..., Any]
     defaults: Mapping[str, float | None]
     bounds: Mapping[str, str]
+    kinds: Mapping[str, Kind]
     asks_for_loss: bool
     searches: bool = False
     by_layer: bool = False
@@ -74,7 +76,7 @@ class WholeRule(Declaration):
         after: Any
         missing = "" if state else "At the first step there is no state: use state.get(name, start)."
         with np.errstate(all="ignore"), self.telling_faults(missing):
-            returned = self.function(*asked, **hyper)
+            returned = self.function(*asked, **self.typed(hyper))
             steps, after = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
             steps = list(steps) if isinstance(steps, Iterable) else steps
         # A checkpoint gives arrays back, and never bare numbers.
@@ -230,10 +232,11 @@ def whole_rule(
     before, none at first; and `t`, the step counted from 1. One that also takes `loss` gets a function that returns the
     batch's mean loss and the gradients at any other weights; one that takes `noise` a function that returns standard
     normal numbers in the shapes of the weights, made of the run's seed and the step; called with 1, 2, .. it returns
-    others. Keyword-only parameters are hyper-parameters; one of them must be `lr`. The function returns the list of
-    steps (each w becomes w - step) and the new state, which are brought to the dtype of the weights, and changes
-    nothing that it was given. Any Python and NumPy will do, but for what differs from run to run: random numbers of
-    another source, the clock, the order of a set.
+    others. Keyword-only parameters are hyper-parameters, of kinds that are declared as those of `rule` are; one of them
+    must be `lr`. The function gets a whole number as an int and a flag as a bool. It returns the list of steps (each w
+    becomes w - step) and the new state, which are brought to the dtype of the weights, and changes nothing that it was
+    given. Any Python and NumPy will do, but for what differs from run to run: random numbers of another source, the
+    clock, the order of a set.
 
     `torch`, `optax` and `full_batch` are those of `rule`. PyTorch is given the matrices as it has them, (o, i).
     `searches` says that the function looks for the length of its steps itself, and that lr is but the first that it
@@ -248,7 +251,7 @@ def whole_rule(
     """
 
     def declare(function: Callable[..., Any]) -> WholeRule:
-        label, positional, keywords = declared(function, name, bounds)
+        label, positional, keywords, intervals, kinds = declared(function, name, bounds)
         if tuple(positional) not in [(*ARGUMENTS, *more) for more in ((), ("loss",), ("noise",), ("loss", "noise"))]:
             raise ConfigError(
                 f"rule {label} takes {', '.join(positional) or 'nothing'}; a whole rule takes {', '.join(ARGUMENTS)}, "
@@ -259,7 +262,8 @@ def whole_rule(
             label,
             function,
             MappingProxyType(keywords),
-            {**BOUNDS, **bounds},
+            intervals,
+            kinds,
             asks_for_loss="loss" in positional,
             asks_for_noise="noise" in positional,
             searches=searches,

@@ -69,7 +69,8 @@ def _seconds_per_epoch(spec: RunSpec, data: Split) -> float:
     order = epoch_order(0, 0, len(data.labels))
     # Weights that stand still never diverge; but a line search takes its time only where they move.
     searches = isinstance(spec.rule, WholeRule) and spec.rule.searches
-    hyper = {**spec.hyperparameters, "lr": spec.lr if searches and spec.lr is not None else 0.0}
+    numbers = {name: float(value) for name, value in spec.hyperparameters.items()}
+    hyper = {**numbers, "lr": spec.lr if searches and spec.lr is not None else 0.0}
     engine.prepare(data)
     steps, spent = 1, 0.0
     while not spent or (spent < _CALIBRATION_SECONDS and steps * size < len(order)):

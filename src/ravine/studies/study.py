@@ -42,7 +42,9 @@ from typing import Any, Literal
 import msgspec
 
 from ravine.errors import ConfigError, RavineError, unknown
+from ravine.inputs import convert, folded, text_of
 from ravine.rules import loading
+from ravine.rules.kinds import shown
 from ravine.schedules import Constant, Linear
 from ravine.spec import RunSpec, from_settings, resolve
 
@@ -127,14 +129,24 @@ def load_study(source: str | Path) -> Study:
         text = resources.files("ravine.studies").joinpath(f"{source}.toml").read_text(encoding="utf-8")
     else:
         try:
-            text = Path(source).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            fault = getattr(error, "strerror", None) or error
+            content = Path(source).read_bytes()
+        except OSError as error:
+            fault = error.strerror or error
             raise ConfigError(f"cannot read the study {source}: {fault}. Built in: {', '.join(BUILT_IN)}.") from error
+        try:
+            text = text_of(content)
+        except ConfigError as error:
+            raise ConfigError(f"cannot read the study {source}: {error}") from error
     try:
-        return msgspec.convert(_anchored(msgspec.toml.decode(text), Path(source).parent), Study)
+        study: Study = convert(_anchored(msgspec.toml.decode(text), Path(source).parent), Study)
     except msgspec.DecodeError as error:
         raise ConfigError(f"{source} is not a study: {error}.") from error
+    except ConfigError as error:
+        raise ConfigError(f"{source} is not a study: {error}") from error
+    figures = [
+        msgspec.structs.replace(figure, panels=figure.panels and folded(figure.panels)) for figure in study.figures
+    ]
+    return msgspec.structs.replace(study, figures=figures)
 
 
 def _anchored(part: Any, folder: Path) -> Any:
@@ -205,7 +217,7 @@ def describe(spec: RunSpec, usual_epochs: int | None = None) -> str:
     parts = [f"{spec.optimizer_name} lr {spec.lr:g}" + (f" to {final:g}" if final is not None else "")]
     if not isinstance(spec.schedule, Constant | Linear):
         parts.append(f"{msgspec.to_builtins(spec.schedule)['kind']} schedule")
-    parts += [f"{name} {value:g}" for name, value in spec.hyperparameters.items()]
+    parts += [f"{name} {shown(value)}" for name, value in spec.hyperparameters.items()]
     if spec.schedule_by == "step" and not isinstance(spec.schedule, Constant):
         parts.append("by step")
     parts += [f"{name} times {','.join(f'{f:g}' for f in factors)}" for name, factors in spec.per_layer.items()]
@@ -288,11 +300,11 @@ def _runs(study: Study, group: Group, number: int, row: dict[str, Any]) -> list[
     if "seed" in settings:
         raise ConfigError(f"{place} has a seed; seeds are given once for the whole study, as seeds = [0, 1].")
     try:
-        published = msgspec.convert(settings.pop("paper", None), Published | None)
-        label = msgspec.convert(settings.pop("label", ""), str)
+        published = convert(settings.pop("paper", None), Published | None, "paper")
+        label = convert(settings.pop("label", ""), str, "label")
         if label.isdigit():
             raise ConfigError(f"label {label!r} is a number, which stands for a row's place; use words.")
         specs = [resolve(from_settings({**settings, "seed": seed})) for seed in study.seeds]
-    except (RavineError, msgspec.ValidationError) as error:
+    except RavineError as error:
         raise ConfigError(f"{place}: {error}") from error
     return [Planned(group.name, number, spec, spec.id, published, label) for spec in specs]

@@ -307,7 +307,7 @@ class _Trainer:
         epoch = min(self.position.epoch, spec.epochs - 1)  # after the last one, its rate still holds
         rates = spec.rates_in(epoch, steps, count)
         lr = rates if spec.schedule_by == "step" else float(rates[0])
-        return {name: lr if name == "lr" else spec.hyperparameters[name] for name in spec.rule.defaults}
+        return {name: lr if name == "lr" else float(spec.hyperparameters[name]) for name in spec.rule.defaults}
 
     def evaluated_weights(self) -> Array:
         """Return the weights that the run is stored with."""

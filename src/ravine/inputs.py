@@ -1,0 +1,210 @@
+"""What a caller gives, in the form in which ravine works with it: names, numbers, dtypes, folders, texts.
+
+Whoever takes something from outside, by Python, the command line or a file, brings it into this form first.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import typing
+import unicodedata
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from ravine.errors import ConfigError, unknown
+
+T = TypeVar("T")
+
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table of settings",
+    "null": "nothing",
+}
+"""What msgspec calls types, in words."""
+
+
+def folded(name: str) -> str:
+    """Return a name as Python has it in a source: in Unicode's form NFKC, in which letters that look alike are one.
+
+    >>> folded("\N{GREEK LUNATE EPSILON SYMBOL}") == "\N{GREEK SMALL LETTER EPSILON}"
+    True
+    """
+    return unicodedata.normalize("NFKC", str(name))
+
+
+def folded_keys(given: Mapping[str, T]) -> dict[str, T]:
+    """Return what is given by name with each name folded; one name in two spellings is a `ConfigError`."""
+    found: dict[str, T] = {}
+    for key, value in given.items():
+        name = folded(key)
+        if name in found:
+            raise ConfigError(f"{name} is given twice, in two spellings that Python takes for one: leave one out.")
+        found[name] = value
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Return NumPy's numbers, strings and arrays as Python's own, within lists and mappings too; others as they are.
+
+    >>> plain({"layers": np.array([784, 10]), "lr": np.float64(0.5)})
+    {'layers': [784, 10], 'lr': 0.5}
+    """
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.str_):
+        return str(value)
+    if isinstance(value, np.floating):  # a long double is its own `item`
+        return float(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(plain, value)) if type(value) in (list, tuple) else [plain(part) for part in value]
+    if isinstance(value, Mapping):
+        return {plain(key): plain(part) for key, part in value.items()}
+    return value
+
+
+def shortened(value: Any) -> str:
+    """Return a value as Python writes it, and of a long text its beginning.
+
+    >>> shortened(10**80)
+    '100000000000000000000000000000000000000000000000000000000...'
+    """
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def dtype_name(given: Any, allowed: Iterable[str], kind: str = "dtype") -> str:
+    """Return the name of a dtype that is given by its name, or as whatever NumPy takes for one.
+
+    >>> dtype_name(np.float64, ["float32", "float64"]), dtype_name(np.dtype("f4"), ["float32", "float64"])
+    ('float64', 'float32')
+
+    Raises:
+        ConfigError: it is none of those that are allowed.
+    """
+    name = str(given) if isinstance(given, str) else _name_of(given)
+    if name not in allowed:
+        raise ConfigError(unknown(kind, name or shortened(given), allowed))
+    return name
+
+
+def _name_of(given: Any) -> str:
+    """Return what ravine calls a dtype of NumPy, "" if it is none."""
+    try:
+        dtype = None if given is None else np.dtype(given)  # NumPy takes None for float64
+    except (TypeError, ValueError):
+        return ""
+    if dtype is None:
+        return ""
+    wide = dtype == np.longdouble and dtype != np.float64
+    return "longdouble" if wide else dtype.name
+
+
+def path_of(name: str, given: Any) -> Path | None:
+    """Return a folder or a file that is given as text or as a path, None if it is not given.
+
+    Raises:
+        ConfigError: it is neither; `name` is what the caller calls it.
+    """
+    if given is None:
+        return None
+    if not isinstance(given, (str, os.PathLike)) or not isinstance(os.fspath(given), str):
+        raise ConfigError(f"{name} is {shortened(given)}; it must be a path, as text or as a pathlib.Path.")
+    return Path(given)
+
+
+def text_of(content: bytes) -> str:
+    """Return the content of a file of text, in UTF-8, with or without a byte-order mark.
+
+    Raises:
+        ConfigError: it is in another encoding; the message goes behind the name of the file.
+    """
+    if is_utf16(content):
+        raise ConfigError("it is in UTF-16: save it in UTF-8.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        fault = f"line {line} has the byte 0x{error.object[error.start]:02x}, which is not UTF-8"
+        raise ConfigError(f"{fault}: save it in UTF-8.") from None
+
+
+def is_utf16(content: bytes) -> bool:
+    """Tell whether a text begins as those in UTF-16 and UTF-32 do: with their mark, or with a letter beside a zero."""
+    return content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:2]
+
+
+def convert(value: Any, kind: Any, name: str = "") -> Any:
+    """Return a value of builtins as one of a type that msgspec knows.
+
+    Raises:
+        ConfigError: it does not fit. The message says which part of it, from `name` on, what that is, and what it must
+            be.
+
+    >>> class Size(msgspec.Struct):
+    ...     rows: int
+    >>> convert({"rows": "many"}, Size)
+    Traceback (most recent call last):
+    ravine.errors.ConfigError: rows is 'many'; it must be a whole number.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_reworded(str(error), value, kind, name)) from None
+
+
+def _reworded(message: str, value: Any, kind: Any, name: str) -> str:
+    """Say in words what msgspec says of a value that does not fit."""
+    fault, _, path = message.partition(" - at `$")
+    path = path.removesuffix("`")
+    unnamed = "[...]" in path  # msgspec does not name the keys of a mapping
+    path = path.partition("[...]")[0]
+    keys = [int(key) if key.isdigit() else key for key in re.findall(r"[^.\[\]]+", path)]
+    for key in keys:
+        value, kind = value[key], _part(kind, key)
+    place = f"{name}{path}".removeprefix(".")
+    field = re.search(r"field `(.+)`", fault)
+    if field is not None:
+        inside = f" in {place}" if place else ""
+        known = getattr(_inner(kind)[0], "__struct_fields__", ())
+        return f"{field[1]} is missing{inside}." if "missing" in fault else unknown(f"key{inside}", field[1], known)
+    if fault.startswith("Invalid"):
+        return unknown(place, value, typing.get_args(kind))
+    expected = re.match(r"Expected `(.+?)`(?:, got `(.+)`)?(.*)", fault)
+    if expected is None:
+        return f"{place} is {shortened(value)}: {fault}."
+    types, got, bound = expected.groups()
+    words = " or ".join(_WORDS.get(one, one) for one in types.split(" | ") if one != "null") + _bound(bound)
+    if unnamed:
+        return f"{place} holds something that is not {words}."
+    point = ", written without a point" if "int" in types and got == "float" else ""
+    return f"{place} is {shortened(value)}; it must be {words}{point}."
+
+
+def _bound(text: str) -> str:
+    """Return in words what msgspec writes as >= 0.0."""
+    sign, _, number = text.strip().partition(" ")
+    words = {">=": " of {} or more", ">": " above {}", "<=": " of {} or less", "<": " below {}"}.get(sign, text)
+    return words.format(f"{float(number):g}" if number else "")
+
+
+def _inner(kind: Any) -> list[Any]:
+    """Return the types of which an optional or a list has one, or the type itself."""
+    return [one for one in typing.get_args(kind) if one is not type(None)] or [kind]
+
+
+def _part(kind: Any, key: str | int) -> Any:
+    """Return the type of a part of a type's values."""
+    if isinstance(key, int):
+        return _inner(kind)[0]
+    return typing.get_type_hints(_inner(kind)[0])[key]
