@@ -19,7 +19,8 @@ def train_json(capsys, *more: str) -> dict:
 def test_the_json_document(small, capsys):
     document = train_json(capsys)
     assert list(document) == [
-        "status", "cause", "id", "parameters", "train_loss", "test_loss", "test_accuracy", "seconds", "history", "spec",
+        "status", "cause", "hint", "id", "parameters", "train_loss", "test_loss", "test_accuracy", "seconds",
+        "history", "spec",
     ]  # fmt: skip
     assert (document["status"], document["cause"], document["parameters"]) == ("done", None, 888)
     assert list(document["seconds"]) == ["compile", "train", "evaluate", "total"]

@@ -66,6 +66,11 @@ class Run:
         return self.result.cause
 
     @property
+    def hint(self) -> str | None:
+        """Why it did not learn or diverged, as far as that shows, and what to do; None if it learned."""
+        return self.result.hint
+
+    @property
     def history(self) -> list[Epoch]:
         """One record an epoch."""
         return self.result.history
