@@ -144,3 +144,13 @@ def test_the_same_seed_gives_the_same_bits_in_processes_side_by_side(mnist_envir
     stored = [next((tmp_path / name).glob("*/weights.safetensors")).read_bytes() for name in ("one", "two")]
     assert stored[0] == stored[1]
     assert documents[0]["test_accuracy"] > 0.9
+
+
+def test_a_hint_is_the_last_line(small, capsys):
+    assert run(["train", *SMALL, "--lr", "3e-7", "-m", "5"]) == 0
+    *_, folder, last = capsys.readouterr().out.splitlines()
+    assert folder.startswith("  stored in ")
+    assert last.startswith("  hint           It did not learn: test accuracy ")
+    assert "138 steps moved the weights by only" in last
+    assert run(["train", *SMALL, "--lr", "0.1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("  stored in ")

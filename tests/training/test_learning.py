@@ -11,9 +11,8 @@ from training_cases import Recorder, assert_same_run, interrupt_at, small_spec, 
 
 import ravine
 from ravine.data import load
-from ravine.nn import Layout
+from ravine.nn import Layout, gradient, losses
 from ravine.rules import RULES, WHOLE_RULES, reference, rule, whole_rule
-from ravine.schedules import make_schedule
 from ravine.training import Given, RunStore, loop, train
 from ravine.training.facts import first_step, look
 from ravine.training.learning import near_chance, went_back
@@ -40,10 +39,10 @@ def late_uphill(g, v, *, lr=0.05):
     return -lr * v, g
 
 
-@whole_rule
-def matrix_uphill(g, *, lr=0.05):
+@whole_rule()
+def matrix_uphill(gradients, weights, state, t, *, lr=0.05):
     """Goes up the gradient, matrix by matrix."""
-    return -lr * g
+    return [-lr * g for g in gradients], {}
 
 
 @rule
@@ -60,7 +59,8 @@ def divides_by_zero(g, t, *, lr=0.05):
 
 def hint_of(small, runs, given=Given(), **changes):  # noqa: B008
     """Train 138 steps or more and return the hint."""
-    return train_small(small, runs, given, **{"batch_size": 5, **changes}).result.hint
+    spec = loop.with_given(small_spec(**{"batch_size": 5, **changes}), given)
+    return train(spec, small, RunStore(runs), given=given).result.hint
 
 
 def proposed(hint: str) -> float:
@@ -123,7 +123,7 @@ def test_steps_that_round_off_swallows(small, runs, engine):
 @pytest.mark.parametrize(
     ("settings", "lr", "seen"),
     [
-        ({"activation": "tanh"}, 700.0, "It did not learn: "),
+        ({"activation": "tanh"}, 700.0, "It "),
         ({"activation": "sigmoid"}, 4000.0, "It "),
         ({"activation": "leaky-relu"}, 500.0, ""),
         ({"optimizer": "adam"}, 30.0, ""),
@@ -160,7 +160,7 @@ def test_both_remedies_for_what_diverges_in_the_paper_train(runs, settings, caus
 def test_many_sigmoid_layers_and_what_is_proposed(small, runs):
     deep = (64, *[12] * 5, 10)
     hint = hint_of(small, runs, layers=deep, activation="sigmoid", epochs=10)
-    assert "The gradient fades on its way back" in hint
+    assert "fades on its way" in hint
     assert hint.endswith("Try relu or tanh in place of sigmoid, or fewer than 5 hidden layers.")
     assert hint_of(small, runs, layers=deep, activation="tanh", epochs=20) is None
     assert hint_of(small, runs, layers=(64, 12, 10), activation="sigmoid", lr=0.5, epochs=20) is None
@@ -220,9 +220,9 @@ def test_weights_that_are_good_already_and_do_not_move(small, runs):
 
 
 def test_good_weights_that_are_spoilt(small, runs):
-    weights = train_small(small, runs, epochs=30).weights()
-    hint = hint_of(small, runs, Given(weights=weights), lr=0.002, optimizer=reference(uphill), activation="relu")
-    assert hint.startswith("It ended worse than it began: the loss of the same 200 training samples rose from 0.0")
+    weights = train_small(small, runs, epochs=10).weights()
+    hint = hint_of(small, runs, Given(weights=weights), lr=0.02, optimizer=reference(uphill), epochs=1)
+    assert hint.startswith("It ended worse than it began: the loss of the same 200 training samples rose from 0.")
     assert "goes up the gradient" in hint
 
 
@@ -234,7 +234,7 @@ def test_an_optimizer_whose_first_step_is_not_finite(small, runs, activation):
 
 def test_weight_decay_that_leaves_nothing(small, runs):
     hint = hint_of(small, runs, activation="tanh", lr=0.1, hyperparameters={"weight_decay": 6.0})
-    assert re.search(r"The weights shrank to \de-\d+ of their size; lower weight_decay\.$", hint)
+    assert re.search(r"The weights shrank to less than 0\.001 of their size; lower weight_decay\.$", hint)
 
 
 def test_labels_that_are_all_the_same(small, runs):
@@ -250,27 +250,32 @@ def test_a_class_that_drowns_the_others(small, runs):
     assert re.search(r"9\d % of the training samples are of class g; give each class its share\.$", hint)
 
 
-def test_an_order_that_is_sorted_by_class(small, runs):
-    order = np.argsort(np.tile(small.train.labels, 4), kind="stable") % 230
-    hint = hint_of(small, runs, Given(order=order), epochs=1, lr=0.3)
-    assert "The last training samples are nearly all of class j, which pushes out the others; shuffle" in hint
+def test_an_order_that_is_sorted_by_class(runs):
+    order = np.argsort(load("mnist").train.labels[:5000], kind="stable")
+    settings = {"layers": (784, 24, 10), "epochs": 1, "out": runs, "engine": "reference"}
+    hint = ravine.train(order=order, **settings).hint
+    assert "The last training samples are nearly all of class 9, which pushes out the others; shuffle" in hint
+    assert ravine.train(order=np.random.default_rng(0).permutation(order), **settings).hint is None
 
 
 def test_too_few_steps_to_tell(small, runs):
     assert hint_of(small, runs, Given(order=np.arange(20)), epochs=1, lr=0.01).endswith(
         " 4 steps are few; train longer, or in smaller batches."
     )
-    assert hint_of(small, runs, Given(order=np.arange(1)), epochs=1, lr=0.01, batch_size=1).endswith(
-        " One step is few; train longer."
+    assert hint_of(small, runs, Given(order=np.arange(4)), epochs=1, lr=0.01, batch_size=1).endswith(
+        " 4 steps are few; train longer."
+    )
+    assert hint_of(small, runs, epochs=1, lr=0.01, batch_size=230).endswith(
+        " One step is few; train longer, or in smaller batches."
     )
 
 
-def test_a_run_that_went_back(small, runs):
-    # The rate grows from one that learns to one that throws all away.
-    spec = {"activation": "tanh", "lr": 0.02, "schedule": make_schedule("exponential", decay_factor=3)}
-    hint = hint_of(small, runs, epochs=12, **spec)
-    assert re.match(r"It was better before: test accuracy [\d.]+ % after epoch \d+, [\d.]+ % at the end\. ", hint)
-    assert "The steps are too large" in hint
+def test_a_run_that_went_back(runs):
+    settings = {"layers": (784, 24, 10), "order": np.arange(3000), "out": runs, "engine": "reference"}
+    growing = {"lr": 0.05, "schedule": "exponential", "decay_factor": 6, "epochs": 4}
+    hint = ravine.train(**growing, **settings).hint
+    assert re.match(r"It was better before: test accuracy 8[\d.]+ % after epoch \d, [\d.]+ % at the end\. ", hint)
+    assert re.search(r"The learning rate grew meanwhile from [\d.]+ to 10.8; keep it near the former\.$", hint)
 
 
 def epoch_with(accuracy: float) -> Epoch:
@@ -297,16 +302,16 @@ def test_a_look_against_central_differences_and_counting(small):
     x = small.train.images[samples] / 255
     first, second = network.layout.views(weights)
 
-    def losses(second):
+    def at(second):
         z = np.maximum(x @ first, 0) @ second
         return np.log(np.exp(z).sum(axis=1)) - z[samples, small.train.labels[samples]]
 
-    assert seen.losses == pytest.approx(losses(second), rel=1e-12)
+    assert seen.losses == pytest.approx(at(second), rel=1e-12)
     slopes = np.zeros_like(second)
     for index in np.ndindex(second.shape):
         nudge = np.zeros_like(second)
         nudge[index] = 1e-6
-        slopes[index] = (losses(second + nudge) - losses(second - nudge)).mean() / 2e-6
+        slopes[index] = (at(second + nudge) - at(second - nudge)).mean() / 2e-6
     assert seen.gradients[1] == pytest.approx(np.sqrt((slopes**2).sum()), rel=1e-6)
     assert seen.blocked == (pytest.approx((x @ first <= 0).mean()),)
     assert seen.spreads[0] == pytest.approx(np.mean([column.std() for column in x.T]))
@@ -315,8 +320,6 @@ def test_a_look_against_central_differences_and_counting(small):
 def test_a_first_step_down_across_and_too_far(small):
     spec = small_spec()
     network, weights, batch = spec.network, loop.start_weights(spec), np.arange(30)
-    from ravine.nn import gradient
-
     _, g = gradient(network, weights, small.train.images[batch] / 255, small.train.labels[batch])
     across = np.random.default_rng(0).normal(size=len(g))
     across -= (across @ g) / (g @ g) * g
@@ -330,7 +333,10 @@ def test_a_first_step_down_across_and_too_far(small):
         assert seen.cosine == pytest.approx(cosine, abs=1e-6)
         assert seen.size == pytest.approx(np.sqrt((step @ step) / (weights @ weights)))
         assert seen.decades == 0
-    assert first_step(network, weights, weights - 0.1e5 * g, small.train, batch).decades in (4, 5)
+    far = first_step(network, weights, weights - 1e4 * g, small.train, batch).decades
+    x, labels = small.train.images[batch] / 255, small.train.labels[batch]
+    start, *after = (losses(network, weights - rate * g, x, labels).mean() for rate in (0, 1e4, 1e3, 100, 10, 1, 0.1))
+    assert [loss < start for loss in after].index(True) == far > 1
 
 
 @pytest.mark.parametrize("optimizer", [uphill, "sgd"])
@@ -364,5 +370,5 @@ def test_real_digits_at_a_hopeless_rate(runs, engine):
     settings = {"layers": (784, 24, 10), "epochs": 1, "out": runs, "engine": engine, "order": order}
     run = ravine.train(lr=2e-9, **settings)
     chance = np.bincount(load("mnist").test.labels).max() / 10_000
-    assert f"always answering the commonest class gives {100 * chance:.1f} %" in run.hint
+    assert f"always answering the commonest class gives {100 * chance:.2f} %" in run.hint
     assert ravine.train(lr=0.1, **settings).hint is None

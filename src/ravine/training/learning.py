@@ -232,7 +232,16 @@ def _shrunk(facts: Facts) -> str | None:
     decays = [name for name in ("weight_decay", "l2") if facts.spec.hyperparameters.get(name, 0) > 0]
     if not decays or not facts.size < _FADED:
         return None
-    return f"The weights shrank to {facts.size:.0e} of their size; lower {decays[0]}."
+    return f"The weights shrank to less than {_FADED:g} of their size; lower {decays[0]}."
+
+
+def _rate_grew(facts: Facts) -> str | None:
+    best = went_back(facts.history)
+    if best is None or not facts.history[-1].lr > best.lr:
+        return None
+    return (
+        f"The learning rate grew meanwhile from {best.lr:.3g} to {facts.history[-1].lr:.3g}; keep it near the former."
+    )
 
 
 def _steps_too_large(facts: Facts) -> str | None:
@@ -273,11 +282,11 @@ def _larger(spec: RunSpec, decades: float) -> str:
 
 _CAUSES = (
     _stands_still, _one_class, _sorted_by_class, _first_step_not_finite, _initial_weights_too_large, _climbs,
-    _dead_from_the_start, _saturated_from_the_start, _fades, _shrunk, _steps_too_large, _few_steps,
-    _steps_too_small,
+    _dead_from_the_start, _saturated_from_the_start, _fades, _shrunk, _rate_grew, _steps_too_large,
+    _few_steps, _steps_too_small,
 )  # fmt: skip
 """In this order; the first with evidence is said."""
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:.2f} %"
