@@ -17,7 +17,7 @@ from ravine.training.record import Cause, Epoch, Result, Seconds
 from ravine.training.store import StoredRun
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from ravine.pictures import Figure
 
 
 class Run:
