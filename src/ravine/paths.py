@@ -29,8 +29,7 @@ from ravine.rules.whole import flattened, shaped
 from ravine.surfaces import Point, Surface, find_surface
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from ravine.pictures import Axes, Figure
 
 RATES = (*(float(f"{digits}e{power}") for power in range(-4, 1) for digits in (1, 1.6, 2.5, 4, 6.3)), 10.0)
 """The learning rates to choose from: the preferred numbers of the series R5, whose ratio is about 1.6."""
@@ -244,7 +243,10 @@ def draw_paths(
 
 def draw(surface: Surface, walks: Sequence[Walk]) -> Figure:
     """Draw a map of the surface with the paths on the left, and f - f_min against the step on the right."""
-    return _draw(surface, walks)[0]
+    from ravine.pictures import own_style
+
+    with own_style():
+        return _draw(surface, walks)[0]
 
 
 def picture(suffix: str) -> Callable[[Surface, Sequence[Walk]], bytes]:
@@ -263,6 +265,13 @@ def picture(suffix: str) -> Callable[[Surface, Sequence[Walk]], bytes]:
 
 def animate(surface: Surface, walks: Sequence[Walk]) -> bytes:
     """Draw the paths as they grow and return an animated GIF, which repeats."""
+    from ravine.pictures import own_style
+
+    with own_style():
+        return _animate(surface, walks)
+
+
+def _animate(surface: Surface, walks: Sequence[Walk]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from PIL import Image
 

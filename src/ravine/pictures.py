@@ -1,13 +1,32 @@
-"""How every picture looks, and how it is written: ink on a clear ground, and colors that everybody can tell apart."""
+"""How every picture looks, and how it is written: ink on a clear ground, and colors that everybody can tell apart.
+
+Pictures are the same whatever the user's matplotlibrc says. Other files take matplotlib from here, since it must not be
+imported with a back-end in its environment that is not there.
+"""
 
 from __future__ import annotations
 
 import io
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+_backend = os.environ.pop("MPLBACKEND", None)
+_first = "matplotlib" not in sys.modules
+try:
+    import matplotlib as mpl
+    from matplotlib import ticker as ticker
+    from matplotlib.axes import Axes as Axes
+    from matplotlib.figure import Figure as Figure
+finally:
+    if _backend is not None:
+        os.environ["MPLBACKEND"] = _backend
+if _backend and _first:
+    with suppress(ValueError):  # it is for windows on a screen, which ravine has none of
+        mpl.rcParams["backend"] = _backend
 
 # The palette of Okabe and Ito (2008), which people with any color vision can tell apart.
 BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9"
@@ -31,22 +50,33 @@ _STYLE: dict[Any, Any] = {
 }
 
 
+@contextmanager
+def own_style(**settings: Any) -> Iterator[None]:
+    """Draw with matplotlib's own defaults and ours, not with the user's; also a decorator of what draws."""
+    with mpl.rc_context():
+        defaults: dict[Any, Any] = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", mpl.MatplotlibDeprecationWarning)
+            mpl.rcParams.update(defaults | _STYLE | settings)
+        yield
+
+
+@own_style()
 def new_figure(columns: int = 1, *, share_y: bool = False) -> tuple[Figure, list[Axes]]:
     """Return an empty figure and its panels, side by side."""
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, 4.2) if columns == 1 else (4.5 * columns, 3.6), layout="constrained")
-        panels = figure.subplots(1, columns, squeeze=False, sharey=share_y)[0]
-        for axes in panels:
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.grid(alpha=0.3)
-            axes.set_axisbelow(True)
+    figure = Figure(figsize=(6.4, 4.2) if columns == 1 else (4.5 * columns, 3.6), layout="constrained")
+    panels = figure.subplots(1, columns, squeeze=False, sharey=share_y)[0]
+    for axes in panels:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.3)
+        axes.set_axisbelow(True)
     return figure, list(panels)
 
 
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG, on white."""
     content = io.BytesIO()
-    with mpl.rc_context(_STYLE):
+    with own_style():
         figure.savefig(content, format="png", dpi=200, facecolor="white", metadata={"Software": None})
     return content.getvalue()
 
@@ -54,6 +84,6 @@ def png(figure: Figure) -> bytes:
 def svg(figure: Figure, name: str) -> bytes:
     """Return a figure as SVG, on a clear ground; the same figure and name give the same bytes."""
     content = io.BytesIO()
-    with mpl.rc_context({**_STYLE, "svg.hashsalt": name}):
+    with own_style(**{"svg.hashsalt": name}):
         figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
     return content.getvalue()

@@ -81,7 +81,9 @@ def test_show(two, capsys, runs):
         for words in ("64,12,10", "glorot-uniform", "numpy", "processor"):
             assert words in out
     assert run(["runs", "show", two[1]["id"]]) == 0
-    assert two[1]["cause"]["message"] in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert two[1]["cause"]["message"] in shown
+    assert f"\nhint: {two[1]['hint']}\n" in shown
 
 
 def test_show_as_json(two, capsys):

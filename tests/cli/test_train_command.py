@@ -19,7 +19,8 @@ def train_json(capsys, *more: str) -> dict:
 def test_the_json_document(small, capsys):
     document = train_json(capsys)
     assert list(document) == [
-        "status", "cause", "id", "parameters", "train_loss", "test_loss", "test_accuracy", "seconds", "history", "spec",
+        "status", "cause", "hint", "id", "parameters", "train_loss", "test_loss", "test_accuracy", "seconds",
+        "history", "spec",
     ]  # fmt: skip
     assert (document["status"], document["cause"], document["parameters"]) == ("done", None, 888)
     assert list(document["seconds"]) == ["compile", "train", "evaluate", "total"]
@@ -171,3 +172,13 @@ def test_flags_whole_numbers_and_folded_names(small, capsys, tmp_path):
         capsys.readouterr()
         assert run(["train", *SMALL, *optimizer, "--set", given]) == 3
         assert words in capsys.readouterr().err
+
+
+def test_a_hint_is_the_last_line(small, capsys):
+    assert run(["train", *SMALL, "--lr", "3e-7", "-m", "5"]) == 0
+    *_, folder, last = capsys.readouterr().out.splitlines()
+    assert folder.startswith("  stored in ")
+    assert last.startswith("  hint           It did not learn: test accuracy ")
+    assert "138 steps moved the weights by only" in last
+    assert run(["train", *SMALL, "--lr", "0.1"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("  stored in ")

@@ -1,8 +1,8 @@
 """The `ravine` command and what it does with errors.
 
 Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 a bug or a gradient that fails, 2 usage, 3 bad
-configuration or data, 4 no source had the data, 5 some runs of a study failed, 130 and 143 for Ctrl-C and SIGTERM. A
-diverged run is a result.
+configuration or data, 4 no source had the data, 5 some runs of a study failed, 130 and 143 for Ctrl-C and SIGTERM, 141
+when nobody reads the output any more. A diverged run is a result.
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ _COMMANDS = {
 
 _FUNCTIONS = {"check-optimizer": "check_optimizer", "compile": "compile_optimizers"}
 """The names of commands in their modules, where they differ."""
+
+
+_NOBODY_READS = 128 + 13
+"""Of a process that ends with SIGPIPE, as others do."""
 
 
 class _LazyGroup(click.Group):
@@ -69,12 +73,16 @@ def ravine() -> None:
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # whoever started the command closed it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code."""
     tell_notes()
+    output = sys.stdout
     try:
         code = ravine.main(arguments, prog_name="ravine", standalone_mode=False)
         sys.stdout.flush()
@@ -88,10 +96,16 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("ravine: interrupted.", err=True)
         return 130
+    except SystemExit:
+        if sys.stdout is output:
+            raise
+        return _NOBODY_READS  # as in `ravine optimizers | head -1`; click has put something else in the place of stdout
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in (errno.ENOSPC, errno.EPIPE):
             raise
         # Python must not try again to write what did not go out when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if error.errno == errno.EPIPE:
+            return _NOBODY_READS
         click.echo("ravine: cannot write the output: the disk is full.", err=True)
         return 3

@@ -73,6 +73,8 @@ def show(run: str, out: str | None, as_json: bool) -> None:
         return
     result = found.result
     click.echo(f"run {result.id}: {result.status}" + (f" - {result.cause.message}" if result.cause else ""))
+    if result.hint is not None:
+        click.echo(f"hint: {result.hint}")
     click.echo(f"in  {found.folder}\n")
     rows = [
         (

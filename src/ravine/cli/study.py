@@ -12,6 +12,7 @@ import msgspec
 
 from ravine.cli.notes import quiet_option
 from ravine.cli.output import number, percent, print_json, print_table
+from ravine.errors import several
 
 if TYPE_CHECKING:
     from ravine.studies import Planned, Study
@@ -182,6 +183,7 @@ def _show(
                         "seed": run.spec.seed,
                         "id": run.id,
                         "state": state,
+                        "hint": result and result.hint,
                         "train_loss": result and result.train_loss,
                         "test_accuracy": result and result.test_accuracy,
                         "published": run.published,
@@ -195,6 +197,10 @@ def _show(
     print_table(head, [_row(run, state, result) for run, state, result in rows])
     unique = {run.id for run in planned}
     click.echo(f"\n{len(results)} of {len(unique)} runs are stored{f', {len(failed)} failed' if failed else ''}.")
+    hints = {run.id: result.hint for run, _, result in rows if result is not None and result.hint is not None}
+    if hints:
+        first, hint = next(iter(hints.items()))
+        click.echo(f"{several(len(hints), 'run')} diverged or did not learn; the first, {first}: {hint}")
     for run_id, fault in failed.items():
         click.echo(f"ravine: run {run_id}: {fault}", err=True)
 

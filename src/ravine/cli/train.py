@@ -123,3 +123,5 @@ def _print_summary(result: Result, folder: Any) -> None:
         click.echo(f"  cause          {result.cause.message}")
     if folder is not None:
         click.echo(f"  stored in      {folder}")
+    if result.hint is not None:
+        click.echo(f"  hint           {result.hint}")

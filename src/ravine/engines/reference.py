@@ -39,8 +39,8 @@ class NumpyGradients:
             part = batch[low : low + _CHUNK]
             x = scaled(split.images[part], weights.dtype)
             loss, share = gradient(self._network, weights, x, split.labels[part])
-            total += float(loss.sum())
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+                total += float(loss.sum())
                 g = share if len(part) == len(batch) else g + share * len(part) / len(batch)
         return total, g
 
@@ -52,7 +52,8 @@ class NumpyGradients:
         for low in range(0, count, _CHUNK):
             labels = split.labels[low : low + _CHUNK]
             trace = forward(self._network, weights, scaled(split.images[low : low + _CHUNK], weights.dtype))
-            loss += float(cross_entropy(trace.logits, labels, self._network.softmax).sum())
+            with np.errstate(over="ignore", invalid="ignore"):
+                loss += float(cross_entropy(trace.logits, labels, self._network.softmax).sum())
             correct += int((trace.logits.argmax(axis=1) == labels).sum())
             for units, a in zip(live, trace.activations[1:], strict=True):
                 units |= (a != 0).any(axis=0)

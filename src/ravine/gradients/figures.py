@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from ravine.gradients.check import GradientReport
 from ravine.gradients.errors import HISTOGRAM_EDGES
 from ravine.gradients.methods import PAPER_STEP
 from ravine.gradients.vcurve import VCurve
-from ravine.pictures import BLUE, GREEN, INK, ORANGE, PURPLE, new_figure, png, svg
+from ravine.pictures import BLUE, GREEN, INK, ORANGE, PURPLE, Figure, new_figure, own_style, png, svg
 
 _COLORS = {"forward": ORANGE, "backward": BLUE, "central": GREEN, "complex": PURPLE}
 _LINES = {"forward": "-", "backward": "--", "central": "-", "complex": ":"}
 _MARKERS = {"forward": "o", "backward": "s", "central": "^", "complex": "D"}
 
 
+@own_style()
 def mean_errors(report: GradientReport) -> Figure:
     """Draw the mean relative error of each method as a bar (Figure 4)."""
     figure, (axes,) = new_figure()
@@ -32,6 +32,7 @@ def mean_errors(report: GradientReport) -> Figure:
     return figure
 
 
+@own_style()
 def error_distributions(report: GradientReport) -> Figure:
     """Draw how the relative errors of each method are distributed (Figure 5)."""
     figure, (axes,) = new_figure()
@@ -48,6 +49,7 @@ def error_distributions(report: GradientReport) -> Figure:
     return figure
 
 
+@own_style()
 def v_curves(curve: VCurve) -> Figure:
     """Draw the median relative error of each difference against its step."""
     figure, (axes,) = new_figure()

@@ -8,13 +8,11 @@ from statistics import fmean
 from typing import Literal
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure as Picture
-from matplotlib.ticker import FixedLocator, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
 from ravine.gradients.figures import error_distributions, mean_errors, v_curves
 from ravine.gradients.full import Check
-from ravine.pictures import COLORS, LINES, MARKERS, new_figure
+from ravine.pictures import COLORS, LINES, MARKERS, Axes, new_figure, own_style, ticker
+from ravine.pictures import Figure as Picture
 from ravine.report.report import Drawing
 from ravine.report.settings import differing, settings_of
 from ravine.studies import Figure, Measure, Planned, find_rows
@@ -64,6 +62,7 @@ def _gradients(figure: Figure, check: Check) -> Drawing:
     return Drawing(figure.name, figure.title, caption, v_curves(check.curve))
 
 
+@own_style()
 def _curves(figure: Figure, rows: Sequence[Row], results: Mapping[str, Result]) -> Picture:
     if figure.panels is None:
         picture, panels = new_figure(len(figure.measures))
@@ -132,18 +131,18 @@ def _panel(
             )
     if over == "epochs":
         axes.set(xlabel="epoch", xlim=(0.5, longest + 0.5))
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     else:
         axes.set(xlabel="step", xlim=(0, 1.02 * longest))
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
         axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_ylabel(_NAMES[measure])
     # A logarithmic axis must have something to show.
     if measure != "test_accuracy" and any((np.asarray(line.get_ydata(), dtype=float) > 0).any() for line in axes.lines):
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_minor_locator(ticker.NullLocator())
 
 
 def _accuracy_axis(measure: Measure, panels: Sequence[Axes]) -> None:
@@ -155,10 +154,10 @@ def _accuracy_axis(measure: Measure, panels: Sequence[Axes]) -> None:
     for axes in panels:
         if low < _WIDE:
             axes.set_yscale("function", functions=(lambda a: -np.log10(1.001 - a), lambda y: 1.001 - 10.0**-y))
-            axes.yaxis.set_major_locator(FixedLocator(_TICKS))
-            axes.yaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_major_locator(ticker.FixedLocator(_TICKS))
+            axes.yaxis.set_minor_locator(ticker.NullLocator())
             axes.set_ylim(max(0.0, low - 0.05), 0.99 if high < _TICKS[-2] else 1.0)
-        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+        axes.yaxis.set_major_formatter(ticker.PercentFormatter(xmax=1))
 
 
 def _labels(rows: Sequence[Row], results: Mapping[str, Result]) -> list[str]:

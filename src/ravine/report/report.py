@@ -10,7 +10,7 @@ from ravine.report.tables import Table
 from ravine.report.verdicts import Judgment
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from ravine.pictures import Figure
 
 
 @dataclass(frozen=True)

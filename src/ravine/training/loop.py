@@ -23,7 +23,7 @@ from ravine.errors import ConfigError
 from ravine.nn import initial_weights
 from ravine.rules.chance import refuse_chance
 from ravine.spec import RunSpec
-from ravine.training import causes
+from ravine.training import causes, facts, learning
 from ravine.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from ravine.training.environment import environment
 from ravine.training.interruption import Interruption, interruptible
@@ -200,6 +200,7 @@ class _Trainer:
         self.spec, self.dataset, self.given = spec, dataset, given
         self.folder, self.checkpoint, self.watcher = folder, checkpoint_file(folder), watcher
         weights = start_weights(spec) if given.weights is None else np.asarray(given.weights)
+        self.start = weights
         self.engine: Engine = engine_of(spec, weights)
         self.position = Position(epoch=0, sample=0, loss_sum=0.0, epoch_seconds=0.0, history=[], seconds=Seconds())
         self.began = time.perf_counter()
@@ -249,11 +250,11 @@ class _Trainer:
 
     def _train_epoch(self, interruption: Interruption) -> Array | None:
         """Train to the end of the epoch or to a signal; return the batch whose loss is not finite, if there is one."""
-        order, size = self._order(), self.spec.batch_size_in(self.position.epoch)
+        order, size = self._order(self.position.epoch), self.spec.batch_size_in(self.position.epoch)
         while self.position.sample < len(order) and not interruption:
             first = self.position.sample
             stop = min(first + self.chunk * size, len(order))
-            hyper = self._hyper_of(np.arange(first // size, -(-stop // size)))
+            hyper = self._hyper_of(self.position.epoch, np.arange(first // size, -(-stop // size)))
             began = time.perf_counter()
             taken = self.engine.train(self.dataset.train, order, first, stop, hyper, self.position.loss_sum, size)
             seconds = time.perf_counter() - began
@@ -289,22 +290,26 @@ class _Trainer:
         self.position = Position(here.epoch + 1, 0, 0.0, 0.0, [*here.history, record], here.seconds)
         return record
 
-    def _order(self) -> Array:
-        given, epoch = self.given.order, self.position.epoch
+    def _order(self, epoch: int) -> Array:
+        given = self.given.order
         if given is None:
             return epoch_order(self.spec.seed, epoch, len(self.dataset.train.labels))
         return np.array(given if given.ndim == 1 else given[epoch], dtype=np.int64)
 
     def _hyper(self) -> dict[str, float]:
         """Return the hyper-parameters with which the epoch begins."""
-        hyper = self._hyper_of(np.zeros(1))
+        return self._hyper_at(self.position.epoch, 0)
+
+    def _hyper_at(self, epoch: int, step: int) -> dict[str, float]:
+        """Return the hyper-parameters at a step of an epoch, both counted from 0."""
+        hyper = self._hyper_of(epoch, np.array([step]))
         return {name: float(np.ravel(value)[0]) for name, value in hyper.items()}
 
-    def _hyper_of(self, steps: Array) -> dict[str, float | Array]:
-        """Return the hyper-parameters at some steps, counted from 0, of the epoch."""
+    def _hyper_of(self, epoch: int, steps: Array) -> dict[str, float | Array]:
+        """Return the hyper-parameters at some steps of an epoch, all counted from 0."""
         spec, given = self.spec, self.given.order
         count = len(self.dataset.train.labels) if given is None else given.shape[-1]
-        epoch = min(self.position.epoch, spec.epochs - 1)  # after the last one, its rate still holds
+        epoch = min(epoch, spec.epochs - 1)  # after the last one, its rate still holds
         rates = spec.rates_in(epoch, steps, count)
         lr = rates if spec.schedule_by == "step" else float(rates[0])
         return {name: lr if name == "lr" else float(spec.hyperparameters[name]) for name in spec.rule.defaults}
@@ -339,9 +344,11 @@ class _Trainer:
 
     def _result(self, run: str, status: Status, cause: Cause | None, test: Evaluation | None) -> Result:
         """Put the result together; without `test`, the numbers of the last whole epoch are the run's."""
-        self._spend("total", time.perf_counter() - self.began - self.position.seconds.total)
         history = self.position.history
         last = history[-1] if history else None
+        accuracy = test.accuracy if test else last.test_accuracy if last else None
+        hint = None if status == "interrupted" else self._hint(cause, accuracy or 0.0)
+        self._spend("total", time.perf_counter() - self.began - self.position.seconds.total)
         return Result(
             status=status,
             cause=cause,
@@ -349,10 +356,49 @@ class _Trainer:
             parameters=self.spec.network.layout.size,
             train_loss=None if last is None or isinstance(cause, NonFinite) else last.train_loss,
             test_loss=_finite(test.loss) if test else last.test_loss if last else None,
-            test_accuracy=test.accuracy if test else last.test_accuracy if last else None,
+            test_accuracy=accuracy,
             seconds=self.position.seconds,
             history=history,
             spec=self.spec,
+            hint=hint,
+        )
+
+    def _hint(self, cause: Cause | None, accuracy: float) -> str | None:
+        """Say that the run did not learn, and why; a closer look costs a run nothing that plainly has learned."""
+        history, weights = self.position.history, self.engine.weights
+        moved = not np.array_equal(weights, self.start.astype(weights.dtype))
+        _, chance = facts.commonest(self.dataset.test.labels)
+        classes = self.dataset.info.classes
+        plainly = learning.plainly_learned(history, accuracy, chance, classes)
+        if plainly and moved and cause is None and self.given.weights is None:
+            return None
+        with self._timing("evaluate"):
+            return learning.hint(self._facts(cause, accuracy, chance))
+
+    def _facts(self, cause: Cause | None, accuracy: float, chance: float) -> facts.Facts:
+        spec, network, split, end = self.spec, self.spec.network, self.dataset.train, self.engine.weights
+        start = self.start.astype(end.dtype)
+        order, size, given = self._order(0), spec.batch_size_in(0), self.given.order
+        last_order = self._order(max(0, len(self.position.history) - 1))
+        names = self.dataset.info.class_names
+        common, share = facts.commonest(split.labels if given is None else split.labels[given].ravel())
+        last, last_share = facts.commonest(split.labels[last_order[-max(20, len(last_order) // 10) :]])
+        # In float64 a step shows that is lost in the round-off of the run's own dtype.
+        plain = engine_of(msgspec.structs.replace(spec, engine="reference", dtype="float64"), start)
+        return facts.Facts(
+            spec=spec,
+            history=self.position.history,
+            cause=cause,
+            steps=self.engine.steps,
+            accuracy=accuracy,
+            chance=chance,
+            start=facts.look(network, start, split, order[: facts.SAMPLES]),
+            end=facts.look(network, end, split, order[: facts.SAMPLES]),
+            moved=facts.relative(end - start, start),
+            size=facts.relative(end, start),
+            first=facts.take_first_step(plain, network, split, order, size, lambda step: self._hyper_at(0, step)),
+            common=(names[common], share),
+            last=(names[last], last_share),
         )
 
     @contextmanager

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
-
-from ravine.pictures import BLUE, GREEN, VERMILION, new_figure
+from ravine.pictures import BLUE, GREEN, VERMILION, Figure, new_figure, own_style, ticker
 from ravine.training.record import Result
 
 
+@own_style()
 def plot_history(result: Result) -> Figure:
     """Draw training and test loss on the left, test accuracy on the right, over the epochs."""
     figure, (left, right) = new_figure(2)
@@ -21,13 +19,13 @@ def plot_history(result: Result) -> Figure:
     left.set(xlabel="epoch", ylabel="loss", yscale="log")
     right.plot(epochs, [r.test_accuracy for r in result.history], "o-", color=GREEN)
     right.set(xlabel="epoch", ylabel="test accuracy")
-    right.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    right.yaxis.set_major_formatter(ticker.PercentFormatter(xmax=1))
     for axis in (left.yaxis.set_major_formatter, left.yaxis.set_minor_formatter):
         axis("{x:g}")
     if epochs:
         left.legend(frameon=False, fontsize="small")
     for axes in (left, right):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     spec = result.spec
     title = f"{spec.optimizer_name}, lr {spec.lr:g}, batches of {spec.batch_size}, seed {spec.seed}"
     figure.suptitle(title if result.cause is None else f"{title}: {result.status}")

@@ -90,11 +90,13 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended; the document that `ravine train --json` prints.
 
     `train_loss` is that of the last whole epoch, and `test_loss` and `test_accuracy` belong to the weights that are
-    kept. A number that is not finite, or that there is none of yet, is None.
+    kept. A number that is not finite, or that there is none of yet, is None. `hint` is the likeliest cause and what to
+    do, for a run that diverged or did not learn; None if it learned, or if nothing shows why it diverged.
     """
 
     status: Status
     cause: Cause | None
+    hint: str | None = None
     id: str
     parameters: int
     train_loss: float | None

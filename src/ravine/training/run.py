@@ -17,7 +17,7 @@ from ravine.training.record import Cause, Epoch, Result, Seconds
 from ravine.training.store import StoredRun
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from ravine.pictures import Figure
 
 
 class Run:
@@ -64,6 +64,11 @@ class Run:
     def cause(self) -> Cause | None:
         """Why it diverged."""
         return self.result.cause
+
+    @property
+    def hint(self) -> str | None:
+        """Why it did not learn or diverged, as far as that shows, and what to do; None if it learned."""
+        return self.result.hint
 
     @property
     def history(self) -> list[Epoch]:

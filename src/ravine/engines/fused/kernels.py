@@ -19,6 +19,7 @@ from typing import Any
 
 from ravine.arrays import Array
 from ravine.engines.fused import cache, llvm
+from ravine.engines.fused.plain_numba import plain_numba
 from ravine.engines.fused.render import Rendered
 from ravine.errors import ConfigError
 from ravine.nn import activations
@@ -127,6 +128,7 @@ def _compiling_network(dtype: str, beside: bool) -> Iterator[None]:
 
 
 def _fetch_network(dtype: str) -> bytes:
+    @plain_numba()
     def make() -> bytes:
         from ravine.engines.fused import build
 
@@ -136,6 +138,7 @@ def _fetch_network(dtype: str) -> bytes:
 
 
 def _fetch_rows(dtype: str) -> bytes:
+    @plain_numba()
     def make() -> bytes:
         from ravine.engines.fused import build
 
@@ -145,6 +148,7 @@ def _fetch_rows(dtype: str) -> bytes:
 
 
 def _fetch_rule(rendered: Rendered, dtype: str) -> bytes:
+    @plain_numba()
     def make() -> bytes:
         from numba.core.errors import NumbaError
 

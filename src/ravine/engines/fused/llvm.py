@@ -70,7 +70,8 @@ class Loaded:
         def call(*arguments: Any) -> int:
             result, exception = ctypes.c_int64(), ctypes.c_void_p()
             status = code(ctypes.byref(result), ctypes.byref(exception), *arguments)
-            assert status == 0, f"{name} ended with {status}"
+            if status != 0:
+                raise RuntimeError(f"{name} ended with {status}")
             return result.value
 
         call.keep = self  # type: ignore[attr-defined]

@@ -1,0 +1,168 @@
+"""What can be measured of a run that may not have learned: at its initial weights, at its first step and at its end.
+
+Letters: b sample, l layer of weights; w_0 the initial weights, w_1 those after the first step that moves any, and g the
+gradient at w_0 of that step's batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.data import Split, scaled
+from ravine.engines import Engine
+from ravine.errors import RavineError
+from ravine.nn import ACTIVATIONS, Network, forward, gradient, losses
+from ravine.spec import RunSpec
+from ravine.training.record import Cause, Epoch
+
+SAMPLES = 200
+"""Training samples on which a network is looked at."""
+
+_FIRST_STEPS = 5
+"""So many steps an optimizer may take to fill its state before one moves a weight."""
+
+_LARGEST_BATCH = 2000
+"""More samples of a batch tell nothing more about the direction of a step."""
+
+_FLAT = 0.01
+"""A unit whose slope is below this share of the activation's steepest passes next to no gradient."""
+
+_DECADES = 45
+"""As many powers of ten as float32 has."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A network at some weights, on a few training samples.
+
+    Attributes:
+        losses: L_b, (b,).
+        gradients: the norm of the gradient of each layer, (l,).
+        blocked: for each hidden layer, the share of its outputs that pass next to no gradient.
+        spreads: for the input and each hidden layer, the standard deviation over the samples, averaged over its units.
+    """
+
+    losses: Array
+    gradients: Array
+    blocked: tuple[float, ...]
+    spreads: tuple[float, ...]
+
+    @property
+    def loss(self) -> float:
+        """The mean loss."""
+        return float(self.losses.mean())
+
+
+@dataclass(frozen=True)
+class FirstStep:
+    """The optimizer's first step that moves a weight, in float64.
+
+    Attributes:
+        size: |w_1 - w_0| / |w_0|; nan if w_1 is not finite.
+        cosine: of the angle between w_1 - w_0 and g; -1 is straight down.
+        decades: by how many powers of ten it must be shorter for the loss of its batch to fall; 0 if that falls.
+    """
+
+    size: float
+    cosine: float
+    decades: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a run that may not have learned.
+
+    Attributes:
+        spec, history, cause: of the run.
+        steps: how many were taken.
+        accuracy, chance: on the test set; chance is the share of its largest class.
+        start, end: looks at the same training samples with the initial and the last weights.
+        moved, size: |w - w_0| / |w_0| and |w| / |w_0| for the last weights w.
+        first: the optimizer's first step; None if none moves a weight, or it cannot be taken again.
+        common, last: the commonest class of the training samples, and of the last of them; with its share.
+    """
+
+    spec: RunSpec
+    history: Sequence[Epoch]
+    cause: Cause | None
+    steps: int
+    accuracy: float
+    chance: float
+    start: Look
+    end: Look
+    moved: float
+    size: float
+    first: FirstStep | None
+    common: tuple[str, float]
+    last: tuple[str, float]
+
+
+def look(network: Network, weights: Array, split: Split, samples: Array) -> Look:
+    """Look at a network with flat weights, (n,), on some samples, in float64."""
+    weights = weights.astype(np.float64)
+    x, labels = scaled(split.images[samples], np.float64), split.labels[samples]
+    with np.errstate(all="ignore"):
+        each, g = gradient(network, weights, x, labels)
+        outputs = forward(network, weights, x).activations
+        norms = np.array([np.linalg.norm(part) for part in network.layout.views(g)])
+        blocked = tuple(_blocked(network.activation, a) for a in outputs[1:])
+        spreads = tuple(float(a.std(axis=0).mean()) for a in outputs)
+    return Look(each, norms, blocked, spreads)
+
+
+def _blocked(activation: str, outputs: Array) -> float:
+    f = ACTIVATIONS[activation]
+    steepest = f.slope(f.function(np.linspace(-1.0, 1.0, 101))).max()
+    return float((np.abs(f.slope(outputs)) < _FLAT * steepest).mean())
+
+
+def relative(vector: Array, to: Array) -> float:
+    """Return |vector| / |to|, or |vector| if that is 0."""
+    with np.errstate(all="ignore"):
+        length, unit = (float(np.linalg.norm(each.astype(np.float64))) for each in (vector, to))
+        return length / (unit or 1.0)
+
+
+def first_step(network: Network, before: Array, after: Array, split: Split, batch: Array) -> FirstStep:
+    """Compare a step from one flat vector of weights to another, (n,) each, with the gradient of its batch."""
+    batch = batch[:SAMPLES]
+    x, labels = scaled(split.images[batch], np.float64), split.labels[batch]
+    with np.errstate(all="ignore"):
+        each, g = gradient(network, before, x, labels)
+        step = after - before
+        cosine = float(step @ g / (np.linalg.norm(step) * np.linalg.norm(g)))
+        shorter = (losses(network, before + step * 0.1**k, x, labels).sum() for k in range(_DECADES))
+        falls = next((k for k, loss in enumerate(shorter) if loss < each.sum()), 0) if cosine < 0 else 0
+    return FirstStep(relative(step, before), cosine, falls)
+
+
+def take_first_step(
+    engine: Engine, network: Network, split: Split, order: Array, size: int, hyper: Callable[[int], dict[str, float]]
+) -> FirstStep | None:
+    """Take an engine through the first steps of a run until one moves a weight; None if none does, or a step fails.
+
+    `hyper` returns the hyper-parameters of a step, counted from 0.
+    """
+    before = engine.weights
+    for number, low in enumerate(range(0, len(order), size)[:_FIRST_STEPS]):
+        batch = order[low : low + min(size, _LARGEST_BATCH)]
+        with suppress(RavineError):
+            engine.train(split, batch, 0, len(batch), hyper(number), batch_size=len(batch))
+        if not np.array_equal(before, engine.weights):
+            return first_step(network, before, engine.weights, split, batch)
+    return None
+
+
+def commonest(labels: Sequence[int] | Array) -> tuple[int, float]:
+    """Return the class that most labels have, and its share.
+
+    >>> commonest([3, 1, 3, 3])
+    (3, 0.75)
+    """
+    counts = np.bincount(labels)
+    return int(counts.argmax()), float(counts.max() / len(labels))

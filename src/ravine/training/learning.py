@@ -1,0 +1,292 @@
+"""Whether a run learned, and if not, the likeliest cause with what to do: said only where the evidence is there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ravine.nn import ACTIVATIONS
+from ravine.spec import RunSpec
+from ravine.training.facts import Facts
+from ravine.training.record import DeadNetwork, Epoch, NonFinite
+
+_SKILL = 0.1
+"""Accuracy is near chance if it is less than this share of the way from chance to 1."""
+
+_ROSE = 1.1
+"""A loss that is higher by this factor has risen."""
+
+_BACK = 0.1
+"""An accuracy that fell by this much from its best epoch is a run that went back."""
+
+_UP = 0.05
+"""A step goes up the gradient if the cosine of their angle is above this; that of random directions is smaller."""
+
+_MOST = 0.9
+"""A class with this share of the training samples drowns the others."""
+
+_BLOCKED = 0.95
+"""A layer is lost if this share of its outputs pass no gradient."""
+
+_FADED = 1e-3
+"""A signal, or a gradient, that is this much smaller on the other side of the network has faded."""
+
+_FEW_STEPS = 100
+_NEAR = 0.1
+"""A run that stayed this near to its initial weights, relative to their size, and lost less of the loss, is slow."""
+
+_FALL = 5
+"""How far a straight line would fall, relative to the loss, at a rate that learns; a loss is no straight line."""
+
+_USUAL_STEP = 1e-3
+"""About what a first step that learns is, relative to the weights."""
+
+_EXPLODED = 100
+"""A loss that grew by this factor calls for a rate a hundred times smaller, not ten."""
+
+
+def plainly_learned(history: Sequence[Epoch], accuracy: float, chance: float, classes: int) -> bool:
+    """Tell from what a run has anyway that it learned, so that nobody need look closer.
+
+    Seeded initial weights have a loss of about ln K or more, so that a run whose loss is below is better than it began.
+    """
+    if not history or near_chance(accuracy, chance) or went_back(history) is not None:
+        return False
+    return history[-1].train_loss < math.log(classes)
+
+
+def near_chance(accuracy: float, chance: float) -> bool:
+    """Tell whether an accuracy is hardly better than to answer the largest class always.
+
+    >>> near_chance(0.12, 0.1135), near_chance(0.35, 0.1135)
+    (True, False)
+    """
+    return accuracy < chance + _SKILL * (1 - chance)
+
+
+def went_back(history: Sequence[Epoch]) -> Epoch | None:
+    """Return the best epoch of a run that ended much worse."""
+    best = max(history, key=lambda record: record.test_accuracy, default=None)
+    return best if best is not None and best.test_accuracy - history[-1].test_accuracy > _BACK else None
+
+
+def _rose(facts: Facts) -> bool:
+    """Tell whether the loss of the same samples is higher at the end, by more than chance makes it."""
+    change = facts.end.losses - facts.start.losses
+    if not np.isfinite(change).all():
+        return True
+    noise = 3 * change.std() / math.sqrt(len(change))
+    return facts.end.loss > _ROSE * facts.start.loss and float(change.mean()) > noise
+
+
+def _fell(facts: Facts) -> float:
+    """Return by what share of itself the loss of the same samples fell."""
+    return 1 - facts.end.loss / facts.start.loss if facts.start.loss > 0 else 0.0
+
+
+def _highest(facts: Facts) -> float:
+    """Return the highest training loss of an epoch, relative to the start."""
+    return _share(max((record.train_loss for record in facts.history), default=0.0), facts.start.loss)
+
+
+def _goes_down(facts: Facts) -> bool:
+    """Tell whether the first step goes down the gradient, as far as is known."""
+    return facts.first is None or facts.first.cosine < 0
+
+
+def hint(facts: Facts) -> str | None:
+    """Say in two or three short sentences that a run did not learn, the likeliest cause, and what to do.
+
+    None if it learned. Where no cause shows, what was seen is all that is said. A run that diverged has a cause, which
+    says what was seen.
+    """
+    seen = "" if facts.cause is not None else _seen(facts)
+    if seen is None:
+        return None
+    why = next((why for cause in _CAUSES if (why := cause(facts)) is not None), "")
+    return f"{seen} {why}".strip() or None
+
+
+def _seen(facts: Facts) -> str | None:
+    if facts.moved == 0:
+        return "No weight moved."
+    best = went_back(facts.history)
+    if best is not None:
+        return (
+            f"It was better before: test accuracy {_percent(best.test_accuracy)} after epoch {best.epoch}, "
+            f"{_percent(facts.accuracy)} at the end."
+        )
+    if near_chance(facts.accuracy, facts.chance):
+        return (
+            f"It did not learn: test accuracy {_percent(facts.accuracy)}, and always answering the commonest class "
+            f"gives {_percent(facts.chance)}."
+        )
+    if _rose(facts):
+        return (
+            f"It ended worse than it began: the loss of the same {len(facts.start.losses)} training samples rose from "
+            f"{facts.start.loss:.3g} to {facts.end.loss:.3g}."
+        )
+    return None
+
+
+def _stands_still(facts: Facts) -> str | None:
+    if facts.moved != 0 or facts.cause is not None:
+        return None
+    if facts.spec.lr == 0:
+        return "lr is 0; give a larger one."
+    if not facts.start.gradients.any():
+        return "The gradient at the initial weights is 0 in every layer; draw other ones."
+    if (faded := _fades(facts)) is not None:
+        return faded
+    if facts.first is None:
+        return "The optimizer's steps are 0 though the gradient is not; look at what it returns."
+    dtype = facts.spec.dtype
+    if facts.first.size < 100 * np.finfo(dtype).eps:
+        larger = _larger(facts.spec, math.log10(_USUAL_STEP / facts.first.size))
+        return f"The steps are lost in the round-off of {dtype}: {larger}"
+    return None
+
+
+def _one_class(facts: Facts) -> str | None:
+    name, share = facts.common
+    if share == 1:
+        return f"All training samples are of class {name}: there is nothing to tell apart. Train on several classes."
+    if share >= _MOST:
+        return f"{100 * share:.0f} % of the training samples are of class {name}; give each class its share."
+    return None
+
+
+def _sorted_by_class(facts: Facts) -> str | None:
+    name, share = facts.last
+    if share < _MOST:
+        return None
+    return f"The last training samples are nearly all of class {name}, which pushes out the others; shuffle the order."
+
+
+def _first_step_not_finite(facts: Facts) -> str | None:
+    if facts.first is None or not math.isnan(facts.first.size) or not np.isfinite(facts.start.gradients).all():
+        return None
+    return (
+        "The optimizer's first step is not finite though the gradient is; look in it for a division by zero, a root or "
+        "a logarithm of what may be negative, or a power that overflows."
+    )
+
+
+def _initial_weights_too_large(facts: Facts) -> str | None:
+    if not isinstance(facts.cause, NonFinite) or facts.cause.step != 1 or facts.cause.where == "weights":
+        return None
+    other = ", or take the shifted softmax" if facts.spec.softmax == "naive" else ""
+    return f"The initial weights are too large, for no step was taken yet; give smaller ones{other}."
+
+
+def _climbs(facts: Facts) -> str | None:
+    worse = facts.cause is not None or _rose(facts) or facts.accuracy < facts.chance
+    if not worse or facts.first is None or not facts.first.cosine > _UP:
+        return None
+    return "The optimizer's first step goes up the gradient, not down; is the sign of what it returns right?"
+
+
+def _dead_from_the_start(facts: Facts) -> str | None:
+    if not isinstance(facts.cause, DeadNetwork) or facts.start.blocked[facts.cause.layer - 1] < 1:
+        return None
+    return "That layer is dead at the initial weights already; give other ones."
+
+
+def _saturated_from_the_start(facts: Facts) -> str | None:
+    for layer, share in enumerate(facts.start.blocked, start=1):
+        if share >= _BLOCKED and not ACTIVATIONS[facts.spec.activation].has_kink:
+            return (
+                f"At the initial weights {_percent(share)} of the outputs of hidden layer {layer} are saturated and "
+                "pass no gradient; give smaller weights."
+            )
+    return None
+
+
+def _fades(facts: Facts) -> str | None:
+    if facts.cause is not None or _rose(facts):
+        return None
+    gradients, spreads = facts.start.gradients, facts.start.spreads
+    back, forth = _share(gradients[0], gradients[-1]), _share(spreads[-1], spreads[0])
+    if back < _FADED:
+        seen = f"The gradient fades on its way back: that of the first layer is {back:.0e} of that of the last."
+    elif forth < _FADED:
+        seen = f"The signal fades on its way: the last hidden layer's spread is {forth:.0e} of the input's."
+    else:
+        return None
+    depth = len(facts.spec.layers) - 2
+    if facts.spec.activation == "sigmoid":
+        return f"{seen} Try relu or tanh in place of sigmoid, or fewer than {depth} hidden layers."
+    if facts.spec.initial_weights is not None:
+        return f"{seen} Give larger initial weights."
+    other = "" if facts.spec.init.startswith("he-") else "init he-normal, or "
+    return f"{seen} Try {other}fewer than {depth} hidden layers."
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else math.nan
+
+
+def _shrunk(facts: Facts) -> str | None:
+    decays = [name for name in ("weight_decay", "l2") if facts.spec.hyperparameters.get(name, 0) > 0]
+    if not decays or not facts.size < _FADED:
+        return None
+    return f"The weights shrank to less than {_FADED:g} of their size; lower {decays[0]}."
+
+
+def _rate_grew(facts: Facts) -> str | None:
+    best = went_back(facts.history)
+    if best is None or not facts.history[-1].lr > best.lr:
+        return None
+    return (
+        f"The learning rate grew meanwhile from {best.lr:.3g} to {facts.history[-1].lr:.3g}; keep it near the former."
+    )
+
+
+def _steps_too_large(facts: Facts) -> str | None:
+    lost = any(end >= _BLOCKED > start for start, end in zip(facts.start.blocked, facts.end.blocked, strict=True))
+    overshoots = facts.first is not None and facts.first.decades > 0
+    high = _rose(facts) or _highest(facts) > _ROSE or went_back(facts.history) is not None
+    if not _goes_down(facts) or not (facts.cause is not None or lost or overshoots or high):
+        return None
+    spec = facts.spec
+    assert spec.lr is not None
+    exploded = _highest(facts) > _EXPLODED or (isinstance(facts.cause, NonFinite) and not facts.history)
+    decades = max(2 if exploded else 1, facts.first.decades + 1 if overshoots and facts.first else 0)
+    batch = spec.batch_size * 10**decades
+    batches = f", or batches of {batch}" if decades <= 2 and batch <= 1000 else ""
+    return f"The steps are too large, it seems: try lr {spec.lr / 10**decades:.3g}{batches}."
+
+
+def _few_steps(facts: Facts) -> str | None:
+    if facts.cause is not None or facts.steps >= _FEW_STEPS:
+        return None
+    taken = "One step is" if facts.steps == 1 else f"{facts.steps} steps are"
+    return f"{taken} few; train longer{', or in smaller batches' if facts.spec.batch_size > 1 else ''}."
+
+
+def _steps_too_small(facts: Facts) -> str | None:
+    if not _goes_down(facts) or facts.moved > _NEAR or not 0 < _fell(facts) < _NEAR:
+        return None
+    return (
+        f"It goes down the gradient, but {facts.steps:,} steps moved the weights by only {facts.moved:.0e} of their "
+        f"size: {_larger(facts.spec, math.log10(_FALL / _fell(facts)))}"
+    )
+
+
+def _larger(spec: RunSpec, decades: float) -> str:
+    assert spec.lr is not None
+    return f"lr is too small; try {spec.lr * 10 ** max(1, round(decades)):.2g}."
+
+
+_CAUSES = (
+    _stands_still, _one_class, _sorted_by_class, _first_step_not_finite, _initial_weights_too_large, _climbs,
+    _dead_from_the_start, _saturated_from_the_start, _fades, _shrunk, _rate_grew, _steps_too_large,
+    _few_steps, _steps_too_small,
+)  # fmt: skip
+"""In this order; the first with evidence is said."""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"

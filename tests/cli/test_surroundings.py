@@ -1,0 +1,148 @@
+"""The command line under settings of other programs that a user may have: it works as if they were not there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from command_cases import ravine
+
+from ravine.engines.fused.plain_numba import plain_numba
+
+SETTINGS_OF_NUMBA = {
+    "NUMBA_DISABLE_JIT": "1",
+    "NUMBA_NUM_THREADS": "0",
+    "NUMBA_OPT": "fast",
+    "NUMBA_BOUNDSCHECK": "1",
+    "NUMBA_DEBUGINFO": "1",
+    "NUMBA_CPU_NAME": "abacus",
+}
+
+MATPLOTLIBRC = """
+text.usetex: True
+axes.formatter.use_locale: True
+axes.facecolor: pink
+axes.grid: False
+figure.dpi: 31
+font.family: a font that nobody has
+lines.linewidth: 7
+savefig.bbox: tight
+backend: qtagg
+"""
+
+
+def python(code: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in a process of its own, with some variables of the environment more."""
+    environment = {**os.environ, **settings}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=200)
+
+
+def compiled(cache: Path, before: str = "", **settings: str) -> dict[str, bytes]:
+    """Compile a rule into a new cache and return the machine code."""
+    code = (
+        f"{before}\n"
+        "from ravine.engines.fused import kernels\n"
+        "from ravine.engines.fused.render import render\n"
+        "from ravine.rules import find_rule\n"
+        "kernels.compile_rule(render(find_rule('signum')), 'float32')\n"
+    )
+    done = python(code, XDG_CACHE_HOME=str(cache), **settings)
+    assert (done.returncode, done.stderr) == (0, "")
+    return {file.name: file.read_bytes() for file in cache.rglob("signum-*") if file.suffix != ".lock"}
+
+
+def test_settings_of_numba_do_not_reach_the_machine_code(tmp_path):
+    plain = compiled(tmp_path / "plain")
+    assert len(plain) == 1
+    assert compiled(tmp_path / "set", **SETTINGS_OF_NUMBA) == plain
+    # A program that uses Numba itself, with settings that Numba takes.
+    own = {"NUMBA_DISABLE_JIT": "1", "NUMBA_BOUNDSCHECK": "1", "NUMBA_NUM_THREADS": "1"}
+    assert compiled(tmp_path / "own", before="import numba", **own) == plain
+
+
+def test_a_program_that_uses_numba_gets_its_settings_back():
+    code = (
+        "import os\n"
+        "from ravine.engines.fused.plain_numba import plain_numba\n"
+        "with plain_numba():\n"
+        "    from numba.core import config\n"
+        "    assert not config.BOUNDSCHECK and 'NUMBA_BOUNDSCHECK' not in os.environ\n"
+        "assert config.BOUNDSCHECK == 1 and os.environ['NUMBA_BOUNDSCHECK'] == '1'\n"
+    )
+    assert python(code, NUMBA_BOUNDSCHECK="1").stderr == ""
+
+
+def test_the_environment_comes_back_whatever_happens(monkeypatch):
+    monkeypatch.setenv("NUMBA_BOUNDSCHECK", "0")
+    seen = []
+
+    @plain_numba()
+    def fails():
+        seen.append(os.environ.get("NUMBA_BOUNDSCHECK"))
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        fails()
+    assert seen == [None]
+    assert os.environ["NUMBA_BOUNDSCHECK"] == "0"
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg", "gif"])
+def test_pictures_do_not_depend_on_the_user_s_matplotlib(tmp_path, suffix):
+    (tmp_path / "rc").write_text(MATPLOTLIBRC)
+    settings = [
+        {},
+        {"MATPLOTLIBRC": str(tmp_path / "rc")},
+        {"MPLBACKEND": "module://a_package.that_is_not_here", "PYTHONWARNINGS": "error"},
+    ]
+    pictures = set()
+    for number, each in enumerate(settings):
+        file = tmp_path / f"{number}.{suffix}"
+        process = ravine({**os.environ, **each}, "paths", "sgd", "adam", "--steps", "5", "--out", str(file))
+        _, err = process.communicate(timeout=100)
+        assert process.returncode == 0, err
+        assert "Traceback" not in err
+        pictures.add(file.read_bytes())
+    assert len(pictures) == 1
+
+
+@pytest.mark.parametrize("module", ["ravine.training.plot", "ravine.gradients.figures", "ravine.report.figures"])
+def test_whatever_draws_can_be_imported_with_any_backend(module):
+    assert python(f"import {module}", MPLBACKEND="nonsense").stderr == ""
+
+
+def test_a_backend_that_is_there_and_a_style_of_the_user_s_stay_his():
+    code = (
+        "import ravine, matplotlib\n"
+        "matplotlib.rcParams['lines.linewidth'] = 5\n"
+        "figure = ravine.draw_paths(['sgd'], steps=3)\n"
+        "assert matplotlib.rcParams['lines.linewidth'] == 5\n"
+        "assert matplotlib.rcParams['backend'].lower() == 'pdf', matplotlib.rcParams['backend']\n"
+        "assert {line.get_linewidth() for line in figure.axes[1].lines} == {1.2}\n"
+    )
+    assert python(code, MPLBACKEND="pdf").stderr == ""
+    assert (
+        python(code.replace("import ravine,", "import").replace("\n", "\nimport ravine\n", 1), MPLBACKEND="pdf").stderr
+        == ""
+    )
+
+
+def test_a_closed_stdout_is_no_error():
+    for arguments, code in ((["optimizers"], 0), (["optimizers", "nonsense"], 3)):
+        process = ravine(dict(os.environ), *arguments, stdout=None, preexec_fn=lambda: os.close(1))
+        _, err = process.communicate(timeout=100)
+        assert process.returncode == code
+        assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("arguments", [["optimizers"], ["optimizers", "--json"], ["--help"]])
+def test_a_reader_that_has_gone_ends_the_command_quietly(arguments):
+    ours, theirs = os.pipe()
+    os.close(ours)
+    process = ravine(dict(os.environ), *arguments, stdout=theirs)
+    os.close(theirs)
+    _, err = process.communicate(timeout=100)
+    assert (process.returncode, err) == (141, "")

@@ -1,0 +1,374 @@
+"""What a run says at its end if it did not learn: each cause is planted, and each remedy is tried."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from training_cases import Recorder, assert_same_run, interrupt_at, small_spec, train_small
+
+import ravine
+from ravine.data import load
+from ravine.nn import Layout, gradient, losses
+from ravine.rules import RULES, WHOLE_RULES, reference, rule, whole_rule
+from ravine.training import Given, RunStore, loop, train
+from ravine.training.facts import first_step, look
+from ravine.training.learning import near_chance, went_back
+from ravine.training.record import Epoch
+from ravine.training.run import Run
+
+
+@rule
+def uphill(g, *, lr=0.05):
+    """Goes up the gradient."""
+    return -lr * g
+
+
+@rule
+def adaptive_uphill(g, v, *, lr=0.05, eps=1e-8):
+    """Goes up the gradient, each weight by its own measure."""
+    v = v + g * g
+    return -lr * g / (np.sqrt(v) + eps), v
+
+
+@rule
+def late_uphill(g, v, *, lr=0.05):
+    """Takes the step of the batch before, upwards: the first one is 0."""
+    return -lr * v, g
+
+
+@whole_rule()
+def matrix_uphill(gradients, weights, state, t, *, lr=0.05):
+    """Goes up the gradient, matrix by matrix."""
+    return [-lr * g for g in gradients], {}
+
+
+@rule
+def stays(g, *, lr=0.05):
+    """Takes no step."""
+    return 0 * lr * g
+
+
+@rule
+def divides_by_zero(g, t, *, lr=0.05):
+    """Corrects a bias that the first step has not got."""
+    return lr * g / (t - 1)
+
+
+def hint_of(small, runs, given=Given(), **changes):  # noqa: B008
+    """Train 138 steps or more and return the hint."""
+    spec = loop.with_given(small_spec(**{"batch_size": 5, **changes}), given)
+    return train(spec, small, RunStore(runs), given=given).result.hint
+
+
+def proposed(hint: str) -> float:
+    """Return the learning rate that a hint tells the user to try."""
+    return float(re.search(r"try (?:lr )?([\d.e+-]+\d)", hint)[1])
+
+
+@pytest.mark.parametrize("name", [*RULES, *WHOLE_RULES])
+def test_every_optimizer_at_its_defaults_learns_and_nothing_is_said(small, runs, name):
+    optimizer = {**RULES, **WHOLE_RULES}[name]
+    size = 230 if optimizer.full_batch else 5
+    lr = {"lr": 0.01} if optimizer.defaults["lr"] is None else {}
+    stored = train_small(small, runs, optimizer=name, batch_size=size, epochs=20, **lr)
+    assert stored.result.hint is None
+    assert stored.result.test_accuracy > 0.5
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "leaky-relu"])
+def test_nothing_is_said_of_a_healthy_network_of_another_kind(small, runs, activation):
+    assert hint_of(small, runs, activation=activation, lr=0.3, epochs=20) is None
+
+
+def test_a_run_that_learned_pays_for_no_closer_look(small, runs, monkeypatch):
+    monkeypatch.setattr(loop._Trainer, "_facts", None)  # would fail if it were called
+    assert hint_of(small, runs, epochs=5) is None
+    with pytest.raises(TypeError):
+        hint_of(small, runs, lr=1e-7)
+
+
+@pytest.mark.parametrize("climber", [uphill, adaptive_uphill, late_uphill, matrix_uphill])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("engine", ["reference", "fused"])
+def test_an_optimizer_with_the_wrong_sign(small, runs, climber, activation, engine):
+    stored = train_small(small, runs, optimizer=reference(climber), activation=activation, engine=engine, epochs=5)
+    assert stored.result.hint.endswith(
+        "The optimizer's first step goes up the gradient, not down; is the sign of what it returns right?"
+    )
+    if stored.result.status == "done":
+        seen = r"It (did not learn: test accuracy|ended worse than it began: the loss of the same 200 training samples)"
+        assert re.match(seen, stored.result.hint)
+
+
+@pytest.mark.parametrize(("optimizer", "lr"), [("sgd", 3e-6), ("adam", 4e-8), ("signsgd", 1e-8)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_rate_that_is_far_too_small_and_the_one_that_is_proposed(small, runs, optimizer, lr, dtype):
+    hint = hint_of(small, runs, optimizer=optimizer, lr=lr, dtype=dtype)
+    assert re.match(r"It did not learn: test accuracy [\d.]+ %, and always answering the commonest class gives", hint)
+    assert "138 steps moved the weights by only" in hint
+    assert proposed(hint) > 100 * lr
+    assert hint_of(small, runs, optimizer=optimizer, lr=proposed(hint), dtype=dtype, epochs=10) is None
+
+
+@pytest.mark.parametrize("engine", ["reference", "fused"])
+def test_steps_that_round_off_swallows(small, runs, engine):
+    hint = hint_of(small, runs, lr=2e-13, engine=engine)
+    assert hint.startswith("No weight moved. The steps are lost in the round-off of float32: lr is too small; try ")
+    assert hint_of(small, runs, lr=proposed(hint), epochs=20) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "lr", "seen"),
+    [
+        ({"activation": "tanh"}, 700.0, "It "),
+        ({"activation": "sigmoid"}, 4000.0, "It "),
+        ({"activation": "leaky-relu"}, 500.0, ""),
+        ({"optimizer": "adam"}, 30.0, ""),
+    ],
+)
+def test_a_rate_that_is_far_too_large_and_the_one_that_is_proposed(small, runs, settings, lr, seen):
+    hint = hint_of(small, runs, lr=lr, **settings)
+    assert hint.startswith(seen)
+    assert "The steps are too large, it seems: try lr " in hint
+    assert proposed(hint) < lr / 50
+    assert hint_of(small, runs, lr=proposed(hint), epochs=20, **settings) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "cause"),
+    [
+        ({"optimizer": "momentum", "lr": 0.1, "batch_size": 10, "seed": 1}, "dead_network"),
+        ({"optimizer": "momentum", "lr": 0.1, "batch_size": 1, "seed": 1}, "non_finite"),
+        ({"optimizer": "sgd", "lr": 0.1, "batch_size": 1, "seed": 2}, "dead_network"),
+    ],
+)
+def test_both_remedies_for_what_diverges_in_the_paper_train(runs, settings, cause):
+    settings = {**settings, "epochs": 1, "out": runs}
+    run = ravine.train(**settings)
+    assert run.status == "diverged"
+    assert type(run.cause).__struct_config__.tag == cause
+    batch = int(re.search(r"or batches of (\d+)\.$", run.hint)[1])
+    for remedy in ({"lr": proposed(run.hint)}, {"batch_size": batch}):
+        mended = ravine.train(**{**settings, **remedy})
+        assert (mended.status, mended.hint) == ("done", None)
+        assert mended.test_accuracy > 0.9
+
+
+def test_many_sigmoid_layers_and_what_is_proposed(small, runs):
+    deep = (64, *[12] * 5, 10)
+    hint = hint_of(small, runs, layers=deep, activation="sigmoid", epochs=10)
+    assert "fades on its way" in hint
+    assert hint.endswith("Try relu or tanh in place of sigmoid, or fewer than 5 hidden layers.")
+    assert hint_of(small, runs, layers=deep, activation="tanh", epochs=20) is None
+    assert hint_of(small, runs, layers=(64, 12, 10), activation="sigmoid", lr=0.5, epochs=20) is None
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e-9])  # with the smaller one no weight of a float32 run moves
+def test_initial_weights_that_are_too_small(small, runs, scale):
+    deep = (64, *[8] * 8, 10)
+    weights = np.random.default_rng(3).normal(0, scale, Layout(deep).size)
+    hint = hint_of(small, runs, Given(weights=weights), layers=deep, activation="tanh")
+    assert "The signal fades on its way" in hint
+    assert hint.endswith("Give larger initial weights.")
+
+
+def test_a_deep_relu_network_is_told_of_its_initializer(small, runs):
+    deep = (64, *[12] * 25, 10)
+    hint = hint_of(small, runs, layers=deep, init="lecun-normal", lr=0.01)
+    assert "fades on its way" in hint
+    assert hint.endswith("Try init he-normal, or fewer than 25 hidden layers.")
+    assert "init he-normal" not in str(hint_of(small, runs, layers=deep, init="he-normal", lr=1e-8))
+
+
+def test_initial_weights_that_are_too_large(small, runs):
+    weights = np.random.default_rng(3).normal(0, 50, Layout((64, 12, 10)).size)
+    hint = hint_of(small, runs, Given(weights=weights), activation="sigmoid", lr=1e-4)
+    assert re.search(r"At the initial weights [\d.]+ % of the outputs of hidden layer 1 are saturated", hint)
+    hint = hint_of(small, runs, Given(weights=weights * 1e3), softmax="naive")
+    assert hint == (
+        "The initial weights are too large, for no step was taken yet; give smaller ones, or take the shifted softmax."
+    )
+
+
+def test_a_layer_that_was_dead_before_the_first_step_is_not_the_rate_s_fault(small, runs):
+    weights = loop.start_weights(small_spec())
+    weights[: 64 * 12] = -np.abs(weights[: 64 * 12])
+    assert hint_of(small, runs, Given(weights=weights)) == (
+        "That layer is dead at the initial weights already; give other ones."
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "given", "why"),
+    [
+        ({"lr": 0.0}, None, "lr is 0; give a larger one."),
+        ({"optimizer": reference(stays)}, None, "The optimizer's steps are 0 though the gradient is not; look at"),
+        ({"activation": "tanh"}, np.zeros(888), "The gradient at the initial weights is 0 in every layer; draw"),
+    ],
+)
+def test_weights_that_do_not_move(small, runs, settings, given, why):
+    assert hint_of(small, runs, Given(weights=given), **settings).startswith(f"No weight moved. {why}")
+
+
+def test_weights_that_are_good_already_and_do_not_move(small, runs):
+    weights = train_small(small, runs, epochs=10).weights()
+    assert hint_of(small, runs, Given(weights=weights), lr=0.0) == "No weight moved. lr is 0; give a larger one."
+    assert hint_of(small, runs, Given(weights=weights), lr=0.01) is None
+
+
+def test_good_weights_that_are_spoilt(small, runs):
+    weights = train_small(small, runs, epochs=10).weights()
+    hint = hint_of(small, runs, Given(weights=weights), lr=0.02, optimizer=reference(uphill), epochs=1)
+    assert hint.startswith("It ended worse than it began: the loss of the same 200 training samples rose from 0.")
+    assert "goes up the gradient" in hint
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_an_optimizer_whose_first_step_is_not_finite(small, runs, activation):
+    hint = hint_of(small, runs, optimizer=reference(divides_by_zero), activation=activation, engine="fused")
+    assert hint.startswith("The optimizer's first step is not finite though the gradient is; look in it for a division")
+
+
+def test_weight_decay_that_leaves_nothing(small, runs):
+    hint = hint_of(small, runs, activation="tanh", lr=0.1, hyperparameters={"weight_decay": 6.0})
+    assert re.search(r"The weights shrank to less than 0\.001 of their size; lower weight_decay\.$", hint)
+
+
+def test_labels_that_are_all_the_same(small, runs):
+    order = np.flatnonzero(small.train.labels == 4)
+    hint = hint_of(small, runs, Given(order=order), epochs=20)
+    assert "All training samples are of class e: there is nothing to tell apart." in hint
+
+
+def test_a_class_that_drowns_the_others(small, runs):
+    of_class = np.flatnonzero(small.train.labels == 6)
+    order = np.random.default_rng(1).permutation([*np.tile(of_class, 10)[:190], *range(10)])
+    hint = hint_of(small, runs, Given(order=order), lr=0.02)
+    assert re.search(r"9\d % of the training samples are of class g; give each class its share\.$", hint)
+
+
+def test_an_order_that_is_sorted_by_class(runs):
+    order = np.argsort(load("mnist").train.labels[:5000], kind="stable")
+    settings = {"layers": (784, 24, 10), "epochs": 1, "out": runs, "engine": "reference"}
+    hint = ravine.train(order=order, **settings).hint
+    assert "The last training samples are nearly all of class 9, which pushes out the others; shuffle" in hint
+    assert ravine.train(order=np.random.default_rng(0).permutation(order), **settings).hint is None
+
+
+def test_too_few_steps_to_tell(small, runs):
+    assert hint_of(small, runs, Given(order=np.arange(20)), epochs=1, lr=0.01).endswith(
+        " 4 steps are few; train longer, or in smaller batches."
+    )
+    assert hint_of(small, runs, Given(order=np.arange(4)), epochs=1, lr=0.01, batch_size=1).endswith(
+        " 4 steps are few; train longer."
+    )
+    assert hint_of(small, runs, epochs=1, lr=0.01, batch_size=230).endswith(
+        " One step is few; train longer, or in smaller batches."
+    )
+
+
+def test_a_run_that_went_back(runs):
+    settings = {"layers": (784, 24, 10), "order": np.arange(3000), "out": runs, "engine": "reference"}
+    growing = {"lr": 0.05, "schedule": "exponential", "decay_factor": 6, "epochs": 4}
+    hint = ravine.train(**growing, **settings).hint
+    assert re.match(r"It was better before: test accuracy 8[\d.]+ % after epoch \d, [\d.]+ % at the end\. ", hint)
+    assert re.search(r"The learning rate grew meanwhile from [\d.]+ to 10.8; keep it near the former\.$", hint)
+
+
+def epoch_with(accuracy: float) -> Epoch:
+    return Epoch(epoch=1, steps=1, lr=1, batch_size=1, train_loss=1, test_loss=1, test_accuracy=accuracy, seconds=0)
+
+
+def test_what_counts_as_going_back():
+    best = epoch_with(0.8)
+    assert went_back([best, epoch_with(0.69)]) is best
+    assert went_back([best, epoch_with(0.71)]) is None
+    assert went_back([epoch_with(0.1), best]) is None
+    assert went_back([]) is None
+
+
+def test_chance_is_the_share_of_the_largest_class_and_not_one_in_k():
+    assert near_chance(0.62, 0.6)
+    assert not near_chance(0.62, 0.1)
+
+
+def test_a_look_against_central_differences_and_counting(small):
+    spec = small_spec(layers=(64, 9, 10), activation="relu")
+    network, weights, samples = spec.network, loop.start_weights(spec), np.arange(50)
+    seen = look(network, weights, small.train, samples)
+    x = small.train.images[samples] / 255
+    first, second = network.layout.views(weights)
+
+    def at(second):
+        z = np.maximum(x @ first, 0) @ second
+        return np.log(np.exp(z).sum(axis=1)) - z[samples, small.train.labels[samples]]
+
+    assert seen.losses == pytest.approx(at(second), rel=1e-12)
+    slopes = np.zeros_like(second)
+    for index in np.ndindex(second.shape):
+        nudge = np.zeros_like(second)
+        nudge[index] = 1e-6
+        slopes[index] = (at(second + nudge) - at(second - nudge)).mean() / 2e-6
+    assert seen.gradients[1] == pytest.approx(np.sqrt((slopes**2).sum()), rel=1e-6)
+    assert seen.blocked == (pytest.approx((x @ first <= 0).mean()),)
+    assert seen.spreads[0] == pytest.approx(np.mean([column.std() for column in x.T]))
+
+
+def test_a_first_step_down_across_and_too_far(small):
+    spec = small_spec()
+    network, weights, batch = spec.network, loop.start_weights(spec), np.arange(30)
+    _, g = gradient(network, weights, small.train.images[batch] / 255, small.train.labels[batch])
+    across = np.random.default_rng(0).normal(size=len(g))
+    across -= (across @ g) / (g @ g) * g
+    for step, cosine in (
+        (-0.1 * g, -1),
+        (0.1 * g, 1),
+        (across, 0),
+        (g - across * np.sqrt(g @ g / (across @ across)), 0.5**0.5),
+    ):
+        seen = first_step(network, weights, weights + step, small.train, batch)
+        assert seen.cosine == pytest.approx(cosine, abs=1e-6)
+        assert seen.size == pytest.approx(np.sqrt((step @ step) / (weights @ weights)))
+        assert seen.decades == 0
+    far = first_step(network, weights, weights - 1e4 * g, small.train, batch).decades
+    x, labels = small.train.images[batch] / 255, small.train.labels[batch]
+    start, *after = (losses(network, weights - rate * g, x, labels).mean() for rate in (0, 1e4, 1e3, 100, 10, 1, 0.1))
+    assert [loss < start for loss in after].index(True) == far > 1
+
+
+@pytest.mark.parametrize("optimizer", [uphill, "sgd"])
+@pytest.mark.parametrize("sitting", [1, 2])
+def test_a_run_in_two_sittings_says_the_same(small, tmp_path, monkeypatch, optimizer, sitting):
+    monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)
+    name = optimizer if isinstance(optimizer, str) else reference(optimizer)
+    spec = small_spec(optimizer=name, lr=1e-5, activation="tanh")
+    whole = train(spec, small, RunStore(tmp_path / "whole")).stored
+    store = RunStore(tmp_path / "parts")
+    assert interrupt_at(spec, small, store, progress=12 * sitting + 5).result.hint is None
+    parts = train(spec, small, store, resume=True, watcher=Recorder()).stored
+    assert whole.result.hint is not None
+    assert_same_run(whole, parts)
+
+
+def test_a_result_that_was_stored_without_a_hint_can_be_read(small, runs):
+    stored = train_small(small, runs)
+    path = stored.folder / "result.json"
+    document = json.loads(path.read_text())
+    assert document["result"].pop("hint", "missing") is None
+    path.write_text(json.dumps(document))
+    again = RunStore(runs).load(stored.result.id)
+    assert again.result == stored.result
+    assert Run(again).hint is None
+
+
+@pytest.mark.parametrize("engine", ["reference", "fused"])
+def test_real_digits_at_a_hopeless_rate(runs, engine):
+    order = np.arange(3000)
+    settings = {"layers": (784, 24, 10), "epochs": 1, "out": runs, "engine": engine, "order": order}
+    run = ravine.train(lr=2e-9, **settings)
+    chance = np.bincount(load("mnist").test.labels).max() / 10_000
+    assert f"always answering the commonest class gives {100 * chance:.2f} %" in run.hint
+    assert ravine.train(lr=0.1, **settings).hint is None
