@@ -1,4 +1,4 @@
-"""A picture file as a person sees it: any format, depth and palette; turned upright; with a page behind what is transparent."""
+"""A picture file as a person sees it: of any format, depth and palette, upright, on a page where it is transparent."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def as_seen(path: Path) -> Seen:
     pixels = np.asarray(picture.reduce(reduced), dtype=np.float32)
     if pixels.shape[2] == 3:
         return Seen(pixels, reduced, done)
-    colors, alpha = pixels[..., :3], pixels[..., 3] / 255
+    colors, alpha = pixels[..., :3], pixels[..., 3] / np.float32(255)
     if not alpha.any():
         raise DataError(f"{path} is transparent all over; give a picture that shows something.")
     colors, page = _on_a_page(colors, alpha)
@@ -100,7 +100,7 @@ def _in_8_bits(picture: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
         return _stretched(np.asarray(picture, dtype=np.float64))
     if picture.has_transparency_data:
         converted = picture.convert("RGBA")
-        if converted.getextrema()[3] != (255, 255):
+        if converted.getchannel("A").getextrema() != (255, 255):
             return converted, ()
     return picture.convert("RGB"), ()
 
@@ -133,12 +133,14 @@ def _on_a_page(colors: Floats, alpha: Floats) -> tuple[Floats, str]:
 
 
 def _laid(colors: Floats, alpha: Floats, page: NDArray[Any]) -> Floats:
-    return (page + alpha[..., np.newaxis] * (colors - page)).astype(np.float32)
+    laid: Floats = (page + alpha[..., np.newaxis] * (colors - page)).astype(np.float32)
+    return laid
 
 
 def gray(colors: Floats) -> Floats:
     """Return the lightness of colors (.., 3), (..), by the weights of ITU-R BT.601, which Pillow uses."""
-    lightness: Floats = colors @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    lightness: Floats = colors @ weights
     return lightness
 
 
