@@ -130,12 +130,13 @@ def _ground(colors: Floats) -> tuple[Floats, float]:
     border does not move it (Rousseeuw, Least median of squares regression, J. Am. Stat. Assoc. 79, 1984). Small
     pictures have one color for a ground: they have too few pixels to tell uneven light from ink.
     """
-    rows, columns = (np.linspace(-1, 1, length) for length in colors.shape[:2])
-    v, u = np.meshgrid(rows, columns, indexing="ij")
-    curved = [u, v, u * u, u * v, v * v] if min(colors.shape[:2]) >= 28 else []
-    basis = np.stack([np.ones_like(u), *curved], axis=2)
-    edge = border(colors.shape[:2])
-    values, terms = colors[edge].astype(np.float64), basis[edge]
+    height, width = colors.shape[:2]
+    rows, columns = np.linspace(-1, 1, height, dtype=np.float32), np.linspace(-1, 1, width, dtype=np.float32)
+    edge = np.argwhere(border((height, width)))
+    edge = edge[:: 1 + len(edge) // 5000]  # enough to fit six numbers to
+    v, u = rows[edge[:, 0]], columns[edge[:, 1]]
+    curved = [u, v, u * u, u * v, v * v] if min(height, width) >= 28 else []
+    values, terms = colors[edge[:, 0], edge[:, 1]], np.stack([np.ones_like(u), *curved], axis=1)
     off = np.abs(values - np.median(values, axis=0)).max(axis=1)
     for _ in range(8):
         near = off <= np.median(off)
@@ -145,7 +146,11 @@ def _ground(colors: Floats) -> tuple[Floats, float]:
     if kept.mean() < 0.5:
         raise DataError("has no single ground: its border is of many colors; cut out what is meant, on a plain ground.")
     factors = np.linalg.lstsq(terms[kept], values[kept], rcond=None)[0]
-    return (basis @ factors).astype(np.float32), noise
+    if not curved:
+        return np.broadcast_to(factors[0], colors.shape), noise
+    c, by_u, by_v, by_uu, by_uv, by_vv = factors
+    u, v = columns[:, np.newaxis], rows[:, np.newaxis, np.newaxis]
+    return (c + u * (by_u + u * by_uu)) + v * (by_v + u * by_uv + v * by_vv), noise
 
 
 def _ink(colors: Floats, ground: Floats, noise: float) -> Floats:

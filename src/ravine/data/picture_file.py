@@ -19,7 +19,7 @@ Floats = NDArray[np.float32]
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 """The formats that are read, by Pillow's names; JPEG includes CMYK."""
 
-WORKING_SIZE = 1024
+WORKING_SIZE = 512
 """A picture with a side of more than twice this is reduced by a whole factor first."""
 
 _ORIENTATION = 0x0112
