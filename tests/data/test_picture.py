@@ -225,6 +225,12 @@ def test_a_picture_that_fits_no_reading_is_refused(name, tmp_path):
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("dataset", ["fashion-mnist", "kmnist"])
+def test_a_black_picture_of_the_very_size_shows_nothing(dataset, tmp_path):
+    with pytest.raises(DataError, match="nothing that stands out"):
+        read_picture(written(np.zeros((28, 28), np.uint8), tmp_path / "black.png"), dataset)
+
+
 def test_files_that_are_no_pictures_are_refused(tmp_path):
     whole = written(np.random.default_rng(0).integers(0, 256, (90, 90), dtype=np.uint8), tmp_path / "whole.png")
     contents = {

@@ -89,12 +89,14 @@ def _is_one_of_its_own(colors: Floats, info: DatasetInfo) -> bool:
     """Whether a picture looks as those of the data set do: its size, light on black, and in its place."""
     if colors.shape[:2] != info.shape or np.median(colors[border(info.shape)], axis=0).max() > VISIBLE:
         return False
-    if info.preparation is None or info.preparation.center == "box":
-        return True  # among these some lie far from the middle
+    if info.preparation is None:
+        return True
     ink = colors.max(axis=2)
-    marked = ink > ink.max() / 5
-    if not marked.any() or ink.max() < VISIBLE:
+    if ink.max() < VISIBLE:
         return False
+    if info.preparation.center == "box":
+        return True  # some of these data sets' own lie far from the middle
+    marked = ink > ink.max() / 5
     longer = max(_size(extent(marked)))
     off = [abs(_mean_place(ink, axis) - length // 2) for axis, length in enumerate(info.shape)]
     return info.preparation.box * 0.7 <= longer <= info.preparation.box + 1 and max(off) <= 1
