@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ravine.api import load_run, train
     from ravine.checking import gradcheck
     from ravine.conformance import check_optimizer
+    from ravine.data.picture import Picture, read_picture
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
     from ravine.gradients import check_gradient
     from ravine.nn import Network
@@ -32,6 +33,7 @@ _HOMES = {
     "ravine.api": ("load_run", "train"),
     "ravine.checking": ("gradcheck",),
     "ravine.conformance": ("check_optimizer",),
+    "ravine.data.picture": ("Picture", "read_picture"),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
     "ravine.gradients": ("check_gradient",),
     "ravine.nn": ("Network",),
@@ -57,6 +59,7 @@ __all__ = [
     "DataError",
     "DownloadError",
     "Network",
+    "Picture",
     "RavineError",
     "Rule",
     "Run",
@@ -70,6 +73,7 @@ __all__ = [
     "epoch_order",
     "gradcheck",
     "load_run",
+    "read_picture",
     "reproduce",
     "rule",
     "start_weights",

@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the data files.")
 @click.option("--out", type=click.Path(), help="Folder of runs.  [default: $RAVINE_HOME or runs]")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def predict(run: str, images: tuple[str, ...], data_dir: Path | None, out: str | None, as_json: bool) -> None:
+@click.option("--quiet", "-q", is_flag=True, help="Do not say how pictures were prepared.")
+def predict(
+    run: str, images: tuple[str, ...], data_dir: Path | None, out: str | None, as_json: bool, quiet: bool
+) -> None:
     """Classify images with the weights of a stored run.
 
-    RUN is the first digits of its id, or its folder. An IMAGE is a PNG file of the size that the network takes, light
-    on dark as in MNIST; an entry of the run's data set, test:0 or train:0; or an entry of an IDX file, FILE:0.
+    RUN is the first digits of its id, or its folder. An IMAGE is a picture of any size, such as a PNG or a JPEG file,
+    which is prepared as the pictures of the run's data set were; an entry of that data set, test:0 or train:0; or an
+    entry of an IDX file, FILE:0.
     """
     import numpy as np
 
@@ -36,33 +40,45 @@ def predict(run: str, images: tuple[str, ...], data_dir: Path | None, out: str |
 
     found = load_run(run, out)
     names = info_of(found.spec.dataset).class_names
-    probabilities = found.probabilities(np.stack([_pixels(image, found.spec, data_dir) for image in images]))
+    pictures = [_picture(image, found.spec, data_dir) for image in images]
+    probabilities = found.probabilities(np.stack([pixels for pixels, _ in pictures]))
     classes = [names[k] for k in probabilities.argmax(axis=1)]
-    answers = list(zip(images, classes, probabilities.tolist(), strict=True))
+    steps = [done for _, done in pictures]
+    for image, done in zip(images, steps, strict=True):
+        if done and not quiet:
+            click.echo(f"{image}: {'; '.join(done)}", err=True)
+    answers = list(zip(images, classes, steps, probabilities.tolist(), strict=True))
     if as_json:
-        print_json([{"image": i, "class": c, "probabilities": dict(zip(names, p, strict=True))} for i, c, p in answers])
+        print_json(
+            [
+                {"image": i, "class": c, "prepared": done, "probabilities": dict(zip(names, p, strict=True))}
+                for i, c, done, p in answers
+            ]
+        )
     else:
-        print_table(("image", "class", *names), [(i, c, *(f"{share:.4f}" for share in p)) for i, c, p in answers])
+        print_table(("image", "class", *names), [(i, c, *(f"{share:.4f}" for share in p)) for i, c, _, p in answers])
 
 
-def _pixels(image: str, spec: RunSpec, data_dir: Path | None) -> Pixels:
-    """Return the flattened uint8 pixels of one IMAGE argument."""
+def _picture(image: str, spec: RunSpec, data_dir: Path | None) -> tuple[Pixels, tuple[str, ...]]:
+    """Return the uint8 pixels of one IMAGE argument, and what was done to get them."""
     from ravine.data import info_of, load
+    from ravine.data.picture import read_picture
     from ravine.errors import DataError
 
     info = info_of(spec.dataset)
     source, colon, entry = image.rpartition(":")
     if not (colon and entry.isdecimal()):
-        picture = _png(Path(image))
-    elif source in ("test", "train"):
+        picture = read_picture(image, info.name)
+        return picture.pixels, picture.done
+    if source in ("test", "train"):
         split = getattr(load(info.name, data_dir), source)
-        picture = _entry(split.images.reshape(-1, *info.shape), int(entry), f"{source} images of {info.name}")
+        pixels = _entry(split.images.reshape(-1, *info.shape), int(entry), f"{source} images of {info.name}")
     else:
-        picture = _entry(_idx(Path(source)), int(entry), f"entries of {source}")
-    if picture.shape != info.shape:
-        size, wanted = (" x ".join(map(str, shape)) for shape in (picture.shape, info.shape))
+        pixels = _entry(_idx(Path(source)), int(entry), f"entries of {source}")
+    if pixels.shape != info.shape:
+        size, wanted = (" x ".join(map(str, shape)) for shape in (pixels.shape, info.shape))
         raise DataError(f"{image} has {size} pixels; the network takes {wanted}, light on dark.")
-    return picture.reshape(-1)
+    return pixels, ()
 
 
 def _entry(pictures: Pixels, entry: int, where: str) -> Pixels:
@@ -85,25 +101,6 @@ def _idx(path: Path) -> Pixels:
     return pictures
 
 
-def _png(path: Path) -> Pixels:
-    import io
-
-    import numpy as np
-    from PIL import Image, UnidentifiedImageError
-
-    from ravine.errors import DataError
-
-    try:
-        with Image.open(io.BytesIO(_content(path)), formats=["PNG"]) as picture:
-            if picture.mode.startswith("I"):
-                raise DataError(f"{path} has 16 bits a pixel; save it with 8.")
-            return np.asarray(picture.convert("L"))
-    except UnidentifiedImageError as error:
-        raise DataError(f"{path} is not a PNG file.") from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} is a damaged PNG file ({error}).") from error
-
-
 def _content(path: Path) -> bytes:
     from ravine.errors import DataError
 
@@ -111,5 +108,5 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DataError(
-            f"cannot read {path}: {error.strerror}. An image is a PNG file, test:0, train:0 or IDX:0."
+            f"cannot read {path}: {error.strerror}. An image is a picture, test:0, train:0 or IDX:0."
         ) from error

