@@ -23,12 +23,14 @@ def perturbed_gd(
 ) -> Any:
     """Perturbed gradient descent: where the gradient is small, a random kick, which does not stay on a saddle.
 
-        kicked = |g| <= threshold and rest_(t-1) <= 0
-        w      = w - lr g + radius noise    if kicked, else  w - lr g
-        rest_t = interval                   if kicked, else  max(rest_(t-1) - 1, 0)
+        k_t = 1                         where |g| <= threshold and r_(t-1) = 0
+        k_t = 0                         elsewhere
+        w   = w - lr g + k_t radius z
+        r_t = interval                  where k_t = 1
+        r_t = max(r_(t-1) - 1, 0)       elsewhere
 
-    where |g| is the norm of the whole gradient, noise are standard normal numbers, and rest is the number of steps
-    until the next kick may come.
+    where |g| is the norm of the whole gradient, z the noise, standard normal numbers, k says whether there is a kick,
+    and r is the number of steps, 0 at first, until the next one may come.
 
     Source: Jin, Ge, Netrapalli, Kakade and Jordan, 2017, "How to Escape Saddle Points Efficiently", algorithm 2,
     without its last lines, which end the descent where a kick has not helped. There a kick is drawn from a ball; here

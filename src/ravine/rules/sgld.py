@@ -11,9 +11,9 @@ from ravine.rules.rule import rule
 def sgld(g: Any, noise: Any, *, lr: Any = 0.1, temperature: Any = 1e-6) -> Any:
     """Stochastic gradient Langevin dynamics: gradient descent among random kicks, which ends in no point.
 
-        w = w - lr g + sqrt(2 lr temperature) noise
+        w = w - lr g + sqrt(2 lr temperature) z
 
-    where noise are standard normal numbers. With a small lr, w comes to be distributed as exp(-f(w) / temperature), f
+    where z is the noise, standard normal numbers. With a small lr, w comes to be distributed as exp(-f(w) / temperature), f
     being the mean loss: at temperature 1 / N, of N samples, that is the posterior of the weights under a flat prior. At
     temperature 0 it is sgd.
 
