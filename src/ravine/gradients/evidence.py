@@ -1,0 +1,166 @@
+"""What each method sees of a function at a point: a derivative for each component, and how far it can be off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ravine.arrays import Array
+from ravine.errors import ConfigError
+from ravine.gradients.answers import Blindness, Evidence
+from ravine.gradients.function import Function, rounded_otherwise, unit
+from ravine.gradients.line import Estimate, Line
+from ravine.gradients.zeros import is_zero
+
+_SHARE = 1e-30
+"""The complex step as a share of the component: nothing is subtracted, so its square must only be nothing beside 1."""
+
+_SEEN = 1e-2
+"""The share of a difference that its bound may be for it to confirm the complex step."""
+
+Index = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """A gradient to be checked, flat, (k,) floats, and its round-off in each component."""
+
+    values: Array
+    round_off: Array
+
+
+def gradient_of(grad: Callable[[Array], ArrayLike], x: Array) -> Gradient:
+    """Take the gradient at x, and look by how much it changes if x is rounded otherwise or if it is asked again."""
+    first = _asked(grad, x)
+    values = first.ravel().astype(float)
+    others = [_asked(grad, each).ravel().astype(float) for each in (x, *rounded_otherwise(x, 3))]
+    change = np.max([np.abs(other - values) for other in others], axis=0)
+    return Gradient(values, 10 * np.where(np.isnan(change), np.inf, change) + 4 * unit(first.dtype) * np.abs(values))
+
+
+def _asked(grad: Callable[[Array], ArrayLike], x: Array) -> Array:
+    returned = grad(x.copy())
+    try:
+        found = np.array(returned)
+    except ValueError:
+        raise ConfigError(f"the gradient is not an array; it must have the shape of x, {x.shape}.") from None
+    if found.dtype.kind not in "biuf":
+        raise ConfigError(f"the gradient has dtype {found.dtype}; it must be real numbers.")
+    if found.shape != x.shape:
+        raise ConfigError(f"the gradient has shape {found.shape}; it must have that of x, {x.shape}.")
+    return found
+
+
+class Sight:
+    """Everything that can be seen of a function from around a point, each thing looked at once."""
+
+    def __init__(self, function: Function, gradient: Gradient, h: float | None) -> None:
+        self._f, self._gradient, self._h = function, gradient, h
+        self._indices: list[Index] = list(np.ndindex(function.x.shape))
+        sizes = np.abs(function.x.astype(float)).ravel()
+        self._scales = np.where(sizes > 0, sizes, sizes.max() or 1.0)
+
+    def evidence(self, method: str) -> tuple[Evidence, list[float]]:
+        """Return what one method sees, and its step for each component."""
+        if method == "complex":
+            return self._complex_step()
+        estimates = [self._estimate(method, k) for k in range(len(self._indices))]
+        return self._evidence(
+            [each.value for each in estimates],
+            [each.bound for each in estimates],
+            [each.blindness for each in estimates],
+        ), [each.h for each in estimates]
+
+    def _evidence(self, values: ArrayLike, bounds: ArrayLike, blindness: ArrayLike) -> Evidence:
+        own, round_off = np.asarray(bounds, float), self._gradient.round_off
+        return Evidence(
+            values=np.where(self._zero, 0.0, np.asarray(values, float)),
+            bounds=np.where(self._zero, self._silence, own) + round_off,
+            zero=self._zero,
+            blindness=np.where(round_off > own, Blindness.GRADIENT_NOISE, blindness),
+        )
+
+    @cached_property
+    def _silence(self) -> Array:
+        return np.array([min(line.silence(), each.bound) for line, each in zip(self._lines, self._central, strict=True)])
+
+    def _estimate(self, method: str, k: int) -> Estimate:
+        if self._h is None:
+            return self._lines[k].search(method)
+        return self._line(k, self._h).at(method)
+
+    @cached_property
+    def _lines(self) -> list[Line]:
+        return [self._line(k, float(scale)) for k, scale in enumerate(self._scales)]
+
+    def _line(self, k: int, length: float) -> Line:
+        f, index = self._f, self._indices[k]
+        return Line(
+            move=lambda step: f.moved(index, step),
+            base=f.value,
+            length=length,
+            scale=float(self._scales[k]),
+            longest=max(1.0, float(self._scales.max())),
+            noise=f.noise,
+            eps=f.eps,
+        )
+
+    @cached_property
+    def _central(self) -> list[Estimate]:
+        return [line.search("central") for line in self._lines]
+
+    @cached_property
+    def _zero(self) -> Array:
+        """Tell where the derivative is seen to be zero, (k,) booleans."""
+        found = np.zeros(len(self._indices), bool)
+        for k, central in enumerate(self._central):
+            if not abs(central.value) > central.bound:
+                found[k] = is_zero(self._f, self._indices[k], float(self._scales[k]), central)
+        return found
+
+    def _complex_step(self) -> tuple[Evidence, list[float]]:
+        steps = [self._h or _SHARE * scale for scale in self._scales]
+        (elsewhere,) = rounded_otherwise(self._f.x, 1)
+        values, bounds, blindness = (np.zeros(len(steps)) for _ in range(3))
+        for k, (index, h) in enumerate(zip(self._indices, steps, strict=True)):
+            here, there = self._f.turned(index, h), self._f.turned(index, h / 2, elsewhere)
+            if isinstance(here, complex) and isinstance(there, complex):
+                value, other = here.imag / h, there.imag / (h / 2)
+                values[k], bounds[k] = value, 16 * abs(value - other) + 64 * _EPS * abs(value) + 4 * _SMALLEST / h
+                blindness[k] = Blindness.ROUND_OFF if np.isfinite(value) else Blindness.NOT_FINITE
+            else:
+                values[k], bounds[k] = np.nan, np.inf
+                blindness[k] = Blindness.NOT_COMPLEX if here is None else Blindness.REAL_OUTPUT
+        bounds[np.isnan(bounds) | np.isnan(values)] = np.inf
+        self._confirm(values, bounds, blindness)
+        return self._evidence(values, bounds, blindness), steps
+
+    def _confirm(self, values: Array, bounds: Array, blindness: Array) -> None:
+        """Set the bounds of the complex step aside where no real difference shows that f is analytic."""
+        real = np.array([each.value for each in self._central])
+        error = np.array([each.bound for each in self._central])
+        trusted = np.isfinite(bounds)
+        apart = np.abs(values - real) > 4 * (error + bounds) + 1e-5 * np.abs(real)
+        agree = trusted & ~apart & (error < _SEEN * np.abs(real)) & (values != 0)
+        if (apart & trusted).any() or not agree.any():
+            blindness[trusted] = Blindness.NOT_ANALYTIC
+            bounds[:] = np.inf
+        # A derivative that is zero to the last bit is what is left of an abs, too; then the difference must show it.
+        silent = (values == 0) & np.isfinite(bounds)
+        bounds[silent] += 4 * error[silent] + np.abs(np.nan_to_num(real[silent]))
+
+
+_EPS, _SMALLEST = float(np.finfo(float).eps), 5e-324
+
+
+def methods_evidence(
+    function: Function, gradient: Gradient, methods: Sequence[str], h: float | None
+) -> tuple[dict[str, Evidence], dict[str, list[float]]]:
+    """Return what each method sees, and its steps, by name."""
+    sight = Sight(function, gradient, h)
+    found = {method: sight.evidence(method) for method in methods}
+    return {name: each for name, (each, _) in found.items()}, {name: steps for name, (_, steps) in found.items()}

@@ -1,0 +1,230 @@
+"""The derivative of a function along one component from differences, with a bound on its error, at a step that it finds.
+
+Steps are h = s 4^k for whole k. The one-sided differences are F(h) = (f(x+h) - f(x)) / h and
+B(h) = (f(x) - f(x-h)) / h, the central one is C(h) = (f(x+h) - f(x-h)) / 2h. With P for the one that is asked for, and
+p = 1 for F and B and p = 2 for C, the derivative is
+
+    D(h) = P(h)                              where the step is given
+    D(h) = (4^p P(h) - P(4h)) / (4^p - 1)    where it is searched for: Richardson's extrapolation
+
+which falls short by a truncation error of order q = p or q = 2p. The error of D(h) is bounded by the sum of
+
+    round-off   N / h, where N is the largest of eps |f|, of what f changes by when all of x is rounded otherwise, and
+                of 3 h' |D(4h') - D(h')| over shorter steps h', as far as that is below 8 N
+    bending     |D(4h) - D(h)| 2^-q, or |D(16h) - D(4h)| 2^-2q, or |D(4h') - D(h')| over shorter steps, where it is above
+                8 N / h': the largest of them
+    a kink      |F(h) - B(h)|, where it is above 8 N / h and at least 0.7 of it is left at h / 4: of a smooth function
+                a quarter would be left
+
+The search goes to longer steps while round-off rules and to shorter ones while f bends, and keeps the least bound. It
+takes no step above 1 and above the largest |x|: from farther off nobody knows what f does at x. A step over which f
+hardly changes says nothing of what f does within it: there N is divided by a very short step instead, and where f does
+change over longer steps, it may be rounded, and their D belongs to the bound.
+
+Compare Press et al., Numerical Recipes, section 5.7 (steps), Ridders 1982 (errors from several steps), and More and
+Wild 2012 (the noise of f).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from ravine.gradients.answers import Blindness
+
+_RATIO = 4.0
+_FIRST, _SHORTEST = -5, -30
+"""Exponents k of the first step that is tried, and of the shortest."""
+
+_SILENT = -12
+"""The exponent of the step that is short even for a function that bends on a scale far below s."""
+
+_GOAL = 1e-6
+"""A bound of this share of the derivative is good enough."""
+
+_LEAP = 4
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A derivative, its bound, the step, what rules the bound, and `bend` = |F(h) - B(h)|."""
+
+    value: float
+    bound: float
+    h: float
+    blindness: Blindness
+    bend: float = math.nan
+
+
+@dataclass(frozen=True)
+class _Step:
+    """The differences of one step, nan where f is not finite, and the largest |f| in them."""
+
+    h: float
+    forward: float
+    backward: float
+    central: float
+    size: float
+    lost: bool
+
+
+@dataclass
+class Line:
+    """A function along one component.
+
+    Attributes:
+        move: returns, for a step h, the distance that x really moves, and f there (nan if it is not a finite number).
+        base: f at x.
+        length: the unit s of the steps.
+        scale: the size of the component, or what stands for it if it is zero.
+        longest: no step is searched for beyond this.
+        noise: by how much f changes when x is rounded otherwise.
+        eps: the round-off unit of f's values.
+    """
+
+    move: Callable[[float], tuple[float, float]]
+    base: float
+    length: float
+    scale: float
+    longest: float
+    noise: float
+    eps: float
+    _steps: dict[int, _Step] = field(default_factory=dict)
+    _extrapolates: bool = False
+
+    def search(self, method: str) -> Estimate:
+        """Return the extrapolated estimate with the least bound over all steps."""
+        self._extrapolates = True
+        last = math.floor(math.log(self.longest / self.length, _RATIO))
+        start = min(_FIRST, last)
+        best = self.at(method, start)
+        if self.is_flat() and not _good(best):
+            # Nothing changes: leap to a step at which something does.
+            start = next((k for k in range(start + _LEAP, last + _LEAP, _LEAP) if self._changes(k)), start)
+            best = min(best, self.at(method, start), key=_bound)
+        kinked = best.blindness == Blindness.KINK
+        for direction in (-1, 1):
+            k, found = start, self.at(method, start)
+            while _SHORTEST < k + direction <= last and not _good(best) and self._is_worth(found, k, direction, best):
+                k += direction
+                found = self.at(method, k)
+                best = min(best, found, key=_bound)
+                kinked |= found.blindness == Blindness.KINK
+        return replace(best, blindness=Blindness.KINK) if kinked and not _good(best) else best
+
+    def at(self, method: str, k: int = 0) -> Estimate:
+        """Return the difference at the step s 4^k with its bound."""
+        here, value = self._step(k), self._difference(method, k)
+        if here.lost or not math.isfinite(value):
+            return Estimate(value, math.inf, here.h, Blindness.LOST if here.lost else Blindness.NOT_FINITE)
+        floor = self._floor(k)
+        scatter, structure = self._shorter(method, k)
+        noise, bending = max(floor, 3 * scatter) / here.h, max(structure, self._longer(method, k))
+        if not self._is_heard(k):
+            noise = max(noise, floor / (self.scale * _RATIO**_SILENT))
+            bending = max(bending, *(abs(self._difference(method, j)) for j in self._heard_beyond(k)), 0.0)
+        bend = abs(here.forward - here.backward)
+        kink = bend if bend > 8 * noise and self._bend(k - 1) > 0.7 * bend else 0.0
+        rules = max((noise, Blindness.ROUND_OFF), (bending, Blindness.TRUNCATION), (kink, Blindness.KINK))[1]
+        bound = noise + bending + kink
+        return Estimate(value, bound if math.isfinite(bound) else math.inf, here.h, rules, bend)
+
+    def silence(self) -> float:
+        """Return the bound of a derivative over steps at which f stays the same."""
+        return self._floor(_FIRST) / (self.scale * _RATIO**_SILENT)
+
+    def is_flat(self) -> bool:
+        """Tell whether f was the same, bit for bit, wherever it was looked at."""
+        return not any(map(self._changes, self._steps))
+
+    def _changes(self, k: int) -> bool:
+        step = self._step(k)
+        return not step.lost and not (step.forward == 0 == step.backward)
+
+    def _is_heard(self, k: int) -> bool:
+        """Tell whether f changes over the step s 4^k by much more than its round-off."""
+        step = self._step(k)
+        change = max(abs(step.forward), abs(step.backward)) * step.h
+        return not change <= 32 * self._floor(k)
+
+    def _heard_beyond(self, k: int) -> list[int]:
+        return [j for j, step in self._steps.items() if j > k and not step.lost and self._is_heard(j)]
+
+    def _difference(self, method: str, k: int) -> float:
+        here = float(getattr(self._step(k), method))
+        if not self._extrapolates:
+            return here
+        power = _RATIO ** (2 if method == "central" else 1)
+        return (power * here - float(getattr(self._step(k + 1), method))) / (power - 1)
+
+    def _order(self, method: str) -> int:
+        return (2 if method == "central" else 1) * (2 if self._extrapolates else 1)
+
+    def _step(self, k: int) -> _Step:
+        if k not in self._steps:
+            h = self.length * _RATIO**k
+            (right, up), (left, down) = self.move(h), self.move(-h)
+            self._steps[k] = _Step(
+                h=h,
+                forward=_quotient(up - self.base, right),
+                backward=_quotient(down - self.base, left),
+                central=_quotient(up - down, right - left),
+                size=max(abs(value) for value in (up, down, self.base) if math.isfinite(value)),
+                lost=not all(0.75 * h <= moved <= 1.25 * h for moved in (right, -left)),
+            )
+        return self._steps[k]
+
+    def _floor(self, k: int) -> float:
+        """Return the least round-off of f over the step s 4^k."""
+        return max(self.eps * self._step(k).size, self.noise, _SMALLEST)
+
+    def _shorter(self, method: str, k: int) -> tuple[float, float]:
+        """Return the change of f's values that may be noise, and that of the derivative which is not, below a step."""
+        for j in range(k - 3, k):
+            self._step(j)
+        scatter = structure = 0.0
+        below = [j for j, step in self._steps.items() if j < k and j + 1 in self._steps and not step.lost]
+        for j in below:
+            change, h = abs(self._difference(method, j + 1) - self._difference(method, j)), self._step(j).h
+            if change * h > 8 * self._floor(j):
+                structure = max(structure, change)
+            elif math.isfinite(change):
+                scatter = max(scatter, change * h)
+        return scatter, structure
+
+    def _longer(self, method: str, k: int) -> float:
+        """Return the truncation error as longer steps show it."""
+        here, longer, longest = (self._difference(method, j) for j in (k, k + 1, k + 2))
+        if not math.isfinite(longer):
+            # So near the end of where f is finite, the shorter step tells.
+            shorter = self._difference(method, k - 1)
+            return abs(here - shorter) if math.isfinite(shorter) else math.inf
+        share = 2.0 ** -self._order(method)
+        return max(share * abs(longer - here), share**2 * abs(longest - longer) if math.isfinite(longest) else 0.0)
+
+    def _bend(self, k: int) -> float:
+        step = self._step(k)
+        return 0.0 if step.lost else abs(step.forward - step.backward)
+
+    def _is_worth(self, found: Estimate, k: int, direction: int, best: Estimate) -> bool:
+        """Tell whether the next step in this direction may have a smaller bound."""
+        if direction > 0:
+            return found.blindness in (Blindness.ROUND_OFF, Blindness.LOST) and not found.bound > 16 * best.bound
+        return found.blindness != Blindness.LOST and _RATIO * self._floor(k) / self._step(k).h < best.bound
+
+
+_SMALLEST = 5e-324
+
+
+def _good(estimate: Estimate) -> bool:
+    return estimate.bound <= _GOAL * abs(estimate.value)
+
+
+def _bound(estimate: Estimate) -> float:
+    return estimate.bound
+
+
+def _quotient(change: float, distance: float) -> float:
+    quotient = change / distance if distance else math.nan
+    return quotient if math.isfinite(quotient) else math.nan

@@ -1,0 +1,100 @@
+"""Does a function really not depend on a component, or does round-off hide that it does?
+
+A difference that is zero proves nothing where f is large: 1e20 + x is 1e20. A derivative of zero is seen in one of
+three ways.
+
+- **Nothing happens.** f stays the same, bit for bit, for steps up to the largest numbers there are, to both sides, and
+  along the imaginary axis, where a bounded analytic function cannot stay bounded (Liouville). A function that takes no
+  complex numbers must also stay the same when the component is NaN.
+- **Nothing happens here.** f stays the same up to a kink to either side, as of a ReLU: just beyond, it changes by much
+  more than its round-off, and continuously. A smooth function would creep out of its round-off, and one that is rounded
+  jumps.
+- **It stands still.** The derivative is zero within a bound that is small beside what it becomes nearby: a minimum, or
+  an even function at 0.
+
+The complex step must not contradict: where f is analytic it shows what round-off hides.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ravine.gradients.function import Function
+from ravine.gradients.line import Estimate
+
+_IMAGINARY = (1e-20, 1.0, 30.0, 700.0)
+"""Steps along the imaginary axis, in units of the component's scale: exp and its kin are large at the last two."""
+
+_STILL = 1e-4
+"""The share of the nearby derivative below which a derivative is zero."""
+
+_ABRUPT = 100
+"""How many times its round-off a function must change just behind a kink."""
+
+
+def is_zero(f: Function, index: tuple[int, ...], scale: float, found: Estimate) -> bool:
+    """Tell whether the derivative by one component is seen to be zero."""
+    shown = f.turned(index, 1e-20 * scale)
+    if isinstance(shown, complex) and shown.imag != 0 and not _is_cancelled(shown.imag / (1e-20 * scale), scale, found):
+        return False
+    if _stands_still(f, index, found):
+        return True
+    sides = [_side(f, index, sign * scale) for sign in (1, -1)]
+    if "creeps" in sides:
+        return False
+    if "kink" in sides:
+        return True
+    return _is_ignored(f, index, scale, isinstance(shown, complex))
+
+
+def _is_cancelled(shown: float, scale: float, found: Estimate) -> bool:
+    """Tell whether the complex step, too, is zero beside what the derivative becomes nearby."""
+    return math.isfinite(found.bend) and abs(shown) <= 1e-12 * scale * found.bend / found.h
+
+
+def _stands_still(f: Function, index: tuple[int, ...], found: Estimate) -> bool:
+    if not (abs(found.value) <= found.bound and math.isfinite(found.bend)):
+        return False
+    size = abs(float(f.x[index]))
+    nearby = found.bend * (size / found.h if size else 1.0)
+    return found.bound <= _STILL * nearby
+
+
+def _side(f: Function, index: tuple[int, ...], scale: float) -> str:
+    """Tell what f does to one side: it "stays" the same for ever, or up to a "kink", or "creeps" away or jumps."""
+    largest = min(float(np.finfo(f.x.dtype).max), 1e300)
+    steps = [scale * 4.0**k for k in range(-12, 30, 2)]
+    steps += [math.copysign(size, scale) for size in (1e25, 1e38, 1e100, 1e150, 1e300) if size <= largest]
+    near = 0.0
+    for step in steps:
+        if _changes(f, index, step):
+            return "kink" if near and _is_kink(f, index, near, step) else "creeps"
+        near = step
+    return "stays"
+
+
+def _changes(f: Function, index: tuple[int, ...], step: float) -> bool:
+    taken, value = f.moved(index, step)
+    return taken != 0 and value != f.value
+
+
+def _is_kink(f: Function, index: tuple[int, ...], near: float, far: float) -> bool:
+    """Tell whether f, the same at the step `near` and not at `far`, leaves its value between them in a kink."""
+    while abs(far - near) > 1e-4 * abs(near):
+        middle = near + (far - near) / 2
+        near, far = (near, middle) if _changes(f, index, middle) else (middle, far)
+    behind, beyond = (abs(f.moved(index, step)[1] - f.value) for step in (near + 10 * (far - near), 2 * near))
+    if math.isnan(behind):
+        return True  # f ends here: it has stayed the same for as long as it is a number.
+    return behind > _ABRUPT * max(f.eps * abs(f.value), f.noise, 5e-324) and not behind > 0.1 * beyond
+
+
+def _is_ignored(f: Function, index: tuple[int, ...], scale: float, takes_complex: bool) -> bool:
+    if takes_complex:
+        turned = (f.turned(index, share * scale) for share in _IMAGINARY)
+        return all(isinstance(value, complex) and value == f.value for value in turned)
+    there = f.x.copy()
+    there[index] = np.nan
+    return f.real(there) == f.value
