@@ -14,7 +14,7 @@ from ravine.errors import ConfigError
 from ravine.gradients.answers import Blindness, Evidence
 from ravine.gradients.function import Function, rounded_otherwise, unit
 from ravine.gradients.line import Estimate, Line
-from ravine.gradients.zeros import is_zero
+from ravine.gradients.zeros import zero_bound
 
 _SHARE = 1e-30
 """The complex step as a share of the component: nothing is subtracted, so its square must only be nothing beside 1."""
@@ -61,8 +61,8 @@ class Sight:
     def __init__(self, function: Function, gradient: Gradient, h: float | None) -> None:
         self._f, self._gradient, self._h = function, gradient, h
         self._indices: list[Index] = list(np.ndindex(function.x.shape))
-        sizes = np.abs(function.x.astype(float)).ravel()
-        self._scales = np.where(sizes > 0, sizes, sizes.max() or 1.0)
+        self._sizes = np.abs(function.x.astype(float)).ravel()
+        self._scales = np.where(self._sizes > 0, self._sizes, self._sizes.max() or 1.0)
 
     def evidence(self, method: str) -> tuple[Evidence, list[float]]:
         """Return what one method sees, and its step for each component."""
@@ -76,17 +76,14 @@ class Sight:
         ), [each.h for each in estimates]
 
     def _evidence(self, values: ArrayLike, bounds: ArrayLike, blindness: ArrayLike) -> Evidence:
-        own, round_off = np.asarray(bounds, float), self._gradient.round_off
+        zero, round_off = np.isfinite(self._zero_bounds), self._gradient.round_off
+        own = np.where(zero, self._zero_bounds, np.asarray(bounds, float))
         return Evidence(
-            values=np.where(self._zero, 0.0, np.asarray(values, float)),
-            bounds=np.where(self._zero, self._silence, own) + round_off,
-            zero=self._zero,
+            values=np.where(zero, 0.0, np.asarray(values, float)),
+            bounds=own + round_off,
+            zero=zero,
             blindness=np.where(round_off > own, Blindness.GRADIENT_NOISE, blindness),
         )
-
-    @cached_property
-    def _silence(self) -> Array:
-        return np.array([min(line.silence(), each.bound) for line, each in zip(self._lines, self._central, strict=True)])
 
     def _estimate(self, method: str, k: int) -> Estimate:
         if self._h is None:
@@ -103,6 +100,7 @@ class Sight:
             move=lambda step: f.moved(index, step),
             base=f.value,
             length=length,
+            size=float(self._sizes[k]),
             scale=float(self._scales[k]),
             longest=max(1.0, float(self._scales.max())),
             noise=f.noise,
@@ -114,12 +112,13 @@ class Sight:
         return [line.search("central") for line in self._lines]
 
     @cached_property
-    def _zero(self) -> Array:
-        """Tell where the derivative is seen to be zero, (k,) booleans."""
-        found = np.zeros(len(self._indices), bool)
-        for k, central in enumerate(self._central):
-            if not abs(central.value) > central.bound:
-                found[k] = is_zero(self._f, self._indices[k], float(self._scales[k]), central)
+    def _zero_bounds(self) -> Array:
+        """Return how far each derivative may be from zero, inf where it is not seen to be zero, (k,)."""
+        found = np.full(len(self._indices), np.inf)
+        for k, (line, central) in enumerate(zip(self._lines, self._central, strict=True)):
+            if self._gradient.values[k] == 0 or line.starts_flat() or not abs(central.value) > central.bound:
+                bound = zero_bound(self._f, self._indices[k], float(self._scales[k]), central, line.silence())
+                found[k] = np.inf if bound is None else bound
         return found
 
     def _complex_step(self) -> tuple[Evidence, list[float]]:

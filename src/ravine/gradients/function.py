@@ -74,14 +74,16 @@ class Function:
 
 
 def rounded_otherwise(x: Array, times: int) -> list[Array]:
-    """Return arrays that differ from x by one or two units in the last place of each number."""
+    """Return arrays that differ from x by one or two units in the last place of each number.
+
+    A zero moves as far as the smallest number that is not zero, or 1 if there is none.
+    """
     rng = np.random.default_rng(0)
-    shifts = (rng.choice([-2, -1, 1, 2], x.shape).astype(x.dtype) for _ in range(times))
-    found = []
-    for shift in shifts:
-        there = x + shift * np.spacing(np.abs(x)).astype(x.dtype)
-        found.append(np.where(x == 0, x, there).astype(x.dtype))
-    return found
+    sizes = np.abs(x)
+    sizes[sizes == 0] = sizes[sizes > 0].min(initial=np.inf)
+    sizes[np.isinf(sizes)] = 1
+    ulps = np.spacing(sizes)
+    return [(x + rng.choice([-2, -1, 1, 2], x.shape) * ulps).astype(x.dtype) for _ in range(times)]
 
 
 def unit(dtype: np.dtype[Any]) -> float:

@@ -13,8 +13,9 @@ which falls short by a truncation error of order q = p or q = 2p. The error of D
                 of 3 h' |D(4h') - D(h')| over shorter steps h', as far as that is below 8 N
     bending     |D(4h) - D(h)| 2^-q, or |D(16h) - D(4h)| 2^-2q, or |D(4h') - D(h')| over shorter steps, where it is above
                 8 N / h': the largest of them
-    a kink      |F(h) - B(h)|, where it is above 8 N / h and at least 0.7 of it is left at h / 4: of a smooth function
-                a quarter would be left
+    a kink      K(h), the difference of F and B, both extrapolated, where it is above 8 N / h and more than 0.35 of it
+                is left at h / 4, while of a smooth function 1/16 would be left; and always where 4 h reaches beyond
+                zero, at which abs, norm and ReLU have their kinks
 
 The search goes to longer steps while round-off rules and to shorter ones while f bends, and keeps the least bound. It
 takes no step above 1 and above the largest |x|: from farther off nobody knows what f does at x. A step over which f
@@ -34,8 +35,8 @@ from dataclasses import dataclass, field, replace
 from ravine.gradients.answers import Blindness
 
 _RATIO = 4.0
-_FIRST, _SHORTEST = -5, -30
-"""Exponents k of the first step that is tried, and of the shortest."""
+_FIRST, _SHORTEST, _SHORTEST_AT_ZERO = -5, -30, -60
+"""Exponents k of the first step that is tried, and of the shortest; a zero has no size to measure steps by."""
 
 _SILENT = -12
 """The exponent of the step that is short even for a function that bends on a scale far below s."""
@@ -48,7 +49,7 @@ _LEAP = 4
 
 @dataclass(frozen=True)
 class Estimate:
-    """A derivative, its bound, the step, what rules the bound, and `bend` = |F(h) - B(h)|."""
+    """A derivative, its bound, the step, what rules the bound, and by how much F and B differ from it."""
 
     value: float
     bound: float
@@ -77,7 +78,8 @@ class Line:
         move: returns, for a step h, the distance that x really moves, and f there (nan if it is not a finite number).
         base: f at x.
         length: the unit s of the steps.
-        scale: the size of the component, or what stands for it if it is zero.
+        size: the size of the component.
+        scale: the same, or what stands for it if it is zero.
         longest: no step is searched for beyond this.
         noise: by how much f changes when x is rounded otherwise.
         eps: the round-off unit of f's values.
@@ -86,6 +88,7 @@ class Line:
     move: Callable[[float], tuple[float, float]]
     base: float
     length: float
+    size: float
     scale: float
     longest: float
     noise: float
@@ -99,18 +102,25 @@ class Line:
         last = math.floor(math.log(self.longest / self.length, _RATIO))
         start = min(_FIRST, last)
         best = self.at(method, start)
-        if self.is_flat() and not _good(best):
+        if _good(best):
+            return best
+        shortest = _SHORTEST if self.size else _SHORTEST_AT_ZERO
+        tried = {start}
+        if self.is_flat():
             # Nothing changes: leap to a step at which something does.
-            start = next((k for k in range(start + _LEAP, last + _LEAP, _LEAP) if self._changes(k)), start)
-            best = min(best, self.at(method, start), key=_bound)
-        kinked = best.blindness == Blindness.KINK
+            start = next((k for k in [*range(start + _LEAP, last, _LEAP), last] if self._changes(k)), start)
+            tried.add(start)
         for direction in (-1, 1):
             k, found = start, self.at(method, start)
-            while _SHORTEST < k + direction <= last and not _good(best) and self._is_worth(found, k, direction, best):
+            while shortest < k + direction <= last and not _good(best) and self._is_worth(found, k, direction, best):
                 k += direction
+                tried.add(k)
                 found = self.at(method, k)
                 best = min(best, found, key=_bound)
-                kinked |= found.blindness == Blindness.KINK
+        # What the shortest steps showed counts for the longer ones, too.
+        every = [self.at(method, k) for k in tried]
+        best = min(every, key=_bound)
+        kinked = any(each.blindness == Blindness.KINK for each in every)
         return replace(best, blindness=Blindness.KINK) if kinked and not _good(best) else best
 
     def at(self, method: str, k: int = 0) -> Estimate:
@@ -124,11 +134,26 @@ class Line:
         if not self._is_heard(k):
             noise = max(noise, floor / (self.scale * _RATIO**_SILENT))
             bending = max(bending, *(abs(self._difference(method, j)) for j in self._heard_beyond(k)), 0.0)
-        bend = abs(here.forward - here.backward)
-        kink = bend if bend > 8 * noise and self._bend(k - 1) > 0.7 * bend else 0.0
-        rules = max((noise, Blindness.ROUND_OFF), (bending, Blindness.TRUNCATION), (kink, Blindness.KINK))[1]
+        gap = self._gap(k)
+        stays = gap > 8 * noise and self._gap(k - 1) > 0.35 * gap
+        kink = gap if stays or _RATIO * here.h > self.size else 0.0
+        parts = (
+            (noise, Blindness.ROUND_OFF),
+            (bending, Blindness.TRUNCATION),
+            (kink, Blindness.KINK if stays else Blindness.TRUNCATION),
+        )
         bound = noise + bending + kink
-        return Estimate(value, bound if math.isfinite(bound) else math.inf, here.h, rules, bend)
+        return Estimate(
+            value=value,
+            bound=bound if math.isfinite(bound) else math.inf,
+            h=here.h,
+            blindness=max(parts)[1],
+            bend=max(abs(here.forward - value), abs(here.backward - value)),
+        )
+
+    def starts_flat(self) -> bool:
+        """Tell whether f stays the same, bit for bit, over the first step that is tried."""
+        return not self._changes(_FIRST)
 
     def silence(self) -> float:
         """Return the bound of a derivative over steps at which f stays the same."""
@@ -203,9 +228,12 @@ class Line:
         share = 2.0 ** -self._order(method)
         return max(share * abs(longer - here), share**2 * abs(longest - longer) if math.isfinite(longest) else 0.0)
 
-    def _bend(self, k: int) -> float:
-        step = self._step(k)
-        return 0.0 if step.lost else abs(step.forward - step.backward)
+    def _gap(self, k: int) -> float:
+        """Return how far the derivatives to either side are apart, as far as f is finite there."""
+        near, far = self._step(k), self._step(k + 1)
+        sides = [(_RATIO * a - b) / (_RATIO - 1) for a, b in ((near.forward, far.forward), (near.backward, far.backward))]
+        gap = abs(sides[0] - sides[1])
+        return gap if math.isfinite(gap) and not near.lost else 0.0
 
     def _is_worth(self, found: Estimate, k: int, direction: int, best: Estimate) -> bool:
         """Tell whether the next step in this direction may have a smaller bound."""

@@ -34,19 +34,26 @@ _ABRUPT = 100
 """How many times its round-off a function must change just behind a kink."""
 
 
-def is_zero(f: Function, index: tuple[int, ...], scale: float, found: Estimate) -> bool:
-    """Tell whether the derivative by one component is seen to be zero."""
+def zero_bound(f: Function, index: tuple[int, ...], scale: float, found: Estimate, silence: float) -> float | None:
+    """Return how far the derivative by one component may be from zero, None if it is not seen to be zero.
+
+    Args:
+        f, index: the function at its point, and the component.
+        scale: the size of the component, or what stands for it if it is zero.
+        found: its central difference.
+        silence: the bound of a derivative where f stays the same over a short step.
+    """
     shown = f.turned(index, 1e-20 * scale)
     if isinstance(shown, complex) and shown.imag != 0 and not _is_cancelled(shown.imag / (1e-20 * scale), scale, found):
-        return False
+        return None
     if _stands_still(f, index, found):
-        return True
+        return found.bound
     sides = [_side(f, index, sign * scale) for sign in (1, -1)]
     if "creeps" in sides:
-        return False
+        return None
     if "kink" in sides:
-        return True
-    return _is_ignored(f, index, scale, isinstance(shown, complex))
+        return silence
+    return 0.0 if _is_ignored(f, index, scale, isinstance(shown, complex)) else None
 
 
 def _is_cancelled(shown: float, scale: float, found: Estimate) -> bool:
@@ -93,8 +100,9 @@ def _is_kink(f: Function, index: tuple[int, ...], near: float, far: float) -> bo
 
 def _is_ignored(f: Function, index: tuple[int, ...], scale: float, takes_complex: bool) -> bool:
     if takes_complex:
-        turned = (f.turned(index, share * scale) for share in _IMAGINARY)
-        return all(isinstance(value, complex) and value == f.value for value in turned)
+        # In complex arithmetic f(x) may have other last bits.
+        base, *turned = (f.turned(index, share * scale) for share in (0.0, *_IMAGINARY))
+        return all(value == base for value in turned)
     there = f.x.copy()
     there[index] = np.nan
     return f.real(there) == f.value
