@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -86,9 +87,15 @@ class Sight:
         )
 
     def _estimate(self, method: str, k: int) -> Estimate:
+        best = self._lines[k].search(method)
         if self._h is None:
-            return self._lines[k].search(method)
-        return self._line(k, self._h).at(method)
+            return best
+        given = self._line(k, self._h).at(method)
+        # How far the difference at the given step is off is seen best from the best step.
+        apart = abs(given.value - best.value) + best.bound
+        bound = given.bound + (apart if math.isfinite(apart) else math.inf)
+        rules = given.blindness if given.bound >= apart or not math.isfinite(best.bound) else Blindness.TRUNCATION
+        return replace(given, bound=bound, blindness=rules)
 
     @cached_property
     def _lines(self) -> list[Line]:

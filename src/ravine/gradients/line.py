@@ -19,8 +19,7 @@ which falls short by a truncation error of order q = p or q = 2p. The error of D
 
 The search goes to longer steps while round-off rules and to shorter ones while f bends, and keeps the least bound. It
 takes no step above 1 and above the largest |x|: from farther off nobody knows what f does at x. A step over which f
-hardly changes says nothing of what f does within it: there N is divided by a very short step instead, and where f does
-change over longer steps, it may be rounded, and their D belongs to the bound.
+changes by less than 32 N says nothing.
 
 Compare Press et al., Numerical Recipes, section 5.7 (steps), Ridders 1982 (errors from several steps), and More and
 Wild 2012 (the noise of f).
@@ -132,8 +131,7 @@ class Line:
         scatter, structure = self._shorter(method, k)
         noise, bending = max(floor, 3 * scatter) / here.h, max(structure, self._longer(method, k))
         if not self._is_heard(k):
-            noise = max(noise, floor / (self.scale * _RATIO**_SILENT))
-            bending = max(bending, *(abs(self._difference(method, j)) for j in self._heard_beyond(k)), 0.0)
+            return Estimate(value, math.inf, here.h, Blindness.ROUND_OFF)
         gap = self._gap(k)
         stays = gap > 8 * noise and self._gap(k - 1) > 0.35 * gap
         kink = gap if stays or _RATIO * here.h > self.size else 0.0
@@ -172,9 +170,6 @@ class Line:
         step = self._step(k)
         change = max(abs(step.forward), abs(step.backward)) * step.h
         return not change <= 32 * self._floor(k)
-
-    def _heard_beyond(self, k: int) -> list[int]:
-        return [j for j, step in self._steps.items() if j > k and not step.lost and self._is_heard(j)]
 
     def _difference(self, method: str, k: int) -> float:
         here = float(getattr(self._step(k), method))
@@ -237,6 +232,8 @@ class Line:
 
     def _is_worth(self, found: Estimate, k: int, direction: int, best: Estimate) -> bool:
         """Tell whether the next step in this direction may have a smaller bound."""
+        if not math.isfinite(found.bound) and found.blindness == Blindness.ROUND_OFF:
+            return direction > 0
         if direction > 0:
             return found.blindness in (Blindness.ROUND_OFF, Blindness.LOST) and not found.bound > 16 * best.bound
         return found.blindness != Blindness.LOST and _RATIO * self._floor(k) / self._step(k).h < best.bound
