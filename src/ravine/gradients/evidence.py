@@ -108,7 +108,6 @@ class Sight:
             base=f.value,
             length=length,
             size=float(self._sizes[k]),
-            scale=float(self._scales[k]),
             longest=max(1.0, float(self._scales.max())),
             noise=f.noise,
             eps=f.eps,
@@ -124,7 +123,7 @@ class Sight:
         found = np.full(len(self._indices), np.inf)
         for k, (line, central) in enumerate(zip(self._lines, self._central, strict=True)):
             if self._gradient.values[k] == 0 or line.starts_flat() or not abs(central.value) > central.bound:
-                bound = zero_bound(self._f, self._indices[k], float(self._scales[k]), central, line.silence())
+                bound = zero_bound(self._f, self._indices[k], float(self._scales[k]), central)
                 found[k] = np.inf if bound is None else bound
         return found
 

@@ -9,8 +9,9 @@ p = 1 for F and B and p = 2 for C, the derivative is
 
 which falls short by a truncation error of order q = p or q = 2p. The error of D(h) is bounded by the sum of
 
-    round-off   N / h, where N is the largest of eps |f|, of what f changes by when all of x is rounded otherwise, and
-                of 3 h' |D(4h') - D(h')| over shorter steps h', as far as that is below 8 N
+    round-off   N / h, where N is the largest of eps |f|, of what f changes by when all of x is rounded otherwise, of
+                the least change of f where it stays the same over some steps, and of 3 h' |D(4h') - D(h')| over shorter
+                steps h', as far as that is below 8 N
     bending     |D(4h) - D(h)| 2^-q, or |D(16h) - D(4h)| 2^-2q, or |D(4h') - D(h')| over shorter steps, where it is above
                 8 N / h': the largest of them
     a kink      K(h), the difference of F and B, both extrapolated, where it is above 8 N / h and more than 0.35 of it
@@ -36,9 +37,6 @@ from ravine.gradients.answers import Blindness
 _RATIO = 4.0
 _FIRST, _SHORTEST, _SHORTEST_AT_ZERO = -5, -30, -60
 """Exponents k of the first step that is tried, and of the shortest; a zero has no size to measure steps by."""
-
-_SILENT = -12
-"""The exponent of the step that is short even for a function that bends on a scale far below s."""
 
 _GOAL = 1e-6
 """A bound of this share of the derivative is good enough."""
@@ -78,7 +76,6 @@ class Line:
         base: f at x.
         length: the unit s of the steps.
         size: the size of the component.
-        scale: the same, or what stands for it if it is zero.
         longest: no step is searched for beyond this.
         noise: by how much f changes when x is rounded otherwise.
         eps: the round-off unit of f's values.
@@ -88,7 +85,6 @@ class Line:
     base: float
     length: float
     size: float
-    scale: float
     longest: float
     noise: float
     eps: float
@@ -153,10 +149,6 @@ class Line:
         """Tell whether f stays the same, bit for bit, over the first step that is tried."""
         return not self._changes(_FIRST)
 
-    def silence(self) -> float:
-        """Return the bound of a derivative over steps at which f stays the same."""
-        return self._floor(_FIRST) / (self.scale * _RATIO**_SILENT)
-
     def is_flat(self) -> bool:
         """Tell whether f was the same, bit for bit, wherever it was looked at."""
         return not any(map(self._changes, self._steps))
@@ -196,8 +188,14 @@ class Line:
         return self._steps[k]
 
     def _floor(self, k: int) -> float:
-        """Return the least round-off of f over the step s 4^k."""
-        return max(self.eps * self._step(k).size, self.noise, _SMALLEST)
+        """Return the least round-off of f over the step s 4^k.
+
+        Where f stays the same over some step, to the last bit, the least change over another is a unit of its rounding.
+        """
+        steps = [step for step in self._steps.values() if not step.lost]
+        changes = [abs(side) * step.h for step in steps for side in (step.forward, step.backward)]
+        unit = min((change for change in changes if change > 0), default=0.0) if 0 in changes else 0.0
+        return max(self.eps * self._step(k).size, self.noise, unit, _SMALLEST)
 
     def _shorter(self, method: str, k: int) -> tuple[float, float]:
         """Return the change of f's values that may be noise, and that of the derivative which is not, below a step."""

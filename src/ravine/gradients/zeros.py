@@ -7,8 +7,8 @@ three ways.
   along the imaginary axis, where a bounded analytic function cannot stay bounded (Liouville). A function that takes no
   complex numbers must also stay the same when the component is NaN.
 - **Nothing happens here.** f stays the same up to a kink to either side, as of a ReLU: just beyond, it changes by much
-  more than its round-off, and continuously. A smooth function would creep out of its round-off, and one that is rounded
-  jumps.
+  more than its round-off, in proportion to the distance. A smooth function would creep out of its round-off, and one
+  that is rounded jumps.
 - **It stands still.** The derivative is zero within a bound that is small beside what it becomes nearby: a minimum, or
   an even function at 0.
 
@@ -34,14 +34,13 @@ _ABRUPT = 100
 """How many times its round-off a function must change just behind a kink."""
 
 
-def zero_bound(f: Function, index: tuple[int, ...], scale: float, found: Estimate, silence: float) -> float | None:
+def zero_bound(f: Function, index: tuple[int, ...], scale: float, found: Estimate) -> float | None:
     """Return how far the derivative by one component may be from zero, None if it is not seen to be zero.
 
     Args:
         f, index: the function at its point, and the component.
         scale: the size of the component, or what stands for it if it is zero.
         found: its central difference.
-        silence: the bound of a derivative where f stays the same over a short step.
     """
     shown = f.turned(index, 1e-20 * scale)
     if isinstance(shown, complex) and shown.imag != 0 and not _is_cancelled(shown.imag / (1e-20 * scale), scale, found):
@@ -52,7 +51,7 @@ def zero_bound(f: Function, index: tuple[int, ...], scale: float, found: Estimat
     if "creeps" in sides:
         return None
     if "kink" in sides:
-        return silence
+        return 0.0
     return 0.0 if _is_ignored(f, index, scale, isinstance(shown, complex)) else None
 
 
@@ -88,14 +87,18 @@ def _changes(f: Function, index: tuple[int, ...], step: float) -> bool:
 
 
 def _is_kink(f: Function, index: tuple[int, ...], near: float, far: float) -> bool:
-    """Tell whether f, the same at the step `near` and not at `far`, leaves its value between them in a kink."""
-    while abs(far - near) > 1e-4 * abs(near):
+    """Tell whether f, the same at the step `near` and not at `far`, leaves its value between them in a kink.
+
+    Behind a kink f moves away in proportion to the distance, or faster. What creeps out of its round-off, or jumps, has
+    hardly moved on when it is eight times as far behind the place.
+    """
+    while abs(far - near) > 1e-5 * abs(near):
         middle = near + (far - near) / 2
         near, far = (near, middle) if _changes(f, index, middle) else (middle, far)
-    behind, beyond = (abs(f.moved(index, step)[1] - f.value) for step in (near + 10 * (far - near), 2 * near))
-    if math.isnan(behind):
+    first, last = (abs(f.moved(index, near * (1 + share))[1] - f.value) for share in (1e-3, 8e-3))
+    if math.isnan(first):
         return True  # f ends here: it has stayed the same for as long as it is a number.
-    return behind > _ABRUPT * max(f.eps * abs(f.value), f.noise, 5e-324) and not behind > 0.1 * beyond
+    return first > _ABRUPT * max(f.eps * abs(f.value), f.noise) and last > 4 * first
 
 
 def _is_ignored(f: Function, index: tuple[int, ...], scale: float, takes_complex: bool) -> bool:
