@@ -127,7 +127,10 @@ step beside the differences, or a point where f is smaller.
 
 
 def _point(x: ArrayLike) -> Array:
-    given = np.asarray(x)
+    try:
+        given = np.asarray(x)
+    except ValueError:
+        raise ConfigError("x is not an array; give real numbers, at least one.") from None
     if given.dtype.kind not in "biuf" or given.size == 0:
         raise ConfigError(f"x has dtype {given.dtype} and shape {given.shape}; give real numbers, at least one.")
     if not np.isfinite(given).all():

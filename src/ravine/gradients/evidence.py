@@ -17,7 +17,7 @@ from ravine.gradients.function import Function, rounded_otherwise, unit
 from ravine.gradients.line import Estimate, Line
 from ravine.gradients.zeros import zero_bound
 
-_SHARE = 1e-30
+_SHARE = 1e-20
 """The complex step as a share of the component: nothing is subtracted, so its square must only be nothing beside 1."""
 
 _SEEN = 1e-2
@@ -40,7 +40,7 @@ def gradient_of(grad: Callable[[Array], ArrayLike], x: Array) -> Gradient:
     values = first.ravel().astype(float)
     others = [_asked(grad, each).ravel().astype(float) for each in (x, *rounded_otherwise(x, 3))]
     change = np.max([np.abs(other - values) for other in others], axis=0)
-    return Gradient(values, 10 * np.where(np.isnan(change), np.inf, change) + 4 * unit(first.dtype) * np.abs(values))
+    return Gradient(values, 4 * np.where(np.isnan(change), np.inf, change) + 4 * unit(first.dtype) * np.abs(values))
 
 
 def _asked(grad: Callable[[Array], ArrayLike], x: Array) -> Array:
@@ -78,12 +78,13 @@ class Sight:
 
     def _evidence(self, values: ArrayLike, bounds: ArrayLike, blindness: ArrayLike) -> Evidence:
         zero, round_off = np.isfinite(self._zero_bounds), self._gradient.round_off
+        blindness = np.asarray(blindness)
         own = np.where(zero, self._zero_bounds, np.asarray(bounds, float))
         return Evidence(
             values=np.where(zero, 0.0, np.asarray(values, float)),
             bounds=own + round_off,
             zero=zero,
-            blindness=np.where(round_off > own, Blindness.GRADIENT_NOISE, blindness),
+            blindness=np.where((round_off > own) & (blindness != Blindness.KINK), Blindness.GRADIENT_NOISE, blindness),
         )
 
     def _estimate(self, method: str, k: int) -> Estimate:
@@ -94,7 +95,7 @@ class Sight:
         # How far the difference at the given step is off is seen best from the best step.
         apart = abs(given.value - best.value) + best.bound
         bound = given.bound + (apart if math.isfinite(apart) else math.inf)
-        rules = given.blindness if given.bound >= apart or not math.isfinite(best.bound) else Blindness.TRUNCATION
+        rules = Blindness.TRUNCATION if given.bound < apart < math.inf else given.blindness
         return replace(given, bound=bound, blindness=rules)
 
     @cached_property
@@ -129,7 +130,7 @@ class Sight:
 
     def _complex_step(self) -> tuple[Evidence, list[float]]:
         steps = [self._h or _SHARE * scale for scale in self._scales]
-        (elsewhere,) = rounded_otherwise(self._f.x, 1)
+        (elsewhere,) = rounded_otherwise(self._f.x.astype(float), 1)
         values, bounds, blindness = (np.zeros(len(steps)) for _ in range(3))
         for k, (index, h) in enumerate(zip(self._indices, steps, strict=True)):
             here, there = self._f.turned(index, h), self._f.turned(index, h / 2, elsewhere)

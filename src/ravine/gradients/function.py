@@ -80,10 +80,9 @@ def rounded_otherwise(x: Array, times: int) -> list[Array]:
     """
     rng = np.random.default_rng(0)
     sizes = np.abs(x)
-    sizes[sizes == 0] = sizes[sizes > 0].min(initial=np.inf)
-    sizes[np.isinf(sizes)] = 1
-    ulps = np.spacing(sizes)
-    return [(x + rng.choice([-2, -1, 1, 2], x.shape) * ulps).astype(x.dtype) for _ in range(times)]
+    smallest = sizes.min(where=sizes > 0, initial=np.inf)
+    ulps = np.spacing(np.where(sizes > 0, sizes, x.dtype.type(smallest if smallest < np.inf else 1)))
+    return [np.asarray(x + rng.choice([-2, -1, 1, 2], x.shape) * ulps, x.dtype) for _ in range(times)]
 
 
 def unit(dtype: np.dtype[Any]) -> float:

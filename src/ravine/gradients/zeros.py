@@ -71,10 +71,10 @@ def _stands_still(f: Function, index: tuple[int, ...], found: Estimate) -> bool:
 def _side(f: Function, index: tuple[int, ...], scale: float) -> str:
     """Tell what f does to one side: it "stays" the same for ever, or up to a "kink", or "creeps" away or jumps."""
     largest = min(float(np.finfo(f.x.dtype).max), 1e300)
-    steps = [scale * 4.0**k for k in range(-12, 30, 2)]
+    steps = [scale * 4.0**k for k in range(-24, 30, 2)]
     steps += [math.copysign(size, scale) for size in (1e25, 1e38, 1e100, 1e150, 1e300) if size <= largest]
     near = 0.0
-    for step in steps:
+    for step in (step for step in steps if abs(f.moved(index, step)[0] - step) <= abs(step) / 4):
         if _changes(f, index, step):
             return "kink" if near and _is_kink(f, index, near, step) else "creeps"
         near = step
