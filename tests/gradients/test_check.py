@@ -96,7 +96,7 @@ def test_one_dead_layer_is_enough_to_leave_the_answer_open():
 
 @pytest.mark.parametrize(
     ("dtype", "h", "cause"),
-    [("float64", 1e-20, "lost"), ("float32", 1e-10, "lost"), ("float64", 1e-13, "round-off"), ("float64", 0.5, "bends")],
+    [(float, 1e-20, "lost"), (np.float32, 1e-10, "lost"), (float, 1e-13, "round-off"), (float, 0.5, "bends")],
 )
 @pytest.mark.parametrize("factor", [1.0, -1.0, 0.0, 1.01])
 def test_a_step_that_sees_nothing_passes_nothing(dtype, h, cause, factor):

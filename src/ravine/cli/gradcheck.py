@@ -119,7 +119,8 @@ def _print(check: Check) -> None:
         f"{report.weights:,} of {report.parameters:,} weights, {report.samples} sample(s), {report.dtype}, "
         f"loss {report.loss:.4g}\n"
     )
-    head = ("method", "h", "mean", "median", "99 %", "largest", "both zero", "kinks", "right", "wrong", "not seen", "seconds")
+    counted = ("both zero", "kinks", "right", "wrong", "not seen")
+    head = ("method", "h", "mean", "median", "99 %", "largest", *counted, "seconds")
     rows = []
     for name, method in report.methods.items():
         e = method.errors
@@ -159,9 +160,8 @@ def _print(check: Check) -> None:
             )
     for name, method in report.methods.items():
         if method.verdict.wrong:
-            click.echo(
-                f"\n{name}: {method.verdict.wrong:,} weights differ by more than round-off and the method explain; the worst:"
-            )
+            wrong = f"{method.verdict.wrong:,} weights differ by more than round-off and the method explain"
+            click.echo(f"\n{name}: {wrong}; the worst:")
             worst = [
                 (str(w.layer), str(w.row), str(w.column), f"{w.analytic:.6e}", f"{w.numerical:.6e}")
                 for w in method.worst

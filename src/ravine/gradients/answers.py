@@ -34,7 +34,7 @@ RIGHT, UNSEEN, WRONG = 1, 0, -1
 """What a check says of one component."""
 
 _MARGIN = 4
-"""How many bounds a difference must have before it is an error. Bounds are estimates; a right gradient must not fail."""
+"""How many bounds make an error. Bounds are estimates, and a right gradient must not fail."""
 
 
 class Blindness(IntEnum):
@@ -271,7 +271,7 @@ _OTHER_METHOD = "Take another method, or another h."
 
 
 def _control(analytic: Array, evidence: Mapping[str, Evidence], rtol: float) -> bool:
-    """Tell whether two errors are noticed that are planted in components drawn by a seed: a factor 1 + r, and a sign."""
+    """Tell whether two planted errors are noticed: a factor 1 + r and a sign, in components drawn by a seed."""
     rng = np.random.default_rng(0)
     live = np.flatnonzero(analytic)
     for factor in (1 + resolution(rtol), -1.0):

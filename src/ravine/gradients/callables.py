@@ -22,12 +22,13 @@ from ravine.gradients.answers import (
     worst_first,
 )
 from ravine.gradients.errors import Errors, measure
-from ravine.gradients.evidence import Gradient, gradient_of, methods_evidence
 from ravine.gradients.function import Function, quietly
+from ravine.gradients.function_evidence import Gradient, gradient_of, methods_evidence
 from ravine.gradients.methods import check_methods
 
 _NAMED = 5
 """How many components are named."""
+
 
 class Component(msgspec.Struct, frozen=True):
     """One component's two derivatives, and by how much they may differ without an error; `index` into the array x."""

@@ -11,8 +11,8 @@ from ravine.arrays import Array
 from ravine.gradients.answers import WRONG, Evidence, Verdict, cannot_tell, judge_all
 from ravine.gradients.errors import Errors, histogram, measure, relative_errors
 from ravine.gradients.methods import METHODS, PAPER_STEP, Derivative, derivatives
+from ravine.gradients.network_evidence import network_evidence
 from ravine.gradients.perturb import Point
-from ravine.gradients.sight import network_evidence
 from ravine.nn import gradient
 
 WORST = 5
@@ -44,8 +44,8 @@ class Layer(msgspec.Struct, frozen=True):
 class MethodReport(msgspec.Struct, frozen=True):
     """What one method says of the gradient.
 
-    `verdict` is its answer alone; `worst` names the weights that are wrong and differ most beside their bound, or if none
-    is wrong those with the largest relative error.
+    `verdict` is its answer alone; `worst` names the weights that are wrong and differ most beside their bound, or if
+    none is wrong those with the largest relative error.
     """
 
     h: float
@@ -130,7 +130,8 @@ def rtol(point: Point) -> float:
 def _whole(verdict: Verdict, point: Point, indices: Array, analytic: Array, loss: float) -> Verdict:
     """Return the verdict, left open where the loss is no number or a layer has nothing that could be wrong."""
     if not np.isfinite(loss):
-        return cannot_tell(verdict, f"the loss is {loss}", "Take other weights, another --sample, or --softmax shifted.")
+        mend = "Take other weights, another --sample, or --softmax shifted."
+        return cannot_tell(verdict, f"the loss is {loss}", mend)
     if verdict.answer == "fails":
         return verdict
     for layer in np.unique(_layers(point, indices)):

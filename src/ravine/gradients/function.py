@@ -1,4 +1,4 @@
-"""Anybody's function of an array, looked at from all sides without harm: errors and overflow beside x are no answers."""
+"""Anybody's function of an array, looked at around a point: errors and overflow beside the point do no harm."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Function:
         self.value = float(first)
         # Values of f are taken as Python's floats, so that a longer dtype has no more digits here.
         self.eps = max(unit(x.dtype), unit(np.asarray(f(x.copy())).dtype))
-        again = [self.real(x), *(self.real(each) for each in rounded_otherwise(x, _ROUNDINGS))]
+        again = [self.real(x.copy()), *map(self.real, rounded_otherwise(x, _ROUNDINGS))]
         self.noise = max((abs(value - self.value) for value in again if math.isfinite(value)), default=0.0)
         self.is_steady = again[0] == self.value or not math.isfinite(self.value)
 
     def real(self, x: Array) -> float:
-        """Return f(x), nan if it is not a finite real number."""
+        """Return f of an array that f may write to, nan if it is not a finite real number."""
         value = self._tried(x)
         return float(value) if isinstance(value, float) and math.isfinite(value) else math.nan
 
@@ -68,7 +68,7 @@ class Function:
 
     def _tried(self, x: Array) -> complex | float | None:
         try:
-            return _number(self._f(x.copy()))
+            return _number(self._f(x))
         except Exception:
             return None
 

@@ -1,4 +1,4 @@
-"""The derivative of a function along one component from differences, with a bound on its error, at a step that it finds.
+"""The derivative of a function along one component, from differences, with a bound on its error.
 
 Steps are h = s 4^k for whole k. The one-sided differences are F(h) = (f(x+h) - f(x)) / h and
 B(h) = (f(x) - f(x-h)) / h, the central one is C(h) = (f(x+h) - f(x-h)) / 2h. With P for the one that is asked for, and
@@ -12,8 +12,8 @@ which falls short by a truncation error of order q = p or q = 2p. The error of D
     round-off   N / h, where N is the largest of eps |f|, of what f changes by when all of x is rounded otherwise, of
                 the least change of f where it stays the same over some steps, and of 3 h' |D(4h') - D(h')| over shorter
                 steps h', as far as that is below 8 N
-    bending     |D(4h) - D(h)| 2^-q, or |D(16h) - D(4h)| 2^-2q, or |D(4h') - D(h')| over shorter steps, where it is above
-                8 N / h': the largest of them
+    bending     |D(4h) - D(h)| 2^-q, or |D(16h) - D(4h)| 2^-2q, or |D(4h') - D(h')| over shorter steps, where it is
+                above 8 N / h': the largest of them
     a kink      K(h), the difference of F and B, both extrapolated, where it is above 8 N / h and more than 0.35 of it
                 is left at h / 4, while of a smooth function 1/16 would be left; and always where 4 h reaches beyond
                 zero, at which abs, norm and ReLU have their kinks
@@ -224,8 +224,7 @@ class Line:
     def _gap(self, k: int) -> float:
         """Return how far the derivatives to either side are apart, as far as f is finite there."""
         near, far = self._step(k), self._step(k + 1)
-        sides = [(_RATIO * a - b) / (_RATIO - 1) for a, b in ((near.forward, far.forward), (near.backward, far.backward))]
-        gap = abs(sides[0] - sides[1])
+        gap = abs(_RATIO * (near.forward - near.backward) - (far.forward - far.backward)) / (_RATIO - 1)
         return gap if math.isfinite(gap) and not near.lost else 0.0
 
     def _is_worth(self, found: Estimate, k: int, direction: int, best: Estimate) -> bool:

@@ -1,31 +1,31 @@
 """Does a function really not depend on a component, or does round-off hide that it does?
 
 A difference that is zero proves nothing where f is large: 1e20 + x is 1e20. A derivative of zero is seen in one of
-three ways.
+these ways.
 
-- **Nothing happens.** f stays the same, bit for bit, for steps up to the largest numbers there are, to both sides, and
-  along the imaginary axis, where a bounded analytic function cannot stay bounded (Liouville). A function that takes no
-  complex numbers must also stay the same when the component is NaN.
-- **Nothing happens here.** f stays the same up to a kink to either side, as of a ReLU: just beyond, it changes by much
-  more than its round-off, in proportion to the distance. A smooth function would creep out of its round-off, and one
-  that is rounded jumps.
 - **It stands still.** The derivative is zero within a bound that is small beside what it becomes nearby: a minimum, or
   an even function at 0.
-
-The complex step must not contradict: where f is analytic it shows what round-off hides.
+- **Nothing happens along the imaginary axis**, for steps of all sizes, bit for bit. There round-off hides nothing: where
+  f is analytic a short step shows the derivative however small it is, and a long one makes even bounded functions large
+  (Liouville). So is a unit found that ReLU has switched off, whose gate is the real part.
+- **Nothing happens for ever.** A function that takes no complex numbers stays the same for steps up to the largest
+  numbers there are, to both sides, and if the component is NaN.
+- **Nothing happens up to a kink** to either side: just beyond, f changes by much more than its round-off, in proportion
+  to the distance. A smooth function would creep out of its round-off, and one that is rounded jumps.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from ravine.gradients.function import Function
 from ravine.gradients.line import Estimate
 
-_IMAGINARY = (1e-20, 1.0, 30.0, 700.0)
-"""Steps along the imaginary axis, in units of the component's scale: exp and its kin are large at the last two."""
+_IMAGINARY = (1e-20, 1.0, 30.0, 700.0, 1e100)
+"""Steps along the imaginary axis, in units of the component's scale: exp is large at 700, and powers at the last."""
 
 _STILL = 1e-4
 """The share of the nearby derivative below which a derivative is zero."""
@@ -34,25 +34,28 @@ _ABRUPT = 100
 """How many times its round-off a function must change just behind a kink."""
 
 
-def zero_bound(f: Function, index: tuple[int, ...], scale: float, found: Estimate) -> float | None:
+def zero_bound(
+    f: Function, index: tuple[int, ...], scale: float, found: Estimate, is_analytic: Callable[[], bool]
+) -> float | None:
     """Return how far the derivative by one component may be from zero, None if it is not seen to be zero.
 
     Args:
         f, index: the function at its point, and the component.
         scale: the size of the component, or what stands for it if it is zero.
         found: its central difference.
+        is_analytic: tells whether the complex step is confirmed in other components.
     """
     shown = f.turned(index, 1e-20 * scale)
     if isinstance(shown, complex) and shown.imag != 0 and not _is_cancelled(shown.imag / (1e-20 * scale), scale, found):
         return None
     if _stands_still(f, index, found):
         return found.bound
-    sides = [_side(f, index, sign * scale) for sign in (1, -1)]
-    if "creeps" in sides:
-        return None
-    if "kink" in sides:
-        return 0.0
-    return 0.0 if _is_ignored(f, index, scale, isinstance(shown, complex)) else None
+    if isinstance(shown, complex) and is_analytic():
+        return 0.0 if _is_still_imaginary(f, index, scale) else None
+    sides = {_side(f, index, sign * scale) for sign in (1, -1)}
+    if sides == {"stays"}:
+        return 0.0 if _is_ignored(f, index) else None
+    return None if "creeps" in sides else 0.0
 
 
 def _is_cancelled(shown: float, scale: float, found: Estimate) -> bool:
@@ -101,11 +104,13 @@ def _is_kink(f: Function, index: tuple[int, ...], near: float, far: float) -> bo
     return first > _ABRUPT * max(f.eps * abs(f.value), f.noise) and last > 4 * first
 
 
-def _is_ignored(f: Function, index: tuple[int, ...], scale: float, takes_complex: bool) -> bool:
-    if takes_complex:
-        # In complex arithmetic f(x) may have other last bits.
-        base, *turned = (f.turned(index, share * scale) for share in (0.0, *_IMAGINARY))
-        return all(value == base for value in turned)
+def _is_still_imaginary(f: Function, index: tuple[int, ...], scale: float) -> bool:
+    # In complex arithmetic f(x) may have other last bits.
+    base, *turned = (f.turned(index, share * scale) for share in (0.0, *_IMAGINARY))
+    return all(value == base for value in turned)
+
+
+def _is_ignored(f: Function, index: tuple[int, ...]) -> bool:
     there = f.x.copy()
     there[index] = np.nan
     return f.real(there) == f.value

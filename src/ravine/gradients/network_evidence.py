@@ -18,7 +18,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.gradients.answers import Blindness, Evidence
-from ravine.gradients.methods import Derivative, complex_step, derivatives
+from ravine.gradients.methods import Derivative, derivatives
 from ravine.gradients.perturb import Point, moved, taken
 from ravine.nn import ACTIVATIONS, forward
 from ravine.nn.softmax import output_delta
@@ -36,7 +36,9 @@ _SHORT = 1e-6
 """Up to this step D(h/2) is left out."""
 
 
-def network_evidence(point: Point, indices: Array, analytic: Array, found: Mapping[str, Derivative]) -> dict[str, Evidence]:
+def network_evidence(
+    point: Point, indices: Array, analytic: Array, found: Mapping[str, Derivative]
+) -> dict[str, Evidence]:
     """Return what each method sees of the weights `indices` (k,), whose gradient is said to be `analytic` (k,).
 
     Args:
@@ -112,9 +114,7 @@ def _complex_bounds(point: Point, derivative: Derivative) -> tuple[Array, Array]
     return bounds, np.full(len(size), Blindness.ROUND_OFF)
 
 
-def _difference_bounds(
-    point: Point, indices: Array, found: Mapping[str, Derivative]
-) -> dict[str, tuple[Array, Array]]:
+def _difference_bounds(point: Point, indices: Array, found: Mapping[str, Derivative]) -> dict[str, tuple[Array, Array]]:
     """Return for each difference the bounds, (k,), and why they are large."""
     if not found:
         return {}

@@ -124,9 +124,21 @@ class Sight:
         found = np.full(len(self._indices), np.inf)
         for k, (line, central) in enumerate(zip(self._lines, self._central, strict=True)):
             if self._gradient.values[k] == 0 or line.starts_flat() or not abs(central.value) > central.bound:
-                bound = zero_bound(self._f, self._indices[k], float(self._scales[k]), central)
+                scale = float(self._scales[k])
+                bound = zero_bound(self._f, self._indices[k], scale, central, lambda: self._is_analytic)
                 found[k] = np.inf if bound is None else bound
         return found
+
+    @cached_property
+    def _is_analytic(self) -> bool:
+        """Tell whether the complex step agrees with every central difference that is well seen."""
+        for index, scale, central in zip(self._indices, self._scales, self._central, strict=True):
+            if central.bound < _SEEN * abs(central.value):
+                shown = self._f.turned(index, _SHARE * scale)
+                derivative = shown.imag / (_SHARE * scale) if isinstance(shown, complex) else math.nan
+                if not abs(derivative - central.value) <= 4 * central.bound + 1e-5 * abs(central.value):
+                    return False
+        return True
 
     def _complex_step(self) -> tuple[Evidence, list[float]]:
         steps = [self._h or _SHARE * scale for scale in self._scales]
