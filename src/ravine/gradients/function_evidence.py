@@ -131,14 +131,15 @@ class Sight:
 
     @cached_property
     def _is_analytic(self) -> bool:
-        """Tell whether the complex step agrees with every central difference that is well seen."""
-        for index, scale, central in zip(self._indices, self._scales, self._central, strict=True):
-            if central.bound < _SEEN * abs(central.value):
-                shown = self._f.turned(index, _SHARE * scale)
-                derivative = shown.imag / (_SHARE * scale) if isinstance(shown, complex) else math.nan
-                if not abs(derivative - central.value) <= 4 * central.bound + 1e-5 * abs(central.value):
-                    return False
-        return True
+        """Tell whether the complex step agrees with every central difference that is well seen, and there is one."""
+        seen = [k for k, central in enumerate(self._central) if central.bound < _SEEN * abs(central.value)]
+        return bool(seen) and all(self._agrees(k) for k in seen)
+
+    def _agrees(self, k: int) -> bool:
+        h, central = _SHARE * self._scales[k], self._central[k]
+        shown = self._f.turned(self._indices[k], h)
+        derivative = shown.imag / h if isinstance(shown, complex) else math.nan
+        return bool(abs(derivative - central.value) <= 4 * central.bound + 1e-5 * abs(central.value))
 
     def _complex_step(self) -> tuple[Evidence, list[float]]:
         steps = [self._h or _SHARE * scale for scale in self._scales]

@@ -89,10 +89,18 @@ class Line:
     noise: float
     eps: float
     _steps: dict[int, _Step] = field(default_factory=dict)
+    _found: dict[str, Estimate] = field(default_factory=dict)
     _extrapolates: bool = False
+    _has_stayed: bool = False
+    _least_change: float = math.inf
 
     def search(self, method: str) -> Estimate:
         """Return the extrapolated estimate with the least bound over all steps."""
+        if method not in self._found:
+            self._found[method] = self._search(method)
+        return self._found[method]
+
+    def _search(self, method: str) -> Estimate:
         self._extrapolates = True
         last = math.floor(math.log(self.longest / self.length, _RATIO))
         start = min(_FIRST, last)
@@ -177,7 +185,7 @@ class Line:
         if k not in self._steps:
             h = self.length * _RATIO**k
             (right, up), (left, down) = self.move(h), self.move(-h)
-            self._steps[k] = _Step(
+            step = _Step(
                 h=h,
                 forward=_quotient(up - self.base, right),
                 backward=_quotient(down - self.base, left),
@@ -185,6 +193,10 @@ class Line:
                 size=max(abs(value) for value in (up, down, self.base) if math.isfinite(value)),
                 lost=not all(0.75 * h <= moved <= 1.25 * h for moved in (right, -left)),
             )
+            self._steps[k] = step
+            changes = [] if step.lost else [abs(up - self.base), abs(down - self.base)]
+            self._has_stayed |= 0.0 in changes
+            self._least_change = min([self._least_change, *(change for change in changes if change > 0)])
         return self._steps[k]
 
     def _floor(self, k: int) -> float:
@@ -192,9 +204,7 @@ class Line:
 
         Where f stays the same over some step, to the last bit, the least change over another is a unit of its rounding.
         """
-        steps = [step for step in self._steps.values() if not step.lost]
-        changes = [abs(side) * step.h for step in steps for side in (step.forward, step.backward)]
-        unit = min((change for change in changes if change > 0), default=0.0) if 0 in changes else 0.0
+        unit = self._least_change if self._has_stayed and math.isfinite(self._least_change) else 0.0
         return max(self.eps * self._step(k).size, self.noise, unit, _SMALLEST)
 
     def _shorter(self, method: str, k: int) -> tuple[float, float]:
