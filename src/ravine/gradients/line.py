@@ -12,8 +12,8 @@ which falls short by a truncation error of order q = p or q = 2p. The error of D
     round-off   N / h, where N is the largest of eps |f|, of what f changes by when all of x is rounded otherwise, of
                 the least change of f where it stays the same over some steps, and of 3 h' |D(4h') - D(h')| over shorter
                 steps h', as far as that is below 8 N
-    bending     |D(4h) - D(h)| 2^-q, or |D(16h) - D(4h)| 2^-2q, or |D(4h') - D(h')| over shorter steps, where it is
-                above 8 N / h': the largest of them
+    bending     |D(4h) - D(h)| 2^-q, or |D(16h) - D(4h)| 2^-2q, or |D(h) - D(h')| for a shorter step, where it is above
+                8 N / h': the largest of them
     a kink      K(h), the difference of F and B, both extrapolated, where it is above 8 N / h and more than 0.35 of it
                 is left at h / 4, while of a smooth function 1/16 would be left; and always where 4 h reaches beyond
                 zero, at which abs, norm and ReLU have their kinks
@@ -212,13 +212,14 @@ class Line:
         for j in range(k - 3, k):
             self._step(j)
         scatter = structure = 0.0
+        here = self._difference(method, k)
         below = [j for j, step in self._steps.items() if j < k and j + 1 in self._steps and not step.lost]
         for j in below:
-            change, h = abs(self._difference(method, j + 1) - self._difference(method, j)), self._step(j).h
-            if change * h > 8 * self._floor(j):
-                structure = max(structure, change)
-            elif math.isfinite(change):
-                scatter = max(scatter, change * h)
+            value, h, floor = self._difference(method, j), self._step(j).h, self._floor(j)
+            if abs(value - here) * h > 8 * floor:
+                structure = max(structure, abs(value - here))
+            change = abs(self._difference(method, j + 1) - value) * h
+            scatter = max(scatter, change) if change <= 8 * floor else scatter
         return scatter, structure
 
     def _longer(self, method: str, k: int) -> float:
@@ -243,7 +244,8 @@ class Line:
             return direction > 0
         if direction > 0:
             return found.blindness in (Blindness.ROUND_OFF, Blindness.LOST) and not found.bound > 16 * best.bound
-        return found.blindness != Blindness.LOST and _RATIO * self._floor(k) / self._step(k).h < best.bound
+        # The noise may be overestimated; eps |f| is not.
+        return found.blindness != Blindness.LOST and _RATIO * self.eps * self._step(k).size / found.h < best.bound
 
 
 _SMALLEST = 5e-324
