@@ -234,11 +234,14 @@ def cannot_tell(verdict: Verdict, cause: str, mend: str) -> Verdict:
 
 
 def worst_first(analytic: Array, evidence: Evidence, judged: Array) -> Array:
-    """Return the components in the order in which a reader wants them, (k,): wrong, not seen, least exact."""
+    """Return the components in the order in which a reader wants them, (k,): wrong, not seen, right.
+
+    The wrong ones are sorted by their error, the others by their relative error.
+    """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        excess = np.abs(analytic - evidence.values) / np.maximum(np.abs(analytic), np.abs(evidence.values))
-    rank = np.where(np.isfinite(excess), excess, np.where(analytic == 0, 0.0, np.inf))
-    order: Array = np.lexsort((-rank, judged))
+        gap, size = _gap(analytic, evidence.values, 1.0)
+        rank = np.where(judged == WRONG, gap, np.where(gap == 0, 0.0, gap / size))
+    order: Array = np.lexsort((-np.nan_to_num(rank, nan=np.inf), judged))
     return order
 
 

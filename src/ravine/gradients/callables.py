@@ -75,6 +75,10 @@ class GradientCheck(msgspec.Struct, frozen=True):
         return self.passed
 
     def __str__(self) -> str:
+        if self.answer == "fails":
+            worst = self.worst[0]
+            place = f"component {worst.index}"
+            return f"fails: {place} is {worst.analytic:g} and must be {worst.numerical:g}, within {worst.bound:.1g}"
         return f"{self.answer}: {self.cause}. {self.mend}" if self.cause else self.answer
 
 
