@@ -1,4 +1,4 @@
-"""`benchmarks.gradient_checks`: its oracle and its gradients are right, and no wrong gradient passes a few of its checks."""
+"""`benchmarks.gradient_checks`: its oracle is right, and no wrong gradient passes some of its checks."""
 
 from __future__ import annotations
 

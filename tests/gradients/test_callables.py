@@ -117,7 +117,9 @@ def test_the_wrong_component_is_named_first(method):
         assert abs(worst.numerical - df(point())[1, 2]) <= worst.bound
         assert worst.h > 0
     assert check.methods[method].verdict.wrong == 1
-    assert str(check).startswith(f"fails: component (1, 2) is {worst.analytic:g} and must be {worst.numerical:g}, within ")
+    assert str(check).startswith(
+        f"fails: component (1, 2) is {worst.analytic:g} and must be {worst.numerical:g}, within "
+    )
 
 
 def test_a_nan_is_named_first(method):

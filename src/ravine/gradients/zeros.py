@@ -5,9 +5,9 @@ these ways.
 
 - **It stands still.** The derivative is zero within a bound that is small beside what it becomes nearby: a minimum, or
   an even function at 0.
-- **Nothing happens along the imaginary axis**, for steps of all sizes, bit for bit. There round-off hides nothing: where
-  f is analytic a short step shows the derivative however small it is, and a long one makes even bounded functions large
-  (Liouville). So is a unit found that ReLU has switched off, whose gate is the real part.
+- **Nothing happens along the imaginary axis**, for steps of all sizes, bit for bit. There round-off hides nothing:
+  where f is analytic a short step shows the derivative however small it is, and a long one makes even bounded functions
+  large (Liouville). So is a unit found that ReLU has switched off, whose gate is the real part.
 - **Nothing happens for ever.** A function that takes no complex numbers stays the same for steps up to the largest
   numbers there are, to both sides, and if the component is NaN.
 - **Nothing happens up to a kink** to either side: just beyond, f changes by much more than its round-off, in proportion
