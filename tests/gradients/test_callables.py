@@ -376,6 +376,7 @@ def test_a_function_that_is_not_finite(method):
         check = check_gradient(lambda x, v=value: v * (x * x).sum(), lambda x: 2 * x, X, method=method)
         assert check.answer == "cannot tell"
         assert check.cause == f"f(x) is {value}"
+        assert check.methods[method].verdict.wrong == 0
     # The ends of where it is finite are near, or beside x.
     assert check_gradient(lambda x: np.log(x).sum(), lambda x: 1 / x, [1e-9, 2.0], method=method)
     beside = check_gradient(lambda x: np.sqrt(x).sum(), lambda x: 0.5 / np.sqrt(x), [0.0, 1.0], method=method)

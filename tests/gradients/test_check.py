@@ -225,6 +225,7 @@ def test_a_loss_that_is_not_finite_has_no_gradient_to_check():
         report = check_network(broken, analytic=analytic)
         assert report.verdict.answer == "cannot tell"
         assert report.verdict.cause in ("the loss is nan", "the loss is inf")
+        assert {method.verdict.answer for method in report.methods.values()} == {"cannot tell"}
 
 
 def test_kinks_are_reported_apart():

@@ -151,7 +151,8 @@ def _check(
         evidence, steps = methods_evidence(function, gradient, methods, h)
     else:
         evidence, steps = _nothing(methods, len(a)), dict.fromkeys(methods, [np.nan] * len(a))
-    judgment = judge_all(a, evidence, rtol)
+    # Where f is not finite there is no gradient, so that none is wrong.
+    judgment = judge_all(a if np.isfinite(function.value) else np.zeros_like(a), evidence, rtol)
     whole = judgment.whole
     if not np.isfinite(function.value):
         whole = cannot_tell(whole, f"f(x) is {function.value}", "Check at a point where f is finite.")

@@ -106,7 +106,8 @@ def check_network(
     found = derivatives(point, indices, tuple(needed), h, progress)
     a = analytic[indices].astype(float)
     evidence = {name: each for name, each in network_evidence(point, indices, a, found).items() if name in methods}
-    judgment = judge_all(a, evidence, rtol(point))
+    # A loss that is not finite has no gradient, so that none is wrong.
+    judgment = judge_all(a if np.isfinite(loss) else np.zeros_like(a), evidence, rtol(point))
     reports = {
         name: _report(point, indices, a, found[name], evidence[name], judgment.components[name], judgment.methods[name])
         for name in evidence
