@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
@@ -64,6 +65,7 @@ def test_json_goes_to_stdout_alone(small, capsys):
     assert err == ""
     document = json.loads(out)
     assert (document["parameters"], document["weights"], document["passed"]) == (444, 444, True)
+    assert (document["answer"], document["right"], document["cause"]) == ("passes", 444, "")
     assert list(document["methods"]) == list(METHODS)
     for method in document["methods"].values():
         assert set(method) >= {
@@ -77,7 +79,10 @@ def test_json_goes_to_stdout_alone(small, capsys):
             "both_zero",
             "compared",
             "seconds",
-            "failed",
+            "answer",
+            "right",
+            "wrong",
+            "unseen",
             "worst",
             "layers",
             "histogram",
@@ -127,20 +132,45 @@ def test_figures(small, capsys, tmp_path, methods):
         assert len(list(tree.iter())) > 50
 
 
-def test_a_dead_network_is_checked_and_drawn(small, capsys, tmp_path, monkeypatch):
+def test_a_dead_network_is_drawn_and_ends_with_6(small, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(checking, "start_weights", lambda spec: np.zeros(spec.network.layout.size) - 1)
     folder = tmp_path / "figures"
-    assert run([*CHECK, "--figures", str(folder)]) == 0
-    assert "The gradient passes." in capsys.readouterr().out
+    assert run([*CHECK, "--figures", str(folder)]) == 6
+    out = capsys.readouterr().out
+    assert "The check CANNOT TELL whether the gradient is right.\nEvery derivative of layer 0 is zero" in out
+    assert "Take weights at which the network is alive" in out
     assert (folder / "v-curve.png").exists()
 
 
-def test_a_network_that_overflows_fails(small, capsys, tmp_path, monkeypatch):
+def test_a_network_that_overflows_has_no_gradient_to_check(small, capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(checking, "start_weights", lambda spec: np.full(spec.network.layout.size, 1e200))
-    assert run([*CHECK, "--softmax", "naive", "--figures", str(tmp_path)]) == 1
-    assert "The gradient FAILS." in capsys.readouterr().out
-    assert run([*CHECK, "--softmax", "naive", "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["methods"]["complex"]["worst"][0]["analytic"] is None
+    assert run([*CHECK, "--softmax", "naive", "--figures", str(tmp_path)]) == 6
+    assert "weights are not seen: the loss is nan. Take other weights" in capsys.readouterr().out
+    assert run([*CHECK, "--softmax", "naive", "--json"]) == 6
+    assert json.loads(capsys.readouterr().out)["cause"] == "the loss is nan"
+
+
+@pytest.mark.parametrize("options", [["--h", "1e-20"], ["--dtype", "float32"], ["--h", "1e-14"]])
+def test_a_step_that_sees_nothing_ends_with_6_and_says_what_to_do(small, capsys, options):
+    arguments = [*CHECK, "--methods", "central", *options]
+    assert run(arguments) == 6
+    out = capsys.readouterr().out
+    assert "The check CANNOT TELL whether the gradient is right." in out
+    assert re.search(r"\n[\d,]+ weights are not seen: .+\. Take ", out)
+    assert run([*arguments, "--json"]) == 6
+    document = json.loads(capsys.readouterr().out)
+    assert (document["answer"], document["passed"], document["wrong"]) == ("cannot tell", False, 0)
+    assert document["unseen"] == document["methods"]["central"]["unseen"] > 0
+    assert document["cause"]
+    assert document["mend"].startswith("Take ")
+
+
+def test_each_method_has_its_own_answer(small, capsys):
+    assert run([*CHECK, "--json", "--h", "1e-20"]) == 0
+    methods = json.loads(capsys.readouterr().out)["methods"]
+    answers = {name: method["answer"] for name, method in methods.items()}
+    assert answers == dict.fromkeys(METHODS, "cannot tell") | {"complex": "passes"}
+    assert all(method["right"] + method["unseen"] == 444 for method in methods.values())
 
 
 def test_a_stored_run_is_checked_at_its_weights(small, capsys):
@@ -154,7 +184,7 @@ def test_a_stored_run_is_checked_at_its_weights(small, capsys):
 
 def test_the_options_count(small, capsys):
     options = ["--weights", "40", "--h", "1e-5", "--dtype", "float32", "--methods", " central, complex ", "--bias"]
-    assert run([*CHECK, *options, "--digits", "0", "--json", "--sample", "1,2,3"]) == 0
+    assert run([*CHECK, *options, "--digits", "0", "--json", "--sample", "1,2,3"]) in (0, 6)
     document = json.loads(capsys.readouterr().out)
     assert (document["parameters"], document["weights"], document["samples"]) == (460, 40, 3)
     assert (document["dtype"], document["digits"], list(document["methods"])) == (

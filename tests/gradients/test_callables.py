@@ -1,6 +1,9 @@
-"""`check_gradient` for plain callables."""
+"""`check_gradient` for plain callables: it passes what it saw to be right, and nothing else."""
 
 from __future__ import annotations
+
+import math
+import warnings
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from ravine.errors import ConfigError, UsageError
 from ravine.gradients import METHODS, check_gradient
 
 SCALES = np.array([[1.0, -2.0, 0.5], [3.0, 0.1, -1.0]])
+X = [0.7, -1.9, 3.2]
 
 
 def f(x):
@@ -38,17 +42,22 @@ def test_a_right_gradient_passes(method):
         check = check_gradient(f, df, point(seed=seed), method=method)
         assert check
         assert check.passed is True
-        assert check.method == method
-        assert check.errors.compared == 6
-        assert check.errors.max_relative_error < 1e-4
+        assert (check.answer, check.cause, str(check)) == ("passes", "", "passes")
+        assert list(check.methods) == [method]
+        assert check.methods[method].verdict.right == check.errors.compared == 6
+        assert check.errors.max_relative_error < 1e-5
     if method == "complex":
         assert check.errors.max_relative_error < 1e-13
 
 
-def test_float32(method):
-    x = point(dtype="float32")
-    assert check_gradient(f, df, x, method=method, rtol=1e-2)
-    assert not check_gradient(f, lambda x: 1.1 * df(x), x, method=method, rtol=1e-2)
+def test_float32_is_seen_as_far_as_the_method_goes():
+    for seed in range(10):
+        x = point(dtype="float32", seed=seed)
+        for method in METHODS:
+            check = check_gradient(f, df, x, method=method)
+            assert check.answer in ("passes", "cannot tell")
+            assert not check_gradient(f, lambda x: np.float32(1.002) * df(x), x, method=method)
+        assert check_gradient(f, df, x, method="complex")
 
 
 def test_long_doubles(method):
@@ -66,7 +75,8 @@ def test_any_shape(shape, method):
 
 
 def test_lists_and_whole_numbers_are_taken_as_numbers(method):
-    assert check_gradient(lambda x: (x**2).sum(), lambda x: 2 * x, [1, 2, 3], method=method)
+    for dtype in (int, np.int8, np.uint64, bool):
+        assert check_gradient(lambda x: (x**2).sum(), lambda x: 2 * x, np.array([1, 1, 0], dtype), method=method)
     assert check_gradient(lambda x: x**2, lambda x: 2 * x, 3, method=method)
 
 
@@ -87,23 +97,29 @@ def test_the_loss_may_come_as_an_array_of_one(method):
         lambda x: np.zeros_like(x),
     ],
 )
-def test_a_wrong_gradient_is_caught(wrong, method):
+def test_a_wrong_gradient_fails(wrong, method):
     check = check_gradient(f, wrong, point(seed=1), method=method)
     assert not check
-    assert check.passed is False
+    assert (check.passed, check.answer) == (False, "fails")
 
 
-def test_the_wrong_coordinate_is_named_first(method):
+def test_the_wrong_component_is_named_first(method):
     def wrong(x):
         g = df(x)
         g[1, 2] += 0.1
         return g
 
     check = check_gradient(f, wrong, point(), method=method)
-    worst = check.worst[0]
-    assert worst.index == (1, 2)
-    assert worst.analytic == wrong(point())[1, 2]
-    assert worst.numerical == pytest.approx(df(point())[1, 2], rel=1e-5)
+    for worst in (check.worst[0], check.methods[method].worst[0]):
+        assert worst.index == (1, 2)
+        assert worst.analytic == wrong(point())[1, 2]
+        assert worst.numerical == pytest.approx(df(point())[1, 2], rel=1e-5)
+        assert abs(worst.numerical - df(point())[1, 2]) <= worst.bound
+        assert worst.h > 0
+    assert check.methods[method].verdict.wrong == 1
+    assert str(check).startswith(
+        f"fails: component (1, 2) is {worst.analytic:g} and must be {worst.numerical:g}, within "
+    )
 
 
 def test_a_nan_is_named_first(method):
@@ -115,15 +131,301 @@ def test_a_nan_is_named_first(method):
     assert check_gradient(f, wrong, point(), method=method).worst[0].index == (0, 1)
 
 
-def test_h_rtol_and_atol_count(method):
-    def wrong(x):
-        return 1.001 * df(x)
+def test_rtol_is_the_error_that_a_right_gradient_may_have(method):
+    def rough(x):
+        return 1.004 * df(x)
 
-    assert check_gradient(f, wrong, point(), method=method, rtol=1e-2)
-    assert check_gradient(f, wrong, point(), method=method, rtol=1e-5, atol=1.0)
-    assert check_gradient(f, df, point(), method=method, h=1e-4, rtol=1e-2).h == 1e-4
-    if method != "complex":
-        assert not check_gradient(f, df, point(), method=method, rtol=0, atol=0)
+    assert check_gradient(f, rough, point(), method=method).answer == "fails"
+    assert check_gradient(f, rough, point(), method=method, rtol=1e-2)
+    assert check_gradient(f, lambda x: 1.2 * df(x), point(), method=method, rtol=1e-2).answer == "fails"
+
+
+# What a check cannot see it must not pass.
+
+FLAT_TO_ROUND_OFF = {
+    "beside a huge constant": (lambda x: 1e25 + x.sum(), np.ones_like),
+    "in one component": (
+        lambda x: 1e11 * np.sin(x[0]) + 1e-13 * np.sin(x[1:]).sum(),
+        lambda x: np.cos(x) * np.array([1e11, 1e-13, 1e-13]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FLAT_TO_ROUND_OFF)
+@pytest.mark.parametrize("method", ["forward", "backward", "central"])
+@pytest.mark.parametrize("plant", [lambda g: g, lambda g: -g, lambda g: g * [1, 0, 1], lambda g: g * [1, 1, 1.01]])
+def test_what_round_off_hides_is_not_passed(name, method, plant):
+    f, df = FLAT_TO_ROUND_OFF[name]
+    check = check_gradient(f, lambda x: plant(df(x)), X, method=method)
+    assert not check.passed
+    if plant(df(np.array(X)))[0] == df(np.array(X))[0]:
+        assert check.answer == "cannot tell"
+        assert check.cause
+        assert check.mend
+
+
+def test_the_complex_step_sees_what_round_off_hides():
+    f, df = FLAT_TO_ROUND_OFF["in one component"]
+    both = ("central", "complex")
+    check = check_gradient(f, df, X, method=both)
+    assert check.passed
+    assert {name: each.verdict.answer for name, each in check.methods.items()} == {
+        "central": "cannot tell",
+        "complex": "passes",
+    }
+    assert (check.methods["central"].verdict.right, check.methods["complex"].verdict.right) == (1, 3)
+    for plant in ([1, 0, 1], [1, 1, 1.002], [1, -1, 1]):
+        assert check_gradient(f, lambda x, p=plant: df(x) * p, X, method=both).answer == "fails"
+
+
+@pytest.mark.parametrize("size", [1e-280, 1e-12, 1e-6, 1e6, 1e12, 1e290])
+def test_the_size_of_f_does_not_matter(size, method):
+    f, df = (lambda x: size * (np.sin(x) + x**2).sum()), (lambda x: size * (np.cos(x) + 2 * x))
+    assert check_gradient(f, df, X, method=method)
+    for plant in ([1, 1, 0], [1, -1, 1], [1.001, 1, 1]):
+        assert check_gradient(f, lambda x, p=plant: df(x) * p, X, method=method).answer == "fails"
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e-12, 1e-5, 1e5, 1e12, 1e150])
+def test_the_size_of_x_does_not_matter(size, method):
+    f, df = (lambda x: np.log(x).sum() + (x[0] / x[1])), (lambda x: 1 / x + np.array([1 / x[1], -x[0] / x[1] ** 2]))
+    x = np.array([1.3, 0.4]) * size
+    assert check_gradient(f, df, x, method=method)
+    for plant in ([1, 0], [-1, 1], [1, 1.001]):
+        assert check_gradient(f, lambda x, p=plant: df(x) * p, x, method=method).answer == "fails"
+
+
+def test_components_of_very_different_sizes_in_x(method):
+    x = np.array([3e-12, 2.0, -4e11])
+    f, df = (lambda x: np.log(x**2).sum()), (lambda x: 2 / x)
+    assert check_gradient(f, df, x, method=method)
+    for factors in 1 + 0.002 * np.eye(3):
+        assert check_gradient(f, lambda x, p=factors: p * df(x), x, method=method).answer == "fails"
+
+
+@pytest.mark.parametrize("method", ["forward", "backward", "central"])
+@pytest.mark.parametrize("factor", [1, -1, 0])
+def test_a_step_that_is_lost_in_x_sees_nothing(method, factor):
+    check = check_gradient(f, lambda x: factor * df(x), point(), method=method, h=1e-19)
+    assert check.answer == "cannot tell"
+    assert check.cause == "the step is lost in x: x + h rounds to x, or nearly so"
+    large = check_gradient(lambda x: (x**2).sum(), lambda x: 2 * factor * x, [1e13, 3e13], method=method, h=1e-6)
+    assert large.cause == check.cause
+
+
+@pytest.mark.parametrize(("h", "words"), [(1e-13, "round-off"), (2.0, "bends within the step")])
+def test_a_step_that_is_too_short_or_too_long(h, words):
+    check = check_gradient(f, df, point(), h=h)
+    assert check.answer == "cannot tell"
+    assert words in check.cause
+
+
+def test_a_step_that_is_given_is_the_one_that_is_taken(method):
+    check = check_gradient(f, df, point(), method=method, h=2.0**-17)
+    assert check.passed
+    assert {each.h for each in check.worst} == {2.0**-17}
+    if method == "forward":
+        index = check.worst[0].index
+        moved = point()
+        moved[index] += 2.0**-17
+        assert check.worst[0].numerical == (f(moved) - f(point())) / (moved - point())[index]
+
+
+KINKS = {
+    "abs": (lambda x: np.abs(x).sum(), np.sign, [0.0, 1.0]),
+    "norm": (np.linalg.norm, lambda x: 0 * x, [0.0, 0.0]),
+    "max": (np.max, lambda x: (np.arange(2) == 0) * 1.0, [2.0, 2.0]),
+    "relu": (lambda x: np.maximum(x, 0).sum(), lambda x: (x > 0) * 1.0, [0.0, 1.0]),
+    "a jump": (lambda x: np.floor(x).sum() + x[1], lambda x: np.array([0.0, 1.0]), [3.0, 0.5]),
+}
+
+
+@pytest.mark.parametrize("name", KINKS)
+def test_at_a_kink_there_is_no_derivative_to_check(name, method):
+    f, df, x = KINKS[name]
+    check = check_gradient(f, df, x, method=method)
+    assert check.answer == "cannot tell"
+    if method != "complex" and name != "a jump":
+        assert check.cause == "f has a kink or a jump there: differences to either side disagree"
+
+
+@pytest.mark.parametrize("name", ["abs", "norm", "max", "relu"])
+@pytest.mark.parametrize("method", ["forward", "backward", "central"])
+def test_beside_a_kink_there_is_one(name, method):
+    f, df, _ = KINKS[name]
+    df = {"norm": lambda x: x / np.linalg.norm(x), "max": lambda x: (x == x.max()) * 1.0}.get(name, df)
+    for x in ([0.3, -1.7], [-1e-7, 2e-7], [4e9, 3e9], [1.0, 1.0 + 1e-9]):
+        x = np.array(x)
+        assert check_gradient(f, df, x, method=method), x
+        assert check_gradient(f, lambda x: -df(x), x, method=method).answer == "fails"
+        assert check_gradient(f, lambda x: 1.002 * df(x), x, method=method).answer == "fails"
+    if name == "relu":
+        assert check_gradient(f, np.ones_like, [0.3, -1.7], method=method).answer == "fails"
+
+
+@pytest.mark.parametrize(
+    ("f", "words"),
+    [
+        (np.linalg.norm, "returns a real number for a complex x"),
+        (lambda x: np.abs(x).sum() + x[0] ** 2, "not confirmed by a real difference"),
+        (lambda x: (x * x.conj()).sum() + 0j * x[0], "not confirmed by a real difference"),
+        (lambda x: sum(math.sin(each.item()) for each in x), "does not take complex numbers"),
+        (lambda x: float(np.asarray(x, float).sum()), "returns a real number for a complex x"),
+    ],
+)
+@pytest.mark.parametrize("df", [lambda x: 0 * x, np.ones_like, lambda x: x])
+def test_the_complex_step_says_nothing_of_what_is_not_analytic(f, words, df):
+    def real(x):
+        value = f(x)
+        return value if np.iscomplexobj(x) else np.real(value)
+
+    check = check_gradient(real, df, X, method="complex")
+    assert check.answer == "cannot tell"
+    assert words in check.cause
+
+
+def test_a_norm_is_judged_by_the_difference_where_the_complex_step_is_blind():
+    both = ("complex", "central")
+    assert check_gradient(np.linalg.norm, lambda x: x / np.linalg.norm(x), X, method=both)
+    assert check_gradient(np.linalg.norm, lambda x: 0 * x, X, method=both).answer == "fails"
+
+
+# A zero is seen, or it is not.
+
+ONE_ZERO = np.array([1.0, 0.0, -2.0])
+
+ZEROS = {
+    "ignored": (lambda x: np.sin(x[0]) + 3 * x[2], lambda x: np.array([np.cos(x[0]), 0, 3])),
+    "times zero": (lambda x: np.sin(ONE_ZERO * x).sum(), lambda x: ONE_ZERO * np.cos(ONE_ZERO * x)),
+    "even at 0": (lambda x: (x**2).sum() + x[0], lambda x: 2 * x + np.array([1.0, 0, 0])),
+    "cubic at 0": (lambda x: (x**3).sum() + x[0], lambda x: 3 * x**2 + np.array([1.0, 0, 0])),
+    "norm at 0": (lambda x: np.sqrt((x * x).sum()), lambda x: x / np.sqrt((x * x).sum())),
+    "off": (lambda x: np.where(x.real > 0.1, 5 * (x - 0.1), 0).sum(), lambda x: (x > 0.1) * 5.0),
+    "off, softly": (lambda x: np.where(x.real > 0.1, (x - 0.1) ** 2, 0).sum(), lambda x: (x > 0.1) * 2 * (x - 0.1)),
+}
+
+
+@pytest.mark.parametrize("name", ZEROS)
+def test_a_zero_is_seen(name, method):
+    f, df = ZEROS[name]
+    x = np.array([0.7, 0.0, 1.3])
+    check = check_gradient(f, df, x, method=method)
+    assert check.passed, check
+    assert check_gradient(f, lambda x: df(x) + np.array([0, 1e-3, 0]), x, method=method).answer == "fails"
+
+
+def test_a_zero_that_only_real_numbers_could_show_is_not_seen():
+    def hidden(x):
+        return 1e12 * np.sin(x[0]) + 1e-12 * np.abs(np.sin(x[1]))
+
+    def half(x):
+        return np.array([1e12 * np.cos(x[0]), 0])
+
+    check = check_gradient(hidden, half, [0.4, 0.9], method=("central", "complex"))
+    assert check.answer == "cannot tell"
+    assert "a derivative of zero cannot be told" in check.cause
+
+
+def test_where_everything_is_zero_nothing_is_proved(method):
+    for f in (lambda x: 7.0, lambda x: (x * 0).sum(), lambda x: np.maximum(x - 100, 0).sum()):
+        check = check_gradient(f, lambda x: 0 * x, X, method=method)
+        assert check.answer == "cannot tell"
+        assert "zero" in check.cause or method == "complex"
+        assert check_gradient(f, lambda x: 0 * x + [0, 1, 0], X, method=method).answer in ("fails", "cannot tell")
+
+
+# Functions that misbehave.
+
+
+def test_noise_is_seen_and_told():
+    rng = np.random.default_rng(0)
+    noisy = check_gradient(lambda x: (x**3).sum() + rng.normal(), lambda x: 3 * x**2, X)
+    assert noisy.answer == "cannot tell"
+    assert "another number each time" in noisy.cause
+    faint = 1e-10
+    assert check_gradient(lambda x: (x**3).sum() + faint * rng.normal(), lambda x: 3 * x**2, X)
+    assert check_gradient(lambda x: (x**3).sum() + faint * rng.normal(), lambda x: 0 * x, X).answer == "fails"
+    random_gradient = check_gradient(lambda x: (x**3).sum(), lambda x: 3 * x**2 * rng.normal(1, 0.1, 3), X)
+    assert random_gradient.answer == "cannot tell"
+    assert "the gradient itself has too few digits" in random_gradient.cause
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+def test_a_rounded_function_is_not_mistaken_for_a_smooth_one(wrong, method):
+    def df(x):
+        return 0 * x if wrong else 2 * x
+
+    for rounded in (
+        lambda x: round(float((x.real**2).sum()), 4),
+        lambda x: float(np.floor(1e5 * (x.real**2).sum()) / 1e5),
+        lambda x: np.float16((x.real**2).sum()),
+    ):
+        answer = check_gradient(rounded, df, X, method=method).answer
+        assert answer == "cannot tell" or answer == ("fails" if wrong else "passes")
+
+
+def test_float32_inside_or_returned():
+    for f in (lambda x: float((np.float32(x) ** 2).sum()), lambda x: np.float32((x**2).sum())):
+        assert check_gradient(f, lambda x: 2 * x, X).answer != "fails"
+        assert check_gradient(f, lambda x: 2.02 * x, X).answer == "fails"
+        assert not check_gradient(f, lambda x: 2.002 * x, X)
+
+
+def test_a_function_that_is_not_finite(method):
+    for value in (np.nan, np.inf):
+        check = check_gradient(lambda x, v=value: v * (x * x).sum(), lambda x: 2 * x, X, method=method)
+        assert check.answer == "cannot tell"
+        assert check.cause == f"f(x) is {value}"
+        assert check.methods[method].verdict.wrong == 0
+    # The ends of where it is finite are near, or beside x.
+    assert check_gradient(lambda x: np.log(x).sum(), lambda x: 1 / x, [1e-9, 2.0], method=method)
+    beside = check_gradient(lambda x: np.sqrt(x).sum(), lambda x: 0.5 / np.sqrt(x), [0.0, 1.0], method=method)
+    assert beside.answer in ("fails", "cannot tell")  # Its derivative there is infinite.
+    steep = check_gradient(lambda x: np.exp(300 * x).sum(), lambda x: 300 * np.exp(300 * x), [2.3, 1.0], method=method)
+    assert steep.answer in ("passes", "cannot tell")
+
+
+def test_a_function_that_raises_beside_x():
+    def strict(x):
+        if x[0] > 1:
+            raise ValueError("x is above 1")
+        return float((x**2).sum())
+
+    assert check_gradient(strict, lambda x: 2 * x, [0.5, 2.0])
+    assert check_gradient(strict, lambda x: 2 * x, [1.0, 2.0]).answer == "cannot tell"
+    assert check_gradient(strict, lambda x: 2 * x, [1.0, 2.0], method="backward")
+    with pytest.raises(ValueError, match="above 1"):
+        check_gradient(strict, lambda x: 2 * x, [1.5, 2.0])
+
+
+def test_no_warning_comes_out(method):
+    def loud(x):
+        warnings.warn("look", stacklevel=1)
+        return np.exp(x**3).sum()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert check_gradient(loud, lambda x: 3 * x**2 * np.exp(x**3), [2.0, 0.5], method=method)
+
+
+def test_functions_on_two_scales_are_seen_on_the_finer_one():
+    def f(x):
+        return (np.sin(x) + 1e-6 * np.sin(1e5 * x)).sum()
+
+    assert check_gradient(f, lambda x: np.cos(x) + 0.1 * np.cos(1e5 * x), X)
+    assert check_gradient(f, np.cos, X).answer == "fails"
+
+
+def test_many_components():
+    rng = np.random.default_rng(3)
+    x, w = rng.normal(size=1500), rng.normal(size=1500)
+    f, df = (lambda x: np.tanh(w * x).sum()), (lambda x: w / np.cosh(w * x) ** 2)
+    assert check_gradient(f, df, x)
+    wrong = df(x)
+    wrong[[40, 41]] = wrong[[41, 40]]
+    check = check_gradient(f, lambda x: wrong, x)
+    assert check.answer == "fails"
+    assert {each.index for each in check.worst[:2]} == {(40,), (41,)}
 
 
 def test_callables_that_write_into_x_do_no_harm(method):
@@ -143,7 +445,14 @@ def test_callables_that_write_into_x_do_no_harm(method):
 
 @pytest.mark.parametrize(
     ("x", "words"),
-    [([], "at least one"), ([1j], "give real numbers"), (["a"], "give real numbers"), ([None], "give real numbers")],
+    [
+        ([], "at least one"),
+        ([1j], "give real numbers"),
+        (["a"], "give real numbers"),
+        ([None], "give real numbers"),
+        ([1.0, np.nan], "not finite"),
+        ([[1.0], [1.0, 2.0]], "not an array"),
+    ],
 )
 def test_bad_x(x, words):
     with pytest.raises(ConfigError, match=words):
@@ -156,13 +465,32 @@ def test_a_function_that_returns_no_number(returned, method):
         check_gradient(lambda x: returned, df, point(), method=method)
 
 
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (np.ones(3), r"the gradient has shape \(3,\); it must have that of x, \(2, 3\)"),
+        (np.ones((3, 2)), r"the gradient has shape \(3, 2\)"),
+        (1.0, r"the gradient has shape \(\)"),
+        (None, "the gradient has dtype object; it must be real numbers"),
+        (np.ones((2, 3)) * 1j, "the gradient has dtype complex128"),
+        ([[1.0], [1.0, 2.0]], "the gradient is not an array"),
+    ],
+)
+def test_a_gradient_that_is_none(returned, words):
+    with pytest.raises(ConfigError, match=words):
+        check_gradient(f, lambda x: returned, point())
+
+
 def test_other_bad_input():
-    with pytest.raises(ConfigError, match=r"the gradient has shape \(3,\); it must have that of x, \(2, 3\)"):
-        check_gradient(f, lambda x: np.ones(3), point())
     with pytest.raises(ConfigError, match="complex number"):
         check_gradient(lambda x: 1j * x.sum(), df, point())
     with pytest.raises(UsageError, match="did you mean 'central'"):
         check_gradient(f, df, point(), method="centrl")
+    with pytest.raises(ConfigError, match="no method is given"):
+        check_gradient(f, df, point(), method=())
     for h in (0.0, -1e-6, float("nan"), float("inf")):
         with pytest.raises(ConfigError, match="the step of a difference must be"):
             check_gradient(f, df, point(), h=h)
+    for rtol in (-1e-9, 0.06, float("nan")):
+        with pytest.raises(ConfigError, match="rtol is"):
+            check_gradient(f, df, point(), rtol=rtol)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ravine.gradients.answers import Answer, Verdict
 from ravine.gradients.check import GradientReport, MethodReport
 from ravine.gradients.digits import ManyDigits
 from ravine.gradients.errors import HISTOGRAM_EDGES, Errors
@@ -93,7 +94,7 @@ def check_of(
     digits: float | None = 1e-44,
     best_step: float = 1e-5,
     seconds: float = 0.1,
-    passed: bool = True,
+    answer: Answer = "passes",
 ) -> Check:
     """Return a gradient check with these mean relative errors."""
     means = {"forward": forward, "backward": backward, "central": central, "complex": complex_step}
@@ -102,7 +103,7 @@ def check_of(
         name: MethodReport(
             h=1e-8,
             errors=errors_of(mean, (p99 or {}).get(name)),
-            failed=0,
+            verdict=Verdict("passes", 276_200, 0, 0),
             worst=[],
             layers=[],
             histogram=[10 if k == 2 * round(math.log10(mean) + 20) else 0 for k in range(bins)],
@@ -112,7 +113,7 @@ def check_of(
     }
     names = ("forward", "backward", "central")
     return Check(
-        report=GradientReport(276_200, 276_200, 1, 0.5, "float64", methods, passed),
+        report=GradientReport(276_200, 276_200, 1, 0.5, "float64", methods, Verdict(answer, 276_200, 0, 0)),
         curve=VCurve(
             steps=[1e-8, best_step, 1e-2],
             median={name: [1e-6, 1e-9, 1e-4] for name in names},

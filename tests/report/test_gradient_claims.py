@@ -78,11 +78,19 @@ def test_what_rules_the_step_of_the_paper(step, verdict):
     assert judgment.findings[0].measured == f"best step {step:.1e}, where the median error is 1.0e-09"
 
 
-@pytest.mark.parametrize("changes", [{"passed": False}, {"complex_step": 2e-13}])
+@pytest.mark.parametrize("changes", [{"answer": "fails"}, {"complex_step": 2e-13}])
 def test_a_wrong_gradient(changes):
     assert judged("gradient-right", *three()[:2], check_of(**changes)).verdict == "not reproduced"
-    (finding,) = judged("gradient-right", *three()[:2], check_of(passed=False)).findings
+    (finding,) = judged("gradient-right", *three()[:2], check_of(answer="fails")).findings
     assert finding.measured == "passes with 2 of 3 seeds; median error of the complex step 1.0e-16"
+
+
+def test_a_check_that_cannot_tell_decides_nothing_but_does_not_hide_one_that_fails():
+    open_ = judged("gradient-right", *three()[:2], check_of(answer="cannot tell"))
+    assert (open_.verdict, open_.undecided) == (None, "the check cannot tell")
+    assert open_.findings[0].measured.startswith("passes with 2 of 3 seeds")
+    failed = judged("gradient-right", three()[0], check_of(answer="fails"), check_of(answer="cannot tell"))
+    assert failed.verdict == "not reproduced"
 
 
 @pytest.mark.parametrize(("seconds", "verdict"), [(0.1, "not reproduced"), (1.0, "reproduced"), (3, "not reproduced")])

@@ -55,7 +55,8 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
 def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **settings: Any) -> int:
     """Check the analytic gradient against numerical ones, weight by weight.
 
-    Exits with 0 if the gradient passes and with 1 if it fails, and names the worst weights. The defaults are those of
+    Exits with 0 if the gradient passes: every weight is seen by some method, and right. Exits with 1 if it fails, and
+    names the worst weights, and with 6 if the check cannot tell, and says why and what to do. The defaults are those of
     the paper's section 2.2: its network after one epoch at learning rate 0.1 in batches of 10, one sample, h = 1e-8.
     """
     from ravine.checking import gradcheck as check_gradients
@@ -83,7 +84,7 @@ def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **s
         _print(check)
         for file in files:
             click.echo(f"drawn: {file}")
-    return 0 if check.report.passed else 1
+    return {"passes": 0, "fails": 1, "cannot tell": 6}[check.report.verdict.answer]
 
 
 def _draw(folder: Path, check: Check) -> list[Path]:
@@ -97,12 +98,14 @@ def _draw(folder: Path, check: Check) -> list[Path]:
 
 
 def _document(check: Check) -> dict[str, Any]:
-    """Return the check as one flat document: the errors of a method stand beside its step."""
+    """Return the check as one flat document: the answer of a method and its errors stand beside its step."""
     import msgspec
 
     document: dict[str, Any] = msgspec.to_builtins(check.report)
+    document.update(document.pop("verdict"), passed=check.report.passed)
     for method in document["methods"].values():
         method.update(method.pop("errors"))
+        method.update(method.pop("verdict"))
     document["v_curve"] = msgspec.to_builtins(check.curve)
     document["digits"] = msgspec.to_builtins(check.digits)
     return document
@@ -116,12 +119,14 @@ def _print(check: Check) -> None:
         f"{report.weights:,} of {report.parameters:,} weights, {report.samples} sample(s), {report.dtype}, "
         f"loss {report.loss:.4g}\n"
     )
-    head = ("method", "h", "mean", "median", "99 %", "largest", "both zero", "kinks", "failed", "seconds")
+    counted = ("both zero", "kinks", "right", "wrong", "not seen")
+    head = ("method", "h", "mean", "median", "99 %", "largest", *counted, "seconds")
     rows = []
     for name, method in report.methods.items():
         e = method.errors
         relative = (e.mean_relative_error, e.median_relative_error, e.p99_relative_error, e.max_relative_error)
-        counts = (e.both_zero, e.kinks, method.failed)
+        answer = method.verdict
+        counts = (e.both_zero, e.kinks, answer.right, answer.wrong, answer.unseen)
         rows.append(
             (
                 name,
@@ -154,12 +159,24 @@ def _print(check: Check) -> None:
                 f"{'reached' if digits.mean_relative_error < PAPER_CLAIM else 'not reached'}."
             )
     for name, method in report.methods.items():
-        if method.failed:
-            click.echo(f"\n{name}: {method.failed:,} weights differ by more than the method's own error; the worst:")
+        if method.verdict.wrong:
+            wrong = f"{method.verdict.wrong:,} weights differ by more than round-off and the method explain"
+            click.echo(f"\n{name}: {wrong}; the worst:")
             worst = [
                 (str(w.layer), str(w.row), str(w.column), f"{w.analytic:.6e}", f"{w.numerical:.6e}")
                 for w in method.worst
             ]
             print_table(("layer", "row", "column", "analytic", "numerical"), worst)
             click.echo("layer, row and column are counted from 0, as in run.matrices")
-    click.echo(f"\nThe gradient {'passes' if report.passed else 'FAILS'}.")
+    click.echo(f"\n{_ANSWERS[report.verdict.answer]}")
+    if report.verdict.cause:
+        unseen = f"{report.verdict.unseen:,} weights are not seen: " if report.verdict.unseen else ""
+        cause = f"{unseen}{report.verdict.cause}"
+        click.echo(f"{cause[0].upper()}{cause[1:]}. {report.verdict.mend}")
+
+
+_ANSWERS = {
+    "passes": "The gradient passes.",
+    "fails": "The gradient FAILS.",
+    "cannot tell": "The check CANNOT TELL whether the gradient is right.",
+}

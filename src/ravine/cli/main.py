@@ -1,8 +1,8 @@
 """The `ravine` command and what it does with errors.
 
-Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 a bug or a gradient that fails, 2 usage, 3 bad
-configuration or data, 4 no source had the data, 5 some runs of a study failed, 130 and 143 for Ctrl-C and SIGTERM, 141
-when nobody reads the output any more. A diverged run is a result.
+Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 a bug or a check that fails, 2 usage, 3 bad
+configuration or data, 4 no source had the data, 5 some runs of a study failed, 6 a check cannot tell, 130 and 143 for
+Ctrl-C and SIGTERM, 141 when nobody reads the output any more. A diverged run is a result.
 """
 
 from __future__ import annotations

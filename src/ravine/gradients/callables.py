@@ -1,8 +1,8 @@
-"""The check for anybody's own loss: plain callables, one number for each coordinate."""
+"""The check for anybody's own loss: plain callables, one answer for each component."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -11,29 +11,75 @@ from numpy.typing import ArrayLike
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError
+from ravine.gradients.answers import (
+    Answer,
+    Blindness,
+    Evidence,
+    Verdict,
+    cannot_tell,
+    check_tolerance,
+    judge_all,
+    worst_first,
+)
 from ravine.gradients.errors import Errors, measure
-from ravine.gradients.methods import check_methods, check_step, complex_step
+from ravine.gradients.function import Function, quietly
+from ravine.gradients.function_evidence import Gradient, gradient_of, methods_evidence
+from ravine.gradients.methods import check_methods
+
+_NAMED = 5
+"""How many components are named."""
 
 
-class Coordinate(msgspec.Struct, frozen=True):
-    """One coordinate's two derivatives; `index` into the array x."""
+class Component(msgspec.Struct, frozen=True):
+    """One component's two derivatives, and by how much they may differ without an error; `index` into the array x."""
 
     index: tuple[int, ...]
     analytic: float
     numerical: float
+    bound: float
+    h: float
+
+
+class MethodCheck(msgspec.Struct, frozen=True):
+    """What one method says: its own verdict, its errors, and the components with the largest excess over the bound."""
+
+    verdict: Verdict
+    errors: Errors
+    worst: list[Component]
 
 
 class GradientCheck(msgspec.Struct, frozen=True):
-    """Whether a gradient agrees with the numerical one, by how much, and the coordinates where it does so least."""
+    """Whether a gradient agrees with the numerical one; true only if it passes.
 
-    passed: bool
-    method: str
-    h: float
+    Attributes:
+        answer: "passes", "fails" or "cannot tell".
+        cause, mend: why it does not pass, and what to do.
+        methods: what each method says.
+        errors: of each component by the method with the least bound.
+        worst: the components that decide: those that are wrong, else those that are not seen, else the least exact.
+    """
+
+    answer: Answer
+    cause: str
+    mend: str
+    methods: dict[str, MethodCheck]
     errors: Errors
-    worst: list[Coordinate]
+    worst: list[Component]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the answer is "passes"."""
+        return self.answer == "passes"
 
     def __bool__(self) -> bool:
         return self.passed
+
+    def __str__(self) -> str:
+        if self.answer == "fails":
+            worst = self.worst[0]
+            place = f"component {worst.index}"
+            return f"fails: {place} is {worst.analytic:g} and must be {worst.numerical:g}, within {worst.bound:.1g}"
+        return f"{self.answer}: {self.cause}. {self.mend}" if self.cause else self.answer
 
 
 def check_gradient(
@@ -41,92 +87,126 @@ def check_gradient(
     grad: Callable[[Array], ArrayLike],
     x: ArrayLike,
     *,
-    method: str = "central",
+    method: str | Sequence[str] = "central",
     h: float | None = None,
     rtol: float = 1e-5,
-    atol: float | None = None,
 ) -> GradientCheck:
     """Compare `grad(x)` with a numerical gradient of the scalar function `f` at `x`.
 
-    A coordinate passes if `|a - n| <= rtol max(|a|, |n|) + atol`. The default h balances round-off and truncation for
-    numbers of size 1: the cube root of eps for central, the square root for forward and backward; the default atol is
-    the round-off that the method then has.
+    The answer is "passes" if an error of 1e-3 in any component would have been noticed and there is none, "fails" if a
+    component differs by more than the method and the round-off of f and of the gradient can explain, else "cannot
+    tell", with the cause and what to do. `ravine.gradients.answers` has the rule, `ravine.gradients.line` the bounds.
 
     Args:
-        f: takes an array of the shape of x and returns one number. For method "complex" it must be analytic and take
-            complex arrays.
+        f: takes an array of the shape of x and returns one number.
         grad: takes the same array and returns an array of its shape.
-        x: where to check, any shape, real.
-        method: "central", "forward", "backward" or "complex".
+        x: where to check, any shape, real; whole numbers are taken as float64.
+        method: "central", "forward", "backward" or "complex", or several: then each component must be seen, and found
+            right, by at least one. For "complex" f must be analytic and take complex arrays.
+        h: the step of every method; by default each component gets the one at which its error is least.
+        rtol: the relative error that a right component may have, at most 0.05. Errors of ten times as much, and of no
+            less than 1e-3, must be noticed.
+
+    Raises:
+        ConfigError: x or a returned value is not what it must be, or a setting is not allowed.
 
     >>> check = check_gradient(lambda x: (x**3).sum(), lambda x: 3 * x**2, [1.0, 2.0])
-    >>> check.passed
-    True
+    >>> check.answer, check.passed
+    ('passes', True)
     >>> wrong = check_gradient(lambda x: (x**3).sum(), lambda x: 2 * x**2, [1.0, 2.0])
-    >>> wrong.passed, wrong.worst[0].index
-    (False, (1,))
+    >>> wrong.answer, wrong.worst[0].index
+    ('fails', (1,))
+    >>> print(check_gradient(lambda x: 1e20 + x.sum(), np.ones_like, [1.0, 2.0]))
+    cannot tell: the difference does not stand above the round-off of f. Take another h or none, float64, the complex \
+step beside the differences, or a point where f is smaller.
     """
-    check_methods((method,))
-    given = np.asarray(x)
+    names = (method,) if isinstance(method, str) else tuple(method)
+    check_methods(names)
+    check_tolerance(rtol)
+    if h is not None and not 0 < h < np.inf:
+        raise ConfigError(f"h is {h:g}; the step of a difference must be above 0 and finite, for example 1e-5.")
+    point = _point(x)
+    with quietly():
+        gradient, function = gradient_of(grad, point), Function(f, point)
+        return _check(function, gradient, names, h, rtol)
+
+
+def _point(x: ArrayLike) -> Array:
+    try:
+        given = np.asarray(x)
+    except ValueError:
+        raise ConfigError("x is not an array; give real numbers, at least one.") from None
     if given.dtype.kind not in "biuf" or given.size == 0:
         raise ConfigError(f"x has dtype {given.dtype} and shape {given.shape}; give real numbers, at least one.")
-    point = given.astype(np.result_type(given.dtype, np.float32))
-    analytic = np.asarray(grad(point.copy()), dtype=point.dtype)
-    if analytic.shape != point.shape:
-        raise ConfigError(f"the gradient has shape {analytic.shape}; it must have that of x, {point.shape}.")
-    # Values of f are taken as Python's floats, so that a longer dtype has no more digits here.
-    eps = float(max(np.finfo(point.dtype).eps, np.finfo(float).eps))
-    if h is None:
-        h = {"complex": complex_step(point.dtype), "central": eps ** (1 / 3)}.get(method, eps**0.5)
-    check_step(h)
-    numerical = np.empty(point.shape, point.dtype)
-    size = abs(_number(f, point.copy())) if method != "complex" else 0.0
-    for index in np.ndindex(point.shape):
-        numerical[index] = _derivative(f, point, index, method, h)
-    if atol is None:
-        atol = 1e3 * eps if method == "complex" else 100 * eps * max(1.0, size) / h + (h if method != "central" else 0)
-    with np.errstate(over="ignore", invalid="ignore"):
-        gap = np.abs(analytic - numerical)
-        excess = gap - rtol * np.maximum(np.abs(analytic), np.abs(numerical)) - atol
-    passed = bool((excess <= 0).all())
-    worst = np.argsort(-np.nan_to_num(excess, nan=np.inf), axis=None, kind="stable")[:5]
+    if not np.isfinite(given).all():
+        raise ConfigError("x has numbers that are not finite; a gradient is checked at finite numbers.")
+    return given.astype(np.result_type(given.dtype, np.float32) if given.dtype.kind == "f" else float)
+
+
+def _check(
+    function: Function, gradient: Gradient, methods: Sequence[str], h: float | None, rtol: float
+) -> GradientCheck:
+    a = gradient.values
+    if np.isfinite(function.value):
+        evidence, steps = methods_evidence(function, gradient, methods, h)
+    else:
+        evidence, steps = _nothing(methods, len(a)), dict.fromkeys(methods, [np.nan] * len(a))
+    # Where f is not finite there is no gradient, so that none is wrong.
+    judgment = judge_all(a if np.isfinite(function.value) else np.zeros_like(a), evidence, rtol)
+    whole = judgment.whole
+    if not np.isfinite(function.value):
+        whole = cannot_tell(whole, f"f(x) is {function.value}", "Check at a point where f is finite.")
+    elif whole.answer == "cannot tell" and not function.is_steady:
+        whole = cannot_tell(whole, *_UNSTEADY)
+    sharpest = _sharpest(evidence, judgment.sharpest)
+
+    def components(order: Array, of: Sequence[str]) -> list[Component]:
+        return [_component(function, k, a, evidence[of[k]], steps[of[k]][k]) for k in map(int, order[:_NAMED])]
+
+    names = [list(evidence)[number] for number in judgment.sharpest]
     return GradientCheck(
-        passed=passed,
-        method=method,
-        h=h,
-        errors=measure(analytic.ravel(), numerical.ravel(), np.zeros(point.size, bool)),
-        worst=[
-            Coordinate(place, float(analytic[place]), float(numerical[place]))
-            for place in (tuple(int(k) for k in np.unravel_index(flat, point.shape)) for flat in worst)
-        ],
+        answer=whole.answer,
+        cause=whole.cause,
+        mend=whole.mend,
+        methods={
+            name: MethodCheck(
+                verdict=judgment.methods[name],
+                errors=_errors(a, each.values),
+                worst=components(worst_first(a, each, judgment.components[name]), [name] * len(a)),
+            )
+            for name, each in evidence.items()
+        },
+        errors=_errors(a, sharpest.values),
+        worst=components(worst_first(a, sharpest, judgment.together), names),
     )
 
 
-def _derivative(f: Callable[[Array], Any], x: Array, index: tuple[int, ...], method: str, h: float) -> float:
-    if method == "complex":
-        moved = x.astype(np.result_type(x.dtype, np.complex64))
-        moved[index] += 1j * h
-        return _one(f(moved)).imag / h
-    ends = {"forward": (h, 0.0), "backward": (0.0, -h), "central": (h, -h)}[method]
-    values, places = [], []
-    for end in ends:
-        moved = x.copy()
-        moved[index] += end
-        places.append(float(moved[index]))
-        values.append(_number(f, moved))
-    # The distance that the two ends really have in floating point, not the one that was asked for.
-    return (values[0] - values[1]) / (places[0] - places[1]) if places[0] != places[1] else 0.0
+_UNSTEADY = (
+    "f returns another number each time it is asked, and the differences do not stand above that",
+    "Fix the seed of what f draws.",
+)
 
 
-def _number(f: Callable[[Array], Any], x: Array) -> float:
-    value = _one(f(x))
-    if isinstance(value, complex):
-        raise ConfigError("the function returns a complex number for a real x; it must return one real number.")
-    return value
+def _nothing(methods: Sequence[str], k: int) -> dict[str, Evidence]:
+    nothing = Evidence(np.full(k, np.nan), np.full(k, np.inf), np.zeros(k, bool), np.full(k, Blindness.NOT_FINITE))
+    return dict.fromkeys(methods, nothing)
 
 
-def _one(returned: ArrayLike) -> float | complex:
-    value = np.asarray(returned)
-    if value.size != 1 or value.dtype.kind not in "biufc":
-        raise ConfigError(f"the function returns {value.dtype} of shape {value.shape}; it must return one number.")
-    return complex(value.reshape(())) if value.dtype.kind == "c" else float(value.reshape(()))
+def _sharpest(evidence: Mapping[str, Evidence], sharpest: Array) -> Evidence:
+    """Return for each component the evidence with the least bound."""
+
+    def picked(of: str) -> Array:
+        found: Array = np.stack([getattr(each, of) for each in evidence.values()])[sharpest, np.arange(len(sharpest))]
+        return found
+
+    return Evidence(picked("values"), picked("bounds"), picked("zero"), picked("blindness"))
+
+
+def _component(function: Function, k: int, a: Array, evidence: Evidence, h: float) -> Component:
+    index = tuple(int(i) for i in np.unravel_index(k, function.x.shape))
+    return Component(index, float(a[k]), float(evidence.values[k]), float(evidence.bounds[k]), float(h))
+
+
+def _errors(a: Array, numerical: Array) -> Errors:
+    known = np.isfinite(numerical)
+    return measure(a[known], numerical[known], np.zeros(known.sum(), bool))

@@ -8,8 +8,10 @@ import msgspec
 import numpy as np
 
 from ravine.arrays import Array
+from ravine.gradients.answers import WRONG, Evidence, Verdict, cannot_tell, judge_all
 from ravine.gradients.errors import Errors, histogram, measure, relative_errors
 from ravine.gradients.methods import METHODS, PAPER_STEP, Derivative, derivatives
+from ravine.gradients.network_evidence import network_evidence
 from ravine.gradients.perturb import Point
 from ravine.nn import gradient
 
@@ -18,13 +20,17 @@ WORST = 5
 
 
 class Weight(msgspec.Struct, frozen=True):
-    """One weight's two derivatives; layer, row (input unit) and column (output unit) are counted from 0."""
+    """One weight's two derivatives, and by how much they may differ without an error.
+
+    Layer, row (input unit) and column (output unit) are counted from 0.
+    """
 
     layer: int
     row: int
     column: int
     analytic: float
     numerical: float
+    bound: float
     relative_error: float
 
 
@@ -38,13 +44,13 @@ class Layer(msgspec.Struct, frozen=True):
 class MethodReport(msgspec.Struct, frozen=True):
     """What one method says of the gradient.
 
-    `failed` counts the weights whose two derivatives differ by more than the method itself can be wrong; `worst` names
-    those that fail most, or if none fails those with the largest relative error.
+    `verdict` is its answer alone; `worst` names the weights that are wrong and differ most beside their bound, or if
+    none is wrong those with the largest relative error.
     """
 
     h: float
     errors: Errors
-    failed: int
+    verdict: Verdict
     worst: list[Weight]
     layers: list[Layer]
     histogram: list[int]
@@ -52,7 +58,10 @@ class MethodReport(msgspec.Struct, frozen=True):
 
 
 class GradientReport(msgspec.Struct, frozen=True):
-    """The check of one gradient: `weights` of the network's `parameters` were compared, at a point of given `loss`."""
+    """The check of one gradient: `weights` of the network's `parameters` were compared, at a point of given `loss`.
+
+    `verdict` is the answer of all methods together: each weight must be seen, and found right, by at least one.
+    """
 
     parameters: int
     weights: int
@@ -60,7 +69,12 @@ class GradientReport(msgspec.Struct, frozen=True):
     loss: float
     dtype: str
     methods: dict[str, MethodReport]
-    passed: bool
+    verdict: Verdict
+
+    @property
+    def passed(self) -> bool:
+        """Whether the answer is "passes"."""
+        return self.verdict.answer == "passes"
 
 
 def check_network(
@@ -86,10 +100,18 @@ def check_network(
     if analytic is None:
         _, analytic = gradient(point.network, point.weights, point.x, point.labels)
     loss = float(point.losses().mean())
-    found = derivatives(point, indices, methods, h, progress)
-    # Round-off of the gradient: relative to its largest number, and to 1 where the softmax rounds at the size of 1.
-    scale = float(np.fmax.reduce(np.abs(analytic), initial=float(point.network.softmax == "naive")))
-    reports = {name: _report(point, indices, analytic[indices], each, loss, scale) for name, each in found.items()}
+    differences = [name for name in methods if name != "complex"]
+    # Both one-sided differences are needed to know how far any difference is off.
+    needed = dict.fromkeys([*methods, *(("forward", "backward") if differences else ())])
+    found = derivatives(point, indices, tuple(needed), h, progress)
+    a = analytic[indices].astype(float)
+    evidence = {name: each for name, each in network_evidence(point, indices, a, found).items() if name in methods}
+    # A loss that is not finite has no gradient, so that none is wrong.
+    judgment = judge_all(a if np.isfinite(loss) else np.zeros_like(a), evidence, rtol(point))
+    reports = {
+        name: _report(point, indices, a, found[name], evidence[name], judgment.components[name], judgment.methods[name])
+        for name in evidence
+    }
     return GradientReport(
         parameters=len(point.weights),
         weights=len(indices),
@@ -97,46 +119,67 @@ def check_network(
         loss=loss,
         dtype=str(point.weights.dtype),
         methods=reports,
-        passed=all(report.failed == 0 for report in reports.values()),
+        verdict=_whole(judgment.whole, point, indices, analytic, loss),
     )
 
 
-def tolerance(method: str, analytic: Array, numerical: Array, h: float, loss: float, scale: float) -> Array:
-    """Return how far each pair of derivatives may be apart before the gradient is called wrong, shape (k,).
+def rtol(point: Point) -> float:
+    """Return the relative error that a right gradient may have beside what its round-off explains."""
+    return min(1e4 * float(np.finfo(point.weights.dtype).eps), 1e-5)
 
-    A difference divides the round-off of the loss, some eps, by h; and its truncation error is bounded by a share of
-    the derivative, generously. The complex step has neither, only the round-off of the gradient itself, whose numbers
-    are sums over terms of the size `scale`.
-    """
-    eps = float(np.finfo(analytic.dtype).eps)
-    size = np.maximum(np.abs(analytic), np.abs(numerical)).astype(float)
-    if method == "complex":
-        return min(1e4 * eps, 2e-4) * size + 100 * eps * scale
-    spread = h if method != "central" else h * h
-    return (1e-4 + 10 * spread) * size + 100 * eps * max(1.0, abs(loss)) / h + spread
+
+def _whole(verdict: Verdict, point: Point, indices: Array, analytic: Array, loss: float) -> Verdict:
+    """Return the verdict, left open where the loss is no number or a layer has nothing that could be wrong."""
+    if not np.isfinite(loss):
+        mend = "Take other weights, another --sample, or --softmax shifted."
+        return cannot_tell(verdict, f"the loss is {loss}", mend)
+    if verdict.answer == "fails":
+        return verdict
+    for layer in np.unique(_layers(point, indices)):
+        if not point.network.layout.views(analytic)[layer].any():
+            return cannot_tell(
+                verdict,
+                f"every derivative of layer {layer} is zero, and a check of it notices no error",
+                "Take weights at which the network is alive (--epochs 0, a smaller --lr), or another --sample.",
+            )
+    return verdict
+
+
+def _layers(point: Point, indices: Array) -> Array:
+    ends = np.cumsum([rows * columns for rows, columns in point.network.layout.shapes])
+    found: Array = np.searchsorted(ends, indices, side="right")
+    return found
 
 
 def _report(
-    point: Point, indices: Array, analytic: Array, found: Derivative, loss: float, scale: float
+    point: Point,
+    indices: Array,
+    analytic: Array,
+    found: Derivative,
+    evidence: Evidence,
+    judged: Array,
+    verdict: Verdict,
 ) -> MethodReport:
     numerical, kinks = found.values, found.kinks
-    with np.errstate(over="ignore", invalid="ignore"):
-        gap = np.abs(analytic - numerical)
-        allowed = tolerance(found.method, analytic, numerical, found.h, loss, scale)
-        excess = np.divide(gap, allowed, out=np.zeros(len(gap)), where=(gap != 0) & ~kinks)
-    excess = np.where(np.isfinite(excess), excess, np.inf)
-    failed = excess > 1
     layout = point.network.layout
     relative = np.where(kinks, 0.0, np.nan_to_num(relative_errors(analytic, numerical)))
-    worst = np.argsort(-(excess if failed.any() else relative), kind="stable")[: min(WORST, failed.sum() or WORST)]
-    ends = np.cumsum([rows * columns for rows, columns in layout.shapes])
-    layer_of = np.searchsorted(ends, indices, side="right")
+    wrong = judged == WRONG
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        excess = np.where(wrong, np.nan_to_num(np.abs(analytic - numerical) / evidence.bounds, nan=np.inf), -1.0)
+    worst = np.argsort(-(excess if wrong.any() else relative), kind="stable")[: min(WORST, wrong.sum() or WORST)]
+    layer_of = _layers(point, indices)
     return MethodReport(
         h=found.h,
         errors=measure(analytic, numerical, kinks),
-        failed=int(failed.sum()),
+        verdict=verdict,
         worst=[
-            Weight(*layout.name(int(indices[k])), float(analytic[k]), float(numerical[k]), float(relative[k]))
+            Weight(
+                *layout.name(int(indices[k])),
+                analytic=float(analytic[k]),
+                numerical=float(numerical[k]),
+                bound=float(evidence.bounds[k]),
+                relative_error=float(relative[k]),
+            )
             for k in worst
         ],
         layers=[

@@ -11,7 +11,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError, UsageError, unknown
-from ravine.gradients.perturb import Moved, Point, moved
+from ravine.gradients.perturb import Moved, Point, moved, taken
 
 PAPER_STEP = 1e-8
 COMPLEX_STEP = 1e-30
@@ -83,9 +83,11 @@ def derivatives(
         signs = {"forward": (1,), "backward": (-1,), "central": (1, -1)}[method]
         used = [sides[sign] for sign in signs]
         # f(x) cancels, to the last bit, from the difference of the two changes.
-        values = sum(sign * sides[sign][0].change for sign in signs) / (len(signs) * h)
+        change = sum(sign * sides[sign][0].change for sign in signs)
+        distance = sum(sign * taken(point, indices, sign * h) for sign in signs)
+        values = np.divide(change, distance, out=np.zeros_like(change), where=distance != 0)
         kinks = np.any([end.crossed for end, _ in used], axis=0)
-        found[method] = Derivative(method, h, np.asarray(values), kinks, sum(seconds for _, seconds in used))
+        found[method] = Derivative(method, h, values, kinks, sum(seconds for _, seconds in used))
     return found
 
 

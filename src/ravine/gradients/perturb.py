@@ -54,16 +54,23 @@ class Moved:
     crossed: Array
 
 
+def taken(point: Point, indices: Array, step: complex) -> Array:
+    """Return by how much weights really move, fl(w + step) - w, (k,): 0 where the step is lost in the weight."""
+    weights = point.weights[indices]
+    distance: Array = (weights + step) - weights
+    return distance
+
+
 def moved(point: Point, indices: Array, step: complex, progress: Callable[[int], None] | None = None) -> Moved:
     """Move each weight of `indices` (k,), one at a time, by `step`, and return what the loss does.
 
-    The step that counts is the one that arithmetic can take, fl(w + step) - w.
+    The step that counts is the one that arithmetic can take, see `taken`.
     """
     network, weights = point.network, point.weights
     trace = forward(network, weights, point.x)
     outputs = _pre_activations(point, trace.activations, trace.logits)
     base = cross_entropy(trace.logits, point.labels, network.softmax)
-    taken = (weights[indices] + step) - weights[indices]
+    distance = taken(point, indices, step)
     change = np.zeros(len(indices), weights.dtype)
     crossed = np.zeros(len(indices), bool)
     ends = np.cumsum([0, *(rows * columns for rows, columns in network.layout.shapes)])
@@ -77,7 +84,7 @@ def moved(point: Point, indices: Array, step: complex, progress: Callable[[int],
             assert inputs.shape[1] == rows
             for sample in range(len(point.labels)):
                 for block in _blocks(len(here)):
-                    by = taken[here[block]] * inputs[sample, i[block]]
+                    by = distance[here[block]] * inputs[sample, i[block]]
                     part, kinks = _follow(point, outputs, layer, sample, o[block], by)
                     where = here[block]
                     change[where] += np.where(by == 0, 0, part - base[sample]) / len(base)

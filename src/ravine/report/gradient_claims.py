@@ -74,12 +74,14 @@ def in_many_digits(evidence: Evidence) -> Measured:
 
 
 def gradient_is_right(evidence: Evidence) -> Measured:
-    """Tell whether the gradient passes with every seed."""
+    """Tell whether the gradient passes with every seed; undecided if no check fails and some cannot tell."""
     reports = [check.report for check in evidence.checks_of(CHECKED)]
     worst = max(report.methods["complex"].errors.median_relative_error for report in reports)
     passed = sum(report.passed for report in reports)
     text = f"passes with {passed} of {len(reports)} seeds; median error of the complex step {worst:.1e}"
-    return text, passed == len(reports) and worst < 1e-13
+    if worst >= 1e-13 or any(report.verdict.answer == "fails" for report in reports):
+        return text, False
+    return text, True if passed == len(reports) else "the check cannot tell"
 
 
 def a_second_each(evidence: Evidence) -> Measured:

@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 Verdict = Literal["reproduced", "reproduced in part", "not reproduced", "cannot be true as written"]
-Undecided = Literal["one seed", "too few seeds", "quick look", "not run"]
+Undecided = Literal["one seed", "too few seeds", "quick look", "not run", "the check cannot tell"]
 
 
 class Finding(msgspec.Struct, frozen=True):
