@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from ravine.errors import ConfigError
-from ravine.rules.chance import GENERATORS, INSTEAD, refuse_chance_in
+from ravine.rules.chance import GENERATORS, INSTEAD, fault_of, refuse_chance_in
 from ravine.rules.rule import Rule
 from ravine.rules.source import read_idle_form, read_rule
 from ravine.rules.whole import AnyRule, WholeRule
@@ -112,6 +112,9 @@ class _Reader:
             return f"partial({self.shown([value.func, value.args, value.keywords], name)})"
         if isinstance(value, MethodType):
             return f"method({self.shown([value.__self__, value.__func__], name)})"
+        fault = None if isinstance(value, GENERATORS) else fault_of(value, name)
+        if fault is not None:
+            raise ConfigError(f"a rule {fault}")
         if self._is_library(value):
             # Where in a library it lies changes from version to version.
             return f"{value.__module__.partition('.')[0]}.{value.__qualname__}"
