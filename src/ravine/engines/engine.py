@@ -79,6 +79,8 @@ def in_evaluated_form(
     keywords = {p.name: hyper[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
     with np.errstate(all="ignore"), rule.telling_faults():
         found = as_ieee(form)(*(known[p.name] for p in parameters if p.name in known), **keywords)
+        if np.iscomplexobj(found):
+            raise ConfigError(f"the evaluated form of {rule.name} returns complex numbers; weights are real.")
         result = np.asarray(found, weights.dtype)
     if result.shape != weights.shape:
         raise ConfigError(
