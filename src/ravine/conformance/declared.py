@@ -149,7 +149,9 @@ def idle_form(rule: Rule) -> Finding:
                 continue
             known = {"w": w, "n": t, **slots}
             with np.errstate(all="ignore"), rule.telling_faults():
-                closed = as_ieee(form)(*(known[name] for name in positional), **{name: hyper[name] for name in keywords})
+                closed = as_ieee(form)(
+                    *(known[name] for name in positional), **{name: hyper[name] for name in keywords}
+                )
             closed = closed if isinstance(closed, tuple) else (closed,)
             for name, one, other in zip(("step", *rule.slots), closed, (total, *after.values()), strict=True):
                 # A step far smaller than the round-off of the weight is lost when it is subtracted.

@@ -165,7 +165,9 @@ def _take_twice(rule: WholeRule, hyper: Mapping[str, float]) -> None:
         try:
             # Copies, so that a rule that changes what it is given meets the same twice.
             one, other = (
-                rule.step(_copied(gradients), _copied(weights), {n: v.copy() for n, v in state.items()}, t, _bowl, hyper)
+                rule.step(
+                    _copied(gradients), _copied(weights), {n: v.copy() for n, v in state.items()}, t, _bowl, hyper
+                )
                 for _ in range(2)
             )
         except ConfigError:

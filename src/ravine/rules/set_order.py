@@ -26,7 +26,8 @@ def followed_sets(tree: ast.AST, meant: Callable[[ast.expr], Any]) -> Iterator[a
 
     Sets of numbers have the same order in each process, and so may be followed.
 
-    >>> [ast.unparse(one) for one in followed_sets(ast.parse("for k in {'a', 'b'}: print(sorted({'c'}))"), lambda n: None)]
+    >>> tree = ast.parse("for k in {'a', 'b'}: print(sorted({'c'}))")
+    >>> [ast.unparse(one) for one in followed_sets(tree, lambda name: None)]
     ["{'a', 'b'}"]
     """
     seen = _Sets(tree, meant)
