@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,28 @@ def test_a_clock_that_lies_in_a_mapping_is_found_with_the_values(tmp_path):
     rule = made(tmp_path, "a = CLOCKS['wall']() // 1e9")
     with pytest.raises(ConfigError, match="reads the clock by CLOCKS"):
         texts(rule)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "from bag.dice import throw as t; a = t()",
+        "import bag.dice; a = bag.dice.throw()",
+        "from bag import dice; a = dice.throw()",
+    ],
+)
+def test_what_a_body_imports_is_followed(tmp_path, monkeypatch, body):
+    (tmp_path / "bag").mkdir()
+    (tmp_path / "bag/__init__.py").touch()
+    (tmp_path / "bag/dice.py").write_text("import time\n\n\ndef throw():\n    return time.time() // 1e9\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    rule = made(tmp_path, body)
+    try:
+        with pytest.raises(ConfigError, match=r"dice\.py:5: throw reads the clock by time\.time"):
+            texts(rule)
+    finally:
+        for name in ("bag", "bag.dice"):
+            sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize("above", ["rng = np.random.default_rng(1)", "rng = random.Random(1)"])
