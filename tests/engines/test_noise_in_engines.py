@@ -89,3 +89,28 @@ def test_the_padding_stays_zero():
     padded = space.trained.w.copy()
     space.pad(padded, np.zeros_like(one.weights))
     assert not padded.any()
+
+
+@rule
+def heavy_tailed(g, noise, *, lr=0.1, size=1e-4):
+    return lr * g + size / noise
+
+
+@rule
+def by_size(g, w, *, lr=0.01):
+    return lr * g * np.log(np.abs(w))
+
+
+@pytest.mark.parametrize("layers", [(60, 1, 10), (60, 15, 17, 10), (60, 16, 10)])
+@pytest.mark.parametrize("activation", ["relu", "sigmoid"])
+@pytest.mark.parametrize("tried", [heavy_tailed, by_size], ids=lambda tried: tried.name)
+def test_a_rule_that_is_not_finite_at_zeros_agrees_in_both_engines(layers, activation, tried):
+    # Rows are padded with zeros, of which these rules make inf and nan.
+    network, found = Network(layers, activation), []
+    weights = np.random.default_rng(4).normal(0, 0.3, network.layout.size)
+    for name in ("reference", "fused"):
+        one = make_engine(name, network, tried, weights, "float64", 5, seed=SEED)
+        train(one, tried, 0, 20 * 5)
+        found.append(one.weights)
+    assert np.isfinite(found[0]).all()
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-9, atol=1e-12)

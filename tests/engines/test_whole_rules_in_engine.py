@@ -125,3 +125,18 @@ def test_a_loss_that_is_not_finite_stops_before_the_step_and_is_told(network):
 def test_an_unknown_engine_is_told():
     with pytest.raises(ConfigError, match="unknown engine 'fusd'; did you mean 'fused'"):
         make_engine("fusd", NETWORKS[0], momentum, starting_point(NETWORKS[0]), "float64", 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "longdouble"])
+def test_a_loss_at_weights_of_another_dtype_is_that_of_the_run(dtype):
+    seen = set()
+
+    @whole_rule
+    def looks(gradients, weights, state, t, loss, *, lr=0.1):
+        _, slopes = loss([1.5 * w.astype(np.float64) for w in weights])
+        seen.update(slope.dtype.name for slope in slopes)
+        return [lr * g for g in slopes], {}
+
+    engine = make_engine("reference", NETWORKS[0], looks, starting_point(NETWORKS[0]), dtype, 20)
+    engine.train(DATA, ORDER, 0, 40, {"lr": 0.1})
+    assert seen == {np.dtype(dtype).name}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from time import perf_counter as now
 import numpy as np
 from numpy.random import default_rng, standard_normal
 from ravine import whole_rule
+KINDS, CLOCKS = frozenset(["one", "three", "eleven"]), {{"wall": time.time}}
 {above}
 
 @whole_rule
@@ -61,13 +64,21 @@ def made(folder, body, above=""):
         ("a = uuid.uuid4().int % 7", "random numbers of the system"),
         ("a = [k for k in set(['x', 'y'])].index('x')", "goes through a set"),
         ("a = 0\n    for k in {'p', 'q'}: a = 2 * a + len(k)", "goes through a set"),
+        ("a = 0\n    for k in KINDS: a = 2 * a + len(k)", "goes through a set"),
+        ("mine = {'p', 'qq'}; other = mine | {'r'}; a = len(list(other)[0])", "goes through a set"),
+        ("a = [len(k) for k in KINDS - {'one'}][0]", "goes through a set"),
+        ("a = dict(enumerate(state.keys() - {'one'})).get(0) is None", "goes through a set"),
+        ("a = len([*KINDS][0])", "goes through a set"),
+        ("a = len(set(KINDS).pop())", "goes through a set"),
+        ("a = np.datetime64('now').astype(int) % 7", "reads the clock by np.datetime64('now')"),
+        ("a = os.times().elapsed", "reads the clock by os.times"),
     ],
 )
 def test_what_the_text_shows_is_refused_at_its_line(tmp_path, body, told):
     rule = made(tmp_path, body)
     with pytest.raises(ConfigError) as error:
         texts(rule)
-    line = 14 if "\n" in body else 13
+    line = 15 if "\n" in body else 14
     assert f"tried.py:{line}: tried {told}"[:12] in str(error.value)
     assert told in str(error.value)
 
@@ -77,6 +88,34 @@ def test_a_helper_of_the_user_s_is_followed(tmp_path):
     rule = made(tmp_path, "a = dice.throw()", "import dice")
     with pytest.raises(ConfigError, match=r"dice\.py:5: throw draws random numbers from np\.random\.rand"):
         texts(rule)
+
+
+def test_a_clock_that_lies_in_a_mapping_is_found_with_the_values(tmp_path):
+    rule = made(tmp_path, "a = CLOCKS['wall']() // 1e9")
+    with pytest.raises(ConfigError, match="reads the clock by CLOCKS"):
+        texts(rule)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "from bag.dice import throw as t; a = t()",
+        "import bag.dice; a = bag.dice.throw()",
+        "from bag import dice; a = dice.throw()",
+    ],
+)
+def test_what_a_body_imports_is_followed(tmp_path, monkeypatch, body):
+    (tmp_path / "bag").mkdir()
+    (tmp_path / "bag/__init__.py").touch()
+    (tmp_path / "bag/dice.py").write_text("import time\n\n\ndef throw():\n    return time.time() // 1e9\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    rule = made(tmp_path, body)
+    try:
+        with pytest.raises(ConfigError, match=r"dice\.py:5: throw reads the clock by time\.time"):
+            texts(rule)
+    finally:
+        for name in ("bag", "bag.dice"):
+            sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize("above", ["rng = np.random.default_rng(1)", "rng = random.Random(1)"])
@@ -95,6 +134,12 @@ def test_a_generator_that_goes_on_is_refused(tmp_path, above):
         "a = sum(k for k in sorted({'p': 1}.values()))",
         "a = sum(k for k in {1, 2, 3})",
         "a = len(set(state))",
+        "a = all(k in state for k in {'m', 'v'}) + max(len(k) for k in KINDS) + len(sorted(KINDS)[0])",
+        "a = 0\n    for k in set(range(3)): a = 2 * a + k",
+        "a = len({k[0] for k in KINDS} & {'o', 'p'}) + ('one' in KINDS)",
+        "a = time.strptime('2001', '%Y').tm_year",
+        "a = 0\n    for g in gradients: g *= 0.5",
+        "m = state.get('m', np.zeros(2)); m += t; state = {'m': m}; a = m[0]",
         "a = (t in {1, 2}) * 1.0",
         "time = t; a = time",
     ],
@@ -108,7 +153,7 @@ def test_what_is_the_same_each_time_is_taken(tmp_path, body):
 def test_what_a_text_does_not_show_is_seen_by_the_global_state(tmp_path):
     rule = made(tmp_path, "a = float(getattr(np, 'ran' + 'dom').random())")
     texts(rule)
-    with pytest.raises(ConfigError, match=r"tried\.py:11: rule tried draws from a global generator.*`noise`"):
+    with pytest.raises(ConfigError, match=r"tried\.py:12: rule tried draws from a global generator.*`noise`"):
         refuse_chance(rule, {"lr": 0.1})
 
 
@@ -120,6 +165,19 @@ def test_what_a_text_does_not_show_is_seen_by_taking_steps_twice(tmp_path):
             refuse_chance(rule, {"lr": 0.1})
     finally:
         del np.counted
+
+
+def test_a_rule_is_tried_with_the_settings_of_each_run(tmp_path):
+    (tmp_path / "tried.py").write_text(
+        "import numpy as np\nfrom ravine import whole_rule\n\n\n@whole_rule\n"
+        "def tried(gradients, weights, state, t, *, lr=0.1, shaken=False):\n"
+        "    draw = getattr(np, 'ran' + 'dom').random\n"
+        "    return [lr * g + (draw() if shaken else 0) for g in gradients], {}\n"
+    )
+    rule = find_rule(str(tmp_path / "tried.py"))
+    refuse_chance(rule, {"lr": 0.1, "shaken": 0.0})
+    with pytest.raises(ConfigError, match="draws from a global generator"):
+        refuse_chance(rule, {"lr": 0.1, "shaken": 1.0})
 
 
 @pytest.mark.parametrize("name", WHOLE_RULES)

@@ -8,8 +8,10 @@ import warnings
 import numpy as np
 import pytest
 
-from ravine.rules import RULES, rule
-from ravine.rules.stepping import fault_of_numbers, take_step
+from ravine.engines.engine import in_evaluated_form
+from ravine.errors import ConfigError
+from ravine.rules import RULES, find_rule, rule
+from ravine.rules.stepping import as_ieee, fault_of_numbers, take_step
 
 
 def number(rule, t, **hyper):
@@ -165,3 +167,47 @@ def test_a_fault_names_its_line(tmp_path):
     late = find_rule(f"{file}:late")
     assert fault_of_numbers(late, 2, {"lr": 0.1})[0] == f"{file}:9: 3 / a is inf at step 2."
     assert fault_of_numbers(late, 3, {"lr": 0.1}) is None
+
+
+@rule
+def halved(g, *, lr=0.1):
+    return lr * g
+
+
+@halved.evaluated
+def half(w, t, *, lr):
+    rate = (t - 3) ** 0.5 + 10.0 ** (t * t) + 1 / (lr - lr)
+    return np.where(t > 0, 1 / t, 0.5) * w + 0 * np.isnan(rate)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_evaluated_weights_have_numbers_of_ieee_754(dtype):
+    w = np.array([1.0, -4.0], dtype)
+    for t, share in ((0, 0.5), (1, 1.0), (4, 0.25), (10_000, 1e-4)):
+        found = in_evaluated_form(halved, w, {}, t, {"lr": 0.1})
+        np.testing.assert_allclose(found, share * w, rtol=1e-6)
+        assert found.dtype == dtype
+
+
+def test_a_fault_of_a_form_keeps_its_line(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from ravine import rule\n\n\n@rule\ndef mine(g, *, lr=0.1):\n    return lr * g\n\n\n"
+        "@mine.evaluated\ndef form(w: list, t) -> list:\n    a = 1 / t\n    return w * missing\n"
+    )
+    with pytest.raises(ConfigError, match=r"mine\.py:12: rule mine fails with NameError"):
+        in_evaluated_form(find_rule(f"{tmp_path}/mine.py"), np.ones(2), {}, 0, {"lr": 0.1})
+
+
+def test_a_form_sees_what_is_around_it():
+    def made(scale):
+        def form(w, t):
+            return [scale[0] / part for part in (t, 2.0)]
+
+        return as_ieee(form)
+
+    scale = [1.0]
+    form = made(scale)
+    with np.errstate(all="ignore"):
+        assert form(0, 0.0) == [math.inf, 0.5]
+        scale[0] = -1.0
+        assert form(0, 0.0) == [-math.inf, -0.5]

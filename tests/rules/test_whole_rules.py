@@ -575,6 +575,8 @@ STEPS = [np.zeros((4, 3)), np.zeros(3)]
         ("return gradients", "returns list and no state at step 1"),
         ("return [gradients[0]], {}", "returns 1 step for 2 arrays of weights"),
         ("return [g.T for g in gradients], {}", r"returns a step of shape \(3, 4\) for weights of shape \(4, 3\)"),
+        ("return [g + 0j for g in gradients], {}", "returns a step of complex128, which is no array of real numbers,"),
+        ("return [[[1.0], [1.0, 2.0]] for g in gradients], {}", "returns a step of list, which is no array of real"),
         ("return [0.0 for g in gradients], {}", r"returns a step of shape \(\) for weights"),
         ("return 3, {}", "returns int in place of the steps"),
         ("return gradients, None", "returns list and no state"),

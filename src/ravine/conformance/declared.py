@@ -16,7 +16,7 @@ from ravine.rules import AnyRule, Rule
 from ravine.rules.precision import check_precision
 from ravine.rules.rule import contains, ends
 from ravine.rules.source import read_idle_form, read_rule
-from ravine.rules.stepping import fault_of_numbers
+from ravine.rules.stepping import as_ieee, fault_of_numbers
 from ravine.spec import check_names
 
 COUNT = 64
@@ -149,7 +149,9 @@ def idle_form(rule: Rule) -> Finding:
                 continue
             known = {"w": w, "n": t, **slots}
             with np.errstate(all="ignore"), rule.telling_faults():
-                closed = form(*(known[name] for name in positional), **{name: hyper[name] for name in keywords})
+                closed = as_ieee(form)(
+                    *(known[name] for name in positional), **{name: hyper[name] for name in keywords}
+                )
             closed = closed if isinstance(closed, tuple) else (closed,)
             for name, one, other in zip(("step", *rule.slots), closed, (total, *after.values()), strict=True):
                 # A step far smaller than the round-off of the weight is lost when it is subtracted.

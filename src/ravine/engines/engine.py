@@ -15,6 +15,7 @@ from ravine.data import Split
 from ravine.errors import ConfigError
 from ravine.nn import Network
 from ravine.rules import Rule
+from ravine.rules.stepping import as_ieee
 
 Hyper = Mapping[str, float | Array]
 """Hyper-parameters by name. One that changes from step to step is an array with a number for each step of the call."""
@@ -77,7 +78,10 @@ def in_evaluated_form(
     parameters = inspect.signature(form).parameters.values()
     keywords = {p.name: hyper[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
     with np.errstate(all="ignore"), rule.telling_faults():
-        result = np.asarray(form(*(known[p.name] for p in parameters if p.name in known), **keywords), weights.dtype)
+        found = as_ieee(form)(*(known[p.name] for p in parameters if p.name in known), **keywords)
+        if np.iscomplexobj(found):
+            raise ConfigError(f"the evaluated form of {rule.name} returns complex numbers; weights are real.")
+        result = np.asarray(found, weights.dtype)
     if result.shape != weights.shape:
         raise ConfigError(
             f"the evaluated form of {rule.name} returns shape {result.shape} for weights of shape {weights.shape}; it "

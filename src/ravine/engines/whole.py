@@ -92,7 +92,7 @@ class WholeEngine:
         here = self._weights
 
         def loss(weights: Sequence[Array]) -> tuple[float, list[Array]]:
-            flat = flattened(weights)
+            flat = flattened(weights).astype(here.dtype, copy=False)
             known = np.array_equal(flat, here)
             total, slope = (batch_loss, g) if known else self._gradients.gradient(flat, split, batch)
             return total / len(batch), list(self._network.layout.tensors(slope))

@@ -24,6 +24,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError
+from ravine.rules.set_order import followed_sets
 from ravine.rules.whole import AnyRule, WholeRule
 
 INSTEAD = "Ask for `noise`, standard normal numbers that the run's seed makes."
@@ -32,8 +33,8 @@ GENERATORS = (random.Random, np.random.RandomState, np.random.Generator, np.rand
 _CLOCK = {
     id(found)
     for name, found in vars(time).items()
-    if callable(found) and name.endswith(("time", "_ns", "counter", "monotonic"))
-}
+    if callable(found) and name.endswith(("time", "_ns", "counter", "monotonic")) and name not in ("strptime", "mktime")
+} | {id(os.times)}
 _OTHERS: dict[int, str] = {
     **{id(found): "the address of an object" for found in (id, os.getpid)},
     id(hash): "the hashes of strings, which differ from process to process",
@@ -59,24 +60,42 @@ def refuse_chance_in(function: Any, tree: ast.AST) -> None:
 def _faults(function: Any, tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
     called = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
     imported = dict(_imported(tree))
+    for one in followed_sets(tree, lambda node: _meant(node, function, imported)):
+        yield one, "goes through a set, whose order differs from process to process: write sorted(..)."
     for node in ast.walk(tree):
-        if isinstance(node, (ast.For, ast.comprehension)) and _is_unordered(node.iter):
-            yield node.iter, "goes through a set, whose order differs from process to process: write sorted(..)."
+        if isinstance(node, ast.Call) and _is_of_now(node, _meant(node.func, function, imported)):
+            yield node, _reads_clock(ast.unparse(node))
         if not isinstance(node, (ast.Name, ast.Attribute)) or not isinstance(node.ctx, ast.Load):
             continue
         found, text = _meant(node, function, imported), ast.unparse(node)
-        owner = getattr(found, "__self__", None)
-        if isinstance(found, GENERATORS) or (isinstance(owner, GENERATORS) and not isinstance(found, type)):
-            yield node, f"draws random numbers from {text}, which the id of a run does not hold. {INSTEAD}"
+        fault = fault_of(found, text)
+        if fault is not None:
+            yield node, fault
         elif _makes_generators(found) and id(node) in called and _is_unseeded(called[id(node)]):
             yield node, f"makes a generator by {text}() with no seed, another one in each run. {INSTEAD}"
-        elif id(found) in _CLOCK or (_is_date(owner) and getattr(found, "__name__", "") in ("now", "utcnow", "today")):
-            yield (
-                node,
-                f"reads the clock by {text}: a run must be the same at any time. Take t, the number of the step.",
-            )
-        elif id(found) in _OTHERS:
-            yield node, f"uses {text}, {_OTHERS[id(found)]}: a run must be the same each time. {INSTEAD}"
+
+
+def fault_of(found: Any, name: str) -> str | None:
+    """Say why a rule may not use an object that it calls by a name, None if it may."""
+    owner = getattr(found, "__self__", None)
+    if isinstance(found, GENERATORS) or (isinstance(owner, GENERATORS) and not isinstance(found, type)):
+        return f"draws random numbers from {name}, which the id of a run does not hold. {INSTEAD}"
+    if id(found) in _CLOCK or (_is_date(owner) and getattr(found, "__name__", "") in ("now", "utcnow", "today")):
+        return _reads_clock(name)
+    if id(found) in _OTHERS:
+        return f"uses {name}, {_OTHERS[id(found)]}: a run must be the same each time. {INSTEAD}"
+    return None
+
+
+def _reads_clock(text: str) -> str:
+    """Say that a rule reads the clock by an expression."""
+    return f"reads the clock by {text}: a run must be the same at any time. Take t, the number of the step."
+
+
+def _is_of_now(call: ast.Call, found: Any) -> bool:
+    """Tell whether a call is such as np.datetime64("now")."""
+    first = call.args[0] if call.args else None
+    return found is np.datetime64 and isinstance(first, ast.Constant) and first.value in ("now", "today")
 
 
 def _makes_generators(found: Any) -> bool:
@@ -90,14 +109,6 @@ def _is_date(owner: Any) -> bool:
 def _is_unseeded(call: ast.Call) -> bool:
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
     return all(isinstance(one, ast.Constant) and one.value is None for one in given)
-
-
-def _is_unordered(node: ast.expr) -> bool:
-    """Tell whether an expression is a set, of other things than numbers."""
-    if isinstance(node, ast.Set):
-        return not all(isinstance(one, ast.Constant) and isinstance(one.value, (int, float)) for one in node.elts)
-    made = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("set", "frozenset")
-    return made or isinstance(node, ast.SetComp)
 
 
 def _imported(tree: ast.AST) -> Iterator[tuple[str, Any]]:
@@ -134,12 +145,13 @@ def refuse_chance(rule: AnyRule, hyper: Mapping[str, float]) -> None:
     Raises:
         ConfigError: it does.
     """
-    if isinstance(rule, WholeRule) and rule not in _passed:
+    with_these = rule, tuple(sorted(hyper.items()))
+    if isinstance(rule, WholeRule) and with_these not in _passed:
         _take_twice(rule, hyper)
-        _passed.add(rule)
+        _passed.add(with_these)
 
 
-_passed: set[WholeRule] = set()
+_passed: set[tuple[AnyRule, tuple[tuple[str, float], ...]]] = set()
 
 
 def _take_twice(rule: WholeRule, hyper: Mapping[str, float]) -> None:
@@ -151,7 +163,13 @@ def _take_twice(rule: WholeRule, hyper: Mapping[str, float]) -> None:
         gradients = [rng.normal(size=shape) for shape in _SHAPES]
         before = _global_state()
         try:
-            one, other = (rule.step(gradients, weights, state, t, _bowl, hyper) for _ in range(2))
+            # Copies, so that a rule that changes what it is given meets the same twice.
+            one, other = (
+                rule.step(
+                    _copied(gradients), _copied(weights), {n: v.copy() for n, v in state.items()}, t, _bowl, hyper
+                )
+                for _ in range(2)
+            )
         except ConfigError:
             return  # it needs other weights than these, or fails: the run will tell
         if _global_state() != before:
@@ -166,6 +184,10 @@ def _take_twice(rule: WholeRule, hyper: Mapping[str, float]) -> None:
         steps, state = one
         with np.errstate(all="ignore"):
             weights = [w - step for w, step in zip(weights, steps, strict=True)]
+
+
+def _copied(arrays: Sequence[Array]) -> list[Array]:
+    return [array.copy() for array in arrays]
 
 
 def _bowl(weights: Sequence[Array]) -> tuple[float, list[Array]]:
@@ -183,4 +205,4 @@ def _bits(steps: Sequence[Array], state: Mapping[str, Array]) -> list[tuple[str,
     return [("", step.tobytes()) for step in steps] + [(name, value.tobytes()) for name, value in state.items()]
 
 
-__all__ = ["GENERATORS", "INSTEAD", "refuse_chance", "refuse_chance_in"]
+__all__ = ["GENERATORS", "INSTEAD", "fault_of", "refuse_chance", "refuse_chance_in"]

@@ -11,9 +11,12 @@ from __future__ import annotations
 import ast
 import copy
 import functools
+import inspect
 import math
 import operator
+import textwrap
 from collections.abc import Callable, Mapping
+from types import CellType, CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -79,15 +82,58 @@ def _number(found: Any) -> Any:
     return float(found) if np.ndim(found) == 0 and getattr(found, "dtype", None) == np.float64 else found
 
 
-class _Ieee(ast.NodeTransformer):
+@functools.cache
+def as_ieee(form: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function, of any Python, whose own quotients, remainders and powers of numbers are those of IEEE 754.
+
+    It is for the forms that a rule declares beside its step. One whose source cannot be read is returned as it is.
+
+    >>> def form(w, t):
+    ...     return w * np.where(t > 0, 1 / t, 1.0)
+    >>> with np.errstate(all="ignore"):
+    ...     float(as_ieee(form)(2.0, 0.0))
+    2.0
+    """
+    own = form.__code__
+    try:
+        lines, first = inspect.getsourcelines(own)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, SyntaxError):
+        return form
+    function = tree.body[0]
+    if not isinstance(function, ast.FunctionDef) or function.name != own.co_name:
+        return form
+    function.decorator_list = []
+    ast.increment_lineno(tree, first - 1)
+    helpers = {name: _ieee(python, numpy, python) for name, python, numpy in _EXCEPTIONAL.values()}
+    # What the function around it holds, and the helpers, are variables of a function around it again.
+    around = ast.parse(f"def around({', '.join([*own.co_freevars, *helpers])}):\n    pass")
+    assert isinstance(around.body[0], ast.FunctionDef)
+    around.body[0].body = [_Operations().visit(function)]
+    code = compile(ast.fix_missing_locations(around), own.co_filename, "exec")
+    for name in ("around", own.co_name):
+        code = next(part for part in code.co_consts if isinstance(part, CodeType) and part.co_name == name)
+    cells = dict(zip(own.co_freevars, form.__closure__ or (), strict=True))
+    closure = tuple(cells.get(name) or CellType(helpers[name]) for name in code.co_freevars)
+    changed = FunctionType(code, form.__globals__, own.co_name, form.__defaults__, closure)
+    changed.__kwdefaults__ = form.__kwdefaults__
+    return changed
+
+
+class _Operations(ast.NodeTransformer):
     """Turns operations that Python's numbers have in their own way into calls."""
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         """Turn an operation into a call, if it is one of them."""
         left, right = self.visit(node.left), self.visit(node.right)
         if type(node.op) not in _EXCEPTIONAL:
-            return ast.BinOp(left, node.op, right)
-        return ast.Call(ast.Name(_EXCEPTIONAL[type(node.op)][0], ast.Load()), [left, right], [])
+            return ast.copy_location(ast.BinOp(left, node.op, right), node)
+        function = ast.Name(_EXCEPTIONAL[type(node.op)][0], ast.Load())
+        return ast.copy_location(ast.Call(function, [left, right], []), node)
+
+
+class _Ieee(_Operations):
+    """Turns what NumPy makes of numbers into Python's, too."""
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """Turn np.power into a call of ours, and what NumPy makes of numbers into Python's."""

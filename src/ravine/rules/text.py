@@ -11,11 +11,13 @@ import ast
 import dis
 import functools
 import hashlib
+import importlib
 import inspect
 import sys
 import sysconfig
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -23,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from ravine.errors import ConfigError
-from ravine.rules.chance import GENERATORS, INSTEAD, refuse_chance_in
+from ravine.rules.chance import GENERATORS, INSTEAD, fault_of, refuse_chance_in
 from ravine.rules.rule import Rule
 from ravine.rules.source import read_idle_form, read_rule
 from ravine.rules.whole import AnyRule, WholeRule
@@ -112,6 +114,9 @@ class _Reader:
             return f"partial({self.shown([value.func, value.args, value.keywords], name)})"
         if isinstance(value, MethodType):
             return f"method({self.shown([value.__self__, value.__func__], name)})"
+        fault = None if isinstance(value, GENERATORS) else fault_of(value, name)
+        if fault is not None:
+            raise ConfigError(f"a rule {fault}")
         if self._is_library(value):
             # Where in a library it lies changes from version to version.
             return f"{value.__module__.partition('.')[0]}.{value.__qualname__}"
@@ -246,14 +251,32 @@ def _used(function: Any, tree: ast.AST, own: Sequence[str]) -> Iterator[tuple[st
     """
     cells = inspect.getclosurevars(function).nonlocals
     names = dict.fromkeys([*cells, *_global_names(function.__code__)])
-    for name in names:
-        if name not in cells and name not in function.__globals__:
+    imported = dict(_imported(function, tree))
+    for name in [*names, *imported]:
+        if name not in {**cells, **imported} and name not in function.__globals__:
             continue  # built in, or nothing yet
-        value = cells[name] if name in cells else function.__globals__[name]
+        value = {**function.__globals__, **cells, **imported}[name]
         if not isinstance(value, ModuleType):
             yield name, value
         elif value.__name__.partition(".")[0] in own or not _is_library_module(value):
             yield from _of_module(name, value, tree)
+
+
+def _imported(function: Any, tree: ast.AST) -> Iterator[tuple[str, Any]]:
+    """Yield by name what a function imports in its own body, as far as it can be imported."""
+    package = function.__globals__.get("__package__")
+    for node in ast.walk(tree):
+        with suppress(Exception):  # the step itself will tell
+            if isinstance(node, ast.Import):
+                for one in node.names:
+                    module, top = importlib.import_module(one.name), one.name.partition(".")[0]
+                    yield one.asname or top, module if one.asname else sys.modules[top]
+            elif isinstance(node, ast.ImportFrom):
+                owner = importlib.import_module("." * node.level + (node.module or ""), package)
+                for one in node.names:
+                    if not hasattr(owner, one.name):
+                        importlib.import_module(f"{owner.__name__}.{one.name}")
+                    yield one.asname or one.name, getattr(owner, one.name)
 
 
 def _global_names(code: CodeType) -> Iterator[str]:

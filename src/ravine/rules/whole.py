@@ -148,6 +148,9 @@ def _fault(steps: Any, state: Any, weights: Sequence[Array]) -> str | None:
     if len(steps) != len(weights):
         return f"{several(len(steps), 'step')} for {several(len(weights), 'array')} of weights"
     for step, w in zip(steps, weights, strict=True):
+        found = _as_array(step)
+        if found is None:
+            return f"a step of {_kind_of(step)}, which is no array of real numbers,"
         if np.shape(step) != w.shape:
             return f"a step of shape {np.shape(step)} for weights of shape {w.shape}"
     if not isinstance(state, dict):
@@ -160,8 +163,12 @@ def _fault(steps: Any, state: Any, weights: Sequence[Array]) -> str | None:
     return None
 
 
+def _kind_of(value: Any) -> str:
+    return str(getattr(value, "dtype", type(value).__name__))
+
+
 def _as_array(value: Any) -> Array | None:
-    """Return numbers as an array of one dimension at least, None if they are no numbers or fit in no array."""
+    """Return numbers as an array of one dimension at least, None if they are no real numbers or fit in no array."""
     try:
         array = np.atleast_1d(value)
     except ValueError:

@@ -8,12 +8,16 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Split
-from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, evaluated_by_layer
+from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, evaluated_by_layer, in_layer
 from ravine.engines.fused.frame import LEARN
 from ravine.engines.fused.render import render
 from ravine.engines.fused.workspace import Workspace, ordered
 from ravine.nn import Network
 from ravine.rules import Rule
+from ravine.rules.stepping import take_step
+
+_TRIED = (1, 2, 100, 10**6)
+"""Steps at which a rule is tried on the zeros of the padding."""
 
 
 class FusedEngine:
@@ -38,6 +42,7 @@ class FusedEngine:
         self._space = Workspace(network, render(rule), dtype, batch_size, layered=bool(factors), seed=seed)
         self._space.pad(self._space.trained.w, weights)
         self._steps = 0
+        self._tried = False
 
     def compile(self) -> None:
         """Load the kernel from the cache or compile it, so that no later call waits for it."""
@@ -63,6 +68,10 @@ class FusedEngine:
         batch_size: int | None = None,
     ) -> Taken:
         """Take steps; see `Engine.train`."""
+        if not self._tried:
+            self._tried = True
+            if not _stays_finite(self._rule, in_layer(hyper, self._factors, 0)):
+                self._space.wipe_padding()
         taken, found = self._space.run(
             LEARN,
             split,
@@ -113,6 +122,8 @@ class FusedEngine:
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go back to a `state()`."""
+        for padded in (self._space.trained.w, self._space.trained.slots):
+            padded[:] = 0
         self._space.pad(self._space.trained.w, state["weights"])
         for name, slot in self._slots.items():
             self._space.pad(slot, state[f"slot.{name}"])
@@ -126,3 +137,10 @@ class FusedEngine:
 
     def _ordered(self, hyper: Hyper) -> Array:
         return ordered(list(self._rule.defaults), hyper, self._factors, len(self._network.layout.shapes))
+
+
+def _stays_finite(rule: Rule, hyper: Mapping[str, float]) -> bool:
+    """Tell whether a step keeps a weight finite that is 0, with a gradient, a state and noise of 0, as padding is."""
+    zeros = {name: np.zeros(1) for name in rule.arguments}
+    steps = (take_step(rule, {**zeros, "t": float(t), "norm": 1.0}, hyper)[0] for t in _TRIED)
+    return all(bool(np.isfinite(step).all()) for step in steps)

@@ -92,6 +92,7 @@ class Options(NamedTuple):
     norms: Flag  # the rule asks for norms of the gradient, which is added up in `Work.summed` before the step
     noise: Flag  # the rule asks for random numbers, and every row is visited, as with norms
     layered: Flag  # each layer has hyper-parameters of its own
+    wipe: Flag  # of zeros a step makes what is not finite: the padding of rows is cleared after each step
     seed: Offset  # of the random numbers
 
 

@@ -83,6 +83,7 @@ class Workspace:
             norms=rendered.norms,
             noise=rendered.noise,
             layered=layered,
+            wipe=False,
             seed=seed,
         )
         block, widest, listed = plan.block, int(plan.sizes[:-1].max()), plan.block * int(plan.sizes[:-1].sum())
@@ -116,6 +117,10 @@ class Workspace:
             scratch=width,
         )
         self.summed = self._work.summed
+
+    def wipe_padding(self) -> None:
+        """Clear the padding of rows after each step from now on, since it would not stay finite."""
+        self._options = self._options._replace(wipe=True)
 
     def compile(self) -> None:
         """Load the kernel from the cache or compile it, so that no later call waits for it."""

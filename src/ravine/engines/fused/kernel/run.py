@@ -10,7 +10,7 @@ from ravine.engines.fused.kernel.first_layer import crowded_sums, fetch_ahead, f
 from ravine.engines.fused.kernel.forward import forward
 from ravine.engines.fused.kernel.gradient import add_block, forget
 from ravine.engines.fused.kernel.parts import catch_up_layer, tabulate_idle, update_block, update_one, update_total
-from ravine.engines.fused.pointers import shifted, unpack
+from ravine.engines.fused.pointers import like, shifted, unpack
 
 
 @plain
@@ -70,7 +70,21 @@ def run(address: Address, mode: Count) -> Count:
             return done
         if summed_first and mode == LEARN:
             update_total(address, now, t)
+        if options.wipe:
+            wipe_padding(frame)
     return done
+
+
+@plain
+def wipe_padding(frame: Frame) -> None:
+    """Write zeros to the padding of the weights: what is not finite there would reach the deltas, as 0 times it."""
+    plan, w = frame.plan, frame.trained.w
+    for layer in range(plan.layers):
+        width = plan.widths[layer]
+        for i in range(plan.sizes[layer] + u(frame.options.bias)):
+            at = plan.bases[layer] + i * width
+            for j in range(at + plan.sizes[layer + 1], at + width):
+                w[j] = like(w, 0)
 
 
 @plain
