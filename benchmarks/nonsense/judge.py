@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.nonsense.world import World
 from ravine.cli.main import run
-from ravine.errors import DataError, RavineError
+from ravine.errors import DataError, DownloadError, RavineError
 from ravine.training import RunStore
 from ravine.training.checkpoint import load_checkpoint
 
@@ -70,7 +70,7 @@ def judge_line(words: list[str], what: str, world: World) -> Ended:
                 seen.faults.append(f"it failed with text on stdout: {seen.out[:300]!r}")
             _, sign, message = seen.err.rpartition("Error: " if code == "2" and "Error: " in seen.err else "ravine: ")
             if sign:
-                seen.faults += faults_of_message(message)
+                seen.faults += faults_of_message(message, code == "4")
             elif not seen.err.startswith("Usage: "):  # a group without a command shows its help
                 seen.faults.append(f"it failed without a message: {seen.err[-300:]!r}")
         elif re.search(r"Warning|Traceback", seen.err):
@@ -87,7 +87,7 @@ def judge_call(text: str, names: dict[str, Any], world: World) -> Ended:
             seen.how = "a result"
         except RavineError as error:
             seen.how = type(error).__name__
-            seen.faults += faults_of_message(str(error))
+            seen.faults += faults_of_message(str(error), isinstance(error, DownloadError))
         except KeyboardInterrupt:
             seen.how = "KeyboardInterrupt"
         except Hangs:
@@ -98,17 +98,18 @@ def judge_call(text: str, names: dict[str, Any], world: World) -> Ended:
                 seen.faults.append(_last_calls())
         except (Exception, SystemExit):
             seen.faults.append(_last_calls())
-    if seen.out or seen.err:
-        seen.faults.append(f"a call wrote: {(seen.out + seen.err)[:300]!r}")
+    written = re.sub(r"compiling .*\n", "", seen.out + seen.err)
+    if written:
+        seen.faults.append(f"a call wrote: {written[:300]!r}")
     return Ended(function, seen.how, (*seen.faults, *seen.left))
 
 
-def faults_of_message(message: str) -> list[str]:
-    """Return what is wrong with the words of an error."""
+def faults_of_message(message: str, lists: bool = False) -> list[str]:
+    """Return what is wrong with the words of an error; one that lists what was tried has several lines."""
     faults = []
-    if len(message) > LONGEST_MESSAGE:
+    if len(message) > LONGEST_MESSAGE and not lists:
         faults.append(f"a message of {len(message)} letters: {message[:200]}...")
-    if "\n" in message.strip():
+    if "\n" in message.strip() and not lists:
         faults.append(f"a message of several lines: {message[:300]!r}")
     if inside := _INSIDE.search(message):
         faults.append(f"a message tells of the inside ({inside[0]}): {message[:300]}")
@@ -143,7 +144,8 @@ def _watched(world: World) -> Iterator[_Seen]:
     for stream in (out, err):
         stream.flush()
     seen.out, seen.err = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
-    seen.faults += [f"{w.category.__name__}: {w.message} ({w.filename}:{w.lineno})" for w in told]
+    own = [w for w in told if w.filename != "<string>"]  # others are the call's own
+    seen.faults += [f"{w.category.__name__}: {w.message} ({w.filename}:{w.lineno})" for w in own]
     seen.left += _left_over(world, before, seen.how)
 
 
@@ -180,7 +182,7 @@ def _files(world: World) -> dict[Path, tuple[int, int]]:
         for folder, folders, files in os.walk(top)
         for name in (*folders, *files)
         if "__pycache__" not in folder
-        for stat in [os.lstat(os.path.join(folder, name))]
+        for stat in [Path(folder, name).lstat()]
     }
 
 

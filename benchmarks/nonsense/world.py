@@ -1,4 +1,4 @@
-"""What a case may meet: small data under MNIST's name, stored runs, rules, studies and pictures, a new copy for each."""
+"""What a case may meet, new for each: small data under MNIST's name, stored runs, rules, studies, pictures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import random
 import shutil
 import signal
 import struct
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,6 +106,7 @@ def build(folder: Path) -> World:
     (here / "link").symlink_to("nowhere")
     _pictures(here / "pictures")
     shutil.copy(folder / "files" / "mnist" / "t10k-images-idx3-ubyte", here / "pictures" / "some.idx")
+    _compile()
     return World(folder / "original", folder / "place", _runs(here / "runs"))
 
 
@@ -126,6 +128,16 @@ def _small_data(folder: Path) -> None:
     for name, info in table.items():
         table[name] = replace(info, mirrors=(), npm_package=None, system_folder=None)
     table["mnist"] = replace(table["mnist"], sha256=sha256)
+
+
+def _compile() -> None:
+    """Compile what the cases use: whoever stops Numba at its first compilation leaves it broken in this process."""
+    import ravine
+
+    with tempfile.TemporaryDirectory() as out:
+        for dtype in ("float32", "float64"):
+            for optimizer in ("sgd", "momentum", "adam"):
+                ravine.train(out=out, optimizer=optimizer, **{**TINY, "engine": "fused", "dtype": dtype})
 
 
 def _pictures(folder: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from ravine.errors import ConfigError, unknown
+from ravine.errors import ConfigError, shortened, unknown
 
 T = TypeVar("T")
 
@@ -53,7 +53,9 @@ def folded_keys(given: Mapping[str, T]) -> dict[str, T]:
 
 
 def plain(value: Any) -> Any:
-    """Return NumPy's numbers, strings and arrays as Python's own, within lists and mappings too; others as they are.
+    """Return NumPy's numbers, strings and arrays, and ranges, as Python's own, in lists and mappings too.
+
+    All else comes back as it is.
 
     >>> plain({"layers": np.array([784, 10]), "lr": np.float64(0.5)})
     {'layers': [784, 10], 'lr': 0.5}
@@ -66,21 +68,11 @@ def plain(value: Any) -> Any:
         return float(value)
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(plain, value)) if type(value) in (list, tuple) else [plain(part) for part in value]
+    if isinstance(value, (list, tuple, range)):
+        return tuple(map(plain, value)) if type(value) is tuple else [plain(part) for part in value]
     if isinstance(value, Mapping):
         return {plain(key): plain(part) for key, part in value.items()}
     return value
-
-
-def shortened(value: Any) -> str:
-    """Return a value as Python writes it, and of a long text its beginning.
-
-    >>> shortened(10**80)
-    '100000000000000000000000000000000000000000000000000000000...'
-    """
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def dtype_name(given: Any, allowed: Iterable[str], kind: str = "dtype") -> str:
@@ -120,7 +112,13 @@ def path_of(name: str, given: Any) -> Path | None:
         return None
     if not isinstance(given, (str, os.PathLike)) or not isinstance(os.fspath(given), str):
         raise ConfigError(f"{name} is {shortened(given)}; it must be a path, as text or as a pathlib.Path.")
-    return Path(given)
+    path = Path(given)
+    try:
+        path.exists()
+    except (OSError, ValueError) as error:  # a name that is too long, or one with a zero byte
+        fault = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{name} is {shortened(str(path))}, which is no path here ({fault}); give another.") from None
+    return path
 
 
 def text_of(content: bytes) -> str:
@@ -193,6 +191,9 @@ def _reworded(message: str, value: Any, kind: Any, name: str) -> str:
 
 def _bound(text: str) -> str:
     """Return in words what msgspec writes as >= 0.0."""
+    length = re.match(r" of length (\d+)", text)
+    if length is not None:
+        return f" of {length[1]}"
     sign, _, number = text.strip().partition(" ")
     words = {">=": " of {} or more", ">": " above {}", "<=": " of {} or less", "<": " below {}"}.get(sign, text)
     return words.format(f"{float(number):g}" if number else "")

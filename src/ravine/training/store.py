@@ -22,10 +22,11 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from ravine.arrays import Array
-from ravine.errors import BusyError, ConfigError, DataError, StorageError
+from ravine.errors import BusyError, ConfigError, DataError, StorageError, shortened
+from ravine.inputs import path_of
 from ravine.spec import RunSpec
 from ravine.training.checkpoint import load_arrays, load_checkpoint, pack_arrays
-from ravine.training.files import write_folder, write_whole
+from ravine.training.files import no_empty_folders, write_folder, write_whole
 from ravine.training.record import Result
 
 T = TypeVar("T")
@@ -87,7 +88,8 @@ class RunStore:
     """The runs of one folder, `--out`, or else `RAVINE_HOME`, or else `runs/`."""
 
     def __init__(self, root: Path | str | None = None) -> None:
-        self.root = Path(root or os.environ.get("RAVINE_HOME") or DEFAULT_ROOT)
+        given = path_of("the folder of runs", root or os.environ.get("RAVINE_HOME"))
+        self.root = given or Path(DEFAULT_ROOT)
 
     def ids(self) -> list[str]:
         """Return the ids of all finished runs, oldest first."""
@@ -103,8 +105,10 @@ class RunStore:
         if len(matches) == 1:
             return matches[0]
         if not matches:
-            raise ConfigError(f"there is no run {prefix!r} in {self.root}; `ravine runs list` shows those that are.")
-        raise ConfigError(f"{prefix!r} fits {len(matches)} runs: {', '.join(matches)}. Give more digits.")
+            raise ConfigError(
+                f"there is no run {shortened(prefix)} in {self.root}; `ravine runs list` shows those that are."
+            )
+        raise ConfigError(f"{shortened(prefix)} fits {len(matches)} runs: {', '.join(matches)}. Give more digits.")
 
     def load(self, run: str) -> StoredRun | None:
         """Return a finished run, None if there is none; one with damaged files is a `DataError`."""
@@ -176,21 +180,22 @@ class RunStore:
     def working_folder(self, run: str) -> Iterator[Path]:
         """Hold the working folder of a run; nobody else can train it meanwhile, and a crash lets go of it.
 
-        The folder goes when no checkpoint is left in it.
+        The folder goes when no checkpoint is left in it, and so does the store's if this made it and nothing is in it.
         """
         folder = self.root / f"{run}{_PARTIAL}"
-        try:
-            lock = _locked(folder)
-        except Timeout:
-            raise BusyError(f"run {run} is being trained by another process, in {folder}; wait for it.") from None
-        except OSError as error:
-            raise _unwritable(folder, error) from error
-        try:
-            yield folder
-        finally:
-            if not checkpoint_file(folder).exists():
-                shutil.rmtree(folder, ignore_errors=True)
-            lock.release()
+        with no_empty_folders(self.root):
+            try:
+                lock = _locked(folder)
+            except Timeout:
+                raise BusyError(f"run {run} is being trained by another process, in {folder}; wait for it.") from None
+            except OSError as error:
+                raise _unwritable(folder, error) from error
+            try:
+                yield folder
+            finally:
+                if not checkpoint_file(folder).exists():
+                    shutil.rmtree(folder, ignore_errors=True)
+                lock.release()
 
     def unfinished(self) -> list[Unfinished]:
         """Return the runs that have a working folder; damaged ones are left out."""
