@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import collections
 import random
+import re
 import resource
 import shlex
 import sys
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the first case")
     parser.add_argument("--commands", action="store_true", help="only command lines")
     parser.add_argument("--calls", action="store_true", help="only calls")
+    parser.add_argument("--only", default="", metavar="PATTERN", help="only what has a name that this fits, as train")
     arguments = parser.parse_args()
     both = arguments.commands == arguments.calls
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, resource.RLIM_INFINITY))
@@ -46,11 +48,12 @@ def main() -> None:
         numbers = range(arguments.first, arguments.first + arguments.count)
         faults = 0
         if arguments.commands or both:
-            known = list(lines.commands(ravine))
+            known = [one for one in lines.commands(ravine) if re.search(arguments.only, " ".join(one[0]))]
             faults += _cases("commands", arguments.seed, numbers, lambda rng: _line(rng, known, world), world)
         if arguments.calls or both:
             names = calls.names(world)
-            faults += _cases("calls", arguments.seed, numbers, lambda rng: _call(rng, names, world), world)
+            targets = [one for one in calls.TARGETS if re.search(arguments.only, one[0])]
+            faults += _cases("calls", arguments.seed, numbers, lambda rng: _call(rng, targets, names, world), world)
     sys.exit(1 if faults else 0)
 
 
@@ -61,8 +64,10 @@ def _line(rng: random.Random, known: list[lines.Command], world: World) -> tuple
     return f"ravine {shlex.join(words)}", lambda: judge_line(words, what, world)
 
 
-def _call(rng: random.Random, names: dict[str, object], world: World) -> tuple[str, Callable[[], Ended]]:
-    text = calls.call(rng)
+def _call(
+    rng: random.Random, targets: list[calls.Target], names: dict[str, object], world: World
+) -> tuple[str, Callable[[], Ended]]:
+    text = calls.call(rng, targets)
     return text, lambda: judge_call(text, names, world)
 
 
@@ -76,7 +81,7 @@ def _cases(
         rng = random.Random(f"{kind} {seed} {number}")
         world.renew()
         text, judge = make(rng)
-        damaged = [damage(rng, world.here)] if rng.random() < 0.2 else []
+        damaged = [damage(rng, world.here, text) for _ in range(rng.choice([0, 0, 0, 1, 1, 2]))]
         started = time.perf_counter()
         ended = judge()
         slowest = max(slowest, (time.perf_counter() - started, text))

@@ -67,8 +67,8 @@ GOOD: dict[str, tuple[str, ...]] = {
                "np.full((1, 784), 0.5)", "np.zeros((784, 784), 'uint8')"),
     "init": ("'glorot-uniform'", "'he-normal'"),
     "initial_weights": ("np.zeros(3176)", "np.full(3176, 0.1)", "[0.01] * 3176", "np.full(3176, nan)",
-                        "np.full(3176, 1e300)", "np.zeros(3176, 'i1')", "np.zeros((3176, 1))", "np.full(3176, 2**63, 'u8')",
-                        "np.zeros(3176, 'g')", "[10**400] * 3176"),
+                        "np.full(3176, 1e300)", "np.zeros(3176, 'i1')", "np.zeros((3176, 1))",
+                        "np.full(3176, 2**63, 'u8')", "np.zeros(3176, 'g')", "[10**400] * 3176"),
     "largest_batch": ("None", "40"),
     "layers": ("(784, 4, 10)", "[784, 10]", "np.array([784, 3, 3, 10])"),
     "lr": ("0.1", "1e-3", "np.float32(0.5)", "None", "0"),
@@ -186,9 +186,9 @@ def names(world: World) -> dict[str, Any]:
     return {"ravine": ravine, "np": np, "Path": Path, **numbers, **own_names}
 
 
-def call(rng: random.Random) -> str:
+def call(rng: random.Random, targets: Sequence[Target]) -> str:
     """Make up a call."""
-    function, parameters, given, _ = rng.choices(TARGETS, [weight for *_, weight in TARGETS])[0]
+    function, parameters, given, _ = rng.choices(targets, [weight for *_, weight in targets])[0]
     oddness = rng.choice([0.0, 0.2, 0.5, 1.0])
     values = dict(given) if rng.random() < 0.98 else {}
     for name in rng.sample(parameters, min(len(parameters), rng.choice([0, 1, 1, 2, 2, 3, 5]))):

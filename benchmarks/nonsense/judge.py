@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ from ravine.training import RunStore
 from ravine.training.checkpoint import load_checkpoint
 
 STOP_SECONDS, LIMIT_SECONDS = 4.0, 20.0
-"""When a case gets Ctrl-C, as a user stops what takes long, and when it counts as hanging."""
+"""When a case gets Ctrl-C, and again and again, as a user stops what takes long; and when it counts as hanging."""
 
 LONGEST_MESSAGE = 1000
 """Letters of a message; it must be one line."""
@@ -70,10 +71,10 @@ def judge_line(words: list[str], what: str, world: World) -> Ended:
                 seen.faults.append(f"it failed with text on stdout: {seen.out[:300]!r}")
             _, sign, message = seen.err.rpartition("Error: " if code == "2" and "Error: " in seen.err else "ravine: ")
             if sign:
-                seen.faults += faults_of_message(message, code == "4")
+                seen.faults += faults_of_message(message, code == "4" or "\n" in "".join(words))
             elif not seen.err.startswith("Usage: "):  # a group without a command shows its help
                 seen.faults.append(f"it failed without a message: {seen.err[-300:]!r}")
-        elif re.search(r"Warning|Traceback", seen.err):
+        elif re.search(r"Warning|Traceback", seen.err) and "Exception ignored" not in seen.err:
             seen.faults.append(f"a warning on stderr: {seen.err[-500:]}")
     return Ended(what, f"exit {code}", (*seen.faults, *seen.left))
 
@@ -87,7 +88,7 @@ def judge_call(text: str, names: dict[str, Any], world: World) -> Ended:
             seen.how = "a result"
         except RavineError as error:
             seen.how = type(error).__name__
-            seen.faults += faults_of_message(str(error), isinstance(error, DownloadError))
+            seen.faults += faults_of_message(str(error), isinstance(error, DownloadError) or "\\n" in text)
         except KeyboardInterrupt:
             seen.how = "KeyboardInterrupt"
         except Hangs:
@@ -105,7 +106,10 @@ def judge_call(text: str, names: dict[str, Any], world: World) -> Ended:
 
 
 def faults_of_message(message: str, lists: bool = False) -> list[str]:
-    """Return what is wrong with the words of an error; one that lists what was tried has several lines."""
+    """Return what is wrong with the words of an error.
+
+    One `lists` what was tried, or quotes lines that were given, and has several.
+    """
     faults = []
     if len(message) > LONGEST_MESSAGE and not lists:
         faults.append(f"a message of {len(message)} letters: {message[:200]}...")
@@ -143,6 +147,7 @@ def _watched(world: World) -> Iterator[_Seen]:
         yield seen
     for stream in (out, err):
         stream.flush()
+    # Python swallows what is raised while it cleans up, Ctrl-C too.
     seen.out, seen.err = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
     own = [w for w in told if w.filename != "<string>"]  # others are the call's own
     seen.faults += [f"{w.category.__name__}: {w.message} ({w.filename}:{w.lineno})" for w in own]
@@ -152,14 +157,13 @@ def _watched(world: World) -> Iterator[_Seen]:
 @contextlib.contextmanager
 def _timed() -> Iterator[None]:
     def alarm(number: int, frame: FrameType | None) -> None:
-        if stopped:
+        if time.monotonic() - began > LIMIT_SECONDS:
             raise Hangs
-        stopped.append(True)
         signal.raise_signal(signal.SIGINT)
 
-    stopped: list[bool] = []
+    began = time.monotonic()
     before = signal.signal(signal.SIGALRM, alarm)
-    signal.setitimer(signal.ITIMER_REAL, STOP_SECONDS, LIMIT_SECONDS - STOP_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, STOP_SECONDS, STOP_SECONDS)
     try:
         yield
     finally:

@@ -20,8 +20,8 @@ NUMBERS = (
 )  # fmt: skip
 
 TEXTS = (
-    "", " ", "-", "--", "---", "=", ",", ":", ";", "null", "None", "True", "nonsense", "\N{FULLWIDTH LATIN SMALL LETTER S}gd", "sgd ", "é", "🏔", "%s",
-    "{}",
+    "", " ", "-", "--", "---", "=", ",", ":", ";", "null", "None", "True", "nonsense",
+    "\N{FULLWIDTH LATIN SMALL LETTER S}gd", "sgd ", "é", "🏔", "%s", "{}",
     "{0}", "\\", "'", '"', "\n", "\t", "a\nb", "\x1b[31m", "\udcff", "*", "~", "../..", "[red]", "[/]", "x" * 3000,
     "\u202e", "1" * 5000,
 )  # fmt: skip

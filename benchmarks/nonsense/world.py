@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
 import shutil
 import signal
 import struct
@@ -136,7 +137,7 @@ def _compile() -> None:
 
     with tempfile.TemporaryDirectory() as out:
         for dtype in ("float32", "float64"):
-            for optimizer in ("sgd", "momentum", "adam"):
+            for optimizer in ("sgd", "muon"):
                 ravine.train(out=out, optimizer=optimizer, **{**TINY, "engine": "fused", "dtype": dtype})
 
 
@@ -178,13 +179,24 @@ def _runs(folder: Path) -> tuple[str, ...]:
     raise AssertionError("the run was not stopped")
 
 
-def damage(rng: random.Random, here: Path) -> str:
-    """Damage a file of the world, and say which and how."""
-    files = sorted(path for path in here.rglob("*") if path.is_file() and path.name != "lock")
+def damage(rng: random.Random, here: Path, text: str) -> str:
+    """Damage a file of a folder that a case names, or of any, and say which and how."""
+    named = [here / name for name in ("rules", "studies", "pictures", "runs") if name in text]
+    files = sorted(path for path in rng.choice([*named, here]).rglob("*") if path.is_file() and path.name != "lock")
+    if not files:
+        return "there is no file left"
     path = rng.choice(files)
     how, change = rng.choice(sorted(_DAMAGES.items()))
     change(path, rng)
     return f"{path.relative_to(here)}: {how}"
+
+
+_WORDS = (
+    b"nan", b"-1", b"[]", b"null", b'""', b"1e999", b"\xff", b"\0", b"10**400", b"{}", b",", b"true", b"\n", b"0",
+    b"inf", b"[[]]", b"{a = 1}", b'"sgd"', b'"adam"', b"[1, 2]", b"2024-01-01", b"99999999999999999999999", b"1.5",
+    b"lr", b"name", b"'", b"None", b"g", b"m", b"1 / 0", b"import os", b'"\\udcff"', b"print", b"return", b"=",
+    b":", b"# ", b'"paper"',
+)  # fmt: skip
 
 
 def _flip(path: Path, rng: random.Random) -> None:
@@ -208,8 +220,25 @@ def _piece(path: Path, rng: random.Random) -> None:
 def _word(path: Path, rng: random.Random) -> None:
     content = path.read_bytes()
     place = rng.randrange(len(content) + 1)
-    words = (b"nan", b"-1", b"[]", b"null", b'""', b"1e999", b"\xff", b"\0", b"10**400", b"{}", b",", b"true", b"\n")
-    path.write_bytes(content[:place] + rng.choice(words) + content[place + rng.choice([0, 1, 5]) :])
+    path.write_bytes(content[:place] + rng.choice(_WORDS) + content[place + rng.choice([0, 1, 5]) :])
+
+
+def _value(path: Path, rng: random.Random) -> None:
+    """Put another value, or none, in the place of a number or a text."""
+    content = path.read_bytes()
+    found = list(re.finditer(rb"-?[0-9][0-9.e+-]*|\"[^\"\n]*\"|\w+", content))
+    if found:
+        first, last = rng.choice(found).span()
+        path.write_bytes(content[:first] + rng.choice(_WORDS) + content[last:])
+
+
+def _line(path: Path, rng: random.Random) -> None:
+    lines = path.read_bytes().splitlines(keepends=True)
+    if lines:
+        place, other = rng.randrange(len(lines)), rng.choice(lines)
+        path.write_bytes(
+            b"".join([*lines[:place], *rng.choice([[], [other], [lines[place], other]]), *lines[place + 1 :]])
+        )
 
 
 _DAMAGES: dict[str, Callable[[Path, random.Random], object]] = {
@@ -222,5 +251,7 @@ _DAMAGES: dict[str, Callable[[Path, random.Random], object]] = {
     "it is null": lambda path, rng: path.write_bytes(b"null"),
     "it is Latin-1": lambda path, rng: path.write_bytes(b"\xe4\xf6\xfc" + path.read_bytes()),
     "a piece is gone": _piece,
+    "a line is another": _line,
+    "a value is another": _value,
     "a word is in it": _word,
 }

@@ -55,13 +55,20 @@ def folded_keys(given: Mapping[str, T]) -> dict[str, T]:
 def plain(value: Any) -> Any:
     """Return NumPy's numbers, strings and arrays, and ranges, as Python's own, in lists and mappings too.
 
-    All else comes back as it is.
+    All else comes back as it is. Lists that hold themselves are a `ConfigError`.
 
     >>> plain({"layers": np.array([784, 10]), "lr": np.float64(0.5)})
     {'layers': [784, 10], 'lr': 0.5}
     """
+    try:
+        return _plain(value)
+    except RecursionError:
+        raise ConfigError("a list holds itself, or lists in lists without end; give one that ends.") from None
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return plain(value.tolist())
+        return _plain(value.tolist())
     if isinstance(value, np.str_):
         return str(value)
     if isinstance(value, np.floating):  # a long double is its own `item`
@@ -69,9 +76,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, (list, tuple, range)):
-        return tuple(map(plain, value)) if type(value) is tuple else [plain(part) for part in value]
+        return tuple(map(_plain, value)) if type(value) is tuple else [_plain(part) for part in value]
     if isinstance(value, Mapping):
-        return {plain(key): plain(part) for key, part in value.items()}
+        return {_plain(key): _plain(part) for key, part in value.items()}
     return value
 
 
@@ -159,6 +166,9 @@ def convert(value: Any, kind: Any, name: str = "") -> Any:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise ConfigError(_reworded(str(error), value, kind, name)) from None
+    except UnicodeEncodeError as error:
+        text = f"{name} has the text" if name else "there is a text"
+        raise ConfigError(f"{text} {shortened(error.object)}, which is no Unicode: give other letters.") from None
 
 
 def _reworded(message: str, value: Any, kind: Any, name: str) -> str:

@@ -49,7 +49,8 @@ def load_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     except FileNotFoundError:
         raise DataError(f"{path} is missing.") from None
     except (safetensors.SafetensorError, OSError, ValueError, struct.error) as error:
-        raise DataError(f"{path} is damaged ({error}).") from error
+        fault = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} is damaged ({fault}).") from error
     arrays = {}
     for name, array in stored.items():
         arrays[name.removesuffix(_WIDE)] = array.view(np.longdouble) if name.endswith(_WIDE) else array

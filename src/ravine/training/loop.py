@@ -175,11 +175,12 @@ def _check(spec: RunSpec, dataset: Dataset, given: Given) -> None:
     if given.weights is not None:
         if given.weights.shape != (size,):
             raise ConfigError(f"initial_weights has shape {given.weights.shape}; give {size} numbers, ({size},).")
-        if not np.isfinite(given.weights).all():
-            index = int(np.argmin(np.isfinite(given.weights)))
-            raise ConfigError(
-                f"initial_weights has {given.weights[index]} at index {index}; all of its numbers must be finite."
-            )
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(given.weights.astype(spec.dtype))
+        if not finite.all():
+            index = int(np.argmin(finite))
+            fault = f"initial_weights has {given.weights[index]} at index {index}"
+            raise ConfigError(f"{fault}; all of its numbers must be finite in {spec.dtype}.")
     if given.order is not None:
         order = given.order
         fits = order.ndim in (1, 2) and order.size > 0 and np.issubdtype(order.dtype, np.integer)

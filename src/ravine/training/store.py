@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 
 from ravine.arrays import Array
 from ravine.errors import BusyError, ConfigError, DataError, StorageError, shortened
-from ravine.inputs import path_of
+from ravine.inputs import path_of, text_of
 from ravine.spec import RunSpec
 from ravine.training.checkpoint import load_arrays, load_checkpoint, pack_arrays
 from ravine.training.files import no_empty_folders, write_folder, write_whole
@@ -62,8 +62,8 @@ class StoredRun:
     def weights(self) -> Array:
         """Read the flat weight vector; weights that are missing or damaged are a `DataError`."""
         path = self.folder / "weights.safetensors"
-        if not path.exists() or _sha256(path) != self.weights_sha256:
-            raise _damaged(self.folder, "weights.safetensors is missing or does not match its checksum")
+        if hashlib.sha256(_content(path)).hexdigest() != self.weights_sha256:
+            raise _damaged(self.folder, "weights.safetensors does not match its checksum")
         arrays, _ = load_arrays(path)
         return arrays["weights"]
 
@@ -71,7 +71,10 @@ class StoredRun:
     def optimizer_text(self) -> str | None:
         """The text of the optimizer as it was then, if it is not one of ravine's own."""
         path = self.folder / _OPTIMIZER
-        return path.read_text(encoding="utf-8") if path.exists() else None
+        try:
+            return text_of(_content(path)) if path.exists() else None
+        except ConfigError as error:
+            raise _damaged(self.folder, f"{_OPTIMIZER} cannot be read: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -256,13 +259,20 @@ def _json(value: Any) -> bytes:
 
 
 def _read(folder: Path, name: str, kind: type[T]) -> T:
-    path = folder / name
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except FileNotFoundError:
-        raise _damaged(folder, f"{name} is missing") from None
-    except (OSError, msgspec.DecodeError) as error:
+        return msgspec.json.decode(_content(folder / name), type=kind)
+    except msgspec.DecodeError as error:
         raise _damaged(folder, f"{name} cannot be read ({error})") from error
+
+
+def _content(path: Path) -> bytes:
+    """Read a file of a run's folder."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise _damaged(path.parent, f"{path.name} is missing") from None
+    except OSError as error:
+        raise _damaged(path.parent, f"{path.name} cannot be read ({error.strerror or error})") from error
 
 
 def _damaged(folder: Path, fault: str) -> DataError:
@@ -271,7 +281,3 @@ def _damaged(folder: Path, fault: str) -> DataError:
 
 def _unwritable(path: Path, error: OSError) -> StorageError:
     return StorageError(f"cannot write {path}: {error.strerror or error}. Choose another folder with --out.")
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
