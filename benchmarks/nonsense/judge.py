@@ -76,6 +76,8 @@ def judge_line(words: list[str], what: str, world: World) -> Ended:
                 seen.faults.append(f"it failed without a message: {seen.err[-300:]!r}")
         elif re.search(r"Warning|Traceback", seen.err) and "Exception ignored" not in seen.err:
             seen.faults.append(f"a warning on stderr: {seen.err[-500:]}")
+        if failed := re.search(r"ravine: run \w+: \w+(Error|Exception|Warning): .*", seen.err):
+            seen.faults.append(f"a run of a study failed by a bug: {failed[0][:500]}")
     return Ended(what, f"exit {code}", (*seen.faults, *seen.left))
 
 

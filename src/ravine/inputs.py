@@ -5,6 +5,7 @@ Whoever takes something from outside, by Python, the command line or a file, bri
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import typing
@@ -121,10 +122,12 @@ def path_of(name: str, given: Any) -> Path | None:
         raise ConfigError(f"{name} is {shortened(given)}; it must be a path, as text or as a pathlib.Path.")
     path = Path(given)
     try:
-        path.exists()
-    except (OSError, ValueError) as error:  # a name that is too long, or one with a zero byte
+        path.lstat()
+    except (OSError, ValueError) as error:
         fault = getattr(error, "strerror", None) or error
-        raise ConfigError(f"{name} is {shortened(str(path))}, which is no path here ({fault}); give another.") from None
+        if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:  # as with a zero byte
+            refused = f"{name} is {shortened(str(path))}, which is no path here ({fault})"
+            raise ConfigError(f"{refused}; give another.") from None
     return path
 
 

@@ -70,7 +70,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:
         if metadata["sha256"] != _checksum(state, metadata["position"]):
             raise DataError("its checksum does not match")
         return state, msgspec.json.decode(metadata["position"], type=Position)
-    except (DataError, KeyError, msgspec.DecodeError) as error:
+    except (DataError, KeyError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DataError(
             f"the checkpoint {path} is missing or damaged ({error}); without --resume the run starts at the beginning."
         ) from error

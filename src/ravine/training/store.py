@@ -261,7 +261,7 @@ def _json(value: Any) -> bytes:
 def _read(folder: Path, name: str, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(_content(folder / name), type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _damaged(folder, f"{name} cannot be read ({error})") from error
 
 
