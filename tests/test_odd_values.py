@@ -43,6 +43,8 @@ def refused(call, *words):
         ({"initial_weights": [0, [1, 2]]}, ["initial_weights is not an array of numbers"]),
         ({"order": np.array([3, math.nan])}, ["order has dtype float64", "whole numbers"]),
         ({"order": [[1], [2, 3]]}, ["order is not an array"]),
+        ({"layers": (64, 10**13, 10)}, ["layers 64,10000000000000,10 make 7.4e+14 weights", "memory"]),
+        ({"layers": (64, 10**40, 10)}, ["make 7.4e+41 weights"]),
         ({"watcher": print}, ["watcher is <built-in function print>", "note, progress and epoch"]),
         ({"resume": 3}, ["resume is 3; it must be true or false"]),
         ({"fresh": np.zeros(2)}, ["fresh is [0.0, 0.0]; it must be true or false"]),
@@ -61,6 +63,7 @@ def test_train_refuses_odd_values(small, runs, settings, words):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        ({"steps": 10**7}, ["steps is 10000000; it must be at least 1, and at most 1000000"]),
         ({"steps": {8}}, ["steps is {8}; it must be a whole number"]),
         ({"lr": "fast"}, ["lr is 'fast'; it must be a number"]),
         ({"start": 4}, ["start is 4; it must be a list"]),

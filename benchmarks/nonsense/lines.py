@@ -56,7 +56,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "into": ("new/report",),
     "jobs": ("1", "2"),
     "largest_batch": ("20", "40", "300"),
-    "layers": ("784,4,10", "784,3,3,10", "784,10", "784-5-10"),
+    "layers": ("784,4,10", "784,3,3,10", "784,10", "784-5-10", "784,1000000000000,10"),
     "lr": ("0.1", "0.01", "1e-3", "1e5", "0"),
     "methods": ("central", "forward,backward", "complex", "central,complex"),
     "name": ("sgd", "adam", "muon", "rules/mine.py", "rules/mine.py:mine", "rules/not_a_rule.py"),

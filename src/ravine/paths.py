@@ -43,6 +43,8 @@ _FARTHEST = 1000.0
 _FLOOR = 1e-14
 """How far down f - f_min is drawn at most; below is round-off."""
 
+_MOST_STEPS = 1_000_000
+
 _FRAMES = 100
 """The most pictures of an animation."""
 
@@ -202,8 +204,8 @@ def walks(
     if isinstance(optimizers, str) or not isinstance(optimizers, Sequence) or not optimizers:
         raise ConfigError(f'optimizers is {shortened(optimizers)}; it must be a list, for example ["sgd", "adam"].')
     steps = convert(plain(steps), int, "steps")
-    if steps < 1:
-        raise ConfigError(f"steps is {steps}; it must be at least 1.")
+    if not 1 <= steps <= _MOST_STEPS:
+        raise ConfigError(f"steps is {steps}; it must be at least 1, and at most {_MOST_STEPS}.")
     lr, start = convert(plain(lr), float | None, "lr"), convert(plain(start), tuple[float, float] | None, "start")
     if start is not None and not all(abs(coordinate) <= _FARTHEST for coordinate in start):
         raise ConfigError(

@@ -94,6 +94,9 @@ def run(arguments: list[str]) -> int:
     except RavineError as error:
         click.echo(f"ravine: {error}", err=True)
         return error.exit_code
+    except MemoryError as error:
+        click.echo(f"ravine: there is not enough memory ({error}): take a smaller network or batch.", err=True)
+        return 3
     except (click.Abort, KeyboardInterrupt):
         click.echo("ravine: interrupted.", err=True)
         return 130
