@@ -33,6 +33,8 @@ USUAL_CODES = frozenset({0, 2, 3, 4, 130})
 CODES_OF = {"check-optimizer": {1}, "gradcheck": {1, 6}, "study run": {5}, "reproduce": {5}}
 """The exit codes that all commands have, and those that some have besides."""
 
+_CALL = "<the call>"
+
 _OF_PYTHON = re.compile(r"unexpected keyword|required (positional|keyword)|missing \d+ required|multiple values for")
 """Words of Python's own about a call that does not fit a signature."""
 
@@ -86,7 +88,7 @@ def judge_call(text: str, names: dict[str, Any], world: World) -> Ended:
     function = text.partition("(")[0] if "predict" not in text else "Run.predict"
     with _watched(world) as seen:
         try:
-            eval(text, dict(names))
+            eval(compile(text, _CALL, "eval"), dict(names))
             seen.how = "a result"
         except RavineError as error:
             seen.how = type(error).__name__
@@ -151,8 +153,9 @@ def _watched(world: World) -> Iterator[_Seen]:
         stream.flush()
     # Python swallows what is raised while it cleans up, Ctrl-C too.
     seen.out, seen.err = (stream.buffer.getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
-    own = [w for w in told if w.filename != "<string>"]  # others are the call's own
-    seen.faults += [f"{w.category.__name__}: {w.message} ({w.filename}:{w.lineno})" for w in own]
+    # Functions that a call gives may warn as they like.
+    ours = [w for w in told if w.filename != _CALL]
+    seen.faults += [f"{w.category.__name__}: {w.message} ({w.filename}:{w.lineno})" for w in ours]
     seen.left += _left_over(world, before, seen.how)
 
 
