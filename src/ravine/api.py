@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ravine.arrays import Array
 from ravine.data import Dataset, load
-from ravine.errors import ConfigError
-from ravine.inputs import path_of
+from ravine.errors import ConfigError, shortened
+from ravine.inputs import convert, path_of, plain
 from ravine.rules import AnyRule
 from ravine.spec import RunSpec, from_settings, resolve
 from ravine.training import Given, Outcome, RunStore, Silent, Watcher, with_given
@@ -114,7 +114,7 @@ def train(
             **hyperparameters,
         }
     )
-    given = Given(_array("initial_weights", initial_weights), _array("order", order))
+    given = Given(_array("initial_weights", initial_weights, "iuf"), _array("order", order, "iu"))
     outcome = run_spec(spec, given=given, data_dir=data_dir, out=out, resume=resume, fresh=fresh, watcher=watcher)
     if isinstance(outcome, Run):
         return outcome
@@ -136,7 +136,8 @@ def run_spec(
 
     Who has loaded the data set already gives it as `data`.
     """
-    watcher = watcher or Silent()
+    watcher = checked_watcher(watcher)
+    resume, fresh = (convert(plain(value), bool, name) for name, value in (("resume", resume), ("fresh", fresh)))
     spec = resolve(with_given(spec, given))
     folder_of_data = path_of("data_dir", data_dir)
     store = RunStore(path_of("out", out))
@@ -151,6 +152,15 @@ def run_spec(
     return outcome if outcome.stored is None else Run(outcome.stored)
 
 
+def checked_watcher(watcher: Watcher | None) -> Watcher:
+    """Return the watcher, or a silent one for None; what has none of its methods is a `ConfigError`."""
+    if watcher is None:
+        return Silent()
+    if not isinstance(watcher, Watcher):
+        raise ConfigError(f"watcher is {shortened(watcher)}; it must have the methods note, progress and epoch.")
+    return watcher
+
+
 def load_run(run: Path | str, out: Path | str | None = None) -> Run:
     """Return a stored run by the first digits of its id, or by the path of its folder."""
     where = path_of("run", run)
@@ -161,17 +171,18 @@ def load_run(run: Path | str, out: Path | str | None = None) -> Run:
     store = RunStore(folder.parent) if named else RunStore(path_of("out", out))
     stored = store.load(folder.name if named else store.find(str(run)))
     if stored is None:
-        raise ConfigError(f"there is no run {run!r} in {store.root}.")
+        raise ConfigError(f"there is no run {shortened(run)} in {store.root}.")
     return Run(stored)
 
 
-def _array(name: str, value: ArrayLike | None) -> Array | None:
+def _array(name: str, value: ArrayLike | None, kinds: str) -> Array | None:
     if value is None:
         return None
     try:
         array = np.asarray(value)
-    except ValueError as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise ConfigError(f"{name} is not an array of numbers: {error}.") from error
-    if array.dtype.kind not in "iuf":
-        raise ConfigError(f"{name} has dtype {array.dtype}; give an array of numbers.")
+    if array.dtype.kind not in kinds:
+        numbers = "numbers" if "f" in kinds else "whole numbers"
+        raise ConfigError(f"{name} has dtype {array.dtype} and shape {array.shape}; give an array of {numbers}.")
     return array

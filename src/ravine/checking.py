@@ -8,14 +8,14 @@ from pathlib import Path
 import msgspec
 from numpy.typing import DTypeLike
 
-from ravine.api import load_run, run_spec
+from ravine.api import checked_watcher, load_run, run_spec
 from ravine.arrays import Array
 from ravine.data import Dataset, load
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, shortened
 from ravine.gradients.digits import check_digits
 from ravine.gradients.full import Check, Progress, check_samples, full_check
 from ravine.gradients.methods import METHODS, PAPER_STEP, check_methods, check_step
-from ravine.inputs import dtype_name, path_of
+from ravine.inputs import convert, dtype_name, path_of, plain
 from ravine.spec import RunSpec, resolve
 from ravine.training import Watcher, start_weights
 from ravine.training.run import Run
@@ -52,6 +52,13 @@ def gradcheck(
     Raises:
         ConfigError, UsageError: a sample is outside the data, h is not a step, a method is unknown, a run is not there.
     """
+    if not isinstance(spec, RunSpec):
+        raise ConfigError(f"spec is {shortened(spec)}; it must be a ravine.RunSpec.")
+    methods = convert(plain(methods), tuple[str, ...], "methods")
+    samples = convert(plain(samples), tuple[int, ...], "samples")
+    h, epochs = convert(plain(h), float, "h"), convert(plain(epochs), int, "epochs")
+    weights, digits = convert(plain(weights), int | None, "weights"), convert(plain(digits), int | None, "digits")
+    watcher = checked_watcher(watcher)
     check_methods(tuple(methods))
     check_step(h)
     if digits is not None:

@@ -6,6 +6,7 @@ Each class has the exit code that the command line ends with. Anything that is n
 from __future__ import annotations
 
 import difflib
+import re
 import traceback
 from collections.abc import Iterable
 
@@ -14,6 +15,9 @@ class RavineError(Exception):
     """The base of all errors that ravine raises on purpose; its text is one clear sentence or two."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        super().__init__(readable(message))
 
 
 class UsageError(RavineError):
@@ -60,12 +64,41 @@ def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:
     >>> unknown("optimizer", "adma", ["adam", "adamax", "sgd"])
     "unknown optimizer 'adma'; did you mean 'adam'? Known: adam, adamax, sgd."
     """
-    names, given = sorted(allowed), str(name).lower()
+    text = _beginning(name) if isinstance(name, str) else shortened(name)
+    names, given = sorted(allowed), text.lower()
     swapped = [known for known in names if sorted(known) == sorted(given)]
     usual = [known for known in names if known == SYNONYMS.get(given)]
     near = usual or swapped or difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"unknown {kind} {str(name)!r}{hint} Known: {', '.join(names)}."
+    return f"unknown {kind} {text!r}{hint} Known: {', '.join(names)}."
+
+
+def readable(message: str) -> str:
+    """Return a message in which a word of hundreds of letters, which no one reads, is cut to its beginning.
+
+    >>> readable("there is no file " + "x" * 3000 + ".")
+    'there is no file xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
+    """
+    return re.sub(r"\S{400,}", lambda word: _beginning(word[0]), message)
+
+
+def shortened(value: object) -> str:
+    """Return a value as Python writes it, in one line, without its place in memory, and of a long text its beginning.
+
+    >>> shortened(10**80)
+    '100000000000000000000000000000000000000000000000000000000...'
+    >>> shortened(object())
+    '<object object>'
+    """
+    try:
+        text = repr(value)
+    except Exception:  # a whole number of thousands of digits, or a value whose class has a fault
+        text = f"a value of type {type(value).__name__}"
+    return _beginning(re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(text.split())))
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def several(count: int, what: str) -> str:

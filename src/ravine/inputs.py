@@ -5,6 +5,7 @@ Whoever takes something from outside, by Python, the command line or a file, bri
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import typing
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from ravine.errors import ConfigError, unknown
+from ravine.errors import ConfigError, shortened, unknown
 
 T = TypeVar("T")
 
@@ -53,34 +54,33 @@ def folded_keys(given: Mapping[str, T]) -> dict[str, T]:
 
 
 def plain(value: Any) -> Any:
-    """Return NumPy's numbers, strings and arrays as Python's own, within lists and mappings too; others as they are.
+    """Return NumPy's numbers, strings and arrays, and ranges, as Python's own, in lists and mappings too.
+
+    All else comes back as it is. Lists that hold themselves are a `ConfigError`.
 
     >>> plain({"layers": np.array([784, 10]), "lr": np.float64(0.5)})
     {'layers': [784, 10], 'lr': 0.5}
     """
+    try:
+        return _plain(value)
+    except RecursionError:
+        raise ConfigError("a list holds itself, or lists in lists without end; give one that ends.") from None
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return plain(value.tolist())
+        return _plain(value.tolist())
     if isinstance(value, np.str_):
         return str(value)
     if isinstance(value, np.floating):  # a long double is its own `item`
         return float(value)
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(plain, value)) if type(value) in (list, tuple) else [plain(part) for part in value]
+    if isinstance(value, (list, tuple, range)):
+        return tuple(map(_plain, value)) if type(value) is tuple else [_plain(part) for part in value]
     if isinstance(value, Mapping):
-        return {plain(key): plain(part) for key, part in value.items()}
+        return {_plain(key): _plain(part) for key, part in value.items()}
     return value
-
-
-def shortened(value: Any) -> str:
-    """Return a value as Python writes it, and of a long text its beginning.
-
-    >>> shortened(10**80)
-    '100000000000000000000000000000000000000000000000000000000...'
-    """
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def dtype_name(given: Any, allowed: Iterable[str], kind: str = "dtype") -> str:
@@ -120,7 +120,15 @@ def path_of(name: str, given: Any) -> Path | None:
         return None
     if not isinstance(given, (str, os.PathLike)) or not isinstance(os.fspath(given), str):
         raise ConfigError(f"{name} is {shortened(given)}; it must be a path, as text or as a pathlib.Path.")
-    return Path(given)
+    path = Path(given)
+    try:
+        path.lstat()
+    except (OSError, ValueError) as error:
+        fault = getattr(error, "strerror", None) or error
+        if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:  # as with a zero byte
+            refused = f"{name} is {shortened(str(path))}, which is no path here ({fault})"
+            raise ConfigError(f"{refused}; give another.") from None
+    return path
 
 
 def text_of(content: bytes) -> str:
@@ -161,6 +169,9 @@ def convert(value: Any, kind: Any, name: str = "") -> Any:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         raise ConfigError(_reworded(str(error), value, kind, name)) from None
+    except UnicodeEncodeError as error:
+        text = f"{name} has the text" if name else "there is a text"
+        raise ConfigError(f"{text} {shortened(error.object)}, which is no Unicode: give other letters.") from None
 
 
 def _reworded(message: str, value: Any, kind: Any, name: str) -> str:
@@ -193,6 +204,9 @@ def _reworded(message: str, value: Any, kind: Any, name: str) -> str:
 
 def _bound(text: str) -> str:
     """Return in words what msgspec writes as >= 0.0."""
+    length = re.match(r" of length (\d+)", text)
+    if length is not None:
+        return f" of {length[1]}"
     sign, _, number = text.strip().partition(" ")
     words = {">=": " of {} or more", ">": " above {}", "<=": " of {} or less", "<": " below {}"}.get(sign, text)
     return words.format(f"{float(number):g}" if number else "")

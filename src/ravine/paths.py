@@ -17,9 +17,9 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.engines.engine import in_evaluated_form
-from ravine.errors import ConfigError, unknown
-from ravine.inputs import folded
-from ravine.rules import AnyRule, Rule, WholeRule, find_rule
+from ravine.errors import ConfigError, shortened, unknown
+from ravine.inputs import convert, folded, plain
+from ravine.rules import AnyRule, Rule, WholeRule, declared_rule, find_rule
 from ravine.rules.compose import with_stages
 from ravine.rules.kinds import Value, shown, value_of
 from ravine.rules.noise import noise_for
@@ -42,6 +42,8 @@ _FARTHEST = 1000.0
 
 _FLOOR = 1e-14
 """How far down f - f_min is drawn at most; below is round-off."""
+
+_MOST_STEPS = 1_000_000
 
 _FRAMES = 100
 """The most pictures of an animation."""
@@ -199,8 +201,12 @@ def walks(
     Raises:
         ConfigError: there is no such optimizer, one of its hyper-parameters does not fit, or steps or start do not.
     """
-    if steps < 1:
-        raise ConfigError(f"steps is {steps}; it must be at least 1.")
+    if isinstance(optimizers, str) or not isinstance(optimizers, Sequence) or not optimizers:
+        raise ConfigError(f'optimizers is {shortened(optimizers)}; it must be a list, for example ["sgd", "adam"].')
+    steps = convert(plain(steps), int, "steps")
+    if not 1 <= steps <= _MOST_STEPS:
+        raise ConfigError(f"steps is {steps}; it must be at least 1, and at most {_MOST_STEPS}.")
+    lr, start = convert(plain(lr), float | None, "lr"), convert(plain(start), tuple[float, float] | None, "start")
     if start is not None and not all(abs(coordinate) <= _FARTHEST for coordinate in start):
         raise ConfigError(
             f"start is {start[0]:g},{start[1]:g}; both must be numbers from {-_FARTHEST:g} to {_FARTHEST:g}."
@@ -210,8 +216,8 @@ def walks(
 
 def _read(optimizer: str | AnyRule) -> tuple[AnyRule, dict[str, Value]]:
     """Take "NAME,KEY=VALUE,.." apart."""
-    name, *settings = optimizer.split(",") if isinstance(optimizer, str) else [optimizer.name]
-    rule = find_rule(name) if isinstance(optimizer, str) else optimizer
+    name, *settings = optimizer.split(",") if isinstance(optimizer, str) else [""]
+    rule = find_rule(name) if isinstance(optimizer, str) else declared_rule(optimizer)
     given: dict[str, Value] = {}
     for setting in settings:
         key, _, value = setting.partition("=")

@@ -10,8 +10,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from ravine.data import load
 from ravine.errors import ConfigError, unknown
 from ravine.gradients.full import Progress
@@ -19,7 +17,7 @@ from ravine.inputs import path_of
 from ravine.report.make import CLAIMS_PART, make_report, write_report
 from ravine.report.paper_claims import CLAIMS
 from ravine.report.report import Report
-from ravine.studies import StudyOutcome, StudyWatcher, cut_short, load_study, plan, run_study
+from ravine.studies import StudyOutcome, StudyWatcher, cut_short, load_study, plan, run_study, with_seeds
 from ravine.studies.estimate import estimate
 from ravine.studies.gradients import check_gradients, checked_runs
 from ravine.training import RunStore
@@ -76,7 +74,7 @@ def reproduce(
     Raises:
         ConfigError, DataError, DownloadError, StorageError: with one clear sentence each.
     """
-    study = msgspec.structs.replace(load_study("paper"), seeds=list(range(seeds)))
+    study = with_seeds(load_study("paper"), seeds)
     parts = [CLAIMS_PART, *(group.name for group in study.groups), *(figure.name for figure in study.figures)]
     for name in only or ():
         if name not in parts:

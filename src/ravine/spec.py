@@ -13,8 +13,8 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import DATASETS
-from ravine.errors import ConfigError, unknown
-from ravine.inputs import convert, dtype_name, folded_keys, plain, shortened
+from ravine.errors import ConfigError, shortened, unknown
+from ravine.inputs import convert, dtype_name, folded_keys, plain
 from ravine.nn import INITIALIZERS, Network
 from ravine.rules import RULES, WHOLE_RULES, AnyRule, Rule, WholeRule, declared_rule, loading, reference, settled
 from ravine.rules.compose import allowed, with_stages

@@ -172,6 +172,6 @@ def find_surface(name: str) -> Surface:
     >>> find_surface("rosenbrock").minima
     ((1.0, 1.0),)
     """
-    if name not in SURFACES:
+    if not isinstance(name, str) or name not in SURFACES:
         raise ConfigError(unknown("surface", name, SURFACES))
     return SURFACES[name]

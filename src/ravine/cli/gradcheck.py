@@ -90,9 +90,11 @@ def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **s
 def _draw(folder: Path, check: Check) -> list[Path]:
     from ravine.errors import StorageError
     from ravine.gradients.figures import save_figures
+    from ravine.training.files import no_empty_folders
 
     try:
-        return save_figures(folder, check.report, check.curve)
+        with no_empty_folders(folder):
+            return save_figures(folder, check.report, check.curve)
     except OSError as error:
         raise StorageError(f"cannot write {folder}: {error.strerror or error}. Choose another --figures.") from error
 

@@ -16,7 +16,7 @@ import click
 
 from ravine._version import __version__
 from ravine.cli.notes import tell_notes
-from ravine.errors import RavineError, unknown
+from ravine.errors import RavineError, readable, unknown
 
 _COMMANDS = {
     "reproduce": "ravine.cli.reproduce",
@@ -88,11 +88,15 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
+        error.message = readable(error.message)  # type: ignore[misc]  # nobody else has it
         error.show()
         return error.exit_code
     except RavineError as error:
         click.echo(f"ravine: {error}", err=True)
         return error.exit_code
+    except MemoryError as error:
+        click.echo(f"ravine: there is not enough memory ({error}): take a smaller network or batch.", err=True)
+        return 3
     except (click.Abort, KeyboardInterrupt):
         click.echo("ravine: interrupted.", err=True)
         return 130

@@ -71,10 +71,11 @@ def paths(
 
 
 def _write(file: Path, content: bytes) -> None:
-    from ravine.training.files import make_folder, write_whole
+    from ravine.training.files import make_folder, no_empty_folders, write_whole
 
-    make_folder(file.parent)
-    write_whole(file, content)
+    with no_empty_folders(file.parent):
+        make_folder(file.parent)
+        write_whole(file, content)
 
 
 def _list(surfaces: list[Surface], as_json: bool) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import msgspec
 
 from ravine.cli.notes import quiet_option
 from ravine.cli.output import number, percent, print_json, print_table
@@ -154,11 +153,11 @@ def _names(only: str | None) -> list[str] | None:
 
 
 def _planned(source: str, only: str | None, seeds: int | None) -> tuple[Study, list[Planned]]:
-    from ravine.studies import load_study, plan
+    from ravine.studies import load_study, plan, with_seeds
 
     study = load_study(source)
     if seeds is not None:
-        study = msgspec.structs.replace(study, seeds=list(range(seeds)))
+        study = with_seeds(study, seeds)
     return study, plan(study, _names(only))
 
 

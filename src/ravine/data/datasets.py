@@ -14,6 +14,7 @@ from ravine.data import idx, sources
 from ravine.data.catalog import DATASETS, DatasetInfo
 from ravine.data.compact import Compact, compact
 from ravine.errors import ConfigError, DataError, unknown
+from ravine.inputs import path_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ def info_of(name: str) -> DatasetInfo:
     >>> info_of("mnist").shape
     (28, 28)
     """
-    if name not in DATASETS:
+    if not isinstance(name, str) or name not in DATASETS:
         raise ConfigError(unknown("data set", name, DATASETS))
     return DATASETS[name]
 
@@ -81,7 +82,7 @@ def load(name: str = "mnist", data_dir: Path | None = None, *, quiet: bool = Fal
     ((60000, 784), [7, 2, 1])
     """
     info = info_of(name)
-    files = sources.obtain(info, data_dir, quiet=quiet)
+    files = sources.obtain(info, path_of("the folder of data", data_dir), quiet=quiet)
     return Dataset(info, train=_split(info, files, "train"), test=_split(info, files, "t10k"))
 
 
@@ -94,7 +95,7 @@ def locate(name: str, data_dir: Path | None = None) -> Path | None:
         ConfigError: the name is unknown.
         DataError: a folder that the user named lacks a file.
     """
-    return sources.locate(info_of(name), data_dir)
+    return sources.locate(info_of(name), path_of("the folder of data", data_dir))
 
 
 def scaled(images: NDArray[np.uint8], dtype: DTypeLike) -> NDArray[Any]:

@@ -13,7 +13,8 @@ from PIL import Image
 from ravine.data.catalog import DatasetInfo, Preparation
 from ravine.data.datasets import info_of
 from ravine.data.picture_file import Floats, Seen, as_seen, border, extent, gray
-from ravine.errors import DataError
+from ravine.errors import ConfigError, DataError
+from ravine.inputs import path_of
 
 Mask = NDArray[np.bool_]
 
@@ -67,8 +68,10 @@ def read_picture(path: Path | str, dataset: str = "mnist") -> Picture:
     >>> seven.done[0]
     'dark on light, inverted'
     """
-    info, path = info_of(dataset), Path(path)
-    seen = as_seen(path)
+    info, file = info_of(dataset), path_of("the picture", path)
+    if file is None:
+        raise ConfigError("the picture is None; it must be a path, as text or as a pathlib.Path.")
+    seen = as_seen(file)
     try:
         if _is_one_of_its_own(seen.colors, info):
             return Picture(_whole(seen.colors.max(axis=2)), seen.done)
@@ -76,7 +79,7 @@ def read_picture(path: Path | str, dataset: str = "mnist") -> Picture:
             raise DataError(_wrong_size(seen, info))
         pixels, done = _prepared(seen, info.shape, info.preparation)
     except DataError as error:
-        raise DataError(f"{path} {error}") from None
+        raise DataError(f"{file} {error}") from None
     return Picture(pixels, (*seen.done, *done))
 
 

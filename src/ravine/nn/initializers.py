@@ -58,7 +58,13 @@ def initial_weights(network: Network, initializer: str, rng: np.random.Generator
     """
     if initializer not in INITIALIZERS:
         raise ConfigError(unknown("initializer", initializer, INITIALIZERS))
-    flat = np.zeros(network.layout.size)
+    try:
+        flat = np.zeros(network.layout.size)
+    except (MemoryError, ValueError):  # more than there is, or than can be counted
+        layers, size = ",".join(map(str, network.layers)), network.layout.size
+        raise ConfigError(
+            f"layers {layers} make {size:.3g} weights, more than the memory holds: give smaller ones."
+        ) from None
     sizes = zip(network.layers[:-1], network.layers[1:], strict=True)
     for matrix, (fan_in, fan_out) in zip(network.layout.views(flat), sizes, strict=True):
         matrix[:fan_in] = INITIALIZERS[initializer](rng, fan_in, fan_out)

@@ -118,7 +118,7 @@ def _earlier(folder: Path) -> list[str]:
     """Return the names of the files that an earlier report wrote into the folder, and none outside it."""
     try:
         names = msgspec.json.decode((folder / _WRITTEN).read_bytes(), type=list[str])
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return []
     return [name for name in names if (folder / name).resolve().is_relative_to(folder.resolve())]
 

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import pkgutil
 
-from ravine.errors import ConfigError, unknown
+from ravine.errors import ConfigError, shortened, unknown
 from ravine.rules import loading
 from ravine.rules.rule import Rule, rule
 from ravine.rules.whole import AnyRule, WholeRule, whole_rule
@@ -53,7 +53,7 @@ def find_rule(name: str) -> AnyRule:
 def declared_rule(given: object) -> AnyRule:
     """Return a rule; of what is none, say how it becomes one."""
     if not isinstance(given, AnyRule):
-        kind = f"the function {given.__name__}" if inspect.isfunction(given) else repr(given)
+        kind = f"the function {given.__name__}" if inspect.isfunction(given) else shortened(given)
         raise ConfigError(
             f"an optimizer is one name, a file as my_rule.py:my_rule, or a rule, and this is {kind}; a function "
             "becomes a rule under @ravine.rule or @ravine.whole_rule."

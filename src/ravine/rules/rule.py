@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from types import CodeType, MappingProxyType
 from typing import Any, overload
 
-from ravine.errors import ConfigError, RavineError, line_in, told, unknown
-from ravine.inputs import folded, folded_keys, plain, shortened
+from ravine.errors import ConfigError, RavineError, line_in, shortened, told, unknown
+from ravine.inputs import folded, folded_keys, plain
 from ravine.rules.kinds import Kind, Value, allowed, kinds_of, number_of, shown, typed
 
 GIVEN = ("w", "t", "norm", "layer_norm", "noise")

@@ -13,6 +13,7 @@ from ravine.studies.study import (
     find_rows,
     load_study,
     plan,
+    with_seeds,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "load_study",
     "plan",
     "run_study",
+    "with_seeds",
 ]

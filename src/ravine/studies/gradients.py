@@ -31,7 +31,7 @@ def load_checks(store: RunStore, runs: Iterable[str]) -> dict[str, Check]:
     for run in runs:
         try:
             checks[run] = msgspec.msgpack.decode(_file(store, run).read_bytes(), type=Check)
-        except (OSError, msgspec.DecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             continue
     return checks
 

@@ -41,8 +41,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from ravine.errors import ConfigError, RavineError, unknown
-from ravine.inputs import convert, folded, text_of
+from ravine.errors import ConfigError, RavineError, shortened, unknown
+from ravine.inputs import convert, folded, plain, text_of
 from ravine.rules import loading
 from ravine.rules.kinds import shown
 from ravine.schedules import Constant, Linear
@@ -115,6 +115,8 @@ class Planned:
     label: str = ""
 
 
+_MOST_SEEDS = 10_000
+
 BUILT_IN = ("paper", "batch-size")
 """Studies that come with ravine, by name."""
 
@@ -166,6 +168,14 @@ def _anchored(part: Any, folder: Path) -> Any:
         if key == "optimizer"
     }
     return {**{key: _anchored(value, folder) for key, value in part.items()}, **of_optimizers}
+
+
+def with_seeds(study: Study, count: int) -> Study:
+    """Return the study with the seeds 0 to count - 1; a count that is not allowed is a `ConfigError`."""
+    count = convert(plain(count), int, "seeds")
+    if not 1 <= count <= _MOST_SEEDS:
+        raise ConfigError(f"seeds is {shortened(count)}; it must be a whole number from 1 to {_MOST_SEEDS}.")
+    return msgspec.structs.replace(study, seeds=list(range(count)))
 
 
 def plan(study: Study, names: Sequence[str] | None = None) -> list[Planned]:

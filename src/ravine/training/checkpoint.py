@@ -49,7 +49,8 @@ def load_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
     except FileNotFoundError:
         raise DataError(f"{path} is missing.") from None
     except (safetensors.SafetensorError, OSError, ValueError, struct.error) as error:
-        raise DataError(f"{path} is damaged ({error}).") from error
+        fault = getattr(error, "strerror", None) or error
+        raise DataError(f"{path} is damaged ({fault}).") from error
     arrays = {}
     for name, array in stored.items():
         arrays[name.removesuffix(_WIDE)] = array.view(np.longdouble) if name.endswith(_WIDE) else array
@@ -69,7 +70,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:
         if metadata["sha256"] != _checksum(state, metadata["position"]):
             raise DataError("its checksum does not match")
         return state, msgspec.json.decode(metadata["position"], type=Position)
-    except (DataError, KeyError, msgspec.DecodeError) as error:
+    except (DataError, KeyError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DataError(
             f"the checkpoint {path} is missing or damaged ({error}); without --resume the run starts at the beginning."
         ) from error

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import takewhile
 from pathlib import Path
 
 from ravine.errors import StorageError
@@ -20,13 +21,27 @@ def make_folder(path: Path) -> None:
         raise StorageError(f"cannot make the folder {path}: {error.strerror or error}. Choose another.") from error
 
 
-def check_writable(folder: Path) -> None:
-    """Make a folder and try to write into it, before long work; a `StorageError` if that cannot be done."""
-    make_folder(folder)
+@contextmanager
+def no_empty_folders(path: Path) -> Iterator[None]:
+    """Remove at the end, however it comes, `path` and folders above it that were made meanwhile and are empty."""
+    new = list(takewhile(lambda folder: not folder.exists(), (path, *path.parents)))
     try:
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise StorageError(f"cannot write into {folder}: {error.strerror or error}. Choose another folder.") from error
+        yield
+    finally:
+        for folder in new:
+            with suppress(OSError):  # it holds something, or was not made
+                folder.rmdir()
+
+
+def check_writable(folder: Path) -> None:
+    """Try to make a folder and to write into it, before long work; a `StorageError` if that cannot be done."""
+    with no_empty_folders(folder):
+        make_folder(folder)
+        try:
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            fault = error.strerror or error
+            raise StorageError(f"cannot write into {folder}: {fault}. Choose another folder.") from error
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:

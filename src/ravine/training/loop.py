@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -36,6 +36,7 @@ _CHUNK_SECONDS = 0.2
 _WEIGHTS_STREAM, _SHUFFLE_STREAM = 0, 1
 
 
+@runtime_checkable
 class Watcher(Protocol):
     """Who is told how a run goes on."""
 
@@ -171,8 +172,15 @@ def _blas() -> ThreadpoolController:
 
 def _check(spec: RunSpec, dataset: Dataset, given: Given) -> None:
     count, size = len(dataset.train.labels), spec.network.layout.size
-    if given.weights is not None and (given.weights.shape != (size,) or not np.isfinite(given.weights).all()):
-        raise ConfigError(f"initial weights have shape {given.weights.shape}; give {size} finite numbers, ({size},).")
+    if given.weights is not None:
+        if given.weights.shape != (size,):
+            raise ConfigError(f"initial_weights has shape {given.weights.shape}; give {size} numbers, ({size},).")
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(given.weights.astype(spec.dtype))
+        if not finite.all():
+            index = int(np.argmin(finite))
+            fault = f"initial_weights has {given.weights[index]} at index {index}"
+            raise ConfigError(f"{fault}; all of its numbers must be finite in {spec.dtype}.")
     if given.order is not None:
         order = given.order
         fits = order.ndim in (1, 2) and order.size > 0 and np.issubdtype(order.dtype, np.integer)
@@ -259,7 +267,8 @@ class _Trainer:
             taken = self.engine.train(self.dataset.train, order, first, stop, hyper, self.position.loss_sum, size)
             seconds = time.perf_counter() - began
             self._spend("train", seconds)
-            self.chunk = max(1, math.ceil(self.chunk * min(10.0, _CHUNK_SECONDS / seconds)))
+            # An epoch that takes no time must not let it grow without end.
+            self.chunk = min(len(order), max(1, math.ceil(self.chunk * min(10.0, _CHUNK_SECONDS / seconds))))
             reached = min(first + taken.steps * size, len(order))
             self.position = msgspec.structs.replace(
                 self.position,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ravine.arrays import Array
 from ravine.data import info_of, scaled
@@ -107,7 +108,7 @@ class Run:
         """Each layer's weights as a matrix (i, o); with biases, the last row is the bias."""
         return self.spec.network.layout.views(self.weights)
 
-    def probabilities(self, images: Array) -> Array:
+    def probabilities(self, images: ArrayLike) -> Array:
         """Return each class's probability, (b, classes), for images (b, i) or (b, rows, columns), or for one image.
 
         Pixels are uint8 from 0 to 255, or floats that are already scaled to [0, 1]; `read_picture` makes them from a
@@ -115,14 +116,18 @@ class Run:
         """
         if not np.isfinite(self.weights).all():
             raise ConfigError(f"run {self.id} diverged: its weights are not finite, and it predicts nothing.")
-        return softmax(forward(self.spec.network, self.weights, self._inputs(np.asarray(images))).logits)
+        return softmax(forward(self.spec.network, self.weights, self._inputs(images)).logits)
 
-    def predict(self, images: Array) -> Array:
+    def predict(self, images: ArrayLike) -> Array:
         """Return the most probable class of each image, (b,) int64; `images` as for `probabilities`."""
         classes: Array = self.probabilities(images).argmax(axis=1)
         return classes
 
-    def _inputs(self, images: Array) -> Array:
+    def _inputs(self, given: ArrayLike) -> Array:
+        try:
+            images = np.asarray(given)
+        except (ValueError, TypeError, OverflowError) as error:
+            raise ConfigError(f"images are no array of numbers: {error}.") from None
         width, shape = self.spec.layers[0], info_of(self.spec.dataset).shape
         one_each = images.ndim in (1, 2) and images.shape[-1] == width
         if images.size == 0 or not (one_each or (images.ndim in (2, 3) and images.shape[-2:] == shape)):

@@ -22,10 +22,11 @@ import msgspec
 from filelock import FileLock, Timeout
 
 from ravine.arrays import Array
-from ravine.errors import BusyError, ConfigError, DataError, StorageError
+from ravine.errors import BusyError, ConfigError, DataError, StorageError, shortened
+from ravine.inputs import path_of, text_of
 from ravine.spec import RunSpec
 from ravine.training.checkpoint import load_arrays, load_checkpoint, pack_arrays
-from ravine.training.files import write_folder, write_whole
+from ravine.training.files import no_empty_folders, write_folder, write_whole
 from ravine.training.record import Result
 
 T = TypeVar("T")
@@ -61,8 +62,8 @@ class StoredRun:
     def weights(self) -> Array:
         """Read the flat weight vector; weights that are missing or damaged are a `DataError`."""
         path = self.folder / "weights.safetensors"
-        if not path.exists() or _sha256(path) != self.weights_sha256:
-            raise _damaged(self.folder, "weights.safetensors is missing or does not match its checksum")
+        if hashlib.sha256(_content(path)).hexdigest() != self.weights_sha256:
+            raise _damaged(self.folder, "weights.safetensors does not match its checksum")
         arrays, _ = load_arrays(path)
         return arrays["weights"]
 
@@ -70,7 +71,10 @@ class StoredRun:
     def optimizer_text(self) -> str | None:
         """The text of the optimizer as it was then, if it is not one of ravine's own."""
         path = self.folder / _OPTIMIZER
-        return path.read_text(encoding="utf-8") if path.exists() else None
+        try:
+            return text_of(_content(path)) if path.exists() else None
+        except ConfigError as error:
+            raise _damaged(self.folder, f"{_OPTIMIZER} cannot be read: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,8 @@ class RunStore:
     """The runs of one folder, `--out`, or else `RAVINE_HOME`, or else `runs/`."""
 
     def __init__(self, root: Path | str | None = None) -> None:
-        self.root = Path(root or os.environ.get("RAVINE_HOME") or DEFAULT_ROOT)
+        given = path_of("the folder of runs", root or os.environ.get("RAVINE_HOME"))
+        self.root = given or Path(DEFAULT_ROOT)
 
     def ids(self) -> list[str]:
         """Return the ids of all finished runs, oldest first."""
@@ -103,8 +108,10 @@ class RunStore:
         if len(matches) == 1:
             return matches[0]
         if not matches:
-            raise ConfigError(f"there is no run {prefix!r} in {self.root}; `ravine runs list` shows those that are.")
-        raise ConfigError(f"{prefix!r} fits {len(matches)} runs: {', '.join(matches)}. Give more digits.")
+            raise ConfigError(
+                f"there is no run {shortened(prefix)} in {self.root}; `ravine runs list` shows those that are."
+            )
+        raise ConfigError(f"{shortened(prefix)} fits {len(matches)} runs: {', '.join(matches)}. Give more digits.")
 
     def load(self, run: str) -> StoredRun | None:
         """Return a finished run, None if there is none; one with damaged files is a `DataError`."""
@@ -176,21 +183,22 @@ class RunStore:
     def working_folder(self, run: str) -> Iterator[Path]:
         """Hold the working folder of a run; nobody else can train it meanwhile, and a crash lets go of it.
 
-        The folder goes when no checkpoint is left in it.
+        The folder goes when no checkpoint is left in it, and so does the store's if this made it and nothing is in it.
         """
         folder = self.root / f"{run}{_PARTIAL}"
-        try:
-            lock = _locked(folder)
-        except Timeout:
-            raise BusyError(f"run {run} is being trained by another process, in {folder}; wait for it.") from None
-        except OSError as error:
-            raise _unwritable(folder, error) from error
-        try:
-            yield folder
-        finally:
-            if not checkpoint_file(folder).exists():
-                shutil.rmtree(folder, ignore_errors=True)
-            lock.release()
+        with no_empty_folders(self.root):
+            try:
+                lock = _locked(folder)
+            except Timeout:
+                raise BusyError(f"run {run} is being trained by another process, in {folder}; wait for it.") from None
+            except OSError as error:
+                raise _unwritable(folder, error) from error
+            try:
+                yield folder
+            finally:
+                if not checkpoint_file(folder).exists():
+                    shutil.rmtree(folder, ignore_errors=True)
+                lock.release()
 
     def unfinished(self) -> list[Unfinished]:
         """Return the runs that have a working folder; damaged ones are left out."""
@@ -251,13 +259,20 @@ def _json(value: Any) -> bytes:
 
 
 def _read(folder: Path, name: str, kind: type[T]) -> T:
-    path = folder / name
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except FileNotFoundError:
-        raise _damaged(folder, f"{name} is missing") from None
-    except (OSError, msgspec.DecodeError) as error:
+        return msgspec.json.decode(_content(folder / name), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _damaged(folder, f"{name} cannot be read ({error})") from error
+
+
+def _content(path: Path) -> bytes:
+    """Read a file of a run's folder."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise _damaged(path.parent, f"{path.name} is missing") from None
+    except OSError as error:
+        raise _damaged(path.parent, f"{path.name} cannot be read ({error.strerror or error})") from error
 
 
 def _damaged(folder: Path, fault: str) -> DataError:
@@ -266,7 +281,3 @@ def _damaged(folder: Path, fault: str) -> DataError:
 
 def _unwritable(path: Path, error: OSError) -> StorageError:
     return StorageError(f"cannot write {path}: {error.strerror or error}. Choose another folder with --out.")
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

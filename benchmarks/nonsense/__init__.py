@@ -1,0 +1,1 @@
+"""Random command lines and random calls, and the judgment of what they lead to."""
