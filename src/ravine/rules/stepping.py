@@ -16,7 +16,6 @@ import math
 import operator
 import textwrap
 from collections.abc import Callable, Mapping
-from types import CellType, CodeType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -60,8 +59,8 @@ def take_step(rule: Rule, given: Mapping[str, Any], hyper: Mapping[str, float]) 
 def _computed(rule: Rule, text: str) -> Callable[..., tuple[Any, ...]]:
     """Return the text of a rule as a function; it changes with the numbers of its module, and so is part of the key."""
     body = read_rule(rule)
-    lines = [f"{name} = {_as_ieee(value)}" for name, value in body.assignments]
-    lines.append(f"return ({', '.join(map(_as_ieee, body.results))},)")
+    lines = [f"{name} = {_plain_text(value)}" for name, value in body.assignments]
+    lines.append(f"return ({', '.join(map(_plain_text, body.results))},)")
     return _function(f"{', '.join(rule.arguments)}, *, {', '.join(rule.defaults)}", lines)
 
 
@@ -74,7 +73,7 @@ def _function(parameters: str, lines: list[str]) -> Callable[..., Any]:
     return function
 
 
-def _as_ieee(node: ast.expr) -> str:
+def _plain_text(node: ast.expr) -> str:
     return ast.unparse(_Ieee().visit(copy.deepcopy(node)))
 
 
@@ -98,25 +97,23 @@ def as_ieee(form: Callable[..., Any]) -> Callable[..., Any]:
     try:
         lines, first = inspect.getsourcelines(own)
         tree = ast.parse(textwrap.dedent("".join(lines)))
-    except (OSError, SyntaxError):
+        kept = {name: cell.cell_contents for name, cell in zip(own.co_freevars, form.__closure__ or (), strict=True)}
+    except (OSError, SyntaxError, ValueError):
         return form
     function = tree.body[0]
     if not isinstance(function, ast.FunctionDef) or function.name != own.co_name:
         return form
-    function.decorator_list = []
+    function.decorator_list, function.args.defaults = [], []
+    function.args.kw_defaults = [None for _ in function.args.kw_defaults]
     ast.increment_lineno(tree, first - 1)
     helpers = {name: _ieee(python, numpy, python) for name, python, numpy in _EXCEPTIONAL.values()}
-    # What the function around it holds, and the helpers, are variables of a function around it again.
-    around = ast.parse(f"def around({', '.join([*own.co_freevars, *helpers])}):\n    pass")
+    around = ast.parse(f"def around({', '.join([*kept, *helpers])}):\n    return {own.co_name}")
     assert isinstance(around.body[0], ast.FunctionDef)
-    around.body[0].body = [_Operations().visit(function)]
-    code = compile(ast.fix_missing_locations(around), own.co_filename, "exec")
-    for name in ("around", own.co_name):
-        code = next(part for part in code.co_consts if isinstance(part, CodeType) and part.co_name == name)
-    cells = dict(zip(own.co_freevars, form.__closure__ or (), strict=True))
-    closure = tuple(cells.get(name) or CellType(helpers[name]) for name in code.co_freevars)
-    changed = FunctionType(code, form.__globals__, own.co_name, form.__defaults__, closure)
-    changed.__kwdefaults__ = form.__kwdefaults__
+    around.body[0].body.insert(0, _Operations().visit(function))
+    made: dict[str, Any] = {}
+    exec(compile(ast.fix_missing_locations(around), own.co_filename, "exec"), form.__globals__, made)
+    changed: Callable[..., Any] = made["around"](**kept, **helpers)
+    changed.__defaults__, changed.__kwdefaults__ = form.__defaults__, form.__kwdefaults__
     return changed
 
 
@@ -204,7 +201,7 @@ class _Search:
 
     def _value(self, node: ast.expr) -> Any:
         with np.errstate(all="ignore"):
-            return _function(f"*, {', '.join(self.values)}", [f"return {_as_ieee(node)}"])(**self.values)
+            return _function(f"*, {', '.join(self.values)}", [f"return {_plain_text(node)}"])(**self.values)
 
     def _in(self, node: ast.expr) -> ast.expr | None:
         """Return what is not finite in an expression, chosen parts alone, and of several the first and innermost."""
