@@ -13,9 +13,9 @@ def sgld(g: Any, noise: Any, *, lr: Any = 0.1, temperature: Any = 1e-6) -> Any:
 
         w = w - lr g + sqrt(2 lr temperature) z
 
-    where z is the noise, standard normal numbers. With a small lr, w comes to be distributed as exp(-f(w) / temperature),
-    f being the mean loss: at temperature 1 / N, of N samples, that is the posterior of the weights under a flat prior.
-    At temperature 0 it is sgd.
+    where z is the noise, standard normal numbers. With a small lr, w comes to be distributed as
+    exp(-f(w) / temperature), f being the mean loss: at temperature 1 / N, of N samples, that is the posterior of the
+    weights under a flat prior. At temperature 0 it is sgd.
 
     Source: Welling and Teh, 2011, "Bayesian Learning via Stochastic Gradient Langevin Dynamics", equation 4, with the
     sum over the samples written as N times their mean: its step eps / 2 is lr / N here, at temperature 1 / N.
