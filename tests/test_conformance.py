@@ -128,6 +128,16 @@ def test_a_broken_rule_fails_the_check_that_is_meant_for_it_and_is_told_what_to_
     assert all(findings[name].outcome == "left out" for name in TRAINED)
 
 
+def test_a_rule_that_divides_by_zero_is_not_told_to_multiply_by_its_rate():
+    @rule
+    def starts_late(g, t, *, lr=0.1):
+        return lr * g / (t - 1)
+
+    findings = {finding.check: finding for finding in check_rule(starts_late, speed=False)}
+    assert findings["descent"].detail == "at lr = 0 the weights are not finite"
+    assert "division" in findings["descent"].mend
+
+
 def test_every_check_of_the_function_alone_has_a_rule_that_fails_it():
     assert set(BROKEN) == set(DECLARED)
 

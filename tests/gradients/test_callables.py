@@ -481,6 +481,12 @@ def test_a_gradient_that_is_none(returned, words):
         check_gradient(f, lambda x: returned, point())
 
 
+@pytest.mark.parametrize(("f", "grad", "words"), [(3.0, np.cos, "f is 3.0"), (np.sin, None, "grad is None")])
+def test_what_is_no_function_is_refused(f, grad, words):
+    with pytest.raises(ConfigError, match=f"{words}; give a function of x"):
+        check_gradient(f, grad, [1.0])
+
+
 def test_other_bad_input():
     with pytest.raises(ConfigError, match="complex number"):
         check_gradient(lambda x: 1j * x.sum(), df, point())

@@ -159,6 +159,7 @@ def test_what_is_no_file_of_python(here):
         ("@rule\ndef mine(g, v=1, *, lr):\n    return g, v\n", 1, "v of mine has a default, but slots start at 0"),
         ("@rule\ndef mine(g, max, *, lr):\n    return g, max\n", 1, "max of mine is a name that is taken"),
         ("@rule\ndef mine(g, *, lr, max):\n    return g\n", 1, "max of mine is a name that is taken"),
+        ("@rule\ndef mine(g, *, lr, noise):\n    return g\n", 1, "noise of mine is given to the rule: write it before"),
     ],
 )  # fmt: skip
 def test_what_goes_wrong_in_a_file_is_told_at_its_line(here, text, line, words):

@@ -403,7 +403,9 @@ EXPRESSIONS = {
     "np.zeros_like(g)": "calls np.zeros_like; write 0",
     "g.sum()": "calls `.sum()` of `g`; a rule is of one weight; one of whole arrays is written under @ravine.whole",
     "np.linalg.norm(g) * g": "calls np.linalg.norm; take `norm` as a parameter after g",
-    "np.random.normal(lr) * g": "calls np.random.normal; a rule may call",
+    "np.random.normal(lr) * g": "calls np.random.normal; take `noise`, standard normal numbers",
+    "random.gauss(0, 1) * g": "calls random.gauss; take `noise`, standard normal numbers",
+    "time.time() * g": "calls time.time; take `t`, the number of the step",
     "np.float32(lr) * g": "calls np.float32; write lr.",
     "np.sqrt(g, u)": "calls np.sqrt with 2 arguments; it takes 1",
     "np.maximum(g)": "calls np.maximum with 1 argument; it takes 2",
@@ -507,6 +509,8 @@ def test_the_mend_computes_what_the_call_would(tmp_path, call):
 
 MODULE = """
 import math
+import random
+import time
 from math import sqrt as root
 TENTH, ARRAY, COMPLEX, WORD, HUGE = [0.1], np.array([0.1]), 1j, '0.1', 10**400
 def helper(x):

@@ -393,6 +393,17 @@ def together(gradients, weights, state, t, *, lr=0.1):
     return [lr * g / (np.linalg.norm(flattened(gradients)) + 1e-12) for g in gradients], {}
 
 
+def test_a_rule_that_divides_by_zero_is_told_that_and_not_that_it_changes_its_inputs():
+    @whole_rule()
+    def starts_late(gradients, weights, state, t, *, lr=0.1):
+        return [lr * g / (t - 1) for g in gradients], {}
+
+    found = {finding.check: finding for finding in check_rule(starts_late, speed=False)}
+    assert found["inputs"].outcome == "passed"
+    assert found["descent"].detail == "at lr = 0 the weights are not finite"
+    assert "division" in found["descent"].mend
+
+
 @pytest.mark.parametrize(
     ("rule", "check", "words"),
     [

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.conformance.finding import Finding, Slots, advance, at_rest, failed, left_out, passed, settings, step
+from ravine.conformance.finding import GUARD, Finding, Slots, advance, at_rest, failed, left_out, passed, settings, step
 from ravine.engines.engine import in_evaluated_form
 from ravine.errors import ConfigError, several
 from ravine.rules import AnyRule, Rule
@@ -179,7 +179,7 @@ def finite(rule: Rule) -> Finding:
                 w, slots = advance(rule, g, w, t, slots, settings(rule))
                 if not np.isfinite(w).all():
                     told = f"gradients up to {size:g} in {np.dtype(dtype)} give weights that are not finite at step {t}"
-                    usual = (told, "Guard each division and root, as / (np.sqrt(v) + eps).")
+                    usual = (told, GUARD)
                     return failed(check, *(fault_of_numbers(rule, t, settings(rule)) or usual))
     late = ", ".join(f"{t:,}" for t in LATE)
     return passed(check, f"after 20 steps with zero, tiny and huge gradients, and at steps {late}")
@@ -189,7 +189,10 @@ def descent(rule: Rule) -> Finding:
     """Check that the rule comes down a convex quadratic at some learning rate."""
     check = "descent"
     given, own = settings(rule), settings(rule)["lr"]
-    if _quadratic(rule, {**given, "lr": 0.0}, 5) != _quadratic(rule, {**given, "lr": 0.0}, 0):
+    still = _quadratic(rule, {**given, "lr": 0.0}, 5)
+    if not np.isfinite(still):
+        return failed(check, "at lr = 0 the weights are not finite", GUARD)
+    if still != _quadratic(rule, given, 0):
         return failed(check, "it moves at lr = 0", "Multiply the step by lr.")
     rates = sorted({own, *(10.0**k for k in np.arange(-4.0, 1.01, 0.5))})
     allowed = [rate for rate in rates if contains(rule.bounds["lr"], rate)]

@@ -54,6 +54,9 @@ def left_out(check: str, why: str) -> Finding:
     return Finding(check, "left out", why)
 
 
+GUARD = "Guard each division and root, as / (np.sqrt(v) + eps)."
+"""What to do about weights that are not finite."""
+
 Slots = dict[str, Array]
 
 

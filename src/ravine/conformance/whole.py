@@ -10,7 +10,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ravine.arrays import Array
-from ravine.conformance.finding import Finding, failed, left_out, passed, settings
+from ravine.conformance.finding import GUARD, Finding, failed, left_out, passed, settings
 from ravine.conformance.trained import engine_of, some_data
 from ravine.engines import Engine
 from ravine.errors import ConfigError, several
@@ -72,7 +72,7 @@ def inputs(rule: WholeRule) -> Finding:
         }
         before, names = {name: value.copy() for name, value in given.items()}, set(state)
         first = _step(rule, gradients, weights, state, t, settings(rule))
-        changed = [name for name, value in given.items() if not np.array_equal(value, before[name])]
+        changed = [name for name, value in given.items() if value.tobytes() != before[name].tobytes()]
         changed += ["state"] if set(state) != names else []
         if changed:
             return failed("inputs", f"step {t} changes {', '.join(changed)}", "Write a = a + b and not a += b.")
@@ -113,7 +113,7 @@ def finite(rule: WholeRule) -> Finding:
                     return failed(
                         "finite",
                         f"gradients up to {size:g} in {np.dtype(dtype)} give weights that are not finite at step {t}",
-                        "Guard each division and root, as / (np.sqrt(v) + eps).",
+                        GUARD,
                     )
     return passed("finite", "after 20 steps with zero, tiny and huge gradients")
 
@@ -121,7 +121,10 @@ def finite(rule: WholeRule) -> Finding:
 def descent(rule: WholeRule) -> Finding:
     """Check that the rule comes down a convex quadratic at some learning rate."""
     check, given = "descent", settings(rule)
-    if _descend(rule, {**given, "lr": 0.0}, 5) != _descend(rule, given, 0):
+    still = _descend(rule, {**given, "lr": 0.0}, 5)
+    if not np.isfinite(still):
+        return failed(check, "at lr = 0 the weights are not finite", GUARD)
+    if still != _descend(rule, given, 0):
         return failed(check, "it moves at lr = 0", "Multiply the step by lr.")
     rates = sorted({given["lr"], *(10.0**k for k in np.arange(-4.0, 1.01, 0.5))})
     final = {r: _descend(rule, {**given, "lr": r}, STEPS) for r in rates if contains(rule.bounds["lr"], r)}

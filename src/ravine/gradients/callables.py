@@ -108,7 +108,8 @@ def check_gradient(
             less than 1e-3, must be noticed.
 
     Raises:
-        ConfigError: x or a returned value is not what it must be, or a setting is not allowed.
+        ConfigError: f or grad is no function, x or a returned value is not what it must be, or a setting is not
+            allowed.
 
     >>> check = check_gradient(lambda x: (x**3).sum(), lambda x: 3 * x**2, [1.0, 2.0])
     >>> check.answer, check.passed
@@ -123,6 +124,9 @@ step beside the differences, or a point where f is smaller.
     names = (method,) if isinstance(method, str) else tuple(method)
     check_methods(names)
     check_tolerance(rtol)
+    for name, given in (("f", f), ("grad", grad)):
+        if not callable(given):
+            raise ConfigError(f"{name} is {given!r}; give a function of x.")
     if h is not None and not 0 < h < np.inf:
         raise ConfigError(f"h is {h:g}; the step of a difference must be above 0 and finite, for example 1e-5.")
     point = _point(x)

@@ -84,8 +84,11 @@ def full_check(
 
 def check_samples(samples: Sequence[int], data: Split) -> None:
     """Refuse samples that the data do not have."""
-    if not samples or min(samples) < 0 or max(samples) >= len(data.labels):
-        raise ConfigError(f"sample {list(samples)} is outside the data; numbers go from 0 to {len(data.labels) - 1}.")
+    if not samples:
+        raise ConfigError("no sample is given; name at least one, as 0.")
+    for sample in samples:
+        if not 0 <= sample < len(data.labels):
+            raise ConfigError(f"sample {sample} is outside the data; numbers go from 0 to {len(data.labels) - 1}.")
 
 
 def _subset(indices: Array, count: int | None, seed: int) -> Array:

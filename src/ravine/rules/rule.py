@@ -313,6 +313,9 @@ def rule(
             raise ConfigError(f"inert of {label} is {inert!r}; it is True or False.")
         if inert and "noise" in positional:
             raise ConfigError(f"{label} asks for noise, which moves weights without a gradient: leave out inert=True.")
+        for parameter in keywords:
+            if parameter in GIVEN:
+                raise ConfigError(f"{parameter} of {label} is given to the rule: write it before the *, after g.")
         for parameter in (*slots, *keywords):
             if parameter in (*GIVEN, "n", *TAKEN) or parameter.startswith("_"):
                 raise ConfigError(
