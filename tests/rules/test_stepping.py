@@ -137,6 +137,11 @@ def logged(g, w, t, *, lr=0.1):
 
 
 @rule
+def shrinks(g, t, *, lr=0.1):
+    return lr * g / (t - 4)
+
+
+@rule
 def explodes(g, t, *, lr=0.1, growth=10.0):
     return lr * growth**t * g
 
@@ -146,6 +151,7 @@ def explodes(g, t, *, lr=0.1, growth=10.0):
     [
         (rooted, 2, "early ** 0.5 is nan at step 2.", "np.maximum(early, 0) ** 0.5", 7),
         (logged, 1, "lr / np.log(t) is inf at step 1.", "lr / np.maximum(np.log(t), 1)", 2),
+        (shrinks, 4, "lr * g / (t - 4) divides by 0 at step 4.", "(lr * g) / np.maximum(t - 4, 1)", 5),
         (explodes, 400, "growth ** t is inf at step 400.", "min(growth ** t", 100),
     ],
 )

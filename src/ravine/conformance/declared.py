@@ -210,12 +210,12 @@ def descent(rule: Rule) -> Finding:
 
 
 def _quadratic(rule: Rule, hyper: Mapping[str, float], steps: int) -> float:
-    """Return the loss sum(h w^2) / 2, h from 0.1 to 1, after some steps; infinity if it is not finite."""
+    """Return the loss sum(h w^2) / 2, h from 0.1 to 1, after some steps without noise; infinity if it is not finite."""
     h: Array = np.geomspace(0.1, 1, COUNT)
     w: Array = np.linspace(-1, 1, COUNT)
     slots = at_rest(rule, w)
     for t in range(1, steps + 1):
-        w, slots = advance(rule, h * w, w, t, slots, hyper)
+        w, slots = advance(rule, h * w, w, t, slots, hyper, noisy=False)
     with np.errstate(all="ignore"):
         loss = float((h * w**2).sum() / 2)
     return loss if np.isfinite(loss) else np.inf

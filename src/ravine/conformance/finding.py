@@ -60,18 +60,22 @@ GUARD = "Guard each division and root, as / (np.sqrt(v) + eps)."
 Slots = dict[str, Array]
 
 
-def step(rule: Rule, g: Array, w: Array, t: int, slots: Slots, hyper: Mapping[str, float]) -> tuple[Any, Slots]:
-    """Take a step as the reference engine does; return the step and the new slots."""
+def step(
+    rule: Rule, g: Array, w: Array, t: int, slots: Slots, hyper: Mapping[str, float], noisy: bool = True
+) -> tuple[Any, Slots]:
+    """Take a step as the reference engine does, or without its noise; return the step and the new slots."""
     with np.errstate(all="ignore"):
         norm = g.dtype.type(np.linalg.norm(g.astype(np.float64)))
-    noise = noise_for([g], 0, t)()[0] if "noise" in rule.arguments else None
+    noise = noise_for([g], 0, t)()[0] if noisy and "noise" in rule.arguments else np.zeros_like(g)
     known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), "noise": noise, **slots}
     return take_step(rule, known, hyper)
 
 
-def advance(rule: Rule, g: Array, w: Array, t: int, slots: Slots, hyper: Mapping[str, float]) -> tuple[Array, Slots]:
-    """Return the weights and the slots after a step."""
-    change, after = step(rule, g, w, t, slots, hyper)
+def advance(
+    rule: Rule, g: Array, w: Array, t: int, slots: Slots, hyper: Mapping[str, float], noisy: bool = True
+) -> tuple[Array, Slots]:
+    """Return the weights and the slots after a step, with or without its noise."""
+    change, after = step(rule, g, w, t, slots, hyper, noisy)
     with np.errstate(all="ignore"):
         return w - change, after
 

@@ -208,6 +208,10 @@ def _step(
     return rule.step(gradients, weights, state, t, _quadratic, hyper)
 
 
+def _silence(draw: int = 0) -> Arrays:
+    return [np.zeros(shape) for shape in SHAPES]
+
+
 def _subtracted(weights: Arrays, steps: Arrays) -> Arrays:
     with np.errstate(all="ignore"):
         return [w - step for w, step in zip(weights, steps, strict=True)]
@@ -227,13 +231,13 @@ def _walk(rule: WholeRule, dtype: Any) -> list[tuple[Arrays, Arrays, dict[str, A
 
 
 def _descend(rule: WholeRule, hyper: Mapping[str, float], steps: int) -> float:
-    """Return the loss of the quadratic after some steps, or at the minimum; infinity if it is not finite."""
+    """Return the loss of the quadratic after some steps without noise, or at the minimum; infinity if not finite."""
     weights, state = _start(np.float64), dict[str, Array]()
     for t in range(1, steps + 1):
         loss, gradients = _quadratic(weights)
         if loss < _MINIMUM:
             break
-        change, state = _step(rule, gradients, weights, state, t, hyper)
+        change, state = rule.step(gradients, weights, state, t, _quadratic, hyper, _silence)
         weights = _subtracted(weights, change)
     loss = _quadratic(weights)[0]
     return loss if np.isfinite(loss) else np.inf

@@ -194,7 +194,8 @@ class _Search:
     def _told(self, node: ast.expr) -> str:
         line, file = getattr(node, "lineno", None), self.rule.code.co_filename
         place = f"{file}:{line}: " if line and self.rule.text is None else f"rule {self.rule.name}: "
-        return f"{place}{ast.unparse(node)} is {self._value(node):g} at step {self.t}."
+        what = f"is {self._value(node):g}" if self._is_number(node) else "divides by 0"
+        return f"{place}{ast.unparse(node)} {what} at step {self.t}."
 
     def _is_number(self, node: ast.expr) -> bool:
         return all(n.id in {*self.values, "np", "abs", "min", "max"} for n in ast.walk(node) if isinstance(n, ast.Name))
@@ -219,7 +220,12 @@ class _Search:
             case _:
                 parts = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
         inner = next((found for found in map(self._in, parts) if found is not None), None)
-        return inner or (node if self._is_number(node) else None)
+        return inner or (node if self._is_number(node) or self._divides_by_zero(node) else None)
+
+    def _divides_by_zero(self, node: ast.expr) -> bool:
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div):
+            return False
+        return self._is_number(node.right) and self._value(node.right) == 0
 
 
 def _mend(node: ast.expr, value: Callable[[ast.expr], Any]) -> str:
