@@ -34,7 +34,7 @@ def take_step(module, w, slots, hyper, t, g):
     def once(w, slots, hyper, t, g):
         constants = module.step_constants(w, hyper, t, 0.0, 0.0)
         state = module.read(w, slots, LENGTH, AT)
-        module.write(w, slots, LENGTH, AT, module.step(state, load(g, np.uint64(0)), constants))
+        module.write(w, slots, LENGTH, AT, module.step(state, load(g, np.uint64(0)), load(g, np.uint64(0)), constants))
 
     once(w, slots, np.array([*hyper.values()], np.float64), t, g)
 
