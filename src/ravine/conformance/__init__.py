@@ -150,7 +150,11 @@ def _guarded(name: str, check: Callable[[R], Finding], rule: R) -> Finding:
 
 def _fault(check: str, error: ConfigError) -> Finding:
     """Return the failure of a check in which the rule's own code raised."""
-    mend = "A rule must take any finite gradients, weights and state, at every step." if error.__cause__ else "Do as it says."
+    mend = (
+        "A rule must take any finite gradients, weights and state, at every step."
+        if error.__cause__
+        else "Do as it says."
+    )
     return failed(check, str(error), mend)
 
 
