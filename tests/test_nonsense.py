@@ -43,7 +43,7 @@ def planted(words):
     print("a result that is none")
     Path("half").mkdir()
     Path(".file.tmp").write_text("half")
-    print("ravine: [Errno 2] at\\\\nseveral lines", file=sys.stderr)
+    print("ravine: [Errno 2] at\\nseveral lines", file=sys.stderr)
     return 3
 
 judge.run = planted
