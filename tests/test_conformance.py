@@ -134,8 +134,18 @@ def test_a_rule_that_divides_by_zero_is_not_told_to_multiply_by_its_rate():
         return lr * g / (t - 1)
 
     findings = {finding.check: finding for finding in check_rule(starts_late, speed=False)}
-    assert findings["descent"].detail == "at lr = 0 the weights are not finite"
-    assert "division" in findings["descent"].mend
+    assert findings["finite"].detail.endswith("lr * g / (t - 1) divides by 0 at step 1.")
+    assert findings["descent"].outcome == "left out"
+
+
+def test_a_rule_that_divides_by_its_rate_is_not_told_to_multiply_by_it():
+    @rule
+    def divides_by_lr(g, *, lr=0.1):
+        return lr * lr / lr * g
+
+    finding = declared.descent(divides_by_lr)
+    assert finding.detail == "at lr = 0 the weights are not finite"
+    assert "division" in finding.mend
 
 
 def test_every_check_of_the_function_alone_has_a_rule_that_fails_it():
@@ -165,7 +175,7 @@ def test_a_rule_that_could_be_declared_inert_is_told_so():
     assert "declare inert=True" in finding.detail
 
 
-def test_an_error_of_the_rule_s_own_function_is_a_finding_and_not_a_traceback():
+def test_a_number_that_is_not_finite_is_one_finding_and_not_a_traceback():
     @rule
     def divides(g, *, lr=0.1, parts=1.0):
         return lr / (parts - 1) * g
@@ -173,7 +183,8 @@ def test_an_error_of_the_rule_s_own_function_is_a_finding_and_not_a_traceback():
     findings = list(check_rule(divides, speed=False))
     (failed,) = [finding for finding in findings if finding.outcome == "failed"]  # and not once for each check
     line = divides.code.co_firstlineno + 2
-    assert failed.detail == f"{__file__}:{line}: rule divides fails with ZeroDivisionError: float division by zero."
+    assert failed.detail == f"{__file__}:{line}: lr / (parts - 1) is inf at step 1."
+    assert "lr / np.maximum(parts - 1, 1)" in failed.mend
 
 
 HALF = np.float64(0.5)
@@ -248,7 +259,7 @@ def test_the_command_prints_a_table_and_ends_with_0(file, capsys):
     assert run(["check-optimizer", f"{file}:sign_of_mean"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "sign_of_mean: Sign of the mean: steps of one length."
-    assert lines[-1] == "11 of 11 checks passed."
+    assert lines[-1] == "12 of 12 checks passed."
     assert any("speed" in line and "times sgd" in line for line in lines)
 
 
