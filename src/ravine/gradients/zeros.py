@@ -7,7 +7,9 @@ these ways.
   an even function at 0.
 - **Nothing happens along the imaginary axis**, for steps of all sizes, bit for bit. There round-off hides nothing:
   where f is analytic a short step shows the derivative however small it is, and a long one makes even bounded functions
-  large (Liouville). So is a unit found that ReLU has switched off, whose gate is the real part.
+  large (Liouville). What reads the real part alone is not analytic and stands still there, too. So nothing may happen
+  along the real axis either, for ever or up to a kink (the gate of a unit that ReLU has switched off), and f must
+  ignore the component, or read its imaginary part, as an imaginary NaN shows.
 - **Nothing happens for ever.** A function that takes no complex numbers stays the same for steps up to the largest
   numbers there are, to both sides, and if the component is NaN.
 - **Nothing happens up to a kink** to either side: just beyond, f changes by much more than its round-off, in proportion
@@ -33,6 +35,9 @@ _STILL = 1e-4
 _ABRUPT = 100
 """How many times its round-off a function must change just behind a kink."""
 
+_BEHIND = (1e-3, 1e-2, 1e-1)
+"""How far behind a kink, as a share of the way to it; a power that creeps has not grown so much there."""
+
 
 def zero_bound(
     f: Function, index: tuple[int, ...], scale: float, found: Estimate, is_analytic: Callable[[], bool]
@@ -42,43 +47,49 @@ def zero_bound(
     Args:
         f, index: the function at its point, and the component.
         scale: the size of the component, or what stands for it if it is zero.
-        found: its central difference.
+        found: its central difference, at the step that shows best whether the derivative is zero.
         is_analytic: tells whether the complex step is confirmed in other components.
     """
     shown = f.turned(index, 1e-20 * scale)
-    if isinstance(shown, complex) and shown.imag != 0 and not _is_cancelled(shown.imag / (1e-20 * scale), scale, found):
+    if isinstance(shown, complex) and shown.imag != 0 and not _is_cancelled(f, index, scale, shown.imag, found):
         return None
     if _stands_still(f, index, found):
         return found.bound
-    if isinstance(shown, complex) and is_analytic():
-        return 0.0 if _is_still_imaginary(f, index, scale) else None
+    is_analytic_here = isinstance(shown, complex) and is_analytic()
+    if is_analytic_here and not _is_still_imaginary(f, index, scale):
+        return None
     sides = {_side(f, index, sign * scale) for sign in (1, -1)}
-    if sides == {"stays"}:
-        return 0.0 if _is_ignored(f, index) else None
-    return None if "creeps" in sides else 0.0
+    if "creeps" in sides:
+        return None
+    if is_analytic_here:
+        return 0.0 if _reads_imaginary(f, index) or _is_ignored(f, index) else None
+    return 0.0 if "kink" in sides or _is_ignored(f, index) else None
 
 
-def _is_cancelled(shown: float, scale: float, found: Estimate) -> bool:
-    """Tell whether the complex step, too, is zero beside what the derivative becomes nearby."""
-    return math.isfinite(found.bend) and abs(shown) <= 1e-12 * scale * found.bend / found.h
+def _is_cancelled(f: Function, index: tuple[int, ...], scale: float, shown: float, found: Estimate) -> bool:
+    """Tell whether the complex step, too, is zero beside what the derivative becomes if x is rounded otherwise.
+
+    A component that is zero is not rounded; only the square of the complex step is left there.
+    """
+    reach = max(64 * f.eps * abs(float(f.x[index])), 1e-30 * scale)
+    return math.isfinite(found.bend) and abs(shown) / (1e-20 * scale) <= reach * found.bend / found.h
 
 
 def _stands_still(f: Function, index: tuple[int, ...], found: Estimate) -> bool:
-    if not (abs(found.value) <= found.bound and math.isfinite(found.bend)):
-        return False
-    size = abs(float(f.x[index]))
-    nearby = found.bend * (size / found.h if size else 1.0)
-    return found.bound <= _STILL * nearby
+    return abs(found.value) <= found.bound <= _STILL * found.nearby(abs(float(f.x[index])))
 
 
 def _side(f: Function, index: tuple[int, ...], scale: float) -> str:
     """Tell what f does to one side: it "stays" the same for ever, or up to a "kink", or "creeps" away or jumps."""
     largest = min(float(np.finfo(f.x.dtype).max), 1e300)
-    steps = [scale * 4.0**k for k in range(-24, 30, 2)]
+    steps = [scale * 4.0**k for k in range(-24, 32, 4)]
     steps += [math.copysign(size, scale) for size in (1e25, 1e38, 1e100, 1e150, 1e300) if size <= largest]
     near = 0.0
-    for step in (step for step in steps if abs(f.moved(index, step)[0] - step) <= abs(step) / 4):
-        if _changes(f, index, step):
+    for step in steps:
+        taken, value = f.moved(index, step)
+        if not abs(taken - step) <= abs(step) / 4:
+            continue
+        if value != f.value:
             return "kink" if near and _is_kink(f, index, near, step) else "creeps"
         near = step
     return "stays"
@@ -98,16 +109,23 @@ def _is_kink(f: Function, index: tuple[int, ...], near: float, far: float) -> bo
     while abs(far - near) > 1e-5 * abs(near):
         middle = near + (far - near) / 2
         near, far = (near, middle) if _changes(f, index, middle) else (middle, far)
-    first, last = (abs(f.moved(index, near * (1 + share))[1] - f.value) for share in (1e-3, 8e-3))
-    if math.isnan(first):
+    if math.isnan(f.moved(index, near * (1 + _BEHIND[0]))[1]):
         return True  # f ends here: it has stayed the same for as long as it is a number.
-    return first > _ABRUPT * max(f.eps * abs(f.value), f.noise) and last > 4 * first
+    for share in _BEHIND:
+        first, last = (abs(f.moved(index, near * (1 + times * share))[1] - f.value) for times in (1, 8))
+        if first > _ABRUPT * max(f.eps * abs(f.value), f.noise):
+            return last > 4 * first
+    return False
 
 
 def _is_still_imaginary(f: Function, index: tuple[int, ...], scale: float) -> bool:
     # In complex arithmetic f(x) may have other last bits.
     base, *turned = (f.turned(index, share * scale) for share in (0.0, *_IMAGINARY))
     return all(value == base for value in turned)
+
+
+def _reads_imaginary(f: Function, index: tuple[int, ...]) -> bool:
+    return f.turned(index, math.nan) != f.turned(index, 0.0)
 
 
 def _is_ignored(f: Function, index: tuple[int, ...]) -> bool:
