@@ -17,8 +17,8 @@ which falls short by a truncation error of order q = p or q = 2p. The error of D
                 8 N / h': the largest of them
     a kink      K(h), the difference of F and B, both extrapolated, where it is above 8 N / h and more than 0.35 of it
                 is left at h / 4, while of a smooth function 1/16 would be left; and always where 4 h reaches beyond
-                zero, at which abs, norm and ReLU have their kinks; from zero itself, the least K(h') + 8 N / h' of the
-                steps h' up to h
+                zero, at which abs, norm and ReLU have their kinks; from zero itself, at most K(h') + 8 N / h' of
+                shorter steps h'
 
 The search goes to longer steps while round-off rules and to shorter ones while f bends, and keeps the least bound. It
 takes no step above 1 and above the largest |x|: from farther off nobody knows what f does at x. A step over which f
@@ -264,8 +264,8 @@ class Line:
         """
         if self.size:
             return self._gap(k) if _RATIO * self._step(k).h > self.size else 0.0
-        known = [j for j in self._steps if j <= k and j + 1 in self._steps and math.isfinite(self._step(j).central)]
-        return min((self._gap(j) + 8 * self._floor(j) / self._step(j).h for j in known), default=0.0)
+        known = [j for j in self._steps if j < k and j + 1 in self._steps and math.isfinite(self._step(j).central)]
+        return min([self._gap(k), *(self._gap(j) + 8 * self._floor(j) / self._step(j).h for j in known)])
 
     def _is_worth(self, found: Estimate, k: int, direction: int, best: Estimate) -> bool:
         """Tell whether the next step in this direction may have a smaller bound."""

@@ -7,9 +7,9 @@ these ways.
   an even function at 0.
 - **Nothing happens along the imaginary axis**, for steps of all sizes, bit for bit. There round-off hides nothing:
   where f is analytic a short step shows the derivative however small it is, and a long one makes even bounded functions
-  large (Liouville). What reads the real part alone is not analytic and stands still there, too. So nothing may happen
-  along the real axis either, for ever or up to a kink (the gate of a unit that ReLU has switched off), and f must
-  ignore the component, or read its imaginary part, as an imaginary NaN shows.
+  large (Liouville). So is a unit found that ReLU has switched off, whose gate is the real part. What reads the real
+  part alone stands still there, too, and is not analytic: if f changes farther off along the real axis, the complex
+  step must show a derivative there, and if f never changes, it must ignore the component or read its imaginary part.
 - **Nothing happens for ever.** A function that takes no complex numbers stays the same for steps up to the largest
   numbers there are, to both sides, and if the component is NaN.
 - **Nothing happens up to a kink** to either side: just beyond, f changes by much more than its round-off, in proportion
@@ -35,9 +35,6 @@ _STILL = 1e-4
 _ABRUPT = 100
 """How many times its round-off a function must change just behind a kink."""
 
-_BEHIND = (1e-3, 1e-2, 1e-1)
-"""How far behind a kink, as a share of the way to it; a power that creeps has not grown so much there."""
-
 
 def zero_bound(
     f: Function, index: tuple[int, ...], scale: float, found: Estimate, is_analytic: Callable[[], bool]
@@ -55,15 +52,12 @@ def zero_bound(
         return None
     if _stands_still(f, index, found):
         return found.bound
-    is_analytic_here = isinstance(shown, complex) and is_analytic()
-    if is_analytic_here and not _is_still_imaginary(f, index, scale):
-        return None
+    if isinstance(shown, complex) and is_analytic():
+        return 0.0 if _is_still_imaginary(f, index, scale) and not _is_read_as_real(f, index, scale) else None
     sides = {_side(f, index, sign * scale) for sign in (1, -1)}
-    if "creeps" in sides:
-        return None
-    if is_analytic_here:
-        return 0.0 if _reads_imaginary(f, index) or _is_ignored(f, index) else None
-    return 0.0 if "kink" in sides or _is_ignored(f, index) else None
+    if sides == {"stays"}:
+        return 0.0 if _is_ignored(f, index) else None
+    return None if "creeps" in sides else 0.0
 
 
 def _is_cancelled(f: Function, index: tuple[int, ...], scale: float, shown: float, found: Estimate) -> bool:
@@ -81,6 +75,14 @@ def _stands_still(f: Function, index: tuple[int, ...], found: Estimate) -> bool:
 
 def _side(f: Function, index: tuple[int, ...], scale: float) -> str:
     """Tell what f does to one side: it "stays" the same for ever, or up to a "kink", or "creeps" away or jumps."""
+    near, far = _first_change(f, index, scale)
+    if not far:
+        return "stays"
+    return "kink" if near and _is_kink(f, index, near, far) else "creeps"
+
+
+def _first_change(f: Function, index: tuple[int, ...], scale: float) -> tuple[float, float]:
+    """Return the last step to one side at which f is the same, and the first at which it is not; 0 if there is none."""
     largest = min(float(np.finfo(f.x.dtype).max), 1e300)
     steps = [scale * 4.0**k for k in range(-24, 32, 4)]
     steps += [math.copysign(size, scale) for size in (1e25, 1e38, 1e100, 1e150, 1e300) if size <= largest]
@@ -90,9 +92,9 @@ def _side(f: Function, index: tuple[int, ...], scale: float) -> str:
         if not abs(taken - step) <= abs(step) / 4:
             continue
         if value != f.value:
-            return "kink" if near and _is_kink(f, index, near, step) else "creeps"
+            return near, step
         near = step
-    return "stays"
+    return near, 0.0
 
 
 def _changes(f: Function, index: tuple[int, ...], step: float) -> bool:
@@ -109,13 +111,10 @@ def _is_kink(f: Function, index: tuple[int, ...], near: float, far: float) -> bo
     while abs(far - near) > 1e-5 * abs(near):
         middle = near + (far - near) / 2
         near, far = (near, middle) if _changes(f, index, middle) else (middle, far)
-    if math.isnan(f.moved(index, near * (1 + _BEHIND[0]))[1]):
+    first, last = (abs(f.moved(index, near * (1 + share))[1] - f.value) for share in (1e-3, 8e-3))
+    if math.isnan(first):
         return True  # f ends here: it has stayed the same for as long as it is a number.
-    for share in _BEHIND:
-        first, last = (abs(f.moved(index, near * (1 + times * share))[1] - f.value) for times in (1, 8))
-        if first > _ABRUPT * max(f.eps * abs(f.value), f.noise):
-            return last > 4 * first
-    return False
+    return first > _ABRUPT * max(f.eps * abs(f.value), f.noise) and last > 4 * first
 
 
 def _is_still_imaginary(f: Function, index: tuple[int, ...], scale: float) -> bool:
@@ -124,8 +123,20 @@ def _is_still_imaginary(f: Function, index: tuple[int, ...], scale: float) -> bo
     return all(value == base for value in turned)
 
 
-def _reads_imaginary(f: Function, index: tuple[int, ...]) -> bool:
-    return f.turned(index, math.nan) != f.turned(index, 0.0)
+def _is_read_as_real(f: Function, index: tuple[int, ...], scale: float) -> bool:
+    """Tell whether f depends, or may depend, on the real part of a component alone, and so is not analytic.
+
+    Where f begins to change along the real axis, the complex step must show it: behind the gate of a ReLU it does.
+    Where f does not change, it must ignore the component, or else an imaginary NaN must reach its value.
+    """
+    for sign in (1, -1):
+        _, step = _first_change(f, index, sign * scale)
+        there = f.x.copy()
+        there[index] += step
+        shown = f.turned(index, 1e-20 * scale, there)
+        if step and isinstance(shown, complex) and shown.imag == 0:
+            return True
+    return f.turned(index, math.nan) == f.turned(index, 0.0) and not _is_ignored(f, index)
 
 
 def _is_ignored(f: Function, index: tuple[int, ...]) -> bool:
