@@ -349,6 +349,16 @@ def test_what_reads_the_real_part_alone_is_not_seen_to_be_zero(f, method):
     assert check_gradient(f, half, [3.0, 0.8], method=method).answer == "cannot tell"
 
 
+def test_a_kink_farther_off_does_not_hide_a_small_slope(method):
+    def hinges(x):
+        return float(1e3 * np.maximum(x - 1, 0).sum().real + 1e-15 * np.sin(x).sum().real)
+
+    def forgetful(x):
+        return 1e3 * (x > 1) + 1e-15 * np.cos(x) * (x > 1)
+
+    assert check_gradient(hinges, forgetful, [0.3, 1.6, 2.4], method=method).answer == "cannot tell"
+
+
 def test_a_slope_where_all_else_is_flat_is_not_taken_for_zero():
     x = np.array([0.0, 50.0])
 

@@ -12,8 +12,10 @@ these ways.
   step must show a derivative there, and if f never changes, it must ignore the component or read its imaginary part.
 - **Nothing happens for ever.** A function that takes no complex numbers stays the same for steps up to the largest
   numbers there are, to both sides, and if the component is NaN.
-- **Nothing happens up to a kink** to either side: just beyond, f changes by much more than its round-off, in proportion
-  to the distance. A smooth function would creep out of its round-off, and one that is rounded jumps.
+- **Nothing happens up to a kink** to either side, nor along the imaginary axis, where f has other parts that are not
+  analytic: just beyond, f changes by much more than its round-off, in proportion to the distance. A smooth function
+  would creep out of its round-off, and one that is rounded jumps. Without the imaginary axis a kink proves nothing: f
+  may have a small slope before it.
 """
 
 from __future__ import annotations
@@ -52,12 +54,15 @@ def zero_bound(
         return None
     if _stands_still(f, index, found):
         return found.bound
-    if isinstance(shown, complex) and is_analytic():
-        return 0.0 if _is_still_imaginary(f, index, scale) and not _is_read_as_real(f, index, scale) else None
+    takes_complex = isinstance(shown, complex)
+    if takes_complex and (not _is_still_imaginary(f, index, scale) or _is_read_as_real(f, index, scale)):
+        return None
+    if takes_complex and is_analytic():
+        return 0.0
     sides = {_side(f, index, sign * scale) for sign in (1, -1)}
     if sides == {"stays"}:
         return 0.0 if _is_ignored(f, index) else None
-    return None if "creeps" in sides else 0.0
+    return 0.0 if takes_complex and "creeps" not in sides else None
 
 
 def _is_cancelled(f: Function, index: tuple[int, ...], scale: float, shown: float, found: Estimate) -> bool:
