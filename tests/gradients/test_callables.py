@@ -299,8 +299,13 @@ ZEROS = {
     "times zero": (lambda x: np.sin(ONE_ZERO * x).sum(), lambda x: ONE_ZERO * np.cos(ONE_ZERO * x)),
     "even at 0": (lambda x: (x**2).sum() + x[0], lambda x: 2 * x + np.array([1.0, 0, 0])),
     "cubic at 0": (lambda x: (x**3).sum() + x[0], lambda x: 3 * x**2 + np.array([1.0, 0, 0])),
+    "fourth power at 0": (lambda x: (x**4).sum() + x[0], lambda x: 4 * x**3 + np.array([1.0, 0, 0])),
     "norm at 0": (lambda x: np.sqrt((x * x).sum()), lambda x: x / np.sqrt((x * x).sum())),
     "off": (lambda x: np.where(x.real > 0.1, 5 * (x - 0.1), 0).sum(), lambda x: (x > 0.1) * 5.0),
+    "off, beside much": (
+        lambda x: 1e9 + 100 * (x[0] + x[2]) + np.where(x[1].real > 0.1, (x[1] - 0.1) / 20, 0),
+        lambda x: np.array([100, (x[1] > 0.1) / 20, 100]),
+    ),
     "off, softly": (lambda x: np.where(x.real > 0.1, (x - 0.1) ** 2, 0).sum(), lambda x: (x > 0.1) * 2 * (x - 0.1)),
 }
 
@@ -326,12 +331,94 @@ def test_a_zero_that_only_real_numbers_could_show_is_not_seen():
     assert "a derivative of zero cannot be told" in check.cause
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: 1e18 * x[0] ** 2 + x[1].real,
+        lambda x: 1e18 * x[0] ** 2 + np.sin(x[1].real),
+        lambda x: x[0] ** 2 + 1e-19 * x[1].real ** 3,
+        lambda x: x[0] ** 2 + 1e-17 * np.asarray(x[1]).real.astype(np.float32),
+    ],
+)
+def test_what_reads_the_real_part_alone_is_not_seen_to_be_zero(f, method):
+    step = np.array([0.5, 0])
+
+    def half(x):
+        return np.array([f(x + step) - f(x - step), 0])  # exact for a square
+
+    assert check_gradient(f, half, [3.0, 0.8], method=method).answer == "cannot tell"
+
+
+def test_a_kink_farther_off_does_not_hide_a_small_slope(method):
+    def hinges(x):
+        return float(1e3 * np.maximum(x - 1, 0).sum().real + 1e-15 * np.sin(x).sum().real)
+
+    def forgetful(x):
+        return 1e3 * (x > 1) + 1e-15 * np.cos(x) * (x > 1)
+
+    assert check_gradient(hinges, forgetful, [0.3, 1.6, 2.4], method=method).answer == "cannot tell"
+
+
+def test_a_slope_where_all_else_is_flat_is_not_taken_for_zero():
+    x = np.array([0.0, 50.0])
+
+    def f(x):
+        return np.cos(x[0]) + 1e-11 * x[0] + x[1] ** 2
+
+    def flat(x):
+        return np.array([-np.sin(x[0]), 2 * x[1]])
+
+    assert check_gradient(f, flat, x).answer == "cannot tell"
+    assert check_gradient(f, flat, x, method="complex").answer == "fails"
+
+
+def test_a_minimum_in_many_components():
+    minimum = np.random.default_rng(5).normal(size=400)
+    minimum[0] = 0
+
+    def df(x):
+        return 2 * (x - minimum)
+
+    x = minimum + np.eye(1, 400)[0]
+    assert check_gradient(lambda x: ((x - minimum) ** 2).sum(), df, x).passed
+    assert check_gradient(lambda x: ((x - minimum) ** 2).sum(), lambda x: df(x) + 1e-6, x).answer == "fails"
+
+
 def test_where_everything_is_zero_nothing_is_proved(method):
     for f in (lambda x: 7.0, lambda x: (x * 0).sum(), lambda x: np.maximum(x - 100, 0).sum()):
         check = check_gradient(f, lambda x: 0 * x, X, method=method)
         assert check.answer == "cannot tell"
         assert "zero" in check.cause or method == "complex"
         assert check_gradient(f, lambda x: 0 * x + [0, 1, 0], X, method=method).answer in ("fails", "cannot tell")
+
+
+# Gradients that lose digits.
+
+
+@pytest.mark.parametrize("size", [13.0, 15.0, 16.0])
+def test_digits_that_cancel_are_no_error(size):
+    x = np.array([size, -size / 2, 0.3])
+
+    def slope(x):
+        return 1 - np.tanh(x) ** 2  # exact to 1e-16 of 1, and not of itself
+
+    for method in ("complex", ("central", "complex")):
+        assert check_gradient(lambda x: np.tanh(x).sum(), slope, x, method=method).answer != "fails"
+        assert check_gradient(lambda x: np.tanh(x).sum(), lambda x: 2 * slope(x), x, method=method).answer == "fails"
+
+
+@pytest.mark.parametrize("logit", [7.0, 8.0, 10.0])
+def test_a_probability_minus_one_in_float32_is_no_error(logit):
+    def loss(z):
+        return np.log(np.exp(z - logit).sum()) - (z[0] - logit)
+
+    def slope(z):
+        e = np.exp(z - z.max())
+        return e / e.sum() - np.eye(1, 3, dtype=z.dtype)[0]
+
+    z = np.array([logit, 0.4, -0.7], np.float32)
+    assert check_gradient(loss, slope, z, method=("central", "complex")).answer != "fails"
+    assert check_gradient(loss, lambda z: -slope(z), z, method=("central", "complex")).answer == "fails"
 
 
 # Functions that misbehave.

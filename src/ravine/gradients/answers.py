@@ -74,7 +74,7 @@ REASONS: dict[Blindness, tuple[str, str]] = {
     ),
     Blindness.NOT_FINITE: ("f is not finite beside x", "Check at a point around which f is finite."),
     Blindness.GRADIENT_NOISE: (
-        "the gradient itself has too few digits there: it changes when x is rounded otherwise",
+        "the gradient itself has too few digits there: it changes when x is rounded otherwise or has more digits",
         "Use float64, or sum so that less cancels; a gradient that draws random numbers needs a fixed seed.",
     ),
     Blindness.NOT_COMPLEX: (

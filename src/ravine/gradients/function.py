@@ -63,7 +63,7 @@ class Function:
     def turned(self, index: tuple[int, ...], step: float, x: Array | None = None) -> complex | float | None:
         """Return f(x + i step e) for one component e: a float if f drops the imaginary part, None if it takes none."""
         there = (self.x if x is None else x).astype(complex)
-        there[index] += 1j * step
+        there.imag[index] += step  # 1j times NaN has a real part.
         return self._tried(there)
 
     def _tried(self, x: Array) -> complex | float | None:

@@ -35,12 +35,23 @@ class Gradient:
 
 
 def gradient_of(grad: Callable[[Array], ArrayLike], x: Array) -> Gradient:
-    """Take the gradient at x, and look by how much it changes if x is rounded otherwise or if it is asked again."""
+    """Take the gradient at x, and look by how much it changes if x is rounded otherwise, or longer, or asked again."""
     first = _asked(grad, x)
     values = first.ravel().astype(float)
     others = [_asked(grad, each).ravel().astype(float) for each in (x, *rounded_otherwise(x, 3))]
     change = np.max([np.abs(other - values) for other in others], axis=0)
+    change = np.maximum(change, _lost_digits(grad, x, values))
     return Gradient(values, 4 * np.where(np.isnan(change), np.inf, change) + 4 * unit(first.dtype) * np.abs(values))
+
+
+def _lost_digits(grad: Callable[[Array], ArrayLike], x: Array, values: Array) -> Array:
+    """Return by how much the gradient changes in a longer dtype, 0 where it takes none: 1 - p has few digits near 1."""
+    try:
+        found = _asked(grad, x.astype(np.float64 if x.dtype == np.float32 else np.longdouble))
+    except Exception:
+        return np.zeros_like(values)
+    change = np.abs(found.ravel().astype(float) - values)
+    return np.where(np.isfinite(change), change, 0.0)
 
 
 def _asked(grad: Callable[[Array], ArrayLike], x: Array) -> Array:
@@ -125,7 +136,7 @@ class Sight:
         for k, (line, central) in enumerate(zip(self._lines, self._central, strict=True)):
             if self._gradient.values[k] == 0 or line.starts_flat() or not abs(central.value) > central.bound:
                 scale = float(self._scales[k])
-                bound = zero_bound(self._f, self._indices[k], scale, central, lambda: self._is_analytic)
+                bound = zero_bound(self._f, self._indices[k], scale, line.flattest(), lambda: self._is_analytic)
                 found[k] = np.inf if bound is None else bound
         return found
 

@@ -9,6 +9,7 @@ p = 1 for F and B and p = 2 for C, the derivative is
 
 which falls short by a truncation error of order q = p or q = 2p. The error of D(h) is bounded by the sum of
 
+    uneven      eps (|x| + h) |F(h) - D(h)| / h, as x + h and x - h are rounded
     round-off   N / h, where N is the largest of eps |f|, of what f changes by when all of x is rounded otherwise, of
                 the least change of f where it stays the same over some steps, and of 3 h' |D(4h') - D(h')| over shorter
                 steps h', as far as that is below 8 N
@@ -16,7 +17,8 @@ which falls short by a truncation error of order q = p or q = 2p. The error of D
                 8 N / h': the largest of them
     a kink      K(h), the difference of F and B, both extrapolated, where it is above 8 N / h and more than 0.35 of it
                 is left at h / 4, while of a smooth function 1/16 would be left; and always where 4 h reaches beyond
-                zero, at which abs, norm and ReLU have their kinks
+                zero, at which abs, norm and ReLU have their kinks; from zero itself, at most K(h') + 8 N / h' of
+                shorter steps h'
 
 The search goes to longer steps while round-off rules and to shorter ones while f bends, and keeps the least bound. It
 takes no step above 1 and above the largest |x|: from farther off nobody knows what f does at x. A step over which f
@@ -54,6 +56,10 @@ class Estimate:
     blindness: Blindness
     bend: float = math.nan
 
+    def nearby(self, size: float) -> float:
+        """Return what the derivative becomes as far off as the component is large, or a step off if that is zero."""
+        return self.bend * (size / self.h if size else 1.0)
+
 
 @dataclass(frozen=True)
 class _Step:
@@ -89,6 +95,7 @@ class Line:
     noise: float
     eps: float
     _steps: dict[int, _Step] = field(default_factory=dict)
+    _tried: dict[str, list[Estimate]] = field(default_factory=dict)
     _found: dict[str, Estimate] = field(default_factory=dict)
     _extrapolates: bool = False
     _has_stayed: bool = False
@@ -100,11 +107,21 @@ class Line:
             self._found[method] = self._search(method)
         return self._found[method]
 
+    def flattest(self) -> Estimate:
+        """Return the central estimate whose bound is least beside what the derivative becomes nearby."""
+
+        def share(each: Estimate) -> float:
+            return each.bound / each.nearby(self.size) if each.nearby(self.size) > 0 else math.inf
+
+        self.search("central")
+        return min(self._tried["central"], key=share)
+
     def _search(self, method: str) -> Estimate:
         self._extrapolates = True
         last = math.floor(math.log(self.longest / self.length, _RATIO))
         start = min(_FIRST, last)
         best = self.at(method, start)
+        self._tried[method] = [best]
         if _good(best):
             return best
         shortest = _SHORTEST if self.size else _SHORTEST_AT_ZERO
@@ -121,7 +138,7 @@ class Line:
                 found = self.at(method, k)
                 best = min(best, found, key=_bound)
         # What the shortest steps showed counts for the longer ones, too.
-        every = [self.at(method, k) for k in tried]
+        every = self._tried[method] = [self.at(method, k) for k in tried]
         best = min(every, key=_bound)
         kinked = any(each.blindness == Blindness.KINK for each in every)
         return replace(best, blindness=Blindness.KINK) if kinked and not _good(best) else best
@@ -133,16 +150,18 @@ class Line:
             return Estimate(value, math.inf, here.h, Blindness.LOST if here.lost else Blindness.NOT_FINITE)
         floor = self._floor(k)
         scatter, structure = self._shorter(method, k)
-        noise, bending = max(floor, 3 * scatter) / here.h, max(structure, self._longer(method, k))
+        bend = max(abs(here.forward - value), abs(here.backward - value))
+        uneven = self.eps * (self.size + here.h) * bend / here.h if math.isfinite(bend) else 0.0
+        noise, bending = max(floor, 3 * scatter) / here.h + uneven, max(structure, self._longer(method, k))
         if not self._is_heard(k):
             return Estimate(value, math.inf, here.h, Blindness.ROUND_OFF)
         gap = self._gap(k)
         stays = gap > 8 * noise and self._gap(k - 1) > 0.35 * gap
-        kink = gap if stays or _RATIO * here.h > self.size else 0.0
+        kink = gap if stays else self._kink_at_zero(k)
         parts = (
             (noise, Blindness.ROUND_OFF),
             (bending, Blindness.TRUNCATION),
-            (kink, Blindness.KINK if stays else Blindness.TRUNCATION),
+            (kink, Blindness.KINK if stays else Blindness.TRUNCATION if self.size else Blindness.ROUND_OFF),
         )
         bound = noise + bending + kink
         return Estimate(
@@ -150,7 +169,7 @@ class Line:
             bound=bound if math.isfinite(bound) else math.inf,
             h=here.h,
             blindness=max(parts)[1],
-            bend=max(abs(here.forward - value), abs(here.backward - value)),
+            bend=bend,
         )
 
     def starts_flat(self) -> bool:
@@ -237,6 +256,16 @@ class Line:
         near, far = self._step(k), self._step(k + 1)
         gap = abs(_RATIO * (near.forward - near.backward) - (far.forward - far.backward)) / (_RATIO - 1)
         return gap if math.isfinite(gap) and not near.lost else 0.0
+
+    def _kink_at_zero(self, k: int) -> float:
+        """Return how large a kink at zero can be, 0 if the step does not reach there.
+
+        From zero itself a kink is the same at every step, so that the step which shows least of one bounds it.
+        """
+        if self.size:
+            return self._gap(k) if _RATIO * self._step(k).h > self.size else 0.0
+        known = [j for j in self._steps if j < k and j + 1 in self._steps and math.isfinite(self._step(j).central)]
+        return min([self._gap(k), *(self._gap(j) + 8 * self._floor(j) / self._step(j).h for j in known)])
 
     def _is_worth(self, found: Estimate, k: int, direction: int, best: Estimate) -> bool:
         """Tell whether the next step in this direction may have a smaller bound."""
