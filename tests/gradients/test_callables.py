@@ -587,3 +587,63 @@ def test_other_bad_input():
     for rtol in (-1e-9, 0.06, float("nan")):
         with pytest.raises(ConfigError, match="rtol is"):
             check_gradient(f, df, point(), rtol=rtol)
+
+
+@pytest.mark.parametrize("settings", [{"h": "a"}, {"h": [0.1]}, {"rtol": None}, {"method": 3}, {"method": None}])
+def test_settings_of_another_type_are_told(settings):
+    with pytest.raises(ConfigError, match=f"{next(iter(settings))} is .* it must be"):
+        check_gradient(lambda x: (x * x).sum(), lambda x: 2 * x, [1.0, 2.0], **settings)
+
+
+@pytest.mark.parametrize("returned", [None, "a", [[1], [2, 3]], 1j * np.ones(2), object()])
+def test_a_gradient_that_is_no_real_array_is_told(returned):
+    with pytest.raises(ConfigError, match="the gradient "):
+        check_gradient(lambda x: (x * x).sum(), lambda x: returned, [1.0, 2.0])
+
+
+def test_where_the_derivative_is_infinite_nothing_can_be_told():
+    check = check_gradient(lambda x: np.sqrt(x).sum(), lambda x: 0.5 / np.sqrt(x), [0.0, 1.0])
+    assert check.answer == "cannot tell"
+    assert "not finite" in check.cause
+
+
+def test_a_gradient_that_is_not_finite_where_the_derivative_is_fails():
+    check = check_gradient(lambda x: (x * x).sum(), lambda x: np.array([2 * x[0], np.nan]), [1.0, 2.0])
+    assert check.answer == "fails"
+    assert check.worst[0].index == (1,)
+    assert str(check).startswith("fails: component (1,) is nan and must be 4")
+
+
+def relu_network(seed, dtype):
+    """Return a ReLU network with softmax and a batch of 32, whose kinks lie close to one another, and its gradient."""
+    rng = np.random.default_rng(seed)
+    x, labels = rng.standard_normal((32, 6)).astype(dtype), np.eye(4, dtype=dtype)[rng.integers(0, 4, 32)]
+    first, second = (0.1 * rng.standard_normal(shape) for shape in ((6, 7), (7, 4)))
+    weights = np.concatenate([first.ravel(), second.ravel()]).astype(dtype)
+
+    def parts(w):
+        one, two = w[:42].reshape(6, 7), w[42:].reshape(7, 4)
+        hidden = np.maximum(x @ one, 0)
+        return two, hidden, hidden @ two
+
+    def loss(w):
+        z = parts(w)[2]
+        return (np.log(np.exp(z).sum(axis=1)) - (z * labels).sum(axis=1)).mean()
+
+    def gradient(w):
+        two, hidden, z = parts(w)
+        delta = (np.exp(z) / np.exp(z).sum(axis=1, keepdims=True) - labels) / dtype(32)
+        return np.concatenate([(x.T @ ((delta @ two.T) * (hidden > 0))).ravel(), (hidden.T @ delta).ravel()])
+
+    return loss, gradient, weights
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_kinks_that_lie_close_are_not_taken_for_errors(seed):
+    for dtype in (np.float32, np.float64):
+        assert check_gradient(*relu_network(seed, dtype)).answer != "fails"
+    loss, gradient, weights = relu_network(seed, np.float64)
+    assert (
+        check_gradient(loss, lambda w: gradient(w) * np.where(np.arange(len(w)) == 20, 0.5, 1), weights).answer
+        != "passes"
+    )

@@ -4,7 +4,7 @@ A method brings evidence: for each of k components a numerical derivative n and 
 can be apart without an error, by round-off and truncation of n and by round-off of the analytic derivative a. With
 the tolerance t = rtol max(|a|, |n|), a component is
 
-    wrong     if |a - n| > t + 4 e, or if a is not finite
+    wrong     if |a - n| > t + 4 e, or if a is not finite where n is
     right     if |a - n| <= t + e, and the same a, times 1 + r or times 1 - r, would have been called wrong
     not seen  otherwise
 
@@ -158,7 +158,9 @@ def judge(analytic: Array, evidence: Evidence, rtol: float) -> Array:
 
 def _is_wrong(analytic: Array, evidence: Evidence, rtol: float) -> Array:
     gap, allowed = _gap(analytic, evidence.values, rtol)
-    beyond: Array = (gap > allowed + _MARGIN * evidence.bounds) | ~np.isfinite(analytic)
+    beyond: Array = (gap > allowed + _MARGIN * evidence.bounds) | (
+        ~np.isfinite(analytic) & np.isfinite(evidence.values)
+    )
     return beyond
 
 

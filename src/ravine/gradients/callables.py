@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ravine.arrays import Array
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, shortened
 from ravine.gradients.answers import (
     Answer,
     Blindness,
@@ -25,6 +25,7 @@ from ravine.gradients.errors import Errors, measure
 from ravine.gradients.function import Function, quietly
 from ravine.gradients.function_evidence import Gradient, gradient_of, methods_evidence
 from ravine.gradients.methods import check_methods
+from ravine.inputs import convert, plain
 
 _NAMED = 5
 """How many components are named."""
@@ -78,7 +79,8 @@ class GradientCheck(msgspec.Struct, frozen=True):
         if self.answer == "fails":
             worst = self.worst[0]
             place = f"component {worst.index}"
-            return f"fails: {place} is {worst.analytic:g} and must be {worst.numerical:g}, within {worst.bound:.1g}"
+            within = f", within {worst.bound:.1g}" if np.isfinite(worst.bound) else ""
+            return f"fails: {place} is {worst.analytic:g} and must be {worst.numerical:g}{within}"
         return f"{self.answer}: {self.cause}. {self.mend}" if self.cause else self.answer
 
 
@@ -109,7 +111,7 @@ def check_gradient(
 
     Raises:
         ConfigError: f or grad is no function, x or a returned value is not what it must be, or a setting is not
-            allowed.
+            allowed. What f and grad raise themselves at x is passed on.
 
     >>> check = check_gradient(lambda x: (x**3).sum(), lambda x: 3 * x**2, [1.0, 2.0])
     >>> check.answer, check.passed
@@ -121,12 +123,13 @@ def check_gradient(
     cannot tell: the difference does not stand above the round-off of f. Take another h or none, float64, the complex \
 step beside the differences, or a point where f is smaller.
     """
-    names = (method,) if isinstance(method, str) else tuple(method)
+    names = convert(plain([method] if isinstance(method, str) else method), tuple[str, ...], "method")
     check_methods(names)
+    rtol, h = convert(plain(rtol), float, "rtol"), convert(plain(h), float | None, "h")
     check_tolerance(rtol)
     for name, given in (("f", f), ("grad", grad)):
         if not callable(given):
-            raise ConfigError(f"{name} is {given!r}; give a function of x.")
+            raise ConfigError(f"{name} is {shortened(given)}; give a function of x.")
     if h is not None and not 0 < h < np.inf:
         raise ConfigError(f"h is {h:g}; the step of a difference must be above 0 and finite, for example 1e-5.")
     point = _point(x)
@@ -138,7 +141,7 @@ step beside the differences, or a point where f is smaller.
 def _point(x: ArrayLike) -> Array:
     try:
         given = np.asarray(x)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         raise ConfigError("x is not an array; give real numbers, at least one.") from None
     if given.dtype.kind not in "biuf" or given.size == 0:
         raise ConfigError(f"x has dtype {given.dtype} and shape {given.shape}; give real numbers, at least one.")

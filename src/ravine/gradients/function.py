@@ -92,7 +92,10 @@ def unit(dtype: np.dtype[Any]) -> float:
 
 
 def _number(returned: ArrayLike) -> float | complex:
-    value = np.asarray(returned)
+    try:
+        value = np.asarray(returned)
+    except (ValueError, TypeError, OverflowError):
+        raise ConfigError("the function returns no array; it must return one number.") from None
     if value.size != 1 or value.dtype.kind not in "biufc":
         raise ConfigError(f"the function returns {value.dtype} of shape {value.shape}; it must return one number.")
     return complex(value.reshape(())) if value.dtype.kind == "c" else float(value.reshape(()))

@@ -58,7 +58,7 @@ def _asked(grad: Callable[[Array], ArrayLike], x: Array) -> Array:
     returned = grad(x.copy())
     try:
         found = np.array(returned)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         raise ConfigError(f"the gradient is not an array; it must have the shape of x, {x.shape}.") from None
     if found.dtype.kind not in "biuf":
         raise ConfigError(f"the gradient has dtype {found.dtype}; it must be real numbers.")

@@ -13,12 +13,12 @@ which falls short by a truncation error of order q = p or q = 2p. The error of D
     round-off   N / h, where N is the largest of eps |f|, of what f changes by when all of x is rounded otherwise, of
                 the least change of f where it stays the same over some steps, and of 3 h' |D(4h') - D(h')| over shorter
                 steps h', as far as that is below 8 N
-    bending     |D(4h) - D(h)| 2^-q, or |D(16h) - D(4h)| 2^-2q, or |D(h) - D(h')| for a shorter step, where it is above
-                8 N / h': the largest of them
-    a kink      K(h), the difference of F and B, both extrapolated, where it is above 8 N / h and more than 0.35 of it
-                is left at h / 4, while of a smooth function 1/16 would be left; and always where 4 h reaches beyond
-                zero, at which abs, norm and ReLU have their kinks; from zero itself, at most K(h') + 8 N / h' of
-                shorter steps h'
+    bending     |D(4h) - D(h)| 2^-q, or |D(16h) - D(4h)| 2^-2q, or for a shorter step |D(h) - D(h')|, less 3 N / h'
+                where it is below 8 N / h': the largest of them
+    a kink      K(h), the difference of F and B, both extrapolated, where it is above 2 N / h and more than 0.35 of it
+                may be left at h / 4, of whose K round-off hides 4 N / h, while of a smooth function 1/16 would be left;
+                and always where 4 h reaches beyond zero, at which abs, norm and ReLU have their kinks; from zero
+                itself, at most K(h') + 8 N / h' of shorter steps h'
 
 The search goes to longer steps while round-off rules and to shorter ones while f bends, and keeps the least bound. It
 takes no step above 1 and above the largest |x|: from farther off nobody knows what f does at x. A step over which f
@@ -155,9 +155,10 @@ class Line:
         noise, bending = max(floor, 3 * scatter) / here.h + uneven, max(structure, self._longer(method, k))
         if not self._is_heard(k):
             return Estimate(value, math.inf, here.h, Blindness.ROUND_OFF)
-        gap = self._gap(k)
-        stays = gap > 8 * noise and self._gap(k - 1) > 0.35 * gap
-        kink = gap if stays else self._kink_at_zero(k)
+        gap, closer = self._gap(k), self._gap(k - 1)
+        stays = gap > 8 * noise and closer > 0.35 * gap
+        may_stay = gap > 2 * noise and closer + _RATIO * noise > 0.35 * gap
+        kink = gap if stays or may_stay else self._kink_at_zero(k)
         parts = (
             (noise, Blindness.ROUND_OFF),
             (bending, Blindness.TRUNCATION),
@@ -235,8 +236,8 @@ class Line:
         below = [j for j, step in self._steps.items() if j < k and j + 1 in self._steps and not step.lost]
         for j in below:
             value, h, floor = self._difference(method, j), self._step(j).h, self._floor(j)
-            if abs(value - here) * h > 8 * floor:
-                structure = max(structure, abs(value - here))
+            apart = abs(value - here)
+            structure = max(structure, apart if apart * h > 8 * floor else apart - 3 * floor / h)
             change = abs(self._difference(method, j + 1) - value) * h
             scatter = max(scatter, change) if change <= 8 * floor else scatter
         return scatter, structure
