@@ -49,10 +49,12 @@ def assert_reads_back(spec: RunSpec) -> None:
 @pytest.mark.parametrize("name", RULES)
 def test_every_optimizer(name):
     assert_reads_back(RunSpec(optimizer=name))
-    bounds, long = RULES[name].bounds, (0.3123456789012345, 1.3123456789012345)
+    rule, long = RULES[name], (0.3123456789012345, 1.3123456789012345)
     others = {
-        key: next(value for value in long if contains(bounds.get(key, "(-inf, inf)"), value))
-        for key in RULES[name].defaults
+        key: 17
+        if rule.kinds[key] == "whole number"
+        else next(value for value in long if contains(rule.bounds.get(key, "(-inf, inf)"), value))
+        for key in rule.defaults
         if key != "lr"
     }
     assert_reads_back(RunSpec(optimizer=name, lr=1 / 3, hyperparameters=others))

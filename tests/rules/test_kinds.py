@@ -49,6 +49,7 @@ def test_what_ravine_counts_is_whole():
     }  # fmt: skip
     assert whole == {
         ("lbfgs", "memory"),
+        ("perturbed_gd", "interval"),
         ("shampoo", "precondition_frequency"),
         ("soap", "precondition_frequency"),
         ("sophia", "hessian_frequency"),

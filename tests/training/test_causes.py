@@ -75,7 +75,11 @@ def test_weights_that_the_last_step_spoilt_are_a_cause_too(small, runs):
     assert stored.result.status == "diverged"
     assert isinstance(cause, NonFinite)
     assert (cause.epoch, cause.step, cause.layer, cause.where) == (1, 1, 1, "weights")
-    assert cause.message == "Weights of layer 1 (64 to 12) became nan at step 1 (epoch 1)."
+    line = spoils.code.co_firstlineno + 3
+    assert cause.message == (
+        "Weights of layer 1 (64 to 12) became nan at step 1 (epoch 1). "
+        f"{__file__}:{line}: nan is nan at step 1. Write a finite number."
+    )
 
 
 def test_a_naive_softmax_overflows_where_the_layers_do_not(small, runs):

@@ -195,7 +195,8 @@ class _Search:
         line, file = getattr(node, "lineno", None), self.rule.code.co_filename
         place = f"{file}:{line}: " if line and self.rule.text is None else f"rule {self.rule.name}: "
         what = f"is {self._value(node):g}" if self._is_number(node) else "divides by 0"
-        return f"{place}{ast.unparse(node)} {what} at step {self.t}."
+        text = str(node.value) if isinstance(node, ast.Constant) else ast.unparse(node)
+        return f"{place}{text} {what} at step {self.t}."
 
     def _is_number(self, node: ast.expr) -> bool:
         return all(n.id in {*self.values, "np", "abs", "min", "max"} for n in ast.walk(node) if isinstance(n, ast.Name))
@@ -231,6 +232,8 @@ class _Search:
 def _mend(node: ast.expr, value: Callable[[ast.expr], Any]) -> str:
     """Say what to write in place of a number that is not finite, though its parts are."""
     match node:
+        case ast.Constant():
+            return "Write a finite number."
         case ast.BinOp(left=left, op=ast.Div() | ast.FloorDiv() | ast.Mod() as op, right=right) if value(right) == 0:
             one, sign, other = (
                 _operand(left),
