@@ -182,7 +182,7 @@ def _reworded(message: str, value: Any, kind: Any, name: str) -> str:
     path = path.partition("[...]")[0]
     keys = [int(key) if key.isdigit() else key for key in re.findall(r"[^.\[\]]+", path)]
     for key in keys:
-        value, kind = value[key], _part(kind, key)
+        value, kind = (list(value) if isinstance(value, (set, frozenset)) else value)[key], _part(kind, key)
     place = f"{name}{path}".removeprefix(".")
     field = re.search(r"field `(.+)`", fault)
     if field is not None:

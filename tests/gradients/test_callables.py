@@ -481,8 +481,17 @@ def test_a_function_that_raises_beside_x():
     assert check_gradient(strict, lambda x: 2 * x, [0.5, 2.0])
     assert check_gradient(strict, lambda x: 2 * x, [1.0, 2.0]).answer == "cannot tell"
     assert check_gradient(strict, lambda x: 2 * x, [1.0, 2.0], method="backward")
-    with pytest.raises(ValueError, match="above 1"):
+    with pytest.raises(ConfigError, match="f fails at x with ValueError: x is above 1") as error:
         check_gradient(strict, lambda x: 2 * x, [1.5, 2.0])
+    assert isinstance(error.value.__cause__, ValueError)
+    with pytest.raises(ConfigError, match="grad fails at x with IndexError"):
+        check_gradient(strict, lambda x: x[2:][0], [0.5, 2.0])
+
+
+@pytest.mark.parametrize("x", [1e-320, 5e-324, [1e-310, 1.0], np.float32(1e-42), 1e308, [1e308, 1e-308], [1e160, 1.0]])
+def test_numbers_at_the_ends_of_a_dtype(x, method):
+    assert check_gradient(lambda x: (x**2).sum(), lambda x: 0 * x, x, method=method).answer != "passes"
+    assert check_gradient(lambda x: (x**2).sum(), lambda x: 2 * x, x, method=method).answer != "fails"
 
 
 def test_no_warning_comes_out(method):

@@ -110,8 +110,8 @@ def check_gradient(
             less than 1e-3, must be noticed.
 
     Raises:
-        ConfigError: f or grad is no function, x or a returned value is not what it must be, or a setting is not
-            allowed. What f and grad raise themselves at x is passed on.
+        ConfigError: f or grad is no function or fails at x, x or a returned value is not what it must be, or a setting
+            is not allowed.
 
     >>> check = check_gradient(lambda x: (x**3).sum(), lambda x: 3 * x**2, [1.0, 2.0])
     >>> check.answer, check.passed

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ravine.arrays import Array
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, RavineError, told
 
 _ROUNDINGS = 6
 """How often x is rounded otherwise to see the round-off of a function."""
@@ -38,7 +38,7 @@ class Function:
 
     def __init__(self, f: Callable[[Array], Any], x: Array) -> None:
         self._f, self.x = f, x
-        first = _number(f(x.copy()))
+        first = _number(at_point("f", f, x))
         if isinstance(first, complex):
             raise ConfigError("the function returns a complex number for a real x; it must return one real number.")
         self.value = float(first)
@@ -71,6 +71,16 @@ class Function:
             return _number(self._f(x))
         except Exception:
             return None
+
+
+def at_point(name: str, function: Callable[[Array], Any], x: Array) -> Any:
+    """Return what a user's function gives at the point of the check; whatever it raises there is a `ConfigError`."""
+    try:
+        return function(x.copy())
+    except RavineError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{name} fails at x with {told(error)}") from error
 
 
 def rounded_otherwise(x: Array, times: int) -> list[Array]:

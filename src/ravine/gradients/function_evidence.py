@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from ravine.arrays import Array
 from ravine.errors import ConfigError
 from ravine.gradients.answers import Blindness, Evidence
-from ravine.gradients.function import Function, rounded_otherwise, unit
+from ravine.gradients.function import Function, at_point, rounded_otherwise, unit
 from ravine.gradients.line import Estimate, Line
 from ravine.gradients.zeros import zero_bound
 
@@ -55,7 +55,7 @@ def _lost_digits(grad: Callable[[Array], ArrayLike], x: Array, values: Array) ->
 
 
 def _asked(grad: Callable[[Array], ArrayLike], x: Array) -> Array:
-    returned = grad(x.copy())
+    returned = at_point("grad", grad, x)
     try:
         found = np.array(returned)
     except (ValueError, TypeError, OverflowError):

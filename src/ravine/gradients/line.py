@@ -58,7 +58,7 @@ class Estimate:
 
     def nearby(self, size: float) -> float:
         """Return what the derivative becomes as far off as the component is large, or a step off if that is zero."""
-        return self.bend * (size / self.h if size else 1.0)
+        return self.bend * (size / self.h if size and self.h else 1.0)
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Line:
 
     def _search(self, method: str) -> Estimate:
         self._extrapolates = True
-        last = math.floor(math.log(self.longest / self.length, _RATIO))
+        last = math.floor(math.log(self.longest, _RATIO) - math.log(self.length, _RATIO))
         start = min(_FIRST, last)
         best = self.at(method, start)
         self._tried[method] = [best]
@@ -203,7 +203,7 @@ class Line:
 
     def _step(self, k: int) -> _Step:
         if k not in self._steps:
-            h = self.length * _RATIO**k
+            h = math.ldexp(self.length, 2 * k)
             (right, up), (left, down) = self.move(h), self.move(-h)
             step = _Step(
                 h=h,
@@ -211,7 +211,7 @@ class Line:
                 backward=_quotient(down - self.base, left),
                 central=_quotient(up - down, right - left),
                 size=max(abs(value) for value in (up, down, self.base) if math.isfinite(value)),
-                lost=not all(0.75 * h <= moved <= 1.25 * h for moved in (right, -left)),
+                lost=h == 0 or not all(0.75 * h <= moved <= 1.25 * h for moved in (right, -left)),
             )
             self._steps[k] = step
             changes = [] if step.lost else [abs(up - self.base), abs(down - self.base)]
