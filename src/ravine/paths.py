@@ -24,7 +24,7 @@ from ravine.rules.compose import with_stages
 from ravine.rules.kinds import Value, shown, value_of
 from ravine.rules.noise import noise_for
 from ravine.rules.source import read_rule
-from ravine.rules.stepping import take_step
+from ravine.rules.stepping import stepper
 from ravine.rules.whole import flattened, shaped
 from ravine.surfaces import Point, Surface, find_surface
 
@@ -94,10 +94,10 @@ def trace(
     """
     w = np.array(surface.start if start is None else start, dtype=float)
     state = {name: np.zeros_like(w) for name in rule.slots} if isinstance(rule, Rule) else {}
-    points = [_evaluated(rule, w, state, 0, hyperparameters)]
+    take, points = _steps_of(rule, surface), [_evaluated(rule, w, state, 0, hyperparameters)]
     with np.errstate(all="ignore"):
         for t in range(1, steps + 1):
-            step, state = _step(rule, surface, w, state, t, hyperparameters)
+            step, state = take(w, state, t, hyperparameters)
             w = w - step
             point = _evaluated(rule, w, state, t, hyperparameters)
             if not np.isfinite([*w, *point, surface.f(*point)]).all():
@@ -106,24 +106,39 @@ def trace(
     return np.array(points)
 
 
-def _step(
-    rule: AnyRule, surface: Surface, w: Array, state: Mapping[str, Array], t: int, hyper: Mapping[str, float]
-) -> tuple[Array, dict[str, Array]]:
-    """Return what to subtract from w, (2,), and the state afterwards."""
+Step = Callable[[Array, Mapping[str, Array], int, Mapping[str, float]], tuple[Array, dict[str, Array]]]
+"""From weights, (2,), a state, the step's number and hyper-parameters: what to subtract, and the state afterwards."""
+
+
+def _steps_of(rule: AnyRule, surface: Surface) -> Step:
+    """Return what takes a rule's steps on a surface."""
     if isinstance(rule, WholeRule):
 
         def loss(weights: Sequence[Array]) -> tuple[float, list[Array]]:
             point = flattened(weights)
             return float(surface.f(*point)), shaped(np.array(surface.gradient(*point)), weights)
 
-        weights = [w.reshape(2, 1)]
-        steps, after = rule.step(loss(weights)[1], weights, state, t, loss, hyper)
-        return flattened(steps), after
-    g = np.array(surface.gradient(*w))
-    norm = np.sqrt(g @ g)
-    noise = noise_for([w], 0, t)()[0] if "noise" in rule.arguments else None
-    known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), "noise": noise, **state}
-    return take_step(rule, known, hyper)
+        def step_whole(
+            w: Array, state: Mapping[str, Array], t: int, hyper: Mapping[str, float]
+        ) -> tuple[Array, dict[str, Array]]:
+            weights = [w.reshape(2, 1)]
+            steps, after = rule.step(loss(weights)[1], weights, state, t, loss, hyper)
+            return flattened(steps), after
+
+        return step_whole
+
+    take = stepper(rule)
+
+    def step(
+        w: Array, state: Mapping[str, Array], t: int, hyper: Mapping[str, float]
+    ) -> tuple[Array, dict[str, Array]]:
+        g = np.array(surface.gradient(*w))
+        norm = np.sqrt(g @ g)
+        noise = noise_for([w], 0, t)()[0] if "noise" in rule.arguments else None
+        of_step = {"t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), "noise": noise}
+        return take({"g": g, "w": w, **of_step, **state}, hyper)
+
+    return step
 
 
 def _evaluated(rule: AnyRule, w: Array, state: Mapping[str, Array], t: int, hyper: Mapping[str, float]) -> Array:

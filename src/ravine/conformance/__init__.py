@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ravine.conformance import declared, trained, whole
-from ravine.conformance.finding import Finding, Outcome, failed, left_out
+from ravine.conformance.finding import Finding, Outcome, failed, left_out, read_anew
 from ravine.conformance.twins import twin
 from ravine.errors import ConfigError
 from ravine.rules import AnyRule, Rule, WholeRule, declared_rule, find_rule
@@ -61,6 +61,7 @@ def check_rule(rule: AnyRule, speed: bool = True) -> Iterator[Finding]:
     >>> next(check_rule(sgd)).detail
     '1 line, 0 slots'
     """
+    read_anew()
     if isinstance(rule, WholeRule):
         yield from _check(rule, WHOLE, WHOLE_TRAINED, whole.speed if speed else None)
         return

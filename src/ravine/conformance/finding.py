@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from ravine.rules import AnyRule, Rule
 from ravine.rules.kinds import Kind
 from ravine.rules.noise import noise_for
 from ravine.rules.rule import contains, ends
-from ravine.rules.stepping import take_step
+from ravine.rules.stepping import stepper
 
 Outcome = Literal["passed", "failed", "left out"]
 
@@ -68,7 +69,12 @@ def step(
         norm = g.dtype.type(np.linalg.norm(g.astype(np.float64)))
     noise = noise_for([g], 0, t)()[0] if noisy and "noise" in rule.arguments else np.zeros_like(g)
     known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), "noise": noise, **slots}
-    return take_step(rule, known, hyper)
+    return _stepper(rule)(known, hyper)
+
+
+_stepper = functools.lru_cache(maxsize=1)(stepper)
+"""A check takes thousands of steps of one rule; `read_anew` forgets the last one's text."""
+read_anew = _stepper.cache_clear
 
 
 def advance(

@@ -14,7 +14,7 @@ from ravine.nn import Network, cross_entropy, forward, gradient
 from ravine.rules import Rule
 from ravine.rules.noise import noise_for
 from ravine.rules.norms import gradient_norms
-from ravine.rules.stepping import take_step
+from ravine.rules.stepping import stepper
 
 _CHUNK = 2000
 """Samples that are taken at a time, to bound memory."""
@@ -74,7 +74,7 @@ class ReferenceEngine:
         seed: int = 0,
     ) -> None:
         self._network, self._rule, self._batch_size, self._factors = network, rule, batch_size, factors
-        self._seed = seed
+        self._seed, self._step = seed, stepper(rule)
         self._weights = weights.astype(dtype)
         self._slots = {name: np.zeros_like(self._weights) for name in rule.slots}
         self._gradients = NumpyGradients(network)
@@ -124,7 +124,7 @@ class ReferenceEngine:
             known = {name: views(array)[layer] for name, array in before.items()}
             of_step = {"t": float(self._steps), "norm": norm, "layer_norm": layer_norm}
             given = {**known, **of_step, "noise": noise[layer]}
-            change, slots = take_step(rule, given, in_layer(hyper, self._factors, layer, step))
+            change, slots = self._step(given, in_layer(hyper, self._factors, layer, step))
             with np.errstate(all="ignore"):
                 for name, value in {"w": known["w"] - change, **slots}.items():
                     views(after[name])[layer][...] = value

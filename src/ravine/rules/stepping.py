@@ -38,8 +38,12 @@ _NUMBER = "_number"
 """What turns a double of NumPy's, which would make doubles of all that it meets, into a number of Python's."""
 
 
-def take_step(rule: Rule, given: Mapping[str, Any], hyper: Mapping[str, float]) -> tuple[Any, dict[str, Any]]:
-    """Return the step of a rule and its slots afterwards.
+Taken = tuple[Any, dict[str, Any]]
+"""The step of a rule, and its slots afterwards."""
+
+
+def take_step(rule: Rule, given: Mapping[str, Any], hyper: Mapping[str, float]) -> Taken:
+    """Return the step of a rule and its slots afterwards; who takes many asks `stepper` once.
 
     Args:
         rule: any element-wise rule.
@@ -50,9 +54,19 @@ def take_step(rule: Rule, given: Mapping[str, Any], hyper: Mapping[str, float]) 
     >>> take_step(momentum, {"g": np.ones(2), "v": np.zeros(2)}, {"lr": 0.1, "alpha": 0.9})
     (array([0.1, 0.1]), {'v': array([0.1, 0.1])})
     """
-    with np.errstate(all="ignore"), rule.telling_faults():
-        step, *slots = _computed(rule, read_rule(rule).text)(*(given[name] for name in rule.arguments), **hyper)
-    return step, dict(zip(rule.slots, slots, strict=True))
+    return stepper(rule)(given, hyper)
+
+
+def stepper(rule: Rule) -> Callable[[Mapping[str, Any], Mapping[str, float]], Taken]:
+    """Return what takes steps of a rule, as `take_step` does, with its text as it is now."""
+    computed = _computed(rule, read_rule(rule).text)
+
+    def take(given: Mapping[str, Any], hyper: Mapping[str, float]) -> Taken:
+        with np.errstate(all="ignore"), rule.telling_faults():
+            step, *slots = computed(*(given[name] for name in rule.arguments), **hyper)
+        return step, dict(zip(rule.slots, slots, strict=True))
+
+    return take
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from ravine.engines.fused.render import render
 from ravine.engines.fused.workspace import Workspace, ordered
 from ravine.nn import Network
 from ravine.rules import Rule
-from ravine.rules.stepping import take_step
+from ravine.rules.stepping import stepper
 
 _TRIED = (1, 2, 100, 10**6)
 """Steps at which a rule is tried on the zeros of the padding."""
@@ -142,5 +142,6 @@ class FusedEngine:
 def _stays_finite(rule: Rule, hyper: Mapping[str, float]) -> bool:
     """Tell whether a step keeps a weight finite that is 0, with a gradient, a state and noise of 0, as padding is."""
     zeros = {name: np.zeros(1) for name in rule.arguments}
-    steps = (take_step(rule, {**zeros, "t": float(t), "norm": 1.0}, hyper)[0] for t in _TRIED)
+    take = stepper(rule)
+    steps = (take({**zeros, "t": float(t), "norm": 1.0}, hyper)[0] for t in _TRIED)
     return all(bool(np.isfinite(step).all()) for step in steps)
