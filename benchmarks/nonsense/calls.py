@@ -23,7 +23,7 @@ ODD = (
     "frozenset([1])",
     "[1, 2]", "(0.5,)", "[None]", "[nan]", "[[1], [2, 3]]", "['a', 1]", "{'lr': 1}", "{1: 2}", "{None: [1]}",
     "range(3)",
-    "object()", "object", "int", "len", "lambda x: x", "print", "(i for i in range(3))", "iter([1])", "Ellipsis",
+    "object()", "object", "int", "len", "lambda x: x", "repr", "(i for i in range(3))", "iter([1])", "Ellipsis",
     "NotImplemented", "Path('new')", "Path('.')", "slice(3)", "memoryview(b'ab')", "Exception('x')", "np",
     "ravine.train",
     "np.float32(0.5)", "np.float16(2)", "np.float64('nan')", "np.longdouble(1)", "np.int8(1)", "np.uint64(2**63)",

@@ -64,7 +64,7 @@ def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:
     >>> unknown("optimizer", "adma", ["adam", "adamax", "sgd"])
     "unknown optimizer 'adma'; did you mean 'adam'? Known: adam, adamax, sgd."
     """
-    text = _beginning(name) if isinstance(name, str) else shortened(name)
+    text = beginning(_without_places(name)) if isinstance(name, str) else shortened(name)
     names, given = sorted(allowed), text.lower()
     swapped = [known for known in names if sorted(known) == sorted(given)]
     usual = [known for known in names if known == SYNONYMS.get(given)]
@@ -79,7 +79,7 @@ def readable(message: str) -> str:
     >>> readable("there is no file " + "x" * 3000 + ".")
     'there is no file xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
     """
-    return re.sub(r"\S{400,}", lambda word: _beginning(word[0]), message)
+    return re.sub(r"\S{400,}", lambda word: beginning(word[0]), message)
 
 
 def shortened(value: object) -> str:
@@ -94,10 +94,16 @@ def shortened(value: object) -> str:
         text = repr(value)
     except Exception:  # a whole number of thousands of digits, or a value whose class has a fault
         text = f"a value of type {type(value).__name__}"
-    return _beginning(re.sub(r" at 0x[0-9a-fA-F]+", "", " ".join(text.split())))
+    return beginning(_without_places(" ".join(text.split())))
 
 
-def _beginning(text: str) -> str:
+def _without_places(text: str) -> str:
+    """Return the text of an object without its place in memory."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+
+
+def beginning(text: str) -> str:
+    """Return a short text as it is, and of a long one its beginning."""
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import DATASETS
-from ravine.errors import ConfigError, shortened, unknown
+from ravine.errors import ConfigError, beginning, shortened, unknown
 from ravine.inputs import convert, dtype_name, folded_keys, plain
 from ravine.nn import INITIALIZERS, Network
 from ravine.rules import RULES, WHOLE_RULES, AnyRule, Rule, WholeRule, declared_rule, loading, reference, settled
@@ -232,9 +232,10 @@ def resolve(spec: RunSpec) -> RunSpec:
     network = spec.network
     pixels = math.prod(info.shape)
     if network.layers[0] != pixels or network.layers[-1] != info.classes:
+        sizes = beginning(",".join(map(str, spec.layers)))
         raise ConfigError(
-            f"layers {','.join(map(str, spec.layers))} do not fit {spec.dataset}: the first must be {pixels}, its "
-            f"pixels, and the last {info.classes}, its classes."
+            f"layers {sizes} do not fit {spec.dataset}: the first must be {pixels}, its pixels, and the last "
+            f"{info.classes}, its classes."
         )
     _at_least("batch size", spec.batch_size, 1)
     _at_least("epochs", spec.epochs, 1)

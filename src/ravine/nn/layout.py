@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, shortened
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Layout:
     def __post_init__(self) -> None:
         if len(self.layers) < 2 or any(n < 1 for n in self.layers):
             raise ConfigError(
-                f"layers {list(self.layers)} do not make a network: give at least two sizes, each 1 or more, "
-                "for example 784,300,100,100,10."
+                f"layers {shortened(list(self.layers))} do not make a network: give at least two sizes, each 1 or "
+                "more, for example 784,300,100,100,10."
             )
 
     @cached_property
@@ -51,7 +51,7 @@ class Layout:
         """Return each layer's matrix as a view of `flat`, shape (n,): writing to one writes to the other."""
         if flat.shape != (self.size,):
             raise ConfigError(
-                f"weights of shape {flat.shape} do not fit layers {list(self.layers)}"
+                f"weights of shape {flat.shape} do not fit layers {shortened(list(self.layers))}"
                 f"{' with biases' if self.bias else ''}: the shape must be ({self.size},)."
             )
         ends = np.cumsum([rows * columns for rows, columns in self.shapes])
