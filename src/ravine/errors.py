@@ -76,10 +76,13 @@ def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:
 def readable(message: str) -> str:
     """Return a message in which a word of hundreds of letters, which no one reads, is cut to its beginning.
 
+    What is no letter, as in the name of a file from another system, is written as its number.
+
     >>> readable("there is no file " + "x" * 3000 + ".")
     'there is no file xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'
     """
-    return re.sub(r"\S{400,}", lambda word: beginning(word[0]), message)
+    letters = message.encode("utf-8", "backslashreplace").decode()
+    return re.sub(r"\S{400,}", lambda word: beginning(word[0]), letters)
 
 
 def shortened(value: object) -> str:

@@ -146,3 +146,13 @@ def test_a_reader_that_has_gone_ends_the_command_quietly(arguments):
     os.close(theirs)
     _, err = process.communicate(timeout=100)
     assert (process.returncode, err) == (141, "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are text there")
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_path_of_bytes_that_are_no_letters_is_printed(options):
+    command = [sys.executable, "-m", "ravine", "datasets", "--data-dir", b"/tmp/a\xffb", *options]
+    ended = subprocess.run(command, capture_output=True, timeout=60)
+    assert ended.returncode == 0
+    assert rb"\udcff" in ended.stdout
+    assert b"Traceback" not in ended.stderr

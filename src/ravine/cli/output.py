@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,11 @@ import msgspec
 
 def print_json(value: Any) -> None:
     """Print one document to stdout; numbers that are not finite come out as null."""
-    click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    try:
+        text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    except UnicodeEncodeError:  # the name of a file that holds bytes which are no letters
+        text = json.dumps(msgspec.to_builtins(value), indent=2)
+    click.echo(text)
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
