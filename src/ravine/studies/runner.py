@@ -84,7 +84,7 @@ def run_study(
     if not todo:
         return outcome
     datasets = {name: load_data(name) for name in sorted({specs[run].dataset for run in todo})}
-    jobs = jobs or os.cpu_count() or 1
+    jobs = min(jobs or os.cpu_count() or 1, len(todo))
     threads = 2 * jobs  # half of them may wait for the disk
     # One limit around all threads: each run sets and restores its own inside it, and that restores this one.
     with threadpool_limits(1), interruptible() as interruption:
