@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from ravine.rules import Rule
-from ravine.rules.stepping import take_step
+from ravine.rules.stepping import stepper
 
 
 def step(rule: Rule, g: Any, w: Any, t: int, slots: dict[str, Any], hyper: dict[str, float]) -> tuple[Any, dict]:
     """Return what to subtract from w, and the slots afterwards."""
     norm = float(np.linalg.norm(g))
     known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": norm, "noise": np.zeros_like(g), **slots}
-    return take_step(rule, known, hyper)
+    return stepper(rule)(known, hyper)

@@ -11,14 +11,14 @@ import pytest
 from ravine.engines.engine import in_evaluated_form
 from ravine.errors import ConfigError
 from ravine.rules import RULES, find_rule, rule
-from ravine.rules.stepping import as_ieee, fault_of_numbers, take_step
+from ravine.rules.stepping import as_ieee, fault_of_numbers, stepper
 
 
 def number(rule, t, **hyper):
     """Return what a rule multiplies a gradient of 1 with at step t."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        step, _ = take_step(rule, {"g": np.ones(1), "t": float(t), "w": np.ones(1)}, {**rule.defaults, **hyper})
+        step, _ = stepper(rule)({"g": np.ones(1), "t": float(t), "w": np.ones(1)}, {**rule.defaults, **hyper})
     (found,) = step
     return float(found)
 
@@ -105,7 +105,7 @@ def test_a_step_is_that_of_the_function_as_it_is_written(name):
     hyper = {key: 0.01 if value is None else value for key, value in one.defaults.items()}
     arrays = {key: np.abs(rng.normal(size=9)) for key in ("g", "w", "noise", "norm", "layer_norm", *one.slots)}
     given = {**arrays, "t": 5.0}
-    step, slots = take_step(one, given, hyper)
+    step, slots = stepper(one)(given, hyper)
     written = one(*(given[key] for key in one.arguments), **hyper)
     written = written if isinstance(written, tuple) else (written,)
     for ours, theirs in zip((step, *slots.values()), written, strict=True):
@@ -120,7 +120,7 @@ def test_numbers_of_the_step_do_not_widen_arrays(dtype):
         return np.maximum(lr, 1e-3) * v, v
 
     given = {"g": np.ones(3, dtype), "v": np.ones(3, dtype), "t": 4.0}
-    step, slots = take_step(widening, given, {"lr": 0.3})
+    step, slots = stepper(widening)(given, {"lr": 0.3})
     assert step.dtype == slots["v"].dtype == dtype
 
 

@@ -45,21 +45,22 @@ _SHAPES = ((4, 3), (3,), (3, 2), (2,))
 _STEPS = (*range(1, 13), 100, 1000)
 
 
-def refuse_chance_in(function: Any, tree: ast.AST) -> None:
+def refuse_chance_in(function: Any, tree: ast.AST, imported: Mapping[str, Any]) -> None:
     """Refuse a function whose text draws random numbers of its own, reads the clock or follows the order of a set.
+
+    `imported` is what it imports in its own body, by name.
 
     Raises:
         ConfigError: it does; the message names the line.
     """
-    for node, fault in _faults(function, tree):
+    for node, fault in _faults(function, tree, imported):
         code = function.__code__
         line = code.co_firstlineno + getattr(node, "lineno", 1) - 1
         raise ConfigError(f"{code.co_filename}:{line}: {function.__name__} {fault}")
 
 
-def _faults(function: Any, tree: ast.AST) -> Iterator[tuple[ast.AST, str]]:
+def _faults(function: Any, tree: ast.AST, imported: Mapping[str, Any]) -> Iterator[tuple[ast.AST, str]]:
     called = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    imported = dict(_imported(tree))
     for one in followed_sets(tree, lambda node: _meant(node, function, imported)):
         yield one, "goes through a set, whose order differs from process to process: write sorted(..)."
     for node in ast.walk(tree):
@@ -109,19 +110,6 @@ def _is_date(owner: Any) -> bool:
 def _is_unseeded(call: ast.Call) -> bool:
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
     return all(isinstance(one, ast.Constant) and one.value is None for one in given)
-
-
-def _imported(tree: ast.AST) -> Iterator[tuple[str, Any]]:
-    """Yield what a function imports in its own body, by name."""
-    known = {module.__name__: module for module in (random, time, secrets, uuid, os, datetime, np, np.random)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for one in node.names:
-                whole = one.name if one.asname else one.name.partition(".")[0]
-                yield one.asname or whole, known.get(whole)
-        elif isinstance(node, ast.ImportFrom):
-            for one in node.names:
-                yield one.asname or one.name, getattr(known.get(node.module or ""), one.name, None)
 
 
 def _meant(node: ast.expr, function: Any, imported: Mapping[str, Any]) -> Any:

@@ -15,7 +15,6 @@ import functools
 import inspect
 import math
 import operator
-import random
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ravine.errors import ConfigError, several
+from ravine.rules.chance import GENERATORS
 from ravine.rules.rule import GIVEN, TAKEN, Rule
 
 FUNCTIONS = (
@@ -507,7 +507,7 @@ def _instead(function: Any, known: Any, arguments: Sequence[ast.expr]) -> str:
         return "take `norm` as a parameter after g, that of the whole gradient, or `layer_norm`, that of the layer's"
     if name in _OF_ARRAYS:
         return _ONE_WEIGHT
-    if isinstance(getattr(function, "__self__", None), np.random.RandomState | np.random.Generator | random.Random):
+    if isinstance(getattr(function, "__self__", None), GENERATORS):
         return "take `noise`, standard normal numbers that the run's seed makes, as a parameter after g"
     if module == "time":
         return "take `t`, the number of the step, as a parameter after g"

@@ -42,23 +42,16 @@ Taken = tuple[Any, dict[str, Any]]
 """The step of a rule, and its slots afterwards."""
 
 
-def take_step(rule: Rule, given: Mapping[str, Any], hyper: Mapping[str, float]) -> Taken:
-    """Return the step of a rule and its slots afterwards; who takes many asks `stepper` once.
+def stepper(rule: Rule) -> Callable[[Mapping[str, Any], Mapping[str, float]], Taken]:
+    """Return what takes steps of an element-wise rule, with its text as it is now.
 
-    Args:
-        rule: any element-wise rule.
-        given: by name what rules may ask for: g, w and the slots, arrays of one shape, and the numbers of the step.
-        hyper: all hyper-parameters.
+    It is called with what rules may ask for by name, g, w and the slots, arrays of one shape, and the numbers of the
+    step; and with all hyper-parameters.
 
     >>> from ravine.rules import momentum
-    >>> take_step(momentum, {"g": np.ones(2), "v": np.zeros(2)}, {"lr": 0.1, "alpha": 0.9})
+    >>> stepper(momentum)({"g": np.ones(2), "v": np.zeros(2)}, {"lr": 0.1, "alpha": 0.9})
     (array([0.1, 0.1]), {'v': array([0.1, 0.1])})
     """
-    return stepper(rule)(given, hyper)
-
-
-def stepper(rule: Rule) -> Callable[[Mapping[str, Any], Mapping[str, float]], Taken]:
-    """Return what takes steps of a rule, as `take_step` does, with its text as it is now."""
     computed = _computed(rule, read_rule(rule).text)
 
     def take(given: Mapping[str, Any], hyper: Mapping[str, float]) -> Taken:
@@ -79,8 +72,12 @@ def _computed(rule: Rule, text: str) -> Callable[..., tuple[Any, ...]]:
 
 
 def _function(parameters: str, lines: list[str]) -> Callable[..., Any]:
-    scope: dict[str, Any] = {"np": np, _POWER: _ieee(operator.pow, np.power, np.power), _NUMBER: _number}
-    scope.update((name, _ieee(python, numpy, python)) for name, python, numpy in _EXCEPTIONAL.values())
+    scope: dict[str, Any] = {
+        "np": np,
+        _POWER: _ieee(operator.pow, np.power, np.power),
+        _NUMBER: _number,
+        **_operations(),
+    }
     body = "\n".join(f"    {line}" for line in lines)
     exec(f"def step({parameters}):\n{body}", scope)
     function: Callable[..., Any] = scope["step"]
@@ -120,7 +117,7 @@ def as_ieee(form: Callable[..., Any]) -> Callable[..., Any]:
     function.decorator_list, function.args.defaults = [], []
     function.args.kw_defaults = [None for _ in function.args.kw_defaults]
     ast.increment_lineno(tree, first - 1)
-    helpers = {name: _ieee(python, numpy, python) for name, python, numpy in _EXCEPTIONAL.values()}
+    helpers = _operations()
     around = ast.parse(f"def around({', '.join([*kept, *helpers])}):\n    return {own.co_name}")
     assert isinstance(around.body[0], ast.FunctionDef)
     around.body[0].body.insert(0, _Operations().visit(function))
@@ -151,6 +148,12 @@ class _Ieee(_Operations):
         function = ast.Name(_POWER, ast.Load()) if ast.unparse(node.func) == "np.power" else node.func
         call = ast.Call(function, [self.visit(argument) for argument in node.args], [])
         return ast.Call(ast.Name(_NUMBER, ast.Load()), [call], [])
+
+
+@functools.cache
+def _operations() -> dict[str, Callable[[Any, Any], Any]]:
+    """Return by name what computes the operations in which Python's numbers are others."""
+    return {name: _ieee(python, numpy, python) for name, python, numpy in _EXCEPTIONAL.values()}
 
 
 def _ieee(

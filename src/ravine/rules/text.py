@@ -81,13 +81,14 @@ class _Reader:
         if not self.is_first(function):
             return
         tree = _tree(function)
-        refuse_chance_in(function, tree)
+        imported = dict(_imported(function, tree))
+        refuse_chance_in(function, tree, imported)
         given = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()] if defaults else []
         place = len(self.texts)
         self.texts.append("")
         told = [self.shown(value, "a default") for value in given]
         self.texts[place] = "\n".join([ast.unparse(tree), *([f"# defaults: {', '.join(told)}"] if told else [])])
-        for name, value in _used(function, tree, (self.home, "ravine")):
+        for name, value in _used(function, tree, imported, (self.home, "ravine")):
             told_as = self.shown(value, name)
             # What has a text of its own needs no line here, unless it goes by another name.
             if told_as != name and (name, told_as) not in self.lines:
@@ -244,14 +245,13 @@ class _Bare(ast.NodeTransformer):
         return self.generic_visit(ast.Assign([node.target], node.value))
 
 
-def _used(function: Any, tree: ast.AST, own: Sequence[str]) -> Iterator[tuple[str, Any]]:
+def _used(function: Any, tree: ast.AST, imported: Mapping[str, Any], own: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Yield what a function takes from outside, by the name under which it does, without built-in names.
 
     Modules of libraries are left out, but for those of the packages `own`: their names stand in the tree.
     """
     cells = inspect.getclosurevars(function).nonlocals
     names = dict.fromkeys([*cells, *_global_names(function.__code__)])
-    imported = dict(_imported(function, tree))
     for name in [*names, *imported]:
         if name not in {**cells, **imported} and name not in function.__globals__:
             continue  # built in, or nothing yet
