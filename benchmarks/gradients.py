@@ -14,7 +14,7 @@ import numpy as np
 
 from ravine.data import load, scaled
 from ravine.gradients import METHODS, Point, derivatives
-from ravine.nn import Network, gradient
+from ravine.networks import Network, gradient
 from ravine.spec import RunSpec
 from ravine.training import start_weights
 

@@ -30,9 +30,9 @@ from matplotlib.ticker import FixedLocator
 from benchmarks.plot import OPTIMIZERS, label_ends, panel_grid, plain_numbers
 from ravine.data import Split, load
 from ravine.engines import make_engine
-from ravine.nn import Network
+from ravine.networks import Network
+from ravine.optimizers import find_rule
 from ravine.pictures import BLUE, VERMILION, png
-from ravine.rules import find_rule
 from ravine.spec import RunSpec
 from ravine.training import epoch_order, start_weights
 

@@ -91,7 +91,7 @@ def serve(side: str) -> None:
 
 def rate_of(optimizer: str) -> float:
     """Return the default rate, but for shampoo: at that of ours theirs diverges in batches of 1000."""
-    from ravine.rules import find_rule
+    from ravine.optimizers import find_rule
 
     return 0.01 if optimizer == "shampoo" else float(find_rule(optimizer).defaults["lr"] or 0)
 
@@ -109,7 +109,7 @@ def batches(size: int, count: int) -> Any:
 def ravine(optimizer: str, batch_size: int) -> Callable[[int], float]:
     from ravine.data import load
     from ravine.engines import make_engine
-    from ravine.rules import find_rule
+    from ravine.optimizers import find_rule
     from ravine.spec import RunSpec
     from ravine.training import start_weights
 
@@ -132,7 +132,7 @@ def torch(optimizer: str, batch_size: int) -> Callable[[int], float]:
     from pytorch_optimizer import SOAP, Shampoo
 
     from ravine.data import load
-    from ravine.rules import find_rule
+    from ravine.optimizers import find_rule
     from ravine.spec import RunSpec
     from ravine.training import start_weights
 

@@ -31,12 +31,12 @@ from ravine.data import Dataset
 from ravine.data import load as load_data
 from ravine.engines import Engine, make_engine
 from ravine.errors import unknown
-from ravine.rules import RULES, WHOLE_RULES, AnyRule, WholeRule
-from ravine.rules.text import texts
+from ravine.formulas.identity import texts
+from ravine.optimizers import RULES, WHOLE_RULES, AnyRule, WholeRule
 from ravine.spec import RunSpec, from_settings, resolve
+from ravine.storage.files import make_folder, write_whole
 from ravine.training import epoch_order, start_weights
 from ravine.training.environment import environment
-from ravine.training.files import make_folder, write_whole
 from ravine.training.run import Run
 
 FILE = Path(__file__).parents[1] / "docs" / "optimizers" / "measured.json"

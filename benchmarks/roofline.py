@@ -43,8 +43,8 @@ from ravine.data import load as load_data
 from ravine.engines import make_engine
 from ravine.engines.fused.render import LANES
 from ravine.engines.fused.vectors import load, store, total
-from ravine.nn import forward
-from ravine.rules import Rule, find_rule
+from ravine.networks import forward
+from ravine.optimizers import Rule, find_rule
 from ravine.spec import RunSpec
 from ravine.training import epoch_order, start_weights
 

@@ -19,8 +19,8 @@ from threadpoolctl import threadpool_limits
 
 from ravine.data import Split, load
 from ravine.engines import Engine, make_engine
-from ravine.nn import Network
-from ravine.rules import find_rule
+from ravine.networks import Network
+from ravine.optimizers import find_rule
 from ravine.spec import RunSpec
 from ravine.training import epoch_order, start_weights
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ravine.rules import RULES, WHOLE_RULES, adam, adamw, lbfgs, momentum, muon, rprop, rule, sgd
-from ravine.rules.compose import with_stages
+from ravine.formulas.compose import with_stages
+from ravine.optimizers import RULES, WHOLE_RULES, adam, adamw, lbfgs, momentum, muon, rprop, rule, sgd
 
 ROOT = Path(__file__).parents[1]
 FIGURES = {"microseconds_per_sample": {"1": 70.0}, "times_sgd": {"1": 8.0}}

@@ -16,7 +16,7 @@ from ravine.errors import RavineError
 from ravine.gradients import METHODS, Point, check_network
 from ravine.gradients.full import CURVE_WEIGHTS, DIGITS_WEIGHTS, Check
 from ravine.gradients.vcurve import v_curve
-from ravine.nn import gradient
+from ravine.networks import gradient
 from ravine.spec import RunSpec
 from ravine.training import start_weights
 

@@ -11,7 +11,7 @@ import ravine
 from ravine.cli.main import run
 from ravine.conformance import DECLARED, TRAINED, check_rule, declared, trained
 from ravine.conformance.finding import moved, settings
-from ravine.rules import RULES, rule
+from ravine.optimizers import RULES, rule
 
 
 @pytest.mark.slow

@@ -10,8 +10,8 @@ import pytest
 
 from ravine.cli.main import ravine
 from ravine.conformance import check_rule
-from ravine.rules import find_rule
-from ravine.rules.stages import STAGES
+from ravine.formulas.stages import STAGES
+from ravine.optimizers import find_rule
 from ravine.studies import load_study, plan
 
 ROOT = Path(__file__).parents[1]

@@ -12,9 +12,9 @@ import ravine
 from ravine.cli.main import run
 from ravine.errors import ConfigError, DataError, RavineError
 from ravine.inputs import convert, path_of, plain
+from ravine.storage.files import check_writable, no_empty_folders
 from ravine.studies import load_study
 from ravine.studies.study import with_seeds
-from ravine.training.files import check_writable, no_empty_folders
 
 SMALL = {"dataset": "small", "layers": (64, 5, 10), "batch_size": 20, "epochs": 1, "engine": "reference"}
 WEIGHTS = 64 * 5 + 5 * 10

@@ -8,8 +8,8 @@ from PIL import Image
 
 import ravine
 from ravine.errors import ConfigError
+from ravine.optimizers import RULES, WHOLE_RULES, find_rule, rule, whole_rule
 from ravine.paths import RATES, animate, best_rate, draw, draw_paths, trace, walk, walks
-from ravine.rules import RULES, WHOLE_RULES, find_rule, rule, whole_rule
 from ravine.surfaces import SURFACES
 
 RAVINE = SURFACES["ravine"]

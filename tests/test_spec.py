@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ravine.errors import ConfigError
-from ravine.rules import RULES, WHOLE_RULES, reference, rule, whole_rule
+from ravine.optimizers import RULES, WHOLE_RULES, reference, rule, whole_rule
 from ravine.schedules import Cosine, Exponential, Linear, Step
 from ravine.spec import RunSpec, from_settings, resolve
 

@@ -20,8 +20,8 @@ from typing import Any
 from benchmarks.nonsense.world import World
 from ravine.cli.main import run
 from ravine.errors import DataError, DownloadError, RavineError
+from ravine.storage.checkpoint import load_checkpoint
 from ravine.training import RunStore
-from ravine.training.checkpoint import load_checkpoint
 
 STOP_SECONDS, LIMIT_SECONDS = 4.0, 20.0
 """When a case gets Ctrl-C, and again and again, as a user stops what takes long; and when it counts as hanging."""

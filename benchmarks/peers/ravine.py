@@ -7,8 +7,8 @@ import numpy as np
 from benchmarks.peers import LR, Task, Train
 from ravine.data import Split
 from ravine.engines import make_engine
-from ravine.nn import Network
-from ravine.rules import find_rule
+from ravine.networks import Network
+from ravine.optimizers import find_rule
 
 LIBRARIES: tuple[str, ...] = ()
 OPTIMIZERS = ("sgd", "momentum", "adagrad", "adam")

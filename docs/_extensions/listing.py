@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ravine.rules import AnyRule
-from ravine.rules.source import read_rule
+from ravine.formulas.source import read_rule
+from ravine.optimizers import AnyRule
 
 
 def listing(rule: AnyRule) -> str:

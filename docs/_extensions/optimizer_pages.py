@@ -1,7 +1,7 @@
 """A page for every optimizer, made from its docstring, its declaration and its measurements.
 
-A rule that is new in `src/ravine/rules` gets its page by itself. Nothing here needs Sphinx but `setup`, which has the
-pages written before Sphinx looks for them; what has not changed is not written again.
+A rule that is new in `src/ravine/optimizers` gets its page by itself. Nothing here needs Sphinx but `setup`, which has
+the pages written before Sphinx looks for them; what has not changed is not written again.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 from equations import EquationError, latex, signs
 from listing import listing
+from ravine.formulas import kinds
+from ravine.optimizers import RULES, WHOLE_RULES, AnyRule, Rule
 from ravine.pictures import BLUE, new_figure, svg
 from ravine.report.page import inline
-from ravine.rules import RULES, WHOLE_RULES, AnyRule, Rule, kinds
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from ravine.data.picture import Picture, read_picture
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
     from ravine.gradients import check_gradient
-    from ravine.nn import Network
+    from ravine.networks import Network
+    from ravine.optimizers import RULES, WHOLE_RULES, Rule, WholeRule, rule, whole_rule
     from ravine.paths import draw_paths
     from ravine.reproduction import reproduce
-    from ravine.rules import RULES, WHOLE_RULES, Rule, WholeRule, rule, whole_rule
     from ravine.spec import RunSpec
     from ravine.surfaces import SURFACES
     from ravine.training import epoch_order, start_weights
@@ -36,10 +36,10 @@ _HOMES = {
     "ravine.data.picture": ("Picture", "read_picture"),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
     "ravine.gradients": ("check_gradient",),
-    "ravine.nn": ("Network",),
+    "ravine.networks": ("Network",),
     "ravine.paths": ("draw_paths",),
     "ravine.reproduction": ("reproduce",),
-    "ravine.rules": ("RULES", "WHOLE_RULES", "Rule", "WholeRule", "rule", "whole_rule"),
+    "ravine.optimizers": ("RULES", "WHOLE_RULES", "Rule", "WholeRule", "rule", "whole_rule"),
     "ravine.spec": ("RunSpec",),
     "ravine.surfaces": ("SURFACES",),
     "ravine.training": ("epoch_order", "start_weights"),

@@ -13,7 +13,7 @@ from ravine.arrays import Array
 from ravine.data import Dataset, load
 from ravine.errors import ConfigError, shortened
 from ravine.inputs import convert, path_of, plain
-from ravine.rules import AnyRule
+from ravine.optimizers import AnyRule
 from ravine.spec import RunSpec, from_settings, resolve
 from ravine.training import Given, Outcome, RunStore, Silent, Watcher, with_given
 from ravine.training import train as train_spec
@@ -69,7 +69,7 @@ def train(
         per_layer: by name of a hyper-parameter, or lr, what it is multiplied by in each layer of weights, as in
             {"lr": [1, 1, 1, 0.1]}; for optimizers that step layer by layer.
         epochs, seed: passes over the data; the one seed that weights and shuffles derive from.
-        layers, activation, bias, softmax, init: the network; see `ravine.nn`.
+        layers, activation, bias, softmax, init: the network; see `ravine.networks`.
         dataset, data_dir: which data, and a folder to take the files from.
         engine, dtype: "fused" in float32 or float64, "reference" in longdouble too. A dtype is given by its name, or as
             NumPy has it, such as np.float64.

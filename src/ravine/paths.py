@@ -18,14 +18,14 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.engines.engine import in_evaluated_form
 from ravine.errors import ConfigError, shortened, unknown
+from ravine.formulas.compose import with_stages
+from ravine.formulas.kinds import Value, shown, value_of
+from ravine.formulas.matrix import flattened, shaped
+from ravine.formulas.noise import noise_for
+from ravine.formulas.source import read_rule
+from ravine.formulas.stepping import stepper
 from ravine.inputs import convert, folded, plain
-from ravine.rules import AnyRule, Rule, WholeRule, declared_rule, find_rule
-from ravine.rules.compose import with_stages
-from ravine.rules.kinds import Value, shown, value_of
-from ravine.rules.noise import noise_for
-from ravine.rules.source import read_rule
-from ravine.rules.stepping import stepper
-from ravine.rules.whole import flattened, shaped
+from ravine.optimizers import AnyRule, Rule, WholeRule, declared_rule, find_rule
 from ravine.surfaces import Point, Surface, find_surface
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def trace(
     The points are those that the rule evaluates. The first at which the weights or the loss are not finite ends the
     path and is left out.
 
-    >>> from ravine.rules import sgd
+    >>> from ravine.optimizers import sgd
     >>> from ravine.surfaces import SURFACES
     >>> trace(sgd, SURFACES["ravine"], {"lr": 0.01}, steps=2, start=(1.0, 1.0)).round(4).tolist()
     [[1.0, 1.0], [0.99, 0.25], [0.9801, 0.0625]]

@@ -17,11 +17,11 @@ from ravine.inputs import path_of
 from ravine.report.make import CLAIMS_PART, make_report, write_report
 from ravine.report.paper_claims import CLAIMS
 from ravine.report.report import Report
+from ravine.storage.files import check_writable
 from ravine.studies import StudyOutcome, StudyWatcher, cut_short, load_study, plan, run_study, with_seeds
 from ravine.studies.estimate import estimate
 from ravine.studies.gradients import check_gradients, checked_runs
 from ravine.training import RunStore
-from ravine.training.files import check_writable
 
 DEFAULT_FOLDER = "ravine-report"
 

@@ -14,13 +14,14 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import DATASETS
 from ravine.errors import ConfigError, beginning, shortened, unknown
+from ravine.formulas import loading
+from ravine.formulas.compose import allowed, with_stages
+from ravine.formulas.identity import texts
+from ravine.formulas.kinds import Value
+from ravine.formulas.precision import check_precision
 from ravine.inputs import convert, dtype_name, folded_keys, plain
-from ravine.nn import INITIALIZERS, Network
-from ravine.rules import RULES, WHOLE_RULES, AnyRule, Rule, WholeRule, declared_rule, loading, reference, settled
-from ravine.rules.compose import allowed, with_stages
-from ravine.rules.kinds import Value
-from ravine.rules.precision import check_precision
-from ravine.rules.text import texts
+from ravine.networks import INITIALIZERS, Network
+from ravine.optimizers import RULES, WHOLE_RULES, AnyRule, Rule, WholeRule, declared_rule, reference, settled
 from ravine.schedules import Constant, Schedule, grown_batch_size, learning_rates, make_schedule
 
 ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}

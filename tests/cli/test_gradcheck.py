@@ -11,7 +11,7 @@ from PIL import Image
 from ravine import checking
 from ravine.cli.main import run
 from ravine.gradients import METHODS, check
-from ravine.nn import gradient
+from ravine.networks import gradient
 
 CHECK = ["gradcheck", "--dataset", "small", "--layers", "64,6,10", "--epochs", "0", "--digits", "15"]
 FIGURES = ["figure4-mean-relative-error", "figure5-relative-error-distribution", "v-curve"]

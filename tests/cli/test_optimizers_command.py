@@ -10,7 +10,7 @@ import pytest
 from command_cases import SMALL
 
 from ravine.cli.main import run
-from rules.rule_files import HEAD, write_rules
+from rule_files import HEAD, write_rules
 
 MINE = """
 @rule(bounds={"beta": "[0, 1)"})

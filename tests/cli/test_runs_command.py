@@ -39,9 +39,9 @@ def test_list_as_json(two, capsys):
 
 
 def test_an_interrupted_run_is_listed(small, capsys, runs):
-    from ravine.training.checkpoint import Position, save_checkpoint
-    from ravine.training.record import Seconds
-    from ravine.training.store import describe
+    from ravine.storage.checkpoint import Position, save_checkpoint
+    from ravine.storage.record import Seconds
+    from ravine.storage.store import describe
 
     spec = RunSpec(dataset="small", layers=(64, 10))
     with RunStore(runs).working_folder(spec.id) as folder:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from ravine.cli.main import run
-from ravine.rules import WHOLE_RULES
+from ravine.optimizers import WHOLE_RULES
 from ravine.spec import from_settings
 
 SMALL = ["--dataset", "small", "--layers", "64,12,10", "-m", "50", "--epochs", "1"]

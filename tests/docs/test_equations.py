@@ -9,7 +9,7 @@ import pytest
 from equations import EquationError, latex, signs
 from optimizer_pages import describe
 from ravine import rule
-from ravine.rules import RULES, WHOLE_RULES
+from ravine.optimizers import RULES, WHOLE_RULES
 
 EVERY = [*RULES.values(), *WHOLE_RULES.values()]
 ADAM = ("lr", "beta1", "beta2", "eps", "weight_decay", "momentum_decay")

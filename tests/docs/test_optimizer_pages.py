@@ -13,8 +13,8 @@ import pytest
 from listing import listing
 from optimizer_pages import describe, index, page, write
 from ravine.cli.main import ravine
-from ravine.rules import RULES, WHOLE_RULES, find_rule
-from rules.rule_files import write_rules
+from ravine.optimizers import RULES, WHOLE_RULES, find_rule
+from rule_files import write_rules
 
 MINE = """
 HALF = 0.5

@@ -8,8 +8,8 @@ from engine_cases import KINDS, SINGLE_PRECISION, SMALL, starting_point
 from threadpoolctl import threadpool_limits
 
 from ravine.engines.fused.engine import FusedEngine
-from ravine.nn import Network
-from ravine.rules import RULES
+from ravine.networks import Network
+from ravine.optimizers import RULES
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -9,8 +9,8 @@ import numpy as np
 from ravine.data import Split
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.reference import ReferenceEngine
-from ravine.nn import Network, initial_weights
-from ravine.rules import Rule
+from ravine.networks import Network, initial_weights
+from ravine.optimizers import Rule
 
 SMALL = (784, 37, 10)
 PAPER = (784, 300, 100, 100, 10)

@@ -8,8 +8,8 @@ from engine_cases import SMALL, difference, order_of, run, sparse_split, startin
 
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.reference import ReferenceEngine
-from ravine.nn import Network
-from ravine.rules import RULES
+from ravine.networks import Network
+from ravine.optimizers import RULES
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; it is a peer to compare with, not a dependency")
 

@@ -15,8 +15,8 @@ from ravine.engines.fused.kernel.compiled import plain
 from ravine.engines.fused.llvm import Loaded, machine_code
 from ravine.engines.fused.pointers import FramePointer, first_of, like, spread, tuple_type, unpack
 from ravine.engines.fused.vectors import load, pack, store
-from ravine.nn import ACTIVATIONS
-from ravine.nn.softmax import SOFTMAX_FORMS
+from ravine.formulas.shelves import ACTIVATIONS
+from ravine.losses.cross_entropy import SOFTMAX_FORMS
 
 DTYPES = {"uint64*": np.uint64, "int64*": np.int64, "uint32*": np.uint32, "uint16*": np.uint16, "uint8*": np.uint8}
 

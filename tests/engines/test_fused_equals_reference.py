@@ -25,8 +25,10 @@ from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.fused.frame import CROWD, CROWDED_BATCH
 from ravine.engines.fused.workspace import BLOCK, EVALUATED
 from ravine.engines.reference import ReferenceEngine
-from ravine.nn import ACTIVATIONS, SOFTMAX_FORMS, Network, forward, losses
-from ravine.rules import RULES, momentum, sgd
+from ravine.formulas.shelves import ACTIVATIONS
+from ravine.losses.cross_entropy import SOFTMAX_FORMS
+from ravine.networks import Network, forward, losses
+from ravine.optimizers import RULES, momentum, sgd
 
 STEPS = 200
 

@@ -12,7 +12,7 @@ from llvmlite import binding
 
 from ravine.engines.fused import kernels, llvm
 from ravine.engines.fused.render import render
-from ravine.rules import RULES
+from ravine.optimizers import RULES
 
 FILES = sorted(str(path.relative_to(kernels._FOLDER)) for path in kernels._FOLDER.rglob("*.py"))
 
@@ -42,9 +42,9 @@ def test_all_names_change_with_each_file_that_decides_what_is_compiled(tmp_path,
 
 def test_all_names_change_with_the_activations_of_which_compiled_code_takes_constants(tmp_path, monkeypatch):
     before = names()
-    edited = tmp_path / "activations.py"
+    edited = tmp_path / "leaky_relu.py"
     edited.write_text("LEAK = 0.02\n", encoding="utf-8")
-    monkeypatch.setattr(kernels.activations, "__file__", str(edited))
+    monkeypatch.setattr(kernels.leaky_relu, "__file__", str(edited))
     assert not set(names()) & set(before)
 
 
@@ -68,8 +68,8 @@ import numpy as np
 from ravine.engines.fused import kernels
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.fused.render import render
-from ravine.nn import Network
-from ravine.rules import RULES
+from ravine.networks import Network
+from ravine.optimizers import RULES
 
 network = Network((3, 2))
 rule = RULES[sys.argv[1]]

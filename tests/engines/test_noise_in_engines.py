@@ -7,9 +7,9 @@ import pytest
 
 from ravine.conformance.trained import some_data
 from ravine.engines import make_engine
-from ravine.nn import Network, initial_weights
-from ravine.rules import perturbed_gd, rule, sgld, whole_rule
-from ravine.rules.noise import normal_numbers
+from ravine.formulas.noise import normal_numbers
+from ravine.networks import Network, initial_weights
+from ravine.optimizers import perturbed_gd, rule, sgld, whole_rule
 
 SEED = 2**61 + 12345
 

@@ -8,8 +8,9 @@ from engine_cases import KINDS, assert_same_bits, order_of, pair, run, sparse_sp
 
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.reference import ReferenceEngine
-from ravine.nn import ACTIVATIONS, Network
-from ravine.rules import RULES, momentum, sgd
+from ravine.formulas.shelves import ACTIVATIONS
+from ravine.networks import Network
+from ravine.optimizers import RULES, momentum, sgd
 
 ENGINES = [FusedEngine, ReferenceEngine]
 

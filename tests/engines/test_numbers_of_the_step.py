@@ -10,9 +10,9 @@ import pytest
 
 from ravine.conformance.trained import some_data
 from ravine.engines import make_engine
-from ravine.nn import Network, initial_weights
-from ravine.rules import find_rule
-from ravine.rules.source import FUNCTIONS
+from ravine.formulas.source import FUNCTIONS
+from ravine.networks import Network, initial_weights
+from ravine.optimizers import find_rule
 
 NUMBERS = (0.0, -0.0, 1.0, -2.5, 0.5, 3.0, 1e300, 5e-324, math.inf, -math.inf, math.nan)
 TOGETHER = 13

@@ -13,7 +13,7 @@ from ravine.engines.fused.frame import LANES, TABLE
 from ravine.engines.fused.pointers import spread
 from ravine.engines.fused.render import render
 from ravine.engines.fused.vectors import load
-from ravine.rules import RULES, rule
+from ravine.optimizers import RULES, rule
 
 HYPER = {"lr": 0.3, "alpha": 0.6}
 LAZY = [name for name, rule in RULES.items() if rule.idle_form]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from engine_cases import assert_same, dense_split, difference, order_of, pair, run, sparse_split, split
 
-from ravine.nn import Network, gradient
-from ravine.rules import adam, rule, schedule_free_sgd, sgd
-from ravine.rules.compose import with_stages
+from ravine.formulas.compose import with_stages
+from ravine.networks import Network, gradient
+from ravine.optimizers import adam, rule, schedule_free_sgd, sgd
 
 NETWORK = Network((61, 23, 9, 10), bias=True)
 

@@ -20,8 +20,8 @@ from engine_cases import (
 
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.reference import ReferenceEngine
-from ravine.nn import Network
-from ravine.rules import RULES, momentum, rule
+from ravine.networks import Network
+from ravine.optimizers import RULES, momentum, rule
 
 ENGINES = [FusedEngine, ReferenceEngine]
 NETWORK = Network((60, 17, 6, 10), bias=True)

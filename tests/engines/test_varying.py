@@ -7,9 +7,9 @@ import pytest
 from engine_cases import assert_same, assert_same_bits, difference, settings, sparse_split, starting_point
 
 from ravine.engines import make_engine
-from ravine.nn import Network
-from ravine.rules import RULES, momentum, schedule_free_sgd, sgd
-from ravine.rules.compose import with_stages
+from ravine.formulas.compose import with_stages
+from ravine.networks import Network
+from ravine.optimizers import RULES, momentum, schedule_free_sgd, sgd
 
 NETWORK = Network((61, 23, 9, 10), bias=True)
 DATA = sparse_split(400, width=61)

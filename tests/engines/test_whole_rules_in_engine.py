@@ -10,10 +10,10 @@ from ravine.engines import make_engine
 from ravine.engines.fused.gradients import KernelGradients
 from ravine.engines.reference import NumpyGradients
 from ravine.errors import ConfigError
-from ravine.nn import Network
-from ravine.rules import WHOLE_RULES, momentum, whole_rule
-from ravine.rules.compose import with_stages
-from ravine.rules.stages import STAGES
+from ravine.formulas.compose import with_stages
+from ravine.formulas.stages import STAGES
+from ravine.networks import Network
+from ravine.optimizers import WHOLE_RULES, momentum, whole_rule
 
 NETWORKS = [Network((61, 23, 9, 10), bias=True), Network((61, 23, 9, 10))]
 DATA = sparse_split(300, width=61)

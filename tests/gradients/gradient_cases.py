@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from ravine.arrays import Array
+from ravine.formulas.shelves import ACTIVATIONS
 from ravine.gradients import Point
-from ravine.nn import ACTIVATIONS, SOFTMAX_FORMS, Network, gradient, initial_weights
+from ravine.losses.cross_entropy import SOFTMAX_FORMS
+from ravine.networks import Network, gradient, initial_weights
 
 LAYERS = {1: (6, 4), 2: (6, 5, 4), 3: (6, 5, 4, 4), 4: (6, 5, 4, 4, 3)}
 KINDS = [

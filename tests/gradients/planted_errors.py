@@ -7,9 +7,10 @@ from collections.abc import Callable
 import numpy as np
 
 from ravine.arrays import Array
+from ravine.formulas.shelves import ACTIVATIONS
 from ravine.gradients import Point
-from ravine.nn import ACTIVATIONS, forward, gradient
-from ravine.nn.softmax import output_delta
+from ravine.losses.cross_entropy import output_delta
+from ravine.networks import forward, gradient
 
 Plant = Callable[[Point, int], Array]
 

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted_errors import IN_ONE_LAYER, ON_THE_WAY_BACK, right
 
+from ravine.formulas.shelves import ACTIVATIONS
 from ravine.gradients import METHODS, Point, check_network
-from ravine.nn import ACTIVATIONS, Network
+from ravine.networks import Network
 
 KINDS_OF_NETWORK = st.fixed_dictionaries(
     {"activation": st.sampled_from(sorted(ACTIVATIONS)), "bias": st.booleans(), "softmax": st.sampled_from(["shifted"])}

@@ -10,7 +10,7 @@ from gradient_cases import KINDS, LAYERS, everything, kind_name, kinked, make_po
 from ravine.errors import ConfigError
 from ravine.gradients import Point
 from ravine.gradients.digits import _Sample, many_digits
-from ravine.nn import gradient
+from ravine.networks import gradient
 
 ACTIVATION = {
     "relu": lambda z: z if z > 0 else mpmath.mpf(0),

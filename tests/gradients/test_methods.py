@@ -8,7 +8,7 @@ from gradient_cases import KINDS, everything, kind_name, kinked, make_point
 
 from ravine.errors import ConfigError, UsageError
 from ravine.gradients import METHODS, Point, derivatives
-from ravine.nn import Network, gradient
+from ravine.networks import Network, gradient
 
 
 def test_each_formula_on_a_loss_known_by_hand():

@@ -8,7 +8,7 @@ from gradient_cases import KINDS, LAYERS, everything, kind_name, kinked, make_po
 
 from ravine.gradients import Point, perturb
 from ravine.gradients.perturb import moved, moved_plainly
-from ravine.nn import Network
+from ravine.networks import Network
 
 
 def assert_same(point, step, indices=None):

@@ -10,7 +10,7 @@ from gradient_cases import everything, make_point
 
 from ravine.gradients import Point
 from ravine.gradients.vcurve import DIFFERENCES, STEPS, v_curve
-from ravine.nn import Network
+from ravine.networks import Network
 
 
 @pytest.fixture(scope="module", params=["float64", "float32"])

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ravine.cli.main import run
+from ravine.formulas.rule import contains
+from ravine.optimizers import RULES, WHOLE_RULES
 from ravine.report.commands import command_of
-from ravine.rules import RULES, WHOLE_RULES
-from ravine.rules.rule import contains
 from ravine.schedules import SCHEDULES, Constant, Cosine, Exponential, Linear, Step
 from ravine.spec import RunSpec, resolve
 from ravine.studies import load_study, plan

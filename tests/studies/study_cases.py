@@ -11,7 +11,7 @@ from ravine.data import Dataset
 from ravine.spec import RunSpec
 from ravine.studies import Planned, Study, plan, run_study
 from ravine.training import Result, RunStore, train
-from training.training_cases import assert_same_run
+from training_cases import assert_same_run
 
 SMALL_STUDY = """
 name = "six"

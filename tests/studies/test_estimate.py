@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from ravine.rules import RULES, whole_rule
+from ravine.optimizers import RULES, whole_rule
 from ravine.spec import from_settings, resolve
 from ravine.studies import Planned
 from ravine.studies.estimate import estimate

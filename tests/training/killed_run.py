@@ -15,11 +15,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from training_cases import small_spec
-
 from conftest import small_files, small_info
 from ravine.data import catalog, load
 from ravine.training import RunStore, train
+from training_cases import small_spec
 
 WRITES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate"}
 

@@ -4,14 +4,14 @@ import math
 
 import numpy as np
 import pytest
-from training_cases import small_spec, train_small
 
 from ravine.engines.reference import ReferenceEngine
-from ravine.nn import forward
-from ravine.rules import reference, rule
+from ravine.networks import forward
+from ravine.optimizers import reference, rule
 from ravine.spec import RunSpec
 from ravine.training import DeadNetwork, Given, NonFinite, RunStore, epoch_order, start_weights
 from ravine.training.causes import non_finite
+from training_cases import small_spec, train_small
 
 DEEP = (64, 12, 8, 10)
 

@@ -6,13 +6,13 @@ import signal
 
 import numpy as np
 import pytest
-from training_cases import Recorder, assert_same_run, interrupt_at, permutations, small_spec, train_small
 
 from ravine.engines.reference import ReferenceEngine
 from ravine.errors import DataError, StorageError
 from ravine.schedules import Exponential
+from ravine.storage.checkpoint import load_checkpoint, save_checkpoint
 from ravine.training import Given, RunStore, loop, train
-from ravine.training.checkpoint import load_checkpoint, save_checkpoint
+from training_cases import Recorder, assert_same_run, interrupt_at, permutations, small_spec, train_small
 
 PROGRESSES = 36  # three epochs of twelve batches
 

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from training_cases import assert_same_run, small_spec, train_small, without_times
 
 from ravine.training import RunStore, train
+from training_cases import assert_same_run, small_spec, train_small, without_times
 
 pytestmark = pytest.mark.slow
 

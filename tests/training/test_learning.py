@@ -7,17 +7,17 @@ import re
 
 import numpy as np
 import pytest
-from training_cases import Recorder, assert_same_run, interrupt_at, small_spec, train_small
 
 import ravine
 from ravine.data import load
-from ravine.nn import Layout, gradient, losses
-from ravine.rules import RULES, WHOLE_RULES, reference, rule, whole_rule
+from ravine.networks import Layout, gradient, losses
+from ravine.optimizers import RULES, WHOLE_RULES, reference, rule, whole_rule
+from ravine.storage.record import Epoch
 from ravine.training import Given, RunStore, loop, train
 from ravine.training.facts import first_step, look
 from ravine.training.learning import near_chance, went_back
-from ravine.training.record import Epoch
 from ravine.training.run import Run
+from training_cases import Recorder, assert_same_run, interrupt_at, small_spec, train_small
 
 
 @rule

@@ -5,12 +5,12 @@ import threading
 
 import numpy as np
 import pytest
-from training_cases import LAYERS, Recorder, assert_same_run, permutations, small_spec, train_small, without_times
 
 from ravine.engines.reference import ReferenceEngine
 from ravine.errors import ConfigError
 from ravine.schedules import Exponential, Linear
 from ravine.training import Given, RunStore, epoch_order, loop, start_weights
+from training_cases import LAYERS, Recorder, assert_same_run, permutations, small_spec, train_small, without_times
 
 
 def by_hand(data, weights, order, lrs, sizes, factor=1.0):

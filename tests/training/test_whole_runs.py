@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from training_cases import assert_same_run, interrupt_at, small_spec, train_small
 
 from ravine.conformance import check_rule
 from ravine.data import Split, scaled
 from ravine.engines import make_engine
 from ravine.engines.reference import ReferenceEngine
 from ravine.errors import ConfigError
-from ravine.nn import Network, gradient
-from ravine.rules import WHOLE_RULES, reference, sgd, whole_rule
-from ravine.rules.whole import flattened
+from ravine.formulas.matrix import flattened
+from ravine.networks import Network, gradient
+from ravine.optimizers import WHOLE_RULES, reference, sgd, whole_rule
+from ravine.storage.checkpoint import Position, load_checkpoint, save_checkpoint
+from ravine.storage.record import NonFinite, Seconds
 from ravine.training import RunStore, epoch_order, loop, start_weights, train
-from ravine.training.checkpoint import Position, load_checkpoint, save_checkpoint
-from ravine.training.record import NonFinite, Seconds
+from training_cases import assert_same_run, interrupt_at, small_spec, train_small
 
 SETTINGS = {"lbfgs": {"batch_size": 230, "epochs": 8}, "soap": {"lr": 0.01}, "sophia": {"lr": 0.01}}
 

@@ -19,7 +19,7 @@ def check_optimizer(optimizer: str, speed: bool, as_json: bool) -> int:
     run.
     """
     from ravine.conformance import Conformance, check_rule
-    from ravine.rules import find_rule
+    from ravine.optimizers import find_rule
 
     rule = find_rule(optimizer)
     findings = []

@@ -28,7 +28,7 @@ def compile_optimizers(
     from ravine.engines.ahead import compile_ahead
     from ravine.engines.fused import cache
     from ravine.errors import ConfigError, StorageError, several, unknown
-    from ravine.rules import RULES, Rule, find_rule
+    from ravine.optimizers import RULES, Rule, find_rule
     from ravine.spec import ENGINES
 
     if not names and not every:

@@ -90,7 +90,7 @@ def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **s
 def _draw(folder: Path, check: Check) -> list[Path]:
     from ravine.errors import StorageError
     from ravine.gradients.figures import save_figures
-    from ravine.training.files import no_empty_folders
+    from ravine.storage.files import no_empty_folders
 
     try:
         with no_empty_folders(folder):

@@ -10,8 +10,8 @@ import click
 from ravine.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
-    from ravine.rules import AnyRule
-    from ravine.rules.kinds import Value
+    from ravine.formulas.kinds import Value
+    from ravine.optimizers import AnyRule
 
 
 @click.command()
@@ -23,7 +23,7 @@ def optimizers(name: str | None, as_json: bool) -> None:
     A NAME is one of the list, or FILE.py:RULE, a rule in a file of your own, which is run. Rules that installed
     packages offer are listed with their package.
     """
-    from ravine.rules import RULES, WHOLE_RULES, find_rule
+    from ravine.optimizers import RULES, WHOLE_RULES, find_rule
 
     if name and not as_json:
         _show(find_rule(name))
@@ -42,7 +42,8 @@ def optimizers(name: str | None, as_json: bool) -> None:
 
 def _source(name: str) -> str | None:
     """Return the package that a rule comes from, None if it is a file's."""
-    from ravine.rules import RULES, WHOLE_RULES, loading
+    from ravine.formulas import loading
+    from ravine.optimizers import RULES, WHOLE_RULES
 
     if name in RULES or name in WHOLE_RULES:
         return "ravine"
@@ -53,7 +54,8 @@ def _source(name: str) -> str | None:
 def _installed() -> list[tuple[str, AnyRule, str]]:
     """Return the rules of installed packages with their names and packages; one that is broken is told on stderr."""
     from ravine.errors import ConfigError
-    from ravine.rules import RULES, WHOLE_RULES, loading
+    from ravine.formulas import loading
+    from ravine.optimizers import RULES, WHOLE_RULES
 
     found = []
     for label, point in sorted(loading.installed().items()):
@@ -83,10 +85,10 @@ def _facts(rule: AnyRule, package: str | None) -> dict[str, Any]:
 
 
 def _show(rule: AnyRule) -> None:
-    from ravine.rules import WholeRule
-    from ravine.rules.kinds import shown
-    from ravine.rules.source import read_rule
-    from ravine.rules.text import read_whole
+    from ravine.formulas.identity import read_whole
+    from ravine.formulas.kinds import shown
+    from ravine.formulas.source import read_rule
+    from ravine.optimizers import WholeRule
 
     body = read_whole(rule) if isinstance(rule, WholeRule) else read_rule(rule).text
     doc = inspect.getdoc(rule.function)
@@ -99,7 +101,7 @@ def _show(rule: AnyRule) -> None:
 
 
 def _defaults(rule: AnyRule) -> str:
-    from ravine.rules.kinds import shown
+    from ravine.formulas.kinds import shown
 
     return ", ".join(f"{key} {shown(value)}" for key, value in _typed(rule).items() if value is not None)
 

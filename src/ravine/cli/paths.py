@@ -71,7 +71,7 @@ def paths(
 
 
 def _write(file: Path, content: bytes) -> None:
-    from ravine.training.files import make_folder, no_empty_folders, write_whole
+    from ravine.storage.files import make_folder, no_empty_folders, write_whole
 
     with no_empty_folders(file.parent):
         make_folder(file.parent)

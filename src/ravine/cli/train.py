@@ -10,13 +10,13 @@ from ravine.cli.network_options import network_options
 from ravine.cli.output import number, percent, print_json
 
 if TYPE_CHECKING:
-    from ravine.rules.kinds import Value
+    from ravine.formulas.kinds import Value
     from ravine.training import Result
 
 
 def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Value]:
     """Read each NAME=VALUE."""
-    from ravine.rules.kinds import value_of
+    from ravine.formulas.kinds import value_of
 
     pairs = {}
     for text in values:
@@ -101,7 +101,7 @@ def train(as_json: bool, quiet: bool, layers: tuple[int, ...], **settings: Any) 
 
 
 def _print_summary(result: Result, folder: Any) -> None:
-    from ravine.rules.kinds import shown
+    from ravine.formulas.kinds import shown
 
     spec, seconds = result.spec, result.seconds
     settings = [f"lr {spec.lr:g}", *(f"{name} {shown(value)}" for name, value in spec.hyperparameters.items())]

@@ -11,7 +11,7 @@ from ravine.conformance import declared, trained, whole
 from ravine.conformance.finding import Finding, Outcome, failed, left_out, read_anew
 from ravine.conformance.twins import twin
 from ravine.errors import ConfigError
-from ravine.rules import AnyRule, Rule, WholeRule, declared_rule, find_rule
+from ravine.optimizers import AnyRule, Rule, WholeRule, declared_rule, find_rule
 
 Check = Callable[[Rule], Finding]
 
@@ -57,7 +57,7 @@ def check_rule(rule: AnyRule, speed: bool = True) -> Iterator[Finding]:
 
     A rule whose text cannot be read is checked no further.
 
-    >>> from ravine.rules import sgd
+    >>> from ravine.optimizers import sgd
     >>> next(check_rule(sgd)).detail
     '1 line, 0 slots'
     """

@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.rules import AnyRule, Rule
-from ravine.rules.kinds import Kind
-from ravine.rules.noise import noise_for
-from ravine.rules.rule import contains, ends
-from ravine.rules.stepping import stepper
+from ravine.formulas.kinds import Kind
+from ravine.formulas.noise import noise_for
+from ravine.formulas.rule import contains, ends
+from ravine.formulas.stepping import stepper
+from ravine.optimizers import AnyRule, Rule
 
 Outcome = Literal["passed", "failed", "left out"]
 

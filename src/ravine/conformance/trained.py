@@ -14,9 +14,9 @@ from ravine.conformance.declared import LATE
 from ravine.conformance.finding import Finding, failed, passed, settings
 from ravine.data import Split
 from ravine.engines import Engine, make_engine
-from ravine.nn import Network, initial_weights
-from ravine.rules import RULES, AnyRule, Rule
-from ravine.rules.stepping import fault_of_numbers
+from ravine.formulas.stepping import fault_of_numbers
+from ravine.networks import Network, initial_weights
+from ravine.optimizers import RULES, AnyRule, Rule
 
 BATCHES = (1, 7, 100)
 _STEPS = 20

@@ -10,9 +10,9 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.conformance.finding import Finding, advance, at_rest, failed, left_out, moved, passed, settings
-from ravine.rules import AnyRule, WholeRule
-from ravine.rules.kinds import shown
-from ravine.rules.whole import flattened, no_loss, shaped
+from ravine.formulas.kinds import shown
+from ravine.formulas.matrix import flattened, no_loss, shaped
+from ravine.optimizers import AnyRule, WholeRule
 
 STEPS, COUNT = 200, 60
 MATRICES = ((6, 8), (8,), (1, 4))

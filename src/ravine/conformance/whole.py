@@ -14,12 +14,12 @@ from ravine.conformance.finding import GUARD, Finding, failed, left_out, passed,
 from ravine.conformance.trained import engine_of, some_data
 from ravine.engines import Engine
 from ravine.errors import ConfigError, several
-from ravine.nn import Network
-from ravine.rules import RULES, AnyRule, WholeRule
-from ravine.rules.chance import INSTEAD
-from ravine.rules.rule import contains
-from ravine.rules.text import read_whole
-from ravine.rules.whole import flattened, in_layers
+from ravine.formulas.chance import INSTEAD
+from ravine.formulas.identity import read_whole
+from ravine.formulas.matrix import flattened, in_layers
+from ravine.formulas.rule import contains
+from ravine.networks import Network
+from ravine.optimizers import RULES, AnyRule, WholeRule
 
 SHAPES = ((6, 9), (9,), (9, 4), (4,), (4, 1))
 """A wide matrix, a tall one and one of a single column, and two biases."""

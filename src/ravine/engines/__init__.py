@@ -5,8 +5,8 @@ from __future__ import annotations
 from ravine.arrays import Array
 from ravine.engines.engine import NO_FACTORS, Engine, Evaluation, Factors, Taken
 from ravine.errors import ConfigError, unknown
-from ravine.nn import Network
-from ravine.rules import AnyRule, WholeRule
+from ravine.networks import Network
+from ravine.optimizers import AnyRule, WholeRule
 
 NAMES = ("fused", "reference")
 

@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from ravine.engines.fused import kernels
 from ravine.engines.fused.render import render
-from ravine.rules import Rule
+from ravine.optimizers import Rule
 
 
 def compile_ahead(rules: Sequence[Rule], dtypes: Iterable[str], jobs: int | None = None) -> Iterator[tuple[str, str]]:

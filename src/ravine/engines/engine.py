@@ -13,9 +13,9 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import Split
 from ravine.errors import ConfigError
-from ravine.nn import Network
-from ravine.rules import Rule
-from ravine.rules.stepping import as_ieee
+from ravine.formulas.stepping import as_ieee
+from ravine.networks import Network
+from ravine.optimizers import Rule
 
 Hyper = Mapping[str, float | Array]
 """Hyper-parameters by name. One that changes from step to step is an array with a number for each step of the call."""

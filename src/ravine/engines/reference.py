@@ -10,11 +10,12 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import Split, scaled
 from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, evaluated_by_layer, in_layer
-from ravine.nn import Network, cross_entropy, forward, gradient
-from ravine.rules import Rule
-from ravine.rules.noise import noise_for
-from ravine.rules.norms import gradient_norms
-from ravine.rules.stepping import stepper
+from ravine.formulas.noise import noise_for
+from ravine.formulas.norms import gradient_norms
+from ravine.formulas.stepping import stepper
+from ravine.losses.cross_entropy import cross_entropy
+from ravine.networks import Network, forward, gradient
+from ravine.optimizers import Rule
 
 _CHUNK = 2000
 """Samples that are taken at a time, to bound memory."""

@@ -10,10 +10,10 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import Split
 from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, in_layer
-from ravine.nn import Network
-from ravine.rules import WholeRule
-from ravine.rules.noise import noise_for
-from ravine.rules.whole import Loss, flattened
+from ravine.formulas.matrix import Loss, flattened
+from ravine.formulas.noise import noise_for
+from ravine.networks import Network
+from ravine.optimizers import WholeRule
 
 
 class Gradients(Protocol):

@@ -13,7 +13,7 @@ from ravine.gradients.errors import Errors, histogram, measure, relative_errors
 from ravine.gradients.methods import METHODS, PAPER_STEP, Derivative, derivatives
 from ravine.gradients.network_evidence import network_evidence
 from ravine.gradients.perturb import Point
-from ravine.nn import gradient
+from ravine.networks import gradient
 
 WORST = 5
 """How many of the worst weights are named."""

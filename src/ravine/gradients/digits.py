@@ -15,10 +15,10 @@ import mpmath
 import msgspec
 import numpy as np
 
+from ravine.activations.leaky_relu import LEAK
 from ravine.arrays import Array
 from ravine.errors import ConfigError
 from ravine.gradients.perturb import Point
-from ravine.nn.activations import LEAK
 
 Number = Any
 Vector = list[Any]

@@ -15,7 +15,7 @@ from ravine.gradients.digits import ManyDigits, many_digits
 from ravine.gradients.methods import METHODS, PAPER_STEP
 from ravine.gradients.perturb import Point
 from ravine.gradients.vcurve import VCurve, v_curve
-from ravine.nn import Network, gradient
+from ravine.networks import Network, gradient
 
 CURVE_WEIGHTS = 1000
 DIGITS_WEIGHTS = 200

@@ -17,11 +17,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from ravine.arrays import Array
+from ravine.formulas.shelves import ACTIVATIONS
 from ravine.gradients.answers import Blindness, Evidence
 from ravine.gradients.methods import Derivative, derivatives
 from ravine.gradients.perturb import Point, moved, taken
-from ravine.nn import ACTIVATIONS, forward
-from ravine.nn.softmax import output_delta
+from ravine.losses.cross_entropy import output_delta
+from ravine.networks import forward
 
 _PROBED = 64
 """How many weights of a layer are moved several times."""

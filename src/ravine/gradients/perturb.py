@@ -16,7 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.nn import ACTIVATIONS, Network, cross_entropy, forward
+from ravine.formulas.shelves import ACTIVATIONS
+from ravine.losses.cross_entropy import cross_entropy
+from ravine.networks import Network, forward
 
 _BLOCK = 8192
 """Pairs of weight and sample that are worked on together; bounds memory to some tens of megabytes."""

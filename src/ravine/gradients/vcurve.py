@@ -11,7 +11,7 @@ from ravine.arrays import Array
 from ravine.gradients.errors import measure
 from ravine.gradients.methods import derivatives
 from ravine.gradients.perturb import Point
-from ravine.nn import gradient
+from ravine.networks import gradient
 
 STEPS = tuple(float(h) for h in 10.0 ** np.arange(-1, -16.25, -0.25))
 """Steps from 1e-1 to 1e-16, four a decade."""

@@ -6,7 +6,7 @@ import shlex
 
 import msgspec
 
-from ravine.rules.kinds import shown
+from ravine.formulas.kinds import shown
 from ravine.spec import RunSpec
 
 _PLAIN = ("softmax", "init", "activation", "dataset", "dtype", "warmup", "schedule_by", "largest_batch")

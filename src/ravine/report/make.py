@@ -18,9 +18,9 @@ from ravine.report.page import page
 from ravine.report.report import MadeBy, Report
 from ravine.report.tables import Row, Table, make_table, outcome_of, to_csv, to_latex, to_markdown
 from ravine.report.verdicts import Judgment, verdicts_to_csv, verdicts_to_markdown
+from ravine.storage.files import make_folder, write_whole
 from ravine.studies import Planned, Study
 from ravine.training import Result, StoredRun
-from ravine.training.files import make_folder, write_whole
 
 CLAIMS_PART = "claims"
 """The name of the part of a report that has the verdicts."""

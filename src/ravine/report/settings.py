@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from ravine.rules.kinds import shown
+from ravine.formulas.kinds import shown
 from ravine.spec import RunSpec
 
 _FIRST = ("optimizer", "lr", "final_lr", "batch_size")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ravine.data import Dataset, Split, load
 from ravine.errors import ConfigError
-from ravine.rules import WholeRule
+from ravine.optimizers import WholeRule
 from ravine.spec import RunSpec
 from ravine.studies.study import Planned
 from ravine.training import RunStore, engine_of, epoch_order, start_weights

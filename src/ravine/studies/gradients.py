@@ -13,9 +13,9 @@ import msgspec
 from ravine.data import Dataset, load
 from ravine.errors import DataError
 from ravine.gradients.full import Check, Progress, full_check
+from ravine.storage.files import make_folder, write_whole
 from ravine.studies.study import Planned, Study, find_rows
 from ravine.training import RunStore
-from ravine.training.files import make_folder, write_whole
 
 
 def checked_runs(study: Study, planned: Sequence[Planned]) -> list[Planned]:

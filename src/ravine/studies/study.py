@@ -42,9 +42,9 @@ from typing import Any, Literal
 import msgspec
 
 from ravine.errors import ConfigError, RavineError, shortened, unknown
+from ravine.formulas import loading
+from ravine.formulas.kinds import shown
 from ravine.inputs import convert, folded, plain, text_of
-from ravine.rules import loading
-from ravine.rules.kinds import shown
 from ravine.schedules import Constant, Linear
 from ravine.spec import RunSpec, from_settings, resolve
 

@@ -1,5 +1,7 @@
 """Training: the epoch loop, measures, causes of failure, checkpoints and the store of runs."""
 
+from ravine.storage.record import Cause, DeadNetwork, Epoch, NonFinite, Result, Seconds
+from ravine.storage.store import RunStore, StoredRun, Unfinished
 from ravine.training.loop import (
     Given,
     Outcome,
@@ -11,8 +13,6 @@ from ravine.training.loop import (
     train,
     with_given,
 )
-from ravine.training.record import Cause, DeadNetwork, Epoch, NonFinite, Result, Seconds
-from ravine.training.store import RunStore, StoredRun, Unfinished
 
 __all__ = [
     "Cause",

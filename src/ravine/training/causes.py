@@ -11,10 +11,10 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import Split, scaled
 from ravine.engines import Evaluation
-from ravine.nn import Network, forward
-from ravine.rules import AnyRule, Rule
-from ravine.rules.stepping import fault_of_numbers
-from ravine.training.record import DeadNetwork, NonFinite
+from ravine.formulas.stepping import fault_of_numbers
+from ravine.networks import Network, forward
+from ravine.optimizers import AnyRule, Rule
+from ravine.storage.record import DeadNetwork, NonFinite
 
 _EQUAL = 1e-12
 

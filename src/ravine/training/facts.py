@@ -16,9 +16,10 @@ from ravine.arrays import Array
 from ravine.data import Split, scaled
 from ravine.engines import Engine
 from ravine.errors import RavineError
-from ravine.nn import ACTIVATIONS, Network, forward, gradient, losses
+from ravine.formulas.shelves import ACTIVATIONS
+from ravine.networks import Network, forward, gradient, losses
 from ravine.spec import RunSpec
-from ravine.training.record import Cause, Epoch
+from ravine.storage.record import Cause, Epoch
 
 SAMPLES = 200
 """Training samples on which a network is looked at."""

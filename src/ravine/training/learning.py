@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ravine.nn import ACTIVATIONS
+from ravine.formulas.shelves import ACTIVATIONS
 from ravine.spec import RunSpec
+from ravine.storage.record import DeadNetwork, Epoch, NonFinite
 from ravine.training.facts import Facts
-from ravine.training.record import DeadNetwork, Epoch, NonFinite
 
 _SKILL = 0.1
 """Accuracy is near chance if it is less than this share of the way from chance to 1."""

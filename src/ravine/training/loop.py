@@ -20,15 +20,15 @@ from ravine.arrays import Array
 from ravine.data import Dataset
 from ravine.engines import Engine, Evaluation, make_engine
 from ravine.errors import ConfigError
-from ravine.nn import initial_weights
-from ravine.rules.chance import refuse_chance
+from ravine.formulas.chance import refuse_chance
+from ravine.networks import initial_weights
 from ravine.spec import RunSpec
+from ravine.storage.checkpoint import Position, load_checkpoint, save_checkpoint
+from ravine.storage.record import Cause, Epoch, NonFinite, Result, Seconds, Status
+from ravine.storage.store import RunStore, StoredRun, checkpoint_file, describe
 from ravine.training import causes, facts, learning
-from ravine.training.checkpoint import Position, load_checkpoint, save_checkpoint
 from ravine.training.environment import environment
 from ravine.training.interruption import Interruption, interruptible
-from ravine.training.record import Cause, Epoch, NonFinite, Result, Seconds, Status
-from ravine.training.store import RunStore, StoredRun, checkpoint_file, describe
 
 _CHUNK_SECONDS = 0.2
 """Aimed length of one call of the engine: how long Ctrl-C may wait, and how often progress is shown."""

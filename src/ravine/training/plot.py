@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ravine.pictures import BLUE, GREEN, VERMILION, Figure, new_figure, own_style, ticker
-from ravine.training.record import Result
+from ravine.storage.record import Result
 
 
 @own_style()

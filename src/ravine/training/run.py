@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike
 from ravine.arrays import Array
 from ravine.data import info_of, scaled
 from ravine.errors import ConfigError
-from ravine.nn import forward, softmax
+from ravine.losses.cross_entropy import softmax
+from ravine.networks import forward
 from ravine.spec import RunSpec
-from ravine.training.record import Cause, Epoch, Result, Seconds
-from ravine.training.store import StoredRun
+from ravine.storage.record import Cause, Epoch, Result, Seconds
+from ravine.storage.store import StoredRun
 
 if TYPE_CHECKING:
     from ravine.pictures import Figure

@@ -12,9 +12,9 @@ from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyp
 from ravine.engines.fused.frame import LEARN
 from ravine.engines.fused.render import render
 from ravine.engines.fused.workspace import Workspace, ordered
-from ravine.nn import Network
-from ravine.rules import Rule
-from ravine.rules.stepping import stepper
+from ravine.formulas.stepping import stepper
+from ravine.networks import Network
+from ravine.optimizers import Rule
 
 _TRIED = (1, 2, 100, 10**6)
 """Steps at which a rule is tried on the zeros of the padding."""

@@ -35,10 +35,10 @@ CROWD, CROWDED_BATCH = 0.5, 32
 """The share of inputs that are not zero, and the batch size, from which data are worked on without lists."""
 
 ACTIVATION_CODES = {"relu": 0, "leaky-relu": 1, "tanh": 2, "sigmoid": 3}
-"""What compiled code calls the activations of `ravine.nn`."""
+"""What compiled code calls the activations of `ravine.networks`."""
 
 NAIVE = {"shifted": False, "naive": True}
-"""Whether a form of the softmax of `ravine.nn` is the one that can overflow."""
+"""Whether a form of the softmax of `ravine.networks` is the one that can overflow."""
 
 EVALUATE, SUM, LEARN = 0, 1, 2
 """What to do with batches: count hits and live units, add the gradient of one to `Work.summed`, or take steps."""

@@ -12,8 +12,8 @@ from ravine.engines.engine import Evaluation
 from ravine.engines.fused.frame import SUM
 from ravine.engines.fused.render import render
 from ravine.engines.fused.workspace import Workspace
-from ravine.nn import Network
-from ravine.rules.sgd import sgd
+from ravine.networks import Network
+from ravine.optimizers.sgd import sgd
 
 _NO_HYPER = np.zeros((1, 1, 1))
 

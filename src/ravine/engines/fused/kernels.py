@@ -17,13 +17,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from ravine.activations import leaky_relu
 from ravine.arrays import Array
 from ravine.engines.fused import cache, llvm
 from ravine.engines.fused.plain_numba import plain_numba
 from ravine.engines.fused.render import Rendered
 from ravine.errors import ConfigError
-from ravine.nn import activations
-from ravine.rules.source import FUNCTIONS
+from ravine.formulas.source import FUNCTIONS
 
 SECONDS = {"network": 3, "rows": 2, "rule": 1}
 """How long each part takes to compile, about."""
@@ -183,6 +183,6 @@ def _machine_and_text() -> str:
     """Return the hash of all that decides what is compiled, but for the rule: texts, compiler and processor."""
     parts: list[Any] = [version("numba"), version("llvmlite"), llvm.processor(), sorted(FUNCTIONS)]
     digest = hashlib.sha256(repr(parts).encode())
-    for text in (Path(activations.__file__), *sorted(_FOLDER.rglob("*.py"))):
+    for text in (Path(leaky_relu.__file__), *sorted(_FOLDER.rglob("*.py"))):
         digest.update(text.read_bytes())
     return digest.hexdigest()[:24]

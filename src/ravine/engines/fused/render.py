@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ravine.engines.fused.frame import TABLE
-from ravine.rules import Rule
-from ravine.rules.source import Body, read_idle_form, read_rule
+from ravine.formulas.source import Body, read_idle_form, read_rule
+from ravine.optimizers import Rule
 
 _HEAD = """import numpy as np
 

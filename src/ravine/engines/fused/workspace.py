@@ -32,7 +32,7 @@ from ravine.engines.fused.frame import (
     words,
 )
 from ravine.engines.fused.render import Rendered
-from ravine.nn import Network
+from ravine.networks import Network
 
 BLOCK = 128
 """Samples worked on together. A larger batch is taken block by block, so that memory does not grow with it."""

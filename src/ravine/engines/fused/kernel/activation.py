@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ravine.activations.leaky_relu import LEAK
 from ravine.engines.fused.frame import ACTIVATION_CODES, Count, Offset, Real, Reals, Units
 from ravine.engines.fused.kernel.compiled import plain, u
 from ravine.engines.fused.pointers import like
-from ravine.nn.activations import LEAK
 
 RELU, LEAKY_RELU, TANH, SIGMOID = (ACTIVATION_CODES[name] for name in ("relu", "leaky-relu", "tanh", "sigmoid"))
 

@@ -1,4 +1,4 @@
-"""The noise of a row, number by number the same as in `ravine.rules.noise`, where the formulas are explained.
+"""The noise of a row, number by number the same as in `ravine.formulas.noise`, where the formulas are explained.
 
 Nothing here may be computed in another order, nor multiplied and added in one rounding. The loop has no branch, so that
 it is compiled to vectors.
@@ -13,7 +13,7 @@ import numpy as np
 from ravine.engines.fused.frame import Count, Frame, Offset
 from ravine.engines.fused.kernel.compiled import inlined, plain, u
 from ravine.engines.fused.pointers import bits_of, like, number_of, polynomial
-from ravine.rules import noise
+from ravine.formulas import noise
 
 _LOW, _HALF = u(noise.LOW), u(32)
 _LEFT, _RIGHT = (u(multiplier) for multiplier in noise.MULTIPLIERS)

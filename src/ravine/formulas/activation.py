@@ -1,0 +1,28 @@
+"""What an activation function is to ravine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ravine.arrays import Array
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An element-wise function a = f(z), with f'(z) given as `slope(a)`, shapes and dtypes unchanged.
+
+    The functions take arrays of any float dtype, and of complex dtype, where a kink is decided by the real part, so
+    that the complex step differentiates the branch that the real network takes. A NaN stays NaN.
+
+    Attributes:
+        name: what the command line calls it.
+        function: f, of z.
+        slope: f', as a function of a = f(z).
+        has_kink: whether f' jumps somewhere.
+    """
+
+    name: str
+    function: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+    has_kink: bool

@@ -1,0 +1,310 @@
+"""The text of a rule, as far as it decides what the rule computes.
+
+The text of an element-wise rule holds all: its numbers, and functions of NumPy. A function of whole matrices may use
+anything that Python has, and its text is followed to the user's own functions, classes and values, wherever they lie.
+Libraries are followed no further than to a name.
+"""
+
+from __future__ import annotations
+
+import ast
+import dis
+import functools
+import hashlib
+import importlib
+import inspect
+import sys
+import sysconfig
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from ravine.errors import ConfigError
+from ravine.formulas.chance import GENERATORS, INSTEAD, fault_of, refuse_chance_in
+from ravine.formulas.matrix import AnyRule, WholeRule
+from ravine.formulas.rule import Rule
+from ravine.formulas.source import read_idle_form, read_rule
+
+_PLAIN = (bool, int, float, complex, str, bytes, np.number, np.bool_, np.dtype, type(None), type(Ellipsis))
+
+
+def texts(rule: AnyRule) -> list[str]:
+    """Return the texts of a rule's functions without names of places, comments, annotations or docstrings."""
+    if isinstance(rule, WholeRule):
+        return [read_whole(rule)]
+    bodies = [body.text for body in (read_rule(rule), read_idle_form(rule)) if body is not None]
+    return bodies if rule.evaluated_form is None else [*bodies, function_text(rule.evaluated_form)]
+
+
+def read_whole(rule: WholeRule) -> str:
+    """Return the text of a rule's function, and of what it uses, with the values that these have now."""
+    if not rule.made_of:
+        return function_text(rule.function)
+    return "\n".join(read_whole(part) if isinstance(part, WholeRule) else function_text(part) for part in rule.made_of)
+
+
+def function_text(function: Callable[..., Any]) -> str:
+    """Return the text of a function, and of what it uses, with the values that these have now.
+
+    Raises:
+        ConfigError: a source cannot be read, or the function uses a value that has no text.
+    """
+    reader = _Reader(function)
+    reader.function(function, defaults=False)
+    return "\n".join(reader.texts)
+
+
+class _Reader:
+    """Follows a function to all that it uses, each once."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.home = function.__module__.partition(".")[0]
+        self.texts: list[str] = []
+        self.seen: set[int] = set()
+        self.lines: set[tuple[str, str]] = set()
+        self.kept: list[Any] = []  # an object that is gone would leave its id to another one
+
+    def is_first(self, value: Any) -> bool:
+        """Tell whether a value is met for the first time, and remember it."""
+        self.kept.append(value)
+        first = id(value) not in self.seen
+        self.seen.add(id(value))
+        return first
+
+    def function(self, function: Any, defaults: bool = True) -> None:
+        """Add the text of a function, its defaults, and then what it uses."""
+        if not self.is_first(function):
+            return
+        tree = _tree(function)
+        imported = dict(_imported(function, tree))
+        refuse_chance_in(function, tree, imported)
+        given = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()] if defaults else []
+        place = len(self.texts)
+        self.texts.append("")
+        told = [self.shown(value, "a default") for value in given]
+        self.texts[place] = "\n".join([ast.unparse(tree), *([f"# defaults: {', '.join(told)}"] if told else [])])
+        for name, value in _used(function, tree, imported, (self.home, "ravine")):
+            told_as = self.shown(value, name)
+            # What has a text of its own needs no line here, unless it goes by another name.
+            if told_as != name and (name, told_as) not in self.lines:
+                self.lines.add((name, told_as))
+                self.texts.append(f"{name} = {told_as}")
+
+    def shown(self, value: Any, name: str) -> str:
+        """Return a value as text; what it consists of is added where it has a text of its own."""
+        if isinstance(value, _PLAIN):
+            return repr(value)
+        if isinstance(value, np.ndarray) and value.dtype != object:
+            digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
+            return f"array({value.dtype}, {value.shape}, {digest})"
+        if isinstance(value, Rule | WholeRule):
+            return "\n".join([*texts(value), repr(dict(value.defaults))])
+        if isinstance(value, (list, tuple)):
+            return f"{type(value).__name__}({', '.join(self.shown(part, name) for part in value)})"
+        if isinstance(value, (set, frozenset)):
+            return f"set({', '.join(sorted(self.shown(part, name) for part in value))})"
+        if isinstance(value, Mapping):
+            parts = (f"{self.shown(key, name)}: {self.shown(part, name)}" for key, part in value.items())
+            return f"map({', '.join(parts)})"
+        if isinstance(value, functools.partial):
+            return f"partial({self.shown([value.func, value.args, value.keywords], name)})"
+        if isinstance(value, MethodType):
+            return f"method({self.shown([value.__self__, value.__func__], name)})"
+        fault = None if isinstance(value, GENERATORS) else fault_of(value, name)
+        if fault is not None:
+            raise ConfigError(f"a rule {fault}")
+        if self._is_library(value):
+            # Where in a library it lies changes from version to version.
+            return f"{value.__module__.partition('.')[0]}.{value.__qualname__}"
+        inner = getattr(value, "__wrapped__", None)
+        if inner is not None and not isinstance(value, FunctionType):  # as under functools.cache
+            return f"cached({self.shown(inner, name)})"
+        if isinstance(value, FunctionType):
+            self.function(value)
+            return value.__qualname__
+        if isinstance(value, type):
+            self._class(value)
+            return value.__qualname__
+        return self._object(value, name)
+
+    def _class(self, cls: type) -> None:
+        """Add what a class of the user's consists of."""
+        if not self.is_first(cls):
+            return
+        fields = ", ".join(inspect.get_annotations(cls))
+        self.texts.append(f"class {cls.__qualname__}: {fields}")
+        for name, part in vars(cls).items():
+            inner = part.__func__ if isinstance(part, (staticmethod, classmethod)) else part
+            inner = inner.fget if isinstance(inner, property) else inner
+            if isinstance(inner, FunctionType):
+                if not _is_generated(inner):
+                    self.function(inner)
+            elif not name.startswith("__") and isinstance(inner, (*_PLAIN, list, tuple, dict, np.ndarray)):
+                self.texts.append(f"{cls.__qualname__}.{name} = {self.shown(inner, name)}")
+        for base in cls.__bases__:
+            if not self._is_library(base):
+                self._class(base)
+
+    def _object(self, value: Any, name: str) -> str:
+        """Return an object of a class of the user's as text."""
+        cls = type(value)
+        if isinstance(value, GENERATORS):
+            raise ConfigError(
+                f"{name}, a {cls.__name__}, goes on from run to run, and the id of a run holds one. {INSTEAD}"
+            )
+        if self._is_library(cls) or not hasattr(value, "__dict__"):
+            raise ConfigError(
+                f"{name}, a {cls.__name__}, has no text that the id of a run could hold: a rule may use numbers, "
+                "strings, arrays, lists, dictionaries, functions and classes."
+            )
+        if not self.is_first(value):
+            return cls.__qualname__
+        self._class(cls)
+        return f"{cls.__qualname__}({self.shown(vars(value), name)})"
+
+    def _is_library(self, value: Any) -> bool:
+        """Tell whether a function or a class belongs to a library."""
+        module = getattr(value, "__module__", None)
+        if not isinstance(module, str) or not hasattr(value, "__qualname__"):
+            return False
+        if module.partition(".")[0] in (self.home, "ravine"):
+            return False
+        if isinstance(value, FunctionType):
+            return _is_of_library(value.__code__.co_filename)
+        # A module that is not there was imported by a user's file.
+        return module in sys.modules and _is_library_module(sys.modules[module])
+
+
+def _is_library_module(module: ModuleType) -> bool:
+    file = getattr(module, "__file__", None)  # what is built in has none
+    return file is None or _is_of_library(file)
+
+
+def _is_of_library(file: str) -> bool:
+    return any(place in Path(file).parents for place in _libraries())
+
+
+@functools.cache
+def _libraries() -> tuple[Path, ...]:
+    """Return where Python keeps its own modules and those that are installed; it takes some milliseconds to know."""
+    places = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return tuple(Path(place) for place in places if place)
+
+
+def _is_generated(method: FunctionType) -> bool:
+    """Tell whether a method has no source in its class, as those that dataclasses are given."""
+    file = method.__code__.co_filename
+    return file == "<string>" or (_is_of_library(file) and method.__module__ != inspect.getmodulename(file))
+
+
+@functools.cache
+def _tree(function: Any) -> ast.AST:
+    """Return a function's syntax tree without decorators, annotations and docstrings.
+
+    It is read once: a file that is edited later is another function's.
+    """
+    try:
+        source = textwrap.dedent(inspect.getsource(function.__code__))
+        tree: ast.AST = ast.parse(source).body[0]
+    except SyntaxError as error:  # a lambda in the middle of a statement is read with its surroundings
+        if function.__name__ == "<lambda>":
+            return ast.Expr(ast.Constant(source))
+        raise ConfigError(f"the source of {function.__name__} cannot be read: define it in a file.") from error
+    except OSError as error:
+        raise ConfigError(f"the source of {function.__name__} cannot be read: define it in a file.") from error
+    if isinstance(tree, ast.FunctionDef):
+        tree.decorator_list = []
+    bare: ast.AST = ast.fix_missing_locations(_Bare().visit(tree))
+    return bare
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes out what decides nothing."""
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Take out the docstring and what a function is said to return."""
+        node.returns = None
+        if ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        """Take out the annotation."""
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """Take out the annotation."""
+        if node.value is None:
+            return ast.Pass()
+        return self.generic_visit(ast.Assign([node.target], node.value))
+
+
+def _used(function: Any, tree: ast.AST, imported: Mapping[str, Any], own: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Yield what a function takes from outside, by the name under which it does, without built-in names.
+
+    Modules of libraries are left out, but for those of the packages `own`: their names stand in the tree.
+    """
+    cells = inspect.getclosurevars(function).nonlocals
+    names = dict.fromkeys([*cells, *_global_names(function.__code__)])
+    for name in [*names, *imported]:
+        if name not in {**cells, **imported} and name not in function.__globals__:
+            continue  # built in, or nothing yet
+        value = {**function.__globals__, **cells, **imported}[name]
+        if not isinstance(value, ModuleType):
+            yield name, value
+        elif value.__name__.partition(".")[0] in own or not _is_library_module(value):
+            yield from _of_module(name, value, tree)
+
+
+def _imported(function: Any, tree: ast.AST) -> Iterator[tuple[str, Any]]:
+    """Yield by name what a function imports in its own body, as far as it can be imported."""
+    package = function.__globals__.get("__package__")
+    for node in ast.walk(tree):
+        with suppress(Exception):  # the step itself will tell
+            if isinstance(node, ast.Import):
+                for one in node.names:
+                    module, top = importlib.import_module(one.name), one.name.partition(".")[0]
+                    yield one.asname or top, module if one.asname else sys.modules[top]
+            elif isinstance(node, ast.ImportFrom):
+                owner = importlib.import_module("." * node.level + (node.module or ""), package)
+                for one in node.names:
+                    if not hasattr(owner, one.name):
+                        importlib.import_module(f"{owner.__name__}.{one.name}")
+                    yield one.asname or one.name, getattr(owner, one.name)
+
+
+def _global_names(code: CodeType) -> Iterator[str]:
+    for instruction in dis.get_instructions(code):
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            yield instruction.argval
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _global_names(constant)
+
+
+def _of_module(name: str, module: ModuleType, tree: ast.AST) -> Iterator[tuple[str, Any]]:
+    """Yield what is taken from a module, as helper.scale or package.helper.scale."""
+    for node in ast.walk(tree):
+        path = _path(node)
+        if path[:1] != [name] or len(path) < 2:
+            continue
+        value: Any = module
+        for count, part in enumerate(path[1:], start=2):
+            value = getattr(value, part, None)
+            if not isinstance(value, ModuleType):
+                yield ".".join(path[:count]), value
+                break
+
+
+def _path(node: ast.AST) -> Sequence[str]:
+    """Return the names of an expression such as a.b.c, none of another one."""
+    if isinstance(node, ast.Name):
+        return [node.id]
+    inner = _path(node.value) if isinstance(node, ast.Attribute) else []
+    return [*inner, node.attr] if isinstance(node, ast.Attribute) and inner else []

@@ -1,0 +1,531 @@
+"""The text of a rule: read once, checked, and put into one plain form.
+
+A rule runs as Python on NumPy's arrays and as compiled code inside a loop. What both can do with the same result is a
+small language: assignments of expressions to names and a return, with arithmetic, comparisons and functions of NumPy.
+Whatever goes beyond it is found here, at its line, before anything is compiled.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import difflib
+import functools
+import inspect
+import math
+import operator
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ravine.errors import ConfigError, several
+from ravine.formulas.chance import GENERATORS
+from ravine.formulas.rule import GIVEN, TAKEN, Rule
+
+FUNCTIONS = (
+    "absolute", "arcsinh", "arctan", "arctan2", "cbrt", "ceil", "copysign", "cos", "cosh", "exp", "exp2", "expm1",
+    "fabs", "floor", "fmax", "fmin", "hypot", "isfinite", "isnan", "log", "log10", "log1p", "log2", "logaddexp",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "negative", "power", "reciprocal",
+    "rint", "sign", "sin", "sinh", "sqrt", "square", "tanh", "trunc",
+)  # fmt: skip
+"""Functions of NumPy that a rule may call, apart from `where` and `clip`."""
+
+_UFUNCS = {getattr(np, name): name for name in FUNCTIONS}
+_OF_NUMBERS: dict[Any, str] = {abs: "abs", min: "min", max: "max"}
+_COMBINING = ("logical_and", "logical_not", "logical_or", "logical_xor")
+_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.Pow: operator.pow, ast.Mod: operator.mod, ast.FloorDiv: operator.floordiv,
+}  # fmt: skip
+_WITH_WEIGHTS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
+_MADE_OF = "a rule is made of names, numbers, + - * / ** and np functions"
+_ONE_WEIGHT = (
+    "a rule is of one weight; one of whole arrays is written under @ravine.whole_rule, and `norm`, a parameter after "
+    "g, is the norm of the whole gradient"
+)
+_INSTEAD: dict[Any, str] = {
+    np.add: "a + b", np.subtract: "a - b", np.multiply: "a * b", np.divide: "a / b", np.float_power: "a ** b",
+    np.remainder: "a - b * np.floor(a / b)", np.fmod: "a - b * np.trunc(a / b)", np.floor_divide: "np.floor(a / b)",
+    np.positive: "a", np.greater: "a > b", np.greater_equal: "a >= b", np.less: "a < b", np.less_equal: "a <= b",
+    np.equal: "a == b", np.not_equal: "a != b", np.bitwise_and: "a & b", np.bitwise_or: "a | b",
+    np.bitwise_xor: "a ^ b", np.invert: "~a", np.isinf: "np.fabs(a) == np.inf", np.signbit: "a < 0",
+    np.nan_to_num: "np.where(np.isnan(a), 0.0, a)", np.heaviside: "np.where(a > 0, 1.0, np.where(a < 0, 0.0, b))",
+    np.round: "np.rint(a)", np.around: "np.rint(a)", np.fix: "np.trunc(a)", np.tan: "np.sin(a) / np.cos(a)",
+    np.array: "a", np.asarray: "a", np.copy: "a", np.float32: "a",
+    np.float64: "a", np.zeros_like: "0", np.zeros: "0", np.ones_like: "1", np.ones: "1", np.full_like: "the number",
+    np.select: "np.where(condition, this, that)", np.piecewise: "np.where(condition, this, that)",
+    operator.add: "a + b", operator.sub: "a - b", operator.mul: "a * b", operator.truediv: "a / b",
+    operator.pow: "a ** b", operator.neg: "-a",
+    min: "np.minimum(a, b)", max: "np.maximum(a, b)", pow: "a ** b", round: "np.rint(a)", int: "np.trunc(a)",
+    float: "the number itself", math.pow: "a ** b", math.fabs: "np.fabs(a)", math.tan: "np.sin(a) / np.cos(a)",
+    math.fmod: "a - b * np.trunc(a / b)",
+    math.isinf: "np.fabs(a) == np.inf", math.atan: "np.arctan(a)", math.atan2: "np.arctan2(a, b)",
+    math.asinh: "np.arcsinh(a)",
+}  # fmt: skip
+"""What to write in place of a call of a function with the arguments a and b."""
+
+_METHODS = {
+    "abs": "np.abs(a)", "pow": "a ** b", "round": "np.rint(a)", "clip": "np.clip(a, b, c)", "clamp": "np.clip(a, b, c)",
+    "add": "a + b", "sub": "a - b", "mul": "a * b", "div": "a / b", "neg": "-a",
+}  # fmt: skip
+"""What to write in place of a method of a with the arguments b and c."""
+
+_SHAPES = (
+    "T", "mT", "transpose", "reshape", "ravel", "flatten", "flat", "squeeze", "view", "shape", "size", "ndim", "dtype",
+    "astype", "copy", "clone", "item", "detach", "numpy", "real", "float", "double",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Body:
+    """A function's text: each `name = expression` in order, and the expressions returned.
+
+    Numbers of the user's module stand in it as numbers, functions of NumPy as `np.name`.
+    """
+
+    assignments: tuple[tuple[str, ast.expr], ...]
+    results: tuple[ast.expr, ...]
+
+    @property
+    def text(self) -> str:
+        """The body written plainly, the same for equal bodies wherever they stand."""
+        lines = [f"{name} = {ast.unparse(value)}" for name, value in self.assignments]
+        value = self.results[0] if len(self.results) == 1 else ast.Tuple(list(self.results), ast.Load())
+        return "\n".join([*lines, ast.unparse(ast.Return(value))])
+
+
+def read_rule(rule: Rule) -> Body:
+    """Return the text of a rule, with the numbers that its module holds now.
+
+    Raises:
+        ConfigError: the text is not of the form that a rule must have; the message names the file, the line and the
+            mend.
+
+    >>> from ravine.optimizers import momentum
+    >>> print(read_rule(momentum).text)
+    v = alpha * v + lr * g
+    return (v, v)
+    """
+    if isinstance(rule.text, Body):
+        return rule.text
+    return read(rule.function, f"rule {rule.name}", rule.slots, rule.defaults)
+
+
+def read_idle_form(rule: Rule) -> Body | None:
+    """Return the text of the closed form of n idle steps, None if the rule declares none."""
+    form = rule.idle_form
+    return None if form is None else read(form, f"rule {rule.name}", rule.slots, rule.defaults)
+
+
+def read(
+    function: Callable[..., Any],
+    label: str,
+    slots: Sequence[str],
+    hyperparameters: Iterable[str],
+    arrays: Sequence[str] = ("g", "w", "layer_norm", "noise"),
+) -> Body:
+    """Return the text of a function of a rule, or of a stage, that returns one value and then its slots.
+
+    `label` is what errors call it; `arrays` and the slots are what differs from weight to weight.
+    """
+    tree = _parse(label, function)
+
+    def fail(node: ast.AST, fault: str) -> NoReturn:
+        line = getattr(node, "lineno", tree.lineno)
+        stop = "" if fault.endswith(("?", ".")) else "."
+        raise ConfigError(f"{inspect.getsourcefile(function)}:{line}: {label} {fault}{stop}")
+
+    reader = _Reader(fail, function, {*arrays, *slots})
+    assignments: list[tuple[str, ast.expr]] = []
+    for statement in tree.body:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            continue  # the docstring
+        if isinstance(statement, ast.Assign):
+            target = statement.targets[0]
+            if len(statement.targets) > 1 or not isinstance(target, ast.Name):
+                fail(statement, "assigns to something else than one name; write one line for each")
+            if target.id.startswith("_"):
+                fail(statement, f"assigns to {target.id}; names that start with _ are the kernel's own")
+            if target.id in TAKEN:
+                fail(statement, f"assigns to {target.id}, a name that the kernel needs itself; choose another name")
+            if target.id in hyperparameters or target.id in {*GIVEN, "n"} - {"w"}:
+                fail(statement, f"assigns to {target.id}, a name that stands for what is given; choose another name")
+            value = reader.visit(statement.value)
+            reader.assign(target.id, value)
+            assignments.append((target.id, value))
+        elif isinstance(statement, ast.Return) and statement.value is not None:
+            value = statement.value
+            results = value.elts if isinstance(value, ast.Tuple) else [value]
+            if len(results) != 1 + len(slots):
+                names = ", ".join(["the step", *slots])
+                fail(statement, f"returns {several(len(results), 'value')}; it must return {names}, in this order")
+            return Body(tuple(assignments), tuple(map(reader.visit, results)))
+        else:
+            fail(statement, _mend(statement))
+    fail(tree, "returns nothing; it must return the step and the new slots")
+
+
+@functools.cache
+def _parse(label: str, function: Callable[..., Any]) -> ast.FunctionDef:
+    """Return a function's syntax tree, whose lines are those of the user's file.
+
+    It is read once, so that a file that is edited later does not pass for the function that runs.
+    """
+    if hasattr(function, "__wrapped__"):
+        code = inspect.unwrap(function).__code__
+        raise ConfigError(
+            f"{code.co_filename}:{code.co_firstlineno}: {label} is under a second decorator, which hides what runs: "
+            "take that one away."
+        )
+    try:
+        lines, first = inspect.getsourcelines(function)
+    except OSError as error:
+        raise ConfigError(f"the source of {label} cannot be read: define it in a file.") from error
+    text = "".join(lines)
+    # A block around an indented text leaves comments and strings at the margin as they are.
+    block = "if True:\n" if text[:1].isspace() else ""
+    try:
+        tree = ast.parse(block + text).body[0]
+    except SyntaxError:  # a part of a statement, as of a lambda over several lines
+        tree = ast.Pass()
+    if isinstance(tree, ast.If):
+        tree = tree.body[0]
+    if not isinstance(tree, ast.FunctionDef) or tree.name != function.__code__.co_name:
+        place = f"{inspect.getsourcefile(function)}:{first}"
+        raise ConfigError(f"{place}: {label} is not a function defined with `def`: write it as one.")
+    ast.increment_lineno(tree, first - 1 - bool(block))
+    return tree
+
+
+def _mend(statement: ast.stmt) -> str:
+    if isinstance(statement, ast.If):
+        return "has an `if`; a rule has one text for all numbers: write np.where(condition, this, that)"
+    if isinstance(statement, (ast.For, ast.While)):
+        return "has a loop; a rule is computed once from top to bottom: write the terms out"
+    if isinstance(statement, ast.AugAssign):
+        target = ast.unparse(statement.target)
+        whole = ast.unparse(ast.BinOp(ast.Name(target), statement.op, statement.value))
+        return f"changes {target} in place, which would change the caller's: write {target} = {whole}"
+    if isinstance(statement, ast.Return):
+        return "returns nothing; it must return the step and the new slots"
+    return f"has `{ast.unparse(statement).splitlines()[0]}`, which is neither `name = expression` nor `return`"
+
+
+def _surroundings(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return what the function sees outside its own body."""
+    cells = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        with contextlib.suppress(ValueError):  # a variable of the function around it that has no value yet
+            cells[name] = cell.cell_contents
+    return {**vars(builtins), **function.__globals__, **cells}
+
+
+class _Reader(ast.NodeVisitor):
+    """Check an expression and put it into plain form."""
+
+    def __init__(
+        self, fail: Callable[[ast.AST, str], NoReturn], function: Callable[..., Any], arrays: AbstractSet[str]
+    ) -> None:
+        self.fail, self.surroundings, self.own = fail, _surroundings(function), function.__code__.co_varnames
+        self.names = set(inspect.signature(function).parameters)
+        self.arrays, self.conditions = set(arrays), set[str]()
+
+    def assign(self, name: str, value: ast.expr) -> None:
+        self.names.add(name)
+        for names, holds in ((self.arrays, self.varies(value)), (self.conditions, self.decides(value))):
+            names.discard(name)
+            if holds:
+                names.add(name)
+
+    def varies(self, *nodes: ast.AST) -> bool:
+        """Tell whether an expression differs from weight to weight."""
+        return any(isinstance(n, ast.Name) and n.id in self.arrays for node in nodes for n in ast.walk(node))
+
+    def decides(self, *nodes: ast.AST) -> bool:
+        """Tell whether all of these expressions are truth values."""
+        return all(self._decides(node) for node in nodes)
+
+    def _decides(self, node: ast.AST) -> bool:
+        match node:
+            case ast.Name():
+                return node.id in self.conditions
+            case ast.Constant():
+                return isinstance(node.value, bool)
+            case ast.Compare():
+                return True
+            case ast.UnaryOp():
+                return isinstance(node.op, (ast.Not, ast.Invert))
+            case ast.BoolOp():
+                return self.decides(*node.values)
+            case ast.IfExp():
+                return self.decides(node.body, node.orelse)
+            case ast.BinOp(op=ast.BitAnd() | ast.BitOr() | ast.BitXor()):
+                return True
+            case ast.BinOp(op=ast.Mult()):
+                return self.decides(node.left, node.right)
+            case ast.Call(func=ast.Attribute(attr=name)):
+                return name in ("isfinite", "isnan", *_COMBINING)
+        return False
+
+    def generic_visit(self, node: ast.AST) -> NoReturn:
+        self.fail(node, f"uses `{ast.unparse(node)}`; {_MADE_OF}")
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        return self._number(node, node.value)
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return node if node.id in self.names else self._number(node, self._find(node))
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        self._check_owner(node, None)
+        return self._number(node, self._find(node))
+
+    def visit_Subscript(self, node: ast.Subscript) -> NoReturn:
+        mend = "a rule is of one weight, which has no parts: leave the index out"
+        if not self._is_computed(node.value):
+            mend = "give the number a name of its own"
+        self.fail(node, f"uses `{ast.unparse(node)}`; {mend}")
+
+    def _is_computed(self, node: ast.expr) -> bool:
+        """Tell whether an expression is a number of the rule's, and not a name from outside or a part of one."""
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return not isinstance(node, ast.Name) or node.id in self.names
+
+    def _check_owner(self, node: ast.Attribute, arguments: Sequence[ast.expr] | None) -> None:
+        """Refuse a part of a number, or with arguments a method of it."""
+        if not self._is_computed(node.value):
+            return
+        call, text = "" if arguments is None else "()", ast.unparse(node.value)
+        mend = _instead_of_part(node.attr, [node.value, *(arguments or ())])
+        self.fail(node, f"{'calls' if call else 'takes'} `.{node.attr}{call}` of `{text}`; {mend}")
+
+    def _number(self, node: ast.expr, found: Any) -> ast.expr:
+        """Return the number that is written here, or that a name outside the body stands for."""
+        if not isinstance(found, (bool, int, float, np.bool_, np.integer, np.floating)):
+            self.fail(node, f"uses {ast.unparse(node)}, which is not a number but {_article(found)}")
+        if isinstance(found, (bool, np.bool_)):
+            return ast.copy_location(ast.Constant(bool(found)), node)
+        whole = isinstance(found, (int, np.integer)) and abs(int(found)) < 2**53
+        try:
+            # Compiled code has no whole numbers of any size.
+            number = int(found) if whole else float(found)
+        except OverflowError:
+            self.fail(node, f"uses {ast.unparse(node)}, which is too large for a floating-point number")
+        plain: ast.expr = ast.Constant(abs(number))
+        if math.copysign(1, number) < 0:  # a sign is an operation: written as one number, -2 ** 2 would be -4
+            plain = ast.UnaryOp(ast.USub(), plain)
+        return ast.copy_location(plain, node)
+
+    def _find(self, node: ast.expr) -> Any:
+        """Return the object that a name, or a name of a module, stands for."""
+        if isinstance(node, ast.Name):
+            if node.id in self.names:
+                self.fail(node, f"calls {node.id}, which is a number; write a product as {node.id} * (..)")
+            if node.id in self.own:
+                self.fail(node, f"uses {node.id} before it is assigned")
+            if node.id not in self.surroundings:
+                near = difflib.get_close_matches(node.id, sorted(self.names), n=1, cutoff=0.5)
+                hint = f"; did you mean {near[0]}?" if near else "."
+                known = ", ".join(sorted(self.names))
+                self.fail(node, f"uses {node.id}, which is not defined{hint} Known here: {known}")
+            return self.surroundings[node.id]
+        if not isinstance(node, ast.Attribute):
+            self.generic_visit(node)
+        owner = self._find(node.value)
+        if isinstance(owner, np.ufunc):
+            self.fail(node, f"uses {ast.unparse(node)}; {_ONE_WEIGHT}")
+        if not isinstance(owner, ModuleType):
+            self.fail(node, f"uses {ast.unparse(node)}, a part of {_article(owner)}; give the number a name of its own")
+        if not hasattr(owner, node.attr):
+            allowed = (*FUNCTIONS, "where", "clip") if owner is np else ()
+            near = difflib.get_close_matches(node.attr, allowed, n=1, cutoff=0.5)
+            hint = f"; did you mean {ast.unparse(node.value)}.{near[0]}?" if near else ""
+            self.fail(node, f"uses {ast.unparse(node)}, which does not exist{hint}")
+        return getattr(owner, node.attr)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        if isinstance(node.func, ast.Attribute):
+            self._check_owner(node.func, node.args)
+        function, text = self._find(node.func), ast.unparse(node.func)
+        known = function if isinstance(function, Hashable) else None
+        name = "where" if function is np.where else "clip" if function is np.clip else _UFUNCS.get(known)
+        own = _OF_NUMBERS.get(known)
+        if node.keywords and (name or own):
+            self.fail(node, f"gives `{ast.unparse(node.keywords[0])}` to {text}; give arguments by position")
+        arguments = [self.visit(argument) for argument in node.args]
+        if name is None and (own is None or (own != "abs" and self.varies(*arguments))):
+            self.fail(node, f"calls {text}; {_instead(function, known, node.args)}")
+        count = 1 if own == "abs" else 3 if name in ("where", "clip") else function.nin if name else None
+        if count is not None and len(arguments) != count:
+            self.fail(node, f"calls {text} with {several(len(arguments), 'argument')}; it takes {count}")
+        if count is None and len(arguments) < 2:
+            self.fail(node, f"calls {text} with {several(len(arguments), 'argument')}; give two or more")
+        self._check_truths(node, text, name, arguments)
+        if own is not None:
+            return ast.copy_location(ast.Call(ast.Name(own, ast.Load()), arguments, []), node)
+        if name == "clip":
+            x, low, high = arguments
+            return ast.copy_location(_call("minimum", _call("maximum", x, low), high), node)
+        assert name is not None
+        return ast.copy_location(_call(name, *arguments), node)
+
+    def _check_truths(self, node: ast.Call, text: str, name: str | None, arguments: list[ast.expr]) -> None:
+        """Refuse truth values where numbers are needed, and the reverse."""
+        if name in _COMBINING:
+            if not all(self.decides(argument) for argument in arguments):
+                self.fail(node, f"gives {text} a number; it takes conditions, such as a > 0")
+        elif self.varies(*arguments) and self.decides(*(arguments[1:] if name == "where" else arguments)):
+            this = "chooses between conditions" if name == "where" else f"takes {text} of a condition"
+            self.fail(node, f"{this}; write np.where(condition, 1.0, 0.0) for its number")
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        left, right = self.visit(node.left), self.visit(node.right)
+        plain = ast.copy_location(ast.BinOp(left, node.op, right), node)
+        if isinstance(node.op, (ast.BitAnd, ast.BitOr, ast.BitXor)):
+            if not (self.decides(left) and self.decides(right)):
+                self.fail(
+                    node,
+                    f"computes `{ast.unparse(node)}`; & | ^ combine conditions, each in parentheses, as in "
+                    "(a > 0) & (b > 0), and a power is a**b",
+                )
+            return plain
+        if not isinstance(node.op, _WITH_WEIGHTS if self.varies(plain) else tuple(_OPERATORS)):
+            self.fail(node, f"computes `{ast.unparse(node)}`; with weights, a rule may use + - * / ** & | ^")
+        if self.varies(plain) and not isinstance(node.op, ast.Mult) and self.decides(left, right):
+            self.fail(node, f"computes `{ast.unparse(node)}` with conditions alone; combine them with & | ^")
+        one, other = _whole(left), _whole(right)
+        if one is None or other is None:
+            return plain
+        # Whole numbers of compiled code have 64 bits, and 2**100 would be 0.
+        try:
+            return self._number(node, _OPERATORS[type(node.op)](float(one), float(other)))
+        except ArithmeticError as error:
+            self.fail(node, f"computes `{ast.unparse(node)}`, which is not a number: {error.args[-1]}")
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        operand = self.visit(node.operand)
+        varies, decides = self.varies(operand), self.decides(operand)
+        if isinstance(node.op, ast.Not) and varies:
+            self.fail(node, "uses `not` on an array; write np.logical_not(a)")
+        if isinstance(node.op, ast.Invert) and not (varies and decides):
+            self.fail(node, "uses `~`, which turns conditions of weights round; write `not` for one of numbers")
+        if isinstance(node.op, (ast.USub, ast.UAdd)) and varies and decides:
+            self.fail(node, f"computes `{ast.unparse(node)}` of a condition; write ~a for its opposite")
+        return ast.copy_location(ast.UnaryOp(node.op, operand), node)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        values = [self.visit(value) for value in node.values]
+        if self.varies(*values):
+            word, name = ("and", "logical_and") if isinstance(node.op, ast.And) else ("or", "logical_or")
+            self.fail(node, f"uses `{word}` on arrays; write np.{name}(a, b)")
+        return ast.copy_location(ast.BoolOp(node.op, values), node)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        left, others = self.visit(node.left), [self.visit(other) for other in node.comparators]
+        if any(isinstance(op, (ast.Is, ast.IsNot, ast.In, ast.NotIn)) for op in node.ops):
+            self.fail(node, f"uses `{ast.unparse(node)}`; compare with < <= > >= == !=")
+        if len(others) > 1 and self.varies(left, *others):
+            self.fail(node, "compares three arrays at once; write np.logical_and(a < b, b < c)")
+        equal = isinstance(node.ops[0], (ast.Eq, ast.NotEq))
+        if not equal and self.varies(left, *others) and self.decides(left, *others):
+            self.fail(node, f"computes `{ast.unparse(node)}` with conditions alone; combine them with & | ^")
+        return ast.copy_location(ast.Compare(left, node.ops, others), node)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        test, body, orelse = self.visit(node.test), self.visit(node.body), self.visit(node.orelse)
+        if self.varies(test, body, orelse):
+            text = ", ".join(map(ast.unparse, (node.test, node.body, node.orelse)))
+            self.fail(node, f"chooses between arrays with `if`; write np.where({text})")
+        return ast.copy_location(ast.IfExp(test, body, orelse), node)
+
+
+_OF_ARRAYS = (
+    "sum", "mean", "std", "var", "amax", "amin", "max", "min", "argmax", "argmin", "dot", "matmul", "outer", "einsum",
+    "sort", "median", "cumsum", "cumprod", "prod", "concatenate", "reshape", "norm", "any", "all", "nansum", "nanmean",
+    "nanmax", "nanmin", "average", "quantile", "percentile", "inner", "vdot", "tensordot", "trace", "diag", "transpose",
+    "ptp", "count_nonzero", "argsort", "roll", "diff", "fsum",
+)  # fmt: skip
+
+
+def _instead_of_part(part: str, values: Sequence[ast.expr]) -> str:
+    """Say what to write in place of a part or a method of the first of some values; the others are its arguments."""
+    if part in _METHODS:
+        return f"write {_filled(_METHODS[part], values)}"
+    if part in FUNCTIONS:
+        return f"write {_filled(f'np.{part}({_letters(getattr(np, part).nin)})', values)}"
+    if part in _SHAPES:
+        return f"to a rule it is one number, without shape or dtype: write {ast.unparse(values[0])} alone"
+    if part in _OF_ARRAYS:
+        return _ONE_WEIGHT
+    return f"to a rule it is one number; {_MADE_OF}"
+
+
+def _letters(count: int) -> str:
+    return ", ".join("abc"[:count])
+
+
+def _filled(form: str, values: Sequence[ast.expr]) -> str:
+    """Return the text of an expression of a, b and c with values in their place, or as it is if their counts differ."""
+    names = dict(zip("abc", values, strict=False))
+    try:
+        tree = ast.parse(form, mode="eval")
+    except SyntaxError:  # words
+        return form
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & set("abc")
+    if used != set(names) or len(values) > 3:
+        return form
+    return ast.unparse(_Filling(names).visit(tree))
+
+
+class _Filling(ast.NodeTransformer):
+    """Puts expressions in the place of names."""
+
+    def __init__(self, values: Mapping[str, ast.expr]) -> None:
+        self.values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.values.get(node.id, node)
+
+
+def _instead(function: Any, known: Any, arguments: Sequence[ast.expr]) -> str:
+    """Say what to write in place of a call."""
+    name = getattr(function, "__name__", None)
+    if known in _INSTEAD:
+        return f"write {_filled(_INSTEAD[known], arguments)}"
+    module = (getattr(function, "__module__", None) or "").partition(".")[0]
+    if inspect.isfunction(function) and module != "numpy":
+        return "write it out in the rule's own body"
+    if name in FUNCTIONS:
+        return f"write {_filled(f'np.{name}({_letters(getattr(np, name).nin)})', arguments)}"
+    if name in ("norm", "vector_norm"):
+        return "take `norm` as a parameter after g, that of the whole gradient, or `layer_norm`, that of the layer's"
+    if name in _OF_ARRAYS:
+        return _ONE_WEIGHT
+    if isinstance(getattr(function, "__self__", None), GENERATORS):
+        return "take `noise`, standard normal numbers that the run's seed makes, as a parameter after g"
+    if module == "time":
+        return "take `t`, the number of the step, as a parameter after g"
+    return f"a rule may call np.where, np.clip, abs and, of NumPy, {', '.join(FUNCTIONS)}"
+
+
+def _whole(node: ast.expr) -> int | None:
+    """Return the whole number that an expression in plain form is."""
+    sign, number = (-1, node.operand) if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else (1, node)
+    value = number.value if isinstance(number, ast.Constant) else None
+    return sign * value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _call(name: str, *arguments: ast.expr) -> ast.Call:
+    return ast.Call(ast.Attribute(ast.Name("np", ast.Load()), name, ast.Load()), list(arguments), [])
+
+
+def _article(found: Any) -> str:
+    if inspect.isroutine(found) or isinstance(found, np.ufunc):
+        return "a function: call it"
+    return f"a {type(found).__name__}; a rule may use numbers of its module"

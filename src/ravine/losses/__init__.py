@@ -1,0 +1,1 @@
+"""The shelf of losses, one a file."""

@@ -1,0 +1,84 @@
+"""Forward pass, loss and analytic gradient, by hand-written backpropagation in NumPy.
+
+Letters: b sample of the batch, i input of a layer, o output of a layer, l layer, n weight. For a batch x of shape
+(b, n_0) with a^0 = x,
+
+    z^(l+1)_bo = sum_i a^l_bi W^l_io (+ W^l_bias,o)         l = 0 .. L-1
+    a^l        = f(z^l)                                     l = 1 .. L-1      (the paper's eq. 2 for ReLU)
+    P          = softmax(z^L)                                                 (eq. 3)
+    L_b        = -log P_(b, y_b)                                              (eq. 1)
+
+and for the mean loss over the batch of size m (eq. 4), with delta^l = dL/dz^l,
+
+    delta^L_bo = (P_bo - [o = y_b]) / m                                       (`output_delta`)
+    dL/dW^l_io = sum_b a^l_bi delta^(l+1)_bo                (bias row: sum_b delta^(l+1)_bo)
+    delta^l_bi = f'(z^l_bi) sum_o W^l_io delta^(l+1)_bo
+
+Every function works in the dtype that it is given: float32, float64, longdouble, complex128.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.formulas.shelves import ACTIVATIONS
+from ravine.losses.cross_entropy import cross_entropy, output_delta
+from ravine.networks.network import Network
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a forward pass leaves behind: `activations` a^0 .. a^(L-1), each (b, n_l), and `logits` z^L, (b, n_L)."""
+
+    activations: tuple[Array, ...]
+    logits: Array
+
+
+def forward(network: Network, weights: Array, x: Array) -> Trace:
+    """Run the batch `x` of shape (b, n_0) through the network with flat `weights` of shape (n,)."""
+    f = ACTIVATIONS[network.activation].function
+    activations = [x]
+    matrices = network.layout.views(weights)
+    # A diverging run overflows here; its loss then says so, and no warning is needed.
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        for matrix in matrices[:-1]:
+            activations.append(f(_affine(network, activations[-1], matrix)))
+        return Trace(tuple(activations), _affine(network, activations[-1], matrices[-1]))
+
+
+def _affine(network: Network, a: Array, matrix: Array) -> Array:
+    return a @ matrix[:-1] + matrix[-1] if network.bias else a @ matrix
+
+
+def losses(network: Network, weights: Array, x: Array, labels: Array) -> Array:
+    """Return each sample's loss L_b, shape (b,)."""
+    return cross_entropy(forward(network, weights, x).logits, labels, network.softmax)
+
+
+def gradient(network: Network, weights: Array, x: Array, labels: Array) -> tuple[Array, Array]:
+    """Return each sample's loss, shape (b,), and the gradient of their mean, shape (n,), in the dtype of `weights`.
+
+    >>> network = Network((2, 2))
+    >>> loss, g = gradient(network, np.zeros(4), np.array([[1.0, 0.0]]), np.array([0]))
+    >>> g.tolist()
+    [-0.5, 0.5, 0.0, 0.0]
+    """
+    trace = forward(network, weights, x)
+    slope = ACTIVATIONS[network.activation].slope
+    matrices = network.layout.views(weights)
+    flat = np.empty_like(weights)
+    parts = network.layout.views(flat)
+    m = len(labels)
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        delta = output_delta(trace.logits, labels, network.softmax) / m
+        for layer in reversed(range(len(matrices))):
+            a, inputs = trace.activations[layer], network.layers[layer]
+            np.matmul(a.T, delta, out=parts[layer][:inputs])
+            if network.bias:
+                parts[layer][inputs] = delta.sum(axis=0)
+            if layer > 0:
+                delta = (delta @ matrices[layer][:inputs].T) * slope(a)
+    return cross_entropy(trace.logits, labels, network.softmax), flat

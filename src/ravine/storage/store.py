@@ -1,0 +1,283 @@
+"""Runs on disk: one immutable folder for a finished run, one working folder for a run that is under way.
+
+    ROOT/ID/            spec.json, result.json, environment.json, weights.safetensors; optimizer.txt if it is a user's
+    ROOT/ID.partial/    spec.json, checkpoint.safetensors, lock
+
+A finished folder is written under a temporary name and renamed, so that one that is there is whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from filelock import FileLock, Timeout
+
+from ravine.arrays import Array
+from ravine.errors import BusyError, ConfigError, DataError, StorageError, shortened
+from ravine.inputs import path_of, text_of
+from ravine.spec import RunSpec
+from ravine.storage.checkpoint import load_arrays, load_checkpoint, pack_arrays
+from ravine.storage.files import no_empty_folders, write_folder, write_whole
+from ravine.storage.record import Result
+
+T = TypeVar("T")
+
+DEFAULT_ROOT = "runs"
+_PARTIAL = ".partial"
+_TRIES = 20
+_OPTIMIZER = "optimizer.txt"
+
+
+class _Stored(msgspec.Struct, frozen=True):
+    """The content of result.json: the result, and the checksum of the weights beside it."""
+
+    result: Result
+    weights_sha256: str
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """The content of environment.json."""
+
+    values: dict[str, str | int]
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A finished run: its folder and what the small files in it say."""
+
+    folder: Path
+    result: Result
+    environment: dict[str, str | int]
+    weights_sha256: str
+
+    def weights(self) -> Array:
+        """Read the flat weight vector; weights that are missing or damaged are a `DataError`."""
+        path = self.folder / "weights.safetensors"
+        if hashlib.sha256(_content(path)).hexdigest() != self.weights_sha256:
+            raise _damaged(self.folder, "weights.safetensors does not match its checksum")
+        arrays, _ = load_arrays(path)
+        return arrays["weights"]
+
+    @property
+    def optimizer_text(self) -> str | None:
+        """The text of the optimizer as it was then, if it is not one of ravine's own."""
+        path = self.folder / _OPTIMIZER
+        try:
+            return text_of(_content(path)) if path.exists() else None
+        except ConfigError as error:
+            raise _damaged(self.folder, f"{_OPTIMIZER} cannot be read: {error}") from None
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A run that was interrupted or is under way: its id, its spec, and the whole epochs in its checkpoint."""
+
+    id: str
+    spec: RunSpec
+    epochs: int
+    running: bool
+
+
+class RunStore:
+    """The runs of one folder, `--out`, or else `RAVINE_HOME`, or else `runs/`."""
+
+    def __init__(self, root: Path | str | None = None) -> None:
+        given = path_of("the folder of runs", root or os.environ.get("RAVINE_HOME"))
+        self.root = given or Path(DEFAULT_ROOT)
+
+    def ids(self) -> list[str]:
+        """Return the ids of all finished runs, oldest first."""
+        if not self.root.is_dir():
+            return []
+        folders = [p for p in self.root.iterdir() if p.is_dir() and not p.name.startswith(".")]
+        finished = [p for p in folders if not p.name.endswith(_PARTIAL) and (p / "result.json").exists()]
+        return [p.name for p in sorted(finished, key=lambda p: (p.stat().st_mtime, p.name))]
+
+    def find(self, prefix: str) -> str:
+        """Return the one id that starts with `prefix`; none or several are a `ConfigError`."""
+        matches = [run for run in self.ids() if run.startswith(prefix)] if prefix else []
+        if len(matches) == 1:
+            return matches[0]
+        if not matches:
+            raise ConfigError(
+                f"there is no run {shortened(prefix)} in {self.root}; `ravine runs list` shows those that are."
+            )
+        raise ConfigError(f"{shortened(prefix)} fits {len(matches)} runs: {', '.join(matches)}. Give more digits.")
+
+    def load(self, run: str) -> StoredRun | None:
+        """Return a finished run, None if there is none; one with damaged files is a `DataError`."""
+        folder = self.root / run
+        if not folder.exists():
+            return None
+        stored = _read(folder, "result.json", _Stored)
+        environment = _read(folder, "environment.json", Environment)
+        if stored.result.id != run:
+            raise _damaged(folder, f"result.json is that of run {stored.result.id}")
+        if not (folder / "weights.safetensors").exists():
+            raise _damaged(folder, "weights.safetensors is missing")
+        return StoredRun(folder, stored.result, environment.values, stored.weights_sha256)
+
+    def load_all(self, runs: Iterable[str]) -> tuple[dict[str, StoredRun], dict[str, str]]:
+        """Return those runs that are stored, and what is wrong with damaged ones, both by id."""
+        found, faults = {}, {}
+        for run in runs:
+            try:
+                stored = self.load(run)
+            except DataError as error:
+                faults[run] = str(error)
+                continue
+            if stored is not None:
+                found[run] = stored
+        return found, faults
+
+    def results(self, runs: Iterable[str]) -> tuple[dict[str, Result], dict[str, str]]:
+        """Return the results of those runs that are stored, and what is wrong with damaged ones, both by id."""
+        found, faults = self.load_all(runs)
+        return {run: stored.result for run, stored in found.items()}, faults
+
+    def save(self, result: Result, environment: dict[str, str | int], weights: Array) -> StoredRun:
+        """Store a finished run; one of the same id is replaced, and a checkpoint is no longer needed."""
+        folder = self.root / result.id
+        # Names that are known spare a search among thousands of runs; who saves a run holds its working folder.
+        temporary, old = (self.root / f".{result.id}.{state}" for state in ("new", "old"))
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            for left_over in (temporary, old):  # by a process that was killed at this place
+                shutil.rmtree(left_over, ignore_errors=True)
+        except OSError as error:
+            raise _unwritable(self.root, error) from error
+        packed = pack_arrays({"weights": weights}, {})
+        digest = hashlib.sha256(packed).hexdigest()
+        text = result.spec.optimizer_text
+        files = {
+            "weights.safetensors": packed,
+            "spec.json": _json(result.spec),
+            "environment.json": _json(Environment(environment)),
+            "result.json": _json(_Stored(result, digest)),
+            **({} if text is None else {_OPTIMIZER: f"{text}\n".encode()}),
+        }
+        try:
+            write_folder(temporary, files)
+            if folder.exists():
+                folder.rename(old)
+                temporary.rename(folder)
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                temporary.rename(folder)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return StoredRun(folder, result, environment, digest)
+
+    @contextmanager
+    def working_folder(self, run: str) -> Iterator[Path]:
+        """Hold the working folder of a run; nobody else can train it meanwhile, and a crash lets go of it.
+
+        The folder goes when no checkpoint is left in it, and so does the store's if this made it and nothing is in it.
+        """
+        folder = self.root / f"{run}{_PARTIAL}"
+        with no_empty_folders(self.root):
+            try:
+                lock = _locked(folder)
+            except Timeout:
+                raise BusyError(f"run {run} is being trained by another process, in {folder}; wait for it.") from None
+            except OSError as error:
+                raise _unwritable(folder, error) from error
+            try:
+                yield folder
+            finally:
+                if not checkpoint_file(folder).exists():
+                    shutil.rmtree(folder, ignore_errors=True)
+                lock.release()
+
+    def unfinished(self) -> list[Unfinished]:
+        """Return the runs that have a working folder; damaged ones are left out."""
+        found = []
+        for folder in sorted(self.root.glob(f"*{_PARTIAL}")):
+            run = folder.name.removesuffix(_PARTIAL)
+            if (self.root / run / "result.json").exists():
+                continue  # finished, and killed before the working folder was gone
+            try:
+                spec = _read(folder, "spec.json", RunSpec)
+                position = load_checkpoint(folder / "checkpoint.safetensors")[1]
+            except DataError:
+                continue
+            found.append(Unfinished(run, spec, position.epoch, _is_locked(folder)))
+        return found
+
+
+def _locked(folder: Path) -> FileLock:
+    """Make a folder and take its lock, which another process may hold.
+
+    It may also be about to remove the folder, which makes one of the steps fail: they are then taken again.
+    """
+    for attempt in range(_TRIES):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / "lock")
+            lock.acquire(timeout=0)
+        except (FileExistsError, FileNotFoundError):
+            if attempt + 1 == _TRIES:
+                raise
+            time.sleep(0.001 * attempt)
+        else:
+            return lock
+    raise AssertionError("the last try returns or raises")
+
+
+def _is_locked(folder: Path) -> bool:
+    try:
+        with FileLock(folder / "lock").acquire(timeout=0):
+            return False
+    except (Timeout, OSError):
+        return True
+
+
+def describe(folder: Path, spec: RunSpec) -> None:
+    """Write beside a checkpoint whose it is, once; a run that ends before its first checkpoint needs no such file."""
+    if not (folder / "spec.json").exists():
+        write_whole(folder / "spec.json", _json(spec))
+
+
+def checkpoint_file(folder: Path) -> Path:
+    """Return where the checkpoint of a working folder lies."""
+    return folder / "checkpoint.safetensors"
+
+
+def _json(value: Any) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+def _read(folder: Path, name: str, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(_content(folder / name), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _damaged(folder, f"{name} cannot be read ({error})") from error
+
+
+def _content(path: Path) -> bytes:
+    """Read a file of a run's folder."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise _damaged(path.parent, f"{path.name} is missing") from None
+    except OSError as error:
+        raise _damaged(path.parent, f"{path.name} cannot be read ({error.strerror or error})") from error
+
+
+def _damaged(folder: Path, fault: str) -> DataError:
+    return DataError(f"the run in {folder} is damaged: {fault}. Train it anew with --fresh, or delete the folder.")
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(f"cannot write {path}: {error.strerror or error}. Choose another folder with --out.")

@@ -1,0 +1,17 @@
+"""One step of a rule, without noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ravine.formulas.stepping import stepper
+from ravine.optimizers import Rule
+
+
+def step(rule: Rule, g: Any, w: Any, t: int, slots: dict[str, Any], hyper: dict[str, float]) -> tuple[Any, dict]:
+    """Return what to subtract from w, and the slots afterwards."""
+    norm = float(np.linalg.norm(g))
+    known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": norm, "noise": np.zeros_like(g), **slots}
+    return stepper(rule)(known, hyper)
