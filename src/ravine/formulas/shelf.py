@@ -6,10 +6,16 @@ A shelf is a package whose modules each declare a thing. A new file in it is fou
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
+
+from ravine.errors import ConfigError, shortened, told, unknown
+from ravine.formulas.files import names_file, run_file, split
+from ravine.inputs import folded
 
 T = TypeVar("T")
 
@@ -21,7 +27,7 @@ class Shelf(Mapping[str, T], Generic[T]):
         kind: what one of them is called, such as "optimizer".
         package: the package whose modules declare ravine's own.
         decorators: what makes one of them of a function, for messages.
-        group: the entry points with which an installed package offers more, such as "ravine.optimizers".
+        group: the entry points with which an installed package offers more, named as the package.
     """
 
     def __init__(self, kind: str, package: str, type_: type[T], decorators: str) -> None:
@@ -50,8 +56,96 @@ class Shelf(Mapping[str, T], Generic[T]):
     def __repr__(self) -> str:
         return f"{{{', '.join(self)}}}"
 
+    def find(self, given: object) -> T:
+        """Return a thing by its name, or by the file that declares it, as FILE.py:NAME, which is run.
+
+        A thing is returned as it is. Names are those of ravine's own things and of installed packages, where ravine's
+        own go before.
+
+        Raises:
+            ConfigError: there is none; the message suggests the nearest.
+        """
+        if isinstance(given, self._type):
+            return given
+        if not isinstance(given, str):
+            what = f"the function {given.__name__}" if inspect.isfunction(given) else shortened(given)
+            raise ConfigError(
+                f"{_article(self.kind)} is given as a name, as a file such as my_file.py:my_name, or as what "
+                f"{self.decorators} makes of a function, and this is {what}."
+            )
+        if names_file(given):
+            return self.from_file(given)[1]
+        name = folded(given)
+        if name in self._own:
+            return self._own[name]
+        others = self.installed()
+        if name in others:
+            return self._from_package(others[name])
+        known = {*self._own, *others}
+        raise ConfigError(f"{unknown(self.kind, name, known)} Or give a file, as my_file.py:my_name.")
+
+    def from_file(self, reference: str) -> tuple[str, T]:
+        """Run the file of FILE.py or FILE.py:NAME; return the whole reference, path and name, and the thing.
+
+        Raises:
+            ConfigError: there is no such file, it cannot be run, or it has no such thing.
+        """
+        path, name = split(reference) or (reference, "")
+        file, module = run_file(path)
+        found = {key: value for key, value in vars(module).items() if isinstance(value, self._type)}
+        if name in found:
+            return f"{file}:{name}", found[name]
+        own = {key: value for key, value in found.items() if _module_of(value) == module.__name__}
+        if not own:
+            others = f" It imports {', '.join(found)}: name one, as {path}:{next(iter(found))}." if found else ""
+            raise ConfigError(
+                f"{path} has no {self.kind} of its own: put {self.decorators}, above other decorators, before a "
+                f"function of the file.{others}"
+            )
+        if name:
+            raise ConfigError(unknown(f"{self.kind} in {path}", name, found))
+        if len(own) > 1:
+            raise ConfigError(
+                f"{path} has several {self.kind}s; say which, as {path}:{next(iter(own))}. Known: {', '.join(own)}."
+            )
+        name = next(iter(own))
+        return f"{file}:{name}", own[name]
+
+    def installed(self) -> dict[str, EntryPoint]:
+        """Return what installed packages offer, by name, without importing it.
+
+        Of several with one name, it is that of the package which Python finds first.
+        """
+        return {folded(point.name): point for point in reversed(list(entry_points(group=self.group)))}
+
+    def _from_package(self, point: EntryPoint) -> T:
+        source = f"{self.kind} {point.name} of the package {package_of(point)}"
+        try:
+            thing = point.load()
+        except (Exception, SystemExit) as error:
+            raise ConfigError(f"{source} cannot be imported from {point.value}: {told(error)}") from error
+        if not isinstance(thing, self._type):
+            raise ConfigError(
+                f"{source} is a {type(thing).__name__}; {point.value} must be a function under {self.decorators}."
+            )
+        return thing
+
+
+def package_of(point: EntryPoint) -> str:
+    """Return the name of the package that offers a thing."""
+    return point.dist.name if point.dist else point.value
+
 
 def _name_of(thing: object) -> str:
     name = getattr(thing, "name")  # noqa: B009  every thing on a shelf has one
     assert isinstance(name, str)
     return name
+
+
+def _module_of(thing: object) -> str | None:
+    function = getattr(thing, "function", None)
+    return getattr(function, "__module__", None)
+
+
+def _article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

@@ -1,0 +1,118 @@
+"""Files of the user's that declare things: FILE.py, or FILE.py:NAME."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+import linecache
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+
+from ravine.errors import ConfigError, line_in, told
+from ravine.inputs import folded, is_utf16
+
+_running: set[Path] = set()
+
+
+def names_file(reference: str) -> bool:
+    """Tell whether a reference is FILE.py or FILE.py:NAME and not a name.
+
+    >>> names_file("rules/mine.py:mine"), names_file("adam")
+    (True, False)
+    """
+    return split(reference) is not None
+
+
+def split(reference: str) -> tuple[str, str] | None:
+    """Return the path, and the name, folded, which may be missing; None if it is no reference to a file.
+
+    >>> split("rules/mine.py:mine²"), split("rules/mine.py"), split("adam")
+    (('rules/mine.py', 'mine2'), ('rules/mine.py', ''), None)
+    """
+    if reference.endswith(".py"):
+        return reference, ""
+    path, colon, name = reference.rpartition(":")
+    return (path, folded(name)) if colon and path.endswith(".py") else None
+
+
+def run_file(path: str) -> tuple[Path, ModuleType]:
+    """Run a file as a module of its own, once for each content; return its whole path and the module.
+
+    Raises:
+        ConfigError: there is no such file, or it cannot be run; the message tells the line.
+    """
+    file = Path(path).expanduser().absolute()
+    try:
+        text = file.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}); give FILE.py:NAME, a file and the name that it declares."
+        ) from None
+    if is_utf16(text):
+        raise ConfigError(f"{path} is in UTF-16, which Python cannot run: save it in UTF-8.")
+    return file, _run(file, text)
+
+
+@functools.cache
+def _run(file: Path, text: bytes) -> ModuleType:
+    """Run a file as a module of its own, once for each content.
+
+    What runs and what is read as its source is this very text: compiled files that Python keeps are told apart by
+    whole seconds, and miss an edit.
+    """
+    if file in _running:
+        raise ConfigError(
+            f"{file} is being run already, and names itself: put what trains under `if __name__ == '__main__':`."
+        )
+    _running.add(file)
+    module = ModuleType(f"ravine_rules_{file.stem}_{hashlib.sha256(text).hexdigest()[:12]}")
+    module.__file__ = str(file)
+    sys.modules[module.__name__] = module
+    try:
+        code = compile(text, str(file), "exec", dont_inherit=True)
+        lines = importlib.util.decode_source(text).splitlines(keepends=True)
+        linecache.cache[str(file)] = len(text), None, lines, str(file)
+        with _beside(file.parent):
+            exec(code, vars(module))
+    except SyntaxError as error:
+        line = _undecodable_line(text) or error.lineno or 1
+        raise ConfigError(f"{error.filename or file}:{line}: {error.msg}.") from error
+    except ConfigError as error:
+        raise ConfigError(f"{file}:{line_in(error, str(file)) or 1}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise ConfigError(f"{file}:{line_in(error, str(file)) or 1}: {told(error)}") from error
+    finally:
+        sys.modules.pop(module.__name__, None)
+        _running.discard(file)
+    return module
+
+
+def _undecodable_line(text: bytes) -> int | None:
+    """Return the line with the first byte that is no UTF-8, which Python puts at line 1; None if there is none."""
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        return text.count(b"\n", 0, error.start) + 1
+    return None
+
+
+@contextmanager
+def _beside(folder: Path) -> Iterator[None]:
+    """Let a file import what lies beside it, as a script can.
+
+    What it imported is forgotten, since a file in another folder may have a helper of the same name.
+    """
+    place, before = str(folder), set(sys.modules)
+    sys.path.insert(0, place)
+    try:
+        yield
+    finally:
+        sys.path.remove(place)
+        for name in set(sys.modules) - before:
+            origin, top = getattr(sys.modules[name], "__file__", None), folder / name.partition(".")[0]
+            if origin and (Path(origin) == top.with_suffix(".py") or top in Path(origin).parents):
+                del sys.modules[name]
