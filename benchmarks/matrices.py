@@ -91,9 +91,8 @@ def serve(side: str) -> None:
 
 def rate_of(optimizer: str) -> float:
     """Return the default rate, but for shampoo: at that of ours theirs diverges in batches of 1000."""
-    from ravine.optimizers import find_rule
 
-    return 0.01 if optimizer == "shampoo" else float(find_rule(optimizer).defaults["lr"] or 0)
+    return 0.01 if optimizer == "shampoo" else float(OPTIMIZERS.find(optimizer).defaults["lr"] or 0)
 
 
 def batches(size: int, count: int) -> Any:
@@ -109,11 +108,10 @@ def batches(size: int, count: int) -> Any:
 def ravine(optimizer: str, batch_size: int) -> Callable[[int], float]:
     from ravine.data import load
     from ravine.engines import make_engine
-    from ravine.optimizers import find_rule
     from ravine.spec import RunSpec
     from ravine.training import start_weights
 
-    data, rule, spec = load().train, find_rule(optimizer), RunSpec()
+    data, rule, spec = load().train, OPTIMIZERS.find(optimizer), RunSpec()
     engine = make_engine("fused", spec.network, rule, start_weights(spec), "float32", batch_size)
     engine.compile()
     engine.prepare(data)
@@ -132,12 +130,11 @@ def torch(optimizer: str, batch_size: int) -> Callable[[int], float]:
     from pytorch_optimizer import SOAP, Shampoo
 
     from ravine.data import load
-    from ravine.optimizers import find_rule
     from ravine.spec import RunSpec
     from ravine.training import start_weights
 
     torch.set_num_threads(1)
-    data, spec, rule = load().train, RunSpec(), find_rule(optimizer)
+    data, spec, rule = load().train, RunSpec(), OPTIMIZERS.find(optimizer)
     layers: list[torch.nn.Module] = []
     for matrix in spec.network.layout.views(start_weights(spec)):
         linear = torch.nn.Linear(*matrix.shape, bias=False)

@@ -32,7 +32,8 @@ from ravine.data import load as load_data
 from ravine.engines import Engine, make_engine
 from ravine.errors import unknown
 from ravine.formulas.identity import texts
-from ravine.optimizers import RULES, WHOLE_RULES, AnyRule, WholeRule
+from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.spec import RunSpec, from_settings, resolve
 from ravine.storage.files import make_folder, write_whole
 from ravine.training import epoch_order, start_weights
@@ -51,7 +52,7 @@ PROTOCOL = (
     "and the ratio to the median of sgd."
 )
 
-EVERY: dict[str, AnyRule] = dict(sorted({**RULES, **WHOLE_RULES}.items()))
+EVERY: dict[str, Optimizer] = dict(sorted(OPTIMIZERS.items()))
 FACTORS = (0.1, 0.3, 1, 3, 10)
 SIZES = (1, 10, 100)
 ALL = 60_000
@@ -102,7 +103,7 @@ def measure(name: str) -> dict[str, Any]:
     return _rounded({"source": source(EVERY[name]), **curve(name), **speeds(name)})
 
 
-def source(rule: AnyRule) -> str:
+def source(rule: Optimizer) -> str:
     """Return sixteen hexadecimal digits: a hash of the text of the rule's functions and of its defaults."""
     return hashlib.sha256(json.dumps([*texts(rule), dict(rule.defaults)]).encode()).hexdigest()[:16]
 
@@ -134,10 +135,10 @@ def curve(name: str) -> dict[str, Any]:
     }
 
 
-def rates(rule: AnyRule) -> list[float]:
+def rates(rule: Optimizer) -> list[float]:
     """Return the learning rates to try: five around the default, or the default alone for one that searches itself."""
     default = rule.hyperparameters({})["lr"]
-    if isinstance(rule, WholeRule) and rule.searches:
+    if isinstance(rule, Optimizer) and rule.searches:
         return [default]
     # A product such as 0.1 * 0.001 is not quite the number that one writes.
     return [float(f"{factor * default:.2g}") for factor in FACTORS]
@@ -177,7 +178,7 @@ class Timed:
         self.engine.prepare(_data().train)
         default = rule.hyperparameters({})
         # A small rate keeps every rule in the finite numbers in batches of 1, but a line search begins at the rate.
-        searches = isinstance(rule, WholeRule) and rule.searches
+        searches = isinstance(rule, Optimizer) and rule.searches
         self.hyper = default if searches else {**default, "lr": default["lr"] / 100}
         block = FULL_BLOCK if batch_size == ALL else BLOCK
         self._train(block)

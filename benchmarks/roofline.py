@@ -43,8 +43,9 @@ from ravine.data import load as load_data
 from ravine.engines import make_engine
 from ravine.engines.fused.render import LANES
 from ravine.engines.fused.vectors import load, store, total
+from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.networks import forward
-from ravine.optimizers import Rule, find_rule
 from ravine.spec import RunSpec
 from ravine.training import epoch_order, start_weights
 
@@ -74,7 +75,7 @@ def main() -> None:
     speeds = {name: row_speeds(size, arguments.repeats) for name, size in working_sets().items()}
     rows = []
     for name in arguments.optimizers:
-        rule = find_rule(name)
+        rule = OPTIMIZERS.find(name)
         own = row_speeds((1 + len(rule.slots)) * weight_bytes(), arguments.repeats)
         for size in arguments.batch_sizes:
             order = epoch_order(0, 0, len(data.labels))[: SAMPLES.get(size, 12_000)].astype(np.int64)
@@ -241,7 +242,7 @@ def weight_bytes() -> int:
     return NUMBER_BYTES * sum(n * width for n, width in zip(NETWORK.layers[:-1], WIDTHS, strict=True))
 
 
-def work_of(data: Split, order: NDArray[np.int64], rule: Rule, batch_size: int) -> dict[str, float]:
+def work_of(data: Split, order: NDArray[np.int64], rule: Optimizer, batch_size: int) -> dict[str, float]:
     """Count what one sample needs, on average; see the top of this file."""
     matrices = start_weights(RunSpec()).astype(np.float32)
     trace = forward(NETWORK, matrices, scaled(data.images[order], np.float32))
@@ -277,7 +278,7 @@ def floors(work: dict[str, float], peak: float, speeds: dict[str, float]) -> dic
 # --- The engine ---
 
 
-def seconds(data: Split, order: NDArray[np.int64], rule: Rule, batch_size: int, repeats: int) -> list[float]:
+def seconds(data: Split, order: NDArray[np.int64], rule: Optimizer, batch_size: int, repeats: int) -> list[float]:
     """Return how long the fused engine trains on the samples, from the initial weights each time."""
     engine = make_engine("fused", NETWORK, rule, start_weights(RunSpec()), "float32", batch_size)
     engine.compile()

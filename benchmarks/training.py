@@ -19,8 +19,8 @@ from threadpoolctl import threadpool_limits
 
 from ravine.data import Split, load
 from ravine.engines import Engine, make_engine
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.networks import Network
-from ravine.optimizers import find_rule
 from ravine.spec import RunSpec
 from ravine.training import epoch_order, start_weights
 
@@ -75,7 +75,7 @@ def measure(data: Split, optimizer: str, batch_size: int, repeats: int) -> dict[
 
 def _engine(name: str, optimizer: str, batch_size: int) -> Engine:
     weights = start_weights(RunSpec())
-    engine = make_engine(name, NETWORK, find_rule(optimizer), weights, "float32", batch_size)
+    engine = make_engine(name, NETWORK, OPTIMIZERS.find(optimizer), weights, "float32", batch_size)
     engine.compile()
     return engine
 
@@ -83,7 +83,7 @@ def _engine(name: str, optimizer: str, batch_size: int) -> Engine:
 def _train(engine: Engine, data: Split, optimizer: str, count: int, threads: int | None) -> tuple[float, float]:
     """Train on `count` samples; return the seconds and the mean loss."""
     # A small rate keeps every optimizer in the finite numbers over all repeats.
-    hyper = find_rule(optimizer).hyperparameters({"lr": 0.001})
+    hyper = OPTIMIZERS.find(optimizer).hyperparameters({"lr": 0.001})
     order = epoch_order(0, 0, len(data.labels))[:count].astype(np.int64)
     with threadpool_limits(threads):
         began = time.perf_counter()

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
 from ravine.formulas.stepping import stepper
-from ravine.optimizers import Rule
+
+from ravine.formulas.optimizer import Optimizer
 
 
-def step(rule: Rule, g: Any, w: Any, t: int, slots: dict[str, Any], hyper: dict[str, float]) -> tuple[Any, dict]:
+def step(rule: Optimizer, g: Any, w: Any, t: int, slots: dict[str, Any], hyper: dict[str, float]) -> tuple[Any, dict]:
     """Return what to subtract from w, and the slots afterwards."""
     norm = float(np.linalg.norm(g))
     known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": norm, "noise": np.zeros_like(g), **slots}

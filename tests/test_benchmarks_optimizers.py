@@ -10,8 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from optimizer_cases import ELEMENTWISE, MATRIX
 from ravine.formulas.compose import with_stages
-from ravine.optimizers import RULES, WHOLE_RULES, adam, adamw, lbfgs, momentum, muon, rprop, rule, sgd
+from ravine.formulas.elementwise import rule
+from ravine.optimizers.adam import adam
+from ravine.optimizers.adamw import adamw
+from ravine.optimizers.lbfgs import lbfgs
+from ravine.optimizers.momentum import momentum
+from ravine.optimizers.muon import muon
+from ravine.optimizers.rprop import rprop
+from ravine.optimizers.sgd import sgd
 
 ROOT = Path(__file__).parents[1]
 FIGURES = {"microseconds_per_sample": {"1": 70.0}, "times_sgd": {"1": 8.0}}
@@ -43,7 +51,7 @@ def run(optimizers, monkeypatch):
 
 
 def test_every_rule_has_a_row_and_is_measured_once(optimizers, run, capsys):
-    every = sorted([*RULES, *WHOLE_RULES])
+    every = sorted([*ELEMENTWISE, *MATRIX])
     assert run() == (every, every)
     assert run() == ([], [])
     assert all(optimizers.up_to_date(name) for name in every)
@@ -90,7 +98,7 @@ def test_the_rates(optimizers):
 
 
 def test_those_for_batches_of_all_samples_say_so():
-    assert [name for name, found in {**RULES, **WHOLE_RULES}.items() if found.full_batch] == ["rprop", "lbfgs"]
+    assert [name for name, found in OPTIMIZERS.items() if found.full_batch] == ["rprop", "lbfgs"]
     assert with_stages(rprop, {"clip_norm": 1}).full_batch
 
 

@@ -8,21 +8,22 @@ import numpy as np
 import pytest
 
 import ravine
+from optimizer_cases import ELEMENTWISE
 from ravine.cli.main import run
 from ravine.conformance import DECLARED, TRAINED, check_rule, declared, trained
 from ravine.conformance.finding import moved, settings
-from ravine.optimizers import RULES, rule
+from ravine.formulas.elementwise import rule
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_every_rule_of_ravine_passes(name):
-    findings = list(check_rule(RULES[name], speed=False))
+    findings = list(check_rule(ELEMENTWISE[name], speed=False))
     assert [finding for finding in findings if finding.outcome == "failed"] == []
     made = {finding.check for finding in findings if finding.outcome == "passed"}
     assert made >= {"text", *DECLARED, *TRAINED} - {"idle form", "evaluated weights"}
-    assert ("idle form" in made) == (RULES[name].idle_form is not None)
-    assert ("evaluated weights" in made) == (RULES[name].evaluated_form is not None)
+    assert ("idle form" in made) == (ELEMENTWISE[name].idle_form is not None)
+    assert ("evaluated weights" in made) == (ELEMENTWISE[name].evaluated_form is not None)
 
 
 @rule

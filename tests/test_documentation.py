@@ -10,8 +10,7 @@ import pytest
 
 from ravine.cli.main import ravine
 from ravine.conformance import check_rule
-from ravine.formulas.stages import STAGES
-from ravine.optimizers import find_rule
+from ravine.formulas.shelves import OPTIMIZERS, STAGES
 from ravine.studies import load_study, plan
 
 ROOT = Path(__file__).parents[1]
@@ -69,7 +68,7 @@ def test_the_optimizer_of_the_page_passes_its_checks(tmp_path):
     path = tmp_path / "my_rule.py"
     path.write_text(f"{skeleton}\n\n{faster}", encoding="utf-8")
     for name in ("my_rule", "velocity"):
-        findings = [finding.outcome for finding in check_rule(find_rule(f"{path}:{name}"), speed=False)]
+        findings = [finding.outcome for finding in check_rule(OPTIMIZERS.find(f"{path}:{name}"), speed=False)]
         assert "failed" not in findings
         assert findings.count("passed") >= 10
 

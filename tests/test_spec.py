@@ -9,8 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 
+from optimizer_cases import ELEMENTWISE, MATRIX
 from ravine.errors import ConfigError
-from ravine.optimizers import RULES, WHOLE_RULES, reference, rule, whole_rule
+from ravine.formulas.elementwise import rule
+from ravine.formulas.matrix import matrix_rule
+from ravine.optimizers import reference
 from ravine.schedules import Cosine, Exponential, Linear, Step
 from ravine.spec import RunSpec, from_settings, resolve
 
@@ -142,7 +145,7 @@ def test_the_rule_s_formula_decides_and_its_comments_do_not(monkeypatch):
         return 0 * v, v
 
     for each in (first, the_same, another, with_idle_form):
-        monkeypatch.setitem(RULES, "tested", each)
+        monkeypatch.setitem(ELEMENTWISE, "tested", each)
         ids.append(spec.id)
     assert ids[0] == ids[1]
     assert len(set(ids)) == 3
@@ -156,7 +159,7 @@ def test_the_data_decide(small, monkeypatch):
 
 
 def test_the_engine_is_fused_unless_another_is_asked_for():
-    for name in (*RULES, *WHOLE_RULES):
+    for name in (*ELEMENTWISE, *MATRIX):
         assert resolve(RunSpec(optimizer=name)).engine == "fused"
     assert resolve(RunSpec(engine="reference")).engine == "reference"
     assert resolve(RunSpec(optimizer="muon", engine="reference", dtype="longdouble")).dtype == "longdouble"
@@ -166,7 +169,7 @@ def test_a_rule_of_whole_matrices_by_what_it_computes():
     factor = 2.0
 
     def make(function):
-        @whole_rule(name="tested")
+        @matrix_rule(name="tested")
         def rule(gradients, weights, state, t, *, lr=0.1):
             return [lr * function(g) for g in gradients], {}
 
@@ -201,10 +204,10 @@ def test_settings_that_say_nothing_are_left_out():
 
 def test_a_rule_keeps_its_idle_form_where_nothing_that_it_takes_varies():
     kept = {"optimizer": "momentum", "final_lr": 0.001, "schedule_by": "step", "per_layer": {"lr": [1, 1, 1, 0.1]}}
-    assert from_settings(kept).rule is RULES["momentum"]
+    assert from_settings(kept).rule is ELEMENTWISE["momentum"]
     assert from_settings({**kept, "per_layer": {"alpha": [1, 1, 1, 0.5]}}).rule.idle_form is None
     stepped = from_settings({"optimizer": "heavy_ball", "final_lr": 0.001, "schedule_by": "step"})
-    assert RULES["heavy_ball"].idle_form is not None
+    assert ELEMENTWISE["heavy_ball"].idle_form is not None
     assert stepped.rule.idle_form is None
     assert stepped.rule is stepped.rule
 

@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.source import read_rule
-from ravine.optimizers import AnyRule
 
 
-def listing(rule: AnyRule) -> str:
+def listing(rule: Optimizer) -> str:
     """Return the rule's function, the functions and constants of its file that it uses, and its other forms.
 
     Decorators and docstrings are left out, and annotations that only say Any. A rule that is put together from others

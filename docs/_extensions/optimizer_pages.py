@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from equations import EquationError, latex, signs
 from listing import listing
 from ravine.formulas import kinds
-from ravine.optimizers import RULES, WHOLE_RULES, AnyRule, Rule
+from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.pictures import BLUE, new_figure, svg
 from ravine.report.page import inline
 
@@ -70,7 +71,7 @@ class Description:
         return f"{first}{joined}{last}, {found[2]}"
 
 
-def describe(rule: AnyRule) -> Description:
+def describe(rule: Optimizer) -> Description:
     """Take a rule's docstring apart.
 
     Raises:
@@ -103,7 +104,7 @@ def describe(rule: AnyRule) -> Description:
 # Text
 
 
-def page(rule: AnyRule, entry: Entry) -> str:
+def page(rule: Optimizer, entry: Entry) -> str:
     """Return the page of one optimizer, in Markdown; its pictures lie beside it."""
     described = describe(rule)
     parts = [
@@ -131,14 +132,14 @@ def page(rule: AnyRule, entry: Entry) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def index(rules: Sequence[AnyRule], entries: Mapping[str, Entry], protocol: str, machine: str) -> str:
+def index(rules: Sequence[Optimizer], entries: Mapping[str, Entry], protocol: str, machine: str) -> str:
     """Return the page that lists all optimizers."""
     rows = [
         (
             f"[{rule.name}]({rule.name}.md)",
             escaped(described.purpose.rstrip(".")),
             escaped(described.source),
-            "element-wise" if isinstance(rule, Rule) else "whole matrix",
+            "element-wise" if isinstance(rule, Optimizer) else "whole matrix",
             _times(entries[rule.name]),
         )
         for rule, described in ((rule, describe(rule)) for rule in rules)
@@ -188,7 +189,7 @@ def picture(name: str) -> str:
     return f"```{{raw}} html\n:file: {name}\n```"
 
 
-def commands(rule: AnyRule) -> str:
+def commands(rule: Optimizer) -> str:
     """Return what to type to try a rule, with its defaults written out."""
     batch = " --batch-size 60000" if rule.full_batch else ""
     others = {key: value for key, value in rule.typed(rule.defaults).items() if key != "lr"}
@@ -201,7 +202,7 @@ def commands(rule: AnyRule) -> str:
     return "\n".join(lines)
 
 
-def _hyperparameters(rule: AnyRule) -> str:
+def _hyperparameters(rule: Optimizer) -> str:
     written = signs(rule.defaults)
     rows = [
         (
@@ -215,9 +216,9 @@ def _hyperparameters(rule: AnyRule) -> str:
     return table(("name", "in the equations", "default", "allowed"), rows)
 
 
-def _state(rule: AnyRule) -> str:
+def _state(rule: Optimizer) -> str:
     """Tell what the rule keeps, and what a weight costs it whose gradient is zero."""
-    if not isinstance(rule, Rule):
+    if not isinstance(rule, Optimizer):
         return "It is a rule of whole matrices, and takes its steps in NumPy."
     slots = [f"`{slot}`" for slot in rule.slots]
     kept = (
@@ -284,7 +285,7 @@ def _times(entry: Entry) -> str:
     return f"{times['100']:.2f}" if "100" in times else rf"{times[max(times, key=int)]:.2f}\*"
 
 
-def _checked(rule: AnyRule) -> str:
+def _checked(rule: Optimizer) -> str:
     twins = [f"`{twin}`" for twin in rule.twins.values()]
     return f"200 steps are compared with {_listed(twins)} in the tests." if twins else ""
 
@@ -322,7 +323,7 @@ def _drawn(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def path(rule: AnyRule) -> Figure:
+def path(rule: Optimizer) -> Figure:
     """Draw the rule's path down the ravine beside those of sgd and momentum."""
     from ravine import draw_paths
 
@@ -337,7 +338,7 @@ def drawn(figure: Figure, name: str, label: str) -> str:
 # Files
 
 
-def write(folder: Path, rules: Sequence[AnyRule], entries: Mapping[str, Entry], protocol: str, machine: str) -> None:
+def write(folder: Path, rules: Sequence[Optimizer], entries: Mapping[str, Entry], protocol: str, machine: str) -> None:
     """Write the pages and pictures of all rules and the list of them; take away those of rules that are no more."""
     files = {"index.md": index(rules, entries, protocol, machine)}
     for rule in rules:
@@ -380,7 +381,7 @@ def write_pages(app: Any) -> None:
     """Write the pages of all of ravine's rules into the folder of the documentation."""
     from sphinx.errors import ExtensionError
 
-    rules = [rule for _, rule in sorted({**RULES, **WHOLE_RULES}.items())]
+    rules = [rule for _, rule in sorted(OPTIMIZERS.items())]
     try:
         for rule in rules:
             describe(rule)  # before anything is measured

@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from ravine.conformance import check_optimizer
     from ravine.data.picture import Picture, read_picture
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
+    from ravine.formulas.elementwise import rule
+    from ravine.formulas.matrix import matrix_rule
+    from ravine.formulas.optimizer import Optimizer
+    from ravine.formulas.shelves import OPTIMIZERS, STAGES
+    from ravine.formulas.stage import stage
     from ravine.gradients import check_gradient
     from ravine.networks import Network
-    from ravine.optimizers import RULES, WHOLE_RULES, Rule, WholeRule, rule, whole_rule
     from ravine.paths import draw_paths
     from ravine.reproduction import reproduce
     from ravine.spec import RunSpec
@@ -39,7 +43,11 @@ _HOMES = {
     "ravine.networks": ("Network",),
     "ravine.paths": ("draw_paths",),
     "ravine.reproduction": ("reproduce",),
-    "ravine.optimizers": ("RULES", "WHOLE_RULES", "Rule", "WholeRule", "rule", "whole_rule"),
+    "ravine.formulas.elementwise": ("rule",),
+    "ravine.formulas.matrix": ("matrix_rule",),
+    "ravine.formulas.optimizer": ("Optimizer",),
+    "ravine.formulas.shelves": ("OPTIMIZERS", "STAGES"),
+    "ravine.formulas.stage": ("stage",),
     "ravine.spec": ("RunSpec",),
     "ravine.surfaces": ("SURFACES",),
     "ravine.training": ("epoch_order", "start_weights"),
@@ -52,20 +60,19 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "RULES",
+    "OPTIMIZERS",
+    "STAGES",
     "SURFACES",
-    "WHOLE_RULES",
     "ConfigError",
     "DataError",
     "DownloadError",
     "Network",
+    "Optimizer",
     "Picture",
     "RavineError",
-    "Rule",
     "Run",
     "RunSpec",
     "StorageError",
-    "WholeRule",
     "__version__",
     "check_gradient",
     "check_optimizer",
@@ -73,12 +80,13 @@ __all__ = [
     "epoch_order",
     "gradcheck",
     "load_run",
+    "matrix_rule",
     "read_picture",
     "reproduce",
     "rule",
+    "stage",
     "start_weights",
     "train",
-    "whole_rule",
 ]
 
 

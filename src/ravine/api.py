@@ -12,17 +12,19 @@ from numpy.typing import ArrayLike, DTypeLike
 from ravine.arrays import Array
 from ravine.data import Dataset, load
 from ravine.errors import ConfigError, shortened
+from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.stage import Stage
 from ravine.inputs import convert, path_of, plain
-from ravine.optimizers import AnyRule
-from ravine.spec import RunSpec, from_settings, resolve
+from ravine.spec import ResolvedRun, RunSpec, from_settings, resolve
 from ravine.training import Given, Outcome, RunStore, Silent, Watcher, with_given
-from ravine.training import train as train_spec
+from ravine.training import train as train_run
 from ravine.training.run import Run
 
 
 def train(
     *,
-    optimizer: str | AnyRule = "sgd",
+    optimizer: str | Optimizer = "sgd",
+    stages: Sequence[str | Stage] = (),
     lr: float | None = None,
     final_lr: float | None = None,
     schedule: str | None = None,
@@ -59,7 +61,9 @@ def train(
     NumPy's numbers, strings and arrays will do wherever Python's own do.
 
     Args:
-        optimizer: a name that `ravine optimizers` lists, a file as "my_rule.py:my_rule", or a rule of your own.
+        optimizer: a name that `ravine optimizers` lists, a file as "my_rule.py:my_rule", or an optimizer of your own.
+        stages: stages of your own, as "my_stage.py:my_stage" or as `ravine.stage` makes them; ravine's own are put in
+            by their hyper-parameters, such as weight_decay.
         lr: learning rate; the optimizer's default if None.
         final_lr, schedule, decay_factor, decay_every: the learning-rate schedule; see `ravine.schedules`.
         schedule_by: whether the rate changes by "epoch" or by "step"; settings of schedules count epochs either way.
@@ -88,9 +92,10 @@ def train(
     >>> run.status, len(run.history), run.weights.shape
     ('done', 1, (12704,))
     """
-    spec = from_settings(
+    run = from_settings(
         {
             "optimizer": optimizer,
+            "stages": stages,
             "lr": lr,
             "final_lr": final_lr,
             "schedule": schedule,
@@ -115,14 +120,14 @@ def train(
         }
     )
     given = Given(_array("initial_weights", initial_weights, "iuf"), _array("order", order, "iu"))
-    outcome = run_spec(spec, given=given, data_dir=data_dir, out=out, resume=resume, fresh=fresh, watcher=watcher)
+    outcome = run_spec(run, given=given, data_dir=data_dir, out=out, resume=resume, fresh=fresh, watcher=watcher)
     if isinstance(outcome, Run):
         return outcome
     raise KeyboardInterrupt(f"run {outcome.result.id} was interrupted; resume=True goes on with it")
 
 
 def run_spec(
-    spec: RunSpec,
+    run: RunSpec | ResolvedRun,
     *,
     given: Given = Given(),  # noqa: B008  frozen, shared on purpose
     data_dir: Path | str | None = None,
@@ -132,23 +137,23 @@ def run_spec(
     watcher: Watcher | None = None,
     data: Dataset | None = None,
 ) -> Run | Outcome:
-    """Run a spec, or return the stored run of it; an interrupted run comes back as an `Outcome`.
+    """Train a run, or return it if it is stored; an interrupted run comes back as an `Outcome`.
 
-    Who has loaded the data set already gives it as `data`.
+    If you have loaded the data set already, pass it in as `data`.
     """
     watcher = checked_watcher(watcher)
     resume, fresh = (convert(plain(value), bool, name) for name, value in (("resume", resume), ("fresh", fresh)))
-    spec = resolve(with_given(spec, given))
+    run = with_given(resolve(run) if isinstance(run, RunSpec) else run, given)
     folder_of_data = path_of("data_dir", data_dir)
     store = RunStore(path_of("out", out))
-    stored = None if fresh else store.load(spec.id)
+    stored = None if fresh else store.load(run.id)
     if stored is not None:
         stored.weights()  # raises if they are damaged
-        watcher.note(f"run {spec.id} is stored in {stored.folder} and shown as it is; --fresh trains it anew")
+        watcher.note(f"run {run.id} is stored in {stored.folder} and shown as it is; --fresh trains it anew")
         return Run(stored)
     if data is None:
-        data = load(spec.dataset, folder_of_data, quiet=isinstance(watcher, Silent))
-    outcome = train_spec(spec, data, store, given=given, resume=resume, watcher=watcher)
+        data = load(run.spec.dataset, folder_of_data, quiet=isinstance(watcher, Silent))
+    outcome = train_run(run, data, store, given=given, resume=resume, watcher=watcher)
     return outcome if outcome.stored is None else Run(outcome.stored)
 
 

@@ -16,7 +16,7 @@ from ravine.gradients.digits import check_digits
 from ravine.gradients.full import Check, Progress, check_samples, full_check
 from ravine.gradients.methods import METHODS, PAPER_STEP, check_methods, check_step
 from ravine.inputs import convert, dtype_name, path_of, plain
-from ravine.spec import RunSpec, resolve
+from ravine.spec import ResolvedRun, RunSpec, resolve
 from ravine.training import Watcher, start_weights
 from ravine.training.run import Run
 
@@ -69,10 +69,11 @@ def gradcheck(
     if epochs < 0:
         raise ConfigError(f"epochs is {epochs}; it must be a whole number of 0 or more.")
     stored = None if run is None else load_run(run, out)
-    spec = resolve(msgspec.structs.replace(spec, epochs=max(1, epochs))) if stored is None else stored.spec
+    wanted = resolve(msgspec.structs.replace(spec, epochs=max(1, epochs)))
+    spec = wanted.spec if stored is None else stored.spec
     dataset = load(spec.dataset, path_of("data_dir", data_dir))
     check_samples(samples, dataset.train)
-    flat = _trained(spec, epochs, dataset, out, watcher) if stored is None else stored.weights
+    flat = _trained(wanted, epochs, dataset, out, watcher) if stored is None else stored.weights
     return full_check(
         spec.network,
         flat,
@@ -88,11 +89,11 @@ def gradcheck(
     )
 
 
-def _trained(spec: RunSpec, epochs: int, dataset: Dataset, out: Path | str | None, watcher: Watcher | None) -> Array:
+def _trained(run: ResolvedRun, epochs: int, dataset: Dataset, out: Path | str | None, watcher: Watcher | None) -> Array:
     """Return the flat weights after `epochs` epochs of the spec."""
     if epochs == 0:
-        return start_weights(spec)
-    outcome = run_spec(spec, data=dataset, out=out, watcher=watcher)
+        return start_weights(run.spec)
+    outcome = run_spec(run, data=dataset, out=out, watcher=watcher)
     if not isinstance(outcome, Run):
         raise KeyboardInterrupt
     return outcome.weights

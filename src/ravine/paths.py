@@ -16,16 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.engines.engine import in_evaluated_form
 from ravine.errors import ConfigError, shortened, unknown
 from ravine.formulas.compose import with_stages
 from ravine.formulas.kinds import Value, shown, value_of
-from ravine.formulas.matrix import flattened, shaped
-from ravine.formulas.noise import noise_for
-from ravine.formulas.source import read_rule
-from ravine.formulas.stepping import stepper
+from ravine.formulas.layers import flattened, shaped
+from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.inputs import convert, folded, plain
-from ravine.optimizers import AnyRule, Rule, WholeRule, declared_rule, find_rule
 from ravine.surfaces import Point, Surface, find_surface
 
 if TYPE_CHECKING:
@@ -34,7 +31,7 @@ if TYPE_CHECKING:
 RATES = (*(float(f"{digits}e{power}") for power in range(-4, 1) for digits in (1, 1.6, 2.5, 4, 6.3)), 10.0)
 """The learning rates to choose from: the preferred numbers of the series R5, whose ratio is about 1.6."""
 
-OPTIMIZERS = ("sgd", "momentum", "adam")
+USUAL = ("sgd", "momentum", "adam")
 """Whose paths are drawn if none are named."""
 
 _FARTHEST = 1000.0
@@ -76,79 +73,44 @@ class Walk:
 
 
 def trace(
-    rule: AnyRule, surface: Surface, hyperparameters: Mapping[str, float], steps: int, start: Point | None = None
+    optimizer: Optimizer, surface: Surface, hyperparameters: Mapping[str, float], steps: int, start: Point | None = None
 ) -> Array:
     """Take steps down a surface and return the start and every point after it, (steps + 1, 2) float64.
 
-    The rule is called as the reference engine calls it, and the two weights are one layer. To a rule of whole matrices
-    they are a matrix of shape (2, 1), one unit with two inputs: a vector would be a bias, to which some of these rules
-    give another optimizer's steps, and (1, 2) would be two units. A line search is given the loss of the surface.
+    The two weights are one layer, a matrix of shape (2, 1), one unit with two inputs: a vector would be a bias, to
+    which some matrix optimizers give another optimizer's steps, and (1, 2) would be two units. A line search is given
+    the loss of the surface.
 
-    The points are those that the rule evaluates. The first at which the weights or the loss are not finite ends the
-    path and is left out.
+    The points are those that the optimizer evaluates. The first at which the weights or the loss are not finite ends
+    the path and is left out.
 
-    >>> from ravine.optimizers import sgd
+    >>> from ravine.optimizers.sgd import sgd
     >>> from ravine.surfaces import SURFACES
     >>> trace(sgd, SURFACES["ravine"], {"lr": 0.01}, steps=2, start=(1.0, 1.0)).round(4).tolist()
     [[1.0, 1.0], [0.99, 0.25], [0.9801, 0.0625]]
     """
-    w = np.array(surface.start if start is None else start, dtype=float)
-    state = {name: np.zeros_like(w) for name in rule.slots} if isinstance(rule, Rule) else {}
-    take, points = _steps_of(rule, surface), [_evaluated(rule, w, state, 0, hyperparameters)]
+    w = np.array(surface.start if start is None else start, dtype=float).reshape(2, 1)
+    hyper = [hyperparameters]
+
+    def loss(weights: Sequence[Array]) -> tuple[float, list[Array]]:
+        point = flattened(weights)
+        return float(surface.f(*point)), shaped(np.array(surface.gradient(*point)), weights)
+
     with np.errstate(all="ignore"):
+        state = optimizer.start([w], hyper)
+        points = [flattened(optimizer.evaluate([w], state, 0, hyper))]
         for t in range(1, steps + 1):
-            step, state = take(w, state, t, hyperparameters)
-            w = w - step
-            point = _evaluated(rule, w, state, t, hyperparameters)
-            if not np.isfinite([*w, *point, surface.f(*point)]).all():
+            taken, state = optimizer.step(loss([w])[1], [w], state, t, hyper, loss)
+            w = w - taken[0]
+            point = flattened(optimizer.evaluate([w], state, t, hyper))
+            if not np.isfinite([*flattened([w]), *point, surface.f(*point)]).all():
                 break
             points.append(point)
     return np.array(points)
 
 
-Step = Callable[[Array, Mapping[str, Array], int, Mapping[str, float]], tuple[Array, dict[str, Array]]]
-"""From weights, (2,), a state, the step's number and hyper-parameters: what to subtract, and the state afterwards."""
-
-
-def _steps_of(rule: AnyRule, surface: Surface) -> Step:
-    """Return what takes a rule's steps on a surface."""
-    if isinstance(rule, WholeRule):
-
-        def loss(weights: Sequence[Array]) -> tuple[float, list[Array]]:
-            point = flattened(weights)
-            return float(surface.f(*point)), shaped(np.array(surface.gradient(*point)), weights)
-
-        def step_whole(
-            w: Array, state: Mapping[str, Array], t: int, hyper: Mapping[str, float]
-        ) -> tuple[Array, dict[str, Array]]:
-            weights = [w.reshape(2, 1)]
-            steps, after = rule.step(loss(weights)[1], weights, state, t, loss, hyper)
-            return flattened(steps), after
-
-        return step_whole
-
-    take = stepper(rule)
-
-    def step(
-        w: Array, state: Mapping[str, Array], t: int, hyper: Mapping[str, float]
-    ) -> tuple[Array, dict[str, Array]]:
-        g = np.array(surface.gradient(*w))
-        norm = np.sqrt(g @ g)
-        noise = noise_for([w], 0, t)()[0] if "noise" in rule.arguments else None
-        of_step = {"t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), "noise": noise}
-        return take({"g": g, "w": w, **of_step, **state}, hyper)
-
-    return step
-
-
-def _evaluated(rule: AnyRule, w: Array, state: Mapping[str, Array], t: int, hyper: Mapping[str, float]) -> Array:
-    if isinstance(rule, Rule):
-        return in_evaluated_form(rule, w, state, t, hyper)
-    return flattened(rule.evaluated([w.reshape(2, 1)], state, t, hyper))
-
-
 def best_rate(
-    rule: AnyRule, surface: Surface, hyperparameters: Mapping[str, float], steps: int, start: Point | None = None
+    optimizer: Optimizer, surface: Surface, hyperparameters: Mapping[str, float], steps: int, start: Point | None = None
 ) -> float:
     """Return the learning rate of `RATES` whose path ends lowest without leaving the map.
 
@@ -157,7 +119,7 @@ def best_rate(
     low, high = np.array(_limits(surface, start)).T
 
     def end(lr: float) -> tuple[bool, float]:
-        points = trace(rule, surface, {**hyperparameters, "lr": lr}, steps, start)
+        points = trace(optimizer, surface, {**hyperparameters, "lr": lr}, steps, start)
         leaves = not ((low <= points) & (points <= high)).all()
         return leaves, float(surface.f(*points[-1])) if len(points) > steps else math.inf
 
@@ -174,7 +136,7 @@ def _limits(surface: Surface, start: Point | None) -> tuple[Point, Point]:
 
 
 def walk(
-    optimizer: str | AnyRule, surface: Surface, *, steps: int, lr: float | None = None, start: Point | None = None
+    optimizer: str | Optimizer, surface: Surface, *, steps: int, lr: float | None = None, start: Point | None = None
 ) -> Walk:
     """Follow one optimizer.
 
@@ -187,24 +149,23 @@ def walk(
             default of a rule that searches for the length of its steps itself.
         start: where it begins; the surface's own start if None.
     """
-    rule, given = _read(optimizer)
-    if isinstance(rule, Rule):
-        read_rule(rule)  # a fault of the user's rule is reported at its line
+    found, given = _read(optimizer)
+    _ = found.text  # a fault of the user's rule is reported at its line
     if lr is not None:
         given = {"lr": lr, **given}
-    chosen = "lr" not in given and not (isinstance(rule, WholeRule) and rule.searches)
-    values = rule.hyperparameters({"lr": RATES[0], **given} if chosen else given)
-    typed = rule.typed(values)
-    name = ", ".join([rule.name, *(f"{key} {shown(typed[key])}" for key in given if key != "lr")])
+    chosen = "lr" not in given and not found.searches
+    values = found.hyperparameters({"lr": RATES[0], **given} if chosen else given)
+    typed = found.typed(values)
+    name = ", ".join([found.name, *(f"{key} {shown(typed[key])}" for key in given if key != "lr")])
     if chosen:
-        values["lr"] = best_rate(rule, surface, values, steps, start)
-    points = trace(rule, surface, values, steps, start)
+        values["lr"] = best_rate(found, surface, values, steps, start)
+    points = trace(found, surface, values, steps, start)
     diverged_at = len(points) if len(points) <= steps else None
-    return Walk(name, rule.typed(values), chosen, points, surface.f(*points.T), diverged_at)
+    return Walk(name, found.typed(values), chosen, points, surface.f(*points.T), diverged_at)
 
 
 def walks(
-    optimizers: Sequence[str | AnyRule],
+    optimizers: Sequence[str | Optimizer],
     surface: Surface,
     *,
     steps: int = 100,
@@ -229,10 +190,10 @@ def walks(
     return [walk(optimizer, surface, steps=steps, lr=lr, start=start) for optimizer in optimizers]
 
 
-def _read(optimizer: str | AnyRule) -> tuple[AnyRule, dict[str, Value]]:
+def _read(optimizer: str | Optimizer) -> tuple[Optimizer, dict[str, Value]]:
     """Take "NAME,KEY=VALUE,.." apart."""
     name, *settings = optimizer.split(",") if isinstance(optimizer, str) else [""]
-    rule = find_rule(name) if isinstance(optimizer, str) else declared_rule(optimizer)
+    found = OPTIMIZERS.find(name if isinstance(optimizer, str) else optimizer)
     given: dict[str, Value] = {}
     for setting in settings:
         key, _, value = setting.partition("=")
@@ -243,11 +204,11 @@ def _read(optimizer: str | AnyRule) -> tuple[AnyRule, dict[str, Value]]:
                 f"{setting!r} in {optimizer!r} is not NAME=VALUE, with a number, true or false; write for example "
                 f"{name},lr=0.01."
             ) from None
-    return with_stages(rule, given), given
+    return with_stages(found, given), given
 
 
 def draw_paths(
-    optimizers: Sequence[str | AnyRule] = OPTIMIZERS,
+    optimizers: Sequence[str | Optimizer] = USUAL,
     surface: str | Surface = "ravine",
     *,
     steps: int = 100,

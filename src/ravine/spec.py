@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal
 
@@ -14,14 +15,14 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import DATASETS
 from ravine.errors import ConfigError, beginning, shortened, unknown
-from ravine.formulas import loading
 from ravine.formulas.compose import allowed, with_stages
-from ravine.formulas.identity import texts
 from ravine.formulas.kinds import Value
+from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.precision import check_precision
+from ravine.formulas.shelves import OPTIMIZERS, STAGES
+from ravine.formulas.stage import Stage
 from ravine.inputs import convert, dtype_name, folded_keys, plain
 from ravine.networks import INITIALIZERS, Network
-from ravine.optimizers import RULES, WHOLE_RULES, AnyRule, Rule, WholeRule, declared_rule, reference, settled
 from ravine.schedules import Constant, Schedule, grown_batch_size, learning_rates, make_schedule
 
 ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
@@ -51,6 +52,7 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     softmax: str = "shifted"
     init: str = "glorot-uniform"
     optimizer: str = "sgd"
+    stages: tuple[str, ...] = ()
     lr: float | None = None
     hyperparameters: dict[str, Value] = msgspec.field(default_factory=dict)
     per_layer: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
@@ -72,16 +74,6 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return Network(self.layers, self.activation, self.bias, self.softmax)
 
     @property
-    def rule(self) -> AnyRule:
-        """The optimizer's rule, with the stages whose hyper-parameters are given.
-
-        An idle form holds for hyper-parameters that stay; where one of its own varies, the rule goes without.
-        """
-        rule = with_stages(settled(self.optimizer), self.hyperparameters)
-        varying = {*self.per_layer, *(["lr"] if self.schedule_by == "step" else [])}
-        return rule if isinstance(rule, WholeRule) else rule.varying(frozenset(varying))
-
-    @property
     def optimizer_name(self) -> str:
         """The optimizer's name without the path of its file."""
         return self.optimizer.rpartition(":")[2]
@@ -92,65 +84,103 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         file, colon, name = self.optimizer.rpartition(":")
         return f"{PurePath(file).name}{colon}{name}"
 
+
+@dataclass(frozen=True, eq=False)
+class ResolvedRun:
+    """A run in which every name has become the thing that it names, and every default a value.
+
+    Nothing behind it looks a name up again: a run goes on with what it was made with, though its user edits a file.
+
+    Attributes:
+        spec: the run by its names, with every default filled in.
+        base: the optimizer that was named.
+        stages: the stages that were named.
+        optimizer: `base` with those stages and with those whose hyper-parameters are given; a lazy update that does not
+            hold, since one of its hyper-parameters varies, is left out.
+        network: the network.
+        id: sixteen hexadecimal digits, see `identity`.
+    """
+
+    spec: RunSpec
+    base: Optimizer
+    stages: tuple[Stage, ...]
+    optimizer: Optimizer
+    network: Network
+    id: str
+
+    def replaced(self, **changes: Any) -> ResolvedRun:
+        """Return the run with other settings and the same things."""
+        return resolve(msgspec.structs.replace(self.spec, **changes), self.base, self.stages)
+
     @property
     def optimizer_text(self) -> str | None:
-        """The text of an optimizer that is not ravine's own, with its stages."""
-        return None if self.optimizer in {**RULES, **WHOLE_RULES} else "\n\n".join(_source(self))
+        """The text of an optimizer or a stage that is not ravine's own, with all that goes with it."""
+        own = self.base in OPTIMIZERS.values() and all(stage in STAGES.values() for stage in self.stages)
+        return None if own else "\n\n".join(self.optimizer.texts())
 
     def batch_size_in(self, epoch: int) -> int:
-        """Return the batch size of an epoch, counted from 0, of a resolved spec."""
-        if self.largest_batch is None:
-            return self.batch_size
-        assert self.lr is not None
-        return grown_batch_size(self.schedule, self.lr, epoch, self.epochs, self.batch_size, self.largest_batch)
+        """Return the batch size of an epoch, counted from 0."""
+        spec = self.spec
+        if spec.largest_batch is None:
+            return spec.batch_size
+        assert spec.lr is not None
+        return grown_batch_size(spec.schedule, spec.lr, epoch, spec.epochs, spec.batch_size, spec.largest_batch)
 
     def rates_in(self, epoch: int, steps: Array, count: int) -> Array:
         """Return the learning rates of some steps, counted from 0, of an epoch that takes `count` samples."""
-        assert self.lr is not None
+        spec = self.spec
+        assert spec.lr is not None
         size = self.batch_size_in(epoch)
-        unit = size / count if self.schedule_by == "step" else 1.0
-        times = epoch + steps * unit if self.schedule_by == "step" else np.full(len(steps), float(epoch))
-        rates = learning_rates(self.schedule, self.lr, times, self.epochs, self.warmup, unit)
-        return rates * (size / self.batch_size)
+        unit = size / count if spec.schedule_by == "step" else 1.0
+        times = epoch + steps * unit if spec.schedule_by == "step" else np.full(len(steps), float(epoch))
+        rates = learning_rates(spec.schedule, spec.lr, times, spec.epochs, spec.warmup, unit)
+        return rates * (size / spec.batch_size)
 
-    @property
-    def id(self) -> str:
-        """Sixteen hexadecimal digits: a hash of the resolved spec, the rule's source and the data's checksums.
 
-        A rule's source counts, and not in which folder its file lies.
-        """
-        resolved = resolve(self)
-        numbers = {name: float(value) for name, value in resolved.hyperparameters.items()}
-        given = {"optimizer": resolved.optimizer_name, "hyperparameters": numbers}
-        decisive = {
-            "spec": {**msgspec.to_builtins(resolved), **given},
-            "rule": _source(resolved),
-            "data": sorted(DATASETS[self.dataset].sha256.values()),
-        }
-        text = msgspec.json.encode(decisive, order="sorted")
-        return hashlib.sha256(text).hexdigest()[:16]
+def identity(spec: RunSpec, optimizer: Optimizer) -> str:
+    """Return sixteen hexadecimal digits: a hash of all that decides the result of a resolved run.
+
+    They are the settings that differ from the defaults, so that a new setting leaves the ids of old runs as they are
+    (and a default must never change); the optimizer's texts; and the checksums of the data. The texts count, and not in
+    which folder a file lies.
+    """
+    defaults = msgspec.to_builtins(RunSpec())
+    settings = {name: value for name, value in msgspec.to_builtins(spec).items() if value != defaults[name]}
+    settings |= {
+        "optimizer": spec.optimizer_name,
+        "stages": [stage.rpartition(":")[2] for stage in spec.stages],
+        "hyperparameters": {name: float(value) for name, value in spec.hyperparameters.items()},
+    }
+    decisive = {
+        "settings": settings,
+        "optimizer": optimizer.texts(),
+        "data": sorted(DATASETS[spec.dataset].sha256.values()),
+    }
+    return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()[:16]
 
 
 SETTINGS = frozenset({*RunSpec.__struct_fields__, *_OF_SCHEDULES} - {"hyperparameters", "initial_weights", "order"})
 """What `from_settings` takes beside the optimizer's own hyper-parameters, which must have other names."""
 
 
-def check_names(rule: AnyRule) -> None:
-    """Check that no hyper-parameter of a rule but lr has the name of a setting of a run, which would get its value."""
-    taken = sorted((SETTINGS - {"lr"}).intersection(rule.defaults))
+def check_names(optimizer: Optimizer) -> None:
+    """Check that no hyper-parameter but lr has the name of a setting of a run, which would get its value."""
+    taken = sorted((SETTINGS - {"lr"}).intersection(optimizer.defaults))
     if taken:
         raise ConfigError(
-            f"{rule.name} has a hyper-parameter with the name of a setting of a run, {taken[0]}: choose another one."
+            f"{optimizer.name} has a hyper-parameter with the name of a setting of a run, {taken[0]}: choose another "
+            "one."
         )
 
 
-def from_settings(settings: Mapping[str, Any]) -> RunSpec:
-    """Make a spec from flat settings, the keywords of `ravine.train` and the keys of a study file.
+def from_settings(settings: Mapping[str, Any]) -> ResolvedRun:
+    """Make a run from flat settings, the keywords of `ravine.train` and the keys of a study file.
 
-    They are the fields of `RunSpec`, where `per_layer` may hold lists; `final_lr`, `decay_factor` and `decay_every` for
-    the schedule, which is given by its name; and the optimizer's hyper-parameters by their own names.
+    They are the fields of `RunSpec`, where `per_layer` may hold lists, and `optimizer` and `stages` things in place of
+    names; `final_lr`, `decay_factor` and `decay_every` for the schedule, which is given by its name; and the
+    hyper-parameters of the optimizer and of stages by their own names.
 
-    >>> from_settings({"optimizer": "momentum", "alpha": 0.5, "lr": 0.1, "final_lr": 0.001}).schedule
+    >>> from_settings({"optimizer": "momentum", "alpha": 0.5, "lr": 0.1, "final_lr": 0.001}).spec.schedule
     Linear(final_lr=0.001)
     """
     fields = SETTINGS - set(_OF_SCHEDULES)
@@ -162,19 +192,27 @@ def from_settings(settings: Mapping[str, Any]) -> RunSpec:
         decay_every=flat.pop("decay_every", None),
     )
     chosen = {name: flat.pop(name) for name in fields if name in flat}
-    given = chosen.get("optimizer", "sgd")
-    chosen["optimizer"] = reference(given if isinstance(given, str) else declared_rule(given))
-    rule = settled(chosen["optimizer"])
-    check_names(rule)
-    known = SETTINGS | allowed(rule)
+    chosen["optimizer"], base = OPTIMIZERS.resolve(chosen.get("optimizer", "sgd"))
+    given = [STAGES.resolve(stage) for stage in _listed(chosen.get("stages", ()))]
+    chosen["stages"], stages = tuple(name for name, _ in given), tuple(stage for _, stage in given)
+    check_names(base)
+    known = SETTINGS | allowed(base, stages)
     for name in flat:
         if name not in known:
-            raise ConfigError(unknown(f"setting of a run with {rule.name}", name, known))
+            raise ConfigError(unknown(f"setting of a run with {base.name}", name, known))
     if "layers" in chosen:
         chosen["layers"] = _sizes(chosen["layers"])
     if "per_layer" in chosen:
         chosen["per_layer"] = _factors(chosen["per_layer"])
-    return RunSpec(**chosen, hyperparameters=_values(flat), schedule=schedule)
+    return resolve(RunSpec(**chosen, hyperparameters=_values(flat), schedule=schedule), base, stages)
+
+
+def _listed(stages: Any) -> Sequence[Any]:
+    if isinstance(stages, (list, tuple)):
+        return stages
+    raise ConfigError(
+        f'stages is {shortened(stages)}; it must be a list of names, files or stages, for example ["mine.py:decay"].'
+    )
 
 
 def _sizes(layers: Any) -> tuple[int, ...]:
@@ -214,29 +252,29 @@ def _values(hyperparameters: Any) -> dict[str, Value]:
     return folded_keys(values)
 
 
-def resolve(spec: RunSpec) -> RunSpec:
-    """Check a spec and fill in the optimizer's defaults, so that equal runs have equal specs.
+def resolve(spec: RunSpec, optimizer: Optimizer | None = None, stages: tuple[Stage, ...] | None = None) -> ResolvedRun:
+    """Check a spec, fill in every default and find what its names stand for, unless that is given.
+
+    Equal runs have equal resolved specs.
 
     Raises:
         ConfigError: a name does not exist, or a value is not allowed; the message says which are.
 
-    >>> resolve(RunSpec(optimizer="momentum")).hyperparameters
+    >>> resolve(RunSpec(optimizer="momentum")).spec.hyperparameters
     {'alpha': 0.9}
     """
     spec = _typed(spec)
     _known("data set", spec.dataset, DATASETS)
     _known("initializer", spec.init, INITIALIZERS)
-    if loading.recall(spec.optimizer) is None:
-        spec = msgspec.structs.replace(spec, optimizer=reference(spec.optimizer))
-    info = DATASETS[spec.dataset]
+    if optimizer is None:
+        name, optimizer = OPTIMIZERS.resolve(spec.optimizer)
+        spec = msgspec.structs.replace(spec, optimizer=name)
+    if stages is None:
+        found = [STAGES.resolve(stage) for stage in spec.stages]
+        stages = tuple(stage for _, stage in found)
+        spec = msgspec.structs.replace(spec, stages=tuple(name for name, _ in found))
     network = spec.network
-    pixels = math.prod(info.shape)
-    if network.layers[0] != pixels or network.layers[-1] != info.classes:
-        sizes = beginning(",".join(map(str, spec.layers)))
-        raise ConfigError(
-            f"layers {sizes} do not fit {spec.dataset}: the first must be {pixels}, its pixels, and the last "
-            f"{info.classes}, its classes."
-        )
+    _check_data(spec, network)
     _at_least("batch size", spec.batch_size, 1)
     _at_least("epochs", spec.epochs, 1)
     if not 0 <= spec.warmup < math.inf:
@@ -249,18 +287,31 @@ def resolve(spec: RunSpec) -> RunSpec:
         raise ConfigError("lr is given among the hyperparameters; give it as lr, on the command line --lr.")
     if spec.lr is not None:
         given["lr"] = spec.lr
-    check_names(spec.rule)
-    rule = spec.rule
-    values = rule.hyperparameters(given)
-    check_precision(rule, values, spec.dtype)
-    _check_layers(spec, values)
+    whole = with_stages(optimizer, spec.hyperparameters, stages)
+    check_names(whole)
+    values = whole.hyperparameters(given)
+    check_precision(whole, values, spec.dtype)
+    _check_layers(spec, whole, optimizer, values)
     lr = values.pop("lr")
     _check_growth(spec, lr)
-    return _simplest(msgspec.structs.replace(spec, lr=lr, hyperparameters=rule.typed(values)))
+    spec = _simplest(msgspec.structs.replace(spec, lr=lr, hyperparameters=whole.typed(values)))
+    varying = frozenset({*spec.per_layer, *(["lr"] if spec.schedule_by == "step" else [])})
+    return ResolvedRun(spec, optimizer, stages, whole.varying(varying), network, identity(spec, whole))
+
+
+def _check_data(spec: RunSpec, network: Network) -> None:
+    info = DATASETS[spec.dataset]
+    pixels = math.prod(info.shape)
+    if network.layers[0] != pixels or network.layers[-1] != info.classes:
+        sizes = beginning(",".join(map(str, spec.layers)))
+        raise ConfigError(
+            f"layers {sizes} do not fit {spec.dataset}: the first must be {pixels}, its pixels, and the last "
+            f"{info.classes}, its classes."
+        )
 
 
 def _simplest(spec: RunSpec) -> RunSpec:
-    """Take out what says nothing: factors of 1, a batch that cannot grow, and by what a rate changes that does not."""
+    """Drop settings that have no effect, so that equal runs get equal ids."""
     changes = not isinstance(spec.schedule, Constant) or spec.warmup > 0
     return msgspec.structs.replace(
         spec,
@@ -274,6 +325,7 @@ def _typed(spec: RunSpec) -> RunSpec:
     """Check the type of every field, and bring what NumPy made, and names, into the form that ravine works with."""
     given = {field: plain(getattr(spec, field)) for field in spec.__struct_fields__}
     given |= {
+        "stages": tuple(given["stages"]) if isinstance(given["stages"], list) else given["stages"],
         "layers": _sizes(spec.layers),
         "hyperparameters": _values(spec.hyperparameters),
         "per_layer": _factors(spec.per_layer),
@@ -312,26 +364,25 @@ def _check_growing_batch(spec: RunSpec) -> None:
     _at_least("largest_batch", spec.largest_batch, spec.batch_size)
 
 
-def _check_layers(spec: RunSpec, values: Mapping[str, float]) -> None:
-    """Check the factors of each layer, and that what they give is allowed."""
+def _check_layers(spec: RunSpec, optimizer: Optimizer, alone: Optimizer, values: Mapping[str, float]) -> None:
+    """Check the factors of each layer, and that what they give is allowed; `alone` is the optimizer without stages."""
     if not spec.per_layer:
         return
-    rule, layers = spec.rule, len(spec.layers) - 1
-    if isinstance(rule, WholeRule) and not rule.by_layer:
-        alone = settled(spec.optimizer)
-        stage = isinstance(alone, WholeRule) and alone.by_layer
-        cause = " with a stage that takes the norm of all layers" if stage else ""
-        raise ConfigError(f"{rule.name}{cause} takes one step for all together: leave out per_layer.")
+    layers = len(spec.layers) - 1
+    if not optimizer.by_layer:
+        cause = " with a stage that takes the norm of all layers" if alone.by_layer else ""
+        raise ConfigError(f"{optimizer.name}{cause} takes one step for all together: leave out per_layer.")
     for name, factors in spec.per_layer.items():
         if name not in values:
-            raise ConfigError(f"per_layer of the run: {unknown(f'hyper-parameter of {rule.name}', name, values)}")
+            raise ConfigError(f"per_layer of the run: {unknown(f'hyper-parameter of {optimizer.name}', name, values)}")
         if len(factors) != layers:
             raise ConfigError(
                 f"per_layer has {len(factors)} factors of {name}; give one for each of the {layers} layers of weights."
             )
         for layer, factor in enumerate(factors, start=1):
             try:
-                check_precision(rule, rule.hyperparameters({**values, name: values[name] * factor}), spec.dtype)
+                factored = optimizer.hyperparameters({**values, name: values[name] * factor})
+                check_precision(optimizer, factored, spec.dtype)
             except ConfigError as error:
                 raise ConfigError(f"per_layer, layer {layer} of weights: {error}") from None
 
@@ -344,11 +395,3 @@ def _known(kind: str, name: Any, allowed: Any) -> None:
 def _at_least(name: str, value: int, least: int) -> None:
     if value < least:
         raise ConfigError(f"{name} is {value}; it must be a whole number of {least} or more.")
-
-
-def _source(spec: RunSpec) -> list[str]:
-    rule = spec.rule
-    # What is returned goes to the slots in the order of the signature. Ravine's own rules keep theirs.
-    if isinstance(rule, Rule) and spec.optimizer not in RULES:
-        return [*texts(rule), ", ".join(rule.slots)]
-    return texts(rule)

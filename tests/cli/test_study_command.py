@@ -137,14 +137,14 @@ engine = "reference"
 name = "all"
 grid = { optimizer = ["rules/mine.py:broken", "rules/mine.py:mine", "sgd"] }
 """
-RULES = """
-from ravine import rule, whole_rule
+ELEMENTWISE = """
+from ravine import rule, matrix_rule
 
 @rule
 def mine(g, *, lr=0.1):
     return lr * g
 
-@whole_rule
+@matrix_rule
 def broken(gradients, weights, state, t, *, lr=0.1):
     return [missing * g for g in gradients], {}
 """
@@ -152,7 +152,7 @@ def broken(gradients, weights, state, t, *, lr=0.1):
 
 def test_optimizers_beside_the_study_and_one_that_cannot_run(small, capsys, tmp_path, monkeypatch):
     (tmp_path / "study" / "rules").mkdir(parents=True)
-    (tmp_path / "study" / "rules" / "mine.py").write_text(RULES, encoding="utf-8")
+    (tmp_path / "study" / "rules" / "mine.py").write_text(ELEMENTWISE, encoding="utf-8")
     (tmp_path / "study" / "rules.toml").write_text(WITH_RULES, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     assert run(["study", "run", "study/rules.toml", "-q"]) == 5

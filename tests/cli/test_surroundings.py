@@ -47,7 +47,7 @@ def compiled(cache: Path, before: str = "", **settings: str) -> dict[str, bytes]
         "from ravine.engines.fused import kernels\n"
         "from ravine.engines.fused.render import render\n"
         "from ravine.optimizers import find_rule\n"
-        "kernels.compile_rule(render(find_rule('signum')), 'float32')\n"
+        "kernels.compile_rule(render(OPTIMIZERS.find('signum')), 'float32')\n"
     )
     done = python(code, XDG_CACHE_HOME=str(cache), **settings)
     assert (done.returncode, done.stderr) == (0, "")

@@ -6,14 +6,14 @@ import json
 
 import pytest
 
+from optimizer_cases import MATRIX
 from ravine.cli.main import run
-from ravine.optimizers import WHOLE_RULES
 from ravine.spec import from_settings
 
 SMALL = ["--dataset", "small", "--layers", "64,12,10", "-m", "50", "--epochs", "1"]
 
 
-@pytest.mark.parametrize("name", WHOLE_RULES)
+@pytest.mark.parametrize("name", MATRIX)
 def test_train(small, capsys, name):
     assert run(["train", *SMALL, "--optimizer", name, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -24,7 +24,7 @@ def test_train(small, capsys, name):
     )
 
 
-@pytest.mark.parametrize("name", WHOLE_RULES)
+@pytest.mark.parametrize("name", MATRIX)
 def test_they_are_listed_and_shown(capsys, name):
     assert run(["optimizers"]) == 0
     assert f"\n{name} " in capsys.readouterr().out
@@ -44,9 +44,9 @@ def test_the_list_as_json(capsys):
 
 WHOLE = """
 import numpy as np
-from ravine import whole_rule
+from ravine import matrix_rule
 
-@whole_rule()
+@matrix_rule()
 def normalized(gradients, weights, state, t, *, lr=0.1):
     '''Normalized: steps of one length for each layer.'''
     return [lr * g / (np.linalg.norm(g) + 1e-12) for g in gradients], {}

@@ -7,11 +7,11 @@ import re
 import pytest
 
 from equations import EquationError, latex, signs
+from optimizer_cases import ELEMENTWISE, MATRIX
 from optimizer_pages import describe
 from ravine import rule
-from ravine.optimizers import RULES, WHOLE_RULES
 
-EVERY = [*RULES.values(), *WHOLE_RULES.values()]
+EVERY = [*ELEMENTWISE.values(), *MATRIX.values()]
 ADAM = ("lr", "beta1", "beta2", "eps", "weight_decay", "momentum_decay")
 
 

@@ -11,9 +11,10 @@ import click
 import pytest
 
 from listing import listing
+from optimizer_cases import ELEMENTWISE, MATRIX
 from optimizer_pages import describe, index, page, write
 from ravine.cli.main import ravine
-from ravine.optimizers import RULES, WHOLE_RULES, find_rule
+from ravine.formulas.shelves import OPTIMIZERS
 from rule_files import write_rules
 
 MINE = """
@@ -59,7 +60,7 @@ ENTRY = {
 
 @pytest.fixture
 def mine(tmp_path):
-    return find_rule(f"{write_rules(tmp_path / 'my_rules.py', MINE)}:mine")
+    return OPTIMIZERS.find(f"{write_rules(tmp_path / 'my_rules.py', MINE)}:mine")
 
 
 def test_a_rule_in_a_new_file_has_a_page_with_all_sections(mine):
@@ -93,7 +94,7 @@ def test_the_code_is_that_of_the_file_with_what_it_uses_and_nothing_else(mine):
     assert "nobody" not in listing(mine)
 
 
-@pytest.mark.parametrize("rule", [*RULES.values(), *WHOLE_RULES.values()], ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", [*ELEMENTWISE.values(), *MATRIX.values()], ids=lambda rule: rule.name)
 def test_every_rule_has_a_page_whose_code_and_commands_can_be_read(rule):
     text = page(rule, ENTRY)
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
@@ -106,7 +107,7 @@ def test_every_rule_has_a_page_whose_code_and_commands_can_be_read(rule):
 
 
 def test_the_list_names_every_rule_and_its_source(mine):
-    text = index([mine, RULES["adam"]], {"mine": ENTRY, "adam": ENTRY}, "So.", "Here.")
+    text = index([mine, ELEMENTWISE["adam"]], {"mine": ENTRY, "adam": ENTRY}, "So.", "Here.")
     assert (
         "| [mine](mine.md) | a rule of \\*nobody\\*'s, with v\\_t \\< 1 | Nobody et al., 1999 | element-wise | 1.25 |"
         in text
@@ -126,11 +127,11 @@ def test_the_list_names_every_rule_and_its_source(mine):
     ],
 )
 def test_a_source_is_shortened(name, source):
-    assert describe(find_rule(name)).source == source
+    assert describe(OPTIMIZERS.find(name)).source == source
 
 
 def test_files_are_written_once_and_those_of_rules_that_are_no_more_are_taken_away(mine, tmp_path):
-    rules, entries = [mine, RULES["sgd"], WHOLE_RULES["muon"]], dict.fromkeys(("mine", "sgd", "muon"), ENTRY)
+    rules, entries = [mine, ELEMENTWISE["sgd"], MATRIX["muon"]], dict.fromkeys(("mine", "sgd", "muon"), ENTRY)
     folder = tmp_path / "optimizers"
     folder.mkdir()
     for name in ("gone.md", "gone-path.svg", "measured.json"):

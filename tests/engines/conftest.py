@@ -7,9 +7,9 @@ import pytest
 from engine_cases import KINDS, SINGLE_PRECISION, SMALL, starting_point
 from threadpoolctl import threadpool_limits
 
+from optimizer_cases import ELEMENTWISE
 from ravine.engines.fused.engine import FusedEngine
 from ravine.networks import Network
-from ravine.optimizers import RULES
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -22,8 +22,8 @@ def one_thread_for_matrix_products() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def kernels() -> None:
     """Compile what the tests need, half of the test processes from the end, so that few wait for another's kernel."""
-    wanted = [(RULES[name], "float64") for name in KINDS]
-    wanted += [(RULES[name], "float32") for name in SINGLE_PRECISION]
+    wanted = [(ELEMENTWISE[name], "float64") for name in KINDS]
+    wanted += [(ELEMENTWISE[name], "float32") for name in SINGLE_PRECISION]
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     network = Network(SMALL)
     for rule, dtype in wanted[:: -1 if int(worker) % 2 else 1]:

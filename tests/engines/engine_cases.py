@@ -9,8 +9,8 @@ import numpy as np
 from ravine.data import Split
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.reference import ReferenceEngine
+from ravine.formulas.optimizer import Optimizer
 from ravine.networks import Network, initial_weights
-from ravine.optimizers import Rule
 
 SMALL = (784, 37, 10)
 PAPER = (784, 300, 100, 100, 10)
@@ -47,7 +47,7 @@ def split(images: Any, labels: Any) -> Split:
     return Split(*arrays)
 
 
-def settings(rule: Rule) -> dict[str, float]:
+def settings(rule: Optimizer) -> dict[str, float]:
     """Return the rule's hyper-parameters, with a value for those that have no default."""
     return rule.hyperparameters({name: 0.05 for name, value in rule.defaults.items() if value is None})
 
@@ -65,7 +65,7 @@ def order_of(steps: int, batch_size: int, count: int, seed: int = 2) -> np.ndarr
     return np.random.default_rng(seed).integers(0, count, length)
 
 
-def pair(network: Network, rule: Rule, batch_size: int, dtype: str = "float64") -> list[Any]:
+def pair(network: Network, rule: Optimizer, batch_size: int, dtype: str = "float64") -> list[Any]:
     """Return a fused and a reference engine at the same starting point."""
     weights = starting_point(network)
     return [engine(network, rule, weights, dtype, batch_size) for engine in (FusedEngine, ReferenceEngine)]

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from engine_cases import SMALL, difference, order_of, run, sparse_split, starting_point
 
+from optimizer_cases import ELEMENTWISE
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.reference import ReferenceEngine
 from ravine.networks import Network
-from ravine.optimizers import RULES
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; it is a peer to compare with, not a dependency")
 
@@ -88,7 +88,7 @@ def test_200_steps_end_at_the_same_weights(name, bias, batch_size):
         optimizer.step()
         loss_sum += loss.item() * len(batch)
 
-    rule = RULES[name]
+    rule = ELEMENTWISE[name]
     for engine in (FusedEngine, ReferenceEngine):
         ours = engine(network, rule, weights, "float64", batch_size)
         taken = run(ours, data, order, rule.hyperparameters({}))

@@ -21,6 +21,7 @@ from engine_cases import (
     starting_point,
 )
 
+from optimizer_cases import ELEMENTWISE
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.fused.frame import CROWD, CROWDED_BATCH
 from ravine.engines.fused.workspace import BLOCK, EVALUATED
@@ -28,7 +29,8 @@ from ravine.engines.reference import ReferenceEngine
 from ravine.formulas.shelves import ACTIVATIONS
 from ravine.losses.cross_entropy import SOFTMAX_FORMS
 from ravine.networks import Network, forward, losses
-from ravine.optimizers import RULES, momentum, sgd
+from ravine.optimizers.momentum import momentum
+from ravine.optimizers.sgd import sgd
 
 STEPS = 200
 
@@ -45,7 +47,7 @@ def data():
 @pytest.mark.parametrize("layers", [SMALL, PAPER], ids=["small", "paper"])
 @pytest.mark.parametrize("name", KINDS)
 def test_every_rule_after_200_steps(data, name, layers, bias, batch_size):
-    rule = RULES[name]
+    rule = ELEMENTWISE[name]
     hyper = settings(rule)
     fused, reference = pair(Network(layers, bias=bias), rule, batch_size)
     order = order_of(STEPS, batch_size, len(data.labels))
@@ -63,7 +65,7 @@ def test_every_rule_after_200_steps(data, name, layers, bias, batch_size):
 @pytest.mark.parametrize("batch_size", [BLOCK - 1, BLOCK, BLOCK + 1, 300])
 @pytest.mark.parametrize("name", KINDS)
 def test_batches_about_and_above_a_block(data, name, batch_size):
-    rule = RULES[name]
+    rule = ELEMENTWISE[name]
     hyper = settings(rule)
     fused, reference = pair(Network((784, 12, 9, 10), bias=True), rule, batch_size)
     order = order_of(8, batch_size, len(data.labels))
@@ -79,7 +81,7 @@ def test_data_with_few_zeros(name, bias, batch_size):
     # The last batch is smaller and may go the other way; 61 inputs and 70 units are no multiples of what goes together.
     data = dense_split()
     assert np.count_nonzero(data.images) > CROWD * data.images.size
-    rule = RULES[name]
+    rule = ELEMENTWISE[name]
     hyper = settings(rule)
     fused, reference = pair(Network((61, 70, 9, 10), bias=bias), rule, batch_size)
     order = order_of(30, batch_size, len(data.labels))
@@ -108,7 +110,7 @@ def test_every_activation_and_form_of_softmax(data, rule, activation, bias, soft
 @pytest.mark.parametrize("name", SINGLE_PRECISION)
 def test_single_precision_has_the_round_off_that_it_should_have(data, name, batch_size):
     # The error is measured against double precision, with NumPy's own error in single precision as the yardstick.
-    rule = RULES[name]
+    rule = ELEMENTWISE[name]
     hyper = settings(rule)
     network = Network(SMALL, bias=True)
     fused, reference = pair(network, rule, batch_size, "float32")

@@ -10,16 +10,16 @@ import sys
 import pytest
 from llvmlite import binding
 
+from optimizer_cases import ELEMENTWISE
 from ravine.engines.fused import kernels, llvm
 from ravine.engines.fused.render import render
-from ravine.optimizers import RULES
 
 FILES = sorted(str(path.relative_to(kernels._FOLDER)) for path in kernels._FOLDER.rglob("*.py"))
 
 
 def names():
     kernels._machine_and_text.cache_clear()
-    return kernels._network("float32"), kernels._rows("float32"), kernels._rule(render(RULES["sgd"]), "float32")
+    return kernels._network("float32"), kernels._rows("float32"), kernels._rule(render(ELEMENTWISE["sgd"]), "float32")
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +58,8 @@ def test_all_names_change_with_the_processor_and_the_compiler(monkeypatch):
 
 
 def test_names_tell_rules_and_dtypes_apart():
-    found = {kernels._rule(render(rule), dtype) for rule in RULES.values() for dtype in ("float32", "float64")}
-    assert len(found) == 2 * len(RULES)
+    found = {kernels._rule(render(rule), dtype) for rule in ELEMENTWISE.values() for dtype in ("float32", "float64")}
+    assert len(found) == 2 * len(ELEMENTWISE)
 
 
 COMPILE = """
@@ -69,10 +69,10 @@ from ravine.engines.fused import kernels
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.fused.render import render
 from ravine.networks import Network
-from ravine.optimizers import RULES
+from optimizer_cases import ELEMENTWISE
 
 network = Network((3, 2))
-rule = RULES[sys.argv[1]]
+rule = ELEMENTWISE[sys.argv[1]]
 engine = FusedEngine(network, rule, np.zeros(6), "float64", 1)
 before = kernels.seconds_to_compile(render(rule), "float64")
 engine.compile()

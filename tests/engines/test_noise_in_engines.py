@@ -7,9 +7,12 @@ import pytest
 
 from ravine.conformance.trained import some_data
 from ravine.engines import make_engine
+from ravine.formulas.elementwise import rule
+from ravine.formulas.matrix import matrix_rule
 from ravine.formulas.noise import normal_numbers
 from ravine.networks import Network, initial_weights
-from ravine.optimizers import perturbed_gd, rule, sgld, whole_rule
+from ravine.optimizers.perturbed_gd import perturbed_gd
+from ravine.optimizers.sgld import sgld
 
 SEED = 2**61 + 12345
 
@@ -19,7 +22,7 @@ def keeps(g, s, noise, *, lr=0.1):
     return lr * 0 * g, noise + 0 * s
 
 
-@whole_rule
+@matrix_rule
 def keeps_whole(gradients, weights, state, t, noise, *, lr=0.1):
     return [0 * g for g in gradients], {f"s.{k}": z for k, z in enumerate(noise())}
 

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from engine_cases import KINDS, assert_same_bits, order_of, pair, run, sparse_split, split, starting_point
 
+from optimizer_cases import ELEMENTWISE
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.reference import ReferenceEngine
 from ravine.formulas.shelves import ACTIVATIONS
 from ravine.networks import Network
-from ravine.optimizers import RULES, momentum, sgd
+from ravine.optimizers.momentum import momentum
+from ravine.optimizers.sgd import sgd
 
 ENGINES = [FusedEngine, ReferenceEngine]
 
@@ -78,7 +80,7 @@ def test_the_naive_softmax_overflows_where_the_shifted_one_does_not(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_an_engine_that_stopped_goes_on_from_a_good_state(data, engine, name, batch_size):
     # Sample 0 alone has pixel 0, whose weights are NaN at first; it comes late in its batch.
-    rule = RULES[name]
+    rule = ELEMENTWISE[name]
     hyper = rule.hyperparameters({})
     images = data.images.copy()
     images[:, 0] = 0

@@ -10,9 +10,9 @@ import pytest
 
 from ravine.conformance.trained import some_data
 from ravine.engines import make_engine
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.formulas.source import FUNCTIONS
 from ravine.networks import Network, initial_weights
-from ravine.optimizers import find_rule
 
 NUMBERS = (0.0, -0.0, 1.0, -2.5, 0.5, 3.0, 1e300, 5e-324, math.inf, -math.inf, math.nan)
 TOGETHER = 13
@@ -51,7 +51,7 @@ def test_both_engines_compute_the_same(tmp_path, part):
         + "".join(f"    x{k} = {text}\n" for k, text in enumerate(expressions))
         + f"    return lr * g, {', '.join(f'0 * {slot} + x{k}' for k, slot in enumerate(slots))}\n"
     )
-    rule, network = find_rule(str(file)), Network((60, 3, 10))
+    rule, network = OPTIMIZERS.find(str(file)), Network((60, 3, 10))
     weights = initial_weights(network, "glorot-uniform", np.random.default_rng(1))
     engines = [make_engine(name, network, rule, weights, "float64", 5) for name in ("reference", "fused")]
     starts = [engine.state() for engine in engines]

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from numba import njit
 
+from optimizer_cases import ELEMENTWISE
 from ravine.engines.fused import build
 from ravine.engines.fused.frame import LANES, TABLE
 from ravine.engines.fused.pointers import spread
 from ravine.engines.fused.render import render
 from ravine.engines.fused.vectors import load
-from ravine.optimizers import RULES, rule
+from ravine.formulas.elementwise import rule
 
 HYPER = {"lr": 0.3, "alpha": 0.6}
-LAZY = [name for name, rule in RULES.items() if rule.idle_form]
+LAZY = [name for name, rule in ELEMENTWISE.items() if rule.idle_form]
 FLAG, WHOLE, BELOW, ENDLESS = True, 3, -0.5, np.inf  # numbers of a module that rules below use
 AT = np.uint64(LANES)  # where the state lies in the tests: behind one that must stay as it is
 LENGTH = np.uint64(2 * LANES)  # of each slot
@@ -181,7 +182,7 @@ def test_a_slot_may_be_left_at_zero_and_the_step_too():
 
 @pytest.mark.parametrize("name", LAZY)
 def test_no_idle_steps_change_nothing(name):
-    module, rule = functions_of(RULES[name]), RULES[name]
+    module, rule = functions_of(ELEMENTWISE[name]), ELEMENTWISE[name]
 
     @njit
     def idle(w, slots, hyper, n):
@@ -201,7 +202,7 @@ def test_no_idle_steps_change_nothing(name):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", LAZY)
 def test_the_table_holds_the_idle_constants(name, dtype):
-    module = functions_of(RULES[name])
+    module = functions_of(ELEMENTWISE[name])
 
     @njit
     def fill(hyper, table):
@@ -211,8 +212,8 @@ def test_the_table_holds_the_idle_constants(name, dtype):
     def both(hyper, table, n):
         return spread(module.tabulated(table, n)), spread(module.idle_constants(table, hyper, n))
 
-    hyper = np.array([*RULES[name].hyperparameters({}).values()])
-    table = np.zeros(TABLE * render(RULES[name]).idle_constants, dtype)
+    hyper = np.array([*ELEMENTWISE[name].hyperparameters({}).values()])
+    table = np.zeros(TABLE * render(ELEMENTWISE[name]).idle_constants, dtype)
     fill(hyper, table)
     for n in (0, 1, 2, 700, TABLE - 1):
         fetched, computed = both(hyper, table, n)
@@ -238,9 +239,9 @@ def test_single_precision_stays_single_inside_the_loop():
     assert "double" not in code
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_what_depends_on_the_step_alone_is_computed_outside_the_loop(name):
-    declared = RULES[name]
+    declared = ELEMENTWISE[name]
     tree = ast.parse(render(declared).text)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
@@ -254,5 +255,5 @@ def test_what_depends_on_the_step_alone_is_computed_outside_the_loop(name):
 
 
 def test_rules_of_other_texts_have_other_digests():
-    assert len({render(rule).digest for rule in RULES.values()}) == len(RULES)
-    assert render(RULES["sgd"]) == render(RULES["sgd"])
+    assert len({render(rule).digest for rule in ELEMENTWISE.values()}) == len(ELEMENTWISE)
+    assert render(ELEMENTWISE["sgd"]) == render(ELEMENTWISE["sgd"])

@@ -7,8 +7,11 @@ import pytest
 from engine_cases import assert_same, dense_split, difference, order_of, pair, run, sparse_split, split
 
 from ravine.formulas.compose import with_stages
+from ravine.formulas.elementwise import rule
 from ravine.networks import Network, gradient
-from ravine.optimizers import adam, rule, schedule_free_sgd, sgd
+from ravine.optimizers.adam import adam
+from ravine.optimizers.schedule_free_sgd import schedule_free_sgd
+from ravine.optimizers.sgd import sgd
 
 NETWORK = Network((61, 23, 9, 10), bias=True)
 

@@ -18,10 +18,12 @@ from engine_cases import (
     starting_point,
 )
 
+from optimizer_cases import ELEMENTWISE
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.reference import ReferenceEngine
+from ravine.formulas.elementwise import rule
 from ravine.networks import Network
-from ravine.optimizers import RULES, momentum, rule
+from ravine.optimizers.momentum import momentum
 
 ENGINES = [FusedEngine, ReferenceEngine]
 NETWORK = Network((60, 17, 6, 10), bias=True)
@@ -42,7 +44,7 @@ def build(engine, rule, batch_size, seed=1):
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_state_from_the_middle_of_an_epoch_goes_on_bit_for_bit(data, engine, name, batch_size):
-    rule = RULES[name]
+    rule = ELEMENTWISE[name]
     hyper = settings(rule)
     order = order_of(20, batch_size, 400)
     middle = 9 * batch_size
@@ -69,7 +71,7 @@ def test_a_state_from_the_middle_of_an_epoch_goes_on_bit_for_bit(data, engine, n
 @pytest.mark.parametrize("batch_size", [1, 7, 150])
 @pytest.mark.parametrize("name", KINDS)
 def test_the_length_of_a_call_changes_no_bit(data, name, batch_size):
-    rule = RULES[name]
+    rule = ELEMENTWISE[name]
     hyper = settings(rule)
     order = order_of(20, batch_size, 400)
     whole, parts = build(FusedEngine, rule, batch_size), build(FusedEngine, rule, batch_size)
@@ -109,7 +111,7 @@ def test_settling_twice_is_settling_once(data):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_an_engine_beside_it_changes_no_bit(data, name):
-    rule = RULES[name]
+    rule = ELEMENTWISE[name]
     hyper = settings(rule)
     order = order_of(300, 7, 400)
     alone = build(FusedEngine, rule, 7)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from engine_cases import assert_same, order_of, pair, run, sparse_split
 
+from ravine.formulas.elementwise import rule
 from ravine.networks import Network
-from ravine.optimizers import rule
 
 
 @rule(bounds={"decay": "[0, 1)"})

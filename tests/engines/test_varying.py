@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from engine_cases import assert_same, assert_same_bits, difference, settings, sparse_split, starting_point
 
+from optimizer_cases import ELEMENTWISE
 from ravine.engines import make_engine
 from ravine.formulas.compose import with_stages
 from ravine.networks import Network
-from ravine.optimizers import RULES, momentum, schedule_free_sgd, sgd
+from ravine.optimizers.momentum import momentum
+from ravine.optimizers.schedule_free_sgd import schedule_free_sgd
+from ravine.optimizers.sgd import sgd
 
 NETWORK = Network((61, 23, 9, 10), bias=True)
 DATA = sparse_split(400, width=61)
@@ -67,8 +70,8 @@ def test_a_factor_of_a_layer_is_a_rate_of_its_own(name):
 @pytest.mark.parametrize("rule", ["sgd", "momentum", "adam"])
 def test_an_array_of_rates_is_one_call_for_each(name, rule):
     rates = [0.1, 0.05, 0.2, 0.01, 0.3]
-    hyper = settings(RULES[rule])
-    once, each = (engine(name, RULES[rule], 10) for _ in range(2))
+    hyper = settings(ELEMENTWISE[rule])
+    once, each = (engine(name, ELEMENTWISE[rule], 10) for _ in range(2))
     once.train(DATA, ORDER, 0, 50, hyper | {"lr": np.array(rates)})
     for step, lr in enumerate(rates):
         each.train(DATA, ORDER, 10 * step, 10 * step + 10, hyper | {"lr": lr})

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from engine_cases import assert_same, dense_split, difference, order_of, run, sparse_split, starting_point
 
+from optimizer_cases import MATRIX
 from ravine.engines import make_engine
 from ravine.engines.fused.gradients import KernelGradients
 from ravine.engines.reference import NumpyGradients
 from ravine.errors import ConfigError
 from ravine.formulas.compose import with_stages
-from ravine.formulas.stages import STAGES
+from ravine.formulas.matrix import matrix_rule
+from ravine.formulas.shelves import STAGES
 from ravine.networks import Network
-from ravine.optimizers import WHOLE_RULES, momentum, whole_rule
+from ravine.optimizers.momentum import momentum
 
 NETWORKS = [Network((61, 23, 9, 10), bias=True), Network((61, 23, 9, 10))]
 DATA = sparse_split(300, width=61)
@@ -24,7 +26,7 @@ VALUES = {
 }  # fmt: skip
 
 
-@whole_rule(by_layer=True)
+@matrix_rule(by_layer=True)
 def whole_momentum(gradients, weights, state, t, *, lr=0.01, alpha=0.9):
     """Momentum for all layers at once."""
     steps = [alpha * state.get(f"v.{k}", 0 * g) + lr * g for k, g in enumerate(gradients)]
@@ -80,7 +82,7 @@ def test_layers_have_settings_of_their_own(given, factors, network):
 # Without soap: where its matrices have an eigenvalue several times, as they do at first, round-off decides the basis.
 @pytest.mark.parametrize("name", ["muon", "shampoo", "prodigy", "sophia"])
 def test_both_engines_take_the_same_steps(name, batch_size, network):
-    rule = WHOLE_RULES[name]
+    rule = MATRIX[name]
     fused, reference = (
         make_engine(engine, network, rule, starting_point(network), "float64", batch_size)
         for engine in ("fused", "reference")
@@ -109,7 +111,7 @@ def test_the_gradient_of_the_kernel_is_that_of_numpy_and_leaves_nothing_behind(c
 
 @pytest.mark.parametrize("network", [NETWORKS[1], Network((61, 9, 10), softmax="naive")], ids=["shifted", "naive"])
 def test_a_loss_that_is_not_finite_stops_before_the_step_and_is_told(network):
-    rule, weights = WHOLE_RULES["muon"], 1e300 * starting_point(network)
+    rule, weights = MATRIX["muon"], 1e300 * starting_point(network)
     kernel = KernelGradients(network, "float64", 200)
     loss, g = kernel.gradient(weights, DATA, ORDER[:200])
     assert not np.isfinite(loss)
@@ -131,7 +133,7 @@ def test_an_unknown_engine_is_told():
 def test_a_loss_at_weights_of_another_dtype_is_that_of_the_run(dtype):
     seen = set()
 
-    @whole_rule
+    @matrix_rule
     def looks(gradients, weights, state, t, loss, *, lr=0.1):
         _, slopes = loss([1.5 * w.astype(np.float64) for w in weights])
         seen.update(slope.dtype.name for slope in slopes)

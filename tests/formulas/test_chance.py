@@ -7,11 +7,12 @@ import sys
 import numpy as np
 import pytest
 
+from optimizer_cases import MATRIX
 from ravine import train
 from ravine.errors import ConfigError
-from ravine.formulas.chance import refuse_chance
 from ravine.formulas.identity import texts
-from ravine.optimizers import WHOLE_RULES, find_rule
+from ravine.formulas.repeatable import refuse_chance
+from ravine.formulas.shelves import OPTIMIZERS
 
 HEAD = """
 import datetime, os, random, secrets, time, uuid
@@ -20,11 +21,11 @@ from random import gauss
 from time import perf_counter as now
 import numpy as np
 from numpy.random import default_rng, standard_normal
-from ravine import whole_rule
+from ravine import matrix_rule
 KINDS, CLOCKS = frozenset(["one", "three", "eleven"]), {{"wall": time.time}}
 {above}
 
-@whole_rule
+@matrix_rule
 def tried(gradients, weights, state, t, *, lr=0.1):
     {body}
     return [lr * g + 0.001 * a for g in gradients], {{}}
@@ -34,7 +35,7 @@ def tried(gradients, weights, state, t, *, lr=0.1):
 def made(folder, body, above=""):
     file = folder / "tried.py"
     file.write_text(HEAD.format(body=body, above=above))
-    return find_rule(str(file))
+    return OPTIMIZERS.find(str(file))
 
 
 @pytest.mark.parametrize(
@@ -169,20 +170,20 @@ def test_what_a_text_does_not_show_is_seen_by_taking_steps_twice(tmp_path):
 
 def test_a_rule_is_tried_with_the_settings_of_each_run(tmp_path):
     (tmp_path / "tried.py").write_text(
-        "import numpy as np\nfrom ravine import whole_rule\n\n\n@whole_rule\n"
+        "import numpy as np\nfrom ravine import matrix_rule\n\n\n@matrix_rule\n"
         "def tried(gradients, weights, state, t, *, lr=0.1, shaken=False):\n"
         "    draw = getattr(np, 'ran' + 'dom').random\n"
         "    return [lr * g + (draw() if shaken else 0) for g in gradients], {}\n"
     )
-    rule = find_rule(str(tmp_path / "tried.py"))
+    rule = OPTIMIZERS.find(str(tmp_path / "tried.py"))
     refuse_chance(rule, {"lr": 0.1, "shaken": 0.0})
     with pytest.raises(ConfigError, match="draws from a global generator"):
         refuse_chance(rule, {"lr": 0.1, "shaken": 1.0})
 
 
-@pytest.mark.parametrize("name", WHOLE_RULES)
+@pytest.mark.parametrize("name", MATRIX)
 def test_ravine_s_own_pass(name):
-    rule = WHOLE_RULES[name]
+    rule = MATRIX[name]
     texts(rule)
     refuse_chance(rule, rule.hyperparameters({}))
 

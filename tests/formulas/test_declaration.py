@@ -6,8 +6,13 @@ import math
 
 import pytest
 
+from optimizer_cases import ELEMENTWISE
 from ravine.errors import ConfigError
-from ravine.optimizers import RULES, adam, find_rule, momentum, rule, sgd
+from ravine.formulas.elementwise import rule
+from ravine.formulas.shelves import OPTIMIZERS
+from ravine.optimizers.adam import adam
+from ravine.optimizers.momentum import momentum
+from ravine.optimizers.sgd import sgd
 
 
 def test_a_signature_is_a_declaration():
@@ -126,10 +131,10 @@ def test_hyperparameters_come_in_declared_order_over_the_defaults():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, "nan", -1e-9])
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_every_rate_is_a_finite_number_of_zero_or_more(name, value):
     with pytest.raises(ConfigError, match=rf"lr of {name} is .*; it must be a finite number in \[0, inf\)"):
-        RULES[name].hyperparameters({"lr": value})
+        ELEMENTWISE[name].hyperparameters({"lr": value})
 
 
 @pytest.mark.parametrize(
@@ -157,6 +162,6 @@ def test_both_ends_of_an_interval_count_as_written():
 
 
 def test_find_rule_suggests_the_nearest():
-    assert find_rule("sgd") is sgd
+    assert OPTIMIZERS.find("sgd") is sgd
     with pytest.raises(ConfigError, match="unknown optimizer 'adma'; did you mean 'adam'"):
-        find_rule("adma")
+        OPTIMIZERS.find("adma")

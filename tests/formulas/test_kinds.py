@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 import ravine
+from optimizer_cases import ELEMENTWISE, MATRIX
 from ravine.errors import ConfigError
 from ravine.formulas.compose import with_stages
+from ravine.formulas.elementwise import rule
 from ravine.formulas.kinds import shown, value_of
-from ravine.formulas.matrix import no_loss
-from ravine.optimizers import RULES, WHOLE_RULES, find_rule, rule, whole_rule
+from ravine.formulas.matrix import matrix_rule
+from ravine.formulas.optimizer import no_loss
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.report.commands import command_of
 from ravine.spec import RunSpec, from_settings, resolve
 from rule_files import write_rules
@@ -27,7 +30,7 @@ def switched(g, v, *, lr=0.1, one=1, heavy=True, slow: bool, ahead: int = 3, ϵ:
 @pytest.fixture(params=["", "from __future__ import annotations\n"], ids=["plain", "as text"])
 def switched(request, tmp_path):
     head = f"{request.param}import numpy as np\nfrom ravine import rule\n"
-    return find_rule(str(write_rules(tmp_path / "switched.py", KINDS, head)))
+    return OPTIMIZERS.find(str(write_rules(tmp_path / "switched.py", KINDS, head)))
 
 
 def test_the_signature_declares_the_kinds(switched):
@@ -44,7 +47,7 @@ def test_the_signature_declares_the_kinds(switched):
 
 def test_what_ravine_counts_is_whole():
     whole = {
-        (name, key) for name, each in {**RULES, **WHOLE_RULES}.items() for key, kind in each.kinds.items()
+        (name, key) for name, each in OPTIMIZERS.items() for key, kind in each.kinds.items()
         if kind == "whole number"
     }  # fmt: skip
     assert whole == {
@@ -54,7 +57,7 @@ def test_what_ravine_counts_is_whole():
         ("soap", "precondition_frequency"),
         ("sophia", "hessian_frequency"),
     }
-    for each in (RULES["adam"], WHOLE_RULES["muon"]):
+    for each in (ELEMENTWISE["adam"], MATRIX["muon"]):
         staged = with_stages(each, {"lookahead": 5})
         assert (staged.kinds["lookahead"], staged.kinds["lookahead_alpha"]) == ("whole number", "number")
 
@@ -156,7 +159,7 @@ def test_both_engines_compute_with_flags_and_whole_numbers(small, switched):
 
 
 def test_a_rule_of_whole_matrices_gets_an_int_and_a_bool(small):
-    @whole_rule(by_layer=True)
+    @matrix_rule(by_layer=True)
     def strict(gradients, weights, state, t, *, lr=0.1, steps: int = 3, heavy=False):
         fits = type(steps) is int and type(heavy) is bool and type(lr) is float
         return [lr * g * (steps + heavy if fits else np.nan) for g in gradients], {}

@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 
 import ravine
+from optimizer_cases import ELEMENTWISE
 from ravine.cli.main import run as command
 from ravine.errors import ConfigError
 from ravine.formulas import loading
+from ravine.formulas.elementwise import rule
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.formulas.source import read_rule
-from ravine.optimizers import RULES, WHOLE_RULES, adam, find_rule, reference, rule
+from ravine.optimizers import reference
+from ravine.optimizers.adam import adam
 from ravine.spec import RunSpec, from_settings, resolve
 from rule_files import HEAD, write_rules
 
@@ -47,7 +51,7 @@ def here(tmp_path, monkeypatch):
 
 def refusal(name):
     with pytest.raises(ConfigError) as caught:
-        find_rule(name)
+        OPTIMIZERS.find(name)
     words = str(caught.value)
     assert "\n" not in words
     assert words.endswith(".")
@@ -61,7 +65,7 @@ def refusal(name):
 def test_a_file_with_one_rule_needs_no_name(here):
     write_rules(here / "mine.py", MINE)
     for name in ("mine.py", "mine.py:mine", "./mine.py:mine", "../here/mine.py", str(here / "mine.py"), "mine.py:"):
-        declared = find_rule(name)
+        declared = OPTIMIZERS.find(name)
         assert (declared.name, declared.slots, declared.defaults["beta"]) == ("mine", ("v",), 0.5)
     assert reference("mine.py") == reference("mine.py:mine") == f"{here / 'mine.py'}:mine"
     assert list(here.iterdir()) == [here / "mine.py"]  # Python leaves no compiled file
@@ -77,7 +81,7 @@ def test_the_folder_of_the_user_may_be_a_tilde(here, monkeypatch):
 @pytest.mark.parametrize("path", ["C:\\rules\\mine.py", "a:b.py", "with space.py", "mit-ümläuten.py"])
 def test_paths_of_every_kind(here, path):
     write_rules(here / path, TWO)
-    assert find_rule(f"{path}:other").defaults["lr"] == 0.2
+    assert OPTIMIZERS.find(f"{path}:other").defaults["lr"] == 0.2
     assert resolve(RunSpec(optimizer=f"{path}:other")).optimizer_name == "other"
     assert resolve(RunSpec(optimizer=f"{path}:other")).optimizer == f"{here / path}:other"
 
@@ -87,13 +91,13 @@ def test_a_file_with_several_rules_must_say_which(here):
     assert refusal("two.py") == "two.py has several rules; say which, as two.py:mine. Known: mine, other."
     assert refusal("two.py:ohter") == "unknown rule in two.py 'ohter'; did you mean 'other'? Known: mine, other."
     assert refusal("two.py:np").startswith("unknown rule in two.py 'np'")
-    assert find_rule("two.py:other").name == "other"
+    assert OPTIMIZERS.find("two.py:other").name == "other"
 
 
 def test_rules_that_are_imported_are_not_the_file_s_own(here):
     write_rules(here / "one.py", "from ravine.optimizers import adam, sgd\n" + MINE)
-    assert find_rule("one.py").name == "mine"
-    assert find_rule("one.py:adam") is RULES["adam"]  # named, it is meant
+    assert OPTIMIZERS.find("one.py").name == "mine"
+    assert OPTIMIZERS.find("one.py:adam") is ELEMENTWISE["adam"]  # named, it is meant
     write_rules(here / "none.py", "from ravine.optimizers import adam\n")
     assert refusal("none.py") == (
         "none.py has no rule of its own: put @ravine.rule, above other decorators, before a function of the file that "
@@ -107,7 +111,7 @@ def test_a_file_imports_what_lies_beside_it_and_another_folder_s_helper_of_the_s
         write_rules(here / name / "helper.py", f"FACTOR = {factor}\n")
         write_rules(here / name / "mine.py", "import helper\n" + MINE.replace("BETA = 0.9", "BETA = helper.FACTOR"))
     path, modules = list(sys.path), set(sys.modules)
-    bodies = [read_rule(find_rule(f"{name}/mine.py")).text for name in ("one", "two")]
+    bodies = [read_rule(OPTIMIZERS.find(f"{name}/mine.py")).text for name in ("one", "two")]
     assert [body.splitlines()[0] for body in bodies] == ["v = beta * v + 2 * g", "v = beta * v + 3 * g"]
     assert (sys.path, set(sys.modules)) == (path, modules)
 
@@ -123,7 +127,7 @@ def test_a_rule_goes_by_its_name_in_the_file(here):
     text = "def step(g, *, lr=0.1):\n    return lr * g\n\nfirst = rule(name='label')(step)\n"
     write_rules(here / "named.py", text)
     assert reference("named.py") == f"{here / 'named.py'}:first"
-    assert find_rule(reference("named.py")).name == "label"
+    assert OPTIMIZERS.find(reference("named.py")).name == "label"
     assert RunSpec(optimizer="named.py").id == RunSpec(optimizer="named.py:first").id
 
 
@@ -187,40 +191,40 @@ def test_a_file_that_is_no_text_is_refused(here, content, words):
 def test_a_file_may_have_another_encoding_and_other_ends_of_lines(here):
     text = f"# coding: latin-1\n{HEAD}NAME = 'é'\n{MINE}"
     (here / "latin.py").write_bytes(text.replace("\n", "\r\n").encode("latin-1"))
-    assert read_rule(find_rule("latin.py")).text == "v = beta * v + 0.9 * g\nreturn (lr * v, v)"
+    assert read_rule(OPTIMIZERS.find("latin.py")).text == "v = beta * v + 0.9 * g\nreturn (lr * v, v)"
 
 
 def test_a_file_gets_none_of_ravine_s_own_settings(here):
     # ravine's files have `from __future__ import annotations`, and a compiler passes that on if it is let.
     write_rules(here / "annotated.py", "@rule\ndef mine(g: float, *, lr: float):\n    return lr * g\n")
-    assert find_rule("annotated.py").function.__annotations__ == {"g": float, "lr": float}
+    assert OPTIMIZERS.find("annotated.py").function.__annotations__ == {"g": float, "lr": float}
 
 
 def test_a_file_may_have_classes_that_ask_for_their_module(here):
     text = "from dataclasses import dataclass\n@dataclass\nclass Setting:\n    beta: 'float' = 0.5\n" + MINE
     write_rules(here / "classes.py", text, "from __future__ import annotations\n" + HEAD)
-    assert find_rule("classes.py").name == "mine"
+    assert OPTIMIZERS.find("classes.py").name == "mine"
 
 
 def test_an_edit_is_seen_at_once(here):
     # Same length, same second: Python's compiled files would not notice.
     first = write_rules(here / "mine.py", MINE)
-    before = find_rule("mine.py")
+    before = OPTIMIZERS.find("mine.py")
     write_rules(first, MINE.replace("0.9", "0.7"))
-    after = find_rule("mine.py")
+    after = OPTIMIZERS.find("mine.py")
     assert before is not after
     assert "0.7 * g" in read_rule(after).text
     assert after(np.ones(1), np.zeros(1), lr=1, beta=0)[0] == 0.7
     write_rules(first, MINE.replace("lr * v, v", "lr * g, v"))
-    assert "return lr * g, v" in inspect.getsource(find_rule("mine.py").function)
+    assert "return lr * g, v" in inspect.getsource(OPTIMIZERS.find("mine.py").function)
     write_rules(first, MINE)
-    assert find_rule("mine.py") is before
+    assert OPTIMIZERS.find("mine.py") is before
 
 
 def test_a_file_runs_once_for_each_content(here):
     write_rules(here / "mine.py", MINE + "\nwith open('count', 'a') as f:\n    f.write('x')\n")
     for _ in range(3):
-        find_rule("mine.py")
+        OPTIMIZERS.find("mine.py")
         assert RunSpec(optimizer="mine.py").id
     assert (here / "count").read_text() == "x"
 
@@ -329,7 +333,7 @@ def test_a_rule_made_in_python_is_a_setting():
     spec = from_settings({"optimizer": made_here, "beta": 0.25})
     assert spec.rule is made_here
     assert resolve(spec) == resolve(RunSpec(optimizer=reference(made_here), hyperparameters={"beta": 0.25}))
-    assert find_rule(spec.optimizer) is made_here
+    assert OPTIMIZERS.find(spec.optimizer) is made_here
     assert from_settings({"optimizer": adam}) == from_settings({"optimizer": "adam"})
     with pytest.raises(ConfigError, match="unknown setting of a run with made_here 'gamma'"):
         from_settings({"optimizer": made_here, "gamma": 0.25})
@@ -410,10 +414,10 @@ def install(tmp_path, monkeypatch):
 
 def test_a_rule_of_a_package_is_found_by_its_name(install, small):
     module = install("acme-rules", MINE, {"acme": "acme_rules:mine"})
-    assert find_rule("adam") is adam
+    assert OPTIMIZERS.find("adam") is adam
     assert set(loading.installed()) == {"acme"}
     assert module not in sys.modules  # found, and not imported yet
-    assert find_rule("acme").defaults["beta"] == 0.5
+    assert OPTIMIZERS.find("acme").defaults["beta"] == 0.5
     assert module in sys.modules
     run = ravine.train(optimizer="acme", **SMALL)
     assert (run.spec.optimizer, run.spec.optimizer_name) == ("acme", "acme")
@@ -442,14 +446,14 @@ def test_a_rule_of_a_package_is_found_by_its_name(install, small):
 def test_a_broken_package_is_told_by_its_name(install, text, value, words):
     install("acme-rules", text, {"acme": value})
     assert refusal("acme").startswith(f"optimizer acme of the package acme-rules {words}")
-    assert find_rule("sgd").name == "sgd"
+    assert OPTIMIZERS.find("sgd").name == "sgd"
     with pytest.raises(ConfigError, match="package acme-rules"):
         resolve(RunSpec(optimizer="acme"))
 
 
 def test_ravine_s_own_names_come_first(install):
     module = install("acme-rules", MINE, {"adam": "acme_rules:mine"})
-    assert find_rule("adam") is adam
+    assert OPTIMIZERS.find("adam") is adam
     assert resolve(RunSpec(optimizer="adam")).rule is adam
     assert module not in sys.modules
 
@@ -457,7 +461,7 @@ def test_ravine_s_own_names_come_first(install):
 def test_of_two_packages_that_which_python_finds_first(install):
     install("acme-second", MINE.replace("mine", "late"), {"acme": "acme_second:late"})
     install("acme-first", MINE.replace("mine", "early"), {"acme": "acme_first:early"})
-    assert find_rule("acme").name == "early"
+    assert OPTIMIZERS.find("acme").name == "early"
 
 
 def test_a_run_goes_on_with_the_rule_of_its_package(install, monkeypatch):
@@ -503,7 +507,7 @@ def test_no_entry_point_is_imported_to_read_a_run(small, install):
 
 
 def test_every_rule_of_ravine_s_is_itself():
-    for name, declared in {**RULES, **WHOLE_RULES}.items():
+    for name, declared in OPTIMIZERS.items():
         assert reference(declared) == reference(name) == name
         assert resolve(RunSpec(optimizer=name, lr=0.1)).rule is declared
 
@@ -535,9 +539,9 @@ def test_a_file_may_begin_with_a_byte_order_mark(here, end):
     text = HEAD + "@rule\ndef marked(g, *, lr):\n    return lr * g.T\n"
     (here / "marked.py").write_bytes(b"\xef\xbb\xbf" + text.encode().replace(b"\n", end))
     with pytest.raises(ConfigError, match=rf"marked.py:{LINES_OF_HEAD + 3}: rule marked takes `.T` of `g`"):
-        read_rule(find_rule("marked.py"))
+        read_rule(OPTIMIZERS.find("marked.py"))
     (here / "marked.py").write_bytes(b"\xef\xbb\xbf" + text.replace(".T", "").encode().replace(b"\n", end))
-    assert read_rule(find_rule("marked.py")).text == "return lr * g"
+    assert read_rule(OPTIMIZERS.find("marked.py")).text == "return lr * g"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -550,8 +554,8 @@ def test_the_name_of_a_rule_is_folded_and_the_path_of_its_file_is_not(here):
     # Python folds the two forms of epsilon into one; a file system keeps a ligature as it is.
     text = "@rule\ndef \u03f5rule(g, *, lr):\n    return lr * g\n@rule\ndef other(g, *, lr):\n    return g * lr\n"
     path = write_rules(here / "\ufb01le.py", text)
-    found = find_rule("\ufb01le.py:\u03f5rule")
+    found = OPTIMIZERS.find("\ufb01le.py:\u03f5rule")
     assert found.name == "\u03b5rule"
     assert reference("\ufb01le.py:\u03f5rule") == reference("\ufb01le.py:\u03b5rule") == f"{path}:\u03b5rule"
-    assert find_rule("\uff53\uff47\uff44") is RULES["sgd"]
+    assert OPTIMIZERS.find("\uff53\uff47\uff44") is ELEMENTWISE["sgd"]
     assert RunSpec(optimizer="\uff53\uff47\uff44").id == RunSpec(optimizer="sgd").id

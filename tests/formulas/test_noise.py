@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from ravine.errors import ConfigError
+from ravine.formulas.elementwise import rule
+from ravine.formulas.matrix import matrix_rule
 from ravine.formulas.noise import LOW, noise_for, normal_numbers, philox
-from ravine.optimizers import perturbed_gd, rule, sgld, whole_rule
+from ravine.optimizers.perturbed_gd import perturbed_gd
+from ravine.optimizers.sgld import sgld
 
 
 # The known answers that the authors publish with Random123 1.09, kat_vectors.
@@ -93,12 +96,12 @@ def test_a_rule_with_noise_is_never_idle():
 def test_what_a_whole_rule_may_ask_for():
     with pytest.raises(ConfigError, match="loss, noise, or both"):
 
-        @whole_rule
+        @matrix_rule
         def swapped(gradients, weights, state, t, noise, loss, *, lr=0.1):
             return gradients, {}
 
 
-@whole_rule(by_layer=True)
+@matrix_rule(by_layer=True)
 def shaken(gradients, weights, state, t, noise, *, lr=0.1):
     return [lr * (g + z + 2 * y) for g, z, y in zip(gradients, noise(), noise(1), strict=True)], {}
 

@@ -7,7 +7,7 @@ import pytest
 
 import ravine
 from ravine.errors import ConfigError
-from ravine.optimizers import rule
+from ravine.formulas.elementwise import rule
 from ravine.spec import RunSpec, from_settings, resolve
 
 

@@ -15,8 +15,9 @@ import pytest
 from numpy import pi, sqrt
 
 from ravine.errors import ConfigError
+from ravine.formulas.elementwise import rule
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.formulas.source import FUNCTIONS, read_idle_form, read_rule
-from ravine.optimizers import find_rule, rule
 from rule_files import write_rules
 
 HYPER = {"lr": 0.3, "alpha": 0.6}
@@ -196,7 +197,7 @@ def test_every_function_has_a_plain_form(tmp_path, name):
     path = write_rules(
         tmp_path / "functions.py", f"@rule\ndef all_of_it(g, v, *, lr):\n    return lr * np.{name}({called}) * g, v\n"
     )
-    declared = find_rule(str(path))
+    declared = OPTIMIZERS.find(str(path))
     assert f"np.{name}(" in read_rule(declared).text
     assert_plain_form_is_the_function(declared)
 
@@ -240,9 +241,9 @@ inner = make(0.5)
 
 
 def test_what_stands_at_the_margin_does_not_matter(tmp_path):
-    declared = find_rule(f"{write_rules(tmp_path / 'margin.py', MARGIN.replace('LINE', 'v'))}:inner")
+    declared = OPTIMIZERS.find(f"{write_rules(tmp_path / 'margin.py', MARGIN.replace('LINE', 'v'))}:inner")
     assert read_rule(declared).text == "v = 0.5 * v + g\nu = v\nreturn (lr * u, v)"
-    declared = find_rule(f"{write_rules(tmp_path / 'margin.py', MARGIN.replace('LINE', 'v % 2  # here'))}:inner")
+    declared = OPTIMIZERS.find(f"{write_rules(tmp_path / 'margin.py', MARGIN.replace('LINE', 'v % 2  # here'))}:inner")
     assert "computes `v % 2`" in fault(declared.function, declared)
 
 
@@ -394,7 +395,7 @@ EXPRESSIONS = {
     "round(g)": "calls round; write np.rint(g).",
     "float(g)": "calls float; write the number itself",
     "int(lr) * g": "calls int; write np.trunc(lr).",
-    "sum(g)": "calls sum; a rule is of one weight; one of whole arrays is written under @ravine.whole_rule",
+    "sum(g)": "calls sum; a rule is of one weight; one of whole arrays is written under @ravine.matrix_rule",
     "helper(g)": "calls helper; write it out in the rule's own body",
     "helper(lr) * g": "calls helper; write it out in the rule's own body",
     "double_it(g)": "calls double_it; a rule may call",
@@ -493,12 +494,12 @@ def test_the_mend_computes_what_the_call_would(tmp_path, call):
     def mended(g, u, v, t, *, lr):
         return THIS, u, v
     """
-    wrong = find_rule(str(write_rules(tmp_path / "wrong.py", text.replace("THIS", call))))
+    wrong = OPTIMIZERS.find(str(write_rules(tmp_path / "wrong.py", text.replace("THIS", call))))
     with pytest.raises(ConfigError) as caught:
         read_rule(wrong)
     mend = str(caught.value).rpartition("write ")[2].removesuffix(".").removesuffix(" alone")
     rest = next((part for part in (" * u", " * v", " * g") if call.endswith(part)), "")
-    right = find_rule(str(write_rules(tmp_path / "right.py", text.replace("THIS", f"({mend}){rest} * 1.0"))))
+    right = OPTIMIZERS.find(str(write_rules(tmp_path / "right.py", text.replace("THIS", f"({mend}){rest} * 1.0"))))
     rng = np.random.default_rng(3)
     g, u, v = rng.normal(size=(3, 40))
     g[:2], u[0] = 0.0, 0.0
@@ -538,7 +539,7 @@ def faulty(g, u, v, t, *, lr, alpha=0.5):
 def test_what_goes_beyond_the_language_is_refused_at_its_line(tmp_path, line, message):
     head, _, rest = line.partition("\n")
     marked = f"{head}  # here" + (f"\n{rest}" if rest else "")
-    declared = find_rule(f"{write_rules(tmp_path / 'faulty.py', MODULE.replace('HERE', marked))}:faulty")
+    declared = OPTIMIZERS.find(f"{write_rules(tmp_path / 'faulty.py', MODULE.replace('HERE', marked))}:faulty")
     assert message in fault(declared.function, declared)
 
 
@@ -554,7 +555,7 @@ def test_a_fault_in_what_is_returned_is_found_too(tmp_path):
             )
         """,
     )
-    declared = find_rule(str(path))
+    declared = OPTIMIZERS.find(str(path))
     assert "computes `v % 2`" in fault(declared.function, declared)
 
 
@@ -657,10 +658,10 @@ def test_only_functions_are_rules(thing):
 
 def test_a_file_that_changes_after_it_was_read_does_not_change_the_rule(tmp_path):
     path = write_rules(tmp_path / "mine.py", "@rule\ndef mine(g, *, lr):\n    return lr * g\n")
-    declared = find_rule(str(path))
+    declared = OPTIMIZERS.find(str(path))
     write_rules(path, "@rule\ndef mine(g, *, lr):\n    return lr * g * 2\n")
     assert read_rule(declared).text == "return lr * g"
-    assert read_rule(find_rule(str(path))).text == "return lr * g * 2"
+    assert read_rule(OPTIMIZERS.find(str(path))).text == "return lr * g * 2"
     assert read_rule(declared).text == "return lr * g"
 
 

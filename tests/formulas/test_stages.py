@@ -6,10 +6,14 @@ import numpy as np
 import pytest
 
 from ravine.errors import ConfigError
-from ravine.formulas.compose import with_stages
+from ravine.formulas.compose import stage_of, with_stages
+from ravine.formulas.elementwise import rule
+from ravine.formulas.shelves import STAGES
 from ravine.formulas.source import read_rule
-from ravine.formulas.stages import STAGES, stage_of
-from ravine.optimizers import adam, momentum, rule, schedule_free_adamw, sgd
+from ravine.optimizers.adam import adam
+from ravine.optimizers.momentum import momentum
+from ravine.optimizers.schedule_free_adamw import schedule_free_adamw
+from ravine.optimizers.sgd import sgd
 from ravine.spec import RunSpec, from_settings, resolve
 from stepping import step
 

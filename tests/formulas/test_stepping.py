@@ -7,11 +7,15 @@ import warnings
 
 import numpy as np
 import pytest
+from ravine.formulas.stepping import stepper
 
+from optimizer_cases import ELEMENTWISE
 from ravine.engines.engine import in_evaluated_form
 from ravine.errors import ConfigError
-from ravine.formulas.stepping import as_ieee, fault_of_numbers, stepper
-from ravine.optimizers import RULES, find_rule, rule
+from ravine.formulas.elementwise import rule
+from ravine.formulas.faults import fault_of_numbers
+from ravine.formulas.ieee import as_ieee
+from ravine.formulas.shelves import OPTIMIZERS
 
 
 def number(rule, t, **hyper):
@@ -98,9 +102,9 @@ def test_an_overflow_that_is_bounded_is_no_fault():
     assert fault_of_numbers(bounded, 10_000, bounded.defaults) is None
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_a_step_is_that_of_the_function_as_it_is_written(name):
-    one = RULES[name]
+    one = ELEMENTWISE[name]
     rng = np.random.default_rng(5)
     hyper = {key: 0.01 if value is None else value for key, value in one.defaults.items()}
     arrays = {key: np.abs(rng.normal(size=9)) for key in ("g", "w", "noise", "norm", "layer_norm", *one.slots)}
@@ -168,9 +172,8 @@ def test_a_fault_names_its_line(tmp_path):
         "from ravine import rule\n\n\n@rule\ndef late(g, t, *, lr=0.1):\n    # a comment\n    a = t - 2\n"
         "    return lr * (\n        3 / a\n    ) * g\n"
     )
-    from ravine.optimizers import find_rule
 
-    late = find_rule(f"{file}:late")
+    late = OPTIMIZERS.find(f"{file}:late")
     assert fault_of_numbers(late, 2, {"lr": 0.1})[0] == f"{file}:9: 3 / a is inf at step 2."
     assert fault_of_numbers(late, 3, {"lr": 0.1}) is None
 
@@ -201,7 +204,7 @@ def test_a_fault_of_a_form_keeps_its_line(tmp_path):
         "@mine.evaluated\ndef form(w: list, t) -> list:\n    a = 1 / t\n    return w * missing\n"
     )
     with pytest.raises(ConfigError, match=r"mine\.py:12: rule mine fails with NameError"):
-        in_evaluated_form(find_rule(f"{tmp_path}/mine.py"), np.ones(2), {}, 0, {"lr": 0.1})
+        in_evaluated_form(OPTIMIZERS.find(f"{tmp_path}/mine.py"), np.ones(2), {}, 0, {"lr": 0.1})
 
 
 def test_a_form_sees_what_is_around_it():

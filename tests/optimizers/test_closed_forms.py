@@ -7,32 +7,30 @@ import math
 
 import pytest
 
-from ravine.optimizers import (
-    adabelief,
-    adadelta,
-    adagrad,
-    adagrad_outside,
-    adam,
-    adamax,
-    adamw,
-    adan,
-    amsgrad,
-    heavy_ball,
-    lion,
-    momentum,
-    nadam,
-    nesterov,
-    nesterov_buffered,
-    radam,
-    rmsprop,
-    rmsprop_centered,
-    rmsprop_momentum,
-    rprop,
-    sgd,
-    signsgd,
-    signum,
-    yogi,
-)
+from ravine.optimizers.adabelief import adabelief
+from ravine.optimizers.adadelta import adadelta
+from ravine.optimizers.adagrad import adagrad
+from ravine.optimizers.adagrad_outside import adagrad_outside
+from ravine.optimizers.adam import adam
+from ravine.optimizers.adamax import adamax
+from ravine.optimizers.adamw import adamw
+from ravine.optimizers.adan import adan
+from ravine.optimizers.amsgrad import amsgrad
+from ravine.optimizers.heavy_ball import heavy_ball
+from ravine.optimizers.lion import lion
+from ravine.optimizers.momentum import momentum
+from ravine.optimizers.nadam import nadam
+from ravine.optimizers.nesterov import nesterov
+from ravine.optimizers.nesterov_buffered import nesterov_buffered
+from ravine.optimizers.radam import radam
+from ravine.optimizers.rmsprop import rmsprop
+from ravine.optimizers.rmsprop_centered import rmsprop_centered
+from ravine.optimizers.rmsprop_momentum import rmsprop_momentum
+from ravine.optimizers.rprop import rprop
+from ravine.optimizers.sgd import sgd
+from ravine.optimizers.signsgd import signsgd
+from ravine.optimizers.signum import signum
+from ravine.optimizers.yogi import yogi
 from stepping import step
 
 START = 2.0

@@ -8,14 +8,21 @@ import math
 import numpy as np
 import pytest
 
+from optimizer_cases import MATRIX
 from ravine.conformance import WHOLE, WHOLE_TRAINED, check_rule
 from ravine.errors import ConfigError
 from ravine.formulas.compose import with_stages
 from ravine.formulas.identity import read_whole
-from ravine.formulas.matrix import flattened, shaped
-from ravine.optimizers import WHOLE_RULES, adam, find_rule, lbfgs, muon, prodigy, shampoo, soap, whole_rule
-from ravine.optimizers.lbfgs import newton_direction
-from ravine.optimizers.line_search import C1, C2, Point, strong_wolfe
+from ravine.formulas.layers import flattened, shaped
+from ravine.formulas.line_search import C1, C2, Point, strong_wolfe
+from ravine.formulas.matrix import matrix_rule
+from ravine.formulas.shelves import OPTIMIZERS
+from ravine.optimizers.adam import adam
+from ravine.optimizers.lbfgs import lbfgs, newton_direction
+from ravine.optimizers.muon import muon
+from ravine.optimizers.prodigy import prodigy
+from ravine.optimizers.shampoo import shampoo
+from ravine.optimizers.soap import soap
 
 LOOSE = {"rtol": 1e-8, "atol": 1e-11}
 
@@ -329,10 +336,10 @@ def test_the_line_search_ends_where_there_are_no_more_numbers():
     assert strong_wolfe(lambda x: Point(x, 1.0, 1.0, np.zeros(1)), start, 5e-324) is start
 
 
-@pytest.mark.parametrize("name", WHOLE_RULES)
+@pytest.mark.parametrize("name", MATRIX)
 def test_gradients_whose_squares_are_no_numbers_raise_nothing(name):
     huge = [np.full((4, 3), 1e30, np.float32), np.full(3, -1e30, np.float32)]
-    path = follow(WHOLE_RULES[name], [huge] * 12, huge, lambda weights: (math.inf, huge))
+    path = follow(MATRIX[name], [huge] * 12, huge, lambda weights: (math.inf, huge))
     assert all(step.shape == g.shape for steps, _ in path for step, g in zip(steps, huge, strict=True))
 
 
@@ -340,19 +347,19 @@ def test_gradients_whose_squares_are_no_numbers_raise_nothing(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", WHOLE_RULES)
+@pytest.mark.parametrize("name", MATRIX)
 def test_every_one_passes_its_checks(name):
-    findings = list(check_rule(WHOLE_RULES[name], speed=False))
+    findings = list(check_rule(MATRIX[name], speed=False))
     assert [finding for finding in findings if finding.outcome == "failed"] == []
-    layers = {} if WHOLE_RULES[name].by_layer else {"layers"}
+    layers = {} if MATRIX[name].by_layer else {"layers"}
     made = {finding.check for finding in findings if finding.outcome == "passed"}
     assert made >= {*WHOLE, *WHOLE_TRAINED} - {*layers}
 
 
-@pytest.mark.parametrize("name", WHOLE_RULES)
+@pytest.mark.parametrize("name", MATRIX)
 def test_every_one_is_documented_and_found_by_its_name(name):
-    rule = WHOLE_RULES[name]
-    assert find_rule(name) is rule
+    rule = MATRIX[name]
+    assert OPTIMIZERS.find(name) is rule
     for words in ("Source:", "Defaults:", "Elsewhere:"):
         assert words in rule.function.__doc__
     assert rule.summary.partition(": ")[2].endswith(".")
@@ -363,13 +370,13 @@ def findings_of(rule):
     return {finding.check: finding for finding in check_rule(rule, speed=False)}
 
 
-@whole_rule()
+@matrix_rule()
 def climbs(gradients, weights, state, t, *, lr=0.1):
     """Goes up."""
     return [-lr * g for g in gradients], {}
 
 
-@whole_rule()
+@matrix_rule()
 def in_place(gradients, weights, state, t, *, lr=0.1):
     """Writes to its input."""
     for g in gradients:
@@ -380,21 +387,21 @@ def in_place(gradients, weights, state, t, *, lr=0.1):
 _calls = [0]
 
 
-@whole_rule()
+@matrix_rule()
 def forgetful(gradients, weights, state, t, *, lr=0.1):
     """Keeps something outside its state."""
     _calls[0] += 1
     return [lr * g * (1 + _calls[0] % 3) for g in gradients], {}
 
 
-@whole_rule(by_layer=True)
+@matrix_rule(by_layer=True)
 def together(gradients, weights, state, t, *, lr=0.1):
     """Takes a step of one length."""
     return [lr * g / (np.linalg.norm(flattened(gradients)) + 1e-12) for g in gradients], {}
 
 
 def test_a_rule_that_divides_by_zero_is_told_that_and_not_that_it_changes_its_inputs():
-    @whole_rule()
+    @matrix_rule()
     def starts_late(gradients, weights, state, t, *, lr=0.1):
         return [lr * g / (t - 1) for g in gradients], {}
 
@@ -422,13 +429,13 @@ def test_a_broken_one_fails_the_check_that_is_meant_for_it(rule, check, words):
 def test_a_whole_rule_must_take_what_it_is_given():
     with pytest.raises(ConfigError, match="takes gradients, state; a whole rule takes gradients, weights, state, t"):
 
-        @whole_rule()
+        @matrix_rule()
         def wrong(gradients, state, *, lr):
             return gradients, state
 
     with pytest.raises(ConfigError, match="takes no lr"):
 
-        @whole_rule()
+        @matrix_rule()
         def without(gradients, weights, state, t):
             return gradients, state
 
@@ -442,7 +449,7 @@ def doubled(x):
 
 
 def test_the_text_of_a_rule_holds_what_it_uses_of_its_file():
-    @whole_rule(bounds={"lr": "[0, 1]"})
+    @matrix_rule(bounds={"lr": "[0, 1]"})
     def uses(gradients: list, weights, state, t, *, lr=0.1) -> Remark:  # noqa: F821
         """Say something."""
         return [lr * doubled(g) for g in gradients], {}  # a remark
@@ -463,7 +470,7 @@ from numpy.linalg import norm
 
 import helper
 from helper import unit
-from ravine import rule, whole_rule
+from ravine import rule, matrix_rule
 
 LIST, MAP, ARRAY, WORD = [1.0], {"scale": 1.0}, np.array([1.0]), "a"
 
@@ -501,7 +508,7 @@ shifted = lambda x, by=7.0: x + by
 def plain(g, *, lr=8.0):
     return lr * g
 
-@whole_rule
+@matrix_rule
 def uses(gradients, weights, state, t, *, lr=0.1):
     scale = LIST[0] * MAP["scale"] * ARRAY[0] * Settings.scale * Settings().factor() * SIZE.value * cached(1)
     steps = [scale * same(half(shifted(unit(g)))) * helper.SIZE * norm(np.zeros(1)) + plain(g, lr=1) for g in gradients]
@@ -523,7 +530,7 @@ def text_of(folder, change=("", "")):
     folder.mkdir()
     for name, text in (("helper.py", HELPER), ("mine.py", USES)):
         (folder / name).write_text(text.replace(*change), encoding="utf-8")
-    return read_whole(find_rule(f"{folder}/mine.py:uses"))
+    return read_whole(OPTIMIZERS.find(f"{folder}/mine.py:uses"))
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: " ".join(change[1].split()))
@@ -535,9 +542,9 @@ def test_whatever_a_rule_uses_of_its_author_s_is_in_its_text(tmp_path, change):
 
 
 def test_a_fault_under_a_stage_is_told_at_its_line_too(tmp_path):
-    head = "from ravine import whole_rule\n\n@whole_rule\ndef mine(gradients, weights, state, t, *, lr=0.1):\n"
+    head = "from ravine import matrix_rule\n\n@matrix_rule\ndef mine(gradients, weights, state, t, *, lr=0.1):\n"
     (tmp_path / "mine.py").write_text(f"{head}    return gradients\n", encoding="utf-8")
-    together = with_stages(find_rule(f"{tmp_path}/mine.py"), {"l2": 0.1})
+    together = with_stages(OPTIMIZERS.find(f"{tmp_path}/mine.py"), {"l2": 0.1})
     with pytest.raises(ConfigError, match=r"mine.py:3: rule mine returns list and no state"):
         together.step(STEPS, STEPS, {}, 1, None, {"lr": 0.1, "l2": 0.1})
 
@@ -552,7 +559,7 @@ def test_of_libraries_a_text_holds_the_names_alone(tmp_path):
 def test_what_has_no_text_is_refused():
     calls = itertools.count()
 
-    @whole_rule
+    @matrix_rule
     def counts(gradients, weights, state, t, *, lr=0.1):
         return [lr * g * next(calls) for g in gradients], {}
 
@@ -564,7 +571,7 @@ SIZES = [1.0]
 
 
 def test_a_value_that_changes_is_seen_though_the_rule_was_read_before():
-    @whole_rule
+    @matrix_rule
     def scales(gradients, weights, state, t, *, lr=0.1):
         return [lr * SIZES[0] * g for g in gradients], {}
 
@@ -607,9 +614,9 @@ STEPS = [np.zeros((4, 3)), np.zeros(3)]
     ],
 )
 def test_what_a_function_returns_amiss_is_told_at_its_line(tmp_path, body, words):
-    head = "from ravine import whole_rule\n\n@whole_rule\ndef mine(gradients, weights, state, t, *, lr=0.1):\n"
+    head = "from ravine import matrix_rule\n\n@matrix_rule\ndef mine(gradients, weights, state, t, *, lr=0.1):\n"
     (tmp_path / "mine.py").write_text(f"{head}    {body}\n", encoding="utf-8")
-    mine = find_rule(f"{tmp_path}/mine.py")
+    mine = OPTIMIZERS.find(f"{tmp_path}/mine.py")
     line = 5 if "fails" in words else 3
     with pytest.raises(ConfigError, match=f"mine.py:{line}: rule mine {words}"):
         mine.step(STEPS, STEPS, {}, 1, None, {"lr": 0.1})

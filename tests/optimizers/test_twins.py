@@ -7,14 +7,17 @@ import importlib
 
 import numpy as np
 import pytest
-
-from ravine.conformance.finding import moved, settings
 from ravine.conformance.twins import twin
-from ravine.formulas.compose import with_stages
-from ravine.optimizers import RULES, WHOLE_RULES, muon, rule, sophia
-from ravine.optimizers.lbfgs import newton_direction
 
-ALL = {**RULES, **WHOLE_RULES}
+from optimizer_cases import ELEMENTWISE
+from ravine.conformance.finding import moved, settings
+from ravine.formulas.compose import with_stages
+from ravine.formulas.elementwise import rule
+from ravine.optimizers.lbfgs import newton_direction
+from ravine.optimizers.muon import muon
+from ravine.optimizers.sophia import sophia
+
+ALL = OPTIMIZERS
 TWINS = [(name, library) for name, declared in ALL.items() for library in declared.twins]
 
 
@@ -150,7 +153,7 @@ def test_a_false_twin_is_found_out(expression, detail):
     assert finding.detail.startswith(detail)
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_moved_hyperparameters_are_all_others_than_the_defaults(name):
-    defaults, others = settings(RULES[name]), moved(RULES[name])
+    defaults, others = settings(ELEMENTWISE[name]), moved(ELEMENTWISE[name])
     assert all(others[key] != value for key, value in defaults.items())

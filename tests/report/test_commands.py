@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from optimizer_cases import ELEMENTWISE, MATRIX
 from ravine.cli.main import run
-from ravine.formulas.rule import contains
-from ravine.optimizers import RULES, WHOLE_RULES
+from ravine.formulas.intervals import contains
 from ravine.report.commands import command_of
 from ravine.schedules import SCHEDULES, Constant, Cosine, Exponential, Linear, Step
 from ravine.spec import RunSpec, resolve
@@ -46,10 +46,10 @@ def assert_reads_back(spec: RunSpec) -> None:
     assert again.id == spec.id
 
 
-@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize("name", ELEMENTWISE)
 def test_every_optimizer(name):
     assert_reads_back(RunSpec(optimizer=name))
-    rule, long = RULES[name], (0.3123456789012345, 1.3123456789012345)
+    rule, long = ELEMENTWISE[name], (0.3123456789012345, 1.3123456789012345)
     others = {
         key: 17
         if rule.kinds[key] == "whole number"
@@ -60,7 +60,7 @@ def test_every_optimizer(name):
     assert_reads_back(RunSpec(optimizer=name, lr=1 / 3, hyperparameters=others))
 
 
-@pytest.mark.parametrize("name", WHOLE_RULES)
+@pytest.mark.parametrize("name", MATRIX)
 def test_every_optimizer_of_whole_matrices(name):
     assert_reads_back(RunSpec(optimizer=name, lr=1 / 3))
     assert_reads_back(RunSpec(optimizer=name, engine="reference", dtype="longdouble"))

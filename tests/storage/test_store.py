@@ -12,7 +12,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from ravine.errors import BusyError, ConfigError, DataError, StorageError
-from ravine.optimizers import reference, rule
+from ravine.formulas.elementwise import rule
+from ravine.optimizers import reference
 from ravine.training import RunStore, train
 from training_cases import Recorder, assert_same_run, interrupt_at, small_spec, train_small
 

@@ -6,7 +6,8 @@ import dataclasses
 
 import pytest
 
-from ravine.optimizers import RULES, whole_rule
+from optimizer_cases import ELEMENTWISE
+from ravine.formulas.matrix import matrix_rule
 from ravine.spec import from_settings, resolve
 from ravine.studies import Planned
 from ravine.studies.estimate import estimate
@@ -15,14 +16,14 @@ from ravine.training import RunStore
 RATES = []
 
 
-@whole_rule(searches=True)
+@matrix_rule(searches=True)
 def noting(gradients, weights, state, t, loss, *, lr=0.1):
     """Notes its rate."""
     RATES.append(lr)
     return [lr * g for g in gradients], {}
 
 
-watched = dataclasses.replace(noting, made_of=(RULES["sgd"].function,))  # the same whatever RATES holds
+watched = dataclasses.replace(noting, made_of=(ELEMENTWISE["sgd"].function,))  # the same whatever RATES holds
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "lbfgs", watched])

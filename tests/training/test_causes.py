@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ravine.engines.reference import ReferenceEngine
+from ravine.formulas.elementwise import rule
 from ravine.networks import forward
-from ravine.optimizers import reference, rule
+from ravine.optimizers import reference
 from ravine.spec import RunSpec
 from ravine.training import DeadNetwork, Given, NonFinite, RunStore, epoch_order, start_weights
 from ravine.training.causes import non_finite

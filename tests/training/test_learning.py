@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 
 import ravine
+from optimizer_cases import ELEMENTWISE, MATRIX
 from ravine.data import load
+from ravine.formulas.elementwise import rule
+from ravine.formulas.matrix import matrix_rule
 from ravine.networks import Layout, gradient, losses
-from ravine.optimizers import RULES, WHOLE_RULES, reference, rule, whole_rule
+from ravine.optimizers import reference
 from ravine.storage.record import Epoch
 from ravine.training import Given, RunStore, loop, train
 from ravine.training.facts import first_step, look
@@ -39,7 +42,7 @@ def late_uphill(g, v, *, lr=0.05):
     return -lr * v, g
 
 
-@whole_rule()
+@matrix_rule()
 def matrix_uphill(gradients, weights, state, t, *, lr=0.05):
     """Goes up the gradient, matrix by matrix."""
     return [-lr * g for g in gradients], {}
@@ -68,9 +71,9 @@ def proposed(hint: str) -> float:
     return float(re.search(r"try (?:lr )?([\d.e+-]+\d)", hint)[1])
 
 
-@pytest.mark.parametrize("name", [*RULES, *WHOLE_RULES])
+@pytest.mark.parametrize("name", [*ELEMENTWISE, *MATRIX])
 def test_every_optimizer_at_its_defaults_learns_and_nothing_is_said(small, runs, name):
-    optimizer = {**RULES, **WHOLE_RULES}[name]
+    optimizer = OPTIMIZERS[name]
     size = 230 if optimizer.full_batch else 5
     lr = {"lr": 0.01} if optimizer.defaults["lr"] is None else {}
     stored = train_small(small, runs, optimizer=name, batch_size=size, epochs=20, **lr)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from optimizer_cases import MATRIX
 from ravine.conformance import check_rule
 from ravine.data import Split, scaled
 from ravine.engines import make_engine
 from ravine.engines.reference import ReferenceEngine
 from ravine.errors import ConfigError
-from ravine.formulas.matrix import flattened
+from ravine.formulas.layers import flattened
+from ravine.formulas.matrix import matrix_rule
 from ravine.networks import Network, gradient
-from ravine.optimizers import WHOLE_RULES, reference, sgd, whole_rule
+from ravine.optimizers import reference
+from ravine.optimizers.sgd import sgd
 from ravine.storage.checkpoint import Position, load_checkpoint, save_checkpoint
 from ravine.storage.record import NonFinite, Seconds
 from ravine.training import RunStore, epoch_order, loop, start_weights, train
@@ -24,7 +27,7 @@ SETTINGS = {"lbfgs": {"batch_size": 230, "epochs": 8}, "soap": {"lr": 0.01}, "so
 COUNTED = [0]
 
 
-@whole_rule
+@matrix_rule
 def counts(gradients, weights, state, t, *, lr=0.1):
     """Changes a value of its module."""
     COUNTED[0] += 1
@@ -40,7 +43,7 @@ def test_a_rule_that_changes_a_value_outside_its_state_is_refused(small, tmp_pat
     assert findings["inputs"].detail == "it changes a value of its module"
 
 
-@pytest.mark.parametrize("optimizer", WHOLE_RULES)
+@pytest.mark.parametrize("optimizer", MATRIX)
 @pytest.mark.parametrize("bias", [False, True])
 def test_every_one_learns(small, tmp_path, optimizer, bias):
     settings = {"epochs": 12, **SETTINGS.get(optimizer, {})}
@@ -50,7 +53,7 @@ def test_every_one_learns(small, tmp_path, optimizer, bias):
     assert result.history[-1].train_loss < 0.5 * result.history[0].train_loss
 
 
-@pytest.mark.parametrize("optimizer", WHOLE_RULES)
+@pytest.mark.parametrize("optimizer", MATRIX)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_interrupted_and_resumed_gives_the_same_bits(small, tmp_path, monkeypatch, optimizer, dtype):
     monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)
@@ -64,7 +67,7 @@ def test_interrupted_and_resumed_gives_the_same_bits(small, tmp_path, monkeypatc
         assert_same_run(outcome.stored, undisturbed)
 
 
-@pytest.mark.parametrize("optimizer", WHOLE_RULES)
+@pytest.mark.parametrize("optimizer", MATRIX)
 def test_in_long_double_too(small, tmp_path, monkeypatch, optimizer):
     monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)
     settings = {"optimizer": optimizer, "dtype": "longdouble", "batch_size": 60}
@@ -84,7 +87,7 @@ def test_one_that_leaves_the_finite_numbers_is_a_result(small, tmp_path, optimiz
     assert isinstance(result.cause, NonFinite)
 
 
-@whole_rule()
+@matrix_rule()
 def plain(gradients, weights, state, t, *, lr):
     """Plain gradient descent."""
     assert [g.shape for g in gradients] == [w.shape for w in weights] == [(64, 12), (12,), (12, 10), (10,)]
@@ -92,7 +95,7 @@ def plain(gradients, weights, state, t, *, lr):
     return [lr * g for g in gradients], {"t": np.array(t)}
 
 
-@whole_rule()
+@matrix_rule()
 def watchful(gradients, weights, state, t, loss, *, lr):
     """Plain gradient descent that compares the loss with what it was given."""
     value, same = loss(weights)

@@ -18,18 +18,18 @@ def check_optimizer(optimizer: str, speed: bool, as_json: bool) -> int:
     it names one, and both engines in float32 and float64; exits with 0 if all pass and with 1 if one fails. The file is
     run.
     """
-    from ravine.conformance import Conformance, check_rule
-    from ravine.optimizers import find_rule
+    from ravine.conformance import Conformance, findings_of
+    from ravine.formulas.shelves import OPTIMIZERS
 
-    rule = find_rule(optimizer)
+    checked = OPTIMIZERS.find(optimizer)
     findings = []
     if not as_json:
-        click.echo(f"{rule.name}: {rule.summary}")
-    for finding in check_rule(rule, speed):
+        click.echo(f"{checked.name}: {checked.summary}")
+    for finding in findings_of(checked, speed):
         findings.append(finding)
         if not as_json:
             click.echo(str(finding))
-    found = Conformance(rule.name, rule.summary, tuple(findings))
+    found = Conformance(checked.name, checked.summary, tuple(findings))
     if as_json:
         print_json({"optimizer": found.optimizer, "passed": found.passed, "findings": found.findings})
     else:

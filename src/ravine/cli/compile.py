@@ -28,7 +28,7 @@ def compile_optimizers(
     from ravine.engines.ahead import compile_ahead
     from ravine.engines.fused import cache
     from ravine.errors import ConfigError, StorageError, several, unknown
-    from ravine.optimizers import RULES, Rule, find_rule
+    from ravine.formulas.shelves import OPTIMIZERS
     from ravine.spec import ENGINES
 
     if not names and not every:
@@ -36,14 +36,16 @@ def compile_optimizers(
     for dtype in dtypes:
         if dtype not in ENGINES["fused"]:
             raise ConfigError(unknown("dtype of the fused engine", dtype, ENGINES["fused"]))
-    found = [rule if isinstance(rule, Rule) else RULES["sgd"] for rule in map(find_rule, names)]
+    found = [*(OPTIMIZERS.values() if every else ()), *map(OPTIMIZERS.find, names)]
     if not cache.is_shared():
         raise StorageError("compiled kernels cannot be kept: see the folder named above, or set XDG_CACHE_HOME.")
-    rules = [*dict.fromkeys((*(RULES.values() if every else ()), *found))]
-    began, count = time.perf_counter(), len(rules) * len(set(dtypes))
+    # Of an optimizer that is not compiled, the kernel computes the gradients, as it does with sgd.
+    compiled = [each.formula if each.formula and each.formula.compiles else OPTIMIZERS["sgd"].formula for each in found]
+    formulas = [formula for formula in dict.fromkeys(compiled) if formula is not None]
+    began, count = time.perf_counter(), len(formulas) * len(set(dtypes))
     if not quiet:
         click.echo(f"ravine: looking for {several(count, 'kernel')}, compiling those that are not there", err=True)
-    for done, (name, dtype) in enumerate(compile_ahead(rules, dict.fromkeys(dtypes), jobs), start=1):
+    for done, (name, dtype) in enumerate(compile_ahead(formulas, dict.fromkeys(dtypes), jobs), start=1):
         if not quiet:
             click.echo(f"{done} of {count}: {name} in {dtype} is there", err=True)
     click.echo(f"{several(count, 'kernel')} in the cache; {time.perf_counter() - began:.0f} s.")

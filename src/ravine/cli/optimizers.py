@@ -11,7 +11,7 @@ from ravine.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from ravine.formulas.kinds import Value
-    from ravine.optimizers import AnyRule
+    from ravine.formulas.optimizer import Optimizer
 
 
 @click.command()
@@ -23,96 +23,95 @@ def optimizers(name: str | None, as_json: bool) -> None:
     A NAME is one of the list, or FILE.py:RULE, a rule in a file of your own, which is run. Rules that installed
     packages offer are listed with their package.
     """
-    from ravine.optimizers import RULES, WHOLE_RULES, find_rule
+    from ravine.formulas.shelves import OPTIMIZERS
 
     if name and not as_json:
-        _show(find_rule(name))
+        _show(OPTIMIZERS.find(name))
         return
     if name:
-        print_json([_facts(find_rule(name), _source(name))])
+        print_json([_facts(OPTIMIZERS.find(name), _source(name))])
         return
-    own: dict[str, AnyRule] = {**RULES, **WHOLE_RULES}
-    found = [*((label, rule, "ravine") for label, rule in own.items()), *_installed()]
+    found = [*((label, optimizer, "ravine") for label, optimizer in OPTIMIZERS.items()), *_installed()]
     if as_json:
-        print_json([{**_facts(rule, package), "name": label} for label, rule, package in found])
+        print_json([{**_facts(optimizer, package), "name": label} for label, optimizer, package in found])
     else:
-        rows = [(label, package, _defaults(rule), _purpose(rule)) for label, rule, package in found]
+        rows = [(label, package, _defaults(optimizer), _purpose(optimizer)) for label, optimizer, package in found]
         print_table(("name", "from", "defaults", "what it does"), rows)
 
 
 def _source(name: str) -> str | None:
-    """Return the package that a rule comes from, None if it is a file's."""
-    from ravine.formulas import loading
-    from ravine.optimizers import RULES, WHOLE_RULES
+    """Return the package that an optimizer comes from, None if it is a file's."""
+    from ravine.formulas.shelf import package_of
+    from ravine.formulas.shelves import OPTIMIZERS
 
-    if name in RULES or name in WHOLE_RULES:
+    if name in OPTIMIZERS:
         return "ravine"
-    point = loading.installed().get(name)
-    return loading.package_of(point) if point else None
+    point = OPTIMIZERS.installed().get(name)
+    return package_of(point) if point else None
 
 
-def _installed() -> list[tuple[str, AnyRule, str]]:
-    """Return the rules of installed packages with their names and packages; one that is broken is told on stderr."""
+def _installed() -> list[tuple[str, Optimizer, str]]:
+    """Return those of installed packages with their names and packages; one that is broken is told on stderr."""
     from ravine.errors import ConfigError
-    from ravine.formulas import loading
-    from ravine.optimizers import RULES, WHOLE_RULES
+    from ravine.formulas.shelf import package_of
+    from ravine.formulas.shelves import OPTIMIZERS
 
     found = []
-    for label, point in sorted(loading.installed().items()):
-        if label in RULES or label in WHOLE_RULES:
-            package = loading.package_of(point)
+    for label, point in sorted(OPTIMIZERS.installed().items()):
+        if label in OPTIMIZERS:
             click.echo(
-                f"ravine: {label} of the package {package} has the name of ravine's own, which is taken.", err=True
+                f"ravine: {label} of the package {package_of(point)} has the name of ravine's own, which is taken.",
+                err=True,
             )
             continue
         try:
-            found.append((label, loading.from_package(point), loading.package_of(point)))
+            found.append((label, OPTIMIZERS.find(label), package_of(point)))
         except ConfigError as error:
             click.echo(f"ravine: {error}", err=True)
     return found
 
 
-def _facts(rule: AnyRule, package: str | None) -> dict[str, Any]:
-    """Describe a rule; one of whole matrices has no slots that could be named."""
-    facts = {"name": rule.name, "summary": rule.summary, "slots": getattr(rule, "slots", None)}
+def _facts(optimizer: Optimizer, package: str | None) -> dict[str, Any]:
+    """Describe an optimizer; one of whole matrices has no slots that could be named."""
+    formula = optimizer.formula
     return {
-        **facts,
-        "inert": getattr(rule, "inert", False),
-        "defaults": _typed(rule),
-        "bounds": dict(rule.bounds),
+        "name": optimizer.name,
+        "summary": optimizer.summary,
+        "slots": None if formula is None else formula.slots,
+        "inert": formula is not None and formula.inert,
+        "defaults": _typed(optimizer),
+        "bounds": dict(optimizer.bounds),
         "package": package,
     }
 
 
-def _show(rule: AnyRule) -> None:
-    from ravine.formulas.identity import read_whole
+def _show(optimizer: Optimizer) -> None:
     from ravine.formulas.kinds import shown
-    from ravine.formulas.source import read_rule
-    from ravine.optimizers import WholeRule
 
-    body = read_whole(rule) if isinstance(rule, WholeRule) else read_rule(rule).text
-    doc = inspect.getdoc(rule.function)
-    click.echo(f"{rule.name}\n")
+    doc = inspect.getdoc(optimizer.function)
+    click.echo(f"{optimizer.name}\n")
     if doc:
         click.echo(f"{doc}\n")
-    rows = [(key, "-" if value is None else shown(value), rule.domain(key)) for key, value in _typed(rule).items()]
+    rows = [
+        (key, "-" if value is None else shown(value), optimizer.domain(key)) for key, value in _typed(optimizer).items()
+    ]
     print_table(("hyper-parameter", "default", "allowed"), rows)
-    click.echo(f"\n{body}")
+    click.echo(f"\n{optimizer.text}")
 
 
-def _defaults(rule: AnyRule) -> str:
+def _defaults(optimizer: Optimizer) -> str:
     from ravine.formulas.kinds import shown
 
-    return ", ".join(f"{key} {shown(value)}" for key, value in _typed(rule).items() if value is not None)
+    return ", ".join(f"{key} {shown(value)}" for key, value in _typed(optimizer).items() if value is not None)
 
 
-def _typed(rule: AnyRule) -> dict[str, Value | None]:
+def _typed(optimizer: Optimizer) -> dict[str, Value | None]:
     """Return the defaults as their user sees them, None for what must be given."""
-    given = {name: value for name, value in rule.defaults.items() if value is not None}
-    return {**dict.fromkeys(rule.defaults), **rule.typed(given)}
+    given = {name: value for name, value in optimizer.defaults.items() if value is not None}
+    return {**dict.fromkeys(optimizer.defaults), **optimizer.typed(given)}
 
 
-def _purpose(rule: AnyRule) -> str:
+def _purpose(optimizer: Optimizer) -> str:
     """Return the first line of the docstring without the name in front of it."""
-    name, colon, purpose = rule.summary.partition(": ")
+    name, colon, purpose = optimizer.summary.partition(": ")
     return (purpose if colon else name).rstrip(".")

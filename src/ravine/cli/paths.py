@@ -54,12 +54,12 @@ def paths(
     if list_surfaces:
         _list(list(SURFACES.values()), as_json)
         return
-    from ravine.paths import OPTIMIZERS, picture, walks
+    from ravine.paths import USUAL, picture, walks
 
     surface = find_surface(surface_name)
     file = out or Path(f"paths-{surface.name}.png")
     draw = picture(file.suffix)
-    walked = walks(names or OPTIMIZERS, surface, steps=steps, lr=lr, start=start)
+    walked = walks(names or USUAL, surface, steps=steps, lr=lr, start=start)
     _write(file, draw(surface, walked))
     if as_json:
         print_json(

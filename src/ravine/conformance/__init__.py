@@ -1,30 +1,30 @@
-"""Is a rule what it says it is? The checks that ravine's own rules pass, for any rule."""
+"""Is an optimizer what it says it is? The checks that ravine's own pass, for any."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
 
-from ravine.conformance import declared, trained, whole
-from ravine.conformance.finding import Finding, Outcome, failed, left_out, read_anew
-from ravine.conformance.twins import twin
+from ravine.conformance import declared, matrices, trained
+from ravine.conformance.finding import Finding, Outcome, failed, left_out
+from ravine.conformance.references import same_as
 from ravine.errors import ConfigError
-from ravine.optimizers import AnyRule, Rule, WholeRule, declared_rule, find_rule
+from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.shelves import OPTIMIZERS
 
-Check = Callable[[Rule], Finding]
+Check = Callable[[Optimizer], Finding]
 
 DECLARED: dict[str, Check] = {
     "hyper-parameters": declared.bounds,
     "shapes and dtypes": declared.shapes,
     "zero gradient": declared.zero_gradient,
-    "idle form": declared.idle_form,
+    "lazy update": declared.lazy_update,
     "evaluated weights": declared.evaluated,
     "finite": declared.finite,
     "descent": declared.descent,
 }
-"""Checks of a rule's function alone."""
+"""Checks of a formula alone."""
 
 TRAINED: dict[str, Check] = {
     "numbers of the step": trained.same_numbers,
@@ -37,38 +37,38 @@ TRAINED: dict[str, Check] = {
 
 LIBRARIES = ("torch", "optax")
 
-WHOLE: dict[str, Callable[[WholeRule], Finding]] = {
-    "text": whole.text,
+MATRIX: dict[str, Check] = {
+    "text": matrices.text,
     "hyper-parameters": declared.bounds,
-    "shapes and dtypes": whole.shapes,
-    "inputs": whole.inputs,
-    "layers": whole.layers,
-    "finite": whole.finite,
-    "descent": whole.descent,
+    "shapes and dtypes": matrices.shapes,
+    "inputs": matrices.inputs,
+    "layers": matrices.layers,
+    "finite": matrices.finite,
+    "descent": matrices.descent,
 }
-"""Checks of the function of a rule of whole matrices."""
+"""Checks of the function of a matrix optimizer."""
 
-WHOLE_TRAINED: dict[str, Callable[[WholeRule], Finding]] = {"repeatable": whole.repeated, "resume": whole.resumed}
-"""Checks that train with it, on the one engine that there is."""
+MATRIX_TRAINED: dict[str, Check] = {"repeatable": matrices.repeated, "resume": matrices.resumed}
+"""Checks that train with it; its steps are the same in both engines."""
 
 
-def check_rule(rule: AnyRule, speed: bool = True) -> Iterator[Finding]:
-    """Check a rule, and yield each finding as soon as it is there.
+def findings_of(optimizer: Optimizer, speed: bool = True) -> Iterator[Finding]:
+    """Check an optimizer, and yield each finding as soon as it is there.
 
-    A rule whose text cannot be read is checked no further.
+    One whose text cannot be read is checked no further.
 
-    >>> from ravine.optimizers import sgd
-    >>> next(check_rule(sgd)).detail
+    >>> from ravine.optimizers.sgd import sgd
+    >>> next(findings_of(sgd)).detail
     '1 line, 0 slots'
     """
-    read_anew()
-    if isinstance(rule, WholeRule):
-        yield from _check(rule, WHOLE, WHOLE_TRAINED, whole.speed if speed else None)
+    if optimizer.formula is None:
+        yield from _check(optimizer, MATRIX, MATRIX_TRAINED, matrices.speed if speed else None)
         return
-    first = declared.text(rule)
+    first = declared.text(optimizer)
     yield first
     if first.outcome != "failed":
-        yield from _check(rule, DECLARED, TRAINED, trained.speed if speed else None)
+        timed = trained.speed if optimizer.formula.compiles else matrices.speed
+        yield from _check(optimizer, DECLARED, TRAINED, timed if speed else None)
 
 
 @dataclass(frozen=True)
@@ -102,33 +102,30 @@ class Conformance:
     __repr__ = __str__
 
 
-def check_optimizer(optimizer: str | AnyRule, *, speed: bool = True) -> Conformance:
+def check_optimizer(optimizer: str | Optimizer, *, speed: bool = True) -> Conformance:
     """Check an optimizer by the tests that ravine's own pass: `ravine check-optimizer` in Python.
 
     Args:
-        optimizer: a rule, a name, or a file as "my_rule.py:my_rule", which is run.
+        optimizer: an optimizer, a name, or a file as "my_rule.py:my_rule", which is run.
         speed: whether to time its steps beside those of sgd.
 
     >>> check_optimizer("signsgd", speed=False).passed
     True
     """
-    rule = find_rule(optimizer) if isinstance(optimizer, str) else declared_rule(optimizer)
-    return Conformance(rule.name, rule.summary, tuple(check_rule(rule, speed)))
-
-
-R = TypeVar("R", Rule, WholeRule)
+    found = OPTIMIZERS.find(optimizer)
+    return Conformance(found.name, found.summary, tuple(findings_of(found, speed)))
 
 
 def _check(
-    rule: R,
-    alone: Mapping[str, Callable[[R], Finding]],
-    training: Mapping[str, Callable[[R], Finding]],
-    speed: Callable[[R], Finding] | None,
+    optimizer: Optimizer,
+    alone: Mapping[str, Check],
+    training: Mapping[str, Check],
+    speed: Check | None,
 ) -> Iterator[Finding]:
     sound = runs = True
     for name, check in alone.items():
         try:
-            finding = check(rule) if runs else left_out(name, "mend the fault above first")
+            finding = check(optimizer) if runs else left_out(name, "mend the fault above first")
         except ConfigError as error:
             finding, runs = _fault(name, error), False
         sound = sound and finding.outcome != "failed"
@@ -137,24 +134,24 @@ def _check(
         yield finding
     for library in LIBRARIES:
         if runs:
-            yield _guarded(f"same as in {library}", functools.partial(twin, library=library), rule)
+            yield _guarded(f"same as in {library}", functools.partial(same_as, library=library), optimizer)
     for name, check in training.items():
-        yield _guarded(name, check, rule) if sound else left_out(name, "mend the failures above first")
+        yield _guarded(name, check, optimizer) if sound else left_out(name, "mend the failures above first")
     if speed is not None and sound:
-        yield _guarded("speed", speed, rule)
+        yield _guarded("speed", speed, optimizer)
 
 
-def _guarded(name: str, check: Callable[[R], Finding], rule: R) -> Finding:
+def _guarded(name: str, check: Check, optimizer: Optimizer) -> Finding:
     try:
-        return check(rule)
+        return check(optimizer)
     except ConfigError as error:
         return _fault(name, error)
 
 
 def _fault(check: str, error: ConfigError) -> Finding:
-    """Return the failure of a check in which the rule's own code raised."""
+    """Return the failure of a check in which the optimizer's own code raised."""
     mend = (
-        "A rule must take any finite gradients, weights and state, at every step."
+        "An optimizer must take any finite gradients, weights and state, at every step."
         if error.__cause__
         else "Do as it says."
     )
@@ -164,12 +161,12 @@ def _fault(check: str, error: ConfigError) -> Finding:
 __all__ = [
     "DECLARED",
     "LIBRARIES",
+    "MATRIX",
+    "MATRIX_TRAINED",
     "TRAINED",
-    "WHOLE",
-    "WHOLE_TRAINED",
     "Conformance",
     "Finding",
     "Outcome",
     "check_optimizer",
-    "check_rule",
+    "findings_of",
 ]

@@ -1,20 +1,17 @@
-"""What a check of a rule found."""
+"""What a check of an optimizer found, and what checks share."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from ravine.arrays import Array
+from ravine.formulas.intervals import contains, ends
 from ravine.formulas.kinds import Kind
-from ravine.formulas.noise import noise_for
-from ravine.formulas.rule import contains, ends
-from ravine.formulas.stepping import stepper
-from ravine.optimizers import AnyRule, Rule
+from ravine.formulas.optimizer import Optimizer
 
 Outcome = Literal["passed", "failed", "left out"]
 
@@ -51,63 +48,56 @@ def failed(check: str, detail: str, mend: str) -> Finding:
 
 
 def left_out(check: str, why: str) -> Finding:
-    """Return the finding of a check that does not concern the rule, or cannot be made here."""
+    """Return the finding of a check that does not concern the optimizer, or cannot be made here."""
     return Finding(check, "left out", why)
 
 
 GUARD = "Guard each division and root, as / (np.sqrt(v) + eps)."
 """What to do about weights that are not finite."""
 
-Slots = dict[str, Array]
+State = dict[str, Array]
+
+
+def started(optimizer: Optimizer, w: Array, hyper: Mapping[str, float]) -> State:
+    """Return the state before the first step, at weights of one layer, (n,)."""
+    return optimizer.start([w], [hyper])
 
 
 def step(
-    rule: Rule, g: Array, w: Array, t: int, slots: Slots, hyper: Mapping[str, float], noisy: bool = True
-) -> tuple[Any, Slots]:
-    """Take a step as the reference engine does, or without its noise; return the step and the new slots."""
-    with np.errstate(all="ignore"):
-        norm = g.dtype.type(np.linalg.norm(g.astype(np.float64)))
-    noise = noise_for([g], 0, t)()[0] if noisy and "noise" in rule.arguments else np.zeros_like(g)
-    known = {"g": g, "w": w, "t": float(t), "norm": norm, "layer_norm": np.full_like(g, norm), "noise": noise, **slots}
-    return _stepper(rule)(known, hyper)
-
-
-_stepper = functools.lru_cache(maxsize=1)(stepper)
-"""A check takes thousands of steps of one rule; `read_anew` forgets the last one's text."""
-read_anew = _stepper.cache_clear
+    optimizer: Optimizer, g: Array, w: Array, t: int, state: State, hyper: Mapping[str, float], noisy: bool = True
+) -> tuple[Array, State]:
+    """Return the step of one layer, (n,), with or without its noise, and the state after it."""
+    noise = None if noisy else lambda draw=0: [np.zeros_like(w)]
+    steps, after = optimizer.step([g], [w], state, t, [hyper], noise=noise)
+    return steps[0], after
 
 
 def advance(
-    rule: Rule, g: Array, w: Array, t: int, slots: Slots, hyper: Mapping[str, float], noisy: bool = True
-) -> tuple[Array, Slots]:
-    """Return the weights and the slots after a step, with or without its noise."""
-    change, after = step(rule, g, w, t, slots, hyper, noisy)
+    optimizer: Optimizer, g: Array, w: Array, t: int, state: State, hyper: Mapping[str, float], noisy: bool = True
+) -> tuple[Array, State]:
+    """Return the weights and the state after a step, with or without its noise."""
+    change, after = step(optimizer, g, w, t, state, hyper, noisy)
     with np.errstate(all="ignore"):
         return w - change, after
 
 
-def at_rest(rule: Rule, like: Array) -> Slots:
-    """Return the slots before the first step."""
-    return {name: np.zeros_like(like) for name in rule.slots}
-
-
-def settings(rule: AnyRule) -> dict[str, float]:
-    """Return the rule's hyper-parameters: its defaults, and for those without one a small value that is allowed."""
-    return rule.hyperparameters(
-        {name: rule.example(name) for name, default in rule.defaults.items() if default is None}
+def settings(optimizer: Optimizer) -> dict[str, float]:
+    """Return hyper-parameters: the defaults, and for those without one a small value that is allowed."""
+    return optimizer.hyperparameters(
+        {name: optimizer.example(name) for name, default in optimizer.defaults.items() if default is None}
     )
 
 
-def moved(rule: AnyRule) -> dict[str, float]:
+def moved(optimizer: Optimizer) -> dict[str, float]:
     """Return hyper-parameters that all differ from the defaults, within their bounds.
 
     An eps becomes so large that it matters where it stands. A whole number becomes the next one, and a flag its
     opposite.
     """
-    return rule.hyperparameters(
+    return optimizer.hyperparameters(
         {
-            name: _moved(value, rule.bounds.get(name, "(-inf, inf)"), rule.kinds[name])
-            for name, value in settings(rule).items()
+            name: _moved(value, optimizer.bounds.get(name, "(-inf, inf)"), optimizer.kinds[name])
+            for name, value in settings(optimizer).items()
         }
     )
 

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.conformance.declared import LATE
+from ravine.conformance.declared import LATE, formula_of
 from ravine.conformance.finding import Finding, failed, passed, settings
 from ravine.data import Split
 from ravine.engines import Engine, make_engine
-from ravine.formulas.stepping import fault_of_numbers
+from ravine.formulas.faults import fault_of_numbers
+from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.networks import Network, initial_weights
-from ravine.optimizers import RULES, AnyRule, Rule
 
 BATCHES = (1, 7, 100)
 _STEPS = 20
@@ -25,81 +26,83 @@ _NETWORK = Network((60, 23, 9, 10), bias=True)
 _SPEED = Network((784, 300, 100, 100, 10))
 
 
-def same_in_double(rule: Rule) -> Finding:
+def same_in_double(optimizer: Optimizer) -> Finding:
     """Check that both engines agree in float64 but for the order of sums."""
     check = "engines agree, float64"
     worst, noisy = 0.0, set[str]()
     for m in BATCHES:
-        fused, reference = (_run(engine, rule, "float64", m) for engine in ("fused", "reference"))
+        fused, reference = (_run(engine, optimizer, "float64", m) for engine in ("fused", "reference"))
         ours, theirs = fused.state(), reference.state()
         for name in sorted(set(theirs) - {"steps"} - noisy):
             error = _difference(ours[name], theirs[name])
-            if not error <= 1e-10 and name != "weights" and _is_round_off(rule, m, name):
+            if not error <= 1e-10 and name != "weights" and _is_round_off(optimizer, m, name):
                 noisy.add(name)
                 continue
             worst = max(worst, error)
             if not error <= 1e-10:
-                return failed(check, f"{name} differs by {error:.0e} of itself at m = {m}", _report(rule))
+                return failed(check, f"{name} differs by {error:.0e} of itself at m = {m}", _report(optimizer))
     told = f"; {', '.join(sorted(noisy))}: round-off, not compared" if noisy else ""
     return passed(check, f"m = {', '.join(map(str, BATCHES))}; largest difference {worst:.0e}{told}")
 
 
-def _is_round_off(rule: Rule, m: int, name: str) -> bool:
+def _is_round_off(optimizer: Optimizer, m: int, name: str) -> bool:
     """Tell whether a part of the state holds nothing but rounding errors, which two engines need not share.
 
     It does if a change of the weights in their last digit changes it as much as it is large.
     """
-    one, other = (_run("reference", rule, "float64", m, nudge).state()[name] for nudge in (0.0, 1.0))
+    one, other = (_run("reference", optimizer, "float64", m, nudge).state()[name] for nudge in (0.0, 1.0))
     return _difference(one, other) > _ROUND_OFF
 
 
-def same_numbers(rule: Rule) -> Finding:
+def same_numbers(optimizer: Optimizer) -> Finding:
     """Check that both engines compute the same from the number of the step, early in a run and late."""
     check = "numbers of the step"
-    engines = {name: engine_of(name, rule, "float64", 7) for name in ("reference", "fused")}
+    engines = {name: engine_of(name, optimizer, "float64", 7) for name in ("reference", "fused")}
     start = {name: engine.state() for name, engine in engines.items()}
     for t in (1, 2, 3, 4, 5, *LATE):
         after = {}
         for name, engine in engines.items():
             behind = {"last": np.full_like(start[name]["last"], t - 1)} if "last" in start[name] else {}
             engine.restore({**start[name], **behind, "steps": np.array([t - 1])})
-            _train(engine, rule, 0, 7)
-            engine.settle(settings(rule))
+            _train(engine, optimizer, 0, 7)
+            engine.settle(settings(optimizer))
             after[name] = engine.state()["weights"]
         one, other = after["fused"], after["reference"]
         if not np.allclose(one, other, rtol=1e-9, atol=1e-12, equal_nan=True):
             k = int(np.argmax(~np.isclose(one, other, rtol=1e-9, atol=1e-12, equal_nan=True)))
-            fault, mend = fault_of_numbers(rule, t, settings(rule)) or ("", _report(rule))
+            fault, mend = fault_of_numbers(formula_of(optimizer), t, settings(optimizer)) or ("", _report(optimizer))
             told = f"a weight becomes {one[k]:g} in the fused engine and {other[k]:g} in the reference at step {t}"
             return failed(check, f"{told}. {fault}".strip(), mend)
     return passed(check, f"steps 1 to 5, {', '.join(f'{t:,}' for t in LATE)}: the same in both engines")
 
 
-def same_in_single(rule: Rule) -> Finding:
+def same_in_single(optimizer: Optimizer) -> Finding:
     """Check that float32 has the round-off of NumPy's float32, measured against float64, and not more."""
     check = "engines agree, float32"
     told = []
     for m in BATCHES:
-        exact = _run("reference", rule, "float64", m).weights
+        exact = _run("reference", optimizer, "float64", m).weights
         ours, yardstick = (
-            _difference(_run(engine, rule, "float32", m).weights, exact) for engine in ("fused", "reference")
+            _difference(_run(engine, optimizer, "float32", m).weights, exact) for engine in ("fused", "reference")
         )
         told.append(f"{ours:.0e}")
         if not ours <= 4 * yardstick + 1e-6:
-            return failed(check, f"round-off at m = {m} is {ours:.0e} where NumPy's is {yardstick:.0e}", _report(rule))
+            return failed(
+                check, f"round-off at m = {m} is {ours:.0e} where NumPy's is {yardstick:.0e}", _report(optimizer)
+            )
     return passed(check, f"round-off at m = {', '.join(map(str, BATCHES))}: {', '.join(told)}")
 
 
-def _report(rule: Rule) -> str:
-    if rule.idle_form is not None:
+def _report(optimizer: Optimizer) -> str:
+    if formula_of(optimizer).lazy is not None:
         return "Look at the idle form first: it is what the fused engine applies to rows that were not touched."
     return "The rule may depend on more than its arguments; if not, this is a fault of ravine: please report it."
 
 
-def repeated(rule: Rule) -> Finding:
+def repeated(optimizer: Optimizer) -> Finding:
     """Check that a run has the same bits each time."""
     for engine in ("fused", "reference"):
-        one, other = (_run(engine, rule, "float64", 7).state() for _ in range(2))
+        one, other = (_run(engine, optimizer, "float64", 7).state() for _ in range(2))
         if any(one[name].tobytes() != other[name].tobytes() for name in one):
             return failed(
                 "repeatable", f"two runs of the {engine} engine differ", "Use no numbers that change from run to run."
@@ -107,30 +110,30 @@ def repeated(rule: Rule) -> Finding:
     return passed("repeatable", "two runs have the same bits, in both engines")
 
 
-def resumed(rule: Rule) -> Finding:
+def resumed(optimizer: Optimizer) -> Finding:
     """Check that a run goes on from its state as if it had not stopped."""
     half = 7 * (_STEPS // 2)
     for name in ("fused", "reference"):
-        whole, first, second = (engine_of(name, rule, "float64", 7) for _ in range(3))
-        _train(whole, rule, 0, half)
-        _train(whole, rule, half, 7 * _STEPS)
-        _train(first, rule, 0, half)
+        whole, first, second = (engine_of(name, optimizer, "float64", 7) for _ in range(3))
+        _train(whole, optimizer, 0, half)
+        _train(whole, optimizer, half, 7 * _STEPS)
+        _train(first, optimizer, 0, half)
         second.restore(first.state())
-        _train(second, rule, half, 7 * _STEPS)
+        _train(second, optimizer, half, 7 * _STEPS)
         one, other = whole.state(), second.state()
         if any(one[key].tobytes() != other[key].tobytes() for key in one):
             return failed("resume", f"the {name} engine goes on differently", "Keep all that the rule needs in slots.")
     return passed("resume", "the same bits after a stop, in both engines")
 
 
-def speed(rule: Rule) -> Finding:
+def speed(optimizer: Optimizer) -> Finding:
     """Time the fused engine on the paper's network, beside sgd and the built-in rule that is most like this one."""
-    others = [other for other in (RULES["sgd"], _nearest(rule)) if other is not rule]
-    rules = list(dict.fromkeys([rule, *others]))
-    times: dict[Rule, list[float]] = {each: [] for each in rules}
+    others = [other for other in (OPTIMIZERS["sgd"], _nearest(optimizer)) if other is not optimizer]
+    optimizers = list(dict.fromkeys([optimizer, *others]))
+    times: dict[Optimizer, list[float]] = {each: [] for each in optimizers}
     order = np.random.default_rng(3).integers(0, 1000, 2000)
     data = some_data(1000, 784)
-    engines = {each: engine_of("fused", each, "float32", 10, _SPEED) for each in rules}
+    engines = {each: engine_of("fused", each, "float32", 10, _SPEED) for each in optimizers}
     states = {each: engine.state() for each, engine in engines.items()}
     for turn in range(6):
         for each, engine in engines.items():
@@ -140,42 +143,45 @@ def speed(rule: Rule) -> Finding:
             engine.train(data, order, 0, len(order), settings(each))
             if turn:
                 times[each].append(1e6 * (time.perf_counter() - begin) / len(order))
-    cost = {each.name: statistics.median(times[each]) for each in rules}
-    told = [f"{cost[rule.name] / cost[name]:.2f} times {name} ({cost[name]:.1f})" for name in list(cost)[1:]]
-    return passed("speed", "; ".join([f"{cost[rule.name]:.1f} us a sample at m = 10", *told]))
+    cost = {each.name: statistics.median(times[each]) for each in optimizers}
+    told = [f"{cost[optimizer.name] / cost[name]:.2f} times {name} ({cost[name]:.1f})" for name in list(cost)[1:]]
+    return passed("speed", "; ".join([f"{cost[optimizer.name]:.1f} us a sample at m = 10", *told]))
 
 
-def _nearest(rule: Rule) -> Rule:
-    """Return the built-in rule with the same treatment of idle rows whose number of slots is the nearest."""
+def _nearest(optimizer: Optimizer) -> Optimizer:
+    """Return the one of ravine's with the same treatment of idle rows whose number of slots is the nearest."""
+    ours = formula_of(optimizer)
 
-    def distance(other: Rule) -> tuple[bool, int]:
-        same = other.inert == rule.inert and bool(other.idle_form) == bool(rule.idle_form)
-        return not same, abs(len(other.slots) - len(rule.slots))
+    def distance(other: Optimizer) -> tuple[bool, int]:
+        theirs = formula_of(other)
+        same = theirs.inert == ours.inert and bool(theirs.lazy) == bool(ours.lazy)
+        return not same, abs(len(theirs.slots) - len(ours.slots))
 
-    return min((other for other in RULES.values() if other is not rule), key=distance)
+    others = [other for other in OPTIMIZERS.values() if other.formula is not None and other is not optimizer]
+    return min(others, key=distance)
 
 
-def _run(name: str, rule: Rule, dtype: str, m: int, nudge: float = 0.0) -> Engine:
+def _run(name: str, optimizer: Optimizer, dtype: str, m: int, nudge: float = 0.0) -> Engine:
     """Return an engine after some steps, which begin at weights that are moved by so many of their last digits."""
-    engine = engine_of(name, rule, dtype, m)
+    engine = engine_of(name, optimizer, dtype, m)
     weights = engine.weights
     engine.restore({**engine.state(), "weights": weights + nudge * np.spacing(weights)})
-    _train(engine, rule, 0, m * _STEPS)
-    engine.settle(settings(rule))
+    _train(engine, optimizer, 0, m * _STEPS)
+    engine.settle(settings(optimizer))
     return engine
 
 
-def _train(engine: Engine, rule: Rule, first: int, stop: int) -> None:
+def _train(engine: Engine, optimizer: Optimizer, first: int, stop: int) -> None:
     order = np.random.default_rng(2).integers(0, 300, 100 * _STEPS)[:stop]
-    engine.train(some_data(300, 60), order, first, stop, settings(rule))
+    engine.train(some_data(300, 60), order, first, stop, settings(optimizer))
 
 
-def engine_of(name: str, rule: AnyRule, dtype: str, m: int, network: Network = _NETWORK) -> Engine:
+def engine_of(name: str, optimizer: Optimizer, dtype: str, m: int, network: Network = _NETWORK) -> Engine:
     """Return an engine at weights of which none is 0."""
     rng = np.random.default_rng(1)
     weights = initial_weights(network, "glorot-uniform", rng)
     return make_engine(
-        name, network, rule, np.where(weights == 0, rng.normal(0, 0.05, weights.shape), weights), dtype, m
+        name, network, optimizer, np.where(weights == 0, rng.normal(0, 0.05, weights.shape), weights), dtype, m
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ravine.arrays import Array
 from ravine.engines.engine import NO_FACTORS, Engine, Evaluation, Factors, Taken
 from ravine.errors import ConfigError, unknown
+from ravine.formulas.optimizer import Optimizer
 from ravine.networks import Network
-from ravine.optimizers import AnyRule, WholeRule
 
 NAMES = ("fused", "reference")
 
@@ -14,7 +14,7 @@ NAMES = ("fused", "reference")
 def make_engine(
     name: str,
     network: Network,
-    rule: AnyRule,
+    optimizer: Optimizer,
     weights: Array,
     dtype: str,
     batch_size: int,
@@ -23,31 +23,30 @@ def make_engine(
 ) -> Engine:
     """Return the engine `name` that trains `network` from `weights`, (n,).
 
-    Batches have `batch_size` samples or fewer. `factors` are for rules that step layer by layer. `seed` makes the
-    random numbers of rules that ask for noise. A rule of whole matrices takes its steps in NumPy; the engine then
-    computes the gradients.
+    Batches have `batch_size` samples or fewer. `factors` are for optimizers that step layer by layer. `seed` makes the
+    random numbers of optimizers that ask for noise. The fused engine compiles the steps of an optimizer that is one
+    formula; of any other, NumPy takes the steps, and the engine computes the gradients.
 
     Raises:
         ConfigError: there is no engine of this name.
     """
     # What computes is imported where it is needed.
+    from ravine.engines.stepping import SteppingEngine
+
     if name == "reference":
-        from ravine.engines.reference import NumpyGradients, ReferenceEngine
-        from ravine.engines.whole import WholeEngine
+        from ravine.engines.reference import NumpyGradients
 
-        if isinstance(rule, WholeRule):
-            return WholeEngine(network, rule, weights, dtype, batch_size, factors, NumpyGradients(network), seed)
-        return ReferenceEngine(network, rule, weights, dtype, batch_size, factors, seed)
-    if name == "fused":
-        from ravine.engines.fused.engine import FusedEngine
+        return SteppingEngine(network, optimizer, weights, dtype, batch_size, factors, NumpyGradients(network), seed)
+    if name != "fused":
+        raise ConfigError(unknown("engine", name, NAMES))
+    if optimizer.formula is None or not optimizer.formula.compiles:
         from ravine.engines.fused.gradients import KernelGradients
-        from ravine.engines.whole import WholeEngine
 
-        if isinstance(rule, WholeRule):
-            gradients = KernelGradients(network, dtype, batch_size)
-            return WholeEngine(network, rule, weights, dtype, batch_size, factors, gradients, seed)
-        return FusedEngine(network, rule, weights, dtype, batch_size, factors, seed)
-    raise ConfigError(unknown("engine", name, NAMES))
+        gradients = KernelGradients(network, dtype, batch_size)
+        return SteppingEngine(network, optimizer, weights, dtype, batch_size, factors, gradients, seed)
+    from ravine.engines.fused.engine import FusedEngine
+
+    return FusedEngine(network, optimizer, weights, dtype, batch_size, factors, seed)
 
 
 __all__ = ["Engine", "Evaluation", "Taken", "make_engine"]

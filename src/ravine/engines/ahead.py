@@ -10,20 +10,22 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from ravine.engines.fused import kernels
 from ravine.engines.fused.render import render
-from ravine.optimizers import Rule
+from ravine.formulas.formula import Formula
 
 
-def compile_ahead(rules: Sequence[Rule], dtypes: Iterable[str], jobs: int | None = None) -> Iterator[tuple[str, str]]:
-    """Put the kernels of some rules into the cache; yield the name and the dtype of each as it is there.
+def compile_ahead(
+    formulas: Sequence[Formula], dtypes: Iterable[str], jobs: int | None = None
+) -> Iterator[tuple[str, str]]:
+    """Put the kernels of some formulas into the cache; yield the name and the dtype of each as it is there.
 
     `jobs` are worked on at once, as many as there are cores if None. Each runs in a new process, so a script that calls
     this must be one that can be imported.
 
     Raises:
-        ConfigError: a rule cannot be compiled.
+        ConfigError: a formula cannot be compiled.
     """
     dtypes = list(dtypes)
-    wanted = [(render(rule), dtype) for dtype in dtypes for rule in rules]
+    wanted = [(render(formula), dtype) for dtype in dtypes for formula in formulas]
     missing = [(rendered, dtype) for rendered, dtype in wanted if kernels.seconds_to_compile(rendered, dtype)]
     for rendered, dtype in wanted:
         if (rendered, dtype) not in missing:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,10 +11,6 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Split
-from ravine.errors import ConfigError
-from ravine.formulas.stepping import as_ieee
-from ravine.networks import Network
-from ravine.optimizers import Rule
 
 Hyper = Mapping[str, float | Array]
 """Hyper-parameters by name. One that changes from step to step is an array with a number for each step of the call."""
@@ -24,7 +19,7 @@ Factors = Mapping[str, Sequence[float]]
 """By the name of a hyper-parameter, what it is multiplied by in each layer."""
 
 NO_HYPER: Mapping[str, float] = MappingProxyType({})
-"""Will do for a rule that evaluates the weights that it trains."""
+"""Will do for an optimizer that evaluates the weights that it trains."""
 
 NO_FACTORS: Factors = MappingProxyType({})
 """Every layer has the same hyper-parameters."""
@@ -67,52 +62,15 @@ def in_layer(hyper: Hyper, factors: Factors, layer: int, step: int = 0) -> dict[
     return {name: number(name, value) for name, value in hyper.items()}
 
 
-def in_evaluated_form(
-    rule: Rule, weights: Array, slots: Mapping[str, Array], steps: int, hyper: Mapping[str, float]
-) -> Array:
-    """Return the weights that a rule evaluates from those that it trains and its slots, all of one shape."""
-    form = rule.evaluated_form
-    if form is None:
-        return weights
-    known = {"w": weights, "t": float(steps), **slots}
-    parameters = inspect.signature(form).parameters.values()
-    keywords = {p.name: hyper[p.name] for p in parameters if p.kind is p.KEYWORD_ONLY}
-    with np.errstate(all="ignore"), rule.telling_faults():
-        found = as_ieee(form)(*(known[p.name] for p in parameters if p.name in known), **keywords)
-        if np.iscomplexobj(found):
-            raise ConfigError(f"the evaluated form of {rule.name} returns complex numbers; weights are real.")
-        result = np.asarray(found, weights.dtype)
-    if result.shape != weights.shape:
-        raise ConfigError(
-            f"the evaluated form of {rule.name} returns shape {result.shape} for weights of shape {weights.shape}; it "
-            "must return the weights to evaluate, and nothing besides."
-        )
-    return result
-
-
-def evaluated_by_layer(
-    network: Network,
-    rule: Rule,
-    weights: Array,
-    slots: Mapping[str, Array],
-    steps: int,
-    hyper: Mapping[str, float],
-    factors: Factors,
-) -> Array:
-    """Return the weights that a rule evaluates, shape (n,), each layer's with its own hyper-parameters."""
-    if rule.evaluated_form is None:
-        return weights
-    views = network.layout.views
-    result = np.empty_like(weights)
-    for layer, view in enumerate(views(result)):
-        state = {name: views(slot)[layer] for name, slot in slots.items()}
-        now = in_layer(hyper, factors, layer)
-        view[...] = in_evaluated_form(rule, views(weights)[layer], state, steps, now)
-    return result
+def in_layers(hyper: Hyper, factors: Factors, layers: int, step: int = 0) -> list[dict[str, float]]:
+    """Return the hyper-parameters of each layer at a step of a call; without factors, the same ones for all."""
+    if not factors:
+        return [in_layer(hyper, factors, 0, step)] * layers
+    return [in_layer(hyper, factors, layer, step) for layer in range(layers)]
 
 
 class Engine(Protocol):
-    """Trains one network with one rule, from given weights, in batches up to a size."""
+    """Trains one network with one optimizer, from given weights, in batches up to a size."""
 
     def compile(self) -> None:
         """Do now whatever must be done once before the first step; otherwise the first step does it."""
@@ -137,14 +95,14 @@ class Engine(Protocol):
         Losses are added to `loss_sum` one batch after the other, so that the sum of an epoch has the same bits in
         however many calls it was made.
 
-        A hyper-parameter that the rule's idle form takes must not change from step to step, nor from layer to layer.
+        A hyper-parameter that a lazy update takes must not change from step to step, nor from layer to layer.
         """
 
     def settle(self, hyper: Mapping[str, float]) -> None:
         """Make `weights` those after the last step, before hyper-parameters change or the weights are read."""
 
     def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:
-        """Evaluate the settled weights, in the form that the rule declares for it, on a whole split."""
+        """Evaluate the settled weights, in the form that the optimizer declares for it, on a whole split."""
 
     def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:
         """Return the settled weights in the form in which they are evaluated and stored, shape (n,)."""
@@ -161,4 +119,4 @@ class Engine(Protocol):
         """Return all that the next step depends on; also good between two steps of an epoch."""
 
     def restore(self, state: Mapping[str, Array]) -> None:
-        """Go back to a `state()` of the same engine, network and rule."""
+        """Go back to a `state()` of the same engine, network and optimizer."""

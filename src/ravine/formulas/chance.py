@@ -1,8 +1,7 @@
 """Whatever differs from run to run in a rule: random numbers of its own, the clock, the order of hashes.
 
-The id of a run stands for one result. A rule of whole matrices may use all of Python, and so may break that; it is
-found by its text, by the state of the global generators before and after its first steps, and by taking these steps
-twice.
+The id of a run stands for one result. A matrix optimizer may use all of Python, and so may break that. Here it is found
+in its text; `ravine.formulas.repeatable` tries its first steps.
 """
 
 from __future__ import annotations
@@ -16,15 +15,13 @@ import random
 import secrets
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ravine.arrays import Array
 from ravine.errors import ConfigError
-from ravine.formulas.matrix import AnyRule, WholeRule
 from ravine.formulas.set_order import followed_sets
 
 INSTEAD = "Ask for `noise`, standard normal numbers that the run's seed makes."
@@ -41,8 +38,6 @@ _OTHERS: dict[int, str] = {
     **{id(found): "random numbers of the system" for found in (os.urandom, uuid.uuid1, uuid.uuid4)},
     **{id(getattr(secrets, name)): "random numbers of the system" for name in secrets.__all__},
 }
-_SHAPES = ((4, 3), (3,), (3, 2), (2,))
-_STEPS = (*range(1, 13), 100, 1000)
 
 
 def refuse_chance_in(function: Any, tree: ast.AST, imported: Mapping[str, Any]) -> None:
@@ -125,72 +120,3 @@ def _meant(node: ast.expr, function: Any, imported: Mapping[str, Any]) -> Any:
         return None
     cells = inspect.getclosurevars(function).nonlocals
     return cells.get(node.id, function.__globals__.get(node.id, getattr(builtins, node.id, None)))
-
-
-def refuse_chance(rule: AnyRule, hyper: Mapping[str, float]) -> None:
-    """Refuse a rule whose first steps differ when they are taken again, or that draws from a global generator.
-
-    Raises:
-        ConfigError: it does.
-    """
-    with_these = rule, tuple(sorted(hyper.items()))
-    if isinstance(rule, WholeRule) and with_these not in _passed:
-        _take_twice(rule, hyper)
-        _passed.add(with_these)
-
-
-_passed: set[tuple[AnyRule, tuple[tuple[str, float], ...]]] = set()
-
-
-def _take_twice(rule: WholeRule, hyper: Mapping[str, float]) -> None:
-    place = f"{rule.code.co_filename}:{rule.code.co_firstlineno}: rule {rule.name}"
-    rng = np.random.default_rng(0)
-    weights: list[Array] = [rng.normal(size=shape) for shape in _SHAPES]
-    state: dict[str, Array] = {}
-    for t in _STEPS:
-        gradients = [rng.normal(size=shape) for shape in _SHAPES]
-        before = _global_state()
-        try:
-            # Copies, so that a rule that changes what it is given meets the same twice.
-            one, other = (
-                rule.step(
-                    _copied(gradients), _copied(weights), {n: v.copy() for n, v in state.items()}, t, _bowl, hyper
-                )
-                for _ in range(2)
-            )
-        except ConfigError:
-            return  # it needs other weights than these, or fails: the run will tell
-        if _global_state() != before:
-            raise ConfigError(
-                f"{place} draws from a global generator, whose state the id of a run does not hold. {INSTEAD}"
-            )
-        if _bits(*one) != _bits(*other):
-            raise ConfigError(
-                f"{place} gives other numbers when step {t} is taken again from the same weights and state: a run must "
-                f"be the same each time. Keep all that changes in the state. {INSTEAD}"
-            )
-        steps, state = one
-        with np.errstate(all="ignore"):
-            weights = [w - step for w, step in zip(weights, steps, strict=True)]
-
-
-def _copied(arrays: Sequence[Array]) -> list[Array]:
-    return [array.copy() for array in arrays]
-
-
-def _bowl(weights: Sequence[Array]) -> tuple[float, list[Array]]:
-    """Return the loss sum(w^2) / 2 and its gradients."""
-    with np.errstate(all="ignore"):
-        return float(sum((w * w).sum() for w in weights) / 2), [w.copy() for w in weights]
-
-
-def _global_state() -> tuple[Any, ...]:
-    name, key, *rest = np.random.get_state(legacy=True)  # noqa: NPY002  it is what others may draw from
-    return random.getstate(), name, np.asarray(key).tobytes(), *rest
-
-
-def _bits(steps: Sequence[Array], state: Mapping[str, Array]) -> list[tuple[str, bytes]]:
-    return [("", step.tobytes()) for step in steps] + [(name, value.tobytes()) for name, value in state.items()]
-
-
-__all__ = ["GENERATORS", "INSTEAD", "fault_of", "refuse_chance", "refuse_chance_in"]

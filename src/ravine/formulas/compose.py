@@ -1,217 +1,237 @@
-"""A rule with stages before and behind it, put together as one rule."""
+"""An optimizer with stages before and behind it, put together as one optimizer.
+
+Stages are joined to one formula for each side. To an element-wise optimizer they are joined too, so that the whole is
+one formula, which the fused engine compiles; round a matrix optimizer they are computed array by array.
+"""
 
 from __future__ import annotations
 
-import ast
-import copy
+import dataclasses
 import functools
-import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, overload
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
-import numpy as np
-
+from ravine.arrays import Array
 from ravine.errors import ConfigError, unknown
-from ravine.formulas.compose_matrix import compose_whole
-from ravine.formulas.matrix import AnyRule, WholeRule
-from ravine.formulas.rule import GIVEN, Rule
-from ravine.formulas.source import Body, read, read_rule
-from ravine.formulas.stages import STAGES, Stage, stage_of
+from ravine.formulas.elementwise import ElementwiseOptimizer
+from ravine.formulas.formula import State
+from ravine.formulas.join import Part, join
+from ravine.formulas.layers import in_layers, norms
+from ravine.formulas.matrix import MatrixOptimizer
+from ravine.formulas.optimizer import Hyper, Loss, Optimizer, no_loss
+from ravine.formulas.shelves import STAGES
+from ravine.formulas.stage import Stage
 from ravine.inputs import folded_keys
 
 
-@overload
-def with_stages(rule: Rule, hyperparameters: Mapping[str, Any]) -> Rule: ...
+def with_stages(optimizer: Optimizer, hyperparameters: Mapping[str, Any], stages: Sequence[Stage] = ()) -> Optimizer:
+    """Return the optimizer with some stages, and with those of ravine's that have some of the hyper-parameters.
 
-
-@overload
-def with_stages(rule: AnyRule, hyperparameters: Mapping[str, Any]) -> AnyRule: ...
-
-
-def with_stages(rule: AnyRule, hyperparameters: Mapping[str, Any]) -> AnyRule:
-    """Return the rule with those stages that have hyper-parameters among the given ones.
-
-    A hyper-parameter of the rule itself is the rule's, even if a stage has one of the same name.
+    A hyper-parameter of the optimizer itself is the optimizer's, even if a stage has one of the same name.
 
     Raises:
-        ConfigError: neither the rule nor a stage has a hyper-parameter of that name.
+        ConfigError: neither the optimizer nor a stage has a hyper-parameter of that name.
 
-    >>> from ravine.optimizers import adam
+    >>> from ravine.optimizers.adam import adam
     >>> with_stages(adam, {"weight_decay": 0.01}).defaults["weight_decay"] is None
     True
     >>> with_stages(adam, {"beta1": 0.8}) is adam
     True
     """
     hyperparameters = folded_keys(hyperparameters)
-    known = allowed(rule)
+    known = allowed(optimizer, stages)
     for name in hyperparameters:
         if name not in known:
-            raise ConfigError(unknown(f"hyper-parameter of {rule.name}", name, known))
-    wanted = {stage_of(name) for name in hyperparameters if name not in rule.defaults}
-    stages = tuple(name for name, stage in STAGES.items() if stage in wanted)
-    if not stages:
-        return rule
-    return compose_whole(rule, stages) if isinstance(rule, WholeRule) else compose(rule, stages)
+            raise ConfigError(unknown(f"hyper-parameter of {optimizer.name}", name, known))
+    given = {name for stage in stages for name in stage.defaults}
+    wanted = [name for name in hyperparameters if name not in optimizer.defaults and name not in given]
+    found = {*stages, *(stage for name in wanted if (stage := stage_of(name)) is not None)}
+    return compose(optimizer, tuple(sorted(found, key=lambda stage: (stage.order, stage.name)))) if found else optimizer
 
 
-def allowed(rule: AnyRule) -> set[str]:
-    """Return the hyper-parameters that may be given with a rule: its own and those of stages."""
-    return {*rule.defaults, *(name for stage in STAGES.values() for name in stage.defaults)}
+def stage_of(hyperparameter: str) -> Stage | None:
+    """Return the stage of ravine's own that has a hyper-parameter, None if there is none.
 
-
-def compose(rule: Rule, stages: tuple[str, ...]) -> Rule:
-    """Return the rule with these stages, in the order in which stages stand.
-
-    The text of each stage is put before or behind that of the rule, each name with that of its stage before it.
+    >>> stage_of("weight_decay").name
+    'weight_decay'
     """
-    return _remembered(rule, stages, read_rule(rule).text)
+    return next((stage for stage in STAGES.values() if hyperparameter in stage.defaults), None)
+
+
+def allowed(optimizer: Optimizer, stages: Sequence[Stage] = ()) -> set[str]:
+    """Return the hyper-parameters that may be given with an optimizer: its own and those of stages."""
+    return {*optimizer.defaults, *(name for stage in (*STAGES.values(), *stages) for name in stage.defaults)}
+
+
+def compose(optimizer: Optimizer, stages: tuple[Stage, ...]) -> Optimizer:
+    """Return the optimizer with these stages, in this order, each on the side that it is written for."""
+    before, behind = (tuple(s for s in stages if s.formula.first == first) for first in ("g", "step"))
+    return _remembered(optimizer, before, behind, tuple(s.formula.body().text for s in stages), optimizer.text)
 
 
 @functools.cache
-def _remembered(rule: Rule, stages: tuple[str, ...], text: str) -> Rule:
-    """Return the rule with these stages; its text changes with the numbers of its module, and so is part of the key."""
-    return _compose(rule, stages, rule.function, {}, {})
+def _remembered(
+    optimizer: Optimizer, before: tuple[Stage, ...], behind: tuple[Stage, ...], texts: tuple[str, ...], text: str
+) -> Optimizer:
+    """Return it once; texts change with the numbers of a module, and so are part of the key."""
+    return _composed(
+        optimizer, before, behind, optimizer.function, {}, optimizer.references if not (before or behind) else {}
+    )
 
 
 def composed(
-    rule: Rule, *, torch: str | None = None, optax: str | None = None, **defaults: float
-) -> Callable[[Callable[[], None]], Rule]:
-    """Make a rule of another one and stages, as a decorator of a function that has a name and a docstring alone.
+    optimizer: Optimizer,
+    *,
+    before: Sequence[str] = (),
+    torch: str | None = None,
+    optax: str | None = None,
+    **defaults: float,
+) -> Callable[[Callable[[], None]], Optimizer]:
+    """Make an optimizer of another one and stages, as a decorator of a function that has a name and a docstring alone.
 
-    `defaults` are those that differ from the other rule's, and those of the stages.
+    `defaults` are those that differ from the other optimizer's, and those of the stages, which these put in. Stages
+    that are named in `before` stand before the optimizer in this order, whichever side they are written for: what
+    arrives there is a gradient, which no rate has multiplied, so that the rate is 1 to them.
     """
-    twins = {library: twin for library, twin in (("torch", torch), ("optax", optax)) if twin}
-    wanted = {stage_of(name) for name in defaults if name not in rule.defaults}
-    stages = tuple(name for name, stage in STAGES.items() if stage in wanted)
-    return lambda function: _compose(rule, stages, function, defaults, twins)
+    first = tuple(STAGES.find(stage) for stage in before)
+    named = {name for stage in first for name in stage.defaults}
+    wanted = {stage_of(name) for name in defaults if name not in optimizer.defaults and name not in named}
+    rest = sorted((stage for stage in wanted if stage), key=lambda stage: (stage.order, stage.name))
+    ahead = (*first, *(stage for stage in rest if stage.formula.first == "g"))
+    behind = tuple(stage for stage in rest if stage.formula.first == "step")
+    references = {library: made for library, made in (("torch", torch), ("optax", optax)) if made}
+    return lambda function: _composed(optimizer, ahead, behind, function, defaults, references)
 
 
-def _compose(
-    rule: Rule,
-    stages: tuple[str, ...],
+def _composed(
+    optimizer: Optimizer,
+    before: Sequence[Stage],
+    behind: Sequence[Stage],
     named: Callable[..., Any],
     changed: Mapping[str, float],
-    twins: Mapping[str, str],
-) -> Rule:
-    parts = [STAGES[name] for name in STAGES if name in stages]
-    defaults = {
-        **rule.defaults,
-        **{name: value for stage in parts for name, value in stage.defaults.items()},
-        **changed,
-    }
-    slots = (*rule.slots, *(f"{stage.name}_{slot}" for stage in parts for slot in stage.slots))
-    body = _joined(rule, parts)
-    _check_names(rule, parts, {name for name, _ in body.assignments})
-    used = {node.id for value in (*(v for _, v in body.assignments), *body.results) for node in _names(value)}
-    arguments = ("g", *slots, *(name for name in GIVEN if name in used))
-    result = Rule(
-        rule.name if named is rule.function else named.__name__,
-        _function(named, body, arguments, defaults),
-        arguments,
-        slots,
-        defaults,
-        {**rule.bounds, **{name: bound for stage in parts for name, bound in stage.bounds.items()}},
-        {**rule.kinds, **{name: kind for stage in parts for name, kind in stage.kinds.items()}},
-        inert=rule.inert and all(stage.inert for stage in parts),
-        twins=twins,
-        full_batch=rule.full_batch,
-        text=body,
+    references: Mapping[str, str],
+) -> Optimizer:
+    """Return the optimizer with stages on both sides, with the name and the docstring of a function."""
+    stages = [*before, *behind]
+    merged = _Merged(
+        {**optimizer.defaults, **{key: value for s in stages for key, value in s.defaults.items()}, **changed},
+        {**optimizer.bounds, **{key: value for s in stages for key, value in s.bounds.items()}},
+        {**optimizer.kinds, **{key: value for s in stages for key, value in s.kinds.items()}},
     )
-    for form in _evaluated_forms(rule, parts):
-        result.evaluated(form)
-    return result
+    parts = [[Part(s.name, s.formula, ahead=ahead) for s in side] for side, ahead in ((before, True), (behind, False))]
+    if isinstance(optimizer, ElementwiseOptimizer):
+        own = Part(None, optimizer.formula)
+        formula = join(f"rule {named.__name__}", "g", [*parts[0], own, *parts[1]], tuple(merged.defaults), named)
+        return ElementwiseOptimizer(
+            optimizer.name if named is optimizer.function else named.__name__,
+            formula.function,
+            merged.defaults,
+            merged.bounds,
+            merged.kinds,
+            formula,
+            references=references,
+            full_batch=optimizer.full_batch,
+        )
+    assert isinstance(optimizer, MatrixOptimizer)
+    return _round_matrices(optimizer, before, behind, parts, named, merged, references)
 
 
-def _check_names(rule: Rule, parts: list[Stage], assigned: set[str]) -> None:
-    """Refuse slots and hyper-parameters of a rule whose names the composed text needs for something else."""
-    stages = {name for stage in parts for name in (*stage.defaults, *(f"{stage.name}_{slot}" for slot in stage.slots))}
-    for name in (*rule.slots, *rule.defaults):
-        if name in assigned | stages:
+@dataclasses.dataclass(frozen=True)
+class _Merged:
+    """The hyper-parameters of an optimizer and of its stages."""
+
+    defaults: Mapping[str, float | None]
+    bounds: Mapping[str, str]
+    kinds: Mapping[str, Any]
+
+
+def _round_matrices(
+    optimizer: MatrixOptimizer,
+    before: Sequence[Stage],
+    behind: Sequence[Stage],
+    parts: Sequence[Sequence[Part]],
+    named: Callable[..., Any],
+    merged: _Merged,
+    references: Mapping[str, str],
+) -> MatrixOptimizer:
+    """Return a matrix optimizer with stages on both sides.
+
+    Raises:
+        ConfigError: the optimizer searches along its loss, and a stage changes the gradient alone.
+    """
+    for stage in before:
+        if optimizer.searches and stage.penalty is None:
             raise ConfigError(
-                f"{rule.name} has {name} among its slots and hyper-parameters, a name that goes with the stages "
-                f"{', '.join(stage.name for stage in parts)}: choose another one."
+                f"{optimizer.name} searches along the loss, whose gradient {stage.name} would change and not the loss: "
+                f"leave {stage.name} out."
             )
+    hyper_names = tuple(merged.defaults)
+    first = join(f"stages before {optimizer.name}", "g", parts[0], hyper_names, named)
+    last = join(f"stages behind {optimizer.name}", "step", parts[1], hyper_names, named)
+    asks = first.asks | last.asks
 
+    @functools.wraps(named)
+    def staged(
+        gradients: Sequence[Array], weights: Sequence[Array], state: State, t: int, *asked: Any, **hyper: float
+    ) -> tuple[list[Array], dict[str, Array]]:
+        each: list[Hyper] = [hyper] * len(in_layers(weights))
+        found = norms(in_layers(gradients)) if asks & {"norm", "layer_norm"} else None
+        given = dict(zip(optimizer.asked, asked, strict=True))
+        loss = _penalized(given["loss"], before, hyper) if "loss" in given else no_loss
+        noise = given.get("noise")
+        gradients, kept = first.apply(gradients, weights, state, t, each, noise, found)
+        own: list[Hyper] = [{name: hyper[name] for name in optimizer.defaults}] * len(each)
+        steps, inner = optimizer.step(gradients, weights, state, t, own, loss, noise)
+        steps, more = last.apply(steps, weights, state, t, each, noise, found)
+        return steps, {**inner, **kept, **more}
 
-def _joined(rule: Rule, parts: list[Stage]) -> Body:
-    lines: list[tuple[str, ast.expr]] = []
-    kept: dict[str, str] = {}
-    gradient = "g"
-    for stage in (stage for stage in parts if stage.first == "g"):
-        gradient = _append(lines, stage, {"g": gradient}, kept)
-    own = read_rule(rule)
-    renamed = {"g": gradient}
-    for name, value in own.assignments:
-        # Under its own name it would take the place of what the stages behind it are given, such as w.
-        lines.append((f"rule_{name}_", _rename(value, renamed)))
-        renamed = {**renamed, name: f"rule_{name}_"}
-    results = [f"rule_{k}" for k in range(len(own.results))]
-    lines += [(name, _rename(value, renamed)) for name, value in zip(results, own.results, strict=True)]
-    kept.update(zip(rule.slots, results[1:], strict=True))
-    step = results[0]
-    for stage in (stage for stage in parts if stage.first == "step"):
-        step = _append(lines, stage, {"step": step}, kept)
-    slots = [*rule.slots, *(f"{stage.name}_{slot}" for stage in parts for slot in stage.slots)]
-    return Body(tuple(lines), tuple(ast.Name(name, ast.Load()) for name in (step, *(kept[slot] for slot in slots))))
+    def start(weights: Sequence[Array], **hyper: float) -> dict[str, Array]:
+        each: list[Hyper] = [hyper] * len(in_layers(weights))
+        own: list[Hyper] = [{name: hyper[name] for name in optimizer.defaults}] * len(each)
+        return {**optimizer.start(weights, own), **first.start(weights, each), **last.start(weights, each)}
 
+    def evaluated(weights: Sequence[Array], state: State, t: int, **hyper: float) -> list[Array]:
+        each: list[Hyper] = [hyper] * len(in_layers(weights))
+        if optimizer.evaluated is not None:
+            return optimizer.evaluate(weights, state, t, each)
+        return (last if last.evaluated else first).evaluate(weights, state, t, each)
 
-def _append(lines: list[tuple[str, ast.expr]], stage: Stage, renamed: dict[str, str], kept: dict[str, str]) -> str:
-    """Append the lines of a stage, note in `kept` where its slots are after them, and return its result's name."""
-    body = read(
-        stage.function, f"stage {stage.name}", stage.slots, stage.defaults, ("g", "step", "w", "layer_norm", "noise")
+    others = [formula for formula in (optimizer, first, last) if formula.evaluated is not None]
+    check_one_average(optimizer.name, len(others))
+    forms = [s.formula.evaluated for s in (*before, *behind) if s.formula.evaluated is not None]
+    return dataclasses.replace(
+        optimizer,
+        name=optimizer.name if named is optimizer.function else named.__name__,
+        function=staged,
+        defaults=MappingProxyType(dict(merged.defaults)),
+        bounds=merged.bounds,
+        kinds=merged.kinds,
+        by_layer=optimizer.by_layer and "norm" not in asks,
+        references=references,
+        starts=start,
+        evaluated=evaluated if others else None,
+        made_of=(optimizer, *(s.function for s in (*before, *behind)), *forms),
     )
-    renamed = {**renamed, **{slot: f"{stage.name}_{slot}" for slot in stage.slots}}
-    for name, value in body.assignments:
-        lines.append((f"{stage.name}_{name}_", _rename(value, renamed)))
-        renamed = {**renamed, name: f"{stage.name}_{name}_"}
-    results = [f"{stage.name}_{k}" for k in range(len(body.results))]
-    lines += [(name, _rename(value, renamed)) for name, value in zip(results, body.results, strict=True)]
-    kept.update({f"{stage.name}_{slot}": name for slot, name in zip(stage.slots, results[1:], strict=True)})
-    return results[0]
 
 
-def _rename(value: ast.expr, names: Mapping[str, str]) -> ast.expr:
-    value = copy.deepcopy(value)
-    for node in _names(value):
-        node.id = names.get(node.id, node.id)
-    return value
+def check_one_average(name: str, count: int) -> None:
+    """Refuse two forms of weights that are evaluated."""
+    if count > 1:
+        raise ConfigError(f"{name} evaluates other weights than it trains already; leave out the second average.")
 
 
-def _names(value: ast.expr) -> list[ast.Name]:
-    return [node for node in ast.walk(value) if isinstance(node, ast.Name)]
+def _penalized(loss: Loss, stages: Sequence[Stage], hyper: Mapping[str, float]) -> Loss:
+    """Return the loss with the penalties of some stages, whose gradients they add."""
+    adding = [stage for stage in stages if stage.penalty is not None]
 
+    def penalized(weights: Sequence[Array]) -> tuple[float, list[Array]]:
+        value, slopes = loss(weights)
+        each: list[Hyper] = [hyper] * len(in_layers(weights))
+        for stage in adding:
+            assert stage.penalty is not None
+            value += sum(stage.penalty(w, **{name: hyper[name] for name in stage.defaults}) for w in weights)
+            slopes = stage.formula.apply(slopes, weights, {}, 0, each)[0]
+        return value, slopes
 
-def _function(
-    named: Callable[..., Any], body: Body, arguments: tuple[str, ...], defaults: Mapping[str, Any]
-) -> Callable[..., Any]:
-    """Return the body as a Python function, for the reference engine, with the name and the docstring of another."""
-    lines = "\n".join(f"    {line}" for line in body.text.splitlines())
-    scope: dict[str, Any] = {"np": np, "__name__": named.__module__}
-    exec(f"def {named.__name__}({', '.join(arguments)}, *, {', '.join(defaults)}):\n{lines}", scope)
-    function: Callable[..., Any] = scope[named.__name__]
-    function.__doc__ = named.__doc__
-    return function
-
-
-def _evaluated_forms(rule: Rule, parts: list[Stage]) -> list[Callable[..., Any]]:
-    """Return the one form of evaluated weights, the stage's with its slots under their new names."""
-    forms = [rule.evaluated_form] if rule.evaluated_form else []
-    for stage in parts:
-        if stage.evaluated_form is not None:
-            forms.append(_with_slots_of(stage, stage.evaluated_form))
-    if len(forms) > 1:
-        raise ConfigError(f"{rule.name} evaluates other weights than it trains already; leave out the second average.")
-    return forms
-
-
-def _with_slots_of(stage: Stage, form: Callable[..., Any]) -> Callable[..., Any]:
-    signature = inspect.signature(form)
-    names = {slot: f"{stage.name}_{slot}" for slot in stage.slots}
-
-    def evaluated(*arguments: Any, **hyper: Any) -> Any:
-        return form(*arguments, **hyper)
-
-    evaluated.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[p.replace(name=names.get(p.name, p.name)) for p in signature.parameters.values()]
-    )
-    return evaluated
+    return penalized

@@ -1,8 +1,7 @@
-"""The text of a rule, as far as it decides what the rule computes.
+"""The text of a function, as far as it decides what the function computes.
 
-The text of an element-wise rule holds all: its numbers, and functions of NumPy. A function of whole matrices may use
-anything that Python has, and its text is followed to the user's own functions, classes and values, wherever they lie.
-Libraries are followed no further than to a name.
+A function of whole matrices, or a schedule, may use anything that Python has: its text is followed to the user's own
+functions, classes and values, wherever they lie. Libraries are followed no further than to a name.
 """
 
 from __future__ import annotations
@@ -26,26 +25,9 @@ import numpy as np
 
 from ravine.errors import ConfigError
 from ravine.formulas.chance import GENERATORS, INSTEAD, fault_of, refuse_chance_in
-from ravine.formulas.matrix import AnyRule, WholeRule
-from ravine.formulas.rule import Rule
-from ravine.formulas.source import read_idle_form, read_rule
+from ravine.formulas.optimizer import Optimizer
 
 _PLAIN = (bool, int, float, complex, str, bytes, np.number, np.bool_, np.dtype, type(None), type(Ellipsis))
-
-
-def texts(rule: AnyRule) -> list[str]:
-    """Return the texts of a rule's functions without names of places, comments, annotations or docstrings."""
-    if isinstance(rule, WholeRule):
-        return [read_whole(rule)]
-    bodies = [body.text for body in (read_rule(rule), read_idle_form(rule)) if body is not None]
-    return bodies if rule.evaluated_form is None else [*bodies, function_text(rule.evaluated_form)]
-
-
-def read_whole(rule: WholeRule) -> str:
-    """Return the text of a rule's function, and of what it uses, with the values that these have now."""
-    if not rule.made_of:
-        return function_text(rule.function)
-    return "\n".join(read_whole(part) if isinstance(part, WholeRule) else function_text(part) for part in rule.made_of)
 
 
 def function_text(function: Callable[..., Any]) -> str:
@@ -102,8 +84,8 @@ class _Reader:
         if isinstance(value, np.ndarray) and value.dtype != object:
             digest = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
             return f"array({value.dtype}, {value.shape}, {digest})"
-        if isinstance(value, Rule | WholeRule):
-            return "\n".join([*texts(value), repr(dict(value.defaults))])
+        if isinstance(value, Optimizer):
+            return "\n".join([*value.texts(), repr(dict(value.defaults))])
         if isinstance(value, (list, tuple)):
             return f"{type(value).__name__}({', '.join(self.shown(part, name) for part in value)})"
         if isinstance(value, (set, frozenset)):

@@ -1,45 +1,44 @@
-"""The second kind of rule: one that needs a layer's whole matrix, or the whole gradient, to take a step.
+"""Optimizers that need a layer's whole matrix, or the whole gradient, to take a step.
 
-It is a pure function too, of all layers at once, and keeps its state in arrays of any shape. Both engines run it in
-NumPy, since there is no loop over single weights to compile, and compute its gradients.
+Such an optimizer is a pure function too, of all layers at once, and keeps its state in arrays of any shape. Both
+engines take its steps in NumPy, since there is no loop over single weights to compile, and compute its gradients.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, NoReturn, overload
+from typing import Any, overload
 
 import numpy as np
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError, several
+from ravine.formulas.declaration import code_of, declared, parameters, telling_faults
+from ravine.formulas.formula import State
+from ravine.formulas.identity import function_text
 from ravine.formulas.kinds import Kind
+from ravine.formulas.layers import in_layers
 from ravine.formulas.noise import Noise, noise_for
-from ravine.formulas.rule import Declaration, Rule, declared
+from ravine.formulas.optimizer import Hyper, Loss, Optimizer, no_loss, with_bounds_of_rates
 
 ARGUMENTS = ("gradients", "weights", "state", "t")
 
-State = Mapping[str, Array]
-Loss = Callable[[Sequence[Array]], tuple[float, list[Array]]]
-"""The batch's mean loss and its gradients at given weights."""
-
-Evaluated = Callable[[Sequence[Array], State, int, Mapping[str, float]], list[Array]]
+Start = Mapping[str, float] | Callable[..., Mapping[str, Array]]
+"""Numbers by name, for arrays of the shapes of the weights; or a function of the weights that returns the state."""
 
 
 @dataclass(frozen=True, eq=False)
-class WholeRule(Declaration):
-    """One optimizer whose state or step is not element-wise.
+class MatrixOptimizer(Optimizer):
+    """An optimizer of whole matrices; for its attributes see `Optimizer`.
 
     Attributes:
-        name, function, defaults, bounds, kinds, twins, full_batch: as those of a `Rule`.
-        asks_for_loss: it takes the batch's loss, to look at other weights before it takes a step.
-        asks_for_noise: it takes random numbers that the run's seed makes.
-        searches: it looks for the length of its steps itself; lr is but the first that it tries.
-        by_layer: the step of a layer depends on that layer's gradients, weights and state alone.
-        evaluated_form: the weights that are evaluated and stored, if they are others than those that are trained.
-        made_of: the rule and the functions of which one was put together that has no source of its own.
+        asked: what its function takes beside `ARGUMENTS`, in this order, of "loss" and "noise".
+        starts: the state before the first step, none if it is empty.
+        evaluated: the function that returns the weights which are evaluated, if they are others than the trained ones.
+        made_of: the optimizer and the functions of which one was put together that has no source of its own.
     """
 
     name: str
@@ -47,14 +46,37 @@ class WholeRule(Declaration):
     defaults: Mapping[str, float | None]
     bounds: Mapping[str, str]
     kinds: Mapping[str, Kind]
-    asks_for_loss: bool
+    asked: tuple[str, ...] = ()
     searches: bool = False
     by_layer: bool = False
-    twins: Mapping[str, str] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
     full_batch: bool = False
-    evaluated_form: Evaluated | None = None
-    made_of: tuple[Any, ...] = ()
-    asks_for_noise: bool = False
+    starts: Start = field(default_factory=dict)
+    evaluated: Callable[..., Any] | None = None
+    made_of: tuple[Optimizer | Callable[..., Any], ...] = ()
+    formula: None = None
+
+    @property
+    def asks_for_loss(self) -> bool:  # type: ignore[override]
+        """Whether it looks at the loss at other weights."""
+        return "loss" in self.asked
+
+    def start(self, weights: Sequence[Array], hyper: Sequence[Hyper]) -> dict[str, Array]:
+        """Return the state before the first step."""
+        if self.by_layer and not _same(hyper):
+            layers = in_layers(weights)
+            parts = [self._start_alone(w, hyper[layer]) for layer, w in enumerate(layers)]
+            return {f"{layer}:{name}": value for layer, part in enumerate(parts) for name, value in part.items()}
+        return self._start_alone(weights, hyper[0])
+
+    def _start_alone(self, weights: Sequence[Array], hyper: Hyper) -> dict[str, Array]:
+        if callable(self.starts):
+            with telling_faults(self.label, self.starts):
+                found = self.starts(weights, **_chosen(self.starts, self.typed(hyper)))
+                return {name: np.atleast_1d(value) for name, value in found.items()}
+        return {
+            f"{name}.{k}": np.full_like(w, value) for name, value in self.starts.items() for k, w in enumerate(weights)
+        }
 
     def step(
         self,
@@ -62,20 +84,44 @@ class WholeRule(Declaration):
         weights: Sequence[Array],
         state: State,
         t: int,
-        loss: Loss,
-        hyper: Mapping[str, float],
+        hyper: Sequence[Hyper],
+        loss: Loss | None = None,
         noise: Noise | None = None,
     ) -> tuple[list[Array], dict[str, Array]]:
-        """Return what to subtract from each of the weights, and the state afterwards, in the dtype of the weights.
+        """Return the steps, and the state afterwards; see `Optimizer.step`.
 
-        Without `noise` a rule that asks for it gets that of the seed 0.
+        Where layers have hyper-parameters of their own, the function is called once a layer, and the state has the
+        layer before each name, as "0:m.0".
         """
-        known = {"loss": loss, "noise": noise or noise_for(weights, 0, t)}
+        random = noise or noise_for(weights, 0, t)
+        if _same(hyper):
+            return self._step_alone(gradients, weights, state, t, hyper[0], loss or no_loss, random)
+        steps: list[Array] = []
+        after: dict[str, Array] = {}
+        for layer, (g, w) in enumerate(zip(in_layers(gradients), in_layers(weights), strict=True)):
+            of_layer, new = self._step_alone(
+                g, w, _state_of(layer, state), t, hyper[layer], no_loss, _noise_of(layer, random)
+            )
+            steps += of_layer
+            after.update({f"{layer}:{name}": value for name, value in new.items()})
+        return steps, after
+
+    def _step_alone(
+        self,
+        gradients: Sequence[Array],
+        weights: Sequence[Array],
+        state: State,
+        t: int,
+        hyper: Hyper,
+        loss: Loss,
+        noise: Noise,
+    ) -> tuple[list[Array], dict[str, Array]]:
+        known = {"loss": loss, "noise": noise}
         asked = [gradients, weights, state, t, *(known[name] for name in self.asked)]
         steps: Any
         after: Any
-        missing = "" if state else "At the first step there is no state: use state.get(name, start)."
-        with np.errstate(all="ignore"), self.telling_faults(missing):
+        missing = "" if state else "At the first step there is no state: declare start=, or use state.get(name, start)."
+        with np.errstate(all="ignore"), telling_faults(self.label, self.function, missing):
             returned = self.function(*asked, **self.typed(hyper))
             steps, after = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
             steps = list(steps) if isinstance(steps, Iterable) else steps
@@ -83,7 +129,8 @@ class WholeRule(Declaration):
         after = {name: _as_array(v) for name, v in after.items()} if isinstance(after, Mapping) else after
         fault = _fault(steps, after, weights)
         if fault:
-            place = f"{self.code.co_filename}:{self.code.co_firstlineno}"
+            code = code_of(self.function)
+            place = f"{code.co_filename}:{code.co_firstlineno}"
             raise ConfigError(
                 f"{place}: rule {self.name} returns {fault} at step {t}; it must return a list of steps, one for each "
                 "array of weights and of its shape, and a dictionary of arrays, its state."
@@ -94,51 +141,68 @@ class WholeRule(Declaration):
             after = {n: v.astype(dtype, copy=False) if v.dtype.kind == "f" else v for n, v in after.items()}
         return steps, after
 
-    @property
-    def asked(self) -> tuple[str, ...]:
-        """What it takes beside `ARGUMENTS`, in this order."""
-        return (*(["loss"] if self.asks_for_loss else []), *(["noise"] if self.asks_for_noise else []))
-
-    def step_by_layer(
-        self,
-        gradients: Sequence[Array],
-        weights: Sequence[Array],
-        state: State,
-        t: int,
-        hyper: Sequence[Mapping[str, float]],
-        noise: Noise | None = None,
-    ) -> tuple[list[Array], dict[str, Array]]:
-        """Do as `step`, with hyper-parameters for each layer; the state has the layer before each name, as "0:m.0"."""
-        steps: list[Array] = []
-        after: dict[str, Array] = {}
-        whole = noise_for(weights, 0, t)
-        for layer, (g, w) in enumerate(zip(in_layers(gradients), in_layers(weights), strict=True)):
-            of_layer, new = self.step(
-                g, w, _state_of(layer, state), t, no_loss, hyper[layer], _of_layer(layer, noise or whole)
-            )
-            steps += of_layer
-            after.update({f"{layer}:{name}": value for name, value in new.items()})
-        return steps, after
-
-    def evaluated_by_layer(
-        self, weights: Sequence[Array], state: State, t: int, hyper: Sequence[Mapping[str, float]]
-    ) -> list[Array]:
-        """Return the weights that are evaluated after step t, with hyper-parameters for each layer."""
+    def evaluate(self, weights: Sequence[Array], state: State, t: int, hyper: Sequence[Hyper]) -> list[Array]:
+        """Return the weights that are evaluated and stored after step t."""
+        if self.evaluated is None:
+            return list(weights)
+        if _same(hyper):
+            return self._evaluate_alone(weights, state, t, hyper[0])
         found: list[Array] = []
         for layer, w in enumerate(in_layers(weights)):
-            found += self.evaluated(w, _state_of(layer, state), t, hyper[layer])
+            found += self._evaluate_alone(w, _state_of(layer, state), t, hyper[layer])
         return found
 
-    def evaluated(self, weights: Sequence[Array], state: State, t: int, hyper: Mapping[str, float]) -> list[Array]:
-        """Return the weights that are evaluated after step t."""
-        return list(weights) if self.evaluated_form is None else self.evaluated_form(weights, state, t, hyper)
+    def _evaluate_alone(self, weights: Sequence[Array], state: State, t: int, hyper: Hyper) -> list[Array]:
+        assert self.evaluated is not None
+        with np.errstate(all="ignore"), telling_faults(self.label, self.evaluated):
+            found = self.evaluated(weights, state, t, **_chosen(self.evaluated, self.typed(hyper)))
+            fault = _fault(list(found), {}, weights)
+        if fault:
+            raise ConfigError(
+                f"the evaluated form of {self.label} returns {fault}; it must return the weights to evaluate, a list "
+                "of arrays of the shapes of the weights."
+            )
+        return [np.asarray(w, weights[0].dtype) for w in found]
+
+    @property
+    def evaluates_others(self) -> bool:
+        """Whether the weights that are evaluated are others than those that are trained."""
+        return self.evaluated is not None
+
+    @property
+    def text(self) -> str:
+        """The text of its function, and of what that uses, with the values that these have now."""
+        parts: Iterable[Optimizer | Callable[..., Any]] = self.made_of or (self.function,)
+        return "\n".join(part.text if isinstance(part, Optimizer) else function_text(part) for part in parts)
+
+    def texts(self) -> list[str]:
+        """Return its text, and what starts it and is evaluated."""
+        inner = [text for part in self.made_of if isinstance(part, Optimizer) for text in part.texts()[1:]]
+        if self.made_of:
+            return [self.text, *inner]
+        starts = function_text(self.starts) if callable(self.starts) else repr(dict(self.starts))
+        evaluated = [] if self.evaluated is None else [function_text(self.evaluated)]
+        return [self.text, *([f"start = {starts}"] if self.starts else []), *evaluated]
+
+    def varying(self, names: frozenset[str]) -> MatrixOptimizer:
+        """Return the optimizer itself: it has no closed form that could fail to hold."""
+        return self
 
 
-AnyRule = Rule | WholeRule
+def _same(hyper: Sequence[Hyper]) -> bool:
+    """Tell whether all layers have the very same hyper-parameters."""
+    return all(each is hyper[0] for each in hyper)
+
+
+def _chosen(function: Callable[..., Any], hyper: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those hyper-parameters that a function takes, all of them if it takes any."""
+    taken = inspect.signature(function).parameters.values()
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken)
+    return dict(hyper) if takes_any else {p.name: hyper[p.name] for p in taken if p.kind is p.KEYWORD_ONLY}
 
 
 def _fault(steps: Any, state: Any, weights: Sequence[Array]) -> str | None:
-    """Say what is wrong with what a rule returned, None if it is what it must be."""
+    """Say what is wrong with what a function returned, None if it is what it must be."""
     if steps is None and state is None:
         return "nothing"
     if state is None:
@@ -176,147 +240,117 @@ def _as_array(value: Any) -> Array | None:
     return array if array.dtype.kind in "fiub" else None
 
 
-def in_layers(arrays: Sequence[Array]) -> list[list[Array]]:
-    """Group arrays by layer: a matrix begins one, and its bias may follow.
-
-    >>> [len(layer) for layer in in_layers([np.zeros((3, 2)), np.zeros(2), np.zeros((2, 1))])]
-    [2, 1]
-    """
-    layers: list[list[Array]] = []
-    for array in arrays:
-        if array.ndim > 1 or not layers:
-            layers.append([])
-        layers[-1].append(array)
-    return layers
-
-
 def _state_of(layer: int, state: State) -> dict[str, Array]:
     mark = f"{layer}:"
     return {name.removeprefix(mark): value for name, value in state.items() if name.startswith(mark)}
 
 
-def _of_layer(layer: int, noise: Noise) -> Noise:
+def _noise_of(layer: int, noise: Noise) -> Noise:
     return lambda draw=0: in_layers(noise(draw))[layer]
 
 
-def no_loss(weights: Sequence[Array]) -> NoReturn:
-    """Stand for the loss where a rule that does not ask for it takes a step."""
-    raise NotImplementedError("there is no loss here")
+@overload
+def matrix_rule(function: Callable[..., Any], /) -> MatrixOptimizer: ...
 
 
 @overload
-def whole_rule(function: Callable[..., Any], /) -> WholeRule: ...
-
-
-@overload
-def whole_rule(
+def matrix_rule(
     *,
     name: str | None = None,
     bounds: Mapping[str, str] = MappingProxyType({}),
+    start: Start = MappingProxyType({}),
+    evaluated: Callable[..., Any] | None = None,
     full_batch: bool = False,
     searches: bool = False,
     by_layer: bool = False,
     torch: str | None = None,
     optax: str | None = None,
-) -> Callable[[Callable[..., Any]], WholeRule]: ...
+) -> Callable[[Callable[..., Any]], MatrixOptimizer]: ...
 
 
-def whole_rule(
+def matrix_rule(
     function: Callable[..., Any] | None = None,
     *,
     name: str | None = None,
     bounds: Mapping[str, str] = MappingProxyType({}),
+    start: Start = MappingProxyType({}),
+    evaluated: Callable[..., Any] | None = None,
     full_batch: bool = False,
     searches: bool = False,
     by_layer: bool = False,
     torch: str | None = None,
     optax: str | None = None,
-) -> WholeRule | Callable[[Callable[..., Any]], WholeRule]:
-    """Make a `WholeRule` of a function, as a decorator with or without arguments.
+) -> MatrixOptimizer | Callable[[Callable[..., Any]], MatrixOptimizer]:
+    """Make an optimizer of a function of whole matrices, as a decorator with or without arguments.
 
     The function takes `gradients` and `weights`, lists of the layers' matrices, each of shape (i, o), behind each of
     them, in a network with biases, the bias, of shape (o,); `state`, the arrays by name that it returned at the step
-    before, none at first; and `t`, the step counted from 1. One that also takes `loss` gets a function that returns the
-    batch's mean loss and the gradients at any other weights; one that takes `noise` a function that returns standard
-    normal numbers in the shapes of the weights, made of the run's seed and the step; called with 1, 2, .. it returns
-    others. Keyword-only parameters are hyper-parameters, of kinds that are declared as those of `rule` are; one of them
-    must be `lr`. The function gets a whole number as an int and a flag as a bool. It returns the list of steps (each w
-    becomes w - step) and the new state, which are brought to the dtype of the weights, and changes nothing that it was
-    given. Any Python and NumPy will do, but for what differs from run to run: random numbers of another source, the
-    clock, the order of a set.
+    before; and `t`, the step counted from 1. One that also takes `loss` gets a function that returns the batch's mean
+    loss and the gradients at any other weights; one that takes `noise` a function that returns standard normal numbers
+    in the shapes of the weights, made of the run's seed and the step; called with 1, 2, .. it returns others.
+    Keyword-only parameters are hyper-parameters, of kinds that are declared as those of `rule` are; one of them must be
+    `lr`. The function gets a whole number as an int and a flag as a bool. It returns the list of steps (each w becomes
+    w - step) and the new state, which are brought to the dtype of the weights, and changes nothing that it was given.
+    Any Python and NumPy will do, but for what differs from run to run: random numbers of another source, the clock, the
+    order of a set.
 
-    `torch`, `optax` and `full_batch` are those of `rule`. PyTorch is given the matrices as it has them, (o, i).
-    `searches` says that the function looks for the length of its steps itself, and that lr is but the first that it
-    tries. `by_layer` says that each layer's steps depend on that layer alone: layers may then have hyper-parameters of
-    their own, for which the function is called once a layer.
+    Args:
+        function: the function.
+        name, bounds, full_batch: as for `rule`.
+        start: the state before the first step: a function of the weights, and of keyword-only hyper-parameters, that
+            returns it; or numbers by name, as {"m": 0.0}, which become the arrays m.0, m.1, .. of the shapes of the
+            weights. Without it the state is empty at the first step.
+        evaluated: a function of the weights, the state and t, and of keyword-only hyper-parameters, that returns the
+            weights which are evaluated and stored, where these are not those that are trained.
+        searches: says that the function looks for the length of its steps itself, and that lr is but the first that it
+            tries.
+        by_layer: says that each layer's steps depend on that layer alone: layers may then have hyper-parameters of
+            their own, for which the function is called once a layer.
+        torch, optax: as for `rule`. PyTorch is given the matrices as it has them, (o, i).
 
-    >>> @whole_rule
+    >>> @matrix_rule
     ... def normalized(gradients, weights, state, t, *, lr=0.1):
     ...     return [lr * g / np.linalg.norm(g) for g in gradients], {}
-    >>> normalized.step([np.array([3.0, 4.0])], [np.zeros(2)], {}, 1, None, {"lr": 1.0})
+    >>> normalized.step([np.array([3.0, 4.0])], [np.zeros(2)], {}, 1, [{"lr": 1.0}])
     ([array([0.6, 0.8])], {})
     """
 
-    def declare(function: Callable[..., Any]) -> WholeRule:
-        label, positional, keywords, intervals, kinds = declared(function, name, bounds)
+    def declare(function: Callable[..., Any]) -> MatrixOptimizer:
+        label, positional, keywords, intervals, kinds = declared("rule", function, name, bounds)
+        intervals = with_bounds_of_rates(label, keywords, kinds, intervals)
         if tuple(positional) not in [(*ARGUMENTS, *more) for more in ((), ("loss",), ("noise",), ("loss", "noise"))]:
             raise ConfigError(
-                f"rule {label} takes {', '.join(positional) or 'nothing'}; a whole rule takes {', '.join(ARGUMENTS)}, "
+                f"rule {label} takes {', '.join(positional) or 'nothing'}; a matrix rule takes {', '.join(ARGUMENTS)}, "
                 "in this order, and behind them loss, noise, or both, if it needs them."
             )
-        twins = {library: twin for library, twin in (("torch", torch), ("optax", optax)) if twin}
-        return WholeRule(
+        if callable(start):
+            _check_form(label, "start", start, ("weights",), keywords)
+        if evaluated is not None:
+            _check_form(label, "evaluated", evaluated, ("weights", "state", "t"), keywords)
+        return MatrixOptimizer(
             label,
             function,
             MappingProxyType(keywords),
             intervals,
             kinds,
-            asks_for_loss="loss" in positional,
-            asks_for_noise="noise" in positional,
+            asked=tuple(positional[len(ARGUMENTS) :]),
             searches=searches,
             by_layer=by_layer,
-            twins=twins,
+            references={library: made for library, made in (("torch", torch), ("optax", optax)) if made},
             full_batch=full_batch,
+            starts=start if callable(start) else MappingProxyType(dict(start)),
+            evaluated=evaluated,
         )
 
     return declare if function is None else declare(function)
 
 
-def element_wise(rule: AnyRule, where: str, instead: str) -> Rule:
-    """Return a rule that is of the first kind; of one that is not, say that it cannot be used here, and what can."""
-    if isinstance(rule, WholeRule):
-        raise ConfigError(f"{rule.name} steps with whole matrices, and {where} has element-wise rules only: {instead}.")
-    return rule
-
-
-def flattened(arrays: Sequence[Array]) -> Array:
-    """Return all numbers of some arrays as one vector."""
-    return np.concatenate([array.ravel() for array in arrays])
-
-
-def shaped(vector: Array, like: Sequence[Array]) -> list[Array]:
-    """Cut a vector that `flattened` made into arrays of the same shapes as before.
-
-    >>> [part.tolist() for part in shaped(np.arange(3), [np.zeros((1, 2)), np.zeros(1)])]
-    [[[0, 1]], [2]]
-    """
-    parts = np.split(vector, np.cumsum([array.size for array in like])[:-1])
-    return [part.reshape(array.shape) for part, array in zip(parts, like, strict=True)]
-
-
-def eigenvectors(matrix: Array) -> tuple[Array, Array]:
-    """Return the eigenvalues of a symmetric matrix, the largest first, and in columns its eigenvectors, in its dtype.
-
-    They are computed in double precision. Those of a matrix that is not finite are not a number: a run that leaves the
-    finite numbers ends with a cause, and not in LAPACK.
-    """
-    if not np.isfinite(matrix).all():
-        return np.full(len(matrix), np.nan, matrix.dtype), np.full_like(matrix, np.nan)
-    values, vectors = np.linalg.eigh(matrix.astype(np.float64))
-    return values[::-1].astype(matrix.dtype), vectors[:, ::-1].astype(matrix.dtype)
-
-
-def orthonormal(matrix: Array) -> Array:
-    """Return the orthogonal factor of a square matrix, in its dtype; NumPy computes it in double precision."""
-    known = matrix.astype(np.float64) if matrix.dtype == np.longdouble else matrix
-    return np.linalg.qr(known).Q.astype(matrix.dtype, copy=False)
+def _check_form(
+    label: str, kind: str, form: Callable[..., Any], arguments: tuple[str, ...], hyper: Mapping[str, Any]
+) -> None:
+    positional, keywords = parameters(form)
+    if tuple(positional) != arguments or not set(keywords) <= set(hyper):
+        raise ConfigError(
+            f"the {kind} form of {label} takes {', '.join([*positional, *keywords]) or 'nothing'}; it must take "
+            f"{', '.join(arguments)} and, after *, any of {', '.join(hyper)}."
+        )

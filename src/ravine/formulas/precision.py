@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from ravine.errors import ConfigError
-from ravine.formulas.matrix import AnyRule
-from ravine.formulas.rule import contains
+from ravine.formulas.declaration import Declaration
+from ravine.formulas.intervals import contains
 
 
-def check_precision(rule: AnyRule, values: Mapping[str, float], dtype: str) -> None:
-    """Check that hyper-parameters stay what they are in the dtype in which a rule computes.
+def check_precision(declared: Declaration, values: Mapping[str, float], dtype: str) -> None:
+    """Check that hyper-parameters stay what they are in the dtype in which an optimizer computes.
 
     Formulas meet them as numbers of that dtype. One that becomes 0 there guards no division, and one that becomes
     infinite, or that rounding moves out of its bounds, was never allowed. Numbers below the smallest normal one have
@@ -26,7 +26,7 @@ def check_precision(rule: AnyRule, values: Mapping[str, float], dtype: str) -> N
     for name, value in values.items():
         with np.errstate(over="ignore", under="ignore"):
             there = float(kind(value))
-        told = f"{name} of {rule.name} is {value:g}, which is"
+        told = f"{name} of {declared.name} is {value:g}, which is"
         wider = "" if np.dtype(dtype).itemsize > 4 else ", or train in float64"
         if value != 0 and there == 0:
             raise ConfigError(
@@ -38,9 +38,9 @@ def check_precision(rule: AnyRule, values: Mapping[str, float], dtype: str) -> N
                 f"{told} infinite in {dtype}, whose largest number is {float(info.max):.2g}: give a smaller {name}"
                 f"{wider}."
             )
-        interval = rule.bounds.get(name, "(-inf, inf)")
+        interval = declared.bounds.get(name, "(-inf, inf)")
         if not contains(interval, there):
             raise ConfigError(
-                f"{name} of {rule.name} is {value!r}, which is {there:g} in {dtype} and must be in {interval}: give "
-                f"another {name}{wider}."
+                f"{name} of {declared.name} is {value!r}, which is {there:g} in {dtype} and must be in {interval}: "
+                f"give another {name}{wider}."
             )

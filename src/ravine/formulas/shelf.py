@@ -56,6 +56,21 @@ class Shelf(Mapping[str, T], Generic[T]):
     def __repr__(self) -> str:
         return f"{{{', '.join(self)}}}"
 
+    def resolve(self, given: object) -> tuple[str, T]:
+        """Return what `find` returns, and before it the name by which to find it again, of a file with its whole path.
+
+        A thing that was made in Python has no such name; it is called by its file and its own name.
+        """
+        if isinstance(given, str) and names_file(given):
+            return self.from_file(given)
+        thing = self.find(given)
+        if isinstance(given, str):
+            return folded(given), thing
+        name, function = _name_of(thing), getattr(thing, "function", None)
+        if self._own.get(name) is thing or function is None:
+            return name, thing
+        return f"{inspect.getsourcefile(function) or 'python'}:{function.__name__}", thing
+
     def find(self, given: object) -> T:
         """Return a thing by its name, or by the file that declares it, as FILE.py:NAME, which is run.
 

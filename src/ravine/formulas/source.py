@@ -25,7 +25,7 @@ import numpy as np
 
 from ravine.errors import ConfigError, several
 from ravine.formulas.chance import GENERATORS
-from ravine.formulas.rule import GIVEN, TAKEN, Rule
+from ravine.formulas.given import GIVEN, TAKEN
 
 FUNCTIONS = (
     "absolute", "arcsinh", "arctan", "arctan2", "cbrt", "ceil", "copysign", "cos", "cosh", "exp", "exp2", "expm1",
@@ -45,7 +45,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
 _WITH_WEIGHTS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
 _MADE_OF = "a rule is made of names, numbers, + - * / ** and np functions"
 _ONE_WEIGHT = (
-    "a rule is of one weight; one of whole arrays is written under @ravine.whole_rule, and `norm`, a parameter after "
+    "a rule is of one weight; one of whole arrays is written under @ravine.matrix_rule, and `norm`, a parameter after "
     "g, is the norm of the whole gradient"
 )
 _INSTEAD: dict[Any, str] = {
@@ -99,39 +99,20 @@ class Body:
         return "\n".join([*lines, ast.unparse(ast.Return(value))])
 
 
-def read_rule(rule: Rule) -> Body:
-    """Return the text of a rule, with the numbers that its module holds now.
+def read(
+    function: Callable[..., Any], label: str, first: str, slots: Sequence[str], hyperparameters: Iterable[str]
+) -> Body:
+    """Return the text of an element-wise function that returns one value and then its slots.
+
+    `label` is what errors call it, and `first` the name of what it changes: `g`, `step` or, in a closed form, `w`.
 
     Raises:
-        ConfigError: the text is not of the form that a rule must have; the message names the file, the line and the
-            mend.
+        ConfigError: the text is not of the form that it must have; the message names the file, the line and the mend.
 
-    >>> from ravine.optimizers import momentum
-    >>> print(read_rule(momentum).text)
+    >>> from ravine.optimizers.momentum import momentum
+    >>> print(read(momentum.function, "rule momentum", "g", ["v"], momentum.defaults).text)
     v = alpha * v + lr * g
     return (v, v)
-    """
-    if isinstance(rule.text, Body):
-        return rule.text
-    return read(rule.function, f"rule {rule.name}", rule.slots, rule.defaults)
-
-
-def read_idle_form(rule: Rule) -> Body | None:
-    """Return the text of the closed form of n idle steps, None if the rule declares none."""
-    form = rule.idle_form
-    return None if form is None else read(form, f"rule {rule.name}", rule.slots, rule.defaults)
-
-
-def read(
-    function: Callable[..., Any],
-    label: str,
-    slots: Sequence[str],
-    hyperparameters: Iterable[str],
-    arrays: Sequence[str] = ("g", "w", "layer_norm", "noise"),
-) -> Body:
-    """Return the text of a function of a rule, or of a stage, that returns one value and then its slots.
-
-    `label` is what errors call it; `arrays` and the slots are what differs from weight to weight.
     """
     tree = _parse(label, function)
 
@@ -140,7 +121,8 @@ def read(
         stop = "" if fault.endswith(("?", ".")) else "."
         raise ConfigError(f"{inspect.getsourcefile(function)}:{line}: {label} {fault}{stop}")
 
-    reader = _Reader(fail, function, {*arrays, *slots})
+    varying = {name for name, given in GIVEN.items() if given.varies}
+    reader = _Reader(fail, function, {first, *varying, *slots})
     assignments: list[tuple[str, ast.expr]] = []
     for statement in tree.body:
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):

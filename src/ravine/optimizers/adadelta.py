@@ -6,10 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ravine.formulas.rule import rule
+from ravine.formulas.elementwise import rule
+
+
+def _lazy(s: Any, u: Any, n: Any, *, rho: Any) -> Any:
+    """Decay the averages; the weight stands still."""
+    return 0, rho**n * s, rho**n * u
 
 
 @rule(
+    lazy=_lazy,
     bounds={"rho": "[0, 1)", "eps": "(0, inf)"},
     torch="torch.optim.Adadelta(weights, lr=lr, rho=rho, eps=eps)",
     optax="optax.adadelta(lr, rho=rho, eps=eps)",
@@ -31,9 +37,3 @@ def adadelta(g: Any, s: Any, u: Any, *, lr: Any = 1.0, rho: Any = 0.95, eps: Any
     d = np.sqrt(u + eps) / np.sqrt(s + eps) * g
     u = rho * u + (1 - rho) * d * d
     return lr * d, s, u
-
-
-@adadelta.idle
-def _idle(s: Any, u: Any, n: Any, *, rho: Any) -> Any:
-    """Decay the averages; the weight stands still."""
-    return 0, rho**n * s, rho**n * u

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ravine.formulas.rule import rule
+from ravine.formulas.elementwise import rule
 
 
 @rule(

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ravine.formulas.rule import rule
+from ravine.formulas.elementwise import rule
+
+
+def _lazy(b: Any, n: Any, *, lr: Any, alpha: Any) -> Any:
+    """Sum the drift lr (alpha b + alpha^2 b + ... + alpha^n b), a geometric series."""
+    return lr * alpha * (1 - alpha**n) / (1 - alpha) * b, alpha**n * b
 
 
 @rule(
+    lazy=_lazy,
     bounds={"alpha": "[0, 1)", "dampening": "[0, 1]"},
     torch="torch.optim.SGD(weights, lr=lr, momentum=alpha, dampening=dampening)",
 )
@@ -28,9 +34,3 @@ def heavy_ball(g: Any, b: Any, t: Any, *, lr: Any = 0.01, alpha: Any = 0.9, damp
     share = 1.0 if t == 1 or alpha == 0 else 1 - dampening
     b = alpha * b + share * g
     return lr * b, b
-
-
-@heavy_ball.idle
-def _idle(b: Any, n: Any, *, lr: Any, alpha: Any) -> Any:
-    """Sum the drift lr (alpha b + alpha^2 b + ... + alpha^n b), a geometric series."""
-    return lr * alpha * (1 - alpha**n) / (1 - alpha) * b, alpha**n * b

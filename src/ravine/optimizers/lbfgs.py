@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.formulas.matrix import Loss, State, flattened, shaped, whole_rule
-from ravine.optimizers.line_search import Point, strong_wolfe
+from ravine.formulas.formula import State
+from ravine.formulas.layers import flattened, shaped
+from ravine.formulas.line_search import Point, strong_wolfe
+from ravine.formulas.matrix import matrix_rule
+from ravine.formulas.optimizer import Loss
 
 
 def newton_direction(g: Array, s: Array, y: Array) -> Array:
@@ -29,7 +32,7 @@ def newton_direction(g: Array, s: Array, y: Array) -> Array:
     return -r
 
 
-@whole_rule(bounds={"memory": "[1, inf)"}, full_batch=True, searches=True)
+@matrix_rule(bounds={"memory": "[1, inf)"}, full_batch=True, searches=True)
 def lbfgs(
     gradients: Sequence[Array],
     weights: Sequence[Array],

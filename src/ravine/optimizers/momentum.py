@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ravine.formulas.rule import rule
+from ravine.formulas.elementwise import rule
+
+
+def _lazy(v: Any, n: Any, *, alpha: Any) -> Any:
+    """Sum the drift alpha v + alpha^2 v + ... + alpha^n v, a geometric series."""
+    return alpha * (1 - alpha**n) / (1 - alpha) * v, alpha**n * v
 
 
 @rule(
+    lazy=_lazy,
     bounds={"alpha": "[0, 1)"},
     torch="torch.optim.SGD(weights, lr=lr, momentum=alpha)",
     optax="optax.sgd(lr, momentum=alpha)",
@@ -26,9 +32,3 @@ def momentum(g: Any, v: Any, *, lr: Any = 0.01, alpha: Any = 0.9) -> Any:
     """
     v = alpha * v + lr * g
     return v, v
-
-
-@momentum.idle
-def _idle(v: Any, n: Any, *, alpha: Any) -> Any:
-    """Sum the drift alpha v + alpha^2 v + ... + alpha^n v, a geometric series."""
-    return alpha * (1 - alpha**n) / (1 - alpha) * v, alpha**n * v

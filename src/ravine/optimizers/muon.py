@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.formulas.matrix import State, whole_rule
+from ravine.formulas.formula import State
+from ravine.formulas.matrix import matrix_rule
 from ravine.optimizers.adam import adam
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -29,7 +30,7 @@ def orthogonalized(matrix: Array) -> Array:
     return x.T if len(matrix) > matrix.shape[1] else x
 
 
-@whole_rule(by_layer=True, bounds={"momentum": "[0, 1)", "adam_rate": "[0, inf)"})
+@matrix_rule(by_layer=True, bounds={"momentum": "[0, 1)", "adam_rate": "[0, inf)"})
 def muon(
     gradients: Sequence[Array],
     weights: Sequence[Array],

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ravine.formulas.rule import rule
+from ravine.formulas.elementwise import rule
+
+
+def _lazy(v: Any, n: Any, *, alpha: Any) -> Any:
+    """Sum the drift alpha^2 v + ... + alpha^(n+1) v, a geometric series."""
+    return alpha**2 * (1 - alpha**n) / (1 - alpha) * v, alpha**n * v
 
 
 @rule(
+    lazy=_lazy,
     bounds={"alpha": "[0, 1)"},
     torch="torch.optim.SGD(weights, lr=lr, momentum=alpha, nesterov=alpha > 0)",
     optax="optax.sgd(lr, momentum=alpha, nesterov=True)",
@@ -29,9 +35,3 @@ def nesterov(g: Any, v: Any, *, lr: Any = 0.01, alpha: Any = 0.9) -> Any:
     """
     v = alpha * v + lr * g
     return alpha * v + lr * g, v
-
-
-@nesterov.idle
-def _idle(v: Any, n: Any, *, alpha: Any) -> Any:
-    """Sum the drift alpha^2 v + ... + alpha^(n+1) v, a geometric series."""
-    return alpha**2 * (1 - alpha**n) / (1 - alpha) * v, alpha**n * v

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ravine.formulas.rule import rule
+from ravine.formulas.elementwise import rule
+
+
+def _lazy(b: Any, n: Any, *, lr: Any, alpha: Any) -> Any:
+    """Sum the drift lr (alpha^2 b + ... + alpha^(n+1) b), a geometric series."""
+    return lr * alpha**2 * (1 - alpha**n) / (1 - alpha) * b, alpha**n * b
 
 
 @rule(
+    lazy=_lazy,
     bounds={"alpha": "[0, 1)"},
     torch="torch.optim.SGD(weights, lr=lr, momentum=alpha, nesterov=alpha > 0)",
     optax="optax.sgd(lr, momentum=alpha, nesterov=True)",
@@ -25,9 +31,3 @@ def nesterov_buffered(g: Any, b: Any, *, lr: Any = 0.01, alpha: Any = 0.9) -> An
     """
     b = alpha * b + g
     return lr * (g + alpha * b), b
-
-
-@nesterov_buffered.idle
-def _idle(b: Any, n: Any, *, lr: Any, alpha: Any) -> Any:
-    """Sum the drift lr (alpha^2 b + ... + alpha^(n+1) b), a geometric series."""
-    return lr * alpha**2 * (1 - alpha**n) / (1 - alpha) * b, alpha**n * b

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.formulas.matrix import State, flattened, shaped, whole_rule
+from ravine.formulas.formula import State
+from ravine.formulas.layers import flattened, shaped
+from ravine.formulas.matrix import matrix_rule
 
 
-@whole_rule(
+@matrix_rule(
     bounds={"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "(0, inf)", "d0": "(0, inf)", "weight_decay": "[0, inf)"},
     optax="optax.contrib.prodigy(lr, betas=(beta1, beta2), eps=eps, estim_lr0=d0, weight_decay=weight_decay)",
 )

@@ -6,10 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ravine.formulas.rule import rule
+from ravine.formulas.elementwise import rule
+
+
+def _lazy(s: Any, n: Any, *, rho: Any) -> Any:
+    """Decay the average; the weight stands still."""
+    return 0, rho**n * s
 
 
 @rule(
+    lazy=_lazy,
     bounds={"rho": "[0, 1)", "eps": "(0, inf)"},
     torch="torch.optim.RMSprop(weights, lr=lr, alpha=rho, eps=eps)",
     optax="optax.rmsprop(lr, decay=rho, eps=eps, eps_in_sqrt=False)",
@@ -27,9 +33,3 @@ def rmsprop(g: Any, s: Any, *, lr: Any = 0.001, rho: Any = 0.9, eps: Any = 1e-8)
     """
     s = rho * s + (1 - rho) * g * g
     return lr * g / (np.sqrt(s) + eps), s
-
-
-@rmsprop.idle
-def _idle(s: Any, n: Any, *, rho: Any) -> Any:
-    """Decay the average; the weight stands still."""
-    return 0, rho**n * s

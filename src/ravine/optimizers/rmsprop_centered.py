@@ -6,10 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ravine.formulas.rule import rule
+from ravine.formulas.elementwise import rule
+
+
+def _lazy(s: Any, m: Any, n: Any, *, rho: Any) -> Any:
+    """Decay the averages; the weight stands still."""
+    return 0, rho**n * s, rho**n * m
 
 
 @rule(
+    lazy=_lazy,
     bounds={"rho": "[0, 1)", "eps": "(0, inf)"},
     torch="torch.optim.RMSprop(weights, lr=lr, alpha=rho, eps=eps, centered=True)",
     optax="optax.rmsprop(lr, decay=rho, eps=eps, eps_in_sqrt=False, centered=True)",
@@ -33,9 +39,3 @@ def rmsprop_centered(g: Any, s: Any, m: Any, *, lr: Any = 0.001, rho: Any = 0.9,
     s = rho * s + (1 - rho) * g * g
     m = rho * m + (1 - rho) * g
     return lr * g / (np.sqrt(np.maximum(s - m * m, 0)) + eps), s, m
-
-
-@rmsprop_centered.idle
-def _idle(s: Any, m: Any, n: Any, *, rho: Any) -> Any:
-    """Decay the averages; the weight stands still."""
-    return 0, rho**n * s, rho**n * m

@@ -6,10 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from ravine.formulas.rule import rule
+from ravine.formulas.elementwise import rule
+
+
+def _lazy(s: Any, b: Any, n: Any, *, lr: Any, rho: Any, alpha: Any) -> Any:
+    """Sum the drift lr (alpha b + alpha^2 b + ... + alpha^n b), a geometric series, and decay the average."""
+    return lr * alpha * (1 - alpha**n) / (1 - alpha) * b, rho**n * s, alpha**n * b
 
 
 @rule(
+    lazy=_lazy,
     bounds={"rho": "[0, 1)", "alpha": "[0, 1)", "eps": "(0, inf)"},
     torch="torch.optim.RMSprop(weights, lr=lr, alpha=rho, eps=eps, momentum=alpha)",
     optax="optax.rmsprop(lr, decay=rho, eps=eps, eps_in_sqrt=False, momentum=alpha)",
@@ -32,9 +38,3 @@ def rmsprop_momentum(
     s = rho * s + (1 - rho) * g * g
     b = alpha * b + g / (np.sqrt(s) + eps)
     return lr * b, s, b
-
-
-@rmsprop_momentum.idle
-def _idle(s: Any, b: Any, n: Any, *, lr: Any, rho: Any, alpha: Any) -> Any:
-    """Sum the drift lr (alpha b + alpha^2 b + ... + alpha^n b), a geometric series, and decay the average."""
-    return lr * alpha * (1 - alpha**n) / (1 - alpha) * b, rho**n * s, alpha**n * b

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ravine.formulas.rule import rule
+from ravine.formulas.elementwise import rule
 
 
 @rule(
+    start={"r": 1.0},
     bounds={"eta_minus": "(0, 1)", "eta_plus": "(1, inf)", "min_size": "(0, 1]", "max_size": "[1, inf)"},
     full_batch=True,
     torch="torch.optim.Rprop(weights, lr=lr, etas=(eta_minus, eta_plus), step_sizes=(lr * min_size, lr * max_size))",
@@ -18,7 +19,6 @@ def rprop(
     g: Any,
     p: Any,
     r: Any,
-    t: Any,
     *,
     lr: Any = 0.01,
     eta_minus: Any = 0.5,
@@ -48,7 +48,6 @@ def rprop(
     lr is its first size and a later one has no effect. optax (rprop) takes a step by the gradient of the step before.
     Keras has none.
     """
-    r = np.where(t == 1, 1, r)
     turn = np.sign(g) * p
     r = np.where(turn > 0, eta_plus * r, np.where(turn < 0, eta_minus * r, r))
     r = np.clip(r, min_size, max_size)

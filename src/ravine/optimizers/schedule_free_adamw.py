@@ -6,10 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from ravine.formulas.rule import rule
+from ravine.formulas.elementwise import rule
+
+
+def _mean(w: Any, z: Any, t: Any, *, beta1: Any) -> Any:
+    return w if t == 0 else (w - (1 - beta1) * z) / beta1
+
+
+def _weights(w: Any) -> Any:
+    return w
 
 
 @rule(
+    start={"z": _weights},
+    evaluated=_mean,
     bounds={"beta1": "(0, 1)", "beta2": "[0, 1)", "eps": "(0, inf)", "weight_decay": "[0, inf)"},
     optax="optax.contrib.schedule_free_adamw(lr, b1=beta1, b2=beta2, eps=eps, weight_decay=weight_decay)",
 )
@@ -35,13 +45,7 @@ def schedule_free_adamw(
     w, and not on z. PyTorch has none.
     """
     v = beta2 * v + (1 - beta2) * g * g
-    fast = np.where(t == 1, w, z)
-    mean = (w - (1 - beta1) * fast) / beta1
-    z = fast - lr * (g / (np.sqrt(1 / (1 - beta2**t) * v) + eps) + weight_decay * w)
+    mean = (w - (1 - beta1) * z) / beta1
+    z = z - lr * (g / (np.sqrt(1 / (1 - beta2**t) * v) + eps) + weight_decay * w)
     mean = mean + (z - mean) / t
     return w - ((1 - beta1) * z + beta1 * mean), z, v
-
-
-@schedule_free_adamw.evaluated
-def _mean(w: Any, z: Any, t: Any, *, beta1: Any) -> Any:
-    return w if t == 0 else (w - (1 - beta1) * z) / beta1

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from ravine.formulas.rule import rule
+from ravine.formulas.elementwise import rule
 
 
-@rule(bounds={"beta": "(0, 1)"}, optax="optax.contrib.schedule_free(optax.sgd(lr), lr, b1=beta)")
+def _mean(w: Any, z: Any, t: Any, *, beta: Any) -> Any:
+    return w if t == 0 else (w - (1 - beta) * z) / beta
+
+
+def _weights(w: Any) -> Any:
+    return w
+
+
+@rule(
+    start={"z": _weights},
+    bounds={"beta": "(0, 1)"},
+    optax="optax.contrib.schedule_free(optax.sgd(lr), lr, b1=beta)",
+    evaluated=_mean,
+)
 def schedule_free_sgd(g: Any, z: Any, w: Any, t: Any, *, lr: Any = 1.0, beta: Any = 0.9) -> Any:
     """Schedule-free SGD: the mean of all iterates takes the place of a decaying rate.
 
@@ -26,13 +37,7 @@ def schedule_free_sgd(g: Any, z: Any, w: Any, t: Any, *, lr: Any = 1.0, beta: An
     Elsewhere: optax (contrib.schedule_free over sgd) weights each iterate in the mean by the square of the largest rate
     so far, which is the same under a constant rate. PyTorch has none.
     """
-    fast = np.where(t == 1, w, z)
-    mean = (w - (1 - beta) * fast) / beta
-    z = fast - lr * g
+    mean = (w - (1 - beta) * z) / beta
+    z = z - lr * g
     mean = mean + (z - mean) / t
     return w - ((1 - beta) * z + beta * mean), z
-
-
-@schedule_free_sgd.evaluated
-def _mean(w: Any, z: Any, t: Any, *, beta: Any) -> Any:
-    return w if t == 0 else (w - (1 - beta) * z) / beta

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ravine.formulas.rule import rule
+from ravine.formulas.elementwise import rule
 
 
 @rule(inert=True, torch="torch.optim.SGD(weights, lr=lr)", optax="optax.sgd(lr)")

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.formulas.matrix import State, eigenvectors, whole_rule
+from ravine.formulas.formula import State
+from ravine.formulas.linear_algebra import eigenvectors
+from ravine.formulas.matrix import matrix_rule
 
 
 def inverse_root(statistics: Array, eps: float, root: int) -> Array:
@@ -17,7 +19,7 @@ def inverse_root(statistics: Array, eps: float, root: int) -> Array:
     return vectors * (np.maximum(values, 0) + eps) ** (-1 / root) @ vectors.T
 
 
-@whole_rule(by_layer=True, bounds={"eps": "(0, inf)", "precondition_frequency": "[1, inf)"})
+@matrix_rule(by_layer=True, bounds={"eps": "(0, inf)", "precondition_frequency": "[1, inf)"})
 def shampoo(
     gradients: Sequence[Array],
     weights: Sequence[Array],

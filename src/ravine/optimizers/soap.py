@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.formulas.matrix import State, eigenvectors, orthonormal, whole_rule
+from ravine.formulas.formula import State
+from ravine.formulas.linear_algebra import eigenvectors, orthonormal
+from ravine.formulas.matrix import matrix_rule
 
 
-@whole_rule(
+@matrix_rule(
     by_layer=True,
     bounds={
         "beta1": "[0, 1)",

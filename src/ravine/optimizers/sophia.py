@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.formulas.matrix import Loss, State, flattened, shaped, whole_rule
+from ravine.formulas.formula import State
+from ravine.formulas.layers import flattened, shaped
+from ravine.formulas.matrix import matrix_rule
 from ravine.formulas.noise import Noise
+from ravine.formulas.optimizer import Loss
 
 
 def curvature(loss: Loss, weights: Sequence[Array], noise: Noise) -> Array:
@@ -26,7 +29,7 @@ def curvature(loss: Loss, weights: Sequence[Array], noise: Noise) -> Array:
     return product
 
 
-@whole_rule(
+@matrix_rule(
     bounds={
         "beta1": "[0, 1)",
         "beta2": "[0, 1)",

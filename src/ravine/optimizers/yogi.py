@@ -6,10 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from ravine.formulas.rule import rule
+from ravine.formulas.elementwise import rule
 
 
-@rule(bounds={"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "(0, inf)", "initial_accumulator": "[0, inf)"})
+def _accumulator(*, initial_accumulator: Any) -> Any:
+    return initial_accumulator
+
+
+@rule(
+    start={"v": _accumulator},
+    bounds={"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "(0, inf)", "initial_accumulator": "[0, inf)"},
+)
 def yogi(
     g: Any,
     m: Any,
@@ -36,6 +43,5 @@ def yogi(
     is otherwise the same. PyTorch and Keras have none.
     """
     m = beta1 * m + (1 - beta1) * g
-    v = np.where(t == 1, initial_accumulator, v)
     v = v - (1 - beta2) * np.sign(v - g * g) * g * g
     return lr / (1 - beta1**t) * m / (np.sqrt(1 / (1 - beta2**t) * v) + eps), m, v

@@ -144,8 +144,13 @@ class RunStore:
         found, faults = self.load_all(runs)
         return {run: stored.result for run, stored in found.items()}, faults
 
-    def save(self, result: Result, environment: dict[str, str | int], weights: Array) -> StoredRun:
-        """Store a finished run; one of the same id is replaced, and a checkpoint is no longer needed."""
+    def save(
+        self, result: Result, environment: dict[str, str | int], weights: Array, text: str | None = None
+    ) -> StoredRun:
+        """Store a finished run, with the text of an optimizer that is not ravine's own.
+
+        One of the same id is replaced, and a checkpoint is no longer needed.
+        """
         folder = self.root / result.id
         # Names that are known spare a search among thousands of runs; who saves a run holds its working folder.
         temporary, old = (self.root / f".{result.id}.{state}" for state in ("new", "old"))
@@ -157,7 +162,6 @@ class RunStore:
             raise _unwritable(self.root, error) from error
         packed = pack_arrays({"weights": weights}, {})
         digest = hashlib.sha256(packed).hexdigest()
-        text = result.spec.optimizer_text
         files = {
             "weights.safetensors": packed,
             "spec.json": _json(result.spec),

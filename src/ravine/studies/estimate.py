@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from ravine.data import Dataset, Split, load
 from ravine.errors import ConfigError
-from ravine.optimizers import WholeRule
-from ravine.spec import RunSpec
+from ravine.spec import ResolvedRun
 from ravine.studies.study import Planned
 from ravine.training import RunStore, engine_of, epoch_order, start_weights
 
@@ -44,33 +43,34 @@ def estimate(
     `load_data` is called for each kind; one that remembers what it loaded saves time. A damaged run is not run again.
     """
     results, faults = store.results({run.id for run in planned})
-    specs = {run.id: run.spec for run in planned if run.id not in results and run.id not in faults}
+    runs = {one.id: one.run for one in planned if one.id not in results and one.id not in faults}
     kinds: dict[tuple[object, ...], float] = {}
     seconds, disk = {}, 0
-    for run, spec in specs.items():
-        rule = (spec.optimizer, *spec.hyperparameters, *spec.per_layer, spec.schedule_by)
-        kind = (spec.engine, spec.dtype, spec.network, rule, spec.batch_size, spec.dataset)
+    for name, run in runs.items():
+        spec = run.spec
+        optimizer = (spec.optimizer, *spec.hyperparameters, *spec.per_layer, spec.schedule_by)
+        kind = (spec.engine, spec.dtype, spec.network, optimizer, spec.batch_size, spec.dataset)
         if kind not in kinds:
             try:
-                kinds[kind] = _seconds_per_epoch(spec, load_data(spec.dataset).train)
+                kinds[kind] = _seconds_per_epoch(run, load_data(spec.dataset).train)
             except ConfigError:  # what is wrong with an optimizer the run itself will tell
                 kinds[kind] = 0.0
-        seconds[run] = kinds[kind] * spec.epochs
+        seconds[name] = kinds[kind] * spec.epochs
         disk += spec.network.layout.size * (8 if spec.dtype == "float64" else 4) + _FOLDER_BYTES
     longest = max(seconds.values(), default=0.0)
     return Estimate(seconds, max(longest, sum(seconds.values()) / jobs), disk)
 
 
-def _seconds_per_epoch(spec: RunSpec, data: Split) -> float:
-    engine = engine_of(spec, start_weights(spec))
+def _seconds_per_epoch(run: ResolvedRun, data: Split) -> float:
+    spec = run.spec
+    engine = engine_of(run, start_weights(spec))
     engine.compile()
     # A batch that grows makes later epochs faster, which the estimate leaves out.
     size = spec.batch_size
     order = epoch_order(0, 0, len(data.labels))
     # Weights that stand still never diverge; but a line search takes its time only where they move.
-    searches = isinstance(spec.rule, WholeRule) and spec.rule.searches
     numbers = {name: float(value) for name, value in spec.hyperparameters.items()}
-    hyper = {**numbers, "lr": spec.lr if searches and spec.lr is not None else 0.0}
+    hyper = {**numbers, "lr": spec.lr if run.optimizer.searches and spec.lr is not None else 0.0}
     engine.prepare(data)
     steps, spent = 1, 0.0
     while not spent or (spent < _CALIBRATION_SECONDS and steps * size < len(order)):

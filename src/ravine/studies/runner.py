@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from ravine.data import Dataset, load
 from ravine.errors import BusyError, RavineError
-from ravine.spec import RunSpec
+from ravine.spec import ResolvedRun, RunSpec
 from ravine.studies.study import Planned
 from ravine.training import Epoch, Result, RunStore, train
 from ravine.training.interruption import Interruption, interruptible
@@ -75,20 +75,20 @@ def run_study(
     A run that fails does not stop the rest. Ctrl-C leaves a checkpoint of each run that is under way; the next call
     goes on with them.
     """
-    specs = {run.id: run.spec for run in planned}
-    results, faults = store.results(specs)
+    runs = {one.id: one.run for one in planned}
+    results, faults = store.results(runs)
     outcome = StudyOutcome(results, faults, set(results))
     costs = costs or {}
-    todo = [run for run in specs if run not in outcome.results and run not in outcome.failed]
-    todo.sort(key=lambda run: -costs.get(run, specs[run].epochs / specs[run].batch_size))
+    todo = [run for run in runs if run not in outcome.results and run not in outcome.failed]
+    todo.sort(key=lambda run: -costs.get(run, runs[run].spec.epochs / runs[run].spec.batch_size))
     if not todo:
         return outcome
-    datasets = {name: load_data(name) for name in sorted({specs[run].dataset for run in todo})}
+    datasets = {name: load_data(name) for name in sorted({runs[run].spec.dataset for run in todo})}
     jobs = min(jobs or os.cpu_count() or 1, len(todo))
     threads = 2 * jobs  # half of them may wait for the disk
     # One limit around all threads: each run sets and restores its own inside it, and that restores this one.
     with threadpool_limits(1), interruptible() as interruption:
-        work = _Work(specs, todo, store, datasets, watcher, interruption, threading.Semaphore(jobs))
+        work = _Work(runs, todo, store, datasets, watcher, interruption, threading.Semaphore(jobs))
         with ThreadPoolExecutor(threads, thread_name_prefix="run") as pool:
             # As many wait as there are threads: to look after thousands would keep this thread busy.
             futures = (pool.submit(work.next) for _ in todo)
@@ -116,7 +116,7 @@ class _Work:
 
     def __init__(
         self,
-        specs: Mapping[str, RunSpec],
+        runs: Mapping[str, ResolvedRun],
         todo: Sequence[str],
         store: RunStore,
         datasets: Mapping[str, Dataset],
@@ -124,7 +124,7 @@ class _Work:
         interruption: Interruption,
         turns: threading.Semaphore,
     ) -> None:
-        self.specs, self.store, self.datasets, self.interruption = specs, store, datasets, interruption
+        self.runs, self.store, self.datasets, self.interruption = runs, store, datasets, interruption
         self.left, self.turns, self.watcher = deque(todo), turns, watcher
         self.lock = threading.Lock()
 
@@ -144,11 +144,11 @@ class _Work:
             stored = self.store.load(run)
             if stored is not None:
                 return stored.result
-            spec = self.specs[run]
+            resolved, spec = self.runs[run], self.runs[run].spec
             self.tell("started", run, spec)
             try:
                 outcome = train(
-                    spec,
+                    resolved,
                     self.datasets[spec.dataset],
                     self.store,
                     resume=True,

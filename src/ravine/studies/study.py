@@ -42,11 +42,11 @@ from typing import Any, Literal
 import msgspec
 
 from ravine.errors import ConfigError, RavineError, shortened, unknown
-from ravine.formulas import loading
+from ravine.formulas.files import names_file
 from ravine.formulas.kinds import shown
 from ravine.inputs import convert, folded, plain, text_of
 from ravine.schedules import Constant, Linear
-from ravine.spec import RunSpec, from_settings, resolve
+from ravine.spec import ResolvedRun, RunSpec, from_settings
 
 Measure = Literal["train_loss", "test_loss", "test_accuracy"]
 
@@ -105,14 +105,23 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True)
 class Planned:
-    """One run of a study: row `row` of `group`, counted from 0, with one of the seeds; `spec` is resolved."""
+    """One run of a study: row `row` of `group`, counted from 0, with one of the seeds."""
 
     group: str
     row: int
-    spec: RunSpec
-    id: str
+    run: ResolvedRun
     published: Published | None
     label: str = ""
+
+    @property
+    def spec(self) -> RunSpec:
+        """The run by its names."""
+        return self.run.spec
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.run.id
 
 
 _MOST_SEEDS = 10_000
@@ -159,7 +168,7 @@ def _anchored(part: Any, folder: Path) -> Any:
         return part
 
     def found(name: Any) -> Any:
-        is_file = isinstance(name, str) and loading.names_file(name)
+        is_file = isinstance(name, str) and names_file(name)
         return str(folder / Path(name).expanduser()) if is_file else name
 
     of_optimizers = {
@@ -219,7 +228,7 @@ def find_rows(planned: Sequence[Planned], reference: str) -> list[Planned]:
 def describe(spec: RunSpec, usual_epochs: int | None = None) -> str:
     """Describe a run in a few words; as many epochs as usual are not worth one.
 
-    >>> describe(resolve(from_settings({"optimizer": "momentum", "lr": 0.1, "final_lr": 0.001, "softmax": "naive"})))
+    >>> describe(from_settings({"optimizer": "momentum", "lr": 0.1, "final_lr": 0.001, "softmax": "naive"}).spec)
     'momentum lr 0.1 to 0.001, alpha 0.9, m 10, 10 epochs, naive softmax'
     """
     plain = RunSpec()
@@ -244,8 +253,9 @@ def cut_short(planned: Sequence[Planned], epochs: int = 2) -> list[Planned]:
     """Return the runs with none longer than so many epochs; what was published belongs to the whole ones, and goes."""
 
     def cut(run: Planned) -> Planned:
-        spec = msgspec.structs.replace(run.spec, epochs=min(run.spec.epochs, epochs))
-        return run if spec == run.spec else replace(run, spec=spec, id=spec.id, published=None)
+        if run.spec.epochs <= epochs:
+            return run
+        return replace(run, run=run.run.replaced(epochs=epochs), published=None)
 
     return [cut(run) for run in planned]
 
@@ -314,7 +324,7 @@ def _runs(study: Study, group: Group, number: int, row: dict[str, Any]) -> list[
         label = convert(settings.pop("label", ""), str, "label")
         if label.isdigit():
             raise ConfigError(f"label {label!r} is a number, which stands for a row's place; use words.")
-        specs = [resolve(from_settings({**settings, "seed": seed})) for seed in study.seeds]
+        runs = [from_settings({**settings, "seed": seed}) for seed in study.seeds]
     except RavineError as error:
         raise ConfigError(f"{place}: {error}") from error
-    return [Planned(group.name, number, spec, spec.id, published, label) for spec in specs]
+    return [Planned(group.name, number, run, published, label) for run in runs]

@@ -11,9 +11,9 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import Split, scaled
 from ravine.engines import Evaluation
-from ravine.formulas.stepping import fault_of_numbers
+from ravine.formulas.faults import fault_of_numbers
+from ravine.formulas.optimizer import Optimizer
 from ravine.networks import Network, forward
-from ravine.optimizers import AnyRule, Rule
 from ravine.storage.record import DeadNetwork, NonFinite
 
 _EQUAL = 1e-12
@@ -46,9 +46,10 @@ def non_finite_weights(network: Network, weights: Array, epoch: int, step: int) 
     return None
 
 
-def with_number(cause: NonFinite, rule: AnyRule, t: int, hyper: Mapping[str, float]) -> NonFinite:
+def with_number(cause: NonFinite, optimizer: Optimizer, t: int, hyper: Mapping[str, float]) -> NonFinite:
     """Return the cause, and what to write, where a number of step t alone kept the step from being finite."""
-    found = fault_of_numbers(rule, t, hyper) if isinstance(rule, Rule) and t > 0 else None
+    formula = optimizer.formula
+    found = fault_of_numbers(formula, t, hyper) if formula is not None and t > 0 else None
     if found is None or cause.where == "softmax":
         return cause
     return msgspec.structs.replace(cause, message=" ".join([cause.message, *found]))

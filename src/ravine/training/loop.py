@@ -20,9 +20,9 @@ from ravine.arrays import Array
 from ravine.data import Dataset
 from ravine.engines import Engine, Evaluation, make_engine
 from ravine.errors import ConfigError
-from ravine.formulas.chance import refuse_chance
+from ravine.formulas.repeatable import refuse_chance
 from ravine.networks import initial_weights
-from ravine.spec import RunSpec
+from ravine.spec import ResolvedRun, RunSpec, identity
 from ravine.storage.checkpoint import Position, load_checkpoint, save_checkpoint
 from ravine.storage.record import Cause, Epoch, NonFinite, Result, Seconds, Status
 from ravine.storage.store import RunStore, StoredRun, checkpoint_file, describe
@@ -100,11 +100,13 @@ def start_weights(spec: RunSpec) -> Array:
     return initial_weights(spec.network, spec.init, seeded(spec.seed, _WEIGHTS_STREAM))
 
 
-def with_given(spec: RunSpec, given: Given) -> RunSpec:
-    """Put the checksums of the given arrays into the spec, since they decide the result."""
+def with_given(run: ResolvedRun, given: Given) -> ResolvedRun:
+    """Put the checksums of the given arrays into the run's spec, since they decide the result."""
     weights = None if given.weights is None else _digest(given.weights, np.float64)
     order = None if given.order is None else _digest(given.order, np.int64)
-    return msgspec.structs.replace(spec, initial_weights=weights, order=order)
+    if (weights, order) == (run.spec.initial_weights, run.spec.order):
+        return run
+    return run.replaced(initial_weights=weights, order=order)
 
 
 def _digest(array: Array, dtype: type) -> str:
@@ -113,7 +115,7 @@ def _digest(array: Array, dtype: type) -> str:
 
 
 def train(
-    spec: RunSpec,
+    run: ResolvedRun,
     dataset: Dataset,
     store: RunStore,
     *,
@@ -123,11 +125,11 @@ def train(
     interruption: Interruption | None = None,
     trained: Callable[[], object] = lambda: None,
 ) -> Outcome:
-    """Train a resolved spec and store the run.
+    """Train a run and store it.
 
     A run that leaves the finite numbers or whose network dies is a result, with status "diverged" and a cause. One that
-    is interrupted leaves a checkpoint, from which `resume` goes on bit for bit. Who trains on several threads handles
-    signals once for all of them and gives his own `interruption`. `trained` is called when the run has ended and waits
+    is interrupted leaves a checkpoint, from which `resume` goes on bit for bit. If you train on several threads,
+    install one signal handler and pass it in as `interruption`. `trained` is called when the run has ended and waits
     only for the disk.
 
     Raises:
@@ -135,22 +137,22 @@ def train(
         StorageError: the run cannot be written, or is being trained by another process.
     """
     watcher = watcher or Silent()
-    _check(spec, dataset, given)
-    run = spec.id
-    refuse_chance(spec.rule, {**spec.hyperparameters, "lr": spec.lr or 0.0})
+    spec = run.spec
+    _check(run, dataset, given)
+    refuse_chance(run.optimizer, {**spec.hyperparameters, "lr": spec.lr or 0.0})
     # BLAS splits its sums by its number of threads, and so its bits would depend on the machine.
-    with store.working_folder(run) as folder, _blas().limit(limits=1):
-        trainer = _Trainer(spec, dataset, given, folder, watcher)
+    with store.working_folder(run.id) as folder, _blas().limit(limits=1):
+        trainer = _Trainer(run, dataset, given, folder, watcher)
         if resume:
             trainer.resume()
         elif checkpoint_file(folder).exists():
-            watcher.note(f"an interrupted run of this spec is discarded; --resume would go on with it ({run})")
+            watcher.note(f"an interrupted run of this spec is discarded; --resume would go on with it ({run.id})")
             checkpoint_file(folder).unlink()
         # Compilation may take some seconds and leaves nothing to save: a signal ends it at once.
         trainer.compile()
         with interruptible() if interruption is None else nullcontext(interruption) as stop:
-            result = trainer.run(run, stop)
-            if spec.id != run:
+            result = trainer.train(stop)
+            if identity(spec, run.optimizer) != run.id:
                 checkpoint_file(folder).unlink(missing_ok=True)
                 raise ConfigError(
                     f"{spec.optimizer_name} changes a value outside its state while it trains, and so becomes another "
@@ -159,7 +161,8 @@ def train(
             if result.status == "interrupted":
                 return Outcome(result, None, stop.signal)
             trained()
-            stored = store.save(result, environment(threads=1), trainer.evaluated_weights())
+            text = run.optimizer_text
+            stored = store.save(result, environment(threads=1), trainer.evaluated_weights(), text)
         checkpoint_file(folder).unlink(missing_ok=True)
     return Outcome(result, stored, None)
 
@@ -170,8 +173,9 @@ def _blas() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def _check(spec: RunSpec, dataset: Dataset, given: Given) -> None:
-    count, size = len(dataset.train.labels), spec.network.layout.size
+def _check(run: ResolvedRun, dataset: Dataset, given: Given) -> None:
+    spec = run.spec
+    count, size = len(dataset.train.labels), run.network.layout.size
     if given.weights is not None:
         if given.weights.shape != (size,):
             raise ConfigError(f"initial_weights has shape {given.weights.shape}; give {size} numbers, ({size},).")
@@ -195,21 +199,23 @@ def _check(spec: RunSpec, dataset: Dataset, given: Given) -> None:
             raise ConfigError(f"{name} is {size}; it must be at most {count}, the training samples.")
 
 
-def engine_of(spec: RunSpec, weights: Array) -> Engine:
-    """Return the engine of a resolved spec, at some weights, (n,)."""
+def engine_of(run: ResolvedRun, weights: Array) -> Engine:
+    """Return the engine of a run, at some weights, (n,)."""
+    spec = run.spec
     largest = spec.largest_batch or spec.batch_size
-    return make_engine(spec.engine, spec.network, spec.rule, weights, spec.dtype, largest, spec.per_layer, spec.seed)
+    return make_engine(spec.engine, run.network, run.optimizer, weights, spec.dtype, largest, spec.per_layer, spec.seed)
 
 
 class _Trainer:
     """One sitting of a run: its engine, where it stands, and who watches."""
 
-    def __init__(self, spec: RunSpec, dataset: Dataset, given: Given, folder: Path, watcher: Watcher) -> None:
-        self.spec, self.dataset, self.given = spec, dataset, given
+    def __init__(self, run: ResolvedRun, dataset: Dataset, given: Given, folder: Path, watcher: Watcher) -> None:
+        self.run, self.spec, self.network = run, run.spec, run.network
+        self.dataset, self.given = dataset, given
         self.folder, self.checkpoint, self.watcher = folder, checkpoint_file(folder), watcher
-        weights = start_weights(spec) if given.weights is None else np.asarray(given.weights)
+        weights = start_weights(self.spec) if given.weights is None else np.asarray(given.weights)
         self.start = weights
-        self.engine: Engine = engine_of(spec, weights)
+        self.engine: Engine = engine_of(run, weights)
         self.position = Position(epoch=0, sample=0, loss_sum=0.0, epoch_seconds=0.0, history=[], seconds=Seconds())
         self.began = time.perf_counter()
         self.chunk = 1
@@ -231,34 +237,34 @@ class _Trainer:
             self.engine.compile()
         self.engine.prepare(self.dataset.train)
 
-    def run(self, run: str, interruption: Interruption) -> Result:
+    def train(self, interruption: Interruption) -> Result:
         """Train until the run ends, in whatever way."""
         while self.position.epoch < self.spec.epochs:
             failed_batch = self._train_epoch(interruption)
             if interruption:
                 self._save()
-                return self._result(run, "interrupted", None, None)
+                return self._result("interrupted", None, None)
             with self._timing("evaluate"):
                 test = self.engine.evaluate(self.dataset.test, self._hyper())
             if failed_batch is not None:
-                return self._result(run, "diverged", self._non_finite(failed_batch), test)
+                return self._result("diverged", self._non_finite(failed_batch), test)
             broken = causes.non_finite_weights(
-                self.spec.network, self.engine.weights, self.position.epoch + 1, self.engine.steps
+                self.network, self.engine.weights, self.position.epoch + 1, self.engine.steps
             )
             if broken is not None:
-                return self._result(run, "diverged", self._with_number(broken), test)
+                return self._result("diverged", self._with_number(broken), test)
             record = self._end_epoch(test)
             self.watcher.epoch(record)
             cause = self._dead(test, record.epoch)
             if cause is not None:
-                return self._result(run, "diverged", cause, test)
+                return self._result("diverged", cause, test)
             if self.position.epoch < self.spec.epochs:  # after the last epoch the run itself is stored
                 self._save()
-        return self._result(run, "done", None, None)
+        return self._result("done", None, None)
 
     def _train_epoch(self, interruption: Interruption) -> Array | None:
         """Train to the end of the epoch or to a signal; return the batch whose loss is not finite, if there is one."""
-        order, size = self._order(self.position.epoch), self.spec.batch_size_in(self.position.epoch)
+        order, size = self._order(self.position.epoch), self.run.batch_size_in(self.position.epoch)
         while self.position.sample < len(order) and not interruption:
             first = self.position.sample
             stop = min(first + self.chunk * size, len(order))
@@ -290,7 +296,7 @@ class _Trainer:
             epoch=here.epoch + 1,
             steps=self.engine.steps,
             lr=self._hyper()["lr"],
-            batch_size=self.spec.batch_size_in(here.epoch),
+            batch_size=self.run.batch_size_in(here.epoch),
             train_loss=here.loss_sum / here.sample,
             test_loss=_finite(test.loss),
             test_accuracy=test.accuracy,
@@ -319,25 +325,25 @@ class _Trainer:
         spec, given = self.spec, self.given.order
         count = len(self.dataset.train.labels) if given is None else given.shape[-1]
         epoch = min(epoch, spec.epochs - 1)  # after the last one, its rate still holds
-        rates = spec.rates_in(epoch, steps, count)
+        rates = self.run.rates_in(epoch, steps, count)
         lr = rates if spec.schedule_by == "step" else float(rates[0])
-        return {name: lr if name == "lr" else float(spec.hyperparameters[name]) for name in spec.rule.defaults}
+        return {name: lr if name == "lr" else float(spec.hyperparameters[name]) for name in self.run.optimizer.defaults}
 
     def evaluated_weights(self) -> Array:
         """Return the weights that the run is stored with."""
         return self.engine.evaluated_weights(self._hyper())
 
     def _non_finite(self, batch: Array) -> Cause:
-        network, epoch, step = self.spec.network, self.position.epoch + 1, self.engine.steps + 1
+        network, epoch, step = self.network, self.position.epoch + 1, self.engine.steps + 1
         cause = causes.non_finite(network, self.engine.weights, self.dataset.train, batch, epoch, step)
         return self._with_number(cause)
 
     def _with_number(self, cause: NonFinite) -> NonFinite:
-        return causes.with_number(cause, self.spec.rule, self.engine.steps, self._hyper())
+        return causes.with_number(cause, self.run.optimizer, self.engine.steps, self._hyper())
 
     def _dead(self, test: Evaluation, epoch: int) -> Cause | None:
         """Return the cause if the network is dead on the test images and, to be sure, on the training images too."""
-        network = self.spec.network
+        network = self.network
         if causes.dead_layer(network, test) is None:
             return None
         with self._timing("evaluate"):
@@ -351,7 +357,7 @@ class _Trainer:
         describe(self.folder, self.spec)
         save_checkpoint(self.checkpoint, self.engine.state(), self.position)
 
-    def _result(self, run: str, status: Status, cause: Cause | None, test: Evaluation | None) -> Result:
+    def _result(self, status: Status, cause: Cause | None, test: Evaluation | None) -> Result:
         """Put the result together; without `test`, the numbers of the last whole epoch are the run's."""
         history = self.position.history
         last = history[-1] if history else None
@@ -361,8 +367,8 @@ class _Trainer:
         return Result(
             status=status,
             cause=cause,
-            id=run,
-            parameters=self.spec.network.layout.size,
+            id=self.run.id,
+            parameters=self.network.layout.size,
             train_loss=None if last is None or isinstance(cause, NonFinite) else last.train_loss,
             test_loss=_finite(test.loss) if test else last.test_loss if last else None,
             test_accuracy=accuracy,
@@ -385,15 +391,15 @@ class _Trainer:
             return learning.hint(self._facts(cause, accuracy, chance))
 
     def _facts(self, cause: Cause | None, accuracy: float, chance: float) -> facts.Facts:
-        spec, network, split, end = self.spec, self.spec.network, self.dataset.train, self.engine.weights
+        spec, network, split, end = self.spec, self.network, self.dataset.train, self.engine.weights
         start = self.start.astype(end.dtype)
-        order, size, given = self._order(0), spec.batch_size_in(0), self.given.order
+        order, size, given = self._order(0), self.run.batch_size_in(0), self.given.order
         last_order = self._order(max(0, len(self.position.history) - 1))
         names = self.dataset.info.class_names
         common, share = facts.commonest(split.labels if given is None else split.labels[given].ravel())
         last, last_share = facts.commonest(split.labels[last_order[-max(20, len(last_order) // 10) :]])
         # In float64 a step shows that is lost in the round-off of the run's own dtype.
-        plain = engine_of(msgspec.structs.replace(spec, engine="reference", dtype="float64"), start)
+        plain = engine_of(self.run.replaced(engine="reference", dtype="float64"), start)
         return facts.Facts(
             spec=spec,
             history=self.position.history,

@@ -1,4 +1,4 @@
-"""The fused engine: an element-wise rule, whose whole step is taken in compiled code."""
+"""The fused engine: an optimizer that is one formula, whose whole step is taken in compiled code."""
 
 from __future__ import annotations
 
@@ -8,41 +8,44 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Split
-from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, evaluated_by_layer, in_layer
+from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, in_layer, in_layers
 from ravine.engines.fused.frame import LEARN
 from ravine.engines.fused.render import render
 from ravine.engines.fused.workspace import Workspace, ordered
-from ravine.formulas.stepping import stepper
+from ravine.formulas.formula import Formula
+from ravine.formulas.layers import flattened
+from ravine.formulas.optimizer import Optimizer
 from ravine.networks import Network
-from ravine.optimizers import Rule
 
 _TRIED = (1, 2, 100, 10**6)
 """Steps at which a rule is tried on the zeros of the padding."""
 
 
 class FusedEngine:
-    """Trains one network in compiled code; owns its weights, the rule's slots and the record of idle rows.
+    """Trains one network in compiled code; owns its weights, the optimizer's slots and the record of idle rows.
 
-    A row that meets only zeros has a zero gradient. Where the rule is inert such a row is not touched; where it has an
-    idle form, `last` holds the step up to which each row was brought, and the form is applied when the row is next
-    needed, and to all by `settle`.
+    A row that meets only zeros has a zero gradient. Where the formula is inert such a row is not touched; where it has
+    a lazy update, `last` holds the step up to which each row was brought, and the update is applied when the row is
+    next needed, and to all by `settle`.
     """
 
     def __init__(
         self,
         network: Network,
-        rule: Rule,
+        optimizer: Optimizer,
         weights: Array,
         dtype: str,
         batch_size: int,
         factors: Factors = NO_FACTORS,
         seed: int = 0,
     ) -> None:
-        self._network, self._rule, self._factors = network, rule, factors
-        self._space = Workspace(network, render(rule), dtype, batch_size, layered=bool(factors), seed=seed)
+        assert optimizer.formula is not None
+        self._network, self._optimizer, self._factors = network, optimizer, factors
+        self._formula = optimizer.formula
+        self._space = Workspace(network, render(self._formula), dtype, batch_size, layered=bool(factors), seed=seed)
         self._space.pad(self._space.trained.w, weights)
         self._steps = 0
-        self._tried = False
+        self._tried = self._started = False
 
     def compile(self) -> None:
         """Load the kernel from the cache or compile it, so that no later call waits for it."""
@@ -70,8 +73,10 @@ class FusedEngine:
         """Take steps; see `Engine.train`."""
         if not self._tried:
             self._tried = True
-            if not _stays_finite(self._rule, in_layer(hyper, self._factors, 0)):
+            if not _stays_finite(self._formula, in_layer(hyper, self._factors, 0)):
                 self._space.wipe_padding()
+        if not self._started:
+            self._start(hyper)
         taken, found = self._space.run(
             LEARN,
             split,
@@ -92,12 +97,16 @@ class FusedEngine:
 
     def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:
         """Return the settled weights as they are evaluated, shape (n,)."""
-        slots = {name: self._space.unpad(slot) for name, slot in self._slots.items()}
-        return evaluated_by_layer(self._network, self._rule, self.weights, slots, self._steps, hyper, self._factors)
+        if not self._optimizer.evaluates_others:
+            return self.weights
+        if not self._started:
+            self._start(hyper)
+        weights = list(self._network.layout.tensors(self.weights))
+        return flattened(self._optimizer.evaluate(weights, self._kept(), self._steps, self._in_layers(hyper)))
 
     def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:
         """Evaluate the settled weights on a whole split."""
-        if self._rule.evaluated_form is None:
+        if not self._optimizer.evaluates_others:
             return self._space.evaluate(split)
         trained = self.weights
         self._space.pad(self._space.trained.w, self.evaluated_weights(hyper))
@@ -117,7 +126,7 @@ class FusedEngine:
             "weights": self.weights,
             "last": self._space.trained.last.copy(),
             "steps": np.array([self._steps]),
-            **{f"slot.{name}": self._space.unpad(slot) for name, slot in self._slots.items()},
+            **({f"slot.{name}": value for name, value in self._kept().items()} if self._started else {}),
         }
 
     def restore(self, state: Mapping[str, Array]) -> None:
@@ -125,23 +134,46 @@ class FusedEngine:
         for padded in (self._space.trained.w, self._space.trained.slots):
             padded[:] = 0
         self._space.pad(self._space.trained.w, state["weights"])
-        for name, slot in self._slots.items():
-            self._space.pad(slot, state[f"slot.{name}"])
+        # A state of before the first step has no slots, which are then made.
+        self._started = any(name.startswith("slot.") for name in state)
+        if self._started:
+            self._fill({name.removeprefix("slot."): state[name] for name in state})
         self._space.trained.last[:] = state["last"]
         self._steps = int(state["steps"][0])
 
     @property
     def _slots(self) -> dict[str, Array]:
-        """Views of the rule's slots by name, padded."""
-        return dict(zip(self._rule.slots, self._space.slots, strict=True)) if self._rule.slots else {}
+        """Views of the slots by name, padded."""
+        return dict(zip(self._formula.slots, self._space.slots, strict=True)) if self._formula.slots else {}
+
+    def _start(self, hyper: Hyper) -> None:
+        """Put the slots where they start; they are 0 now."""
+        self._started = True
+        if self._formula.starts:
+            weights = list(self._network.layout.tensors(self.weights))
+            self._fill(self._optimizer.start(weights, self._in_layers(hyper)))
+
+    def _kept(self) -> dict[str, Array]:
+        """Return the slots of each array of weights, as `Optimizer.start` names them."""
+        parts = {name: self._network.layout.tensors(self._space.unpad(slot)) for name, slot in self._slots.items()}
+        return {f"{name}.{k}": array for name, arrays in parts.items() for k, array in enumerate(arrays)}
+
+    def _fill(self, state: Mapping[str, Array]) -> None:
+        """Take slots over that have such names."""
+        count = len(self._network.layout.tensors(self.weights))
+        for name, slot in self._slots.items():
+            self._space.pad(slot, flattened([state[f"{name}.{k}"] for k in range(count)]))
+
+    def _in_layers(self, hyper: Hyper) -> list[dict[str, float]]:
+        return in_layers(hyper, self._factors, len(self._network.layout.shapes))
 
     def _ordered(self, hyper: Hyper) -> Array:
-        return ordered(list(self._rule.defaults), hyper, self._factors, len(self._network.layout.shapes))
+        return ordered(list(self._formula.hyper), hyper, self._factors, len(self._network.layout.shapes))
 
 
-def _stays_finite(rule: Rule, hyper: Mapping[str, float]) -> bool:
+def _stays_finite(formula: Formula, hyper: Mapping[str, float]) -> bool:
     """Tell whether a step keeps a weight finite that is 0, with a gradient, a state and noise of 0, as padding is."""
-    zeros = {name: np.zeros(1) for name in rule.arguments}
-    take = stepper(rule)
+    zeros = {name: np.zeros(1) for name in formula.arguments}
+    take = formula.taker()
     steps = (take({**zeros, "t": float(t), "norm": 1.0}, hyper)[0] for t in _TRIED)
     return all(bool(np.isfinite(step).all()) for step in steps)

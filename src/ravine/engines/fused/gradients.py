@@ -1,4 +1,4 @@
-"""Gradients from the kernel, for rules whose step is not taken in it."""
+"""Gradients from the kernel, for optimizers whose step is not taken in it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NO_HYPER = np.zeros((1, 1, 1))
 
 
 class KernelGradients:
-    """The losses and gradients of one network, in batches up to a size; see `ravine.engines.whole.Gradients`."""
+    """The losses and gradients of one network, in batches up to a size; see `ravine.engines.stepping.Gradients`."""
 
     def __init__(self, network: Network, dtype: str, batch_size: int) -> None:
-        # A kernel has a rule, though none of its steps is taken here; with norms it has room for a whole gradient.
-        rendered = dataclasses.replace(render(sgd), told="gradients", norms=True)
+        # A kernel has a formula, though none of its steps is taken here; with norms it has room for a whole gradient.
+        rendered = dataclasses.replace(render(sgd.formula), told="gradients", norms=True)
         self._space = Workspace(network, rendered, dtype, batch_size)
 
     def compile(self) -> None:

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ravine.engines.fused.frame import TABLE
-from ravine.formulas.source import Body, read_idle_form, read_rule
-from ravine.optimizers import Rule
+from ravine.formulas.formula import Formula
+from ravine.formulas.source import Body
 
 _HEAD = """import numpy as np
 
@@ -65,41 +65,41 @@ class Rendered:
         return hashlib.sha256(self.text.encode()).hexdigest()[:24]
 
 
-def render(rule: Rule) -> Rendered:
-    """Return what the kernel asks of `rule`."""
-    form = read_idle_form(rule)
-    return _render(rule, read_rule(rule).text, form and form.text)
+def render(formula: Formula) -> Rendered:
+    """Return what the kernel asks of a formula."""
+    lazy = formula.lazy_body()
+    return _render(formula, formula.body().text, lazy and lazy.text)
 
 
 @functools.cache
-def _render(rule: Rule, text: str, idle_text: str | None) -> Rendered:
-    """Return it; the texts change with the numbers of the rule's module, and so are part of the key."""
-    update = _take_apart(read_rule(rule), arrays={"g", "w", "noise", *rule.slots})
-    form = read_idle_form(rule)
-    idle = None if form is None else _take_apart(form, arrays={"w", *rule.slots})
-    norms = not {"norm", "layer_norm"}.isdisjoint(rule.arguments)
-    noise = "noise" in rule.arguments
+def _render(formula: Formula, text: str, lazy_text: str | None) -> Rendered:
+    """Return it; the texts change with the numbers of the formula's module, and so are part of the key."""
+    update = _take_apart(formula.body(), arrays={"g", "w", "noise", *formula.slots})
+    form = formula.lazy_body()
+    idle = None if form is None else _take_apart(form, arrays={"w", *formula.slots})
+    norms = not {"norm", "layer_norm"}.isdisjoint(formula.arguments)
+    noise = "noise" in formula.arguments
     idle_constants = max(1, idle.constants if idle else 0)
     functions = [
         _function("_exact", "lazy", [], [f"return {idle is not None}"]),
         _function("_exact", "norms", [], [f"return {norms}"]),
         _function("_exact", "noisy", [], [f"return {noise}"]),
-        _prelude("step_constants", rule, ["t", "norm", "layer_norm"], update),
-        _prelude("idle_constants", rule, ["n"], idle),
-        _change("step", rule, update, ["g", "noise"]),
-        _change("idle", rule, idle, []),
-        *_memory(len(rule.slots)),
+        _prelude("step_constants", formula, ["t", "norm", "layer_norm"], update),
+        _prelude("idle_constants", formula, ["n"], idle),
+        _change("step", formula, update, ["g", "noise"]),
+        _change("idle", formula, idle, []),
+        *_memory(len(formula.slots)),
         *_table(idle_constants),
     ]
     return Rendered(
-        name=rule.name,
-        told=rule.name,
+        name=formula.name,
+        told=formula.name,
         text="\n\n\n".join([_HEAD, *functions]) + "\n",
-        state_size=1 + len(rule.slots),
+        state_size=1 + len(formula.slots),
         constants=max(1, update.constants),
         idle_constants=idle_constants,
         lazy=idle is not None,
-        dense=idle is None and not rule.inert,
+        dense=idle is None and not formula.inert,
         norms=norms,
         noise=noise,
     )
@@ -192,22 +192,22 @@ class _Splitter(ast.NodeTransformer):
         return node
 
 
-def _prelude(name: str, rule: Rule, given: Sequence[str], parts: _Parts | None) -> str:
+def _prelude(name: str, formula: Formula, given: Sequence[str], parts: _Parts | None) -> str:
     """Write the function that computes the constants of one step (or of n idle ones)."""
-    lines = [f"{key} = _hyper[{index}]" for index, key in enumerate(rule.defaults)]
+    lines = [f"{key} = _hyper[{index}]" for index, key in enumerate(formula.hyper)]
     lines += [*(f"{one} = float(_{one})" for one in given), *(parts.prelude if parts else [])]
     constants = [f"_like(_w, _c{k})" for k in range(parts.constants if parts else 0)] or ["_like(_w, 0)"]
     parameters = ["_w", "_hyper", *(f"_{one}" for one in given)]
     return _function("_plain", name, parameters, [*lines, f"return _pack({_tuple(constants)})"])
 
 
-def _change(name: str, rule: Rule, parts: _Parts | None, extra: Sequence[str]) -> str:
+def _change(name: str, formula: Formula, parts: _Parts | None, extra: Sequence[str]) -> str:
     """Write the function from a state to the next one."""
     parameters = ["_state", *extra, "_c"]
     if parts is None:
         return _function("_exact", name, parameters, ["return _state"])
     step, *slots = parts.results
-    lines = [f"{_tuple(['_w', *rule.slots])} = _spread(_state)", "w = _w"]
+    lines = [f"{_tuple(['_w', *formula.slots])} = _spread(_state)", "w = _w"]
     lines += [f"{_tuple([f'_c{k}' for k in range(parts.constants)])} = _spread(_c)"] if parts.constants else []
     weight = "_w" if _is_zero(step) else f"_w - ({ast.unparse(step)})"
     results = _tuple([weight, *map(ast.unparse, slots)])

@@ -1,4 +1,4 @@
-"""Checks of a rule of whole matrices: of its function, and of runs with it."""
+"""Checks of a matrix optimizer: of its function, and of runs with it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from ravine.conformance.trained import engine_of, some_data
 from ravine.engines import Engine
 from ravine.errors import ConfigError, several
 from ravine.formulas.chance import INSTEAD
-from ravine.formulas.identity import read_whole
-from ravine.formulas.matrix import flattened, in_layers
-from ravine.formulas.rule import contains
+from ravine.formulas.intervals import contains
+from ravine.formulas.layers import flattened, in_layers
+from ravine.formulas.noise import Noise
+from ravine.formulas.optimizer import Hyper, Loss, Optimizer
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.networks import Network
-from ravine.optimizers import RULES, AnyRule, WholeRule
 
 SHAPES = ((6, 9), (9,), (9, 4), (4,), (4, 1))
 """A wide matrix, a tall one and one of a single column, and two biases."""
@@ -33,13 +34,13 @@ Arrays = list[Array]
 State = Mapping[str, Array]
 
 
-def text(rule: WholeRule) -> Finding:
+def text(optimizer: Optimizer) -> Finding:
     """Check that there is a text, which decides the id of a run."""
-    lines = read_whole(rule).count("\n") + 1
-    return passed("text", f"{lines} lines{', with a line search' if rule.searches else ''}")
+    lines = optimizer.text.count("\n") + 1
+    return passed("text", f"{lines} lines{', with a line search' if optimizer.searches else ''}")
 
 
-def shapes(rule: WholeRule) -> Finding:
+def shapes(optimizer: Optimizer) -> Finding:
     """Check that steps have the shapes of the weights, and the state the same names, in every precision.
 
     Long doubles concern the reference engine alone, and libraries of linear algebra have none.
@@ -47,7 +48,7 @@ def shapes(rule: WholeRule) -> Finding:
     check, told = "shapes and dtypes", "float32, float64 and longdouble"
     for dtype in (np.float32, np.float64, np.longdouble):
         try:
-            given = _walk(rule, dtype)
+            given = _walk(optimizer, dtype)
         except ConfigError as error:
             if dtype is not np.longdouble or not isinstance(error.__cause__, TypeError):
                 raise
@@ -61,53 +62,53 @@ def shapes(rule: WholeRule) -> Finding:
     return passed(check, f"as the weights, in {told}; {several(len(given[1][2]), 'array')} of state")
 
 
-def inputs(rule: WholeRule) -> Finding:
+def inputs(optimizer: Optimizer) -> Finding:
     """Check that the function changes nothing that it is given or uses, and returns the same for the same."""
-    text = read_whole(rule)
-    for gradients, weights, state, t in _walk(rule, np.float64):
+    text = optimizer.text
+    for gradients, weights, state, t in _walk(optimizer, np.float64):
         given = {
             **{f"gradients[{k}]": g for k, g in enumerate(gradients)},
             **{f"weights[{k}]": w for k, w in enumerate(weights)},
             **{f"state[{name!r}]": value for name, value in state.items()},
         }
         before, names = {name: value.copy() for name, value in given.items()}, set(state)
-        first = _step(rule, gradients, weights, state, t, settings(rule))
+        first = _step(optimizer, gradients, weights, state, t, settings(optimizer))
         changed = [name for name, value in given.items() if value.tobytes() != before[name].tobytes()]
         changed += ["state"] if set(state) != names else []
         if changed:
             return failed("inputs", f"step {t} changes {', '.join(changed)}", "Write a = a + b and not a += b.")
-        second = _step(rule, gradients, weights, state, t, settings(rule))
+        second = _step(optimizer, gradients, weights, state, t, settings(optimizer))
         if flattened(first[0]).tobytes() != flattened(second[0]).tobytes():
             return failed("inputs", f"step {t} differs when it is called again", "Keep all that it needs in state.")
-    if read_whole(rule) != text:
+    if optimizer.text != text:
         return failed("inputs", "it changes a value of its module", "Keep all that changes in state.")
     return passed("inputs", "not changed; the same step for the same input")
 
 
-def layers(rule: WholeRule) -> Finding:
-    """Check that a rule that is said to step layer by layer takes the same steps when it is given one at a time."""
-    if not rule.by_layer:
+def layers(optimizer: Optimizer) -> Finding:
+    """Check that an optimizer that is said to step layer by layer takes the same steps if it is given one at a time."""
+    if not optimizer.by_layer:
         return left_out("layers", "one step for all together, says the declaration: no per_layer settings")
-    together: State = {}
-    apart: State = {}
-    hyper = settings(rule)
-    each = [hyper] * len(in_layers(_start(np.float64)))
-    for gradients, weights, _, t in _walk(rule, np.float64):
-        one, together = _step(rule, gradients, weights, together, t, hyper)
-        other, apart = rule.step_by_layer(gradients, weights, apart, t, each)
+    weights, hyper = _start(np.float64), settings(optimizer)
+    each: list[Hyper] = [dict(hyper) for _ in in_layers(weights)]  # as many, so that each is taken by itself
+    together, apart = _started(optimizer, weights, hyper), optimizer.start(weights, each)
+    for gradients, weights, _, t in _walk(optimizer, np.float64):
+        one, together = _step(optimizer, gradients, weights, together, t, hyper)
+        other, apart = optimizer.step(gradients, weights, apart, t, each)
         if flattened(one).tobytes() != flattened(other).tobytes():
             return failed("layers", f"step {t} of a layer depends on the other layers", "Leave out by_layer=True.")
     return passed("layers", "each by itself takes the same steps, so per_layer settings are allowed")
 
 
-def finite(rule: WholeRule) -> Finding:
+def finite(optimizer: Optimizer) -> Finding:
     """Check that zero, tiny and huge gradients leave the weights finite."""
     for dtype, sizes in ((np.float32, (0.0, 1e-30, 1e12)), (np.float64, (0.0, 1e-200, 1e60))):
         for size in sizes:
             slope = [np.linspace(-size, size, int(np.prod(s))).reshape(s).astype(dtype) for s in SHAPES]
-            weights, state = _start(dtype), dict[str, Array]()
+            weights, hyper = _start(dtype), settings(optimizer)
+            state = _started(optimizer, weights, hyper)
             for t in range(1, 21):
-                steps, state = rule.step(slope, weights, state, t, _Plane(slope), settings(rule))
+                steps, state = _step(optimizer, slope, weights, state, t, hyper, _Plane(slope))
                 weights = _subtracted(weights, steps)
                 if not np.isfinite(flattened(weights)).all():
                     return failed(
@@ -118,18 +119,18 @@ def finite(rule: WholeRule) -> Finding:
     return passed("finite", "after 20 steps with zero, tiny and huge gradients")
 
 
-def descent(rule: WholeRule) -> Finding:
-    """Check that the rule comes down a convex quadratic at some learning rate."""
-    check, given = "descent", settings(rule)
-    still = _descend(rule, {**given, "lr": 0.0}, 5)
+def descent(optimizer: Optimizer) -> Finding:
+    """Check that it comes down a convex quadratic at some learning rate."""
+    check, given = "descent", settings(optimizer)
+    still = _descend(optimizer, {**given, "lr": 0.0}, 5)
     if not np.isfinite(still):
         return failed(check, "at lr = 0 the weights are not finite", GUARD)
-    if still != _descend(rule, given, 0):
+    if still != _descend(optimizer, given, 0):
         return failed(check, "it moves at lr = 0", "Multiply the step by lr.")
     rates = sorted({given["lr"], *(10.0**k for k in np.arange(-4.0, 1.01, 0.5))})
-    final = {r: _descend(rule, {**given, "lr": r}, STEPS) for r in rates if contains(rule.bounds["lr"], r)}
+    final = {r: _descend(optimizer, {**given, "lr": r}, STEPS) for r in rates if contains(optimizer.bounds["lr"], r)}
     best = min(final, key=lambda rate: final[rate])
-    share = final[best] / _descend(rule, given, 0)
+    share = final[best] / _descend(optimizer, given, 0)
     if not share < 0.01:
         return failed(
             check,
@@ -139,31 +140,31 @@ def descent(rule: WholeRule) -> Finding:
     return passed(check, f"at most {STEPS} steps on a quadratic leave {share:.0e} of the loss at lr {best:g}")
 
 
-def repeated(rule: WholeRule) -> Finding:
+def repeated(optimizer: Optimizer) -> Finding:
     """Check that a run has the same bits each time."""
-    one, other = (_run(rule, [_RUN]).state() for _ in range(2))
+    one, other = (_run(optimizer, [_RUN]).state() for _ in range(2))
     if not _same(one, other):
         return failed("repeatable", "two runs differ", INSTEAD)
     return passed("repeatable", "two runs have the same bits")
 
 
-def resumed(rule: WholeRule) -> Finding:
+def resumed(optimizer: Optimizer) -> Finding:
     """Check that a run goes on from its state as if it had not stopped."""
     for stop in (1, _RUN // 2):
-        first, second = _run(rule, [stop]), _run(rule, [])
+        first, second = _run(optimizer, [stop]), _run(optimizer, [])
         second.restore(first.state())
-        _train(second, rule, stop, _RUN)
-        if not _same(_run(rule, [stop, _RUN]).state(), second.state()):
+        _train(second, optimizer, stop, _RUN)
+        if not _same(_run(optimizer, [stop, _RUN]).state(), second.state()):
             return failed("resume", f"it goes on differently after step {stop}", "Keep all that it needs in state.")
     return passed("resume", f"the same bits after a stop at steps 1 and {_RUN // 2}")
 
 
-def speed(rule: WholeRule) -> Finding:
+def speed(optimizer: Optimizer) -> Finding:
     """Time steps on the paper's network after some that are not timed, beside sgd on the same engine."""
     network = Network((784, 300, 100, 100, 10))
     data, order = some_data(1000, 784), np.arange(1000)
     cost = {}
-    for each in (rule, RULES["sgd"]):
+    for each in (optimizer, OPTIMIZERS["sgd"]):
         engine = engine_of("reference", each, "float32", 100, network)
         # One thread, as a run has; and a mean, since some rules do most of their work at every tenth step.
         with ThreadpoolController().limit(limits=1):
@@ -202,10 +203,23 @@ def _start(dtype: Any) -> Arrays:
     return [rng.normal(size=shape).astype(dtype) for shape in SHAPES]
 
 
+def _started(optimizer: Optimizer, weights: Arrays, hyper: Hyper) -> dict[str, Array]:
+    return optimizer.start(weights, optimizer.everywhere(hyper, weights))
+
+
 def _step(
-    rule: WholeRule, gradients: Arrays, weights: Arrays, state: State, t: int, hyper: Mapping[str, float]
+    optimizer: Optimizer,
+    gradients: Arrays,
+    weights: Arrays,
+    state: State,
+    t: int,
+    hyper: Hyper,
+    loss: Loss | None = None,
+    noise: Noise | None = None,
 ) -> tuple[Arrays, dict[str, Array]]:
-    return rule.step(gradients, weights, state, t, _quadratic, hyper)
+    """Take a step with the same hyper-parameters in all layers, and the loss of the quadratic if none is given."""
+    each = optimizer.everywhere(hyper, weights)
+    return optimizer.step(gradients, weights, state, t, each, loss or _quadratic, noise)
 
 
 def _silence(draw: int = 0) -> Arrays:
@@ -217,42 +231,43 @@ def _subtracted(weights: Arrays, steps: Arrays) -> Arrays:
         return [w - step for w, step in zip(weights, steps, strict=True)]
 
 
-def _walk(rule: WholeRule, dtype: Any) -> list[tuple[Arrays, Arrays, dict[str, Array], int]]:
-    """Return what the rule is given at each of some steps down the quadratic."""
+def _walk(optimizer: Optimizer, dtype: Any) -> list[tuple[Arrays, Arrays, dict[str, Array], int]]:
+    """Return what the optimizer is given at each of some steps down the quadratic."""
     weights: Arrays = _start(dtype)
-    state: dict[str, Array] = {}
+    state = _started(optimizer, weights, settings(optimizer))
     given = []
     for t in range(1, _RUN):
         gradients = _quadratic(weights)[1]
         given.append((gradients, weights, state, t))
-        steps, state = _step(rule, gradients, weights, state, t, settings(rule))
+        steps, state = _step(optimizer, gradients, weights, state, t, settings(optimizer))
         weights = [w.astype(dtype) for w in _subtracted(weights, steps)]
     return given
 
 
-def _descend(rule: WholeRule, hyper: Mapping[str, float], steps: int) -> float:
+def _descend(optimizer: Optimizer, hyper: Mapping[str, float], steps: int) -> float:
     """Return the loss of the quadratic after some steps without noise, or at the minimum; infinity if not finite."""
-    weights, state = _start(np.float64), dict[str, Array]()
+    weights = _start(np.float64)
+    state = _started(optimizer, weights, hyper)
     for t in range(1, steps + 1):
         loss, gradients = _quadratic(weights)
         if loss < _MINIMUM:
             break
-        change, state = rule.step(gradients, weights, state, t, _quadratic, hyper, _silence)
+        change, state = _step(optimizer, gradients, weights, state, t, hyper, noise=_silence)
         weights = _subtracted(weights, change)
     loss = _quadratic(weights)[0]
     return loss if np.isfinite(loss) else np.inf
 
 
-def _run(rule: AnyRule, stops: Sequence[int]) -> Engine:
-    engine = engine_of("reference", rule, "float64", 7)
+def _run(optimizer: Optimizer, stops: Sequence[int]) -> Engine:
+    engine = engine_of("reference", optimizer, "float64", 7)
     for first, stop in zip([0, *stops], stops, strict=False):
-        _train(engine, rule, first, stop)
+        _train(engine, optimizer, first, stop)
     return engine
 
 
-def _train(engine: Engine, rule: AnyRule, first: int, stop: int) -> None:
+def _train(engine: Engine, optimizer: Optimizer, first: int, stop: int) -> None:
     order = np.random.default_rng(2).integers(0, 300, 7 * _RUN)[: 7 * stop]
-    engine.train(some_data(300, 60), order, 7 * first, 7 * stop, settings(rule))
+    engine.train(some_data(300, 60), order, 7 * first, 7 * stop, settings(optimizer))
 
 
 def _same(one: Mapping[str, Array], other: Mapping[str, Array]) -> bool:

@@ -1,4 +1,7 @@
-"""The engine of rules of whole matrices: gradients from wherever they are computed, and the rule's step in NumPy."""
+"""The engine whose steps are taken by NumPy: gradients from wherever they are computed, and the optimizer's step.
+
+With gradients in plain NumPy it is the reference engine, which defines what is right.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Split
-from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, in_layer
-from ravine.formulas.matrix import Loss, flattened
+from ravine.engines.engine import NO_HYPER, Evaluation, Factors, Hyper, Taken, in_layers
+from ravine.formulas.layers import flattened
 from ravine.formulas.noise import noise_for
+from ravine.formulas.optimizer import Loss, Optimizer
 from ravine.networks import Network
-from ravine.optimizers import WholeRule
 
 
 class Gradients(Protocol):
@@ -32,13 +35,13 @@ class Gradients(Protocol):
         """Evaluate weights on a whole split."""
 
 
-class WholeEngine:
-    """Trains one network with a rule of whole matrices; owns its weights and the rule's state."""
+class SteppingEngine:
+    """Trains one network with any optimizer; owns its weights and the optimizer's state."""
 
     def __init__(
         self,
         network: Network,
-        rule: WholeRule,
+        optimizer: Optimizer,
         weights: Array,
         dtype: str,
         batch_size: int,
@@ -46,10 +49,10 @@ class WholeEngine:
         gradients: Gradients,
         seed: int = 0,
     ) -> None:
-        self._network, self._rule, self._batch_size, self._factors = network, rule, batch_size, factors
+        self._network, self._optimizer, self._batch_size, self._factors = network, optimizer, batch_size, factors
         self._weights = weights.astype(dtype)
         self._gradients, self._seed = gradients, seed
-        self._state: dict[str, Array] = {}
+        self._state: dict[str, Array] | None = None
         self._steps = 0
 
     def compile(self) -> None:
@@ -82,13 +85,15 @@ class WholeEngine:
             batch_loss, g = self._gradients.gradient(self._weights, split, batch)
             if not np.isfinite(batch_loss):
                 break
-            self._steps += 1
-            self._apply(g, hyper, self._steps - before - 1, self._loss(split, batch, batch_loss, g))
+            each = self._in_layers(hyper, self._steps - before)
+            self._apply(g, each, self._loss(split, batch, batch_loss, g))
             loss_sum += batch_loss
         return Taken(self._steps - before, loss_sum)
 
-    def _loss(self, split: Split, batch: Array, batch_loss: float, g: Array) -> Loss:
+    def _loss(self, split: Split, batch: Array, batch_loss: float, g: Array) -> Loss | None:
         """Return what a line search calls; at the weights of now it need not compute anything."""
+        if not self._optimizer.asks_for_loss:
+            return None
         here = self._weights
 
         def loss(weights: Sequence[Array]) -> tuple[float, list[Array]]:
@@ -99,31 +104,28 @@ class WholeEngine:
 
         return loss
 
-    def _apply(self, g: Array, hyper: Hyper, step: int, loss: Loss) -> None:
+    def _apply(self, g: Array, each: list[dict[str, float]], loss: Loss | None) -> None:
         gradients, weights = (list(self._network.layout.tensors(flat)) for flat in (g, self._weights))
+        state = self._optimizer.start(weights, each) if self._state is None else self._state
+        self._steps += 1
         noise = noise_for(weights, self._seed, self._steps)
-        if self._factors:
-            each = self._in_layers(hyper, step)
-            steps, self._state = self._rule.step_by_layer(gradients, weights, self._state, self._steps, each, noise)
-        else:
-            now = in_layer(hyper, NO_FACTORS, 0, step)
-            steps, self._state = self._rule.step(gradients, weights, self._state, self._steps, loss, now, noise)
-        with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
+        steps, self._state = self._optimizer.step(gradients, weights, state, self._steps, each, loss, noise)
+        with np.errstate(all="ignore"):
             self._weights = self._weights - flattened(steps)
 
     def _in_layers(self, hyper: Hyper, step: int) -> list[dict[str, float]]:
-        return [in_layer(hyper, self._factors, layer, step) for layer in range(len(self._network.layout.shapes))]
+        return in_layers(hyper, self._factors, len(self._network.layout.shapes), step)
 
     def settle(self, hyper: Mapping[str, float]) -> None:
         """No weight is ever behind."""
 
     def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:
         """Return the weights that are evaluated, shape (n,)."""
-        weights = list(self._network.layout.tensors(self._weights))
-        if self._factors:
-            each = self._in_layers(hyper, 0)
-            return flattened(self._rule.evaluated_by_layer(weights, self._state, self._steps, each))
-        return flattened(self._rule.evaluated(weights, self._state, self._steps, hyper))
+        if not self._optimizer.evaluates_others:
+            return self.weights
+        weights, each = list(self._network.layout.tensors(self._weights)), self._in_layers(hyper, 0)
+        state = self._optimizer.start(weights, each) if self._state is None else self._state
+        return flattened(self._optimizer.evaluate(weights, state, self._steps, each))
 
     def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:
         """Evaluate the weights on a whole split."""
@@ -135,13 +137,13 @@ class WholeEngine:
         return self._weights.copy()
 
     def state(self) -> dict[str, Array]:
-        """Return the weights, the rule's state and the number of steps."""
-        state = {f"slot.{name}": value.copy() for name, value in self._state.items()}
+        """Return the weights, the optimizer's state and the number of steps."""
+        state = {f"slot.{name}": value.copy() for name, value in (self._state or {}).items()}
         return {"weights": self.weights, "steps": np.array([self._steps]), **state}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go back to a `state()`."""
         self._weights = state["weights"].copy()
-        kept = [name for name in state if name.startswith("slot.")]
-        self._state = {name.removeprefix("slot."): state[name].copy() for name in kept}
         self._steps = int(state["steps"][0])
+        kept = {name.removeprefix("slot."): state[name].copy() for name in state if name.startswith("slot.")}
+        self._state = kept or None  # a state of before the first step has none, which is then made

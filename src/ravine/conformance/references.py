@@ -1,4 +1,4 @@
-"""Checks of a rule against the same optimizer in PyTorch and optax, where the rule names one."""
+"""Checks of an optimizer against its reference implementations in PyTorch and optax, where it names them."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.conformance.finding import Finding, advance, at_rest, failed, left_out, moved, passed, settings
+from ravine.conformance.finding import Finding, failed, left_out, moved, passed, settings
 from ravine.formulas.kinds import shown
-from ravine.formulas.matrix import flattened, no_loss, shaped
-from ravine.optimizers import AnyRule, WholeRule
+from ravine.formulas.layers import flattened, shaped
+from ravine.formulas.optimizer import Optimizer
 
 STEPS, COUNT = 200, 60
 MATRICES = ((6, 8), (8,), (1, 4))
-"""The shapes in which a rule of whole matrices gets its weights, COUNT in all."""
+"""The shapes in which a matrix optimizer gets its weights, COUNT in all."""
 TOLERANCE, ROUND_OFF = 1e-9, 1e-13
 
 
-def twin(rule: AnyRule, library: str) -> Finding:
-    """Compare 200 steps in float64 with those of the twin that the rule names, under the defaults and under others.
+def same_as(optimizer: Optimizer, library: str) -> Finding:
+    """Compare 200 steps in float64 with those of the reference implementation, under the defaults and under others.
 
     The way that each weight has gone is compared and not the weight, beside which a small step would vanish.
     """
     check = f"same as in {library}"
-    expression = rule.twins.get(library)
+    expression = optimizer.references.get(library)
     if expression is None:
-        return left_out(check, "names no twin")
-    if isinstance(rule, WholeRule) and rule.asks_for_loss:
+        return left_out(check, "names no reference implementation")
+    if optimizer.asks_for_loss:
         return left_out(check, "it asks for the loss, and the gradients that are compared have none")
     try:
         module = importlib.import_module(library)
@@ -37,24 +37,24 @@ def twin(rule: AnyRule, library: str) -> Finding:
         return left_out(check, f"{library} is not installed")
     walk = {"torch": _torch, "optax": _optax}[library]
     start, gradients = np.random.default_rng(12).normal(size=COUNT), _gradients()
-    like = [np.empty(shape) for shape in (MATRICES if isinstance(rule, WholeRule) else ((COUNT,),))]
+    like = [np.empty(shape) for shape in (MATRICES if optimizer.formula is None else ((COUNT,),))]
     worst = 0.0
-    for hyper in (settings(rule), moved(rule)):
-        # The expression is Python of the rule's author, as the rule's body is.
+    for hyper in (settings(optimizer), moved(optimizer)):
+        # The expression is Python of the rule's author, as its body is.
         try:
-            theirs = walk(module, expression, rule.typed(hyper), gradients, start, like) - start
+            theirs = walk(module, expression, optimizer.typed(hyper), gradients, start, like) - start
         except Exception as error:
             return failed(check, f"{expression} fails: {type(error).__name__}: {error}", "Mend the expression.")
-        ours = _ours(rule, hyper, gradients, start, like) - start
+        ours = _ours(optimizer, hyper, gradients, start, like) - start
         apart, gone = np.abs(ours - theirs), np.abs(theirs).max(axis=0)
         same = (apart <= TOLERANCE * gone + ROUND_OFF).all(axis=1)
         if not same.all():
-            chosen = ", ".join(f"{name}={shown(value)}" for name, value in rule.typed(hyper).items())
+            chosen = ", ".join(f"{name}={shown(value)}" for name, value in optimizer.typed(hyper).items())
             return failed(
                 check,
                 f"the weights part at step {int(np.argmin(same)) + 1} and are {apart[-1].max():.0e} apart in the end, "
                 f"with {chosen}",
-                f"Compare the equations with those of {expression.partition('(')[0]}, or name no twin.",
+                f"Compare the equations with those of {expression.partition('(')[0]}, or name none.",
             )
         worst = max(worst, float((apart.max(axis=0) / np.maximum(gone, 1e-300))[gone > ROUND_OFF].max(initial=0)))
     return passed(check, f"{expression.partition('(')[0]}: {STEPS} steps, largest difference {worst:.0e}")
@@ -69,14 +69,12 @@ def _gradients() -> Array:
     return np.asarray(rng.normal(size=(STEPS, COUNT)) * sizes * present)
 
 
-def _ours(rule: AnyRule, hyper: Mapping[str, float], gradients: Array, w: Array, like: list[Array]) -> Array:
-    slots, path = {} if isinstance(rule, WholeRule) else at_rest(rule, w), []
+def _ours(optimizer: Optimizer, hyper: Mapping[str, float], gradients: Array, w: Array, like: list[Array]) -> Array:
+    each, path = optimizer.everywhere(hyper, like), []
+    state = optimizer.start(shaped(w, like), each)
     for t, g in enumerate(gradients, start=1):
-        if isinstance(rule, WholeRule):
-            steps, slots = rule.step(shaped(g, like), shaped(w, like), slots, t, no_loss, hyper)
-            w = w - flattened(steps)
-        else:
-            w, slots = advance(rule, g, w, t, slots, hyper)
+        steps, state = optimizer.step(shaped(g, like), shaped(w, like), state, t, each)
+        w = w - flattened(steps)
         path.append(w)
     return np.array(path)
 

@@ -1,0 +1,197 @@
+"""What a signature declares: names of arrays, and hyper-parameters with defaults, bounds and kinds."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import CodeType
+from typing import Any
+
+from ravine.errors import ConfigError, RavineError, line_in, shortened, told, unknown
+from ravine.formulas.intervals import contains, inside, is_interval
+from ravine.formulas.kinds import Kind, Value, allowed, kinds_of, number_of, shown, typed
+from ravine.inputs import folded, folded_keys, plain
+
+
+class Declaration:
+    """What every declared function has: a name, and hyper-parameters with defaults, bounds and kinds.
+
+    Attributes:
+        name: what the command line calls it.
+        function: the function that was declared.
+        defaults: each hyper-parameter's default, None where the user must give one.
+        bounds: each bounded hyper-parameter's interval, such as "[0, 1)".
+        kinds: each hyper-parameter's kind: "number", "whole number" or "flag".
+    """
+
+    name: str
+    function: Callable[..., Any]
+    defaults: Mapping[str, float | None]
+    bounds: Mapping[str, str]
+    kinds: Mapping[str, Kind]
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"rule {self.name}"
+
+    @property
+    def summary(self) -> str:
+        """The first line of the function's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    def hyperparameters(self, given: Mapping[str, float]) -> dict[str, float]:
+        """Return all hyper-parameters in declared order, as numbers: the given ones, checked, over the defaults.
+
+        >>> from ravine.optimizers.momentum import momentum
+        >>> momentum.hyperparameters({"lr": 0.1})
+        {'lr': 0.1, 'alpha': 0.9}
+        """
+        given = folded_keys(given)
+        for name in given:
+            if name not in self.defaults:
+                raise ConfigError(unknown(f"hyper-parameter of {self.name}", name, self.defaults))
+        values = {**self.defaults, **given}
+        checked: dict[str, float] = {}
+        for name, value in values.items():
+            if value is None:
+                example = shown(self.typed({name: self.example(name)})[name])
+                raise ConfigError(f"{self.name} needs a value for {name}: give one, for example {name}={example}.")
+            kind, interval = self.kinds[name], self.bounds.get(name, "(-inf, inf)")
+            fits = allowed(kind, interval)
+            try:
+                number = number_of(value, kind)
+            except (TypeError, ValueError, OverflowError):
+                fits = fits.replace("finite ", "")
+                raise ConfigError(f"{name} of {self.name} is {shortened(plain(value))}; it must be {fits}.") from None
+            if not contains(interval, number):
+                raise ConfigError(f"{name} of {self.name} is {number:g}; it must be {fits}.")
+            checked[name] = number
+        return checked
+
+    def typed(self, values: Mapping[str, float]) -> dict[str, Value]:
+        """Return checked hyper-parameters as their user sees them: flags as True or False, whole numbers as such."""
+        return {name: typed(value, self.kinds[name]) for name, value in values.items()}
+
+    def domain(self, name: str) -> str:
+        """Return which values a hyper-parameter may have: its interval, or for other kinds than numbers words."""
+        kind, interval = self.kinds[name], self.bounds.get(name, "(-inf, inf)")
+        return interval if kind == "number" else allowed(kind, interval)
+
+    def example(self, name: str) -> float:
+        """Return a value that a hyper-parameter may have."""
+        return 1.0 if self.kinds[name] == "flag" else inside(self.bounds.get(name), self.kinds[name])
+
+    def __call__(self, *arguments: Any, **hyperparameters: Any) -> Any:
+        """Call the function as written."""
+        with telling_faults(self.label, self.function):
+            return self.function(*arguments, **hyperparameters)
+
+
+@contextmanager
+def telling_faults(label: str, function: Callable[..., Any], missing: str = "") -> Iterator[None]:
+    """Tell whatever goes wrong in a user's function at its line, and what to do about a key that is missing.
+
+    `label` is what messages call the function, such as "rule mine".
+    """
+    try:
+        yield
+    except RavineError:
+        raise
+    except Exception as error:
+        file = code_of(function).co_filename
+        line = line_in(error, file)
+        place = "" if line is None or file.startswith("<") else f"{file}:{line}: "
+        hint = f" {missing}".rstrip() if isinstance(error, KeyError) else ""
+        raise ConfigError(f"{place}{label} fails with {told(error)}{hint}") from error
+
+
+def code_of(function: Callable[..., Any]) -> CodeType:
+    """Return the code that the author of a function wrote, under whatever decorators."""
+    code: CodeType = inspect.unwrap(function).__code__
+    return code
+
+
+def declared(
+    kind: str, function: Any, name: str | None, bounds: Any, without: tuple[str, ...] = ()
+) -> tuple[str, list[str], dict[str, float | None], dict[str, str], dict[str, Kind]]:
+    """Read a signature and check what holds for everything that is declared.
+
+    `kind` is what messages call it. Hyper-parameters named `without` are another's, and are left out.
+
+    Return its name, its positional parameters, and the defaults, the bounds and the kinds of its hyper-parameters.
+    """
+    if not inspect.isfunction(function) or function.__name__ == "<lambda>":
+        given = "a lambda" if inspect.isfunction(function) else f"a {type(function).__name__}"
+        raise ConfigError(f"a {kind} is a function defined with `def`, and this is {given}: write it as one.")
+    positional, keywords = parameters(function, kind)
+    keywords = {key: default for key, default in keywords.items() if key not in without}
+    label = folded(name) if isinstance(name, str) else function.__name__ if name is None else name
+    if not isinstance(label, str) or not re.fullmatch(r"\w[\w-]*", label):
+        raise ConfigError(f"{label!r} is no name for a {kind}: use letters, digits, _ and -.")
+    if not isinstance(bounds, Mapping):
+        example = next(iter(keywords), "size")
+        raise ConfigError(f'the bounds of {label} are {bounds!r}; write them as {{"{example}": "[0, 1)"}}.')
+    intervals = folded_keys(bounds)
+    for bounded, interval in intervals.items():
+        if bounded not in keywords:
+            raise ConfigError(unknown(f"hyper-parameter of {label}", bounded, keywords))
+        if not is_interval(interval):
+            raise ConfigError(f'the bounds of {bounded} of {label} are {interval!r}; write them as "[0, 1)".')
+        default = keywords[bounded]
+        if default is not None and not contains(interval, default):
+            raise ConfigError(f"the default of {bounded} of {label} is {default:g}, and its bounds are {interval}.")
+    kinds = {key: found for key, found in kinds_of(function).items() if key in keywords}
+    _check_kinds(label, function, intervals, kinds)
+    return label, positional, keywords, intervals, kinds
+
+
+def _check_kinds(label: str, function: Any, bounds: Mapping[str, str], kinds: Mapping[str, Kind]) -> None:
+    """Check that kinds, bounds and defaults fit each other."""
+    for name, parameter in inspect.signature(function).parameters.items():
+        kind, interval = kinds.get(name, "number"), bounds.get(name, "(-inf, inf)")
+        if kind == "flag" and name in bounds:
+            raise ConfigError(f"{name} of {label} is a flag, which is true or false: leave out its bounds.")
+        if kind == "whole number" and math.isnan(inside(interval, kind)):
+            raise ConfigError(f"{name} of {label} is a whole number, and there is none in its bounds, {interval}.")
+        if name not in kinds or parameter.default is parameter.empty:
+            continue
+        try:
+            number_of(parameter.default, kind)
+        except ValueError:
+            raise ConfigError(
+                f"the default of {name} of {label} is {parameter.default!r}; it is declared as a {kind}, and must be "
+                f"{allowed(kind, interval)}."
+            ) from None
+
+
+def parameters(function: Callable[..., Any], kind: str = "rule") -> tuple[list[str], dict[str, float | None]]:
+    """Split a signature into positional names and keyword-only names with their defaults."""
+    positional: list[str] = []
+    keywords: dict[str, float | None] = {}
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            keywords[parameter.name] = None if parameter.default is parameter.empty else _number(parameter)
+        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            if parameter.default is not parameter.empty:
+                raise ConfigError(
+                    f"{parameter.name} of {function.__name__} has a default; leave it out (slots start at 0, or where "
+                    "start= says), or declare a hyper-parameter after *."
+                )
+            positional.append(parameter.name)
+        else:
+            stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
+            raise ConfigError(f"{kind} {function.__name__} takes {stars}{parameter.name}: name each parameter.")
+    return positional, keywords
+
+
+def _number(parameter: inspect.Parameter) -> float:
+    try:
+        return float(parameter.default)
+    except (TypeError, ValueError, OverflowError):
+        raise ConfigError(
+            f"the default of {parameter.name} is {parameter.default!r}: give a number, or none at all."
+        ) from None

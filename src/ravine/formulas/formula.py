@@ -1,0 +1,260 @@
+"""A formula: an element-wise function of a gradient or a step, written once as mathematics.
+
+Letters: n weights of a layer. Its text is computed here on whole arrays, layer by layer, by NumPy; the fused engine
+compiles the same text.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.errors import ConfigError
+from ravine.formulas.declaration import code_of, parameters, telling_faults
+from ravine.formulas.given import GIVEN
+from ravine.formulas.ieee import as_ieee, function_of, plain_text
+from ravine.formulas.layers import flattened, in_layers, norms, shaped
+from ravine.formulas.noise import Noise, noise_for
+from ravine.formulas.source import Body, read
+
+State = Mapping[str, Array]
+"""What an optimizer keeps from step to step, by name."""
+
+Start = float | Callable[..., Any]
+"""Where a slot starts: a number, or a function of `w` and of keyword-only hyper-parameters."""
+
+Norms = tuple[Any, Sequence[Any]]
+"""The norm of a gradient, and those of its layers."""
+
+NORM_OF = "_norm_of"
+"""What a text that was put together calls to get the norm of a layer's step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Formula:
+    """An element-wise function, and what belongs to it.
+
+    Attributes:
+        label: what messages call it, such as "rule momentum".
+        function: the function that was declared.
+        first: the name of what it changes, "g" or "step".
+        arguments: its positional parameters in order: `first`, the slots, and what it asks for of `GIVEN`.
+        slots: names of the state, each one number a weight.
+        hyper: names of its hyper-parameters, in order.
+        inert: a zero gradient changes neither the weight nor any slot, ever.
+        starts: where slots start that do not start at 0.
+        lazy: the closed form of n steps with zero gradient, if there is one.
+        evaluated: the weights that are evaluated and stored, if they are others than those that are trained.
+        joined: the text of one that was put together, which has no source of its own.
+    """
+
+    label: str
+    function: Callable[..., Any]
+    first: str
+    arguments: tuple[str, ...]
+    slots: tuple[str, ...]
+    hyper: tuple[str, ...]
+    inert: bool = False
+    starts: Mapping[str, Start] = field(default_factory=dict)
+    lazy: Callable[..., Any] | None = None
+    evaluated: Callable[..., Any] | None = None
+    joined: Body | None = None
+
+    def body(self) -> Body:
+        """Return the text, with the numbers that its module holds now."""
+        return self.joined or read(self.function, self.label, self.first, self.slots, self.hyper)
+
+    def lazy_body(self) -> Body | None:
+        """Return the text of the closed form of n steps with zero gradient, None if there is none."""
+        return self.lazy and read(self.lazy, self.label, "w", self.slots, self.hyper)
+
+    @property
+    def name(self) -> str:
+        """Its name alone, without what it is."""
+        return self.label.partition(" ")[2]
+
+    @property
+    def file(self) -> str | None:
+        """The file that holds its text, None if it was put together."""
+        return None if self.joined else code_of(self.function).co_filename
+
+    @property
+    def asks(self) -> frozenset[str]:
+        """What it asks for of `GIVEN`."""
+        return frozenset(self.arguments) & frozenset(GIVEN)
+
+    @property
+    def compiles(self) -> bool:
+        """Whether the fused engine's kernel has all that it asks for."""
+        return all(GIVEN[name].compiled for name in self.asks) and NORM_OF not in self.body().text
+
+    def varying(self, names: frozenset[str]) -> Formula:
+        """Return the formula for hyper-parameters of which some vary from step to step or from layer to layer.
+
+        A closed form that takes one of them does not hold, and is left out.
+        """
+        return self if self.lazy is None or names.isdisjoint(parameters(self.lazy)[1]) else _without_lazy(self)
+
+    def start(self, weights: Sequence[Array], hyper: Sequence[Mapping[str, float]]) -> dict[str, Array]:
+        """Return the state before the first step, `SLOT.K` for the k-th array of weights.
+
+        `hyper` has the hyper-parameters of each layer.
+        """
+        state: dict[str, Array] = {}
+        for layer, places in enumerate(_places(weights)):
+            like = [weights[k] for k in places]
+            for slot in self.slots:
+                start = self._start_of(slot, flattened(like), hyper[layer])
+                state.update(zip((f"{slot}.{k}" for k in places), shaped(start, like), strict=True))
+        return state
+
+    def _start_of(self, slot: str, w: Array, hyper: Mapping[str, float]) -> Array:
+        start = self.starts.get(slot, 0.0)
+        with np.errstate(all="ignore"):
+            value = self._called(start, {"w": w}, hyper) if callable(start) else start
+            return self._like(value, w, f"the start of {slot}").copy()
+
+    def apply(
+        self,
+        values: Sequence[Array],
+        weights: Sequence[Array],
+        state: State,
+        t: int,
+        hyper: Sequence[Mapping[str, float]],
+        noise: Noise | None = None,
+        gradient_norms: Norms | None = None,
+    ) -> tuple[list[Array], dict[str, Array]]:
+        """Return what gradients, or steps, become at step t, and the state afterwards, in the dtype of the weights.
+
+        `hyper` has the hyper-parameters of each layer. Norms are those of `values` if none are given, and the noise
+        that of the seed 0.
+        """
+        take = self.taker()
+        changed: list[Array] = []
+        after: dict[str, Array] = {}
+        places = _places(weights)
+        norm, layer_norms = gradient_norms or self._norms([[values[k] for k in layer] for layer in places])
+        random = (noise or noise_for(weights, 0, t))() if "noise" in self.asks else None
+        for layer, indices in enumerate(places):
+            like = [weights[k] for k in indices]
+            w = flattened(like)
+            given = {
+                self.first: flattened([values[k] for k in indices]),
+                "w": w,
+                "t": float(t),
+                "norm": norm,
+                "layer_norm": layer_norms[layer],
+                "weight_norm": norms([like])[0] if "weight_norm" in self.asks else 0.0,
+                "noise": None if random is None else flattened([random[k] for k in indices]),
+                **{slot: flattened([state[f"{slot}.{k}"] for k in indices]) for slot in self.slots},
+            }
+            value, slots = take(given, hyper[layer])
+            changed += shaped(self._like(value, w, "the step"), like)
+            for slot, kept in slots.items():
+                parts = shaped(self._like(kept, w, slot), like)
+                after.update(zip((f"{slot}.{k}" for k in indices), parts, strict=True))
+        return changed, after
+
+    def _norms(self, layers: Sequence[Sequence[Array]]) -> Norms:
+        """Return the norms of a gradient, zeros if they are not asked for."""
+        return (0.0, [0.0] * len(layers)) if self.asks.isdisjoint({"norm", "layer_norm"}) else norms(layers)
+
+    def evaluate(
+        self, weights: Sequence[Array], state: State, t: int, hyper: Sequence[Mapping[str, float]]
+    ) -> list[Array]:
+        """Return the weights that are evaluated after step t; `hyper` has the hyper-parameters of each layer."""
+        if self.evaluated is None:
+            return list(weights)
+        found: list[Array] = []
+        for layer, indices in enumerate(_places(weights)):
+            like = [weights[k] for k in indices]
+            slots = {slot: flattened([state[f"{slot}.{k}"] for k in indices]) for slot in self.slots}
+            w = flattened(like)
+            with np.errstate(all="ignore"):
+                value = self._called(self.evaluated, {"w": w, "t": float(t), **slots}, hyper[layer])
+            if np.iscomplexobj(value):
+                raise ConfigError(f"the evaluated form of {self.label} returns complex numbers; weights are real.")
+            found += shaped(self._like(value, w, "the evaluated form"), like)
+        return found
+
+    def closed(
+        self, w: Array, state: Mapping[str, Array], n: int, hyper: Mapping[str, float]
+    ) -> tuple[Any, dict[str, Any]]:
+        """Return the sum of n steps with zero gradient and the slots after them, by the closed form."""
+        assert self.lazy is not None
+        with np.errstate(all="ignore"):
+            found = self._called(self.lazy, {"w": w, "n": n, **state}, hyper)
+        step, *slots = found if isinstance(found, tuple) else (found,)
+        return step, dict(zip(self.slots, slots, strict=True))
+
+    def taker(self) -> Callable[[Mapping[str, Any], Mapping[str, float]], tuple[Any, dict[str, Any]]]:
+        """Return what computes the text, as it is now, on whole arrays.
+
+        It is called with what the formula takes by name, and with hyper-parameters, its own and perhaps others; it
+        returns the value and the slots.
+
+        >>> from ravine.optimizers.momentum import momentum
+        >>> momentum.formula.taker()({"g": np.ones(2), "v": np.zeros(2)}, {"lr": 0.1, "alpha": 0.9})
+        (array([0.1, 0.1]), {'v': array([0.1, 0.1])})
+        """
+        computed = _computed(self, self.body().text)
+
+        def take(given: Mapping[str, Any], hyper: Mapping[str, float]) -> tuple[Any, dict[str, Any]]:
+            with np.errstate(all="ignore"), telling_faults(self.label, self.function):
+                value, *slots = computed(
+                    *(given[name] for name in self.arguments), **{name: hyper[name] for name in self.hyper}
+                )
+            return value, dict(zip(self.slots, slots, strict=True))
+
+        return take
+
+    def _called(self, form: Callable[..., Any], known: Mapping[str, Any], hyper: Mapping[str, float]) -> Any:
+        """Call a form beside the text with what it asks for by name."""
+        positional, keywords = parameters(form)
+        with telling_faults(self.label, self.function):
+            return as_ieee(form)(*(known[name] for name in positional), **{name: hyper[name] for name in keywords})
+
+    def _like(self, value: Any, w: Array, what: str) -> Array:
+        """Return a value in the shape and dtype of the weights of a layer, (n,)."""
+        with np.errstate(all="ignore"):
+            array = np.asarray(value, w.dtype)
+        if array.shape not in (w.shape, ()):
+            raise ConfigError(
+                f"{self.label}: {what} has shape {array.shape} for weights of shape {w.shape}; it must be one number "
+                "for each weight, or one for all, and nothing besides."
+            )
+        return array if array.shape == w.shape else np.broadcast_to(array, w.shape)
+
+
+def _places(weights: Sequence[Array]) -> list[list[int]]:
+    """Return the indices of each layer's arrays."""
+    numbers = iter(range(len(weights)))
+    return [[next(numbers) for _ in layer] for layer in in_layers(weights)]
+
+
+@functools.cache
+def _without_lazy(formula: Formula) -> Formula:
+    return dataclasses.replace(formula, lazy=None)
+
+
+@functools.cache
+def _computed(formula: Formula, text: str) -> Callable[..., tuple[Any, ...]]:
+    """Return the text of a formula as a function.
+
+    The text changes with the numbers of the formula's module, and so is part of the key.
+    """
+    body = formula.body()
+    lines = [f"{name} = {plain_text(value)}" for name, value in body.assignments]
+    lines.append(f"return ({', '.join(map(plain_text, body.results))},)")
+    parameters = (
+        f"{', '.join(formula.arguments)}, *, {', '.join(formula.hyper)}"
+        if formula.hyper
+        else ", ".join(formula.arguments)
+    )
+    return function_of(parameters, lines, **{NORM_OF: lambda layer: norms([[layer]])[0]})

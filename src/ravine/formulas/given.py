@@ -1,0 +1,38 @@
+"""What a formula may ask for by name, beside its gradient or step, its slots and its hyper-parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Given:
+    """One name that a formula may ask for.
+
+    Attributes:
+        words: what it stands for.
+        varies: whether it may differ from weight to weight, so that no plain `if` may depend on it.
+        compiled: whether the fused engine's kernel has it; an optimizer that asks for another takes its steps in NumPy.
+    """
+
+    words: str
+    varies: bool
+    compiled: bool = True
+
+
+GIVEN = {
+    "w": Given("the weight", varies=True),
+    "t": Given("the number of the step, from 1", varies=False),
+    "norm": Given("the Euclidean norm of the whole gradient", varies=False),
+    "layer_norm": Given("the Euclidean norm of the gradient of the weight's layer", varies=True),
+    "weight_norm": Given("the Euclidean norm of the weights of the weight's layer", varies=True, compiled=False),
+    "step_norm": Given("the Euclidean norm of the step of the weight's layer", varies=True, compiled=False),
+    "noise": Given("a standard normal number, made of the run's seed, the step and the place", varies=True),
+}
+"""By name, what a formula may ask for. `step_norm` is for stages: it is the norm of what the stage is given."""
+
+OF_STAGES = ("step_norm",)
+"""What only a stage may ask for."""
+
+TAKEN = ("np", "float", "abs", "min", "max")
+"""Names that the text of a kernel needs itself."""

@@ -1,0 +1,156 @@
+"""Several formulas, one behind the other, joined to the text of one."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ravine.errors import ConfigError
+from ravine.formulas.formula import NORM_OF, Formula
+from ravine.formulas.given import GIVEN
+from ravine.formulas.source import Body
+
+
+@dataclass(frozen=True)
+class Part:
+    """One formula of several.
+
+    Attributes:
+        name: what stands before its names, so that they are no other's; None for the optimizer's, which keep theirs.
+        formula: the formula.
+        ahead: it stands before the optimizer, where no rate has multiplied what it is given: lr is 1 to it.
+    """
+
+    name: str | None
+    formula: Formula
+    ahead: bool = False
+
+    def slot(self, slot: str) -> str:
+        """Return the name of a slot in the whole."""
+        return slot if self.name is None else f"{self.name}_{slot}"
+
+
+def join(label: str, first: str, parts: Sequence[Part], hyper: tuple[str, ...], named: Callable[..., Any]) -> Formula:
+    """Return the formula in which each part is given what the one before it returns, and the first is given `first`.
+
+    It has the name and the docstring of the function `named`.
+    """
+    lines: list[tuple[str, ast.expr]] = []
+    results: dict[str, str] = {}
+    value = first
+    for part in parts:
+        value = _append(lines, results, part, value)
+    slots = tuple(results)
+    _check_names(parts, {name for name, _ in lines})
+    body = Body(tuple(lines), tuple(ast.Name(name, ast.Load()) for name in (value, *results.values())))
+    used = {node.id for line in (*(value for _, value in body.assignments), *body.results) for node in _names(line)}
+    arguments = (first, *slots, *(name for name in GIVEN if name in used))
+    evaluated = [part for part in parts if part.formula.evaluated is not None]
+    if len(evaluated) > 1:
+        raise ConfigError(
+            f"{named.__name__} evaluates other weights than it trains already; leave out the second average."
+        )
+    return Formula(
+        label,
+        _function(named, body, arguments, hyper),
+        first,
+        arguments,
+        slots,
+        hyper,
+        inert=all(part.formula.inert for part in parts),
+        starts={part.slot(slot): start for part in parts for slot, start in part.formula.starts.items()},
+        evaluated=_evaluated(evaluated[0]) if evaluated else None,
+        joined=body,
+    )
+
+
+def _append(lines: list[tuple[str, ast.expr]], results: dict[str, str], part: Part, value: str) -> str:
+    """Append the lines of a part that is given `value`, note its slots' results, and return its value's name."""
+    body, prefix = part.formula.body(), part.name or "rule"
+    renamed: dict[str, ast.expr] = {part.formula.first: _name(value)}
+    renamed |= {slot: _name(part.slot(slot)) for slot in part.formula.slots}
+    if part.ahead:
+        renamed["lr"] = ast.Constant(1.0)
+    if "step_norm" in part.formula.arguments:
+        lines.append((f"{prefix}_step_norm", ast.Call(_name(NORM_OF), [_name(value)], [])))
+        renamed["step_norm"] = _name(f"{prefix}_step_norm")
+    for name, line in body.assignments:
+        # Under its own name it would take the place of what the parts behind it are given, such as w.
+        lines.append((f"{prefix}_{name}_", _replaced(line, renamed)))
+        renamed = {**renamed, name: _name(f"{prefix}_{name}_")}
+    names = [f"{prefix}_{k}" for k in range(len(body.results))]
+    lines += [(name, _replaced(line, renamed)) for name, line in zip(names, body.results, strict=True)]
+    results.update(zip(map(part.slot, part.formula.slots), names[1:], strict=True))
+    return names[0]
+
+
+def _name(name: str) -> ast.Name:
+    return ast.Name(name, ast.Load())
+
+
+def _replaced(line: ast.expr, values: Mapping[str, ast.expr]) -> ast.expr:
+    replaced: ast.expr = _Replacing(values).visit(copy.deepcopy(line))
+    return replaced
+
+
+class _Replacing(ast.NodeTransformer):
+    def __init__(self, values: Mapping[str, ast.expr]) -> None:
+        self.values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.values.get(node.id, node)
+
+
+def _names(line: ast.expr) -> list[ast.Name]:
+    return [node for node in ast.walk(line) if isinstance(node, ast.Name)]
+
+
+def _check_names(parts: Sequence[Part], assigned: set[str]) -> None:
+    """Refuse slots and hyper-parameters of an optimizer whose names the text needs for something else."""
+    others = [part for part in parts if part.name is not None]
+    taken = {name for part in others for name in (*part.formula.hyper, *map(part.slot, part.formula.slots))} - {"lr"}
+    for part in parts:
+        for name in (*part.formula.slots, *part.formula.hyper) if part.name is None else ():
+            if name in assigned | taken:
+                raise ConfigError(
+                    f"{part.formula.label} has {name} among its slots and hyper-parameters, a name that goes with the "
+                    f"stages {', '.join(str(other.name) for other in others)}: choose another one."
+                )
+
+
+def _function(
+    named: Callable[..., Any], body: Body, arguments: Sequence[str], hyper: Sequence[str]
+) -> Callable[..., Any]:
+    """Return the text as a Python function, with the name and the docstring of another."""
+    lines = "\n".join(f"    {line}" for line in body.text.splitlines())
+    parameters = ", ".join([*arguments, *(["*", *hyper] if hyper else [])])
+    scope: dict[str, Any] = {"np": np, "__name__": named.__module__}
+    exec(f"def {named.__name__}({parameters}):\n{lines}", scope)
+    function: Callable[..., Any] = scope[named.__name__]
+    function.__doc__ = named.__doc__
+    return function
+
+
+def _evaluated(part: Part) -> Callable[..., Any]:
+    """Return the form in which a part has weights evaluated, with its slots under their names in the whole."""
+    form = part.formula.evaluated
+    assert form is not None
+    if part.name is None:
+        return form
+    names = {slot: part.slot(slot) for slot in part.formula.slots}
+    inner: Callable[..., Any] = form
+
+    def evaluated(*arguments: Any, **hyper: Any) -> Any:
+        return inner(*arguments, **hyper)
+
+    signature = inspect.signature(form)
+    evaluated.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[p.replace(name=names.get(p.name, p.name)) for p in signature.parameters.values()]
+    )
+    return evaluated

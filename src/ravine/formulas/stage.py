@@ -1,0 +1,113 @@
+"""Stages: what goes with every optimizer, before it on the gradient or behind it on the step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, overload
+
+from ravine.errors import ConfigError
+from ravine.formulas.declaration import Declaration, declared, parameters
+from ravine.formulas.elementwise import declared_formula
+from ravine.formulas.formula import Formula, Start
+from ravine.formulas.kinds import Kind
+
+LAST = 1000.0
+"""The place of a stage that does not say where it stands."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stage(Declaration):
+    """One stage.
+
+    Attributes:
+        name: its name.
+        function: the change of the gradient or of the step.
+        defaults, bounds, kinds: its hyper-parameters, without the learning rate, which is the optimizer's.
+        formula: the function as a formula, whose first parameter says where the stage stands: "g" before the optimizer,
+            "step" behind it.
+        order: stages of one side stand in the order of these numbers.
+        penalty: what the loss has in addition where the stage adds its gradient, of one array of weights.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    defaults: Mapping[str, float | None]
+    bounds: Mapping[str, str]
+    kinds: Mapping[str, Kind]
+    formula: Formula
+    order: float = LAST
+    penalty: Callable[..., float] | None = None
+
+    @property
+    def label(self) -> str:
+        """What messages call it."""
+        return f"stage {self.name}"
+
+
+@overload
+def stage(function: Callable[..., Any], /) -> Stage: ...
+
+
+@overload
+def stage(
+    *,
+    bounds: Mapping[str, str] = MappingProxyType({}),
+    order: float = LAST,
+    inert: bool = False,
+    start: Mapping[str, Start] = MappingProxyType({}),
+    evaluated: Callable[..., Any] | None = None,
+    penalty: Callable[..., float] | None = None,
+) -> Callable[[Callable[..., Any]], Stage]: ...
+
+
+def stage(
+    function: Callable[..., Any] | None = None,
+    *,
+    bounds: Mapping[str, str] = MappingProxyType({}),
+    order: float = LAST,
+    inert: bool = False,
+    start: Mapping[str, Start] = MappingProxyType({}),
+    evaluated: Callable[..., Any] | None = None,
+    penalty: Callable[..., float] | None = None,
+) -> Stage | Callable[[Callable[..., Any]], Stage]:
+    """Make a stage of an element-wise function, as a decorator with or without arguments.
+
+    A stage is written as a rule is, see `ravine.rule`. Its first parameter says where it stands: `g`, and it returns
+    the gradient that the optimizer gets; `step`, and it returns the step that the weight takes. It may then ask for
+    `step_norm` too, the norm of the step that it is given in the weight's layer. Among its hyper-parameters may be
+    `lr`, which is the optimizer's. Giving one of the others to a run puts a stage of ravine's own in: `ravine train
+    --optimizer adam --set weight_decay=0.01`.
+
+    Args:
+        function: the function.
+        bounds, start, evaluated: as for `ravine.rule`.
+        order: stages of one side stand in the order of these numbers; those of ravine's own are below 100.
+        inert: says that it leaves a gradient, or a step, of zero as it is, and keeps no state that changes then.
+        penalty: what the loss has in addition where the stage adds its gradient, of one array of weights, so that an
+            optimizer which searches along the loss can go with it.
+
+    >>> @stage(bounds={"sparsity": "[0, inf)"})
+    ... def sparsity(g, w, *, sparsity):
+    ...     return g + sparsity * np.sign(w)
+    >>> sparsity.formula.first, dict(sparsity.defaults)
+    ('g', {'sparsity': None})
+    """
+
+    def declare(function: Callable[..., Any]) -> Stage:
+        label, positional, keywords, intervals, kinds = declared("stage", function, None, bounds, without=("lr",))
+        first = positional[0] if positional else ""
+        if first not in ("g", "step"):
+            raise ConfigError(
+                f"stage {label} takes {first or 'nothing'} first; it must be g, and the stage stands before the "
+                "optimizer, or step, and it stands behind it."
+            )
+        if not keywords:
+            raise ConfigError(f"stage {label} has no hyper-parameter of its own that could put it into a run: add one.")
+        hyper = tuple(parameters(function, "stage")[1])
+        forms = {"start": start, "lazy": None, "evaluated": evaluated}
+        formula = declared_formula(f"stage {label}", function, first, positional, hyper, inert, forms)
+        return Stage(label, function, MappingProxyType(keywords), intervals, kinds, formula, float(order), penalty)
+
+    return declare if function is None else declare(function)
