@@ -15,15 +15,15 @@ from ravine._version import __version__
 
 if TYPE_CHECKING:
     from ravine.api import load_run, train
-    from ravine.checking import gradcheck
+    from ravine.api.network_gradient import check_network_gradient
     from ravine.conformance import check_optimizer
     from ravine.data.picture import Picture, read_picture
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
     from ravine.gradients import check_gradient
     from ravine.networks import Network
     from ravine.optimizers import RULES, WHOLE_RULES, Rule, WholeRule, rule, whole_rule
+    from ravine.paper.reproduction import reproduce
     from ravine.paths import draw_paths
-    from ravine.reproduction import reproduce
     from ravine.spec import RunSpec
     from ravine.surfaces import SURFACES
     from ravine.training import epoch_order, start_weights
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ravine.api": ("load_run", "train"),
-    "ravine.checking": ("gradcheck",),
+    "ravine.api.network_gradient": ("check_network_gradient",),
     "ravine.conformance": ("check_optimizer",),
     "ravine.data.picture": ("Picture", "read_picture"),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
     "ravine.gradients": ("check_gradient",),
     "ravine.networks": ("Network",),
+    "ravine.paper.reproduction": ("reproduce",),
     "ravine.paths": ("draw_paths",),
-    "ravine.reproduction": ("reproduce",),
     "ravine.optimizers": ("RULES", "WHOLE_RULES", "Rule", "WholeRule", "rule", "whole_rule"),
     "ravine.spec": ("RunSpec",),
     "ravine.surfaces": ("SURFACES",),
@@ -68,10 +68,10 @@ __all__ = [
     "WholeRule",
     "__version__",
     "check_gradient",
+    "check_network_gradient",
     "check_optimizer",
     "draw_paths",
     "epoch_order",
-    "gradcheck",
     "load_run",
     "read_picture",
     "reproduce",

@@ -124,7 +124,7 @@ def resumed(rule: Rule) -> Finding:
 
 
 def speed(rule: Rule) -> Finding:
-    """Time the fused engine on the paper's network, beside sgd and the built-in rule that is most like this one."""
+    """Time the fused engine, beside sgd and the built-in rule that is most like this one."""
     others = [other for other in (RULES["sgd"], _nearest(rule)) if other is not rule]
     rules = list(dict.fromkeys([rule, *others]))
     times: dict[Rule, list[float]] = {each: [] for each in rules}
