@@ -31,8 +31,9 @@ from typing import Any
 from benchmarks.__main__ import Workers
 from ravine.data import Dataset, Split, load, scaled
 from ravine.engines import make_engine
+from ravine.paper.study import load_paper
 from ravine.spec import RunSpec
-from ravine.studies import Planned, cut_short, load_study, plan, run_study
+from ravine.studies import Planned, cut_short, plan, run_study
 from ravine.studies.estimate import estimate
 from ravine.training import NonFinite, Result, RunStore, start_weights
 
@@ -52,7 +53,7 @@ def main() -> None:
     parser.add_argument("--without-torch", action="store_true", help="time ravine alone")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    planned = cut_short(plan(load_study("paper"), TABLES), arguments.epochs)
+    planned = cut_short(plan(load_paper(), TABLES), arguments.epochs)
     data = load()
     ours, results = ravine_seconds(planned, data, arguments.jobs)
     found: dict[str, Any] = {"cores": CORES, "runs": len(results), "epochs": arguments.epochs, "ravine": ours}

@@ -92,7 +92,7 @@ def test_draw_paths_refuses_odd_values(arguments, words):
 )
 def test_gradcheck_refuses_odd_values(small, arguments, words):
     spec = ravine.RunSpec(**SMALL)
-    refused(lambda: ravine.gradcheck(**{"spec": spec, "epochs": 0, **arguments}), *words)
+    refused(lambda: ravine.check_network_gradient(**{"spec": spec, "epochs": 0, **arguments}), *words)
 
 
 @pytest.mark.parametrize("given", [None, 5, b"seven.png", ["seven.png"], "seven\0.png", LONG])
@@ -157,10 +157,10 @@ def test_a_long_word_on_a_malformed_line_is_cut(capsys):
 
 
 def test_a_study_has_a_sensible_count_of_seeds():
-    assert with_seeds(load_study("paper"), 3).seeds == [0, 1, 2]
+    assert with_seeds(load_study("batch-size"), 3).seeds == [0, 1, 2]
     for count in (0, 10_001, 10**24, "many"):
         with pytest.raises(ConfigError, match="seeds is "):
-            with_seeds(load_study("paper"), count)
+            with_seeds(load_study("batch-size"), count)
 
 
 def test_a_run_of_many_short_epochs_ends(small):

@@ -134,8 +134,8 @@ TARGETS: Sequence[Target] = (
     ("ravine.load_run(runs[0]).predict", _parameters(ravine.Run.predict), {"images": "np.zeros((2, 784))"}, 2),
     ("ravine.read_picture", _parameters(ravine.read_picture), {"path": "'pictures/seven.png'"}, 2),
     (
-        "ravine.gradcheck",
-        _parameters(ravine.gradcheck),
+        "ravine.check_network_gradient",
+        _parameters(ravine.check_network_gradient),
         {"spec": GOOD["spec"][0], "weights": "5", "digits": "None", "epochs": "0"},
         2,
     ),

@@ -59,7 +59,7 @@ name = "momentum"
 settings = { optimizer = "momentum" }
 rows = [
   { lr = 0.01, alpha = 0.5, label = "half" },
-  { lr = 0.01, alpha = 0.9, paper = { train_loss = nan, test_accuracy = 0.975 } },
+  { lr = 0.01, alpha = 0.9, published = { train_loss = nan, test_accuracy = 0.975 } },
 ]
 
 [[figures]]

@@ -15,7 +15,7 @@ from ravine._version import __version__
 
 if TYPE_CHECKING:
     from ravine.api import load_run, train
-    from ravine.checking import gradcheck
+    from ravine.api.network_gradient import check_network_gradient
     from ravine.conformance import check_optimizer
     from ravine.data.picture import Picture, read_picture
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from ravine.formulas.stage import stage
     from ravine.gradients import check_gradient
     from ravine.networks import Network
+    from ravine.paper.reproduction import reproduce
     from ravine.paths import draw_paths
-    from ravine.reproduction import reproduce
     from ravine.spec import RunSpec
     from ravine.surfaces import SURFACES
     from ravine.training import epoch_order, start_weights
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ravine.api": ("load_run", "train"),
-    "ravine.checking": ("gradcheck",),
+    "ravine.api.network_gradient": ("check_network_gradient",),
     "ravine.conformance": ("check_optimizer",),
     "ravine.data.picture": ("Picture", "read_picture"),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
     "ravine.gradients": ("check_gradient",),
     "ravine.networks": ("Network",),
+    "ravine.paper.reproduction": ("reproduce",),
     "ravine.paths": ("draw_paths",),
-    "ravine.reproduction": ("reproduce",),
     "ravine.formulas.elementwise": ("rule",),
     "ravine.formulas.matrix": ("matrix_rule",),
     "ravine.formulas.optimizer": ("Optimizer",),
@@ -75,10 +75,10 @@ __all__ = [
     "StorageError",
     "__version__",
     "check_gradient",
+    "check_network_gradient",
     "check_optimizer",
     "draw_paths",
     "epoch_order",
-    "gradcheck",
     "load_run",
     "matrix_rule",
     "read_picture",

@@ -31,7 +31,7 @@ class Constant(msgspec.Struct, frozen=True, tag_field="kind", tag="constant", fo
 
 
 class Linear(msgspec.Struct, frozen=True, tag_field="kind", tag="linear", forbid_unknown_fields=True):
-    """Linear decay by epoch, the paper's eq. 5: eta_k = eta_0 (1 - a) + a eta_N with a = k / N.
+    """Linear decay by epoch: eta_k = eta_0 (1 - a) + a eta_N with a = k / N.
 
     With k counted from 0 the first epoch runs at eta_0, as the name "initial" says, and the last at one N-th above
     eta_N.

@@ -37,12 +37,12 @@ _OF_SCHEDULES = ("final_lr", "decay_factor", "decay_every")
 class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One training run.
 
-    The defaults are the run of the paper's Figure 2. `optimizer` is a name, or FILE.py:RULE. `hyperparameters` holds
-    those of the optimizer but for the learning rate, numbers, whole numbers and flags; what is not given takes the
-    rule's default. `per_layer` has factors of some of them, or of lr, one a layer. With a `largest_batch` batches grow
-    where the schedule would lower the rate, see `schedules.grown_batch_size`, and the rate falls by what the batch
-    cannot grow. `engine` is one of `ENGINES`. `initial_weights` and `order` are the SHA-256 of arrays that the caller
-    gave in place of those that the seed makes.
+    The defaults are plain SGD in batches of 10, ten epochs on MNIST. `optimizer` is a name, or FILE.py:RULE.
+    `hyperparameters` holds those of the optimizer but for the learning rate, numbers, whole numbers and flags; what is
+    not given takes the rule's default. `per_layer` has factors of some of them, or of lr, one a layer. With a
+    `largest_batch` batches grow where the schedule would lower the rate, see `schedules.grown_batch_size`, and the rate
+    falls by what the batch cannot grow. `engine` is one of `ENGINES`. `initial_weights` and `order` are the SHA-256 of
+    arrays that the caller gave in place of those that the seed makes.
     """
 
     dataset: str = "mnist"

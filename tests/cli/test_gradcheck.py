@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ravine import checking
+from ravine.api import network_gradient
 from ravine.cli.main import run
-from ravine.gradients import METHODS, check
+from ravine.gradients import METHODS
+from ravine.gradients.networks import agreement
 from ravine.networks import gradient
 
 CHECK = ["gradcheck", "--dataset", "small", "--layers", "64,6,10", "--epochs", "0", "--digits", "15"]
-FIGURES = ["figure4-mean-relative-error", "figure5-relative-error-distribution", "v-curve"]
+FIGURES = ["mean-relative-error", "relative-error-distribution", "v-curve"]
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def broken(monkeypatch):
         g[index] *= -1
         return losses, g
 
-    monkeypatch.setattr(check, "gradient", wrong)
+    monkeypatch.setattr(agreement, "gradient", wrong)
     return found
 
 
@@ -133,7 +134,7 @@ def test_figures(small, capsys, tmp_path, methods):
 
 
 def test_a_dead_network_is_drawn_and_ends_with_6(small, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(checking, "start_weights", lambda spec: np.zeros(spec.network.layout.size) - 1)
+    monkeypatch.setattr(network_gradient, "start_weights", lambda spec: np.zeros(spec.network.layout.size) - 1)
     folder = tmp_path / "figures"
     assert run([*CHECK, "--figures", str(folder)]) == 6
     out = capsys.readouterr().out
@@ -143,7 +144,7 @@ def test_a_dead_network_is_drawn_and_ends_with_6(small, capsys, tmp_path, monkey
 
 
 def test_a_network_that_overflows_has_no_gradient_to_check(small, capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(checking, "start_weights", lambda spec: np.full(spec.network.layout.size, 1e200))
+    monkeypatch.setattr(network_gradient, "start_weights", lambda spec: np.full(spec.network.layout.size, 1e200))
     assert run([*CHECK, "--softmax", "naive", "--figures", str(tmp_path)]) == 6
     assert "weights are not seen: the loss is nan. Take other weights" in capsys.readouterr().out
     assert run([*CHECK, "--softmax", "naive", "--json"]) == 6

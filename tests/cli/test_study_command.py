@@ -16,6 +16,7 @@ import pytest
 from command_cases import on_a_terminal
 
 from ravine.cli.main import run
+from ravine.cli.reproduce import built_in_studies
 from ravine.errors import StorageError
 from ravine.studies import runner
 from ravine.training import RunStore
@@ -277,6 +278,18 @@ def test_status_before_and_after(study, capsys, runs):
     after = capsys.readouterr().out
     assert run(["study", "status", study]) == 0
     assert capsys.readouterr() == (after, "")
+
+
+def test_an_unknown_study_tells_which_are_built_in(capsys):
+    assert run(["study", "status", "papier"]) == 3
+    words = "ravine: cannot read the study papier: No such file or directory. Built in: paper, batch-size.\n"
+    assert capsys.readouterr() == ("", words)
+
+
+def test_the_help_names_the_built_in_studies(capsys):
+    assert run(["study", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in built_in_studies())
 
 
 def test_status_of_the_paper(capsys, tmp_path):

@@ -9,7 +9,7 @@ from gradient_cases import KINDS, LAYERS, everything, kind_name, kinked, make_po
 
 from ravine.errors import ConfigError
 from ravine.gradients import Point
-from ravine.gradients.digits import _Sample, many_digits
+from ravine.gradients.networks.digits import _Sample, many_digits
 from ravine.networks import gradient
 
 ACTIVATION = {

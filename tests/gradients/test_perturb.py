@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from gradient_cases import KINDS, LAYERS, everything, kind_name, kinked, make_point
 
-from ravine.gradients import Point, perturb
-from ravine.gradients.perturb import moved, moved_plainly
+from ravine.gradients import Point
+from ravine.gradients.networks import perturb
+from ravine.gradients.networks.perturb import moved, moved_plainly
 from ravine.networks import Network
 
 

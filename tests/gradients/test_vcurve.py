@@ -9,7 +9,7 @@ import pytest
 from gradient_cases import everything, make_point
 
 from ravine.gradients import Point
-from ravine.gradients.vcurve import DIFFERENCES, STEPS, v_curve
+from ravine.gradients.networks.vcurve import DIFFERENCES, STEPS, v_curve
 from ravine.networks import Network
 
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ravine.gradients.answers import Answer, Verdict
-from ravine.gradients.check import GradientReport, MethodReport
-from ravine.gradients.digits import ManyDigits
 from ravine.gradients.errors import HISTOGRAM_EDGES, Errors
-from ravine.gradients.full import Check
-from ravine.gradients.vcurve import VCurve
+from ravine.gradients.networks.agreement import Agreement, MethodAgreement
+from ravine.gradients.networks.check import NetworkCheck
+from ravine.gradients.networks.digits import ManyDigits
+from ravine.gradients.networks.vcurve import VCurve
 from ravine.report.evidence import Evidence
 from ravine.studies import Planned
 from ravine.training import DeadNetwork, Epoch, NonFinite, Result, Seconds
@@ -95,12 +95,12 @@ def check_of(
     best_step: float = 1e-5,
     seconds: float = 0.1,
     answer: Answer = "passes",
-) -> Check:
+) -> NetworkCheck:
     """Return a gradient check with these mean relative errors."""
     means = {"forward": forward, "backward": backward, "central": central, "complex": complex_step}
     bins = len(HISTOGRAM_EDGES) - 1
     methods = {
-        name: MethodReport(
+        name: MethodAgreement(
             h=1e-8,
             errors=errors_of(mean, (p99 or {}).get(name)),
             verdict=Verdict("passes", 276_200, 0, 0),
@@ -112,8 +112,8 @@ def check_of(
         for name, mean in means.items()
     }
     names = ("forward", "backward", "central")
-    return Check(
-        report=GradientReport(276_200, 276_200, 1, 0.5, "float64", methods, Verdict(answer, 276_200, 0, 0)),
+    return NetworkCheck(
+        agreement=Agreement(276_200, 276_200, 1, 0.5, "float64", methods, Verdict(answer, 276_200, 0, 0)),
         curve=VCurve(
             steps=[1e-8, best_step, 1e-2],
             median={name: [1e-6, 1e-9, 1e-4] for name in names},

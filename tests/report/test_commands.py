@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from optimizer_cases import ELEMENTWISE, MATRIX
 from ravine.cli.main import run
+from ravine.cli.reproduce import built_in_studies
 from ravine.formulas.intervals import contains
 from ravine.report.commands import command_of
 from ravine.schedules import SCHEDULES, Constant, Cosine, Exponential, Linear, Step
 from ravine.spec import RunSpec, resolve
 from ravine.studies import load_study, plan
-from ravine.studies.study import BUILT_IN
 
 
 class Caught(Exception):
@@ -138,9 +138,9 @@ def test_numbers_keep_every_bit(lr, final_lr, alpha, batch_size, epochs, seed):
     )
 
 
-@pytest.mark.parametrize("study", BUILT_IN)
+@pytest.mark.parametrize("study", built_in_studies())
 def test_every_run_of_the_built_in_studies(study):
-    for planned in plan(load_study(study)):
+    for planned in plan(load_study(study, built_in_studies())):
         assert read_back(command_of(planned.spec)).id == planned.id
 
 

@@ -15,13 +15,13 @@ from ravine.report.figures import draw
 from ravine.studies import Figure, Group, Study, plan
 
 ROWS = [
-    {"lr": 0.1, "batch_size": 10, "paper": {"train_loss": 0.05, "test_accuracy": 0.955}},
+    {"lr": 0.1, "batch_size": 10, "published": {"train_loss": 0.05, "test_accuracy": 0.955}},
     {"lr": 0.01, "batch_size": 10},
-    {"lr": 0.1, "batch_size": 100, "paper": {"train_loss": math.nan, "test_accuracy": 0.098}},
+    {"lr": 0.1, "batch_size": 100, "published": {"train_loss": math.nan, "test_accuracy": 0.098}},
 ]
 LABELED = [
-    {"label": "long", "lr": 0.5, "epochs": 6, "paper": {"test_accuracy": 0.96}},
-    {"label": "short", "lr": 0.5, "paper": {"test_accuracy": 0.97}},
+    {"label": "long", "lr": 0.5, "epochs": 6, "published": {"test_accuracy": 0.96}},
+    {"label": "short", "lr": 0.5, "published": {"test_accuracy": 0.97}},
 ]
 STUDY = Study(
     name="s",

@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 
 import pytest
-from evidence_cases import DEAD, NAN, T4, around, epochs, evidence_of, result
+from evidence_cases import DEAD, T4, around, epochs, evidence_of, result
 
-from ravine.report import measures
+from ravine.paper.measures import (
+    ACCURACY,
+    LOSS,
+    SECONDS,
+    accuracy_at,
+)
 from ravine.report.findings import (
     every,
     finding,
@@ -20,20 +25,7 @@ from ravine.report.findings import (
     none_above,
     some,
 )
-from ravine.report.measures import (
-    ACCURACY,
-    GAP,
-    LOSS,
-    SECONDS,
-    ZIGZAG,
-    accuracy_at,
-    accuracy_rises,
-    largest_drop,
-    losses_fall,
-    zigzag_over,
-)
 from ravine.studies import Group, Study, plan
-from ravine.training import Seconds
 
 ROWS = [{"lr": 0.1, "label": "a"}, {"lr": 0.01, "label": "b"}, {"lr": 0.001, "epochs": 20, "label": "c"}]
 STUDY = Study(name="s", groups=[Group(name="g", rows=ROWS)], seeds=[0, 1, 2, 3, 4])
@@ -120,15 +112,15 @@ def test_seeds_of_which_one_diverged_are_left_out_of_a_pair():
 
 def test_all_seeds_diverged():
     evidence = evidence_of(PLANNED, {"a": losses(A, [None] * 5), "b": losses(B, [0.1] * 5)})
-    checks = [
+    tests = [
         lower(LOSS, "g:a", "g:b"),
         no_gain(LOSS, "g:b", LOSS, "g:a"),
         like_published(LOSS, "g:a", 0.02, 0.01),
         none_above(LOSS, ["g:a"], 0.5),
         mean_at_least(LOSS, "g:a", 0.0),
     ]
-    for check in checks:
-        found = check(evidence)
+    for test in tests:
+        found = test(evidence)
         assert found.holds is False
         assert "diverged" in found.measured
 
@@ -136,15 +128,15 @@ def test_all_seeds_diverged():
 def test_one_seed_decides_no_comparison():
     a, b, c = SINGLE
     evidence = evidence_of(SINGLE, {"a": [result(a, 0.98)], "b": [result(b, 0.97)], "c": [result(c, 0.9)]})
-    checks = {
+    tests = {
         higher(ACCURACY, "g:a", "g:b"): "98.00 % against 97.00 %: +1.00 points",
         lower(ACCURACY, "g:a", "g:b"): "98.00 % against 97.00 %: +1.00 points",
         no_gain(ACCURACY, "g:a", ACCURACY, "g:b"): "98.00 % against 97.00 %: +1.00 points",
         like_published(ACCURACY, "g:a", 0.5, 0.001): "98.00 %",
         none_above(ACCURACY, ["g:b", "g:a"], 0.5): "best 98.00 %",
     }
-    for check, words in checks.items():
-        found = check(evidence)
+    for test, words in tests.items():
+        found = test(evidence)
         assert (found.holds, found.undecided) == (None, "one seed")
         # sqrt(0.98 0.02 / 10,000) = 0.0014.
         assert found.measured.startswith(f"{words} (one seed; binomial error of an accuracy 0.14 points)")
@@ -152,7 +144,7 @@ def test_one_seed_decides_no_comparison():
     assert (found.measured, found.undecided) == ("0.0200 against 0.0200: +0.0000 (one seed)", "one seed")
 
 
-CHECKS = [
+TESTS = [
     (higher(ACCURACY, "g:a", "g:b"), "ab"),
     (lower(LOSS, "g:a", "g:b"), "ab"),
     (grows("g:a", accuracy_at(1), accuracy_at(5)), "a"),
@@ -163,35 +155,35 @@ CHECKS = [
     (none_above(ACCURACY, ["g:a", "g:b"], 0.98), "ab"),
     (mean_at_least(ACCURACY, "g:b", 0.98), "b"),
 ]
-"""A check of each kind, and the rows that it needs."""
+"""A test of each kind, and the rows that it needs."""
 
 
-@pytest.mark.parametrize(("check", "needs"), CHECKS)
+@pytest.mark.parametrize(("asked", "needs"), TESTS)
 @pytest.mark.parametrize(("missing", "seeds"), [("a", 0), ("b", 0), ("b", 4), ("ab", 0)])
-def test_what_is_not_stored_is_not_judged(check, needs, missing, seeds):
+def test_what_is_not_stored_is_not_judged(asked, needs, missing, seeds):
     rows = {name: accuracies(row, [0.9] * 5) for name, row in (("a", A), ("b", B))}
     for name in missing:
         rows[name] = rows[name][:seeds]
-    found = check(evidence_of(PLANNED, rows))
+    found = asked(evidence_of(PLANNED, rows))
     if set(needs) & set(missing):
         assert (found.measured, found.holds, found.undecided) == ("-", None, "not run")
     else:
         assert found.holds is not None
 
 
-@pytest.mark.parametrize("check", [check for check, _ in CHECKS])
-def test_a_quick_look_judges_no_whole_run(check):
+@pytest.mark.parametrize("asked", [asked for asked, _ in TESTS])
+def test_a_quick_look_judges_no_whole_run(asked):
     rows = {"a": accuracies(A, [0.9] * 5), "b": accuracies(B, [0.9] * 5)}
     for stored in (rows, {}):
-        found = check(evidence_of(PLANNED, stored, quick=True))
+        found = asked(evidence_of(PLANNED, stored, quick=True))
         assert (found.measured, found.holds, found.undecided) == ("-", None, "quick look")
 
 
 def test_what_needs_no_whole_run_is_judged_in_a_quick_look_too():
-    check = finding(lambda _: "what", lambda e: (f"{len(e.of('g:a'))} runs", True), whole=False)
+    asked = finding(lambda _: "what", lambda e: (f"{len(e.of('g:a'))} runs", True), whole=False)
     rows = {"a": accuracies(A, [0.9] * 5)}
-    assert check(evidence_of(PLANNED, rows, quick=True)).measured == "5 runs"
-    assert check(evidence_of(PLANNED, {}, quick=True)).undecided == "not run"
+    assert asked(evidence_of(PLANNED, rows, quick=True)).measured == "5 runs"
+    assert asked(evidence_of(PLANNED, {}, quick=True)).undecided == "not run"
 
 
 @pytest.mark.parametrize(
@@ -296,34 +288,3 @@ def test_a_mean_is_at_least():
 def test_epochs_are_named_where_they_are_not_the_usual_ones():
     assert evidence_of(PLANNED, {}).name("g:c") == "sgd lr 0.001, m 10, 20 epochs"
     assert evidence_of(PLANNED, {}).name("g:none") == "g:none"
-
-
-def test_measures_of_one_run():
-    curve = [0.5, 0.9, 0.8, 0.95, 0.96, 0.97, 0.96, 0.97, 0.96, 0.97]
-    run = result(A[0], history=epochs(curve), seconds=Seconds(train=3.5, total=99.0))
-    assert accuracy_at(2).read(run) == 0.9
-    assert accuracy_at(11).read(run) is None
-    assert measures.loss_on_test_at(10).read(run) == pytest.approx(0.1 + 0.1)
-    assert ACCURACY.read(run) == 0.97
-    assert LOSS.read(run) == 0.1
-    assert GAP.read(run) == pytest.approx(0.1)
-    assert SECONDS.read(run) == 3.5
-    # 0.97 and 0.96 in turn: every e is 0.01.
-    assert ZIGZAG.read(run) == pytest.approx(0.01 * math.sqrt(2 / 3))
-    assert zigzag_over(11, 20).read(run) is None
-    assert zigzag_over(1, 3).read(run) == pytest.approx(0.25 * math.sqrt(2 / 3))
-    assert largest_drop(run) == pytest.approx(0.1)
-    assert losses_fall(run)
-    assert not accuracy_rises(run)
-    assert accuracy_rises(result(A[0], history=epochs([0.1, 0.2, 0.3])))
-    assert not accuracy_rises(result(A[0], history=epochs([0.1, 0.2, 0.2])))
-    assert not losses_fall(result(A[0], history=epochs([0.1] * 3, [3, 2, 2])))
-
-
-@pytest.mark.parametrize("cause", [DEAD, NAN])
-def test_a_diverged_run_has_no_training_loss(cause):
-    assert LOSS.read(result(A[0], cause=cause)) is None
-    empty = result(A[0], history=[], cause=cause)
-    for measure in (LOSS, GAP, ZIGZAG, accuracy_at(1), measures.loss_on_test_at(1)):
-        assert measure.read(empty) is None
-    assert largest_drop(empty) == 0

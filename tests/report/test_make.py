@@ -10,21 +10,22 @@ import pytest
 from evidence_cases import DEAD, check_of, result
 
 from ravine.errors import StorageError
+from ravine.paper.measures import ACCURACY
 from ravine.report.claims import Claim
 from ravine.report.findings import every, higher
 from ravine.report.make import best_row, make_report, verdict_counts, write_report
-from ravine.report.measures import ACCURACY
 from ravine.report.tables import make_table
 from ravine.studies import Figure, Group, Study, plan
 from ravine.training import Seconds, StoredRun
 
 STUDY = Study(
     name="s",
+    methods="methods",
     seeds=[0, 1],
     groups=[
         Group(name="rates", title="Two rates", rows=[{"lr": 0.1}, {"lr": 0.01}]),
         Group(name="none", rows=[{"lr": 0.5}]),
-        Group(name="table6", rows=[{"label": "a", "lr": 0.3}, {"label": "b", "optimizer": "momentum", "lr": 0.3}]),
+        Group(name="methods", rows=[{"label": "a", "lr": 0.3}, {"label": "b", "optimizer": "momentum", "lr": 0.3}]),
     ],
     figures=[
         Figure(name="curves", rows=["rates"]),
@@ -38,7 +39,7 @@ CLAIMS = (
     Claim("higher", "1", "The higher rate is better.", (higher(ACCURACY, "rates:1", "rates:2"),)),
     Claim("unknown", "1", "The other rate is better.", (higher(ACCURACY, "none:1", "rates:2"),)),
 )
-ACCURACIES = {("rates", 0): 0.99, ("rates", 1): 0.9, ("table6", 0): 0.95, ("table6", 1): 0.96}
+ACCURACIES = {("rates", 0): 0.99, ("rates", 1): 0.9, ("methods", 0): 0.95, ("methods", 1): 0.96}
 
 
 def stored_runs(**environment):
@@ -62,7 +63,7 @@ def made(**options):
 def test_what_is_in_a_report():
     report = made(command="ravine reproduce --seeds 2")
     assert (report.title, report.seeds, report.quick) == ("s", (0, 1), False)
-    assert [table.name for table in report.tables] == ["rates", "table6"]
+    assert [table.name for table in report.tables] == ["rates", "methods"]
     assert [drawing.name for drawing in report.drawings] == ["curves", "errors"]
     assert [judgment.id for judgment in report.judgments] == ["done", "higher", "unknown"]
     assert report.command == "ravine reproduce --seeds 2"
@@ -104,8 +105,8 @@ def test_the_best_of_nothing():
 def test_the_best_row_is_that_of_the_highest_mean():
     results = {run: stored.result for run, stored in stored_runs().items()}
     tables = [make_table(group, PLANNED, results) for group in STUDY.groups]
-    assert best_row(tables[:2]).settings["lr"] == "0.1"
-    assert best_row(tables).settings["label"] == "b"
+    assert best_row(tables[2:]).settings["label"] == "b"
+    assert best_row(tables).settings["lr"] == "0.1"
 
 
 def test_verdicts_are_counted_the_most_frequent_first():
@@ -143,7 +144,7 @@ def test_files(tmp_path):
     index = write_report(made(), tmp_path / "a" / "b")
     assert index == tmp_path / "a" / "b" / "index.html"
     found = {path.relative_to(index.parent).as_posix() for path in index.parent.rglob("*") if path.is_file()}
-    tables = {f"tables/{name}.{ending}" for name in ("rates", "table6") for ending in ("csv", "md", "tex")}
+    tables = {f"tables/{name}.{ending}" for name in ("rates", "methods") for ending in ("csv", "md", "tex")}
     figures = {f"figures/{name}.{ending}" for name in ("curves", "errors") for ending in ("png", "svg")}
     claims = {"claims.json", "tables/claims.csv", "tables/claims.md"}
     assert found == {"files.json", "index.html", *claims, *tables, *figures}

@@ -17,8 +17,8 @@ GROUP = Group(
     name="decay_and_not",
     title="With 5 % decay & without",
     rows=[
-        {"lr": 0.1, "paper": {"train_loss": math.nan, "test_accuracy": 0.098, "seconds": 3000.0}},
-        {"lr": 0.1, "final_lr": 0.001, "paper": {"train_loss": 2.303, "seconds": 3000.0}},
+        {"lr": 0.1, "published": {"train_loss": math.nan, "test_accuracy": 0.098, "seconds": 3000.0}},
+        {"lr": 0.1, "final_lr": 0.001, "published": {"train_loss": 2.303, "seconds": 3000.0}},
         {"lr": 0.01, "final_lr": 0.001},
     ],
 )

@@ -32,7 +32,7 @@ name = "momenta"
 settings = { optimizer = "momentum", batch_size = 20 }
 rows = [
   { lr = 0.01, alpha = 0.5 },
-  { lr = 0.01, alpha = 0.9, paper = { train_loss = nan, test_accuracy = 0.975 } },
+  { lr = 0.01, alpha = 0.9, published = { train_loss = nan, test_accuracy = 0.975 } },
   { optimizer = "sgd", lr = 0.1 },
 ]
 """

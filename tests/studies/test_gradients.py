@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from study_cases import SMALL_STUDY, study_of
 
-from ravine.checking import gradcheck
+from ravine.api.network_gradient import check_network_gradient
 from ravine.errors import StorageError
 from ravine.spec import RunSpec
 from ravine.studies import gradients, plan, run_study
-from ravine.studies.gradients import check_gradients, checked_runs, load_checks
+from ravine.studies.gradients import check_runs, load_checks, runs_to_check
 from ravine.training import RunStore
 
 FIGURES = """
@@ -45,13 +45,13 @@ def trained(small, store):
     study = study_of(STUDY, seeds=[0, 1])
     planned = plan(study, ["errors"])
     assert run_study(planned, store).failed == {}
-    return checked_runs(study, planned)
+    return runs_to_check(study, planned)
 
 
 def without_times(check):
     """Return a check as plain data but for the seconds."""
     plain = msgspec.to_builtins(check)
-    for method in plain["report"]["methods"].values():
+    for method in plain["agreement"]["methods"].values():
         del method["seconds"]
     if plain["digits"]:
         del plain["digits"]["seconds"]
@@ -64,34 +64,34 @@ def refuse(*arguments, **options):
 
 def test_the_runs_are_those_of_the_figures(small):
     study = study_of(STUDY, seeds=[0, 1])
-    found = checked_runs(study, plan(study))
+    found = runs_to_check(study, plan(study))
     assert [(run.group, run.row, run.spec.seed) for run in found] == [("momenta", 0, 0), ("momenta", 0, 1)]
-    assert checked_runs(study, plan(study, ["rates"])) == []
-    assert checked_runs(study_of(), plan(study_of())) == []
+    assert runs_to_check(study, plan(study, ["rates"])) == []
+    assert runs_to_check(study_of(), plan(study_of())) == []
 
 
 def test_checks_are_those_of_the_stored_weights(trained, store, runs):
-    checks, faults = check_gradients(trained, store)
+    checks, faults = check_runs(trained, store)
     assert faults == {}
     for run, digits in zip(trained, (60, None), strict=True):
-        alone = gradcheck(RunSpec(), run=run.id, digits=digits, out=runs)
+        alone = check_network_gradient(RunSpec(), run=run.id, digits=digits, out=runs)
         assert without_times(checks[run.id]) == without_times(alone)
-        assert checks[run.id].report.passed
-        assert checks[run.id].report.weights == 64 * 12 + 12 * 10
+        assert checks[run.id].agreement.passed
+        assert checks[run.id].agreement.weights == 64 * 12 + 12 * 10
 
 
 def test_only_the_first_seed_has_many_digits(trained, store):
     for order in (trained, trained[:1]):
-        checks, _ = check_gradients(order, store)
+        checks, _ = check_runs(order, store)
         assert [checks[run.id].digits is not None for run in order] == [True, False][: len(order)]
 
 
 def test_a_check_that_is_stored_is_not_made_again(trained, store, runs, monkeypatch):
-    checks, _ = check_gradients(trained, store)
+    checks, _ = check_runs(trained, store)
     files = sorted((runs / "gradients").iterdir())
     assert [path.stem for path in files] == sorted(run.id for run in trained)
-    monkeypatch.setattr(gradients, "full_check", refuse)
-    assert check_gradients(trained, store) == (checks, {})
+    monkeypatch.setattr(gradients, "check_network", refuse)
+    assert check_runs(trained, store) == (checks, {})
     assert load_checks(store, [run.id for run in trained]) == checks
     assert load_checks(store, ["none"]) == {}
     # The folder of checks is no run.
@@ -100,13 +100,13 @@ def test_a_check_that_is_stored_is_not_made_again(trained, store, runs, monkeypa
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\xff\xfe", b"{}", b"\x80"])
 def test_a_damaged_check_is_made_anew(trained, store, runs, content):
-    checks, _ = check_gradients(trained, store)
+    checks, _ = check_runs(trained, store)
     (path,) = (runs / "gradients").glob(f"{trained[0].id}.*")
     whole = path.read_bytes()
     for damage in (content, whole[:-20]):
         path.write_bytes(damage)
         assert set(load_checks(store, checks)) == {trained[1].id}
-        again, _ = check_gradients(trained, store)
+        again, _ = check_runs(trained, store)
         assert {run: without_times(check) for run, check in again.items()} == {
             run: without_times(check) for run, check in checks.items()
         }
@@ -114,27 +114,27 @@ def test_a_damaged_check_is_made_anew(trained, store, runs, content):
 
 
 def test_a_number_that_is_not_finite_is_stored_as_it_is(trained, store, monkeypatch):
-    checks, _ = check_gradients(trained[:1], store)
+    checks, _ = check_runs(trained[:1], store)
     curve = checks[trained[0].id].curve
     nowhere = msgspec.structs.replace(
         checks[trained[0].id], curve=msgspec.structs.replace(curve, best_median={"central": math.nan})
     )
-    monkeypatch.setattr(gradients, "full_check", lambda *arguments, **options: nowhere)
-    check_gradients(trained[1:], store)
+    monkeypatch.setattr(gradients, "check_network", lambda *arguments, **options: nowhere)
+    check_runs(trained[1:], store)
     stored = load_checks(store, [trained[1].id])[trained[1].id]
     assert math.isnan(stored.curve.best_median["central"])
 
 
 def test_a_run_that_is_not_stored_has_no_check(small, store, runs):
     study = study_of(STUDY)
-    assert check_gradients(checked_runs(study, plan(study)), store) == ({}, {})
+    assert check_runs(runs_to_check(study, plan(study)), store) == ({}, {})
     assert not runs.exists()
 
 
 @pytest.mark.parametrize(("name", "words"), [("weights.safetensors", "checksum"), ("result.json", "is damaged")])
 def test_a_damaged_run_is_told_and_the_others_are_checked(trained, store, runs, name, words):
     (runs / trained[0].id / name).write_bytes(b"garbage")
-    checks, faults = check_gradients(trained, store)
+    checks, faults = check_runs(trained, store)
     assert set(checks) == {trained[1].id}
     assert set(faults) == {trained[0].id}
     assert words in faults[trained[0].id]
@@ -143,11 +143,11 @@ def test_a_damaged_run_is_told_and_the_others_are_checked(trained, store, runs, 
 def test_a_folder_that_cannot_be_written(trained, store, runs):
     (runs / "gradients").write_text("in the way")
     with pytest.raises(StorageError, match="cannot make the folder"):
-        check_gradients(trained, store)
+        check_runs(trained, store)
 
 
 def test_progress_is_told(trained, store):
     told = []
-    check_gradients(trained, store, progress=lambda *what: told.append(what))
+    check_runs(trained, store, progress=lambda *what: told.append(what))
     assert {what for what, _ in told} == {"differences", "V-curve", "60 digits"}
     assert all(moved > 0 for _, moved in told)

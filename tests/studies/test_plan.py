@@ -222,7 +222,7 @@ def test_runs_in_words(settings, words):
         ('{ dataset = "smal" }', "unknown data set 'smal'; did you mean 'small'?"),
         ('{ dtype = "float46" }', "did you mean 'float64'?"),
         ("{ label = 3 }", "label is 3; it must be text."),
-        ("{ paper = { test_loss = 3 } }", "unknown key in paper 'test_loss'; did you mean 'train_loss'?"),
+        ("{ published = { test_loss = 3 } }", "unknown key in published 'test_loss'; did you mean 'train_loss'?"),
         ("{ seed = 3 }", "has a seed; seeds are given once for the whole study"),
         ('{ lr = "fast" }', "lr is 'fast'; it must be a number."),
         ("{ batch_size = 1.5 }", "batch_size is 1.5; it must be a whole number, written without a point."),
@@ -234,9 +234,9 @@ def test_runs_in_words(settings, words):
         ('{ final_lr = "low" }', "final_lr is 'low'; it must be a number."),
         ("{ decay_every = 2 }", "constant schedule"),
         ("{ epochs = 0 }", "epochs is 0"),
-        ("{ paper = 3 }", "paper is 3; it must be a table of settings."),
-        ("{ paper = { loss = 3 } }", "unknown key in paper 'loss'"),
-        ('{ paper = { train_loss = "low" } }', "paper.train_loss is 'low'; it must be a number."),
+        ("{ published = 3 }", "published is 3; it must be a table of settings."),
+        ("{ published = { loss = 3 } }", "unknown key in published 'loss'"),
+        ('{ published = { train_loss = "low" } }', "published.train_loss is 'low'; it must be a number."),
     ],
 )
 def test_a_bad_row_is_named(row, words):
@@ -264,6 +264,11 @@ def test_a_seed_is_refused_in_settings_too(place):
         ("[settings]", "seeds = [1, 1]\n[settings]", "a seed twice"),
         ("[settings]", "seeds = []\n[settings]", "study six has no seeds"),
         ("[settings]", "seeds = [-1]\n[settings]", "row 1 of group rates in study six: seed is -1"),
+        (
+            "[settings]",
+            'methods = "rate"\n[settings]',
+            "methods of study six: unknown group 'rate'; did you mean 'rates'?",
+        ),
     ],
 )
 def test_a_bad_study(old, new, words):
@@ -342,7 +347,7 @@ def test_a_file_that_is_no_study(tmp_path, content, words):
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(ConfigError, match=r"none\.toml: No such file or directory\. Built in: paper, batch-size\."):
+    with pytest.raises(ConfigError, match=r"none\.toml: No such file or directory\. Built in: batch-size\."):
         load_study(tmp_path / "none.toml")
     with pytest.raises(ConfigError, match="Is a directory"):
         load_study(tmp_path)

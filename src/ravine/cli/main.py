@@ -68,7 +68,7 @@ def ravine() -> None:
     """A laboratory for gradient-based optimization.
 
     Trains small networks with any optimizer at C speed on a plain CPU, and says why a run failed. Start with
-    `ravine reproduce`, which reproduces a whole paper, or with `ravine train`.
+    `ravine train`, or with `ravine reproduce`, which runs a whole published study and judges its claims.
     """
 
 

@@ -15,7 +15,7 @@ from ravine.training import Epoch, Silent, Watcher
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from ravine.gradients.full import Progress as Checked
+    from ravine.gradients.networks.check import Progress as CheckProgress
 
 
 def lines(quiet: bool, epochs: int) -> Watcher:
@@ -94,7 +94,7 @@ def progress_bar() -> Any:
 
 
 @contextmanager
-def checking(quiet: bool) -> Iterator[Checked | None]:
+def checking(quiet: bool) -> Iterator[CheckProgress | None]:
     """Yield what shows a gradient check: on a terminal one line that is written over, and nothing elsewhere."""
     if quiet or not sys.stderr.isatty():
         yield None

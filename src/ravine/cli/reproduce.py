@@ -11,7 +11,20 @@ from ravine.cli.notes import quiet_option
 from ravine.cli.output import print_json
 
 if TYPE_CHECKING:
-    from ravine.reproduction import Reproduction
+    from importlib.resources.abc import Traversable
+
+    from ravine.paper.reproduction import Reproduction
+
+STUDY = "paper"
+"""The name of the study that is reproduced, for other commands."""
+
+
+def built_in_studies() -> dict[str, Traversable]:
+    """Return the files of the studies that commands find by name, that of the paper among them."""
+    from ravine.paper.study import FILES
+    from ravine.studies import BUILT_IN
+
+    return {**FILES, **BUILT_IN}
 
 
 @click.command()
@@ -40,7 +53,7 @@ def reproduce(
     """
     from ravine.cli.progress import checking
     from ravine.cli.study_progress import watching_study
-    from ravine.reproduction import reproduce as reproduce_paper
+    from ravine.paper.reproduction import reproduce as reproduce_paper
 
     with checking(quiet) as progress:
         done = reproduce_paper(

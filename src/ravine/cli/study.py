@@ -11,6 +11,8 @@ import click
 
 from ravine.cli.notes import quiet_option
 from ravine.cli.output import number, percent, print_json, print_table
+from ravine.cli.reproduce import STUDY as REPRODUCED
+from ravine.cli.reproduce import built_in_studies
 from ravine.errors import several
 
 if TYPE_CHECKING:
@@ -26,12 +28,14 @@ _OUT = click.option("--out", type=click.Path(), help="Folder of runs.  [default:
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-@click.group()
-def study() -> None:
-    """Run many runs and see how they stand.
+@click.group(
+    help=f"""Run many runs and see how they stand.
 
-    STUDY is a TOML file, or the name of a built-in study: paper or batch-size.
+    STUDY is a TOML file, or the name of a built-in study: {REPRODUCED} or batch-size.
     """
+)
+def study() -> None:
+    """Hold the commands of studies."""
 
 
 @study.command("run")
@@ -48,8 +52,7 @@ def run_command(
     study: str, only: str | None, seeds: int | None, jobs: int | None, dry_run: bool, data_dir: Path | None,
     out: str | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
-    """Run what is not stored yet of STUDY, a TOML file or a built-in study (paper,
-    batch-size).
+    """Run what is not stored yet of STUDY, a TOML file or a built-in study.
 
     A study that was stopped goes on where it was. Exits with 5 if some runs could not be run.
     """
@@ -58,7 +61,7 @@ def run_command(
     from ravine.data import load
     from ravine.studies import describe, run_study
     from ravine.studies.estimate import estimate
-    from ravine.studies.gradients import check_gradients, checked_runs
+    from ravine.studies.gradients import check_runs, runs_to_check
     from ravine.training import RunStore
 
     chosen, planned = _planned(study, only, seeds)
@@ -92,7 +95,7 @@ def run_command(
         outcome = run_study(planned, store, load_data=load_data, jobs=jobs, costs=costs.seconds, watcher=watcher)
     if outcome.signal is None:
         with checking(quiet) as progress:
-            _, faults = check_gradients(checked_runs(chosen, planned), store, load_data, progress)
+            _, faults = check_runs(runs_to_check(chosen, planned), store, load_data, progress)
         outcome.failed.update(faults)
     _show(chosen, planned, outcome.results, outcome.failed, as_json)
     if outcome.signal is not None:
@@ -130,13 +133,13 @@ def report(study: str, only: str | None, seeds: int | None, into: Path | None, o
     """
     from ravine.report.make import make_report, write_report
     from ravine.report.tables import cells
-    from ravine.studies.gradients import checked_runs, load_checks
+    from ravine.studies.gradients import load_checks, runs_to_check
     from ravine.training import RunStore
 
     chosen, planned = _planned(study, only, seeds)
     store = RunStore(out)
     stored = store.load_all({run.id for run in planned})[0]
-    checks = load_checks(store, [run.id for run in checked_runs(chosen, planned)])
+    checks = load_checks(store, [run.id for run in runs_to_check(chosen, planned)])
     made = make_report(chosen, planned, stored, checks, names=_names(only), command=f"ravine study report {study}")
     for table in made.tables:
         click.echo(f"{table.name}: {table.title}" if table.title else table.name)
@@ -155,7 +158,7 @@ def _names(only: str | None) -> list[str] | None:
 def _planned(source: str, only: str | None, seeds: int | None) -> tuple[Study, list[Planned]]:
     from ravine.studies import load_study, plan, with_seeds
 
-    study = load_study(source)
+    study = load_study(source, built_in_studies())
     if seeds is not None:
         study = with_seeds(study, seeds)
     return study, plan(study, _names(only))

@@ -70,7 +70,7 @@ def _factors(ctx: click.Context, parameter: click.Parameter, values: tuple[str, 
 def train(as_json: bool, quiet: bool, layers: tuple[int, ...], **settings: Any) -> int:
     """Train a network and store the run.
 
-    The defaults are the paper's 784-300-100-100-10 network on MNIST with plain SGD. The same settings and seed give the
+    The defaults are a 784-300-100-100-10 network on MNIST with plain SGD. The same settings and seed give the
     same bits. A run that is stored already is shown at once.
     """
     from ravine.api import run_spec

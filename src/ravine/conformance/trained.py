@@ -127,7 +127,7 @@ def resumed(optimizer: Optimizer) -> Finding:
 
 
 def speed(optimizer: Optimizer) -> Finding:
-    """Time the fused engine on the paper's network, beside sgd and the built-in rule that is most like this one."""
+    """Time the fused engine beside sgd and the built-in optimizer that is most like this one."""
     others = [other for other in (OPTIMIZERS["sgd"], _nearest(optimizer)) if other is not optimizer]
     optimizers = list(dict.fromkeys([optimizer, *others]))
     times: dict[Optimizer, list[float]] = {each: [] for each in optimizers}

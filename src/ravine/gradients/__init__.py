@@ -1,17 +1,22 @@
-"""Is the gradient right? Finite differences, the complex step, and as many digits as one likes."""
+"""Is the gradient right? Finite differences, the complex step, and as many digits as one likes.
 
-from ravine.gradients.callables import GradientCheck, check_gradient
-from ravine.gradients.check import GradientReport, check_network
-from ravine.gradients.methods import METHODS, PAPER_STEP, derivatives
-from ravine.gradients.perturb import Point
+`functions` checks the gradient of anybody's own function, `networks` that of a network. Both give the answers of
+`answers` and measure the errors of `errors`.
+"""
+
+from ravine.gradients.functions.check import GradientCheck, check_gradient
+from ravine.gradients.methods import METHODS
+from ravine.gradients.networks.agreement import Agreement, compare_gradients
+from ravine.gradients.networks.derivatives import DEFAULT_STEP, derivatives
+from ravine.gradients.networks.perturb import Point
 
 __all__ = [
+    "DEFAULT_STEP",
     "METHODS",
-    "PAPER_STEP",
+    "Agreement",
     "GradientCheck",
-    "GradientReport",
     "Point",
     "check_gradient",
-    "check_network",
+    "compare_gradients",
     "derivatives",
 ]

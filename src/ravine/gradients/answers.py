@@ -133,7 +133,7 @@ class Verdict(msgspec.Struct, frozen=True):
     mend: str = ""
 
 
-def check_tolerance(rtol: float) -> None:
+def require_tolerance(rtol: float) -> None:
     """Refuse a tolerance that is no share of the component, or that would let everything pass."""
     if not 0 <= rtol <= 0.05:
         raise ConfigError(f"rtol is {rtol:g}; it must be from 0 to 0.05, the relative error that a right gradient has.")

@@ -1,4 +1,4 @@
-"""Softmax and cross-entropy (the paper's eq. 1 and 3), in the shifted form and in the text-book one."""
+"""Softmax and cross-entropy, in the shifted form and in the text-book one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import numpy as np
 from ravine.arrays import Array
 
 SOFTMAX_FORMS = ("shifted", "naive")
-"""shifted: e^(z - max z) / sum, never overflows. naive: e^z / sum as written in eq. 3; inf / inf = nan for large z."""
+"""shifted: e^(z - max z) / sum, never overflows. naive: e^z / sum, as written; inf / inf = nan for large z."""
 
 
 def softmax(logits: Array, form: str = "shifted") -> Array:
-    """Return P_bo = e^(z_bo) / sum_o e^(z_bo) (eq. 3) for logits z of shape (b, o), any float or complex dtype.
+    """Return P_bo = e^(z_bo) / sum_o e^(z_bo) for logits z of shape (b, o), any float or complex dtype.
 
     >>> softmax(np.array([[0.0, 0.0]])).tolist()
     [[0.5, 0.5]]
@@ -23,7 +23,7 @@ def softmax(logits: Array, form: str = "shifted") -> Array:
 
 
 def cross_entropy(logits: Array, labels: Array, form: str = "shifted") -> Array:
-    """Return L_b = -log P_(b, labels_b), shape (b,), eq. 1 with a one-hot target, for logits (b, o) and labels (b,).
+    """Return L_b = -log P_(b, labels_b), shape (b,), with a one-hot target, for logits (b, o) and labels (b,).
 
     The shifted form is log(1 + r) - (z_y - max z), with r the sum of e^(z - max z) over all o but the largest. It is
     finite for all finite logits, and keeps all its digits when the label is nearly certain and the loss nearly 0. The

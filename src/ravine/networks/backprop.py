@@ -4,11 +4,11 @@ Letters: b sample of the batch, i input of a layer, o output of a layer, l layer
 (b, n_0) with a^0 = x,
 
     z^(l+1)_bo = sum_i a^l_bi W^l_io (+ W^l_bias,o)         l = 0 .. L-1
-    a^l        = f(z^l)                                     l = 1 .. L-1      (the paper's eq. 2 for ReLU)
-    P          = softmax(z^L)                                                 (eq. 3)
-    L_b        = -log P_(b, y_b)                                              (eq. 1)
+    a^l        = f(z^l)                                     l = 1 .. L-1
+    P          = softmax(z^L)
+    L_b        = -log P_(b, y_b)
 
-and for the mean loss over the batch of size m (eq. 4), with delta^l = dL/dz^l,
+and for the mean loss over the batch of size m, with delta^l = dL/dz^l,
 
     delta^L_bo = (P_bo - [o = y_b]) / m                                       (`output_delta`)
     dL/dW^l_io = sum_b a^l_bi delta^(l+1)_bo                (bias row: sum_b delta^(l+1)_bo)

@@ -1,7 +1,6 @@
 """Initial weights.
 
-The paper does not state its initializer. Glorot-uniform lands closest to its slow rows, which are the sensitive ones
-(learning rate 0.001 with batches of 100), and is the default.
+Glorot-uniform is the default.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ def adam(
         v_t = beta2 v_(t-1) + (1 - beta2) g^2
         w   = w - lr (m_t / (1 - beta1^t)) / (sqrt(v_t / (1 - beta2^t)) + eps)
 
-    Source: Kingma and Ba, 2015, algorithm 1, named by the paper as future work.
+    Source: Kingma and Ba, 2015, algorithm 1.
     Defaults: those of the source: lr 0.001, beta1 0.9, beta2 0.999, eps 1e-8.
     Elsewhere: PyTorch (Adam) and optax (adam) are the same. Keras (Adam) has eps = 1e-7 and takes it before the bias
     correction of v, the source's "epsilon hat".

@@ -24,8 +24,8 @@ def momentum(g: Any, v: Any, *, lr: Any = 0.01, alpha: Any = 0.9) -> Any:
         v_t = alpha v_(t-1) + lr g
         w   = w - v_t
 
-    Source: Polyak, 1964; Sutskever, Martens, Dahl and Hinton, 2013; the paper's eq. 6.
-    Defaults: lr 0.01; alpha 0.9, the paper's.
+    Source: Polyak, 1964; Sutskever, Martens, Dahl and Hinton, 2013; Yotkov, Gradient-Based Optimisation, eq. 6.
+    Defaults: lr 0.01; alpha 0.9, Yotkov's.
     Elsewhere: PyTorch (SGD) and optax (sgd) keep b_t = mu b_(t-1) + g and step by lr b_t. With a constant rate that is
     the same path, v = lr b; when the rate changes, the velocity form keeps steps taken at the old rate and theirs
     rescales them. Keras (SGD) has the velocity form, with the sign of v turned round.

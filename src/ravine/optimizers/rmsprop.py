@@ -26,7 +26,7 @@ def rmsprop(g: Any, s: Any, *, lr: Any = 0.001, rho: Any = 0.9, eps: Any = 1e-8)
         s_t = rho s_(t-1) + (1 - rho) g^2
         w   = w - lr g / (sqrt(s_t) + eps)
 
-    Source: Tieleman and Hinton, 2012, lecture 6.5, named by the paper as future work.
+    Source: Tieleman and Hinton, 2012, lecture 6.5.
     Defaults: rho 0.9, the lecture's; lr 0.001 and eps 1e-8.
     Elsewhere: PyTorch (RMSprop) is the same with rho = 0.99 (its alpha) and lr 0.01. Keras (RMSprop) has eps = 1e-7 and
     optax (rmsprop) eps = 1e-8, both inside the root.

@@ -13,8 +13,9 @@ def sgd(g: Any, *, lr: Any = 0.1) -> Any:
 
         w = w - lr g
 
-    Source: Robbins and Monro, 1951; the paper's eq. 4 and algorithm 1, where g is the mean gradient over the batch.
-    Defaults: lr 0.1, which with batches of 10 is the run of the paper's Figure 2.
+    Source: Robbins and Monro, 1951; Yotkov, Gradient-Based Optimisation, algorithm 1, where g is the mean gradient over
+    the batch.
+    Defaults: lr 0.1.
     Elsewhere: the same in PyTorch (SGD), Keras (SGD) and optax (sgd), all with momentum 0. scikit-learn's solver
     "sgd" has Nesterov momentum 0.9 unless told otherwise; its default is "adam".
     """

@@ -1,4 +1,4 @@
-"""A claim of the paper and how it is judged."""
+"""A published claim and how it is judged."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import msgspec
 
 from ravine.report.evidence import Evidence
-from ravine.report.findings import Check
+from ravine.report.findings import Test
 from ravine.report.verdicts import Finding, Judgment, verdict_of
 
 
 @dataclass(frozen=True)
 class Cause:
-    """A possible cause of a difference: in words, and a check that holds if it explains the difference."""
+    """A possible cause of a difference: in words, and a test that holds if it explains the difference."""
 
     statement: str
-    check: Check
+    test: Test
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Claim:
 
     Attributes:
         id: its name in `claims.json`.
-        section: where the paper makes it.
+        section: where the publication makes it.
         statement: in our words.
-        checks: what must hold for it to be reproduced.
+        tests: what must hold for it to be reproduced.
         causes: what could explain a difference; they are tested where there is one.
         note: what else there is to say.
     """
@@ -36,14 +36,14 @@ class Claim:
     id: str
     section: str
     statement: str
-    checks: tuple[Check, ...]
+    tests: tuple[Test, ...]
     causes: tuple[Cause, ...] = ()
     note: str = ""
 
 
 def judge(claim: Claim, evidence: Evidence) -> Judgment:
-    """Put a claim to its checks and return the verdict with all that was found."""
-    findings = [check(evidence) for check in claim.checks]
+    """Put a claim to its tests and return the verdict with all that was found."""
+    findings = [test(evidence) for test in claim.tests]
     verdict, undecided = verdict_of(findings)
     differs = any(finding.holds is False for finding in findings)
     causes = [_tested(cause, evidence) for cause in claim.causes] if differs else []
@@ -56,5 +56,5 @@ def judge_all(claims: Sequence[Claim], evidence: Evidence) -> list[Judgment]:
 
 
 def _tested(cause: Cause, evidence: Evidence) -> Finding:
-    found = cause.check(evidence)
+    found = cause.test(evidence)
     return msgspec.structs.replace(found, quantity=f"{cause.statement}: {found.quantity}")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mode
 
-from ravine.gradients.full import Check
+from ravine.gradients.networks.check import NetworkCheck
 from ravine.studies import Planned, describe, find_rows
 from ravine.training import Result
 
@@ -21,7 +21,7 @@ class Evidence:
 
     planned: Sequence[Planned]
     results: Mapping[str, Result]
-    checks: Mapping[str, Check]
+    checks: Mapping[str, NetworkCheck]
     quick: bool = False
 
     def of(self, row: str) -> list[Result]:
@@ -31,7 +31,7 @@ class Evidence:
             raise NotRunError(row)
         return [self.results[run.id] for run in runs]
 
-    def checks_of(self, row: str) -> list[Check]:
+    def checks_of(self, row: str) -> list[NetworkCheck]:
         """Return the gradient checks of a row, in the order of the seeds."""
         runs = find_rows(self.planned, row)
         if not runs or any(run.id not in self.checks for run in runs):

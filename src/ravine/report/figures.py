@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from ravine.gradients.figures import error_distributions, mean_errors, v_curves
-from ravine.gradients.full import Check
+from ravine.gradients.networks.check import NetworkCheck
+from ravine.gradients.networks.figures import error_distributions, mean_errors, v_curves
 from ravine.pictures import COLORS, LINES, MARKERS, Axes, new_figure, own_style, ticker
 from ravine.pictures import Figure as Picture
 from ravine.report.report import Drawing
@@ -29,7 +29,7 @@ Row = list[Planned]
 
 
 def draw(
-    figure: Figure, planned: Sequence[Planned], results: Mapping[str, Result], checks: Mapping[str, Check]
+    figure: Figure, planned: Sequence[Planned], results: Mapping[str, Result], checks: Mapping[str, NetworkCheck]
 ) -> Drawing | None:
     """Draw a figure; None if nothing of what it shows is stored."""
     rows = [row for reference in figure.rows for row in _rows(find_rows(planned, reference))]
@@ -50,14 +50,14 @@ def _rows(runs: Sequence[Planned]) -> list[Row]:
     return list(by_row.values())
 
 
-def _gradients(figure: Figure, check: Check) -> Drawing:
-    report = check.report
-    of = f"{report.weights:,} weights, {report.samples} sample, double precision"
+def _gradients(figure: Figure, check: NetworkCheck) -> Drawing:
+    agreement = check.agreement
+    of = f"{agreement.weights:,} weights, {agreement.samples} sample, double precision"
     if figure.kind == "gradient-errors":
-        return Drawing(figure.name, figure.title, f"Against the analytic gradient; {of}.", mean_errors(report))
+        return Drawing(figure.name, figure.title, f"Against the analytic gradient; {of}.", mean_errors(agreement))
     if figure.kind == "gradient-distribution":
         caption = f"Each against the analytic gradient, weight by weight; {of}."
-        return Drawing(figure.name, figure.title, caption, error_distributions(report))
+        return Drawing(figure.name, figure.title, caption, error_distributions(agreement))
     caption = "Median over up to 1,000 weights. Round-off rules small steps, truncation large ones."
     return Drawing(figure.name, figure.title, caption, v_curves(check.curve))
 

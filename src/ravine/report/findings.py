@@ -1,4 +1,4 @@
-"""The tests that claims are put to: each makes a check, which reads the evidence and returns a finding.
+"""The tests that claims are put to: each reads the evidence and returns a finding.
 
 A comparison of two rows is paired by seed, since the same seed gives both the same initial weights and the same order
 of the samples, and rests on Student's 95 % interval of the mean difference: it holds if the interval lies on the
@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
 from ravine.report.evidence import Evidence, NotRunError
-from ravine.report.measures import Measure
+from ravine.report.measure import Measure
 from ravine.report.statistics import Mean, binomial_error, mean, prediction_half_width
 from ravine.report.verdicts import Finding, Undecided
 from ravine.training import Result
 
-Check = Callable[[Evidence], Finding]
-
-TEST_IMAGES = 10_000
+Test = Callable[[Evidence], Finding]
+"""What a claim is put to."""
 
 MOST_NAMED = 3
 """Rows that a finding names one by one."""
@@ -28,8 +27,8 @@ Measured = tuple[str, bool | Undecided]
 """What was measured, as text, and whether it is as the claim needs it, or why that cannot be told."""
 
 
-def finding(quantity: Callable[[Evidence], str], judge: Callable[[Evidence], Measured], whole: bool = True) -> Check:
-    """Make a check from what it measures and how it judges.
+def finding(quantity: Callable[[Evidence], str], judge: Callable[[Evidence], Measured], whole: bool = True) -> Test:
+    """Make a test from what it measures and how it judges.
 
     Args:
         quantity: says what is measured.
@@ -37,7 +36,7 @@ def finding(quantity: Callable[[Evidence], str], judge: Callable[[Evidence], Mea
         whole: whether it needs runs that were not cut short.
     """
 
-    def check(evidence: Evidence) -> Finding:
+    def test(evidence: Evidence) -> Finding:
         text = quantity(evidence)
         if whole and evidence.quick:
             return Finding(text, "-", None, "quick look")
@@ -49,26 +48,26 @@ def finding(quantity: Callable[[Evidence], str], judge: Callable[[Evidence], Mea
             return Finding(text, measured, holds)
         return Finding(text, measured, None, holds)
 
-    return check
+    return test
 
 
-def higher(measure: Measure, row: str, other: str) -> Check:
-    """Check that a row is above another."""
+def higher(measure: Measure, row: str, other: str) -> Test:
+    """Test that a row is above another."""
     return _compared(measure, row, measure, other, 1)
 
 
-def lower(measure: Measure, row: str, other: str) -> Check:
-    """Check that a row is below another."""
+def lower(measure: Measure, row: str, other: str) -> Test:
+    """Test that a row is below another."""
     return _compared(measure, row, measure, other, -1)
 
 
-def grows(row: str, early: Measure, late: Measure) -> Check:
-    """Check that a row's later measure is above its earlier one."""
+def grows(row: str, early: Measure, late: Measure) -> Test:
+    """Test that a row's later measure is above its earlier one."""
     return _compared(late, row, early, row, 1)
 
 
-def no_gain(late: Measure, row: str, early: Measure, other: str) -> Check:
-    """Check that nothing that matters is gained."""
+def no_gain(late: Measure, row: str, early: Measure, other: str) -> Test:
+    """Test that nothing that matters is gained."""
 
     def judge(evidence: Evidence) -> Measured:
         gain, text = _difference(late, evidence.of(row), early, evidence.of(other))
@@ -83,18 +82,18 @@ def no_gain(late: Measure, row: str, early: Measure, other: str) -> Check:
     return finding(lambda e: _versus("is not above", late, e.name(row), early, e.name(other)), judge)
 
 
-def every(quantity: str, rows: Sequence[str] | str, holds: Callable[[Result], bool]) -> Check:
-    """Check that something holds for every seed of every row."""
+def every(quantity: str, rows: Sequence[str] | str, holds: Callable[[Result], bool]) -> Test:
+    """Test that something holds for every seed of every row."""
     return _counted(quantity, "every run of", rows, holds, all)
 
 
-def some(quantity: str, rows: Sequence[str] | str, holds: Callable[[Result], bool]) -> Check:
-    """Check that something holds for some seed of some row, as for the one run of the paper."""
+def some(quantity: str, rows: Sequence[str] | str, holds: Callable[[Result], bool]) -> Test:
+    """Test that something holds for some seed of some row."""
     return _counted(quantity, "some run of", rows, holds, any)
 
 
-def more_often(quantity: str, row: str, other: str, holds: Callable[[Result], bool]) -> Check:
-    """Check that something holds for more seeds of a row than of another."""
+def more_often(quantity: str, row: str, other: str, holds: Callable[[Result], bool]) -> Test:
+    """Test that something holds for more seeds of a row than of another."""
 
     def judge(evidence: Evidence) -> Measured:
         held, others = (sum(map(holds, evidence.of(name))) for name in (row, other))
@@ -112,7 +111,7 @@ def _counted(
     rows: Sequence[str] | str,
     holds: Callable[[Result], bool],
     enough: Callable[[Iterable[bool]], bool],
-) -> Check:
+) -> Test:
     names = [rows] if isinstance(rows, str) else list(rows)
 
     def judge(evidence: Evidence) -> Measured:
@@ -126,8 +125,8 @@ def _counted(
     return finding(asked, judge)
 
 
-def like_published(measure: Measure, row: str, published: float, last_digit: float) -> Check:
-    """Check that a published number could be one more seed of ours: it lies in the 95 % prediction interval.
+def like_published(measure: Measure, row: str, published: float, last_digit: float) -> Test:
+    """Test that a published number could be one more seed of ours: it lies in the 95 % prediction interval.
 
     `last_digit` is the unit of the last digit that was published; half of it is granted to its rounding. An interval so
     wide that it would admit nearly everything decides nothing.
@@ -143,13 +142,13 @@ def like_published(measure: Measure, row: str, published: float, last_digit: flo
         text = f"another seed would lie in {measure.show(center - half)} to {measure.show(center + half)}"
         if abs(published - center) > half + last_digit / 2:
             return text, False
-        return text, "too few seeds" if half > max(measure.loose, 0 if measure.is_accuracy else published) else True
+        return text, "too few seeds" if half > max(measure.loose, 0 if measure.images else published) else True
 
     return finding(lambda e: f"{measure.name} {measure.show(published)} could be one more seed of {e.name(row)}", judge)
 
 
-def none_above(measure: Measure, rows: Sequence[str], bound: float) -> Check:
-    """Check that no row is above a bound, nor the upper end of the 95 % interval of its mean."""
+def none_above(measure: Measure, rows: Sequence[str], bound: float) -> Test:
+    """Test that no row is above a bound, nor the upper end of the 95 % interval of its mean."""
 
     def judge(evidence: Evidence) -> Measured:
         found = [(row, mean(_read(measure, evidence.of(row)))) for row in rows]
@@ -170,8 +169,8 @@ def none_above(measure: Measure, rows: Sequence[str], bound: float) -> Check:
     return finding(lambda e: f"{measure.name} of none of {len(rows)} rows is above {measure.show(bound)}", judge)
 
 
-def mean_at_least(measure: Measure, row: str, bound: float) -> Check:
-    """Check that the mean over the seeds is not below a bound."""
+def mean_at_least(measure: Measure, row: str, bound: float) -> Test:
+    """Test that the mean over the seeds is not below a bound."""
 
     def judge(evidence: Evidence) -> Measured:
         values = _read(measure, evidence.of(row))
@@ -182,7 +181,7 @@ def mean_at_least(measure: Measure, row: str, bound: float) -> Check:
     return finding(lambda e: f"mean {measure.name} of {e.name(row)} is at least {measure.show(bound)}", judge)
 
 
-def _compared(measure: Measure, row: str, other_measure: Measure, other: str, sign: int) -> Check:
+def _compared(measure: Measure, row: str, other_measure: Measure, other: str, sign: int) -> Test:
     relation = "is above" if sign > 0 else "is below"
 
     def judge(evidence: Evidence) -> Measured:
@@ -230,6 +229,6 @@ def _versus(relation: str, measure: Measure, row: str, other_measure: Measure, o
 
 
 def _one_seed(measure: Measure, value: float) -> str:
-    if measure.is_accuracy:
-        return f" (one seed; binomial error of an accuracy {100 * binomial_error(value, TEST_IMAGES):.2f} points)"
+    if measure.images is not None:
+        return f" (one seed; binomial error of an accuracy {100 * binomial_error(value, measure.images):.2f} points)"
     return " (one seed)"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from ravine.gradients.full import Check
+from ravine.gradients.networks.check import NetworkCheck
 from ravine.pictures import png, svg
 from ravine.report.claims import Claim, judge_all
 from ravine.report.commands import command_of
@@ -25,9 +25,6 @@ from ravine.training import Result, StoredRun
 CLAIMS_PART = "claims"
 """The name of the part of a report that has the verdicts."""
 
-METHODS_TABLE = "table6"
-"""The table that sets the methods side by side."""
-
 _WRITTEN = "files.json"
 """The names of the files that belong to a report, so that the next one in the folder can clear them away."""
 
@@ -36,7 +33,7 @@ def make_report(
     study: Study,
     planned: Sequence[Planned],
     stored: Mapping[str, StoredRun],
-    checks: Mapping[str, Check],
+    checks: Mapping[str, NetworkCheck],
     claims: Sequence[Claim] = (),
     *,
     names: Sequence[str] | None = None,
@@ -67,7 +64,7 @@ def make_report(
         title=study.title or study.name,
         seeds=tuple(dict.fromkeys(run.spec.seed for run in planned)),
         quick=quick,
-        highlights=_highlights(shown, judgments, results),
+        highlights=_highlights(shown, study.methods, judgments, results),
         tables=tuple(shown),
         drawings=tuple(drawing for drawing in drawings if drawing is not None),
         judgments=tuple(judgments),
@@ -130,24 +127,24 @@ def verdict_counts(judgments: Sequence[Judgment]) -> str:
 
 
 def best_row(tables: Sequence[Table]) -> Row | None:
-    """Return the row with the highest mean accuracy, of the table that compares the methods if it is there."""
-    compared = [table for table in tables if table.name == METHODS_TABLE] or tables
-    rows = [row for table in compared for row in table.rows if row.test_accuracy is not None]
+    """Return the row with the highest mean accuracy."""
+    rows = [row for table in tables for row in table.rows if row.test_accuracy is not None]
     return max(rows, key=lambda row: row.test_accuracy.value if row.test_accuracy else 0.0, default=None)
 
 
 def _highlights(
-    tables: Sequence[Table], judgments: Sequence[Judgment], results: Mapping[str, Result]
+    tables: Sequence[Table], methods: str | None, judgments: Sequence[Judgment], results: Mapping[str, Result]
 ) -> tuple[str, ...]:
     diverged = sum(result.status == "diverged" for result in results.values())
     seconds = sum(result.seconds.total for result in results.values())
     parts = [f"{len(results)} runs, {diverged} of which diverged: {seconds / 60:.0f} minutes of computing on one core."]
-    best = best_row(tables)
+    compared = [table for table in tables if table.name == methods]
+    best = best_row(compared or tables)
     if best is not None and best.test_accuracy is not None:
         interval = best.test_accuracy.half_width
         spread = "" if interval is None else f" ± {100 * interval:.2f}"
         name = best.settings.get("label") or ", ".join(f"{n} {v}" for n, v in best.settings.items() if v)
-        what = "Best method" if any(table.name == METHODS_TABLE for table in tables) else "Best row"
+        what = "Best method" if compared else "Best row"
         parts.append(f"{what}: {name}, test accuracy {100 * best.test_accuracy.value:.2f}{spread} %.")
     if judgments:
         parts.insert(0, f"{verdict_counts(judgments)}.")

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib import resources
 from typing import NamedTuple
-from xml.etree import ElementTree
 
-from ravine.pictures import INK
+from ravine.report.inline_svg import inline
 from ravine.report.report import Drawing, MadeBy, Report
 from ravine.report.tables import Table, cells
 from ravine.report.verdicts import Finding, Judgment
@@ -19,7 +18,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-ur
 
 _OPEN = "undecided"
 
-# Each verdict has a symbol and a word beside its color, for those who do not see the color and for paper.
+# Each verdict has a symbol and a word beside its color, for those who do not see the color and for print.
 _SYMBOLS = {
     "reproduced": ("✓", "good"),
     "reproduced in part": ("◐", "part"),
@@ -132,8 +131,7 @@ def _summary(report: Report) -> str:
     if report.quick:
         parts.append(
             '<p class="quick" role="note"><strong>A quick look:</strong> every run was cut to 2 epochs, '
-            "so these are not the numbers of the study, and only claims on the network and its gradient are "
-            "decided.</p>"
+            "so these are not the numbers of the study, and only claims that need no whole run are decided.</p>"
         )
     parts.append(_tally(report.judgments))
     if report.highlights:
@@ -289,49 +287,6 @@ def _figure(drawing: Drawing, svg: str) -> str:
 </div>
 <figcaption><b>{escape(name)}.</b>{caption}</figcaption>
 </figure>"""
-
-
-def inline(svg: str, prefix: str, label: str) -> tuple[str, float]:
-    """Make an SVG of matplotlib's a part of the page, and return it with the width that it was drawn for.
-
-    Several drawings stand in one page: each id, and each reference to one, gets a prefix, and the style sheet, which
-    would reach out of the drawing, goes. Size, font and ink are left to the page.
-    """
-    root = ElementTree.fromstring(svg)
-    for element in list(root.iter()):
-        element.tag = _local(element.tag)
-        element.attrib = {
-            _local(name): _attribute(_local(name), value, prefix) for name, value in element.attrib.items()
-        }
-        for child in list(element):
-            if _local(child.tag) in ("metadata", "style"):
-                element.remove(child)
-    for name in ("width", "height", "version"):
-        root.attrib.pop(name, None)
-    root.attrib |= {"role": "img", "aria-label": label}
-    return ElementTree.tostring(root, encoding="unicode"), float(root.attrib["viewBox"].split()[2])
-
-
-def _local(name: str) -> str:
-    """Return a name without its namespace; in HTML, what stands in an <svg> is SVG, and href needs no prefix."""
-    return name.rpartition("}")[2]
-
-
-def _attribute(name: str, value: str, prefix: str) -> str:
-    if name == "id":
-        return f"{prefix}.{value}"
-    if name == "href" and value.startswith("#"):
-        return f"#{prefix}.{value[1:]}"
-    if name == "style":
-        value = "; ".join(filter(None, map(_declaration, value.split(";"))))
-    return value.replace("url(#", f"url(#{prefix}.")
-
-
-def _declaration(declaration: str) -> str:
-    name, _, value = (part.strip() for part in declaration.partition(":"))
-    if not name or name == "font-family":
-        return ""
-    return f"{name}: {'currentColor' if value in (INK, '#000000') else value}"
 
 
 # Where it all comes from

@@ -116,16 +116,16 @@ def cells(table: Table) -> tuple[list[str], list[list[str]]]:
     names = list(table.rows[0].settings) if table.rows else []
     body = []
     for row in table.rows:
-        paper = row.published or Published()
-        faster = paper.seconds / row.seconds.value if paper.seconds and row.seconds and row.complete else None
+        published = row.published or Published()
+        faster = published.seconds / row.seconds.value if published.seconds and row.seconds and row.complete else None
         body.append(
             [
                 *row.settings.values(),
-                _number(paper.train_loss, "{:g}"),
+                _number(published.train_loss, "{:g}"),
                 _mean(row.train_loss, "{:.4f}"),
-                _number(paper.test_accuracy, "{:.3f}"),
+                _number(published.test_accuracy, "{:.3f}"),
                 _mean(row.test_accuracy, "{:.4f}"),
-                _number(paper.seconds, "{:.0f}"),
+                _number(published.seconds, "{:.0f}"),
                 _mean(row.seconds, "{:.1f}"),
                 _number(faster, "{:.0f}"),
                 _number(row.steps, "{:d}"),

@@ -35,7 +35,7 @@ class Judgment(msgspec.Struct, frozen=True):
     """A claim and what was found.
 
     Attributes:
-        id, section, statement: the claim, and where the paper makes it.
+        id, section, statement: the claim, and where the publication makes it.
         verdict: None if it cannot be told, and `undecided` says why.
         findings: what was measured for it.
         causes: possible causes of a difference, each tested: it holds if it explains the difference.

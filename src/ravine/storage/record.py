@@ -20,7 +20,7 @@ class Epoch(msgspec.Struct, frozen=True):
         lr: the learning rate of the epoch; of its first step if it changes by step.
         batch_size: samples a step in this epoch.
         train_loss: mean loss over the training samples, each taken before the update of its batch, while the weights
-            move: the paper's "Avg Loss".
+            move.
         test_loss, test_accuracy: over the test set, with the weights at the end of the epoch. A loss that is not
             finite is None.
         seconds: wall time of the training steps alone.

@@ -2,6 +2,7 @@
 
 from ravine.studies.runner import StudyOutcome, StudyWatcher, run_study
 from ravine.studies.study import (
+    BUILT_IN,
     Figure,
     Group,
     Measure,
@@ -17,6 +18,7 @@ from ravine.studies.study import (
 )
 
 __all__ = [
+    "BUILT_IN",
     "Figure",
     "Group",
     "Measure",

@@ -12,41 +12,41 @@ import msgspec
 
 from ravine.data import Dataset, load
 from ravine.errors import DataError
-from ravine.gradients.full import Check, Progress, full_check
+from ravine.gradients.networks.check import NetworkCheck, Progress, check_network
 from ravine.storage.files import make_folder, write_whole
 from ravine.studies.study import Planned, Study, find_rows
 from ravine.training import RunStore
 
 
-def checked_runs(study: Study, planned: Sequence[Planned]) -> list[Planned]:
+def runs_to_check(study: Study, planned: Sequence[Planned]) -> list[Planned]:
     """Return the runs whose gradients the study's figures show."""
     rows = {row for figure in study.figures if figure.kind != "curves" for row in figure.rows}
     found = {run.id: run for row in sorted(rows) for run in find_rows(planned, row)}
     return list(found.values())
 
 
-def load_checks(store: RunStore, runs: Iterable[str]) -> dict[str, Check]:
+def load_checks(store: RunStore, runs: Iterable[str]) -> dict[str, NetworkCheck]:
     """Return the stored checks, by id; one that cannot be read counts as none."""
     checks = {}
     for run in runs:
         try:
-            checks[run] = msgspec.msgpack.decode(_file(store, run).read_bytes(), type=Check)
+            checks[run] = msgspec.msgpack.decode(_file(store, run).read_bytes(), type=NetworkCheck)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             continue
     return checks
 
 
-def check_gradients(
+def check_runs(
     runs: Sequence[Planned],
     store: RunStore,
     load_data: Callable[[str], Dataset] = load,
     progress: Progress | None = None,
-) -> tuple[dict[str, Check], dict[str, str]]:
+) -> tuple[dict[str, NetworkCheck], dict[str, str]]:
     """Check the gradient at the final weights of every stored run that has no check yet.
 
     Return all checks, and what is wrong with damaged runs, both by id.
 
-    As in the paper's section 2.2: the loss of the first training sample, every weight, h = 1e-8, double precision. The
+    Checked is the loss of the first training sample, by every weight, with the default step, in double precision. The
     first seed of each row is checked in 60 digits too, which take seconds.
     """
     checks = load_checks(store, [run.id for run in runs])
@@ -64,7 +64,7 @@ def check_gradients(
         if weights is None:
             continue
         spec = run.spec
-        check = full_check(
+        check = check_network(
             spec.network,
             weights,
             load_data(spec.dataset).train,

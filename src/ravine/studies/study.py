@@ -16,7 +16,7 @@
     settings = { optimizer = "momentum", batch_size = 10 }
     rows = [
       { lr = 0.01, alpha = 0.5 },
-      { lr = 0.01, alpha = 0.9, paper = { train_loss = 0.02, test_accuracy = 0.975 } },
+      { lr = 0.01, alpha = 0.9, published = { train_loss = 0.02, test_accuracy = 0.975 } },
     ]
 
     [[figures]]
@@ -26,16 +26,17 @@
     measures = ["test_accuracy"]
 
 A group has a grid, every combination of which is a row, or listed rows, or both. A row may have a `label`, and carry a
-published result under `paper`, to be set beside ours. The same run in two groups is trained once. A figure names its
+`published` result, to be set beside ours. The same run in two groups is trained once. A figure names its
 rows: a whole group, or one of its rows by number, counted from 1, or by label.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -93,7 +94,10 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Groups of runs, what all of them share, the seeds that each row is run with, and the figures to draw."""
+    """Groups of runs, what all of them share, the seeds that each row is run with, and the figures to draw.
+
+    `methods` names the group whose rows are methods to choose from: a report tells the best of them.
+    """
 
     name: str
     groups: list[Group]
@@ -101,6 +105,7 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seeds: list[int] = msgspec.field(default_factory=lambda: [0])
     settings: dict[str, Any] = {}
     figures: list[Figure] = []
+    methods: str | None = None
 
 
 @dataclass(frozen=True)
@@ -126,24 +131,28 @@ class Planned:
 
 _MOST_SEEDS = 10_000
 
-BUILT_IN = ("paper", "batch-size")
-"""Studies that come with ravine, by name."""
+BUILT_IN: Mapping[str, Traversable] = {"batch-size": resources.files("ravine.studies") / "batch-size.toml"}
+"""Files of the studies of this folder, by name."""
 
 
-def load_study(source: str | Path) -> Study:
+def load_study(source: str | Path, built_in: Mapping[str, Traversable] = BUILT_IN) -> Study:
     """Read a study from a TOML file, or a built-in one by its name.
+
+    Args:
+        source: the file, or the name.
+        built_in: the files of the studies that are found by name.
 
     Raises:
         ConfigError: there is no such file, or it is not a study; the message names the file and the key.
     """
-    if str(source) in BUILT_IN:
-        text = resources.files("ravine.studies").joinpath(f"{source}.toml").read_text(encoding="utf-8")
+    if str(source) in built_in:
+        text = built_in[str(source)].read_text(encoding="utf-8")
     else:
         try:
             content = Path(source).read_bytes()
         except OSError as error:
             fault = error.strerror or error
-            raise ConfigError(f"cannot read the study {source}: {fault}. Built in: {', '.join(BUILT_IN)}.") from error
+            raise ConfigError(f"cannot read the study {source}: {fault}. Built in: {', '.join(built_in)}.") from error
         try:
             text = text_of(content)
         except ConfigError as error:
@@ -205,6 +214,9 @@ def plan(study: Study, names: Sequence[str] | None = None) -> list[Planned]:
     own = [group.name for group in study.groups] + [figure.name for figure in study.figures]
     if len(set(own)) < len(own):
         raise ConfigError(f"study {study.name} has two groups or figures of one name: {', '.join(own)}.")
+    groups = [group.name for group in study.groups]
+    if study.methods is not None and study.methods not in groups:
+        raise ConfigError(f"methods of study {study.name}: {unknown('group', study.methods, groups)}")
     planned = [run for group in study.groups for run in _group(study, group)]
     parts = {group.name: [run for run in planned if run.group == group.name] for group in study.groups}
     parts |= {figure.name: _shown(study, figure, planned) for figure in study.figures}
@@ -320,7 +332,7 @@ def _runs(study: Study, group: Group, number: int, row: dict[str, Any]) -> list[
     if "seed" in settings:
         raise ConfigError(f"{place} has a seed; seeds are given once for the whole study, as seeds = [0, 1].")
     try:
-        published = convert(settings.pop("paper", None), Published | None, "paper")
+        published = convert(settings.pop("published", None), Published | None, "published")
         label = convert(settings.pop("label", ""), str, "label")
         if label.isdigit():
             raise ConfigError(f"label {label!r} is a number, which stands for a row's place; use words.")

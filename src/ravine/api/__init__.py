@@ -1,0 +1,5 @@
+"""What `import ravine` gives of whole runs: training, stored runs, and the gradient check of a network."""
+
+from ravine.api.training import checked_watcher, load_run, run_spec, train
+
+__all__ = ["checked_watcher", "load_run", "run_spec", "train"]

@@ -1,0 +1,100 @@
+"""The gradient check of a network at its initial weights, after some epochs, or at the weights of a stored run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from numpy.typing import DTypeLike
+
+from ravine.api.training import checked_watcher, load_run, run_spec
+from ravine.arrays import Array
+from ravine.data import Dataset, load
+from ravine.errors import ConfigError, shortened
+from ravine.gradients.methods import METHODS, require_methods
+from ravine.gradients.networks.check import NetworkCheck, Progress, check_network, require_samples
+from ravine.gradients.networks.derivatives import DEFAULT_STEP, require_step
+from ravine.gradients.networks.digits import require_digits
+from ravine.inputs import convert, dtype_name, path_of, plain
+from ravine.spec import ResolvedRun, RunSpec, resolve
+from ravine.training import Watcher, start_weights
+from ravine.training.run import Run
+
+
+def check_network_gradient(
+    spec: RunSpec,
+    *,
+    run: Path | str | None = None,
+    epochs: int = 1,
+    samples: Sequence[int] = (0,),
+    weights: int | None = None,
+    methods: Sequence[str] = METHODS,
+    h: float = DEFAULT_STEP,
+    digits: int | None = 60,
+    dtype: DTypeLike = "float64",
+    data_dir: Path | str | None = None,
+    out: Path | str | None = None,
+    watcher: Watcher | None = None,
+    progress: Progress | None = None,
+) -> NetworkCheck:
+    """Check the gradient of a spec's network on some training samples, against numerical ones, weight by weight.
+
+    Args:
+        spec: the network, and how it is trained before the check.
+        run: a stored run whose network and weights are taken instead.
+        epochs: how many epochs of the spec are trained first; 0 checks the initial weights.
+        samples: numbers of the training samples; the loss is their mean.
+        weights: how many weights to check, a seeded subset, or None for all.
+        methods, h: see `ravine.gradients.methods`.
+        digits: digits of the check in many digits, over a seeded subset, or None.
+        dtype: float64 or float32, in which gradients and differences are computed; by name, or as NumPy has it.
+
+    Raises:
+        ConfigError, UsageError: a sample is outside the data, h is not a step, a method is unknown, a run is not there.
+    """
+    if not isinstance(spec, RunSpec):
+        raise ConfigError(f"spec is {shortened(spec)}; it must be a ravine.RunSpec.")
+    methods = convert(plain(methods), tuple[str, ...], "methods")
+    samples = convert(plain(samples), tuple[int, ...], "samples")
+    h, epochs = convert(plain(h), float, "h"), convert(plain(epochs), int, "epochs")
+    weights, digits = convert(plain(weights), int | None, "weights"), convert(plain(digits), int | None, "digits")
+    watcher = checked_watcher(watcher)
+    require_methods(tuple(methods))
+    require_step(h)
+    if digits is not None:
+        require_digits(digits)
+    precision = dtype_name(dtype, ("float64", "float32"), "dtype of a gradient check")
+    if weights is not None and weights < 1:
+        raise ConfigError(f"weights is {weights}; it must be all or a whole number of 1 or more.")
+    if epochs < 0:
+        raise ConfigError(f"epochs is {epochs}; it must be a whole number of 0 or more.")
+    stored = None if run is None else load_run(run, out)
+    wanted = resolve(msgspec.structs.replace(spec, epochs=max(1, epochs)))
+    spec = wanted.spec if stored is None else stored.spec
+    dataset = load(spec.dataset, path_of("data_dir", data_dir))
+    require_samples(samples, dataset.train)
+    flat = _trained(wanted, epochs, dataset, out, watcher) if stored is None else stored.weights
+    return check_network(
+        spec.network,
+        flat,
+        dataset.train,
+        samples=samples,
+        weights=weights,
+        methods=methods,
+        h=h,
+        digits=digits,
+        dtype=precision,
+        seed=spec.seed,
+        progress=progress,
+    )
+
+
+def _trained(run: ResolvedRun, epochs: int, dataset: Dataset, out: Path | str | None, watcher: Watcher | None) -> Array:
+    """Return the flat weights after `epochs` epochs of the spec."""
+    if epochs == 0:
+        return start_weights(run.spec)
+    outcome = run_spec(run, data=dataset, out=out, watcher=watcher)
+    if not isinstance(outcome, Run):
+        raise KeyboardInterrupt
+    return outcome.weights

@@ -1,0 +1,193 @@
+"""Train a network, or find a stored run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
+
+from ravine.arrays import Array
+from ravine.data import Dataset, load
+from ravine.errors import ConfigError, shortened
+from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.stage import Stage
+from ravine.inputs import convert, path_of, plain
+from ravine.spec import ResolvedRun, RunSpec, from_settings, resolve
+from ravine.training import Given, Outcome, RunStore, Silent, Watcher, with_given
+from ravine.training import train as train_run
+from ravine.training.run import Run
+
+
+def train(
+    *,
+    optimizer: str | Optimizer = "sgd",
+    stages: Sequence[str | Stage] = (),
+    lr: float | None = None,
+    final_lr: float | None = None,
+    schedule: str | None = None,
+    decay_factor: float | None = None,
+    decay_every: int | None = None,
+    schedule_by: str = "epoch",
+    warmup: float = 0,
+    batch_size: int = 10,
+    largest_batch: int | None = None,
+    per_layer: Mapping[str, Sequence[float]] = MappingProxyType({}),
+    epochs: int = 10,
+    seed: int = 0,
+    layers: Sequence[int] = (784, 300, 100, 100, 10),
+    activation: str = "relu",
+    bias: bool = False,
+    softmax: str = "shifted",
+    init: str = "glorot-uniform",
+    dataset: str = "mnist",
+    engine: str = "fused",
+    dtype: DTypeLike = "float32",
+    data_dir: Path | str | None = None,
+    out: Path | str | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    initial_weights: ArrayLike | None = None,
+    order: ArrayLike | None = None,
+    watcher: Watcher | None = None,
+    **hyperparameters: float,
+) -> Run:
+    """Train a network and return the stored run; a run that is stored already is returned at once.
+
+    The defaults are plain SGD at rate 0.1 in batches of 10, ten epochs. `final_lr` alone means linear decay. Further
+    keyword arguments are hyper-parameters of the optimizer, such as `alpha=0.5` for momentum, or `nesterov=True` for a
+    flag. NumPy's numbers, strings and arrays will do wherever Python's own do.
+
+    Args:
+        optimizer: a name that `ravine optimizers` lists, a file as "my_rule.py:my_rule", or an optimizer of your own.
+        stages: stages of your own, as "my_stage.py:my_stage" or as `ravine.stage` makes them; ravine's own are put in
+            by their hyper-parameters, such as weight_decay.
+        lr: learning rate; the optimizer's default if None.
+        final_lr, schedule, decay_factor, decay_every: the learning-rate schedule; see `ravine.schedules`.
+        schedule_by: whether the rate changes by "epoch" or by "step"; settings of schedules count epochs either way.
+        warmup: epochs in which the rate climbs first.
+        batch_size: samples a step, 1 for on-line learning up to all for batch learning.
+        largest_batch: grow the batch where the schedule would lower the rate, up to so many samples.
+        per_layer: by name of a hyper-parameter, or lr, what it is multiplied by in each layer of weights, as in
+            {"lr": [1, 1, 1, 0.1]}; for optimizers that step layer by layer.
+        epochs, seed: passes over the data; the one seed that weights and shuffles derive from.
+        layers, activation, bias, softmax, init: the network; see `ravine.networks`.
+        dataset, data_dir: which data, and a folder to take the files from.
+        engine, dtype: "fused" in float32 or float64, "reference" in longdouble too. A dtype is given by its name, or as
+            NumPy has it, such as np.float64.
+        out: folder of runs; `RAVINE_HOME` or `runs` if None.
+        resume: go on from the checkpoint of an interrupted run of the same spec.
+        fresh: train anew even if the run is stored.
+        initial_weights: the flat weight vector, shape (n,), in place of a seeded draw.
+        order: sample numbers in training order, (k,) or (epochs, k), in place of seeded shuffles.
+        watcher: is told of progress.
+
+    Raises:
+        ConfigError, DataError, DownloadError, StorageError: with one clear sentence each.
+        KeyboardInterrupt: Ctrl-C; a checkpoint is left, and `resume=True` goes on from it bit for bit.
+
+    >>> run = train(optimizer="sgd", lr=0.1, batch_size=100, epochs=1, layers=(784, 16, 10))
+    >>> run.status, len(run.history), run.weights.shape
+    ('done', 1, (12704,))
+    """
+    run = from_settings(
+        {
+            "optimizer": optimizer,
+            "stages": stages,
+            "lr": lr,
+            "final_lr": final_lr,
+            "schedule": schedule,
+            "decay_factor": decay_factor,
+            "decay_every": decay_every,
+            "schedule_by": schedule_by,
+            "warmup": warmup,
+            "batch_size": batch_size,
+            "largest_batch": largest_batch,
+            "per_layer": per_layer,
+            "epochs": epochs,
+            "seed": seed,
+            "layers": layers,
+            "activation": activation,
+            "bias": bias,
+            "softmax": softmax,
+            "init": init,
+            "dataset": dataset,
+            "engine": engine,
+            "dtype": dtype,
+            **hyperparameters,
+        }
+    )
+    given = Given(_array("initial_weights", initial_weights, "iuf"), _array("order", order, "iu"))
+    outcome = run_spec(run, given=given, data_dir=data_dir, out=out, resume=resume, fresh=fresh, watcher=watcher)
+    if isinstance(outcome, Run):
+        return outcome
+    raise KeyboardInterrupt(f"run {outcome.result.id} was interrupted; resume=True goes on with it")
+
+
+def run_spec(
+    run: RunSpec | ResolvedRun,
+    *,
+    given: Given = Given(),  # noqa: B008  frozen, shared on purpose
+    data_dir: Path | str | None = None,
+    out: Path | str | None = None,
+    resume: bool = False,
+    fresh: bool = False,
+    watcher: Watcher | None = None,
+    data: Dataset | None = None,
+) -> Run | Outcome:
+    """Train a run, or return it if it is stored; an interrupted run comes back as an `Outcome`.
+
+    If you have loaded the data set already, pass it in as `data`.
+    """
+    watcher = checked_watcher(watcher)
+    resume, fresh = (convert(plain(value), bool, name) for name, value in (("resume", resume), ("fresh", fresh)))
+    run = with_given(resolve(run) if isinstance(run, RunSpec) else run, given)
+    folder_of_data = path_of("data_dir", data_dir)
+    store = RunStore(path_of("out", out))
+    stored = None if fresh else store.load(run.id)
+    if stored is not None:
+        stored.weights()  # raises if they are damaged
+        watcher.note(f"run {run.id} is stored in {stored.folder} and shown as it is; --fresh trains it anew")
+        return Run(stored)
+    if data is None:
+        data = load(run.spec.dataset, folder_of_data, quiet=isinstance(watcher, Silent))
+    outcome = train_run(run, data, store, given=given, resume=resume, watcher=watcher)
+    return outcome if outcome.stored is None else Run(outcome.stored)
+
+
+def checked_watcher(watcher: Watcher | None) -> Watcher:
+    """Return the watcher, or a silent one for None; what has none of its methods is a `ConfigError`."""
+    if watcher is None:
+        return Silent()
+    if not isinstance(watcher, Watcher):
+        raise ConfigError(f"watcher is {shortened(watcher)}; it must have the methods note, progress and epoch.")
+    return watcher
+
+
+def load_run(run: Path | str, out: Path | str | None = None) -> Run:
+    """Return a stored run by the first digits of its id, or by the path of its folder."""
+    where = path_of("run", run)
+    if where is None:
+        raise ConfigError("run is None; it must be the first digits of a run's id, or the path of its folder.")
+    folder = where.absolute()
+    named = (folder / "result.json").is_file()
+    store = RunStore(folder.parent) if named else RunStore(path_of("out", out))
+    stored = store.load(folder.name if named else store.find(str(run)))
+    if stored is None:
+        raise ConfigError(f"there is no run {shortened(run)} in {store.root}.")
+    return Run(stored)
+
+
+def _array(name: str, value: ArrayLike | None, kinds: str) -> Array | None:
+    if value is None:
+        return None
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ConfigError(f"{name} is not an array of numbers: {error}.") from error
+    if array.dtype.kind not in kinds:
+        numbers = "numbers" if "f" in kinds else "whole numbers"
+        raise ConfigError(f"{name} has dtype {array.dtype} and shape {array.shape}; give an array of {numbers}.")
+    return array

@@ -1,0 +1,1 @@
+"""Is the gradient of anybody's own function right?"""

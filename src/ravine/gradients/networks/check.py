@@ -1,0 +1,103 @@
+"""The check of a network's gradient: every method, the V-curve, and many digits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.data import Split, scaled
+from ravine.errors import ConfigError
+from ravine.gradients.methods import METHODS
+from ravine.gradients.networks.agreement import Agreement, compare_gradients
+from ravine.gradients.networks.derivatives import DEFAULT_STEP
+from ravine.gradients.networks.digits import ManyDigits, many_digits
+from ravine.gradients.networks.perturb import Point
+from ravine.gradients.networks.vcurve import VCurve, v_curve
+from ravine.networks import Network, gradient
+
+CURVE_WEIGHTS = 1000
+DIGITS_WEIGHTS = 200
+
+Progress = Callable[[str, int], None]
+"""Is told what is being done, and how many weights were moved for it since the last call."""
+
+
+class NetworkCheck(msgspec.Struct, frozen=True):
+    """All that the check of a network's gradient found.
+
+    Attributes:
+        agreement: each method against the analytic gradient.
+        curve: error against step for the three differences, over a seeded subset of the weights.
+        digits: the central difference in many digits, None if it was not asked for.
+    """
+
+    agreement: Agreement
+    curve: VCurve
+    digits: ManyDigits | None
+
+
+def check_network(
+    network: Network,
+    flat: Array,
+    data: Split,
+    *,
+    samples: Sequence[int] = (0,),
+    weights: int | None = None,
+    methods: Sequence[str] = METHODS,
+    h: float = DEFAULT_STEP,
+    digits: int | None = 60,
+    dtype: str = "float64",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> NetworkCheck:
+    """Check the gradient of the mean loss over some samples of the data at the flat weights, shape (n,).
+
+    Args:
+        network, flat, data: the network, its weights, and where the samples are from.
+        samples: their numbers.
+        weights: how many weights to check, drawn by the seed, or None for all.
+        methods, h: see `ravine.gradients.METHODS`.
+        digits: digits of the check with many digits, over weights drawn by the seed, or None.
+        dtype: in which gradients and differences are computed.
+        seed: draws the subsets.
+        progress: is told what is being done.
+
+    Raises:
+        ConfigError: a sample is outside the data.
+    """
+    require_samples(samples, data)
+    chosen = list(samples)
+    point = Point(network, flat.astype(dtype), scaled(data.images[chosen], dtype), data.labels[chosen].astype(int))
+    indices = _subset(np.arange(len(flat)), weights, seed)
+    # A zero gradient says nothing of a method; where the dead pixels are, every method gives zero.
+    live = np.flatnonzero(gradient(network, point.weights, point.x, point.labels)[1])
+    return NetworkCheck(
+        agreement=compare_gradients(point, indices, tuple(methods), h, progress=_told(progress, "differences")),
+        curve=v_curve(point, _subset(live, CURVE_WEIGHTS, seed), _told(progress, "V-curve")),
+        digits=None
+        if digits is None
+        else many_digits(point, _subset(live, DIGITS_WEIGHTS, seed), digits, _told(progress, f"{digits} digits")),
+    )
+
+
+def require_samples(samples: Sequence[int], data: Split) -> None:
+    """Refuse samples that the data do not have."""
+    if not samples:
+        raise ConfigError("no sample is given; name at least one, as 0.")
+    for sample in samples:
+        if not 0 <= sample < len(data.labels):
+            raise ConfigError(f"sample {sample} is outside the data; numbers go from 0 to {len(data.labels) - 1}.")
+
+
+def _subset(indices: Array, count: int | None, seed: int) -> Array:
+    """Return `count` of the indices, drawn by the seed and sorted; all if None or too few."""
+    if count is None or count >= len(indices):
+        return indices
+    return np.sort(np.random.default_rng(seed).choice(indices, count, replace=False))
+
+
+def _told(progress: Progress | None, what: str) -> Callable[[int], None] | None:
+    return None if progress is None else lambda moved: progress(what, moved)

@@ -1,0 +1,183 @@
+"""The central difference and the analytic gradient in as many digits as one likes, with mpmath.
+
+In double precision a central difference cannot come closer than about (eps L)^(2/3): round-off in the loss, divided by
+h, meets the truncation error, which grows as h^2. More digits move that floor. As in mpmath's own `diff`, the digits
+asked for are those of the result: the loss is computed with more than twice as many, and h = 10^-(digits/2 + 5).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import mpmath
+import msgspec
+import numpy as np
+
+from ravine.activations.leaky_relu import LEAK
+from ravine.arrays import Array
+from ravine.errors import ConfigError
+from ravine.gradients.networks.perturb import Point
+
+Number = Any
+Vector = list[Any]
+
+LEAST_DIGITS, MOST_DIGITS = 15, 1000
+
+
+class ManyDigits(msgspec.Struct, frozen=True):
+    """Relative errors of the central difference against the analytic gradient, both in `digits` digits."""
+
+    digits: int
+    h: float
+    weights: int
+    both_zero: int
+    kinks: int
+    mean_relative_error: float
+    median_relative_error: float
+    max_relative_error: float
+    seconds: float
+
+
+def require_digits(digits: int) -> None:
+    """Refuse a number of digits that double precision has, or that would take for ever."""
+    if not LEAST_DIGITS <= digits <= MOST_DIGITS:
+        raise ConfigError(f"digits is {digits}; it must be a whole number from {LEAST_DIGITS} to {MOST_DIGITS}.")
+
+
+def many_digits(point: Point, indices: Array, digits: int, progress: Callable[[int], None] | None = None) -> ManyDigits:
+    """Compare both gradients for the weights `indices` (k,), over all samples of the batch."""
+    require_digits(digits)
+    began = time.perf_counter()
+    with mpmath.workdps(2 * digits + 20):
+        h = mpmath.mpf(10) ** -(digits // 2 + 5)
+        matrices = [
+            [[mpmath.mpf(float(w)) for w in row] for row in m] for m in point.network.layout.views(point.weights)
+        ]
+        samples = [_Sample(point, matrices, b) for b in range(len(point.labels))]
+        errors, both_zero, kinks = [], 0, 0
+        for index in indices:
+            name = point.network.layout.name(int(index))
+            analytic = mpmath.fsum(s.derivative(*name) for s in samples) / len(samples)
+            up = [s.moved(*name, h) for s in samples]
+            down = [s.moved(*name, -h) for s in samples]
+            numerical = mpmath.fsum(a[0] - b[0] for a, b in zip(up, down, strict=True)) / (2 * h * len(samples))
+            size = max(abs(analytic), abs(numerical))
+            if any(crossed for _, crossed in (*up, *down)):
+                kinks += 1
+            elif size == 0:
+                both_zero += 1
+            else:
+                errors.append(float(abs(analytic - numerical) / size))
+            if progress is not None:
+                progress(1)
+        found = np.array(errors or [0.0])
+        return ManyDigits(
+            digits=digits,
+            h=float(h),
+            weights=len(indices),
+            both_zero=both_zero,
+            kinks=kinks,
+            mean_relative_error=float(found.mean()),
+            median_relative_error=float(np.median(found)),
+            max_relative_error=float(found.max()),
+            seconds=time.perf_counter() - began,
+        )
+
+
+class _Sample:
+    """One sample's forward and backward pass in mpmath numbers."""
+
+    def __init__(self, point: Point, matrices: list[list[Vector]], sample: int) -> None:
+        self.network, self.matrices = point.network, matrices
+        self.label = int(point.labels[sample])
+        # Pixels are the doubles that the network sees, taken as exact.
+        a = [mpmath.mpf(float(value)) for value in point.x[sample]]
+        self.inputs, self.outputs = [], []
+        for layer, matrix in enumerate(matrices):
+            self.inputs.append([*a, mpmath.mpf(1)] if self.network.bias else a)
+            z = _product(self.inputs[-1], matrix)
+            self.outputs.append(z)
+            if layer < len(matrices) - 1:
+                a = [self._activate(value) for value in z]
+        self.loss = self._loss(self.outputs[-1])
+        self.deltas = self._backward()
+
+    def derivative(self, layer: int, i: int, o: int) -> Number:
+        """Return dL/dW from backpropagation."""
+        return self.inputs[layer][i] * self.deltas[layer][o]
+
+    def moved(self, layer: int, i: int, o: int, step: Number) -> tuple[Number, bool]:
+        """Return the loss after one weight moved, and whether a unit changed sides of its kink."""
+        by = step * self.inputs[layer][i]
+        if by == 0:
+            return self.loss, False
+        z = list(self.outputs[layer])
+        z[o] += by
+        crossed = False
+        for deeper in range(layer, len(self.matrices) - 1):
+            before = self.outputs[deeper]
+            if self.network.activation in ("relu", "leaky-relu"):
+                crossed |= any((p > 0) != (q > 0) for p, q in zip(z, before, strict=True))
+            shifts = [
+                (k, self._activate(p) - self.inputs[deeper + 1][k])
+                for k, (p, q) in enumerate(zip(z, before, strict=True))
+                if p != q
+            ]
+            matrix = self.matrices[deeper + 1]
+            z = [
+                q + mpmath.fsum(shift * matrix[k][column] for k, shift in shifts)
+                for column, q in enumerate(self.outputs[deeper + 1])
+            ]
+        return self._loss(z), crossed
+
+    def _backward(self) -> list[Vector]:
+        shares = self._softmax(self.outputs[-1])
+        delta = [share - (k == self.label) for k, share in enumerate(shares)]
+        deltas = [delta]
+        for layer in reversed(range(1, len(self.matrices))):
+            a = self.inputs[layer][: self.network.layers[layer]]
+            matrix = self.matrices[layer]
+            delta = [self._slope(value) * mpmath.fdot(matrix[i], delta) for i, value in enumerate(a)]
+            deltas.insert(0, delta)
+        return deltas
+
+    def _activate(self, z: Number) -> Number:
+        match self.network.activation:
+            case "relu":
+                return z if z > 0 else mpmath.mpf(0)
+            case "leaky-relu":
+                return z if z > 0 else mpmath.mpf(LEAK) * z
+            case "tanh":
+                return mpmath.tanh(z)
+            case "sigmoid":
+                return 1 / (1 + mpmath.exp(-z))
+            case other:
+                raise NotImplementedError(f"the activation {other} in many digits")
+
+    def _slope(self, a: Number) -> Number:
+        match self.network.activation:
+            case "relu":
+                return mpmath.mpf(a > 0)
+            case "leaky-relu":
+                return mpmath.mpf(1) if a > 0 else mpmath.mpf(LEAK)
+            case "tanh":
+                return 1 - a * a
+            case "sigmoid":
+                return a * (1 - a)
+            case other:
+                raise NotImplementedError(f"the slope of {other} in many digits")
+
+    def _softmax(self, z: Vector) -> Vector:
+        e = [mpmath.exp(value) for value in z]
+        total = mpmath.fsum(e)
+        return [value / total for value in e]
+
+    def _loss(self, z: Vector) -> Number:
+        return -mpmath.log(self._softmax(z)[self.label])
+
+
+def _product(a: Vector, matrix: list[Vector]) -> Vector:
+    live = [(value, row) for value, row in zip(a, matrix, strict=True) if value != 0]
+    return [mpmath.fdot((value, row[column]) for value, row in live) for column in range(len(matrix[0]))]

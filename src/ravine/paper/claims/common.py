@@ -1,0 +1,63 @@
+"""What claims of several sections ask: whether runs diverge, and how, and whether they are accurate."""
+
+from __future__ import annotations
+
+from ravine.report.claims import Cause
+from ravine.report.findings import Test, every, more_often, some
+from ravine.training import DeadNetwork, NonFinite, Result
+
+CLASS_0 = 0.098
+"""Share of test images that show a 0: the accuracy of the constant answer 0."""
+
+
+def diverged(result: Result) -> bool:
+    """Tell whether a run diverged."""
+    return result.status == "diverged"
+
+
+def ended_in_nan(result: Result) -> bool:
+    """Tell whether a run met a number that is not finite."""
+    return isinstance(result.cause, NonFinite)
+
+
+def died(result: Result) -> bool:
+    """Tell whether a run ended with a dead network."""
+    return isinstance(result.cause, DeadNetwork)
+
+
+def constant(result: Result) -> bool:
+    """Tell whether the answer is the same for every image."""
+    return result.test_accuracy == CLASS_0
+
+
+def unstable(row: str) -> Test:
+    """Test that a row diverges with every seed."""
+    return every("the run diverges", row, diverged)
+
+
+def nan(row: str) -> Test:
+    """Test that a row ends in numbers that are not finite with every seed."""
+    return every("the loss becomes nan", row, ended_in_nan)
+
+
+def explains_nan(statement: str, row: str, unchanged: str) -> Cause:
+    """Suspect what a row of further runs changes, if more of them end in numbers that are not finite."""
+    return Cause(statement, more_often("the loss becomes nan", row, unchanged, ended_in_nan))
+
+
+def naive_softmax(row: str, unchanged: str) -> Cause:
+    """Suspect a softmax that exponentiates logits as they are."""
+    return explains_nan("A softmax that does not subtract the largest logit first overflows", row, unchanged)
+
+
+def dies_with_naive_softmax(row: str, place: str) -> Cause:
+    """Ask whether a naive softmax leaves a loss of 2.30 where the paper has one."""
+    statement = f"With that softmax the loss is 2.30, not nan, in {place}, as the paper has it"
+    return Cause(statement, some("the network dies, and the loss stays finite", row, died))
+
+
+def accuracy_above(bound: float, *rows: str) -> Test:
+    """Test that every run of some rows is at least so accurate."""
+    return every(
+        f"test accuracy at least {bound:.0%}", rows, lambda r: r.test_accuracy is not None and r.test_accuracy >= bound
+    )

@@ -1,0 +1,124 @@
+"""Reproduce the whole paper: run what is not stored yet, check the gradient, and write the report."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shlex
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from ravine.data import load
+from ravine.errors import ConfigError, unknown
+from ravine.gradients.networks.check import Progress
+from ravine.inputs import path_of
+from ravine.paper.claims import CLAIMS
+from ravine.paper.study import load_paper
+from ravine.report.make import CLAIMS_PART, make_report, write_report
+from ravine.report.report import Report
+from ravine.storage.files import check_writable
+from ravine.studies import StudyOutcome, StudyWatcher, cut_short, plan, run_study, with_seeds
+from ravine.studies.estimate import estimate
+from ravine.studies.gradients import check_runs, runs_to_check
+from ravine.training import RunStore
+
+DEFAULT_FOLDER = "ravine-report"
+
+Watching = Callable[[int], AbstractContextManager[StudyWatcher | None]]
+"""Given the number of runs to do, yields who is told of them."""
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """How a reproduction ended.
+
+    Attributes:
+        outcome: of the study's runs.
+        report: None if the study was interrupted.
+        page: the report's page.
+    """
+
+    outcome: StudyOutcome
+    report: Report | None = None
+    page: Path | None = None
+
+
+def reproduce(
+    *,
+    seeds: int = 1,
+    quick: bool = False,
+    only: Sequence[str] | None = None,
+    out: Path | str = DEFAULT_FOLDER,
+    runs: Path | str | None = None,
+    data_dir: Path | str | None = None,
+    jobs: int | None = None,
+    watching: Watching = lambda runs: nullcontext(),
+    progress: Progress | None = None,
+    quiet: bool = False,
+) -> Reproduction:
+    """Run every experiment of the paper that is not stored yet, and write the report.
+
+    Args:
+        seeds: each row is run with seeds 0 to seeds - 1.
+        quick: cut every run to two epochs, for a quick look.
+        only: tables and figures, such as "table1" and "figure6", and "claims"; all if None.
+        out: folder of the report.
+        runs: folder of runs; `RAVINE_HOME` or `runs` if None.
+        data_dir: folder with the data files.
+        jobs: runs at once; as many as there are cores if None.
+        watching: yields who is told of progress.
+        progress: is told of the gradient check.
+        quiet: draw no bar of a download.
+
+    Raises:
+        ConfigError, DataError, DownloadError, StorageError: with one clear sentence each.
+    """
+    study = with_seeds(load_paper(), seeds)
+    parts = [CLAIMS_PART, *(group.name for group in study.groups), *(figure.name for figure in study.figures)]
+    for name in only or ():
+        if name not in parts:
+            raise ConfigError(unknown("table or figure", name, parts))
+    named = None if only is None else [name for name in only if name != CLAIMS_PART]
+    planned = plan(study, named)
+    if only is not None and CLAIMS_PART in only:
+        planned = plan(study)  # a verdict may rest on any run
+    if quick:
+        planned = cut_short(planned)
+    folder, store = path_of("out", out) or Path(DEFAULT_FOLDER), RunStore(path_of("runs", runs))
+    for place in (folder, store.root):
+        check_writable(place)
+    jobs = jobs or os.cpu_count() or 1
+    folder_of_data = path_of("data_dir", data_dir)
+    load_data = functools.cache(lambda name: load(name, folder_of_data, quiet=quiet))
+    costs = estimate(planned, store, jobs, load_data)
+    with watching(len(costs.seconds)) as watcher:
+        outcome = run_study(planned, store, load_data=load_data, jobs=jobs, costs=costs.seconds, watcher=watcher)
+    if outcome.signal is not None:
+        return Reproduction(outcome)
+    checks, faults = check_runs(runs_to_check(study, planned), store, load_data, progress)
+    outcome.failed.update(faults)
+    stored = store.load_all(outcome.results)[0]
+    report = make_report(
+        study,
+        planned,
+        stored,
+        checks,
+        CLAIMS,
+        names=only,
+        quick=quick,
+        command=_command(seeds, quick, only),
+    )
+    return Reproduction(outcome, report, write_report(report, folder))
+
+
+def _command(seeds: int, quick: bool, only: Sequence[str] | None) -> str:
+    words = ["ravine", "reproduce"]
+    if seeds != 1:
+        words += ["--seeds", str(seeds)]
+    if quick:
+        words.append("--quick")
+    if only is not None:
+        words += ["--only", ",".join(only)]
+    return shlex.join(words)
