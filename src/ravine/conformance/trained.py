@@ -157,7 +157,8 @@ def _nearest(optimizer: Optimizer) -> Optimizer:
         same = theirs.inert == ours.inert and bool(theirs.lazy) == bool(ours.lazy)
         return not same, abs(len(theirs.slots) - len(ours.slots))
 
-    others = [other for other in OPTIMIZERS.values() if other.formula is not None and other is not optimizer]
+    compiled = [other for other in OPTIMIZERS.values() if other.formula and other.formula.compiles]
+    others = [other for other in compiled if other is not optimizer]
     return min(others, key=distance)
 
 

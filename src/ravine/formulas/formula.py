@@ -19,7 +19,7 @@ from ravine.errors import ConfigError
 from ravine.formulas.declaration import code_of, parameters, telling_faults
 from ravine.formulas.given import GIVEN
 from ravine.formulas.ieee import as_ieee, function_of, plain_text
-from ravine.formulas.layers import flattened, in_layers, norms, shaped
+from ravine.formulas.layers import in_layers, joined, norms, shaped
 from ravine.formulas.noise import Noise, noise_for
 from ravine.formulas.source import Body, read
 
@@ -110,7 +110,7 @@ class Formula:
         for layer, places in enumerate(_places(weights)):
             like = [weights[k] for k in places]
             for slot in self.slots:
-                start = self._start_of(slot, flattened(like), hyper[layer])
+                start = self._start_of(slot, joined(like), hyper[layer])
                 state.update(zip((f"{slot}.{k}" for k in places), shaped(start, like), strict=True))
         return state
 
@@ -143,16 +143,16 @@ class Formula:
         random = (noise or noise_for(weights, 0, t))() if "noise" in self.asks else None
         for layer, indices in enumerate(places):
             like = [weights[k] for k in indices]
-            w = flattened(like)
+            w = joined(like)
             given = {
-                self.first: flattened([values[k] for k in indices]),
+                self.first: joined([values[k] for k in indices]),
                 "w": w,
                 "t": float(t),
                 "norm": norm,
                 "layer_norm": layer_norms[layer],
                 "weight_norm": norms([like])[0] if "weight_norm" in self.asks else 0.0,
-                "noise": None if random is None else flattened([random[k] for k in indices]),
-                **{slot: flattened([state[f"{slot}.{k}"] for k in indices]) for slot in self.slots},
+                "noise": None if random is None else joined([random[k] for k in indices]),
+                **{slot: joined([state[f"{slot}.{k}"] for k in indices]) for slot in self.slots},
             }
             value, slots = take(given, hyper[layer])
             changed += shaped(self._like(value, w, "the step"), like)
@@ -174,8 +174,8 @@ class Formula:
         found: list[Array] = []
         for layer, indices in enumerate(_places(weights)):
             like = [weights[k] for k in indices]
-            slots = {slot: flattened([state[f"{slot}.{k}"] for k in indices]) for slot in self.slots}
-            w = flattened(like)
+            slots = {slot: joined([state[f"{slot}.{k}"] for k in indices]) for slot in self.slots}
+            w = joined(like)
             with np.errstate(all="ignore"):
                 value = self._called(self.evaluated, {"w": w, "t": float(t), **slots}, hyper[layer])
             if np.iscomplexobj(value):

@@ -25,8 +25,13 @@ def in_layers(arrays: Sequence[Array]) -> list[list[Array]]:
 
 
 def flattened(arrays: Sequence[Array]) -> Array:
-    """Return all numbers of some arrays as one vector, a copy if they are several."""
-    return arrays[0].ravel() if len(arrays) == 1 else np.concatenate([array.ravel() for array in arrays])
+    """Return all numbers of some arrays as one vector, a copy."""
+    return np.concatenate([array.ravel() for array in arrays])
+
+
+def joined(arrays: Sequence[Array]) -> Array:
+    """Return all numbers of some arrays as one vector to read, a view if it is one array."""
+    return arrays[0].ravel() if len(arrays) == 1 else flattened(arrays)
 
 
 def shaped(vector: Array, like: Sequence[Array]) -> list[Array]:
@@ -51,5 +56,5 @@ def norms(layers: Sequence[Sequence[Array]]) -> tuple[Any, list[Any]]:
     dtype = layers[0][0].dtype
     precise = np.result_type(dtype, np.float64)
     with np.errstate(all="ignore"):
-        squares = [np.square(flattened(layer), dtype=precise).sum() for layer in layers]
+        squares = [np.square(joined(layer), dtype=precise).sum() for layer in layers]
         return dtype.type(np.sqrt(sum(squares))), [dtype.type(np.sqrt(square)) for square in squares]
