@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from types import CodeType, MappingProxyType
 from typing import Any, overload
 
-from ravine.errors import ConfigError, RavineError, line_in, shortened, told, unknown
+from ravine.errors import ConfigError, shortened, unknown
+from ravine.formulas.faults import telling_faults
 from ravine.formulas.kinds import Kind, Value, allowed, kinds_of, number_of, shown, typed
 from ravine.inputs import folded, folded_keys, plain
 
@@ -98,16 +99,8 @@ class Declaration:
     @contextmanager
     def telling_faults(self, missing: str = "") -> Iterator[None]:
         """Tell whatever goes wrong in the rule's function at its line, and what to do about a key that is missing."""
-        try:
+        with telling_faults(f"rule {self.name}", self.function, missing):
             yield
-        except RavineError:
-            raise
-        except Exception as error:
-            file = self.code.co_filename
-            line = line_in(error, file)
-            place = "" if line is None or file.startswith("<") else f"{file}:{line}: "
-            hint = f" {missing}".rstrip() if isinstance(error, KeyError) else ""
-            raise ConfigError(f"{place}rule {self.name} fails with {told(error)}{hint}") from error
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,28 @@
+"""Faults in functions that a user wrote, told at their line."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ravine.errors import ConfigError, RavineError, line_in, told
+
+
+@contextmanager
+def telling_faults(what: str, function: Callable[..., Any], missing: str = "") -> Iterator[None]:
+    """Turn whatever a user's function raises into a `ConfigError` with the line.
+
+    `what` says what fails, as "surface bowl", and `missing` what to do about a key that is missing.
+    """
+    try:
+        yield
+    except RavineError:
+        raise
+    except Exception as error:
+        file = inspect.unwrap(function).__code__.co_filename
+        line = line_in(error, file)
+        place = "" if line is None or file.startswith("<") else f"{file}:{line}: "
+        hint = f" {missing}".rstrip() if isinstance(error, KeyError) else ""
+        raise ConfigError(f"{place}{what} fails with {told(error)}{hint}") from error
