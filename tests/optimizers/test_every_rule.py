@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from ravine.formulas.rule import contains
+from ravine.formulas.intervals import contains
 from ravine.optimizers import RULES
 from stepping import step
 

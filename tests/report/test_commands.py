@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ravine.cli.main import run
-from ravine.formulas.rule import contains
+from ravine.formulas.intervals import contains
 from ravine.optimizers import RULES, WHOLE_RULES
 from ravine.report.commands import command_of
 from ravine.schedules import SCHEDULES, Constant, Cosine, Exponential, Linear, Step

@@ -12,8 +12,8 @@ from ravine.arrays import Array
 from ravine.conformance.finding import GUARD, Finding, Slots, advance, at_rest, failed, left_out, passed, settings, step
 from ravine.engines.engine import in_evaluated_form
 from ravine.errors import ConfigError, several
+from ravine.formulas.intervals import contains, ends
 from ravine.formulas.precision import check_precision
-from ravine.formulas.rule import contains, ends
 from ravine.formulas.source import read_idle_form, read_rule
 from ravine.formulas.stepping import as_ieee, fault_of_numbers
 from ravine.optimizers import AnyRule, Rule

@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ravine.arrays import Array
+from ravine.formulas.intervals import contains, ends
 from ravine.formulas.kinds import Kind
 from ravine.formulas.noise import noise_for
-from ravine.formulas.rule import contains, ends
 from ravine.formulas.stepping import stepper
 from ravine.optimizers import AnyRule, Rule
 

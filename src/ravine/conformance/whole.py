@@ -16,8 +16,8 @@ from ravine.engines import Engine
 from ravine.errors import ConfigError, several
 from ravine.formulas.chance import INSTEAD
 from ravine.formulas.identity import read_whole
+from ravine.formulas.intervals import contains
 from ravine.formulas.matrix import flattened, in_layers
-from ravine.formulas.rule import contains
 from ravine.networks import Network
 from ravine.optimizers import RULES, AnyRule, WholeRule
 

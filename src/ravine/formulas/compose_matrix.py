@@ -12,9 +12,9 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError
+from ravine.formulas.declaration import parameters
 from ravine.formulas.matrix import Loss, State, WholeRule, in_layers, no_loss
 from ravine.formulas.norms import gradient_norms
-from ravine.formulas.rule import parameters
 from ravine.formulas.stages import STAGES, Stage
 
 Slots = dict[str, Array]

@@ -15,9 +15,10 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError, several
+from ravine.formulas.declaration import Declaration
 from ravine.formulas.kinds import Kind
 from ravine.formulas.noise import Noise, noise_for
-from ravine.formulas.rule import Declaration, Rule, declared
+from ravine.formulas.rule import Rule, declared
 
 ARGUMENTS = ("gradients", "weights", "state", "t")
 

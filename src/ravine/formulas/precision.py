@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from ravine.errors import ConfigError
+from ravine.formulas.intervals import contains
 from ravine.formulas.matrix import AnyRule
-from ravine.formulas.rule import contains
 
 
 def check_precision(rule: AnyRule, values: Mapping[str, float], dtype: str) -> None:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import inspect
-import math
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import CodeType, MappingProxyType
+from types import MappingProxyType
 from typing import Any, overload
 
-from ravine.errors import ConfigError, shortened, unknown
-from ravine.formulas.faults import telling_faults
-from ravine.formulas.kinds import Kind, Value, allowed, kinds_of, number_of, shown, typed
-from ravine.inputs import folded, folded_keys, plain
+from ravine.errors import ConfigError
+from ravine.formulas.declaration import Declaration, bounds_of, checked_kinds, label_of, parameters
+from ravine.formulas.kinds import Kind, kinds_of
+from ravine.inputs import folded_keys
 
 GIVEN = ("w", "t", "norm", "layer_norm", "noise")
 """What a rule may ask for by name beside its gradient: the weight, the number of the step, from 1, the Euclidean norms
@@ -27,80 +23,6 @@ TAKEN = ("np", "float", "abs", "min", "max")
 
 BOUNDS = {"lr": "[0, inf)"}
 """Intervals that hold for every rule."""
-
-
-class Declaration:
-    """What every rule has: a name, a function, and hyper-parameters with defaults, bounds and kinds."""
-
-    name: str
-    function: Callable[..., Any]
-    defaults: Mapping[str, float | None]
-    bounds: Mapping[str, str]
-    kinds: Mapping[str, Kind]
-
-    @property
-    def summary(self) -> str:
-        """The first line of the rule's docstring."""
-        return (inspect.getdoc(self.function) or "").partition("\n")[0]
-
-    def hyperparameters(self, given: Mapping[str, float]) -> dict[str, float]:
-        """Return all hyper-parameters in declared order, as numbers: the given ones, checked, over the defaults.
-
-        >>> from ravine.optimizers import momentum
-        >>> momentum.hyperparameters({"lr": 0.1})
-        {'lr': 0.1, 'alpha': 0.9}
-        """
-        given = folded_keys(given)
-        for name in given:
-            if name not in self.defaults:
-                raise ConfigError(unknown(f"hyper-parameter of {self.name}", name, self.defaults))
-        values = {**self.defaults, **given}
-        checked: dict[str, float] = {}
-        for name, value in values.items():
-            if value is None:
-                example = shown(self.typed({name: self.example(name)})[name])
-                raise ConfigError(f"{self.name} needs a value for {name}: give one, for example {name}={example}.")
-            kind, interval = self.kinds[name], self.bounds.get(name, "(-inf, inf)")
-            fits = allowed(kind, interval)
-            try:
-                number = number_of(value, kind)
-            except (TypeError, ValueError, OverflowError):
-                fits = fits.replace("finite ", "")
-                raise ConfigError(f"{name} of {self.name} is {shortened(plain(value))}; it must be {fits}.") from None
-            if not contains(interval, number):
-                raise ConfigError(f"{name} of {self.name} is {number:g}; it must be {fits}.")
-            checked[name] = number
-        return checked
-
-    def typed(self, values: Mapping[str, float]) -> dict[str, Value]:
-        """Return checked hyper-parameters as their user sees them: flags as True or False, whole numbers as such."""
-        return {name: typed(value, self.kinds[name]) for name, value in values.items()}
-
-    def domain(self, name: str) -> str:
-        """Return which values a hyper-parameter may have: its interval, or for other kinds than numbers words."""
-        kind, interval = self.kinds[name], self.bounds.get(name, "(-inf, inf)")
-        return interval if kind == "number" else allowed(kind, interval)
-
-    def example(self, name: str) -> float:
-        """Return a value that a hyper-parameter may have."""
-        return 1.0 if self.kinds[name] == "flag" else inside(self.bounds.get(name), self.kinds[name])
-
-    def __call__(self, *arguments: Any, **hyperparameters: Any) -> Any:
-        """Call the rule's function as written."""
-        with self.telling_faults():
-            return self.function(*arguments, **hyperparameters)
-
-    @property
-    def code(self) -> CodeType:
-        """The code that the author of the rule wrote."""
-        code: CodeType = inspect.unwrap(self.function).__code__
-        return code
-
-    @contextmanager
-    def telling_faults(self, missing: str = "") -> Iterator[None]:
-        """Tell whatever goes wrong in the rule's function at its line, and what to do about a key that is missing."""
-        with telling_faults(f"rule {self.name}", self.function, missing):
-            yield
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,57 +113,6 @@ class Rule(Declaration):
 @functools.cache
 def _without_idle_form(rule: Rule) -> Rule:
     return dataclasses.replace(rule, _idle=[])
-
-
-def contains(interval: str, value: float) -> bool:
-    """Tell whether a finite `value` lies in an interval written as in mathematics; nan and inf lie in none.
-
-    >>> contains("[0, 1)", 0.0), contains("[0, 1)", 1.0), contains("[0, inf)", float("inf"))
-    (True, False, False)
-    """
-    low, high = ends(interval)
-    above = value >= low if interval[0] == "[" else value > low
-    below = value <= high if interval[-1] == "]" else value < high
-    return math.isfinite(value) and above and below
-
-
-def ends(interval: str) -> tuple[float, float]:
-    """Return the ends of an interval.
-
-    >>> ends("[0, inf)")
-    (0.0, inf)
-    """
-    low, high = (float(end) for end in interval[1:-1].split(","))
-    return low, high
-
-
-def inside(interval: str | None, kind: Kind = "number") -> float:
-    """Return a small number of an interval, of all numbers if None; nan if it holds no whole number.
-
-    >>> inside("[0, 1)"), inside("[1, inf)"), inside(None), inside("[2, 4)", "whole number")
-    (0.1, 5.0, 0.1, 2.0)
-    """
-    interval = "(-inf, inf)" if interval is None else interval
-    low, high = ends(interval)
-    if kind == "whole number":
-        near = [math.floor(end) + move for end in (low, high) if math.isfinite(end) for move in (0, 1, -1)]
-        return next((float(number) for number in (5, *near) if contains(interval, number)), math.nan)
-    found = next((number for number in (0.1, 5.0, -5.0) if contains(interval, number)), None)
-    if found is not None:
-        return found
-    if math.isinf(low):
-        return high - 1
-    return low + 0.05 if math.isinf(high) else low + 0.05 * (high - low)
-
-
-def _is_interval(text: Any) -> bool:
-    if not isinstance(text, str) or text[:1] not in ("[", "(") or text[-1:] not in ("]", ")"):
-        return False
-    try:
-        low, high = ends(text)
-    except ValueError:
-        return False
-    return low < high
 
 
 @overload
@@ -340,78 +211,13 @@ def declared(
 
     Return its name, its positional parameters, and the defaults, the bounds and the kinds of its hyper-parameters.
     """
-    if not inspect.isfunction(function) or function.__name__ == "<lambda>":
-        kind = "a lambda" if inspect.isfunction(function) else f"a {type(function).__name__}"
-        raise ConfigError(f"a rule is a function defined with `def`, and this is {kind}: write it as one.")
+    label = label_of(function, name, "rule")
     positional, keywords = parameters(function)
-    label = folded(name) if isinstance(name, str) else function.__name__ if name is None else name
-    if not isinstance(label, str) or not re.fullmatch(r"\w[\w-]*", label):
-        raise ConfigError(f"{label!r} is no name for a rule: use letters, digits, _ and -.")
     if "lr" not in keywords:
         raise ConfigError(f"rule {label} takes no lr: declare the learning rate after *, as in `(g, *, lr)`.")
-    if not isinstance(bounds, Mapping):
-        raise ConfigError(
-            f'the bounds of {label} are {bounds!r}; write them as {{"{next(iter(keywords))}": "[0, 1)"}}.'
-        )
-    intervals = {**BOUNDS, **folded_keys(bounds)}
-    for bounded, interval in intervals.items():
-        if bounded not in keywords:
-            raise ConfigError(unknown(f"hyper-parameter of {label}", bounded, keywords))
-        if not _is_interval(interval):
-            raise ConfigError(f'the bounds of {bounded} of {label} are {interval!r}; write them as "[0, 1)".')
-        default = keywords[bounded]
-        if default is not None and not contains(interval, default):
-            raise ConfigError(f"the default of {bounded} of {label} is {default:g}, and its bounds are {interval}.")
-    kinds = kinds_of(function)
-    _check_kinds(label, function, intervals, kinds)
-    return label, positional, keywords, intervals, kinds
-
-
-def _check_kinds(label: str, function: Any, bounds: Mapping[str, str], kinds: Mapping[str, Kind]) -> None:
-    """Check that kinds, bounds and defaults fit each other."""
-    if kinds["lr"] != "number":
-        raise ConfigError(f"lr of {label} is declared as a {kinds['lr']}: the learning rate is a number.")
-    for name, parameter in inspect.signature(function).parameters.items():
-        kind, interval = kinds.get(name, "number"), bounds.get(name, "(-inf, inf)")
-        if kind == "flag" and name in bounds:
-            raise ConfigError(f"{name} of {label} is a flag, which is true or false: leave out its bounds.")
-        if kind == "whole number" and math.isnan(inside(interval, kind)):
-            raise ConfigError(f"{name} of {label} is a whole number, and there is none in its bounds, {interval}.")
-        if name not in kinds or parameter.default is parameter.empty:
-            continue
-        try:
-            number_of(parameter.default, kind)
-        except ValueError:
-            raise ConfigError(
-                f"the default of {name} of {label} is {parameter.default!r}; it is declared as a {kind}, and must be "
-                f"{allowed(kind, interval)}."
-            ) from None
-
-
-def parameters(function: Callable[..., Any]) -> tuple[list[str], dict[str, float | None]]:
-    """Split a signature into positional names and keyword-only names with their defaults."""
-    positional: list[str] = []
-    keywords: dict[str, float | None] = {}
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            keywords[parameter.name] = None if parameter.default is parameter.empty else _number(parameter)
-        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-            if parameter.default is not parameter.empty:
-                raise ConfigError(
-                    f"{parameter.name} of {function.__name__} has a default, but slots start at 0: leave it out, or "
-                    "declare a hyper-parameter after *."
-                )
-            positional.append(parameter.name)
-        else:
-            stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
-            raise ConfigError(f"rule {function.__name__} takes {stars}{parameter.name}: name each parameter.")
-    return positional, keywords
-
-
-def _number(parameter: inspect.Parameter) -> float:
-    try:
-        return float(parameter.default)
-    except (TypeError, ValueError, OverflowError):
-        raise ConfigError(
-            f"the default of {parameter.name} is {parameter.default!r}: give a number, or none at all."
-        ) from None
+    given = {**BOUNDS, **folded_keys(bounds)} if isinstance(bounds, Mapping) else bounds
+    intervals = bounds_of(label, "hyper-parameter", keywords, given)
+    kind_of_lr = kinds_of(function)["lr"]
+    if kind_of_lr != "number":
+        raise ConfigError(f"lr of {label} is declared as a {kind_of_lr}: the learning rate is a number.")
+    return label, positional, keywords, intervals, checked_kinds(label, function, intervals)

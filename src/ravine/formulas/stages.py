@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from ravine.formulas.declaration import parameters
 from ravine.formulas.kinds import Kind, kinds_of
-from ravine.formulas.rule import GIVEN, parameters
+from ravine.formulas.rule import GIVEN
 
 _POSITIVE, _SHARE, _NOT_NEGATIVE = "(0, inf)", "[0, 1)", "[0, inf)"
 
