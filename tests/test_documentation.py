@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 import click
@@ -10,6 +11,7 @@ import pytest
 
 from ravine.cli.main import ravine
 from ravine.conformance import check_rule
+from ravine.conformance.surface import check_surface
 from ravine.formulas.stages import STAGES
 from ravine.optimizers import find_rule
 from ravine.studies import load_study, plan
@@ -55,6 +57,14 @@ def test_the_example_of_the_gradient_page_runs():
     names: dict[str, object] = {}
     exec(code, names)
     assert names["check"].passed
+
+
+def test_the_surface_of_the_page_passes_its_checks(tmp_path):
+    page = (ROOT / "docs" / "paths.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^    # bowl.py\n((?:(?:    .*)?\n)*?)(?=    ravine)", page, re.MULTILINE)
+    (tmp_path / "bowl.py").write_text(textwrap.dedent(code), encoding="utf-8")
+    assert len(textwrap.dedent(code).strip().splitlines()) <= 15
+    assert check_surface(f"{tmp_path / 'bowl.py'}:bowl").passed
 
 
 def test_every_link_leads_somewhere():

@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from ravine.api import load_run, train
     from ravine.checking import gradcheck
     from ravine.conformance import check_optimizer
+    from ravine.conformance.surface import check_surface
     from ravine.data.picture import Picture, read_picture
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
+    from ravine.formulas.shelves import SURFACES
+    from ravine.formulas.surface import Surface, surface
     from ravine.gradients import check_gradient
     from ravine.networks import Network
     from ravine.optimizers import RULES, WHOLE_RULES, Rule, WholeRule, rule, whole_rule
     from ravine.paths import draw_paths
     from ravine.reproduction import reproduce
     from ravine.spec import RunSpec
-    from ravine.surfaces import SURFACES
     from ravine.training import epoch_order, start_weights
     from ravine.training.run import Run
 
@@ -33,15 +35,17 @@ _HOMES = {
     "ravine.api": ("load_run", "train"),
     "ravine.checking": ("gradcheck",),
     "ravine.conformance": ("check_optimizer",),
+    "ravine.conformance.surface": ("check_surface",),
     "ravine.data.picture": ("Picture", "read_picture"),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
+    "ravine.formulas.shelves": ("SURFACES",),
+    "ravine.formulas.surface": ("Surface", "surface"),
     "ravine.gradients": ("check_gradient",),
     "ravine.networks": ("Network",),
     "ravine.paths": ("draw_paths",),
     "ravine.reproduction": ("reproduce",),
     "ravine.optimizers": ("RULES", "WHOLE_RULES", "Rule", "WholeRule", "rule", "whole_rule"),
     "ravine.spec": ("RunSpec",),
-    "ravine.surfaces": ("SURFACES",),
     "ravine.training": ("epoch_order", "start_weights"),
     "ravine.training.run": ("Run",),
 }
@@ -65,10 +69,12 @@ __all__ = [
     "Run",
     "RunSpec",
     "StorageError",
+    "Surface",
     "WholeRule",
     "__version__",
     "check_gradient",
     "check_optimizer",
+    "check_surface",
     "draw_paths",
     "epoch_order",
     "gradcheck",
@@ -77,6 +83,7 @@ __all__ = [
     "reproduce",
     "rule",
     "start_weights",
+    "surface",
     "train",
     "whole_rule",
 ]

@@ -22,11 +22,12 @@ from ravine.formulas.compose import with_stages
 from ravine.formulas.kinds import Value, shown, value_of
 from ravine.formulas.matrix import flattened, shaped
 from ravine.formulas.noise import noise_for
+from ravine.formulas.shelves import SURFACES
 from ravine.formulas.source import read_rule
 from ravine.formulas.stepping import stepper
+from ravine.formulas.surface import Point, Surface
 from ravine.inputs import convert, folded, plain
 from ravine.optimizers import AnyRule, Rule, WholeRule, declared_rule, find_rule
-from ravine.surfaces import Point, Surface, find_surface
 
 if TYPE_CHECKING:
     from ravine.pictures import Axes, Figure
@@ -88,7 +89,7 @@ def trace(
     path and is left out.
 
     >>> from ravine.optimizers import sgd
-    >>> from ravine.surfaces import SURFACES
+    >>> from ravine.formulas.shelves import SURFACES
     >>> trace(sgd, SURFACES["ravine"], {"lr": 0.01}, steps=2, start=(1.0, 1.0)).round(4).tolist()
     [[1.0, 1.0], [0.99, 0.25], [0.9801, 0.0625]]
     """
@@ -199,6 +200,8 @@ def walk(
     if chosen:
         values["lr"] = best_rate(rule, surface, values, steps, start)
     points = trace(rule, surface, values, steps, start)
+    if not np.isfinite(surface.f(*points[0])):
+        raise ConfigError(f"surface {surface.name} is not finite at the start, ({points[0][0]:g}, {points[0][1]:g}).")
     diverged_at = len(points) if len(points) <= steps else None
     return Walk(name, rule.typed(values), chosen, points, surface.f(*points.T), diverged_at)
 
@@ -258,7 +261,7 @@ def draw_paths(
 
     ravine.draw_paths(["sgd", "momentum,alpha=0.5", "momentum"], "rosenbrock", steps=200)
     """
-    found = surface if isinstance(surface, Surface) else find_surface(surface)
+    found = SURFACES.find(surface)
     return draw(found, walks(optimizers, found, steps=steps, lr=lr, start=start))
 
 
@@ -323,14 +326,19 @@ def _draw(surface: Surface, walks: Sequence[Walk]) -> tuple[Figure, list[Any]]:
     from ravine.pictures import COLORS, LINES, MARKERS, new_figure
 
     figure, (left, right) = new_figure(2)
-    figure.suptitle(f"{surface.name}: $f = {surface.formula}$")
+    figure.suptitle(_title(surface))
     _draw_map(left, surface, (float(walks[0].points[0, 0]), float(walks[0].points[0, 1])))
-    gaps = [w.values - surface.lowest for w in walks]
+    lowest, what = lowest_of(surface, walks)
+    gaps = [w.values - lowest for w in walks]
     bottom, top = _range(gaps)
     # Limits are set before the lines: those of a path that diverges would be beyond what can be drawn.
     longest = max(len(gap) for gap in gaps) - 1
     right.set(
-        xlabel="step t", ylabel=r"$f(w_t) - f_{\min}$", yscale="log", xlim=(0, max(1, longest)), ylim=(bottom, top)
+        xlabel="step t",
+        ylabel=r"$f(w_t) - f_{\min}$" + ("" if surface.lowest is not None else f", with {what}"),
+        yscale="log",
+        xlim=(0, max(1, longest)),
+        ylim=(bottom, top),
     )
     ends = [float(np.clip(gap[-1], bottom, top)) for gap in gaps]
     places = _apart([math.log(end / bottom) / math.log(top / bottom) for end in ends], min(0.075, 1 / len(ends)))
@@ -361,14 +369,38 @@ def _draw(surface: Surface, walks: Sequence[Walk]) -> tuple[Figure, list[Any]]:
     return figure, lines
 
 
+def lowest_of(surface: Surface, walks: Sequence[Walk]) -> tuple[float, str]:
+    """Return the lowest value of a surface, or of some paths over it if that is not known, and which of both it is."""
+    if surface.lowest is not None:
+        return surface.lowest, "lowest"
+    return min(float(w.values.min()) for w in walks), "the lowest seen"
+
+
+def _title(surface: Surface) -> str:
+    """Return name and formula; a formula that cannot be set as mathematics is set as text."""
+    from matplotlib.mathtext import MathTextParser
+
+    if not surface.formula:
+        return surface.name
+    written = f"$f = {surface.formula}$"
+    try:
+        MathTextParser("path").parse(written)
+    except ValueError:
+        written = f"f = {surface.formula}".replace("$", r"\$")
+    return f"{surface.name}: {written}"
+
+
 def _draw_map(axes: Axes, surface: Surface, start: Point) -> None:
     from ravine.pictures import INK
 
     limits = _limits(surface, start)
     x, y = np.meshgrid(*(np.linspace(low, high, 241) for low, high in limits))
-    above = surface.f(x, y) - surface.lowest
-    levels = np.geomspace(np.quantile(above, 0.01), above.max(), 14)
-    axes.contour(x, y, above, levels=levels, colors=INK, linewidths=0.4, alpha=0.4, zorder=1)
+    heights = surface.f(x, y)
+    above = heights - (heights.min() if surface.lowest is None else surface.lowest)
+    low, high = np.quantile(above, 0.01), above.max()
+    if 0 < low < high < np.inf:
+        levels = np.geomspace(low, high, 14)
+        axes.contour(x, y, above, levels=levels, colors=INK, linewidths=0.4, alpha=0.4, zorder=1)
     axes.grid(False)
     axes.set(xlim=limits[0], ylim=limits[1], xlabel="x", ylabel="y")
     for px, py in surface.minima:

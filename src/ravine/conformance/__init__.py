@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from ravine.conformance import declared, trained, whole
+from ravine.conformance.conformance import Conformance
 from ravine.conformance.finding import Finding, Outcome, failed, left_out, read_anew
 from ravine.conformance.twins import twin
 from ravine.errors import ConfigError
@@ -69,37 +69,6 @@ def check_rule(rule: AnyRule, speed: bool = True) -> Iterator[Finding]:
     yield first
     if first.outcome != "failed":
         yield from _check(rule, DECLARED, TRAINED, trained.speed if speed else None)
-
-
-@dataclass(frozen=True)
-class Conformance:
-    """What all checks of an optimizer found; printed, it is a table.
-
-    Attributes:
-        optimizer: its name.
-        summary: what it says of itself.
-        findings: one for each check.
-    """
-
-    optimizer: str
-    summary: str
-    findings: tuple[Finding, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether no check failed."""
-        return all(finding.outcome != "failed" for finding in self.findings)
-
-    @property
-    def verdict(self) -> str:
-        """How many checks were made, and how many of them passed."""
-        made = [finding.outcome for finding in self.findings if finding.outcome != "left out"]
-        return f"{made.count('passed')} of {len(made)} checks passed."
-
-    def __str__(self) -> str:
-        return "\n".join([f"{self.optimizer}: {self.summary}", *map(str, self.findings), self.verdict])
-
-    __repr__ = __str__
 
 
 def check_optimizer(optimizer: str | AnyRule, *, speed: bool = True) -> Conformance:
