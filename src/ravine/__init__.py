@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from ravine.gradients import check_gradient
     from ravine.networks import Network
     from ravine.optimizers import RULES, WHOLE_RULES, Rule, WholeRule, rule, whole_rule
-    from ravine.paths import draw_paths
     from ravine.reproduction import reproduce
     from ravine.spec import RunSpec
     from ravine.training import epoch_order, start_weights
     from ravine.training.run import Run
+    from ravine.trajectories import draw_paths
 
 _HOMES = {
     "ravine.api": ("load_run", "train"),
@@ -42,7 +42,7 @@ _HOMES = {
     "ravine.formulas.surface": ("Surface", "surface"),
     "ravine.gradients": ("check_gradient",),
     "ravine.networks": ("Network",),
-    "ravine.paths": ("draw_paths",),
+    "ravine.trajectories": ("draw_paths",),
     "ravine.reproduction": ("reproduce",),
     "ravine.optimizers": ("RULES", "WHOLE_RULES", "Rule", "WholeRule", "rule", "whole_rule"),
     "ravine.spec": ("RunSpec",),

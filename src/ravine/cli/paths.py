@@ -11,7 +11,7 @@ from ravine.cli.output import number, print_json, print_table, setting
 
 if TYPE_CHECKING:
     from ravine.formulas.surface import Surface
-    from ravine.paths import Walk
+    from ravine.trajectories import Walk
 
 
 def _point(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, float] | None:
@@ -55,7 +55,7 @@ def paths(
         _list(list(SURFACES.values()), as_json)
         return
     from ravine.conformance.surface import require_sound
-    from ravine.paths import OPTIMIZERS, picture, walks
+    from ravine.trajectories import OPTIMIZERS, picture, walks
 
     surface = SURFACES.find(surface_name)
     if surface not in SURFACES.values():
@@ -113,7 +113,7 @@ def _path(surface: Surface, walk: Walk) -> dict[str, Any]:
 
 
 def _print(surface: Surface, walks: list[Walk]) -> None:
-    from ravine.paths import lowest_of
+    from ravine.trajectories import lowest_of
 
     lowest, what = lowest_of(surface, walks)
     parts = [*([f"f = {surface.formula}"] if surface.formula else []), f"{what} {setting(lowest)}"]
@@ -138,7 +138,7 @@ def _print(surface: Surface, walks: list[Walk]) -> None:
         )
     print_table(head, rows)
     if any(walk.chosen for walk in walks):
-        from ravine.paths import RATES
+        from ravine.trajectories import RATES
 
         rates = f"{len(RATES)} rates from {RATES[0]:g} to {RATES[-1]:g}"
         click.echo(f"\n* of {rates}, that whose path ends lowest without leaving the map")

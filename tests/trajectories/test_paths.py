@@ -10,7 +10,7 @@ import ravine
 from ravine.errors import ConfigError
 from ravine.formulas.shelves import SURFACES
 from ravine.optimizers import RULES, WHOLE_RULES, find_rule, rule, whole_rule
-from ravine.paths import RATES, animate, best_rate, draw, draw_paths, trace, walk, walks
+from ravine.trajectories import RATES, animate, best_rate, draw, draw_paths, trace, walk, walks
 
 RAVINE = SURFACES["ravine"]
 CURVATURES = np.array([1.0, 75.0])
