@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from ravine.api import load_run, train
     from ravine.checking import gradcheck
     from ravine.conformance import check_optimizer
+    from ravine.conformance.schedule import check_schedule
     from ravine.conformance.surface import check_surface
     from ravine.data.picture import Picture, read_picture
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
-    from ravine.formulas.shelves import SURFACES
+    from ravine.formulas.schedule import Schedule, schedule
+    from ravine.formulas.shelves import SCHEDULES, SURFACES
     from ravine.formulas.surface import Surface, surface
     from ravine.gradients import check_gradient
     from ravine.networks import Network
@@ -35,10 +37,12 @@ _HOMES = {
     "ravine.api": ("load_run", "train"),
     "ravine.checking": ("gradcheck",),
     "ravine.conformance": ("check_optimizer",),
+    "ravine.conformance.schedule": ("check_schedule",),
     "ravine.conformance.surface": ("check_surface",),
     "ravine.data.picture": ("Picture", "read_picture"),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
-    "ravine.formulas.shelves": ("SURFACES",),
+    "ravine.formulas.schedule": ("Schedule", "schedule"),
+    "ravine.formulas.shelves": ("SCHEDULES", "SURFACES"),
     "ravine.formulas.surface": ("Surface", "surface"),
     "ravine.gradients": ("check_gradient",),
     "ravine.networks": ("Network",),
@@ -57,6 +61,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "RULES",
+    "SCHEDULES",
     "SURFACES",
     "WHOLE_RULES",
     "ConfigError",
@@ -68,12 +73,14 @@ __all__ = [
     "Rule",
     "Run",
     "RunSpec",
+    "Schedule",
     "StorageError",
     "Surface",
     "WholeRule",
     "__version__",
     "check_gradient",
     "check_optimizer",
+    "check_schedule",
     "check_surface",
     "draw_paths",
     "epoch_order",
@@ -82,6 +89,7 @@ __all__ = [
     "read_picture",
     "reproduce",
     "rule",
+    "schedule",
     "start_weights",
     "surface",
     "train",

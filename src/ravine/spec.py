@@ -16,21 +16,25 @@ from ravine.data import DATASETS
 from ravine.errors import ConfigError, beginning, shortened, unknown
 from ravine.formulas import loading
 from ravine.formulas.compose import allowed, with_stages
-from ravine.formulas.identity import texts
+from ravine.formulas.identity import function_text, texts
 from ravine.formulas.kinds import Value
 from ravine.formulas.precision import check_precision
+from ravine.formulas.schedule import Schedule, grown_batch_size, learning_rates
+from ravine.formulas.shelves import SCHEDULES
 from ravine.inputs import convert, dtype_name, folded_keys, plain
 from ravine.networks import INITIALIZERS, Network
 from ravine.optimizers import RULES, WHOLE_RULES, AnyRule, Rule, WholeRule, declared_rule, reference, settled
-from ravine.schedules import Constant, Schedule, grown_batch_size, learning_rates, make_schedule
 
 ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
 """Every engine, and the dtypes that it trains in."""
 
 _LARGEST_SEED = 2**63 - 1
 
+_STEPS = 100
+"""At how many times of an epoch rates by step are checked before it is known how many steps there are."""
 
-_OF_SCHEDULES = ("final_lr", "decay_factor", "decay_every")
+_TIMES = 100_000
+"""At how many times of a run at most."""
 
 
 class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,10 +42,11 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     The defaults are the run of the paper's Figure 2. `optimizer` is a name, or FILE.py:RULE. `hyperparameters` holds
     those of the optimizer but for the learning rate, numbers, whole numbers and flags; what is not given takes the
-    rule's default. `per_layer` has factors of some of them, or of lr, one a layer. With a `largest_batch` batches grow
-    where the schedule would lower the rate, see `schedules.grown_batch_size`, and the rate falls by what the batch
-    cannot grow. `engine` is one of `ENGINES`. `initial_weights` and `order` are the SHA-256 of arrays that the caller
-    gave in place of those that the seed makes.
+    rule's default. `schedule` is a name, or FILE.py:NAME, and `schedule_settings` are its settings. `per_layer` has
+    factors of some hyper-parameters, or of lr, one a layer. With a `largest_batch` batches grow where the schedule
+    would lower the rate, see `formulas.schedule.grown_batch_size`, and the rate falls by what the batch cannot grow.
+    `engine` is one of `ENGINES`. `initial_weights` and `order` are the SHA-256 of arrays that the caller gave in place
+    of those that the seed makes.
     """
 
     dataset: str = "mnist"
@@ -54,7 +59,8 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     lr: float | None = None
     hyperparameters: dict[str, Value] = msgspec.field(default_factory=dict)
     per_layer: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
-    schedule: Schedule = msgspec.field(default_factory=Constant)
+    schedule: str = "constant"
+    schedule_settings: dict[str, Value] = msgspec.field(default_factory=dict)
     schedule_by: Literal["epoch", "step"] = "epoch"
     warmup: float = 0.0
     batch_size: int = 10
@@ -82,6 +88,26 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return rule if isinstance(rule, WholeRule) else rule.varying(frozenset(varying))
 
     @property
+    def scheduled(self) -> Schedule:
+        """The schedule."""
+        return SCHEDULES.settled(self.schedule)
+
+    @property
+    def schedule_name(self) -> str:
+        """The schedule's name without the path of its file."""
+        return self.schedule.rpartition(":")[2]
+
+    @property
+    def schedule_label(self) -> str:
+        """The schedule's name, and before it that of its file if it has one, without the folder."""
+        return _label(self.schedule)
+
+    @property
+    def schedule_text(self) -> str | None:
+        """The text of a schedule that is not ravine's own."""
+        return None if self.schedule in SCHEDULES else function_text(self.scheduled.function)
+
+    @property
     def optimizer_name(self) -> str:
         """The optimizer's name without the path of its file."""
         return self.optimizer.rpartition(":")[2]
@@ -89,8 +115,7 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     @property
     def optimizer_label(self) -> str:
         """The optimizer's name, and before it that of its file if it has one, without the folder."""
-        file, colon, name = self.optimizer.rpartition(":")
-        return f"{PurePath(file).name}{colon}{name}"
+        return _label(self.optimizer)
 
     @property
     def optimizer_text(self) -> str | None:
@@ -102,7 +127,9 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         if self.largest_batch is None:
             return self.batch_size
         assert self.lr is not None
-        return grown_batch_size(self.schedule, self.lr, epoch, self.epochs, self.batch_size, self.largest_batch)
+        return grown_batch_size(
+            self.scheduled, self._settings, self.lr, epoch, self.epochs, self.batch_size, self.largest_batch
+        )
 
     def rates_in(self, epoch: int, steps: Array, count: int) -> Array:
         """Return the learning rates of some steps, counted from 0, of an epoch that takes `count` samples."""
@@ -110,20 +137,54 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         size = self.batch_size_in(epoch)
         unit = size / count if self.schedule_by == "step" else 1.0
         times = epoch + steps * unit if self.schedule_by == "step" else np.full(len(steps), float(epoch))
-        rates = learning_rates(self.schedule, self.lr, times, self.epochs, self.warmup, unit)
-        return rates * (size / self.batch_size)
+        schedule, settings = self.scheduled, self._settings
+        rates = learning_rates(schedule, settings, self.lr, times, self.epochs, self.warmup, unit)
+        return self.check(times, rates * (size / self.batch_size))
+
+    @property
+    def _settings(self) -> dict[str, float]:
+        return {name: float(value) for name, value in self.schedule_settings.items()}
+
+    def check_rates(self, count: int) -> None:
+        """Check the rates of all steps of a run by step whose epochs take `count` samples, before it begins.
+
+        Raises:
+            ConfigError: one is negative, or not finite in the run's dtype.
+        """
+        if self.schedule_by == "epoch":  # `resolve` has checked them
+            return
+        for epoch in range(self.epochs):
+            self.rates_in(epoch, np.arange(math.ceil(count / self.batch_size_in(epoch))), count)
+
+    def check(self, times: Array, rates: Array) -> Array:
+        """Return rates at some times, which must be finite in the run's dtype and not negative."""
+        with np.errstate(over="ignore"):
+            fits = np.isfinite(rates.astype(self.dtype)) & (rates >= 0)
+        if not fits.all():
+            first = int(np.argmin(fits))
+            raise ConfigError(
+                f"{self.scheduled.title} gives a learning rate of {rates[first]:g} at epoch {times[first]:g} of "
+                f"{self.epochs}, counted from 0; it must be 0 or more, and a number that {self.dtype} has."
+            )
+        return rates
 
     @property
     def id(self) -> str:
-        """Sixteen hexadecimal digits: a hash of the resolved spec, the rule's source and the data's checksums.
+        """Sixteen hexadecimal digits: a hash of the resolved spec, the source of the rule and of a schedule that is not
+        ravine's own, and the data's checksums.
 
-        A rule's source counts, and not in which folder its file lies.
+        The source counts, and not in which folder its file lies.
         """
         resolved = resolve(self)
         numbers = {name: float(value) for name, value in resolved.hyperparameters.items()}
-        given = {"optimizer": resolved.optimizer_name, "hyperparameters": numbers}
+        schedule = {"kind": resolved.schedule_name, **resolved.schedule_settings}
+        given = {"optimizer": resolved.optimizer_name, "hyperparameters": numbers, "schedule": schedule}
+        spec = {**msgspec.to_builtins(resolved), **given}
+        del spec["schedule_settings"]
+        written = resolved.schedule_text
         decisive = {
-            "spec": {**msgspec.to_builtins(resolved), **given},
+            "spec": spec,
+            **({} if written is None else {"schedule": written}),
             "rule": _source(resolved),
             "data": sorted(DATASETS[self.dataset].sha256.values()),
         }
@@ -131,8 +192,16 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return hashlib.sha256(text).hexdigest()[:16]
 
 
-SETTINGS = frozenset({*RunSpec.__struct_fields__, *_OF_SCHEDULES} - {"hyperparameters", "initial_weights", "order"})
-"""What `from_settings` takes beside the optimizer's own hyper-parameters, which must have other names."""
+def _label(reference: str) -> str:
+    """Return a reference to a file without its folder, and a name as it is."""
+    file, colon, name = reference.rpartition(":")
+    return f"{PurePath(file).name}{colon}{name}"
+
+
+_PARTS = {"hyperparameters", "schedule_settings", "initial_weights", "order"}
+
+SETTINGS = frozenset({*RunSpec.__struct_fields__, "final_lr"} - _PARTS)
+"""What `from_settings` takes beside the settings of the optimizer and the schedule, which must have other names."""
 
 
 def check_names(rule: AnyRule) -> None:
@@ -144,37 +213,59 @@ def check_names(rule: AnyRule) -> None:
         )
 
 
+def _check_names_of(schedule: Schedule, rule: AnyRule) -> None:
+    """Check that no setting of a schedule has the name of something else, which would get its value."""
+    for name in schedule.defaults:
+        if name in SETTINGS - {"final_lr"}:
+            raise ConfigError(
+                f"{schedule.title} has a setting with the name of a setting of a run, {name}: choose another one."
+            )
+        if name in allowed(rule):
+            owner = rule.name if name in rule.defaults else "a stage"
+            raise ConfigError(
+                f"{name} is a setting of {schedule.title} and a hyper-parameter of {owner}, and one value cannot be "
+                "meant for both: choose another schedule or optimizer, or another name in your own."
+            )
+
+
 def from_settings(settings: Mapping[str, Any]) -> RunSpec:
     """Make a spec from flat settings, the keywords of `ravine.train` and the keys of a study file.
 
-    They are the fields of `RunSpec`, where `per_layer` may hold lists; `final_lr`, `decay_factor` and `decay_every` for
-    the schedule, which is given by its name; and the optimizer's hyper-parameters by their own names.
+    They are the fields of `RunSpec`, where `per_layer` may hold lists; the schedule's settings and the optimizer's
+    hyper-parameters by their own names; and `final_lr`, a setting of some schedules, which alone means linear decay.
 
-    >>> from_settings({"optimizer": "momentum", "alpha": 0.5, "lr": 0.1, "final_lr": 0.001}).schedule
-    Linear(final_lr=0.001)
+    >>> spec = from_settings({"optimizer": "momentum", "alpha": 0.5, "lr": 0.1, "final_lr": 0.001})
+    >>> spec.schedule, spec.schedule_settings, spec.hyperparameters
+    ('linear', {'final_lr': 0.001}, {'alpha': 0.5})
     """
-    fields = SETTINGS - set(_OF_SCHEDULES)
     flat = folded_keys(settings)
-    schedule = make_schedule(
-        flat.pop("schedule", None),
-        final_lr=flat.pop("final_lr", None),
-        decay_factor=flat.pop("decay_factor", None),
-        decay_every=flat.pop("decay_every", None),
-    )
-    chosen = {name: flat.pop(name) for name in fields if name in flat}
+    if flat.get("final_lr") is None:
+        flat.pop("final_lr", None)
+    if flat.get("schedule") is None:
+        flat["schedule"] = "linear" if "final_lr" in flat else "constant"
+    flat["schedule"] = SCHEDULES.reference(plain(flat["schedule"]))
+    schedule = SCHEDULES.settled(flat["schedule"])
+    own = {name: flat.pop(name) for name in schedule.defaults if name in flat}
+    if "final_lr" in flat:
+        raise ConfigError(f"final_lr is given, and {schedule.takes}.")
+    chosen = {name: flat.pop(name) for name in SETTINGS if name in flat}
     given = chosen.get("optimizer", "sgd")
     chosen["optimizer"] = reference(given if isinstance(given, str) else declared_rule(given))
     rule = settled(chosen["optimizer"])
     check_names(rule)
-    known = SETTINGS | allowed(rule)
+    _check_names_of(schedule, rule)
+    known = SETTINGS | allowed(rule) | set(schedule.defaults)
     for name in flat:
         if name not in known:
+            others = [other.name for other in SCHEDULES.values() if name in other.defaults]
+            if others:
+                raise ConfigError(f"{name} is a setting of the schedule {' or '.join(others)}, and {schedule.takes}.")
             raise ConfigError(unknown(f"setting of a run with {rule.name}", name, known))
     if "layers" in chosen:
         chosen["layers"] = _sizes(chosen["layers"])
     if "per_layer" in chosen:
         chosen["per_layer"] = _factors(chosen["per_layer"])
-    return RunSpec(**chosen, hyperparameters=_values(flat), schedule=schedule)
+    return RunSpec(**chosen, hyperparameters=_values(flat), schedule_settings=_values(own))
 
 
 def _sizes(layers: Any) -> tuple[int, ...]:
@@ -202,12 +293,10 @@ def _are_numbers(values: Any) -> bool:
     return all(type(value) is float or (type(value) is int and abs(value) < 2**1023) for value in values)
 
 
-def _values(hyperparameters: Any) -> dict[str, Value]:
-    values = plain(hyperparameters)
+def _values(given: Any, field: str = "hyperparameters") -> dict[str, Value]:
+    values = plain(given)
     if not isinstance(values, dict):
-        raise ConfigError(
-            f'hyperparameters is {shortened(hyperparameters)}; it must be values by name, as {{"alpha": 0.5}}.'
-        )
+        raise ConfigError(f'{field} is {shortened(given)}; it must be values by name, as {{"alpha": 0.5}}.')
     for name, value in values.items():
         if not isinstance(value, (bool, int, float)):
             raise ConfigError(f"{name} is {shortened(value)}; it must be a number, true or false.")
@@ -241,6 +330,7 @@ def resolve(spec: RunSpec) -> RunSpec:
     _at_least("epochs", spec.epochs, 1)
     if not 0 <= spec.warmup < math.inf:
         raise ConfigError(f"warmup is {spec.warmup:g}; it must be a number of epochs, 0 or more.")
+    schedule = spec.scheduled
     _check_growing_batch(spec)
     if not 0 <= spec.seed <= _LARGEST_SEED:
         raise ConfigError(f"seed is {spec.seed}; it must be a whole number from 0 to {_LARGEST_SEED}.")
@@ -251,17 +341,21 @@ def resolve(spec: RunSpec) -> RunSpec:
         given["lr"] = spec.lr
     check_names(spec.rule)
     rule = spec.rule
+    _check_names_of(schedule, rule)
+    settings = schedule.hyperparameters(spec.schedule_settings)
     values = rule.hyperparameters(given)
     check_precision(rule, values, spec.dtype)
     _check_layers(spec, values)
     lr = values.pop("lr")
-    _check_growth(spec, lr)
-    return _simplest(msgspec.structs.replace(spec, lr=lr, hyperparameters=rule.typed(values)))
+    full = {"hyperparameters": rule.typed(values), "schedule_settings": schedule.typed(settings)}
+    spec = msgspec.structs.replace(spec, lr=lr, **full)
+    _check_rates(spec)
+    return _simplest(spec)
 
 
 def _simplest(spec: RunSpec) -> RunSpec:
     """Take out what says nothing: factors of 1, a batch that cannot grow, and by what a rate changes that does not."""
-    changes = not isinstance(spec.schedule, Constant) or spec.warmup > 0
+    changes = spec.schedule != "constant" or spec.warmup > 0
     return msgspec.structs.replace(
         spec,
         per_layer={name: factors for name, factors in spec.per_layer.items() if set(factors) != {1.0}},
@@ -278,6 +372,7 @@ def _typed(spec: RunSpec) -> RunSpec:
         "hyperparameters": _values(spec.hyperparameters),
         "per_layer": _factors(spec.per_layer),
         "schedule": _schedule(spec.schedule),
+        "schedule_settings": _values(spec.schedule_settings, "schedule_settings"),
     }
     _known("engine", given["engine"], ENGINES)
     _known("schedule_by", given["schedule_by"], ("epoch", "step"))
@@ -287,27 +382,27 @@ def _typed(spec: RunSpec) -> RunSpec:
     return typed
 
 
-def _schedule(schedule: Any) -> Schedule:
-    if not isinstance(schedule, Schedule):
-        raise ConfigError(
-            f"schedule is {shortened(schedule)}; it must be one of ravine.schedules, as Linear(final_lr=0.001)."
-        )
-    return make_schedule(str(schedule.__struct_config__.tag), **msgspec.structs.asdict(schedule))
+def _schedule(schedule: Any) -> str:
+    given = plain(schedule)
+    kept = isinstance(given, str) and SCHEDULES.recalled(given) is not None
+    return given if kept else SCHEDULES.reference(given)
 
 
-def _check_growth(spec: RunSpec, lr: float) -> None:
-    # A factor above 1 is a schedule too, and the last epoch has its largest rate.
-    last = spec.epochs if spec.schedule_by == "step" else spec.epochs - 1
-    with np.errstate(over="ignore"):
-        rate = np.dtype(spec.dtype).type(spec.schedule.rate(lr, np.array(float(last)), spec.epochs))
-    if not np.isfinite(rate):
-        raise ConfigError(f"the learning rate grows beyond all numbers within {spec.epochs} epochs; lower the factor.")
+def _check_rates(spec: RunSpec) -> None:
+    """Check the rates of a run before its data are known: of each epoch, by step at times between them too."""
+    assert spec.lr is not None
+    every = _STEPS if spec.schedule_by == "step" else 1
+    count = spec.epochs * every
+    numbers = np.arange(count) if count <= _TIMES else np.linspace(0, count - 1, _TIMES).round()
+    times = numbers / every
+    settings = {name: float(value) for name, value in spec.schedule_settings.items()}
+    spec.check(times, learning_rates(spec.scheduled, settings, spec.lr, times, spec.epochs, spec.warmup, 1 / every))
 
 
 def _check_growing_batch(spec: RunSpec) -> None:
     if spec.largest_batch is None:
         return
-    if isinstance(spec.schedule, Constant):
+    if spec.schedule == "constant":
         raise ConfigError("largest_batch is given, and a constant schedule has no decay in whose place a batch grows.")
     _at_least("largest_batch", spec.largest_batch, spec.batch_size)
 

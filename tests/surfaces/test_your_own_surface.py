@@ -23,7 +23,7 @@ def booth(x, y):
 
         f = (x + 2 y - 7)^2 + (2 x + y - 5)^2
 
-    Source: Jamil and Yang, 2013, number 17.
+    Source: Jamil and Yang, 2013.
     '''
     return (x + 2 * y - 7) ** 2 + (2 * x + y - 5) ** 2
 """
@@ -40,7 +40,7 @@ def booth(tmp_path, monkeypatch):
 def test_a_surface_of_a_file_goes_through_the_command_line(booth, capsys):
     assert run(["paths", "sgd,lr=0.1", "adam", "--surface", "mine.py:booth", "--steps", "50", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert (document["surface"], document["source"]) == ("booth", "Jamil and Yang, 2013, number 17.")
+    assert (document["surface"], document["source"]) == ("booth", "Jamil and Yang, 2013.")
     assert (document["lowest"], document["minima"]) == (0.0, [[1.0, 3.0]])
     # The Hessian is [[10, 8], [8, 10]], so that sgd multiplies (1, 1) by 1 - 0.1 * 18 and (1, -1) by 1 - 0.1 * 2.
     end = np.array([1.0, 3.0]) + (-0.8) ** 50 * np.array([-2.0, -2.0]) + 0.8**50 * np.array([-7.0, 7.0])

@@ -28,6 +28,7 @@ from ravine.errors import ConfigError
 from ravine.formulas.chance import GENERATORS, INSTEAD, fault_of, refuse_chance_in
 from ravine.formulas.matrix import AnyRule, WholeRule
 from ravine.formulas.rule import Rule
+from ravine.formulas.schedule import Schedule
 from ravine.formulas.source import read_idle_form, read_rule
 
 _PLAIN = (bool, int, float, complex, str, bytes, np.number, np.bool_, np.dtype, type(None), type(Ellipsis))
@@ -104,6 +105,8 @@ class _Reader:
             return f"array({value.dtype}, {value.shape}, {digest})"
         if isinstance(value, Rule | WholeRule):
             return "\n".join([*texts(value), repr(dict(value.defaults))])
+        if isinstance(value, Schedule):
+            return "\n".join([function_text(value.function), repr(dict(value.defaults))])
         if isinstance(value, (list, tuple)):
             return f"{type(value).__name__}({', '.join(self.shown(part, name) for part in value)})"
         if isinstance(value, (set, frozenset)):

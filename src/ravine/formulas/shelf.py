@@ -33,6 +33,8 @@ class Shelf(Mapping[str, T], Generic[T]):
     def __init__(self, kind: str, package: str, type_: type[T], decorators: str) -> None:
         self.kind, self.package, self.group, self.decorators = kind, package, package, decorators
         self._type = type_
+        self._made: dict[str, T] = {}  # in Python, by `reference`
+        self._read: dict[str, T] = {}  # from files and packages, by `reference`
 
     @cached_property
     def _own(self) -> dict[str, T]:
@@ -83,6 +85,40 @@ class Shelf(Mapping[str, T], Generic[T]):
             return self._from_package(others[name])
         known = {*self._own, *others}
         raise ConfigError(f"{unknown(self.kind, name, known)} Or give a file, as my_file.py:my_name.")
+
+    def reference(self, given: object) -> str:
+        """Return a text by which `settled` finds a thing again in this process; that of a file has the whole path.
+
+        A file is run as it stands now, and `settled` keeps to what it gave, so that a run goes on with one thing while
+        its user edits the file. Another thing of the same file and name, as from a loop, gets a number behind the file.
+        """
+        if isinstance(given, str) and given in self._made:
+            return given
+        if isinstance(given, str) and names_file(given):
+            reference, thing = self.from_file(given)
+            self._read[reference] = thing
+            return reference
+        thing = self.find(given)
+        if thing in self._own.values():
+            return _name_of(thing)
+        if isinstance(given, str):
+            self._read[folded(given)] = thing
+            return folded(given)
+        function = getattr(thing, "function")  # noqa: B009  what is made in Python is made of a function
+        place = inspect.getsourcefile(function) or "python"
+        reference, count = f"{place}:{function.__name__}", 1
+        while self._made.setdefault(reference, thing) is not thing:
+            count += 1
+            reference = f"{place}#{count}:{function.__name__}"
+        return reference
+
+    def settled(self, reference: str) -> T:
+        """Return the thing that `reference` named, as it was then; of another text, what `find` finds."""
+        return self.recalled(reference) or self.find(reference)
+
+    def recalled(self, reference: str) -> T | None:
+        """Return the thing that `reference` named, None if it named none of this text."""
+        return self._made.get(reference) or self._read.get(reference)
 
     def from_file(self, reference: str) -> tuple[str, T]:
         """Run the file of FILE.py or FILE.py:NAME; return the whole reference, path and name, and the thing.

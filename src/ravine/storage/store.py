@@ -35,6 +35,7 @@ DEFAULT_ROOT = "runs"
 _PARTIAL = ".partial"
 _TRIES = 20
 _OPTIMIZER = "optimizer.txt"
+_SCHEDULE = "schedule.txt"
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -70,11 +71,19 @@ class StoredRun:
     @property
     def optimizer_text(self) -> str | None:
         """The text of the optimizer as it was then, if it is not one of ravine's own."""
-        path = self.folder / _OPTIMIZER
+        return self._text(_OPTIMIZER)
+
+    @property
+    def schedule_text(self) -> str | None:
+        """The text of the schedule as it was then, if it is not one of ravine's own."""
+        return self._text(_SCHEDULE)
+
+    def _text(self, name: str) -> str | None:
+        path = self.folder / name
         try:
             return text_of(_content(path)) if path.exists() else None
         except ConfigError as error:
-            raise _damaged(self.folder, f"{_OPTIMIZER} cannot be read: {error}") from None
+            raise _damaged(self.folder, f"{name} cannot be read: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -157,13 +166,13 @@ class RunStore:
             raise _unwritable(self.root, error) from error
         packed = pack_arrays({"weights": weights}, {})
         digest = hashlib.sha256(packed).hexdigest()
-        text = result.spec.optimizer_text
+        texts = {_OPTIMIZER: result.spec.optimizer_text, _SCHEDULE: result.spec.schedule_text}
         files = {
             "weights.safetensors": packed,
             "spec.json": _json(result.spec),
             "environment.json": _json(Environment(environment)),
             "result.json": _json(_Stored(result, digest)),
-            **({} if text is None else {_OPTIMIZER: f"{text}\n".encode()}),
+            **{name: f"{text}\n".encode() for name, text in texts.items() if text is not None},
         }
         try:
             write_folder(temporary, files)

@@ -153,8 +153,8 @@ def train(
             if spec.id != run:
                 checkpoint_file(folder).unlink(missing_ok=True)
                 raise ConfigError(
-                    f"{spec.optimizer_name} changes a value outside its state while it trains, and so becomes another "
-                    "optimizer: keep all that changes in the state that it returns, or under functools.cache."
+                    f"{spec.optimizer_name} or its schedule changes a value outside its state while it trains, and so "
+                    "becomes another one: keep all that changes in the state that it returns, or under functools.cache."
                 )
             if result.status == "interrupted":
                 return Outcome(result, None, stop.signal)
@@ -172,6 +172,7 @@ def _blas() -> ThreadpoolController:
 
 def _check(spec: RunSpec, dataset: Dataset, given: Given) -> None:
     count, size = len(dataset.train.labels), spec.network.layout.size
+    spec.check_rates(count if given.order is None or given.order.ndim == 0 else given.order.shape[-1])
     if given.weights is not None:
         if given.weights.shape != (size,):
             raise ConfigError(f"initial_weights has shape {given.weights.shape}; give {size} numbers, ({size},).")
