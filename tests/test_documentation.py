@@ -11,7 +11,9 @@ import pytest
 
 from ravine.cli.main import ravine
 from ravine.conformance import check_rule
+from ravine.conformance.schedule import check_schedule
 from ravine.conformance.surface import check_surface
+from ravine.formulas.shelves import SCHEDULES
 from ravine.formulas.stages import STAGES
 from ravine.optimizers import find_rule
 from ravine.studies import load_study, plan
@@ -65,6 +67,20 @@ def test_the_surface_of_the_page_passes_its_checks(tmp_path):
     (tmp_path / "bowl.py").write_text(textwrap.dedent(code), encoding="utf-8")
     assert len(textwrap.dedent(code).strip().splitlines()) <= 15
     assert check_surface(f"{tmp_path / 'bowl.py'}:bowl").passed
+
+
+def test_the_schedule_of_the_page_passes_its_checks(tmp_path):
+    page = (ROOT / "docs" / "schedules.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "mine.py").write_text(code, encoding="utf-8")
+    assert check_schedule(f"{tmp_path / 'mine.py'}:slowing").passed
+
+
+def test_the_schedules_that_the_page_names_are_there():
+    page = (ROOT / "docs" / "schedules.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert len(named) > 10
+    assert set(named) <= set(SCHEDULES)
 
 
 def test_every_link_leads_somewhere():
