@@ -179,6 +179,15 @@ def test_a_declaration_that_does_not_fit_is_refused(settings, words):
         ravine.surface(**{"start": (1, 1), "view": VIEW, **settings})(square)
 
 
+def test_a_decorator_without_start_or_view_says_what_to_write(tmp_path):
+    for settings in ({}, {"start": (1, 1)}, {"view": VIEW}):
+        with pytest.raises(ConfigError, match=r"a surface needs a start and a view: write @ravine.surface"):
+            ravine.surface(**settings)
+    (tmp_path / "bare.py").write_text("from ravine import surface\n\n@surface\ndef f(x, y):\n    return x * y\n")
+    with pytest.raises(ConfigError, match=r"bare.py:3: a surface needs a start and a view"):
+        SURFACES.find(f"{tmp_path / 'bare.py'}")
+
+
 def test_what_is_no_function_of_two_weights_is_refused():
     for function in (lambda x, y: x, 3, lambda_named, refusal):
         with pytest.raises(ConfigError):

@@ -138,15 +138,17 @@ class Surface:
 
 
 def surface(
+    function: None = None,
+    /,
     *,
-    start: Point,
-    view: View,
+    start: Point | None = None,
+    view: View | None = None,
     minima: Sequence[Point] = (),
     lowest: float | None = None,
     gradient: Callable[[Any, Any], tuple[Any, Any]] | None = None,
     name: str | None = None,
 ) -> Callable[[Callable[[Any, Any], Any]], Surface]:
-    """Make a `Surface` of a function of two weights, as a decorator.
+    """Make a `Surface` of a function of two weights, as a decorator with arguments; start and view it needs.
 
     The function takes x and y, numbers or arrays of one shape, and returns f. Its docstring may say what the surface
     is, then the formula in an indented line, `f = ..`, then `Source: ..`.
@@ -169,6 +171,12 @@ def surface(
     >>> [float(part) for part in bowl.gradient(2.0, 1.0)]
     [4.0, 4.0]
     """
+
+    if function is not None or start is None or view is None:
+        raise ConfigError(
+            "a surface needs a start and a view: write @ravine.surface(start=(1, 1), view=((-2, 2), (-2, 2))) above "
+            "its function."
+        )
 
     def declare(function: Callable[[Any, Any], Any]) -> Surface:
         label = label_of(function, name, "surface")
