@@ -188,7 +188,7 @@ def test_a_folder_that_is_not_a_run_is_not_called_a_damaged_one(small, tmp_path)
         ({"alpha": 0.5}, r"unknown setting of .* with sgd 'alpha'"),
         ({"optimizer": "momentum", "aplha": 0.5}, "did you mean 'alpha'"),
         ({"optimizer": "sdg"}, "did you mean 'sgd'"),
-        ({"schedule": "step", "final_lr": 0.1}, "step schedule takes"),
+        ({"schedule": "step", "final_lr": 0.1}, "the step schedule takes decay_factor, decay_every"),
         ({"batch_size": 231}, "at most 230"),
         ({"epochs": "3"}, "epochs"),
         ({"lr": float("nan")}, "lr of sgd is nan"),
@@ -270,7 +270,10 @@ def test_values_as_numpy_has_them_make_the_same_run(small):
         ({"schedule_by": "epochs"}, "unknown schedule_by 'epochs'; did you mean 'epoch'?"),
         ({"activation": 3}, "activation is 3; it must be text."),
         ({"per_layer": {"lr": [10**400, 1]}}, "per_layer is "),
-        ({"decay_every": 1.5, "schedule": "step"}, "the step schedule takes decay_factor, decay_every, and something"),
+        (
+            {"decay_every": 1.5, "schedule": "step"},
+            "decay_every of the step schedule is 1.5; it must be a whole number in [1, inf).",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told_in_one_sentence(small, settings, words):

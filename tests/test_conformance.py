@@ -275,7 +275,7 @@ def test_the_command_ends_with_1_and_names_the_line_and_the_mend(file, capsys):
 def test_in_python_the_findings_print_as_those_of_the_command(capsys):
     found = ravine.check_optimizer(climbs, speed=False)
     assert not found.passed
-    assert (found.optimizer, found.findings[0].check) == ("climbs", "text")
+    assert (found.name, found.findings[0].check) == ("climbs", "text")
     made = [finding for finding in found.findings if finding.outcome != "left out"]
     lines = repr(found).splitlines()
     assert lines[0] == "climbs: Goes up."

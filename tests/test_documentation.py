@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from pathlib import Path
 
 import click
 import pytest
+from ravine.formulas.stages import STAGES
 
 from ravine.cli.main import ravine
 from ravine.conformance import check_rule
-from ravine.formulas.shelves import OPTIMIZERS, STAGES
+from ravine.conformance.schedule import check_schedule
+from ravine.conformance.surface import check_surface
+from ravine.formulas.shelves import SCHEDULES
+from ravine.optimizers import find_rule
 from ravine.studies import load_study, plan
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +61,28 @@ def test_the_example_of_the_gradient_page_runs():
     assert names["check"].passed
 
 
+def test_the_surface_of_the_page_passes_its_checks(tmp_path):
+    page = (ROOT / "docs" / "paths.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^    # bowl.py\n((?:(?:    .*)?\n)*?)(?=    ravine)", page, re.MULTILINE)
+    (tmp_path / "bowl.py").write_text(textwrap.dedent(code), encoding="utf-8")
+    assert len(textwrap.dedent(code).strip().splitlines()) <= 15
+    assert check_surface(f"{tmp_path / 'bowl.py'}:bowl").passed
+
+
+def test_the_schedule_of_the_page_passes_its_checks(tmp_path):
+    page = (ROOT / "docs" / "schedules.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "mine.py").write_text(code, encoding="utf-8")
+    assert check_schedule(f"{tmp_path / 'mine.py'}:slowing").passed
+
+
+def test_the_schedules_that_the_page_names_are_there():
+    page = (ROOT / "docs" / "schedules.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert len(named) > 10
+    assert set(named) <= set(SCHEDULES)
+
+
 def test_every_link_leads_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
@@ -68,7 +95,7 @@ def test_the_optimizer_of_the_page_passes_its_checks(tmp_path):
     path = tmp_path / "my_rule.py"
     path.write_text(f"{skeleton}\n\n{faster}", encoding="utf-8")
     for name in ("my_rule", "velocity"):
-        findings = [finding.outcome for finding in check_rule(OPTIMIZERS.find(f"{path}:{name}"), speed=False)]
+        findings = [finding.outcome for finding in check_rule(find_rule(f"{path}:{name}"), speed=False)]
         assert "failed" not in findings
         assert findings.count("passed") >= 10
 

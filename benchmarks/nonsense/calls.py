@@ -92,7 +92,8 @@ GOOD: dict[str, tuple[str, ...]] = {
     "rtol": ("1e-5", "0"),
     "run": ("runs[0]", "runs[1]", "runs[2]", "'runs/' + runs[0]", "Path('runs') / runs[1]", "runs[0][:6]"),
     "samples": ("[0]", "(0, 1, 2)", "range(3)", "np.array([5])"),
-    "schedule": ("None", "'linear'", "'step'", "'cosine'", "'exponential'", "'constant'"),
+    "schedule": ("None", "'linear'", "'step'", "'cosine'", "'exponential'", "'constant'", "'one_cycle'",
+                 "'triangular'", "slowing"),
     "schedule_by": ("'epoch'", "'step'"),
     "seed": ("0", "np.uint8(3)", "2**63 - 1"),
     "softmax": ("'shifted'", "'naive'"),
@@ -101,7 +102,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "speed": ("False",),
     "start": ("None", "(1, 1)", "(-8.0, 1.2)", "np.array([0.5, 0.5])", "[1000, -1000]"),
     "steps": ("1", "10", "30"),
-    "surface": ("'ravine'", "'beale'", "ravine.SURFACES['saddle']"),
+    "surface": ("'ravine'", "'beale'", "ravine.SURFACES['saddle']", "bowl"),
     "warmup": ("0", "0.5", "1"),
     "watcher": ("None", "Watcher()"),
     "weight_decay": ("0.01", "0"),
@@ -121,14 +122,23 @@ def _parameters(function: Callable[..., Any], *more: str) -> list[str]:
 
 _TINY = {"layers": "(784, 4, 10)", "epochs": "1", "batch_size": "20", "engine": "'reference'"}
 
+_MORE = ("alpha", "beta1", "clip_norm", "weight_decay", "decay_factor", "decay_every")
+
 TARGETS: Sequence[Target] = (
-    ("ravine.train", _parameters(ravine.train, "alpha", "beta1", "clip_norm", "weight_decay"), _TINY, 8),
+    (
+        "ravine.train",
+        _parameters(ravine.train, "alpha", "beta1", "clip_norm", "weight_decay", "decay_factor", "decay_every"),
+        _TINY,
+        8,
+    ),
     (
         "ravine.check_gradient",
         _parameters(ravine.check_gradient),
         {"f": "lambda x: (x**2).sum()", "grad": "lambda x: 2 * x", "x": "[1.0, 2.0]"},
         4,
     ),
+    ("ravine.check_surface", _parameters(ravine.check_surface), {"surface": "'saddle'"}, 1),
+    ("ravine.check_schedule", _parameters(ravine.check_schedule), {"schedule": "'step'"}, 1),
     ("ravine.draw_paths", _parameters(ravine.draw_paths), {"steps": "10", "lr": "0.01"}, 2),
     ("ravine.load_run", _parameters(ravine.load_run), {"run": "runs[0]"}, 3),
     ("ravine.load_run(runs[0]).predict", _parameters(ravine.Run.predict), {"images": "np.zeros((2, 784))"}, 2),
@@ -176,12 +186,32 @@ def own(g, m, *, lr=0.01, alpha=0.5):  # type: ignore[no-untyped-def]
     return lr * m, m
 
 
+@ravine.schedule
+def slowing(share, *, decay_factor=1.0):  # type: ignore[no-untyped-def]
+    """slowing: as polynomial."""
+    return (1 - share) ** decay_factor
+
+
+@ravine.surface(start=(1, 1), view=((-3, 3), (-3, 3)))
+def bowl(x, y):  # type: ignore[no-untyped-def]
+    """A bowl."""
+    return x**2 + 2 * y**2
+
+
 def names(world: World) -> dict[str, Any]:
     """Return what the text of a call may name."""
     from decimal import Decimal
     from fractions import Fraction
 
-    own_names = {"Odd": Odd, "itself": itself, "Watcher": Watcher, "own": own, "runs": world.runs}
+    own_names = {
+        "Odd": Odd,
+        "itself": itself,
+        "Watcher": Watcher,
+        "own": own,
+        "slowing": slowing,
+        "bowl": bowl,
+        "runs": world.runs,
+    }
     numbers = {"nan": math.nan, "inf": math.inf, "Fraction": Fraction, "Decimal": Decimal}
     return {"ravine": ravine, "np": np, "Path": Path, **numbers, **own_names}
 

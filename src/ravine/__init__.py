@@ -17,39 +17,45 @@ if TYPE_CHECKING:
     from ravine.api import load_run, train
     from ravine.api.network_gradient import check_network_gradient
     from ravine.conformance import check_optimizer
+    from ravine.conformance.schedule import check_schedule
+    from ravine.conformance.surface import check_surface
     from ravine.data.picture import Picture, read_picture
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
     from ravine.formulas.elementwise import rule
     from ravine.formulas.matrix import matrix_rule
     from ravine.formulas.optimizer import Optimizer
-    from ravine.formulas.shelves import OPTIMIZERS, STAGES
-    from ravine.formulas.stage import stage
+    from ravine.formulas.schedule import Schedule, schedule
+    from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES, SURFACES
+    from ravine.formulas.stage import Stage, stage
+    from ravine.formulas.surface import Surface, surface
     from ravine.gradients import check_gradient
     from ravine.networks import Network
     from ravine.paper.reproduction import reproduce
-    from ravine.paths import draw_paths
     from ravine.spec import RunSpec
-    from ravine.surfaces import SURFACES
     from ravine.training import epoch_order, start_weights
     from ravine.training.run import Run
+    from ravine.trajectories import draw_paths
 
 _HOMES = {
     "ravine.api": ("load_run", "train"),
     "ravine.api.network_gradient": ("check_network_gradient",),
     "ravine.conformance": ("check_optimizer",),
+    "ravine.conformance.schedule": ("check_schedule",),
+    "ravine.conformance.surface": ("check_surface",),
     "ravine.data.picture": ("Picture", "read_picture"),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
+    "ravine.formulas.schedule": ("Schedule", "schedule"),
+    "ravine.formulas.shelves": ("OPTIMIZERS", "SCHEDULES", "STAGES", "SURFACES"),
+    "ravine.formulas.surface": ("Surface", "surface"),
     "ravine.gradients": ("check_gradient",),
     "ravine.networks": ("Network",),
     "ravine.paper.reproduction": ("reproduce",),
-    "ravine.paths": ("draw_paths",),
+    "ravine.trajectories": ("draw_paths",),
     "ravine.formulas.elementwise": ("rule",),
     "ravine.formulas.matrix": ("matrix_rule",),
     "ravine.formulas.optimizer": ("Optimizer",),
-    "ravine.formulas.shelves": ("OPTIMIZERS", "STAGES"),
-    "ravine.formulas.stage": ("stage",),
+    "ravine.formulas.stage": ("Stage", "stage"),
     "ravine.spec": ("RunSpec",),
-    "ravine.surfaces": ("SURFACES",),
     "ravine.training": ("epoch_order", "start_weights"),
     "ravine.training.run": ("Run",),
 }
@@ -61,6 +67,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "OPTIMIZERS",
+    "SCHEDULES",
     "STAGES",
     "SURFACES",
     "ConfigError",
@@ -72,11 +79,16 @@ __all__ = [
     "RavineError",
     "Run",
     "RunSpec",
+    "Schedule",
+    "Stage",
     "StorageError",
+    "Surface",
     "__version__",
     "check_gradient",
     "check_network_gradient",
     "check_optimizer",
+    "check_schedule",
+    "check_surface",
     "draw_paths",
     "epoch_order",
     "load_run",
@@ -84,8 +96,10 @@ __all__ = [
     "read_picture",
     "reproduce",
     "rule",
+    "schedule",
     "stage",
     "start_weights",
+    "surface",
     "train",
 ]
 

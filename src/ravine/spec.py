@@ -16,14 +16,15 @@ from ravine.arrays import Array
 from ravine.data import DATASETS
 from ravine.errors import ConfigError, beginning, shortened, unknown
 from ravine.formulas.compose import allowed, with_stages
+from ravine.formulas.identity import function_text
 from ravine.formulas.kinds import Value
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.precision import check_precision
-from ravine.formulas.shelves import OPTIMIZERS, STAGES
+from ravine.formulas.schedule import Schedule, grown_batch_size, learning_rates
+from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
 from ravine.formulas.stage import Stage
 from ravine.inputs import convert, dtype_name, folded_keys, plain
 from ravine.networks import INITIALIZERS, Network
-from ravine.schedules import Constant, Schedule, grown_batch_size, learning_rates, make_schedule
 
 ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
 """Every engine, and the dtypes that it trains in."""
@@ -31,7 +32,11 @@ ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", 
 _LARGEST_SEED = 2**63 - 1
 
 
-_OF_SCHEDULES = ("final_lr", "decay_factor", "decay_every")
+_STEPS = 100
+"""At how many times of an epoch rates by step are checked before it is known how many steps there are."""
+
+_TIMES = 100_000
+"""At how many times of a run at most."""
 
 
 class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -56,7 +61,8 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     lr: float | None = None
     hyperparameters: dict[str, Value] = msgspec.field(default_factory=dict)
     per_layer: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
-    schedule: Schedule = msgspec.field(default_factory=Constant)
+    schedule: str = "constant"
+    schedule_settings: dict[str, Value] = msgspec.field(default_factory=dict)
     schedule_by: Literal["epoch", "step"] = "epoch"
     warmup: float = 0.0
     batch_size: int = 10
@@ -81,8 +87,27 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     @property
     def optimizer_label(self) -> str:
         """The optimizer's name, and before it that of its file if it has one, without the folder."""
-        file, colon, name = self.optimizer.rpartition(":")
-        return f"{PurePath(file).name}{colon}{name}"
+        return _label(self.optimizer)
+
+    @property
+    def schedule_name(self) -> str:
+        """The schedule's name without the path of its file."""
+        return self.schedule.rpartition(":")[2]
+
+    @property
+    def schedule_label(self) -> str:
+        """The schedule's name, and before it that of its file if it has one, without the folder."""
+        return _label(self.schedule)
+
+
+def _label(reference: str) -> str:
+    """Return a name without the folder of its file.
+
+    >>> _label("/home/me/mine.py:mine"), _label("adam")
+    ('mine.py:mine', 'adam')
+    """
+    file, colon, name = reference.rpartition(":")
+    return f"{PurePath(file).name}{colon}{name}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +120,7 @@ class ResolvedRun:
         spec: the run by its names, with every default filled in.
         base: the optimizer that was named.
         stages: the stages that were named.
+        schedule: the schedule.
         optimizer: `base` with those stages and with those whose hyper-parameters are given; a lazy update that does not
             hold, since one of its hyper-parameters varies, is left out.
         network: the network.
@@ -104,13 +130,18 @@ class ResolvedRun:
     spec: RunSpec
     base: Optimizer
     stages: tuple[Stage, ...]
+    schedule: Schedule
     optimizer: Optimizer
     network: Network
     id: str
 
     def replaced(self, **changes: Any) -> ResolvedRun:
         """Return the run with other settings and the same things."""
-        return resolve(msgspec.structs.replace(self.spec, **changes), self.base, self.stages)
+        return resolve(msgspec.structs.replace(self.spec, **changes), Things(self.base, self.stages, self.schedule))
+
+    def identity(self) -> str:
+        """Return what the id is now; it is another one if something that the run was made of has changed since."""
+        return identity(self.spec, self.optimizer, self.schedule)
 
     @property
     def optimizer_text(self) -> str | None:
@@ -118,13 +149,24 @@ class ResolvedRun:
         own = self.base in OPTIMIZERS.values() and all(stage in STAGES.values() for stage in self.stages)
         return None if own else "\n\n".join(self.optimizer.texts())
 
+    @property
+    def schedule_text(self) -> str | None:
+        """The text of a schedule that is not ravine's own."""
+        return _text_of(self.schedule)
+
+    @property
+    def _settings(self) -> dict[str, float]:
+        return {name: float(value) for name, value in self.spec.schedule_settings.items()}
+
     def batch_size_in(self, epoch: int) -> int:
         """Return the batch size of an epoch, counted from 0."""
         spec = self.spec
         if spec.largest_batch is None:
             return spec.batch_size
         assert spec.lr is not None
-        return grown_batch_size(spec.schedule, spec.lr, epoch, spec.epochs, spec.batch_size, spec.largest_batch)
+        return grown_batch_size(
+            self.schedule, self._settings, spec.lr, epoch, spec.epochs, spec.batch_size, spec.largest_batch
+        )
 
     def rates_in(self, epoch: int, steps: Array, count: int) -> Array:
         """Return the learning rates of some steps, counted from 0, of an epoch that takes `count` samples."""
@@ -133,16 +175,69 @@ class ResolvedRun:
         size = self.batch_size_in(epoch)
         unit = size / count if spec.schedule_by == "step" else 1.0
         times = epoch + steps * unit if spec.schedule_by == "step" else np.full(len(steps), float(epoch))
-        rates = learning_rates(spec.schedule, spec.lr, times, spec.epochs, spec.warmup, unit)
-        return rates * (size / spec.batch_size)
+        rates = learning_rates(self.schedule, self._settings, spec.lr, times, spec.epochs, spec.warmup, unit)
+        return self._checked(times, rates * (size / spec.batch_size))
+
+    def check_rates(self, count: int) -> None:
+        """Check the rates of all steps of a run by step whose epochs take `count` samples, before it begins.
+
+        Raises:
+            ConfigError: one is negative, or not finite in the run's dtype.
+        """
+        if self.spec.schedule_by == "epoch":  # `resolve` has checked them
+            return
+        for epoch in range(self.spec.epochs):
+            self.rates_in(epoch, np.arange(math.ceil(count / self.batch_size_in(epoch))), count)
+
+    def check_some_rates(self) -> None:
+        """Check the rates of a run before its data are known: of each epoch, by step at times between them too."""
+        spec = self.spec
+        assert spec.lr is not None
+        every = _STEPS if spec.schedule_by == "step" else 1
+        count = spec.epochs * every
+        numbers = np.arange(count) if count <= _TIMES else np.linspace(0, count - 1, _TIMES).round()
+        times = numbers / every
+        rates = learning_rates(self.schedule, self._settings, spec.lr, times, spec.epochs, spec.warmup, 1 / every)
+        self._checked(times, rates)
+
+    def _checked(self, times: Array, rates: Array) -> Array:
+        """Return rates at some times, which must be finite in the run's dtype and not negative."""
+        with np.errstate(over="ignore"):
+            fits = np.isfinite(rates.astype(self.spec.dtype)) & (rates >= 0)
+        if not fits.all():
+            first = int(np.argmin(fits))
+            raise ConfigError(
+                f"{self.schedule.title} gives a learning rate of {rates[first]:g} at epoch {times[first]:g} of "
+                f"{self.spec.epochs}, counted from 0; it must be 0 or more, and a number that {self.spec.dtype} has."
+            )
+        return rates
 
 
-def identity(spec: RunSpec, optimizer: Optimizer) -> str:
+@dataclass(frozen=True)
+class Things:
+    """What the names of a spec stand for.
+
+    Attributes:
+        optimizer: that of `RunSpec.optimizer`.
+        stages: those of `RunSpec.stages`.
+        schedule: that of `RunSpec.schedule`.
+    """
+
+    optimizer: Optimizer
+    stages: tuple[Stage, ...]
+    schedule: Schedule
+
+
+def _text_of(schedule: Schedule) -> str | None:
+    return None if schedule in SCHEDULES.values() else function_text(schedule.function)
+
+
+def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
     """Return sixteen hexadecimal digits: a hash of all that decides the result of a resolved run.
 
     They are the settings that differ from the defaults, so that a new setting leaves the ids of old runs as they are
-    (and a default must never change); the optimizer's texts; and the checksums of the data. The texts count, and not in
-    which folder a file lies.
+    (and a default must never change); the texts of the optimizer, and of a schedule that is not ravine's own; and the
+    checksums of the data. The texts count, and not in which folder a file lies.
     """
     defaults = msgspec.to_builtins(RunSpec())
     settings = {name: value for name, value in msgspec.to_builtins(spec).items() if value != defaults[name]}
@@ -150,17 +245,22 @@ def identity(spec: RunSpec, optimizer: Optimizer) -> str:
         "optimizer": spec.optimizer_name,
         "stages": [stage.rpartition(":")[2] for stage in spec.stages],
         "hyperparameters": {name: float(value) for name, value in spec.hyperparameters.items()},
+        "schedule": spec.schedule_name,
+        "schedule_settings": {name: float(value) for name, value in spec.schedule_settings.items()},
     }
     decisive = {
         "settings": settings,
+        "schedule": _text_of(schedule),
         "optimizer": optimizer.texts(),
         "data": sorted(DATASETS[spec.dataset].sha256.values()),
     }
     return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()[:16]
 
 
-SETTINGS = frozenset({*RunSpec.__struct_fields__, *_OF_SCHEDULES} - {"hyperparameters", "initial_weights", "order"})
-"""What `from_settings` takes beside the optimizer's own hyper-parameters, which must have other names."""
+SETTINGS = frozenset(
+    {*RunSpec.__struct_fields__, "final_lr"} - {"hyperparameters", "schedule_settings", "initial_weights", "order"}
+)
+"""What `from_settings` takes beside hyper-parameters and the schedule's settings, which must have other names."""
 
 
 def check_names(optimizer: Optimizer) -> None:
@@ -173,38 +273,60 @@ def check_names(optimizer: Optimizer) -> None:
         )
 
 
+def _check_names_of(schedule: Schedule, optimizer: Optimizer, stages: Sequence[Stage]) -> None:
+    """Check that no setting of a schedule has the name of something else, which would get its value."""
+    for name in schedule.defaults:
+        if name in SETTINGS - {"final_lr"}:
+            raise ConfigError(
+                f"{schedule.title} has a setting with the name of a setting of a run, {name}: choose another one."
+            )
+        if name in allowed(optimizer, stages):
+            owner = optimizer.name if name in optimizer.defaults else "a stage"
+            raise ConfigError(
+                f"{name} is a setting of {schedule.title} and a hyper-parameter of {owner}, and one value cannot be "
+                "meant for both: choose another schedule or optimizer, or another name in your own."
+            )
+
+
 def from_settings(settings: Mapping[str, Any]) -> ResolvedRun:
     """Make a run from flat settings, the keywords of `ravine.train` and the keys of a study file.
 
-    They are the fields of `RunSpec`, where `per_layer` may hold lists, and `optimizer` and `stages` things in place of
-    names; `final_lr`, `decay_factor` and `decay_every` for the schedule, which is given by its name; and the
-    hyper-parameters of the optimizer and of stages by their own names.
+    They are the fields of `RunSpec`, where `per_layer` may hold lists, and `optimizer`, `stages` and `schedule` things
+    in place of names; the hyper-parameters of the optimizer and of stages and the schedule's settings by their own
+    names; and `final_lr`, a setting of some schedules, which alone means linear decay.
 
-    >>> from_settings({"optimizer": "momentum", "alpha": 0.5, "lr": 0.1, "final_lr": 0.001}).spec.schedule
-    Linear(final_lr=0.001)
+    >>> spec = from_settings({"optimizer": "momentum", "alpha": 0.5, "lr": 0.1, "final_lr": 0.001}).spec
+    >>> spec.schedule, spec.schedule_settings, spec.hyperparameters
+    ('linear', {'final_lr': 0.001}, {'alpha': 0.5})
     """
-    fields = SETTINGS - set(_OF_SCHEDULES)
     flat = folded_keys(settings)
-    schedule = make_schedule(
-        flat.pop("schedule", None),
-        final_lr=flat.pop("final_lr", None),
-        decay_factor=flat.pop("decay_factor", None),
-        decay_every=flat.pop("decay_every", None),
-    )
-    chosen = {name: flat.pop(name) for name in fields if name in flat}
+    if flat.get("final_lr") is None:
+        flat.pop("final_lr", None)
+    if flat.get("schedule") is None:
+        flat["schedule"] = "linear" if "final_lr" in flat else "constant"
+    flat["schedule"], schedule = SCHEDULES.resolve(plain(flat["schedule"]))
+    own = {name: flat.pop(name) for name in schedule.defaults if name in flat}
+    if "final_lr" in flat:
+        raise ConfigError(f"final_lr is given, and {schedule.takes}.")
+    chosen = {name: flat.pop(name) for name in SETTINGS if name in flat}
     chosen["optimizer"], base = OPTIMIZERS.resolve(chosen.get("optimizer", "sgd"))
     given = [STAGES.resolve(stage) for stage in _listed(chosen.get("stages", ()))]
     chosen["stages"], stages = tuple(name for name, _ in given), tuple(stage for _, stage in given)
     check_names(base)
-    known = SETTINGS | allowed(base, stages)
+    _check_names_of(schedule, base, stages)
+    known = SETTINGS | allowed(base, stages) | set(schedule.defaults)
     for name in flat:
         if name not in known:
+            others = [other.name for other in SCHEDULES.values() if name in other.defaults]
+            if others:
+                raise ConfigError(f"{name} is a setting of the schedule {' or '.join(others)}, and {schedule.takes}.")
             raise ConfigError(unknown(f"setting of a run with {base.name}", name, known))
     if "layers" in chosen:
         chosen["layers"] = _sizes(chosen["layers"])
     if "per_layer" in chosen:
         chosen["per_layer"] = _factors(chosen["per_layer"])
-    return resolve(RunSpec(**chosen, hyperparameters=_values(flat), schedule=schedule), base, stages)
+    spec = RunSpec(**chosen, hyperparameters=_values(flat), schedule_settings=_values(own))
+    return resolve(spec, Things(base, stages, schedule))
 
 
 def _listed(stages: Any) -> Sequence[Any]:
@@ -240,19 +362,17 @@ def _are_numbers(values: Any) -> bool:
     return all(type(value) is float or (type(value) is int and abs(value) < 2**1023) for value in values)
 
 
-def _values(hyperparameters: Any) -> dict[str, Value]:
-    values = plain(hyperparameters)
+def _values(given: Any, field: str = "hyperparameters") -> dict[str, Value]:
+    values = plain(given)
     if not isinstance(values, dict):
-        raise ConfigError(
-            f'hyperparameters is {shortened(hyperparameters)}; it must be values by name, as {{"alpha": 0.5}}.'
-        )
+        raise ConfigError(f'{field} is {shortened(given)}; it must be values by name, as {{"alpha": 0.5}}.')
     for name, value in values.items():
         if not isinstance(value, (bool, int, float)):
             raise ConfigError(f"{name} is {shortened(value)}; it must be a number, true or false.")
     return folded_keys(values)
 
 
-def resolve(spec: RunSpec, optimizer: Optimizer | None = None, stages: tuple[Stage, ...] | None = None) -> ResolvedRun:
+def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
     """Check a spec, fill in every default and find what its names stand for, unless that is given.
 
     Equal runs have equal resolved specs.
@@ -266,13 +386,8 @@ def resolve(spec: RunSpec, optimizer: Optimizer | None = None, stages: tuple[Sta
     spec = _typed(spec)
     _known("data set", spec.dataset, DATASETS)
     _known("initializer", spec.init, INITIALIZERS)
-    if optimizer is None:
-        name, optimizer = OPTIMIZERS.resolve(spec.optimizer)
-        spec = msgspec.structs.replace(spec, optimizer=name)
-    if stages is None:
-        found = [STAGES.resolve(stage) for stage in spec.stages]
-        stages = tuple(stage for _, stage in found)
-        spec = msgspec.structs.replace(spec, stages=tuple(name for name, _ in found))
+    if things is None:
+        spec, things = _found(spec)
     network = spec.network
     _check_data(spec, network)
     _at_least("batch size", spec.batch_size, 1)
@@ -287,16 +402,37 @@ def resolve(spec: RunSpec, optimizer: Optimizer | None = None, stages: tuple[Sta
         raise ConfigError("lr is given among the hyperparameters; give it as lr, on the command line --lr.")
     if spec.lr is not None:
         given["lr"] = spec.lr
-    whole = with_stages(optimizer, spec.hyperparameters, stages)
-    check_names(whole)
-    values = whole.hyperparameters(given)
-    check_precision(whole, values, spec.dtype)
-    _check_layers(spec, whole, optimizer, values)
+    optimizer = with_stages(things.optimizer, spec.hyperparameters, things.stages)
+    check_names(optimizer)
+    _check_names_of(things.schedule, optimizer, things.stages)
+    settings = things.schedule.hyperparameters(spec.schedule_settings)
+    values = optimizer.hyperparameters(given)
+    check_precision(optimizer, values, spec.dtype)
+    _check_layers(spec, optimizer, things.optimizer, values)
     lr = values.pop("lr")
-    _check_growth(spec, lr)
-    spec = _simplest(msgspec.structs.replace(spec, lr=lr, hyperparameters=whole.typed(values)))
+    full = {"hyperparameters": optimizer.typed(values), "schedule_settings": things.schedule.typed(settings)}
+    spec = _simplest(msgspec.structs.replace(spec, lr=lr, **full))
     varying = frozenset({*spec.per_layer, *(["lr"] if spec.schedule_by == "step" else [])})
-    return ResolvedRun(spec, optimizer, stages, whole.varying(varying), network, identity(spec, whole))
+    run = ResolvedRun(
+        spec,
+        things.optimizer,
+        things.stages,
+        things.schedule,
+        optimizer.varying(varying),
+        network,
+        identity(spec, optimizer.varying(varying), things.schedule),
+    )
+    run.check_some_rates()
+    return run
+
+
+def _found(spec: RunSpec) -> tuple[RunSpec, Things]:
+    """Return what the names of a spec stand for, and the spec with names by which that is found again."""
+    optimizer, stages = OPTIMIZERS.resolve(spec.optimizer), [STAGES.resolve(stage) for stage in spec.stages]
+    schedule = SCHEDULES.resolve(spec.schedule)
+    names = {"optimizer": optimizer[0], "stages": tuple(name for name, _ in stages), "schedule": schedule[0]}
+    things = Things(optimizer[1], tuple(stage for _, stage in stages), schedule[1])
+    return msgspec.structs.replace(spec, **names), things
 
 
 def _check_data(spec: RunSpec, network: Network) -> None:
@@ -312,7 +448,7 @@ def _check_data(spec: RunSpec, network: Network) -> None:
 
 def _simplest(spec: RunSpec) -> RunSpec:
     """Drop settings that have no effect, so that equal runs get equal ids."""
-    changes = not isinstance(spec.schedule, Constant) or spec.warmup > 0
+    changes = spec.schedule != "constant" or spec.warmup > 0
     return msgspec.structs.replace(
         spec,
         per_layer={name: factors for name, factors in spec.per_layer.items() if set(factors) != {1.0}},
@@ -329,7 +465,7 @@ def _typed(spec: RunSpec) -> RunSpec:
         "layers": _sizes(spec.layers),
         "hyperparameters": _values(spec.hyperparameters),
         "per_layer": _factors(spec.per_layer),
-        "schedule": _schedule(spec.schedule),
+        "schedule_settings": _values(spec.schedule_settings, "schedule_settings"),
     }
     _known("engine", given["engine"], ENGINES)
     _known("schedule_by", given["schedule_by"], ("epoch", "step"))
@@ -339,27 +475,10 @@ def _typed(spec: RunSpec) -> RunSpec:
     return typed
 
 
-def _schedule(schedule: Any) -> Schedule:
-    if not isinstance(schedule, Schedule):
-        raise ConfigError(
-            f"schedule is {shortened(schedule)}; it must be one of ravine.schedules, as Linear(final_lr=0.001)."
-        )
-    return make_schedule(str(schedule.__struct_config__.tag), **msgspec.structs.asdict(schedule))
-
-
-def _check_growth(spec: RunSpec, lr: float) -> None:
-    # A factor above 1 is a schedule too, and the last epoch has its largest rate.
-    last = spec.epochs if spec.schedule_by == "step" else spec.epochs - 1
-    with np.errstate(over="ignore"):
-        rate = np.dtype(spec.dtype).type(spec.schedule.rate(lr, np.array(float(last)), spec.epochs))
-    if not np.isfinite(rate):
-        raise ConfigError(f"the learning rate grows beyond all numbers within {spec.epochs} epochs; lower the factor.")
-
-
 def _check_growing_batch(spec: RunSpec) -> None:
     if spec.largest_batch is None:
         return
-    if isinstance(spec.schedule, Constant):
+    if spec.schedule == "constant":
         raise ConfigError("largest_batch is given, and a constant schedule has no decay in whose place a batch grows.")
     _at_least("largest_batch", spec.largest_batch, spec.batch_size)
 

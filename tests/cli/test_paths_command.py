@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from ravine.cli.main import run
-from ravine.surfaces import SURFACES
+from ravine.formulas.shelves import SURFACES
 
 BAD = [
     (["momentun"], 3, "unknown optimizer 'momentun'; did you mean 'momentum'?"),

@@ -35,17 +35,18 @@ def test_the_json_document(small, capsys):
 
 def test_every_option_reaches_the_spec(small, capsys):
     options = {
-        "--optimizer": "momentum", "--lr": "0.2", "--set": "alpha=0.25", "--schedule": "step", "--decay-factor": "0.5",
-        "--decay-every": "2", "--schedule-by": "step", "--warmup": "0.5", "--batch-size": "30", "--largest-batch": "60",
+        "--optimizer": "momentum", "--lr": "0.2", "--set": "alpha=0.25", "--schedule": "step",
+        "--schedule-by": "step", "--warmup": "0.5", "--batch-size": "30", "--largest-batch": "60",
         "--per-layer": "alpha=1,0.5", "--epochs": "2", "--seed": "7",
         "--layers": "64-11-10", "--activation": "tanh", "--softmax": "naive", "--init": "he-normal",
         "--dataset": "small", "--engine": "reference", "--dtype": "float64",
     }  # fmt: skip
-    spec = train_json(capsys, *(word for pair in options.items() for word in pair), "--bias")["spec"]
+    more = ["--bias", "--set", "decay_factor=0.5", "--set", "decay_every=2"]
+    spec = train_json(capsys, *(word for pair in options.items() for word in pair), *more)["spec"]
     assert spec == {
         "dataset": "small", "layers": [64, 11, 10], "activation": "tanh", "bias": True, "softmax": "naive",
         "init": "he-normal", "optimizer": "momentum", "lr": 0.2, "hyperparameters": {"alpha": 0.25},
-        "schedule": {"kind": "step", "decay_factor": 0.5, "decay_every": 2}, "schedule_by": "step",
+        "schedule": "step", "schedule_settings": {"decay_factor": 0.5, "decay_every": 2}, "schedule_by": "step",
         "warmup": 0.5, "batch_size": 30, "largest_batch": 60, "per_layer": {"alpha": [1.0, 0.5]},
         "epochs": 2, "seed": 7,
         "engine": "reference", "dtype": "float64", "initial_weights": None, "order": None,
@@ -73,7 +74,7 @@ def test_results_on_stdout_and_all_else_on_stderr(small, capsys, runs):
 
 
 def test_what_changes_in_the_course_of_a_run_is_told(small, capsys):
-    growing = ["--schedule", "step", "--decay-factor", "0.5", "--decay-every", "1", "--largest-batch", "40"]
+    growing = ["--schedule", "step", "--set", "decay_factor=0.5", "--set", "decay_every=1", "--largest-batch", "40"]
     assert run(["train", *SMALL, *growing, "--per-layer", "lr=1,0.5"]) == 0
     out, err = capsys.readouterr()
     assert "sgd, lr 0.1, lr times 1,0.5, batches of 20 to 40" in out
@@ -168,7 +169,11 @@ def test_flags_whole_numbers_and_folded_names(small, capsys, tmp_path):
     run(["runs", "show", found["id"]])
     assert "heavy false, steps 1000000, \u03b5 0.5" in capsys.readouterr().out
     assert run(["train", *SMALL, *optimizer, "--per-layer", "\u03f5=1,0.5", "--quiet"]) == 0
-    for given, words in (("heavy=2", "true or false"), ("steps=1.5", "a whole number"), ("lr=true", "give it as lr")):
+    for given, words in (
+        ("heavy=2", "true or false"),
+        ("steps=1.5", "a whole number"),
+        ("lr=true", "own, --lr"),
+    ):
         capsys.readouterr()
         assert run(["train", *SMALL, *optimizer, "--set", given]) == 3
         assert words in capsys.readouterr().err

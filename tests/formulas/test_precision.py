@@ -43,7 +43,10 @@ TWO = {"layers": (784, 8, 10)}
         ),
         ({"per_layer": {"lr": [1e30, 1]}, "lr": 1e20, **TWO}, "per_layer, layer 1 of weights: lr of sgd is 1e+50"),
         ({"optimizer": guarded}, "eps of guarded is 1e-60, which is 0 in float32"),
-        ({"lr": 1.0, "schedule": "exponential", "decay_factor": 1e20}, "the learning rate grows beyond all numbers"),
+        (
+            {"lr": 1.0, "schedule": "exponential", "decay_factor": 1e20},
+            "the exponential schedule gives a learning rate of 1e+40 at epoch 2 of 10, counted from 0",
+        ),
     ],
 )
 def test_what_becomes_nothing_or_infinite_is_refused_in_float32_and_taken_in_float64(settings, words):

@@ -8,12 +8,12 @@ import re
 import numpy as np
 import pytest
 
-from optimizer_cases import ELEMENTWISE
 from ravine.formulas.intervals import contains
+from ravine.optimizers import RULES
 from stepping import step
 
-LAZY = [name for name, rule in ELEMENTWISE.items() if rule.idle_form]
-INERT = [name for name, rule in ELEMENTWISE.items() if rule.inert]
+LAZY = [name for name, rule in RULES.items() if rule.idle_form]
+INERT = [name for name, rule in RULES.items() if rule.inert]
 
 
 def defaults(rule):
@@ -38,9 +38,9 @@ def random_slots(rule, count=50):
     return {name: rng.random(count) for name in rule.slots}
 
 
-@pytest.fixture(params=ELEMENTWISE)
+@pytest.fixture(params=RULES)
 def rule(request):
-    return ELEMENTWISE[request.param]
+    return RULES[request.param]
 
 
 def test_its_name_is_its_file_and_its_place_in_the_package(rule):
@@ -107,7 +107,7 @@ def test_it_claims_one_of_inert_and_idle_at_most(rule):
 
 @pytest.mark.parametrize("name", INERT)
 def test_an_inert_rule_changes_nothing_where_the_gradient_is_zero(name):
-    rule = ELEMENTWISE[name]
+    rule = RULES[name]
     for hyper in settings(rule):
         slots = random_slots(rule)
         for t in (1, 2, 1000):
@@ -120,7 +120,7 @@ def test_an_inert_rule_changes_nothing_where_the_gradient_is_zero(name):
 @pytest.mark.parametrize("n", [1, 2, 3, 17, 2000])
 @pytest.mark.parametrize("name", LAZY)
 def test_the_closed_form_of_n_idle_steps_is_n_real_steps_without_a_gradient(name, n):
-    rule = ELEMENTWISE[name]
+    rule = RULES[name]
     for hyper in settings(rule):
         slots = after = random_slots(rule)
         w, total = np.ones(50), np.zeros(50)

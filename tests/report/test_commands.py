@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optimizer_cases import ELEMENTWISE, MATRIX
 from ravine.cli.main import run
-from ravine.cli.reproduce import built_in_studies
-from ravine.formulas.intervals import contains
+from ravine.formulas.intervals import contains, inside
+from ravine.formulas.shelves import SCHEDULES
+from ravine.optimizers import RULES, WHOLE_RULES
 from ravine.report.commands import command_of
-from ravine.schedules import SCHEDULES, Constant, Cosine, Exponential, Linear, Step
 from ravine.spec import RunSpec, resolve
 from ravine.studies import load_study, plan
+from ravine.studies.study import BUILT_IN
 
 
 class Caught(Exception):
@@ -46,10 +46,10 @@ def assert_reads_back(spec: RunSpec) -> None:
     assert again.id == spec.id
 
 
-@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("name", RULES)
 def test_every_optimizer(name):
     assert_reads_back(RunSpec(optimizer=name))
-    rule, long = ELEMENTWISE[name], (0.3123456789012345, 1.3123456789012345)
+    rule, long = RULES[name], (0.3123456789012345, 1.3123456789012345)
     others = {
         key: 17
         if rule.kinds[key] == "whole number"
@@ -60,32 +60,31 @@ def test_every_optimizer(name):
     assert_reads_back(RunSpec(optimizer=name, lr=1 / 3, hyperparameters=others))
 
 
-@pytest.mark.parametrize("name", MATRIX)
+@pytest.mark.parametrize("name", WHOLE_RULES)
 def test_every_optimizer_of_whole_matrices(name):
     assert_reads_back(RunSpec(optimizer=name, lr=1 / 3))
     assert_reads_back(RunSpec(optimizer=name, engine="reference", dtype="longdouble"))
 
 
-SCHEDULES_TO_TRY = [
-    Constant(),
-    Linear(final_lr=0.0),
-    Linear(final_lr=1e-5),
-    Step(),
-    Step(decay_factor=1 / 3, decay_every=2),
-    Exponential(),
-    Exponential(decay_factor=0.123),
-    Cosine(),
-    Cosine(final_lr=1e-3),
-]
+SETTINGS_TO_TRY = {
+    "constant": [{}],
+    "linear": [{"final_lr": 0.0}, {"final_lr": 1e-5}],
+    "step": [{}, {"decay_factor": 1 / 3, "decay_every": 2}],
+    "cosine": [{}, {"final_lr": 1e-3}],
+}
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES_TO_TRY, ids=str)
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_every_schedule(schedule):
-    assert_reads_back(RunSpec(schedule=schedule, warmup=2))
-
-
-def test_every_schedule_was_tried():
-    assert {type(schedule) for schedule in SCHEDULES_TO_TRY} == set(SCHEDULES.values())
+    for settings in SETTINGS_TO_TRY.get(schedule, [{}]):
+        assert_reads_back(RunSpec(schedule=schedule, schedule_settings=settings, warmup=2))
+    declared = SCHEDULES[schedule]
+    others = {
+        name: 3.0 if declared.kinds[name] == "whole number" else inside(declared.bounds[name], declared.kinds[name]) / 3
+        for name in declared.defaults
+    }
+    others = {name: value if contains(declared.bounds[name], value) else 1.7 for name, value in others.items()}
+    assert_reads_back(RunSpec(schedule=schedule, schedule_settings=others))
 
 
 @pytest.mark.parametrize(
@@ -105,8 +104,8 @@ def test_every_schedule_was_tried():
         {"lr": 1e-300, "dtype": "float64"},
         {"optimizer": "soap", "hyperparameters": {"precondition_frequency": 7}},
         {"lr": 0.1, "optimizer": "adagrad", "hyperparameters": {"eps": 1e-12}},
-        {"schedule": Cosine(), "schedule_by": "step", "warmup": 0.123},
-        {"schedule": Step(), "largest_batch": 500},
+        {"schedule": "cosine", "schedule_by": "step", "warmup": 0.123},
+        {"schedule": "step", "largest_batch": 500},
         {"per_layer": {"lr": (1.0, 1 / 3, 1e-5, 0.0), "alpha": (0.5, 1.0, 1.0, 1.0)}, "optimizer": "momentum"},
     ],
     ids=str,
@@ -129,7 +128,8 @@ def test_numbers_keep_every_bit(lr, final_lr, alpha, batch_size, epochs, seed):
             optimizer="momentum",
             lr=lr,
             hyperparameters={"alpha": alpha},
-            schedule=Linear(final_lr=final_lr),
+            schedule="linear",
+            schedule_settings={"final_lr": final_lr},
             batch_size=batch_size,
             epochs=epochs,
             seed=seed,
@@ -138,9 +138,9 @@ def test_numbers_keep_every_bit(lr, final_lr, alpha, batch_size, epochs, seed):
     )
 
 
-@pytest.mark.parametrize("study", built_in_studies())
+@pytest.mark.parametrize("study", BUILT_IN)
 def test_every_run_of_the_built_in_studies(study):
-    for planned in plan(load_study(study, built_in_studies())):
+    for planned in plan(load_study(study)):
         assert read_back(command_of(planned.spec)).id == planned.id
 
 

@@ -82,7 +82,7 @@ def test_a_row_wins_over_its_group_and_the_group_over_the_study():
 
 def test_schedules_in_rows():
     planned = plan(study_of(SMALL_STUDY.replace(LAST_ROW, "{ lr = 0.1, final_lr = 0.01 }")))
-    assert planned[6].spec.schedule.final_lr == 0.01
+    assert planned[6].spec.schedule_settings == {"final_lr": 0.01}
 
 
 def places(planned) -> list[tuple[str, int]]:
@@ -231,7 +231,7 @@ def test_runs_in_words(settings, words):
         ("{ lr = nan }", "lr of momentum is nan"),
         ("{ layers = 5 }", "layers is 5"),
         ("{ layers = [784, 10] }", "do not fit small"),
-        ('{ final_lr = "low" }', "final_lr is 'low'; it must be a number."),
+        ('{ final_lr = "low" }', "final_lr is 'low'; it must be a number, true or false."),
         ("{ decay_every = 2 }", "constant schedule"),
         ("{ epochs = 0 }", "epochs is 0"),
         ("{ published = 3 }", "published is 3; it must be a table of settings."),

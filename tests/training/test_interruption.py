@@ -9,7 +9,6 @@ import pytest
 
 from ravine.engines.reference import ReferenceEngine
 from ravine.errors import DataError, StorageError
-from ravine.schedules import Exponential
 from ravine.storage.checkpoint import load_checkpoint, save_checkpoint
 from ravine.training import Given, RunStore, loop, train
 from training_cases import Recorder, assert_same_run, interrupt_at, permutations, small_spec, train_small
@@ -53,7 +52,8 @@ def test_while_rates_change_by_step_and_batches_grow(small, tmp_path):
         "optimizer": "momentum",
         "engine": "fused",
         "dtype": "float64",
-        "schedule": Exponential(decay_factor=0.5),
+        "schedule": "exponential",
+        "schedule_settings": {"decay_factor": 0.5},
         "schedule_by": "step",
         "largest_batch": 50,
         "per_layer": {"lr": (1.0, 0.5)},

@@ -8,7 +8,6 @@ import pytest
 
 from ravine.engines.reference import ReferenceEngine
 from ravine.errors import ConfigError
-from ravine.schedules import Exponential, Linear
 from ravine.training import Given, RunStore, epoch_order, loop, start_weights
 from training_cases import LAYERS, Recorder, assert_same_run, permutations, small_spec, train_small, without_times
 
@@ -49,7 +48,8 @@ def test_a_loop_written_by_hand_gives_the_same_weights(small, runs, engine, m):
         Given(weights, order),
         batch_size=m,
         lr=0.3,
-        schedule=Linear(final_lr=0.0),
+        schedule="linear",
+        schedule_settings={"final_lr": 0.0},
         engine=engine,
         dtype="float64",
     )
@@ -72,7 +72,8 @@ def test_rates_by_step_growing_batches_and_factors_by_hand(small, runs, engine, 
         runs,
         Given(weights, order),
         lr=0.2,
-        schedule=Exponential(decay_factor=0.5),
+        schedule="exponential",
+        schedule_settings={"decay_factor": 0.5},
         schedule_by="step",
         largest_batch=50,
         per_layer={"lr": (1.0, 0.3)},
@@ -89,7 +90,7 @@ def test_rates_by_step_growing_batches_and_factors_by_hand(small, runs, engine, 
 
 def test_a_largest_batch_that_the_data_cannot_fill_is_refused(small, runs):
     with pytest.raises(ConfigError, match="largest_batch is 231; it must be at most 230"):
-        train_small(small, runs, schedule=Linear(final_lr=0.0), largest_batch=231)
+        train_small(small, runs, schedule="linear", schedule_settings={"final_lr": 0.0}, largest_batch=231)
 
 
 def test_the_seed_s_weights_and_order_as_arrays_give_the_seed_s_run(small, runs):

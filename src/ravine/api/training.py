@@ -13,6 +13,7 @@ from ravine.arrays import Array
 from ravine.data import Dataset, load
 from ravine.errors import ConfigError, shortened
 from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.schedule import Schedule
 from ravine.formulas.stage import Stage
 from ravine.inputs import convert, path_of, plain
 from ravine.spec import ResolvedRun, RunSpec, from_settings, resolve
@@ -27,9 +28,7 @@ def train(
     stages: Sequence[str | Stage] = (),
     lr: float | None = None,
     final_lr: float | None = None,
-    schedule: str | None = None,
-    decay_factor: float | None = None,
-    decay_every: int | None = None,
+    schedule: str | Schedule | None = None,
     schedule_by: str = "epoch",
     warmup: float = 0,
     batch_size: int = 10,
@@ -58,14 +57,16 @@ def train(
 
     The defaults are plain SGD at rate 0.1 in batches of 10, ten epochs. `final_lr` alone means linear decay. Further
     keyword arguments are hyper-parameters of the optimizer, such as `alpha=0.5` for momentum, or `nesterov=True` for a
-    flag. NumPy's numbers, strings and arrays will do wherever Python's own do.
+    flag, and settings of the schedule, such as `decay_factor=0.5` for step. NumPy's numbers, strings and arrays will do
+    wherever Python's own do.
 
     Args:
         optimizer: a name that `ravine optimizers` lists, a file as "my_rule.py:my_rule", or an optimizer of your own.
         stages: stages of your own, as "my_stage.py:my_stage" or as `ravine.stage` makes them; ravine's own are put in
             by their hyper-parameters, such as weight_decay.
         lr: learning rate; the optimizer's default if None.
-        final_lr, schedule, decay_factor, decay_every: the learning-rate schedule; see `ravine.schedules`.
+        final_lr: the rate that decay heads for; alone, it means linear decay.
+        schedule: how the rate changes: a name, such as "cosine", a file as "my_file.py:mine", or a schedule.
         schedule_by: whether the rate changes by "epoch" or by "step"; settings of schedules count epochs either way.
         warmup: epochs in which the rate climbs first.
         batch_size: samples a step, 1 for on-line learning up to all for batch learning.
@@ -99,8 +100,6 @@ def train(
             "lr": lr,
             "final_lr": final_lr,
             "schedule": schedule,
-            "decay_factor": decay_factor,
-            "decay_every": decay_every,
             "schedule_by": schedule_by,
             "warmup": warmup,
             "batch_size": batch_size,

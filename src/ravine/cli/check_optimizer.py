@@ -31,7 +31,7 @@ def check_optimizer(optimizer: str, speed: bool, as_json: bool) -> int:
             click.echo(str(finding))
     found = Conformance(checked.name, checked.summary, tuple(findings))
     if as_json:
-        print_json({"optimizer": found.optimizer, "passed": found.passed, "findings": found.findings})
+        print_json({"optimizer": found.name, "passed": found.passed, "findings": found.findings})
     else:
         click.echo(found.verdict)
     return 0 if found.passed else 1

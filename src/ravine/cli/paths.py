@@ -10,8 +10,8 @@ import click
 from ravine.cli.output import number, print_json, print_table, setting
 
 if TYPE_CHECKING:
-    from ravine.paths import Walk
-    from ravine.surfaces import Surface
+    from ravine.formulas.surface import Surface
+    from ravine.trajectories import Walk
 
 
 def _point(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, float] | None:
@@ -27,8 +27,8 @@ def _point(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="NAME...")
-@click.option("--surface", "surface_name", default="ravine", show_default=True, metavar="NAME",
-              help="What they go down; --list shows all.")  # fmt: skip
+@click.option("--surface", "surface_name", default="ravine", show_default=True, metavar="NAME|FILE.py:NAME",
+              help="What they go down, as --list shows, or a surface in a file of your own.")  # fmt: skip
 @click.option("--steps", type=int, default=100, show_default=True, help="Steps that each takes.")
 @click.option("--lr", type=float,
               help="Learning rate of those that have none of their own.  [default: each its best]")  # fmt: skip
@@ -49,14 +49,17 @@ def paths(
     One that is given no learning rate takes that of 26 from 0.0001 to 10 whose path ends lowest without leaving the
     map, since no default rate suits every surface. One that searches along a line, as lbfgs, takes its default.
     """
-    from ravine.surfaces import SURFACES, find_surface
+    from ravine.formulas.shelves import SURFACES
 
     if list_surfaces:
         _list(list(SURFACES.values()), as_json)
         return
-    from ravine.paths import USUAL, picture, walks
+    from ravine.conformance.surface import require_sound
+    from ravine.trajectories import picture, walks
 
-    surface = find_surface(surface_name)
+    surface = SURFACES.find(surface_name)
+    if surface not in SURFACES.values():
+        require_sound(surface)
     file = out or Path(f"paths-{surface.name}.png")
     draw = picture(file.suffix)
     walked = walks(names or USUAL, surface, steps=steps, lr=lr, start=start)
@@ -83,16 +86,18 @@ def _list(surfaces: list[Surface], as_json: bool) -> None:
         print_json([_describe(surface) for surface in surfaces])
     else:
         for surface in surfaces:
-            click.echo(f"{surface.name}\n  f = {surface.formula}\n  {surface.source}")
+            click.echo(f"{surface.name}\n  f = {surface.formula}\n  {surface.summary}")
+            if surface.source:
+                click.echo(f"  {surface.source}")
 
 
 def _describe(surface: Surface) -> dict[str, Any]:
-    fields = ("formula", "minima", "lowest", "source")
+    fields = ("summary", "formula", "minima", "lowest", "source")
     return {"surface": surface.name, **{field: getattr(surface, field) for field in fields}}
 
 
 def _path(surface: Surface, walk: Walk) -> dict[str, Any]:
-    minimum, distance = surface.nearest_minimum(walk.points[-1])
+    minimum, distance = surface.nearest_minimum(walk.points[-1]) or (None, None)
     return {
         "optimizer": walk.optimizer,
         "hyperparameters": walk.hyperparameters,
@@ -108,12 +113,16 @@ def _path(surface: Surface, walk: Walk) -> dict[str, Any]:
 
 
 def _print(surface: Surface, walks: list[Walk]) -> None:
-    click.echo(f"{surface.name}: f = {surface.formula}, lowest {setting(surface.lowest)}\n")
+    from ravine.trajectories import lowest_of
+
+    lowest, what = lowest_of(surface, walks)
+    parts = [*([f"f = {surface.formula}"] if surface.formula else []), f"{what} {setting(lowest)}"]
+    click.echo(f"{surface.name}: {', '.join(parts)}\n")
     head = ("optimizer", "lr", "steps", "x", "y", "f", "nearest minimum", "distance", "")
     rows = []
     for walk in walks:
         x, y = walk.points[-1]
-        minimum, distance = surface.nearest_minimum(walk.points[-1])
+        nearest = surface.nearest_minimum(walk.points[-1])
         rows.append(
             (
                 walk.optimizer,
@@ -122,14 +131,14 @@ def _print(surface: Surface, walks: list[Walk]) -> None:
                 number(x),
                 number(y),
                 number(walk.values[-1]),
-                f"({minimum[0]:.4g}, {minimum[1]:.4g})",
-                f"{distance:.2g}",
+                f"({nearest[0][0]:.4g}, {nearest[0][1]:.4g})" if nearest else "not known",
+                f"{nearest[1]:.2g}" if nearest else "",
                 "" if walk.diverged_at is None else f"diverged at step {walk.diverged_at}",
             )
         )
     print_table(head, rows)
     if any(walk.chosen for walk in walks):
-        from ravine.paths import RATES
+        from ravine.trajectories import RATES
 
         rates = f"{len(RATES)} rates from {RATES[0]:g} to {RATES[-1]:g}"
         click.echo(f"\n* of {rates}, that whose path ends lowest without leaving the map")

@@ -94,6 +94,8 @@ def show(run: str, out: str | None, as_json: bool) -> None:
     print_table(("environment", "value"), [(name, str(value)) for name, value in found.environment.items()])
     if found.optimizer_text is not None:
         click.echo(f"\n{result.spec.optimizer_label}, as it was:\n\n{found.optimizer_text}", nl=False)
+    if found.schedule_text is not None:
+        click.echo(f"\n{result.spec.schedule_label}, as it was:\n\n{found.schedule_text}", nl=False)
 
 
 def _builtins(value: object) -> dict[str, object]:

@@ -49,11 +49,11 @@ def _factors(ctx: click.Context, parameter: click.Parameter, values: tuple[str, 
               help="A name that `ravine optimizers` lists, or a rule in a file of your own, which is run.")  # fmt: skip
 @click.option("--lr", type=float, help="Learning rate.  [default: the optimizer's]")
 @click.option("--set", "hyperparameters", multiple=True, metavar="NAME=VALUE", callback=_assignments,
-              help="Another hyper-parameter, as alpha=0.5; a flag is true or false. May be repeated.")  # fmt: skip
+              help="A setting of optimizer or schedule, as alpha=0.5; a flag is true or false.")  # fmt: skip
 @click.option("--final-lr", type=float, help="Rate that decay heads for; alone, it means linear decay.")
-@click.option("--schedule", help="constant, linear, step, exponential or cosine.  [default: constant]")
-@click.option("--decay-factor", type=float, help="Factor of the step and exponential schedules.")
-@click.option("--decay-every", type=int, help="Epochs between the steps of the step schedule.")
+@click.option("--schedule", metavar="NAME|FILE.py:NAME",
+              help="Of the learning rate, as step, cosine or one_cycle, or one in a file of your own, which is run.  "
+                   "[default: constant]")  # fmt: skip
 @click.option("--schedule-by", type=click.Choice(["epoch", "step"]), default="epoch", show_default=True,
               help="Whether the rate changes by epoch or by step.")  # fmt: skip
 @click.option("--warmup", type=float, default=0, help="Epochs in which the rate climbs first.  [default: 0]")
@@ -75,20 +75,20 @@ def train(as_json: bool, quiet: bool, layers: tuple[int, ...], **settings: Any) 
     """
     from ravine.api import run_spec
     from ravine.cli.progress import watching
-    from ravine.schedules import make_schedule
-    from ravine.spec import RunSpec
+    from ravine.errors import ConfigError
+    from ravine.spec import SETTINGS, from_settings
     from ravine.training.run import Run
 
-    schedule = make_schedule(
-        settings.pop("schedule"),
-        final_lr=settings.pop("final_lr"),
-        decay_factor=settings.pop("decay_factor"),
-        decay_every=settings.pop("decay_every"),
-    )
     where = {name: settings.pop(name) for name in ("data_dir", "out", "resume", "fresh")}
-    spec = RunSpec(layers=layers, schedule=schedule, **settings)
-    with watching(quiet, spec.epochs) as watcher:
-        outcome = run_spec(spec, watcher=watcher, **where)
+    given = settings.pop("hyperparameters")
+    taken = sorted(SETTINGS.intersection(given))
+    if taken:
+        raise ConfigError(
+            f"{taken[0]} is given with --set, and has an option of its own, --{taken[0].replace('_', '-')}."
+        )
+    run = from_settings({"layers": layers, **settings, **given})
+    with watching(quiet, run.spec.epochs) as watcher:
+        outcome = run_spec(run, watcher=watcher, **where)
     result = outcome.result
     if as_json:
         print_json(result)

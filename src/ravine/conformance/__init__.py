@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from ravine.conformance import declared, matrices, trained
+from ravine.conformance.conformance import Conformance
 from ravine.conformance.finding import Finding, Outcome, failed, left_out
 from ravine.conformance.references import same_as
 from ravine.errors import ConfigError
@@ -69,37 +69,6 @@ def findings_of(optimizer: Optimizer, speed: bool = True) -> Iterator[Finding]:
     if first.outcome != "failed":
         timed = trained.speed if optimizer.formula.compiles else matrices.speed
         yield from _check(optimizer, DECLARED, TRAINED, timed if speed else None)
-
-
-@dataclass(frozen=True)
-class Conformance:
-    """What all checks of an optimizer found; printed, it is a table.
-
-    Attributes:
-        optimizer: its name.
-        summary: what it says of itself.
-        findings: one for each check.
-    """
-
-    optimizer: str
-    summary: str
-    findings: tuple[Finding, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether no check failed."""
-        return all(finding.outcome != "failed" for finding in self.findings)
-
-    @property
-    def verdict(self) -> str:
-        """How many checks were made, and how many of them passed."""
-        made = [finding.outcome for finding in self.findings if finding.outcome != "left out"]
-        return f"{made.count('passed')} of {len(made)} checks passed."
-
-    def __str__(self) -> str:
-        return "\n".join([f"{self.optimizer}: {self.summary}", *map(str, self.findings), self.verdict])
-
-    __repr__ = __str__
 
 
 def check_optimizer(optimizer: str | Optimizer, *, speed: bool = True) -> Conformance:

@@ -10,9 +10,9 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.conformance.finding import GUARD, Finding, State, advance, failed, left_out, passed, settings, started, step
 from ravine.errors import ConfigError, several
-from ravine.formulas.faults import fault_of_numbers
 from ravine.formulas.formula import Formula
 from ravine.formulas.intervals import contains, ends
+from ravine.formulas.not_finite import fault_of_numbers
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.precision import check_precision
 from ravine.spec import check_names

@@ -14,7 +14,7 @@ from ravine.conformance.declared import LATE, formula_of
 from ravine.conformance.finding import Finding, failed, passed, settings
 from ravine.data import Split
 from ravine.engines import Engine, make_engine
-from ravine.formulas.faults import fault_of_numbers
+from ravine.formulas.not_finite import fault_of_numbers
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.networks import Network, initial_weights

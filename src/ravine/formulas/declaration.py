@@ -5,12 +5,11 @@ from __future__ import annotations
 import inspect
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from types import CodeType
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
-from ravine.errors import ConfigError, RavineError, line_in, shortened, told, unknown
+from ravine.errors import ConfigError, shortened, unknown
+from ravine.formulas.faults import telling_faults
 from ravine.formulas.intervals import contains, inside, is_interval
 from ravine.formulas.kinds import Kind, Value, allowed, kinds_of, number_of, shown, typed
 from ravine.inputs import folded, folded_keys, plain
@@ -27,6 +26,9 @@ class Declaration:
         kinds: each hyper-parameter's kind: "number", "whole number" or "flag".
     """
 
+    noun: ClassVar[str] = "rule"
+    setting: ClassVar[str] = "hyper-parameter"
+
     name: str
     function: Callable[..., Any]
     defaults: Mapping[str, float | None]
@@ -36,7 +38,12 @@ class Declaration:
     @property
     def label(self) -> str:
         """What messages call it."""
-        return f"rule {self.name}"
+        return f"{self.noun} {self.name}"
+
+    @property
+    def title(self) -> str:
+        """What it is called within a sentence."""
+        return self.name
 
     @property
     def summary(self) -> str:
@@ -53,22 +60,22 @@ class Declaration:
         given = folded_keys(given)
         for name in given:
             if name not in self.defaults:
-                raise ConfigError(unknown(f"hyper-parameter of {self.name}", name, self.defaults))
+                raise ConfigError(unknown(f"{self.setting} of {self.title}", name, self.defaults))
         values = {**self.defaults, **given}
         checked: dict[str, float] = {}
         for name, value in values.items():
             if value is None:
                 example = shown(self.typed({name: self.example(name)})[name])
-                raise ConfigError(f"{self.name} needs a value for {name}: give one, for example {name}={example}.")
+                raise ConfigError(f"{self.title} needs a value for {name}: give one, for example {name}={example}.")
             kind, interval = self.kinds[name], self.bounds.get(name, "(-inf, inf)")
             fits = allowed(kind, interval)
             try:
                 number = number_of(value, kind)
             except (TypeError, ValueError, OverflowError):
                 fits = fits.replace("finite ", "")
-                raise ConfigError(f"{name} of {self.name} is {shortened(plain(value))}; it must be {fits}.") from None
+                raise ConfigError(f"{name} of {self.title} is {shortened(plain(value))}; it must be {fits}.") from None
             if not contains(interval, number):
-                raise ConfigError(f"{name} of {self.name} is {number:g}; it must be {fits}.")
+                raise ConfigError(f"{name} of {self.title} is {number:g}; it must be {fits}.")
             checked[name] = number
         return checked
 
@@ -91,28 +98,19 @@ class Declaration:
             return self.function(*arguments, **hyperparameters)
 
 
-@contextmanager
-def telling_faults(label: str, function: Callable[..., Any], missing: str = "") -> Iterator[None]:
-    """Tell whatever goes wrong in a user's function at its line, and what to do about a key that is missing.
+def label_of(function: Any, name: str | None, kind: str) -> str:
+    """Return the name of a thing that a function declares.
 
-    `label` is what messages call the function, such as "rule mine".
+    Raises:
+        ConfigError: it is no function with a name, or the name is none.
     """
-    try:
-        yield
-    except RavineError:
-        raise
-    except Exception as error:
-        file = code_of(function).co_filename
-        line = line_in(error, file)
-        place = "" if line is None or file.startswith("<") else f"{file}:{line}: "
-        hint = f" {missing}".rstrip() if isinstance(error, KeyError) else ""
-        raise ConfigError(f"{place}{label} fails with {told(error)}{hint}") from error
-
-
-def code_of(function: Callable[..., Any]) -> CodeType:
-    """Return the code that the author of a function wrote, under whatever decorators."""
-    code: CodeType = inspect.unwrap(function).__code__
-    return code
+    if not inspect.isfunction(function) or function.__name__ == "<lambda>":
+        given = "a lambda" if inspect.isfunction(function) else f"a {type(function).__name__}"
+        raise ConfigError(f"a {kind} is a function defined with `def`, and this is {given}: write it as one.")
+    label = folded(name) if isinstance(name, str) else function.__name__ if name is None else name
+    if not isinstance(label, str) or not re.fullmatch(r"\w[\w-]*", label):
+        raise ConfigError(f"{label!r} is no name for a {kind}: use letters, digits, _ and -.")
+    return label
 
 
 def declared(
@@ -120,25 +118,22 @@ def declared(
 ) -> tuple[str, list[str], dict[str, float | None], dict[str, str], dict[str, Kind]]:
     """Read a signature and check what holds for everything that is declared.
 
-    `kind` is what messages call it. Hyper-parameters named `without` are another's, and are left out.
+    `kind` is what messages call it. Hyper-parameters named `without` are another's, and are left out. What is declared
+    under a name of its own has that; any other has its function's.
 
     Return its name, its positional parameters, and the defaults, the bounds and the kinds of its hyper-parameters.
     """
-    if not inspect.isfunction(function) or function.__name__ == "<lambda>":
-        given = "a lambda" if inspect.isfunction(function) else f"a {type(function).__name__}"
-        raise ConfigError(f"a {kind} is a function defined with `def`, and this is {given}: write it as one.")
+    label = label_of(function, name, kind)
     positional, keywords = parameters(function, kind)
     keywords = {key: default for key, default in keywords.items() if key not in without}
-    label = folded(name) if isinstance(name, str) else function.__name__ if name is None else name
-    if not isinstance(label, str) or not re.fullmatch(r"\w[\w-]*", label):
-        raise ConfigError(f"{label!r} is no name for a {kind}: use letters, digits, _ and -.")
     if not isinstance(bounds, Mapping):
         example = next(iter(keywords), "size")
         raise ConfigError(f'the bounds of {label} are {bounds!r}; write them as {{"{example}": "[0, 1)"}}.')
     intervals = folded_keys(bounds)
     for bounded, interval in intervals.items():
         if bounded not in keywords:
-            raise ConfigError(unknown(f"hyper-parameter of {label}", bounded, keywords))
+            setting = Declaration.setting if kind != "schedule" else "setting"
+            raise ConfigError(unknown(f"{setting} of {label}", bounded, keywords))
         if not is_interval(interval):
             raise ConfigError(f'the bounds of {bounded} of {label} are {interval!r}; write them as "[0, 1)".')
         default = keywords[bounded]
@@ -168,6 +163,15 @@ def _check_kinds(label: str, function: Any, bounds: Mapping[str, str], kinds: Ma
             ) from None
 
 
+_GIVEN = {
+    "rule": "slots start at 0, or where start= says",
+    "stage": "slots start at 0, or where start= says",
+    "schedule": "ravine gives the time",
+    "surface": "ravine gives the weights",
+}
+"""Why a positional parameter has no default."""
+
+
 def parameters(function: Callable[..., Any], kind: str = "rule") -> tuple[list[str], dict[str, float | None]]:
     """Split a signature into positional names and keyword-only names with their defaults."""
     positional: list[str] = []
@@ -178,8 +182,8 @@ def parameters(function: Callable[..., Any], kind: str = "rule") -> tuple[list[s
         elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
             if parameter.default is not parameter.empty:
                 raise ConfigError(
-                    f"{parameter.name} of {function.__name__} has a default; leave it out (slots start at 0, or where "
-                    "start= says), or declare a hyper-parameter after *."
+                    f"{parameter.name} of {function.__name__} has a default, but {_GIVEN[kind]}: leave it out, or "
+                    "declare it after *."
                 )
             positional.append(parameter.name)
         else:

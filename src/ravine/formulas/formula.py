@@ -16,7 +16,8 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError
-from ravine.formulas.declaration import code_of, parameters, telling_faults
+from ravine.formulas.declaration import parameters
+from ravine.formulas.faults import code_of, telling_faults
 from ravine.formulas.given import GIVEN
 from ravine.formulas.ieee import as_ieee, function_of, plain_text
 from ravine.formulas.layers import in_layers, joined, norms, shaped

@@ -26,6 +26,7 @@ import numpy as np
 from ravine.errors import ConfigError
 from ravine.formulas.chance import GENERATORS, INSTEAD, fault_of, refuse_chance_in
 from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.schedule import Schedule
 
 _PLAIN = (bool, int, float, complex, str, bytes, np.number, np.bool_, np.dtype, type(None), type(Ellipsis))
 
@@ -86,6 +87,8 @@ class _Reader:
             return f"array({value.dtype}, {value.shape}, {digest})"
         if isinstance(value, Optimizer):
             return "\n".join([*value.texts(), repr(dict(value.defaults))])
+        if isinstance(value, Schedule):
+            return "\n".join([function_text(value.function), repr(dict(value.defaults))])
         if isinstance(value, (list, tuple)):
             return f"{type(value).__name__}({', '.join(self.shown(part, name) for part in value)})"
         if isinstance(value, (set, frozenset)):

@@ -16,7 +16,8 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError, several
-from ravine.formulas.declaration import code_of, declared, parameters, telling_faults
+from ravine.formulas.declaration import declared, parameters
+from ravine.formulas.faults import code_of, telling_faults
 from ravine.formulas.formula import State
 from ravine.formulas.identity import function_text
 from ravine.formulas.kinds import Kind

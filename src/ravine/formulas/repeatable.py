@@ -11,7 +11,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.errors import ConfigError
 from ravine.formulas.chance import INSTEAD
-from ravine.formulas.declaration import code_of
+from ravine.formulas.faults import code_of
 from ravine.formulas.optimizer import Optimizer
 
 _SHAPES = ((4, 3), (3,), (3, 2), (2,))

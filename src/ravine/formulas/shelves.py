@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ravine.formulas.activation import Activation
 from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.schedule import Schedule
 from ravine.formulas.shelf import Shelf
 from ravine.formulas.stage import Stage
+from ravine.formulas.surface import Surface
 
 ACTIVATIONS = Shelf("activation", "ravine.activations", Activation, "Activation(..)")
 """Activation functions by name."""
@@ -15,3 +17,9 @@ OPTIMIZERS: Shelf[Optimizer] = Shelf("optimizer", "ravine.optimizers", Optimizer
 
 STAGES = Shelf("stage", "ravine.stages", Stage, "@ravine.stage")
 """Stages by name."""
+
+SCHEDULES = Shelf("schedule", "ravine.schedules", Schedule, "@ravine.schedule")
+"""Schedules of the learning rate by name."""
+
+SURFACES = Shelf("surface", "ravine.surfaces", Surface, "@ravine.surface")
+"""Surfaces of two weights by name."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-import msgspec
-
-from ravine.formulas.kinds import shown
+from ravine.formulas.kinds import Value, shown
 from ravine.spec import RunSpec
 
 _PLAIN = ("softmax", "init", "activation", "dataset", "dtype", "warmup", "schedule_by", "largest_batch")
@@ -24,13 +22,11 @@ def command_of(spec: RunSpec) -> str:
     if spec.lr is not None:
         words += ["--lr", repr(spec.lr)]
     for name, value in spec.hyperparameters.items():
-        words += ["--set", f"{name}={shown(value) if isinstance(value, bool) else repr(value)}"]
-    schedule = msgspec.to_builtins(spec.schedule)
-    kind = schedule.pop("kind")
-    if kind not in ("constant", "linear"):  # a final rate alone means linear decay
-        words += ["--schedule", kind]
-    for name, value in schedule.items():
-        words += [f"--{name.replace('_', '-')}", repr(value)]
+        words += ["--set", f"{name}={_written(value)}"]
+    if spec.schedule not in ("constant", "linear"):  # a final rate alone means linear decay
+        words += ["--schedule", spec.schedule]
+    for name, value in spec.schedule_settings.items():
+        words += ["--final-lr", repr(value)] if name == "final_lr" else ["--set", f"{name}={_written(value)}"]
     words += ["--batch-size", str(spec.batch_size), "--epochs", str(spec.epochs)]
     if spec.layers != plain.layers:
         words += ["--layers", ",".join(map(str, spec.layers))]
@@ -44,3 +40,8 @@ def command_of(spec: RunSpec) -> str:
     if spec.engine == "reference":
         words += ["--engine", spec.engine]
     return shlex.join([*words, "--seed", str(spec.seed)])
+
+
+def _written(value: Value) -> str:
+    """Return a value with all its digits, as --set reads it."""
+    return shown(value) if isinstance(value, bool) else repr(value)

@@ -15,10 +15,10 @@ _FIRST = ("optimizer", "lr", "final_lr", "batch_size")
 def settings_of(spec: RunSpec) -> dict[str, str]:
     """Return the settings of a spec under the names of `ravine.train`, as text; the seed is left out."""
     plain = msgspec.to_builtins(spec)
-    schedule = plain.pop("schedule")
+    schedule = plain.pop("schedule_settings")
     hyperparameters = plain.pop("hyperparameters")
     factors = {f"{name} per layer": ",".join(f"{f:g}" for f in each) for name, each in plain.pop("per_layer").items()}
-    flat = {**plain, **hyperparameters, **factors, "schedule": schedule.pop("kind"), **schedule}
+    flat = {**plain, **hyperparameters, **factors, "schedule": spec.schedule_label, **schedule}
     flat.pop("seed")
     flat["optimizer"] = spec.optimizer_label
     given = {name: value for name, value in flat.items() if value is not None}

@@ -12,10 +12,11 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
@@ -34,7 +35,6 @@ T = TypeVar("T")
 DEFAULT_ROOT = "runs"
 _PARTIAL = ".partial"
 _TRIES = 20
-_OPTIMIZER = "optimizer.txt"
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -70,11 +70,19 @@ class StoredRun:
     @property
     def optimizer_text(self) -> str | None:
         """The text of the optimizer as it was then, if it is not one of ravine's own."""
-        path = self.folder / _OPTIMIZER
+        return self._text("optimizer")
+
+    @property
+    def schedule_text(self) -> str | None:
+        """The text of the schedule as it was then, if it is not one of ravine's own."""
+        return self._text("schedule")
+
+    def _text(self, name: str) -> str | None:
+        path = self.folder / f"{name}.txt"
         try:
             return text_of(_content(path)) if path.exists() else None
         except ConfigError as error:
-            raise _damaged(self.folder, f"{_OPTIMIZER} cannot be read: {error}") from None
+            raise _damaged(self.folder, f"{path.name} cannot be read: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -145,9 +153,13 @@ class RunStore:
         return {run: stored.result for run, stored in found.items()}, faults
 
     def save(
-        self, result: Result, environment: dict[str, str | int], weights: Array, text: str | None = None
+        self,
+        result: Result,
+        environment: dict[str, str | int],
+        weights: Array,
+        texts: Mapping[str, str | None] = MappingProxyType({}),
     ) -> StoredRun:
-        """Store a finished run, with the text of an optimizer that is not ravine's own.
+        """Store a finished run, with texts of what is not ravine's own, such as "optimizer".
 
         One of the same id is replaced, and a checkpoint is no longer needed.
         """
@@ -167,7 +179,7 @@ class RunStore:
             "spec.json": _json(result.spec),
             "environment.json": _json(Environment(environment)),
             "result.json": _json(_Stored(result, digest)),
-            **({} if text is None else {_OPTIMIZER: f"{text}\n".encode()}),
+            **{f"{name}.txt": f"{text}\n".encode() for name, text in texts.items() if text is not None},
         }
         try:
             write_folder(temporary, files)

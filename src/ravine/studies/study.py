@@ -46,7 +46,6 @@ from ravine.errors import ConfigError, RavineError, shortened, unknown
 from ravine.formulas.files import names_file
 from ravine.formulas.kinds import shown
 from ravine.inputs import convert, folded, plain, text_of
-from ravine.schedules import Constant, Linear
 from ravine.spec import ResolvedRun, RunSpec, from_settings
 
 Measure = Literal["train_loss", "test_loss", "test_accuracy"]
@@ -244,12 +243,12 @@ def describe(spec: RunSpec, usual_epochs: int | None = None) -> str:
     'momentum lr 0.1 to 0.001, alpha 0.9, m 10, 10 epochs, naive softmax'
     """
     plain = RunSpec()
-    final = getattr(spec.schedule, "final_lr", None)
+    final = spec.schedule_settings.get("final_lr")
     parts = [f"{spec.optimizer_name} lr {spec.lr:g}" + (f" to {final:g}" if final is not None else "")]
-    if not isinstance(spec.schedule, Constant | Linear):
-        parts.append(f"{msgspec.to_builtins(spec.schedule)['kind']} schedule")
+    if spec.schedule not in ("constant", "linear"):
+        parts.append(f"{spec.schedule_name} schedule")
     parts += [f"{name} {shown(value)}" for name, value in spec.hyperparameters.items()]
-    if spec.schedule_by == "step" and not isinstance(spec.schedule, Constant):
+    if spec.schedule_by == "step" and spec.schedule != "constant":
         parts.append("by step")
     parts += [f"{name} times {','.join(f'{f:g}' for f in factors)}" for name, factors in spec.per_layer.items()]
     parts.append(f"m {spec.batch_size}" + (f" to at most {spec.largest_batch}" if spec.largest_batch else ""))
@@ -293,9 +292,15 @@ def _shown(study: Study, figure: Figure, planned: list[Planned]) -> list[Planned
 def _check_panels(figure: Figure, shown: Sequence[Planned], place: str) -> None:
     if len(figure.measures) > 1:
         raise ConfigError(f"{place} has panels by {figure.panels} and {len(figure.measures)} measures; give one.")
-    schedules = {name for run in shown for name in run.spec.schedule.__struct_fields__}
+    schedules = {name for run in shown for name in run.spec.schedule_settings}
     others = {name for run in shown for name in run.spec.hyperparameters}
-    known = {*RunSpec.__struct_fields__, *schedules, *others} - {"hyperparameters", "seed", "initial_weights", "order"}
+    known = {*RunSpec.__struct_fields__, *schedules, *others} - {
+        "hyperparameters",
+        "schedule_settings",
+        "seed",
+        "initial_weights",
+        "order",
+    }
     if figure.panels not in known:
         raise ConfigError(f"{place} has panels by an {unknown('setting', figure.panels, known)}")
 

@@ -11,7 +11,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import Split, scaled
 from ravine.engines import Evaluation
-from ravine.formulas.faults import fault_of_numbers
+from ravine.formulas.not_finite import fault_of_numbers
 from ravine.formulas.optimizer import Optimizer
 from ravine.networks import Network, forward
 from ravine.storage.record import DeadNetwork, NonFinite

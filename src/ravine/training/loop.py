@@ -22,7 +22,7 @@ from ravine.engines import Engine, Evaluation, make_engine
 from ravine.errors import ConfigError
 from ravine.formulas.repeatable import refuse_chance
 from ravine.networks import initial_weights
-from ravine.spec import ResolvedRun, RunSpec, identity
+from ravine.spec import ResolvedRun, RunSpec
 from ravine.storage.checkpoint import Position, load_checkpoint, save_checkpoint
 from ravine.storage.record import Cause, Epoch, NonFinite, Result, Seconds, Status
 from ravine.storage.store import RunStore, StoredRun, checkpoint_file, describe
@@ -152,17 +152,17 @@ def train(
         trainer.compile()
         with interruptible() if interruption is None else nullcontext(interruption) as stop:
             result = trainer.train(stop)
-            if identity(spec, run.optimizer) != run.id:
+            if run.identity() != run.id:
                 checkpoint_file(folder).unlink(missing_ok=True)
                 raise ConfigError(
-                    f"{spec.optimizer_name} changes a value outside its state while it trains, and so becomes another "
-                    "optimizer: keep all that changes in the state that it returns, or under functools.cache."
+                    f"{spec.optimizer_name} or its schedule changes a value outside its state while it trains, and so "
+                    "becomes another one: keep all that changes in the state that it returns, or under functools.cache."
                 )
             if result.status == "interrupted":
                 return Outcome(result, None, stop.signal)
             trained()
-            text = run.optimizer_text
-            stored = store.save(result, environment(threads=1), trainer.evaluated_weights(), text)
+            texts = {"optimizer": run.optimizer_text, "schedule": run.schedule_text}
+            stored = store.save(result, environment(threads=1), trainer.evaluated_weights(), texts)
         checkpoint_file(folder).unlink(missing_ok=True)
     return Outcome(result, stored, None)
 
@@ -176,6 +176,7 @@ def _blas() -> ThreadpoolController:
 def _check(run: ResolvedRun, dataset: Dataset, given: Given) -> None:
     spec = run.spec
     count, size = len(dataset.train.labels), run.network.layout.size
+    run.check_rates(count if given.order is None or given.order.ndim == 0 else given.order.shape[-1])
     if given.weights is not None:
         if given.weights.shape != (size,):
             raise ConfigError(f"initial_weights has shape {given.weights.shape}; give {size} numbers, ({size},).")

@@ -58,6 +58,11 @@ class Run:
         return self._stored.optimizer_text
 
     @property
+    def schedule_text(self) -> str | None:
+        """The text of the schedule as it was then, None if it is one of ravine's own."""
+        return self._stored.schedule_text
+
+    @property
     def status(self) -> str:
         """How the run ended: "done" or "diverged"."""
         return self.result.status

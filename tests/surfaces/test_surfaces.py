@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
+from ravine.conformance.surface import CHECKS, check_surface
 from ravine.errors import ConfigError
-from ravine.surfaces import SURFACES, find_surface
+from ravine.formulas.shelves import SURFACES
 
 EACH = pytest.mark.parametrize("surface", SURFACES.values(), ids=SURFACES)
 
@@ -27,6 +30,26 @@ def inside(surface, count=200):
 def test_the_values_are_known(surface):
     for (x, y), value in KNOWN[surface.name]:
         assert surface.f(x, y) == pytest.approx(value, rel=1e-5)
+
+
+@EACH
+def test_it_passes_every_check(surface):
+    assert [finding.outcome for finding in check_surface(surface).findings] == ["passed"] * len(CHECKS)
+
+
+@EACH
+def test_its_file_has_its_name_and_its_docstring_a_formula(surface):
+    assert surface.function.__module__ == f"ravine.surfaces.{surface.name}"
+    assert surface.summary.endswith((".", "?"))
+    assert surface.formula
+
+
+@EACH
+def test_the_formula_of_the_docstring_is_the_function(surface):
+    text = surface.formula.replace("^", "**")
+    text = re.sub(r"(?<=[\w)]) (?=[\w(])", " * ", text)
+    for x, y in zip(*inside(surface, 5), strict=True):
+        assert eval(text, {"x": x, "y": y}) == pytest.approx(surface.f(x, y), rel=1e-12)
 
 
 @EACH
@@ -72,4 +95,4 @@ def test_the_nearest_minimum():
 
 def test_an_unknown_surface():
     with pytest.raises(ConfigError, match=r"unknown surface 'rosenbrok'; did you mean 'rosenbrock'\?"):
-        find_surface("rosenbrok")
+        SURFACES.find("rosenbrok")

@@ -7,13 +7,10 @@ import pytest
 from PIL import Image
 
 import ravine
-from optimizer_cases import ELEMENTWISE, MATRIX
 from ravine.errors import ConfigError
-from ravine.formulas.elementwise import rule
-from ravine.formulas.matrix import matrix_rule
-from ravine.formulas.shelves import OPTIMIZERS
-from ravine.paths import RATES, animate, best_rate, draw, draw_paths, trace, walk, walks
-from ravine.surfaces import SURFACES
+from ravine.formulas.shelves import SURFACES
+from ravine.optimizers import RULES, WHOLE_RULES, find_rule, rule, whole_rule
+from ravine.trajectories import RATES, animate, best_rate, draw, draw_paths, trace, walk, walks
 
 RAVINE = SURFACES["ravine"]
 CURVATURES = np.array([1.0, 75.0])
@@ -22,13 +19,11 @@ CURVATURES = np.array([1.0, 75.0])
 def test_sgd_on_the_ravine_is_a_geometric_series():
     t = np.arange(101)[:, None]
     wanted = np.array(RAVINE.start) * (1 - 0.02 * CURVATURES) ** t
-    np.testing.assert_allclose(
-        trace(OPTIMIZERS.find("sgd"), RAVINE, {"lr": 0.02}, 100), wanted, rtol=1e-12, atol=1e-300
-    )
+    np.testing.assert_allclose(trace(find_rule("sgd"), RAVINE, {"lr": 0.02}, 100), wanted, rtol=1e-12, atol=1e-300)
 
 
 def test_momentum_on_the_ravine_is_a_power_of_a_matrix():
-    points = trace(OPTIMIZERS.find("momentum"), RAVINE, {"lr": 0.01, "alpha": 0.8}, 60, start=(3.0, -1.0))
+    points = trace(find_rule("momentum"), RAVINE, {"lr": 0.01, "alpha": 0.8}, 60, start=(3.0, -1.0))
     for axis, h in enumerate(CURVATURES):
         step = np.array([[0.8, 0.01 * h], [-0.8, 1 - 0.01 * h]])
         wanted = [(np.linalg.matrix_power(step, t) @ [0, points[0, axis]])[1] for t in range(61)]
@@ -36,8 +31,8 @@ def test_momentum_on_the_ravine_is_a_power_of_a_matrix():
 
 
 def test_the_first_step_of_adam_is_lr_along_the_signs():
-    hyper = OPTIMIZERS.find("adam").hyperparameters({"lr": 0.3})
-    first, second = trace(OPTIMIZERS.find("adam"), SURFACES["himmelblau"], hyper, 1, start=(2.0, -1.0))
+    hyper = find_rule("adam").hyperparameters({"lr": 0.3})
+    first, second = trace(find_rule("adam"), SURFACES["himmelblau"], hyper, 1, start=(2.0, -1.0))
     signs = np.sign(SURFACES["himmelblau"].gradient(2.0, -1.0))
     np.testing.assert_allclose(second - first, -0.3 * signs, rtol=1e-8)
 
@@ -57,8 +52,8 @@ def test_a_rule_is_given_the_weight_the_step_and_the_norms():
 
 def test_the_points_are_those_that_a_rule_evaluates():
     """Schedule-free SGD with beta = 0 evaluates the mean of plain SGD's points after the start."""
-    free = OPTIMIZERS.find("schedule_free_sgd")
-    plain = trace(OPTIMIZERS.find("sgd"), RAVINE, {"lr": 0.01}, 20)
+    free = find_rule("schedule_free_sgd")
+    plain = trace(find_rule("sgd"), RAVINE, {"lr": 0.01}, 20)
     hyper = free.hyperparameters({"lr": 0.01, "beta": 1e-9})
     means = np.cumsum(plain[1:], axis=0) / np.arange(1, 21)[:, None]
     np.testing.assert_allclose(trace(free, RAVINE, hyper, 20)[1:], means, rtol=1e-5)
@@ -73,11 +68,11 @@ def test_the_evaluated_form_is_given_the_step():
     def _times_t(w, t):
         return w * t
 
-    wanted = trace(OPTIMIZERS.find("sgd"), RAVINE, {"lr": 0.01}, 4) * np.arange(5)[:, None]
+    wanted = trace(find_rule("sgd"), RAVINE, {"lr": 0.01}, 4) * np.arange(5)[:, None]
     assert trace(plain, RAVINE, {"lr": 0.01}, 4).tolist() == wanted.tolist()
 
 
-@pytest.mark.parametrize("name", [*ELEMENTWISE, *MATRIX])
+@pytest.mark.parametrize("name", [*RULES, *WHOLE_RULES])
 def test_every_optimizer_goes_down_the_ravine(name):
     path = walk(name, RAVINE, steps=100)
     assert path.points.shape == (101, 2)
@@ -88,13 +83,13 @@ def test_every_optimizer_goes_down_the_ravine(name):
 def test_the_weights_are_one_matrix_for_a_whole_rule():
     seen = []
 
-    @matrix_rule()
+    @whole_rule()
     def notes(gradients, weights, state, t, loss, *, lr):
         seen.append((t, gradients, weights, dict(state), loss([np.array([[2.0], [3.0]])])))
         return [lr * g for g in gradients], {"count": np.array([t])}
 
     points = trace(notes, RAVINE, {"lr": 0.01}, 3)
-    assert points.tolist() == trace(OPTIMIZERS.find("sgd"), RAVINE, {"lr": 0.01}, 3).tolist()
+    assert points.tolist() == trace(find_rule("sgd"), RAVINE, {"lr": 0.01}, 3).tolist()
     for t, (told, (g,), (w,), state, (value, (slope,))) in enumerate(seen, start=1):
         assert told == t
         assert w.tolist() == points[t - 1][:, None].tolist()
@@ -104,12 +99,12 @@ def test_the_weights_are_one_matrix_for_a_whole_rule():
 
 
 def test_a_whole_rule_that_diverges_stops_where_its_twin_does():
-    @matrix_rule()
+    @whole_rule()
     def plain(gradients, weights, state, t, *, lr):
         return [lr * g for g in gradients], {}
 
     rosenbrock = SURFACES["rosenbrock"]
-    twin = trace(OPTIMIZERS.find("sgd"), rosenbrock, {"lr": 1.0}, 50)
+    twin = trace(find_rule("sgd"), rosenbrock, {"lr": 1.0}, 50)
     assert trace(plain, rosenbrock, {"lr": 1.0}, 50).tolist() == twin.tolist()
 
 
@@ -118,9 +113,7 @@ def test_the_steps_of_muon_without_momentum_have_one_length():
     length = 1.0
     for _ in range(5):
         length = 3.4445 * length - 4.7750 * length**3 + 2.0315 * length**5
-    points = trace(
-        OPTIMIZERS.find("muon"), RAVINE, OPTIMIZERS.find("muon").hyperparameters({"lr": 0.1, "momentum": 0}), 30
-    )
+    points = trace(find_rule("muon"), RAVINE, find_rule("muon").hyperparameters({"lr": 0.1, "momentum": 0}), 30)
     g = CURVATURES * points[:-1]
     wanted = -0.1 * length * g / np.hypot(*g.T)[:, None]
     np.testing.assert_allclose(np.diff(points, axis=0), wanted, rtol=1e-5)
@@ -128,7 +121,7 @@ def test_the_steps_of_muon_without_momentum_have_one_length():
 
 def test_the_first_move_of_soap_is_along_the_gradient_and_no_sign():
     """The first gradient has one component in the basis that it makes; adam's step would be lr along both axes."""
-    points = trace(OPTIMIZERS.find("soap"), RAVINE, OPTIMIZERS.find("soap").hyperparameters({"lr": 0.1}), 2)
+    points = trace(find_rule("soap"), RAVINE, find_rule("soap").hyperparameters({"lr": 0.1}), 2)
     g = CURVATURES * points[0]
     assert points[1].tolist() == points[0].tolist()
     np.testing.assert_allclose(points[2] - points[1], -0.1 * g / np.hypot(*g), atol=1e-7)
@@ -150,7 +143,7 @@ def test_lbfgs_reaches_a_minimum_at_its_default_rate(name, steps):
 
 
 def test_a_path_that_diverges_stops_at_the_last_finite_point():
-    points = trace(OPTIMIZERS.find("sgd"), SURFACES["rosenbrock"], {"lr": 1.0}, 50)
+    points = trace(find_rule("sgd"), SURFACES["rosenbrock"], {"lr": 1.0}, 50)
     assert len(points) < 50
     with np.errstate(all="ignore"):
         assert np.isfinite(SURFACES["rosenbrock"].f(*points.T)).all()
@@ -176,7 +169,7 @@ def test_sgd_zigzags_across_the_ravine():
 @pytest.mark.parametrize("surface", SURFACES.values(), ids=SURFACES)
 @pytest.mark.parametrize("name", ["sgd", "momentum", "rmsprop"])
 def test_the_best_rate_ends_lowest_of_those_on_the_map(surface, name):
-    found = OPTIMIZERS.find(name)
+    found = find_rule(name)
     hyper = found.hyperparameters({"lr": 1})
     ends = {}
     for lr in RATES:
@@ -220,7 +213,7 @@ def test_a_rule_of_your_own(tmp_path):
     path = walk(f"{file}:half,lr=0.02", RAVINE, steps=5)
     assert path.optimizer == "half"
     assert path.points.tolist() == walk("sgd,lr=0.01", RAVINE, steps=5).points.tolist()
-    assert walk(ELEMENTWISE["sgd"], RAVINE, steps=5, lr=0.01).points.tolist() == path.points.tolist()
+    assert walk(RULES["sgd"], RAVINE, steps=5, lr=0.01).points.tolist() == path.points.tolist()
 
 
 BAD = [

@@ -1,0 +1,135 @@
+"""The page of all schedules: a picture, the equations and the settings of each, from its declaration alone.
+
+`python docs/_extensions/schedule_pages.py` draws the overview in docs/schedules.md, schedules/schedules.png.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optimizer_pages import drawn, escaped, picture, table
+from ravine.formulas import kinds
+from ravine.formulas.schedule import Schedule
+from ravine.formulas.shelves import SCHEDULES
+from ravine.pictures import BLUE, Axes, Figure, new_figure, own_style, png
+
+EPOCHS = 12
+
+
+def page(schedules: Iterable[Schedule]) -> str:
+    """Return the page, in Markdown; its pictures lie beside it."""
+    parts = [
+        "# Schedules",
+        "{math}`\\eta_k` is the rate at the time k of N epochs, {math}`\\eta_0` the rate that is given. The pictures "
+        f"show what the rate is multiplied by, over {EPOCHS} epochs, at the default settings: a line by step, and "
+        "stairs by epoch. [How to use them, and to write one](../schedules.md).",
+        *(part for schedule in schedules for part in section(schedule)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def section(schedule: Schedule) -> list[str]:
+    """Return the parts of one schedule: its name, picture, docstring and settings."""
+    first, *paragraphs = (inspect.getdoc(schedule.function) or schedule.name).split("\n\n")
+    parts = [f"## {escaped(schedule.name)}", escaped(first), picture(f"{schedule.name}.svg")]
+    for paragraph in paragraphs:
+        lines = paragraph.split("\n")
+        is_equation = paragraph.startswith("    ")
+        parts.append(
+            f"```text\n{inspect.cleandoc(paragraph)}\n```" if is_equation else "\n\n".join(map(escaped, joined(lines)))
+        )
+    if schedule.defaults:
+        rows = [
+            (f"`{name}`", "must be given" if default is None else kinds.shown(schedule.typed({name: default})[name]),
+             schedule.domain(name).replace("inf", "∞"))
+            for name, default in schedule.defaults.items()
+        ]  # fmt: skip
+        parts.append(table(("setting", "default", "allowed"), rows))
+    return parts
+
+
+def joined(lines: list[str]) -> list[str]:
+    """Return lines as paragraphs, of which each label, such as Source, begins one."""
+    found: list[str] = []
+    for line in lines:
+        if not found or line.startswith(("Source: ", "Defaults: ", "Elsewhere: ")):
+            found.append(line)
+        else:
+            found[-1] += f" {line}"
+    return found
+
+
+def curve(schedule: Schedule) -> Figure:
+    """Draw a schedule at its default settings, and a setting that must be given at a small value."""
+    figure, (axes,) = new_figure()
+    figure.set_size_inches(5, 2.4)
+    draw(axes, schedule)
+    axes.set(xlabel="epoch", ylabel="times the rate")
+    return figure
+
+
+@own_style()
+def overview(schedules: Sequence[Schedule]) -> Figure:
+    """Draw all schedules side by side, four in a row."""
+    rows = -(-len(schedules) // 4)
+    figure = Figure(figsize=(9, 1.9 * rows), layout="constrained")
+    panels = figure.subplots(rows, 4, squeeze=False, sharex=True, sharey=True).ravel()
+    for axes, schedule in zip(panels, schedules, strict=False):
+        draw(axes, schedule)
+        axes.set_title(schedule.name)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.3)
+    for axes in panels[len(schedules) :]:
+        axes.set_visible(False)
+    figure.supxlabel("epoch")
+    figure.supylabel("times the rate")
+    return figure
+
+
+def draw(axes: Axes, schedule: Schedule) -> None:
+    """Draw the rate by step as a line, and by epoch as stairs."""
+    missing = {name: schedule.example(name) for name, default in schedule.defaults.items() if default is None}
+    settings = schedule.hyperparameters(missing)
+    times = np.linspace(0, EPOCHS, 1201)
+    axes.plot(times, schedule.rate(1.0, times, EPOCHS, settings), color=BLUE, linewidth=1.6)
+    whole = np.arange(float(EPOCHS))
+    axes.stairs(
+        schedule.rate(1.0, whole, EPOCHS, settings), np.arange(EPOCHS + 1), color=BLUE, alpha=0.4, baseline=None
+    )
+    axes.set(xlim=(0, EPOCHS), ylim=(0, 1.08))
+
+
+def write(folder: Path, schedules: Iterable[Schedule]) -> None:
+    """Write the page and the pictures; take away those of schedules that are no more."""
+    every = list(schedules)
+    files = {"index.md": page(every)}
+    for schedule in every:
+        files[f"{schedule.name}.svg"] = drawn(curve(schedule), schedule.name, f"The rate of {schedule.name} over time")
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != text:
+            (folder / name).write_text(text, encoding="utf-8")
+    for file in [*folder.glob("*.md"), *folder.glob("*.svg")]:
+        if file.name not in files:
+            file.unlink()
+
+
+def write_page(app: Any) -> None:
+    """Write the page of ravine's schedules into the folder of the documentation."""
+    write(Path(app.srcdir) / "schedules", SCHEDULES.values())
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Have the page written before Sphinx looks for pages."""
+    app.connect("builder-inited", write_page)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+if __name__ == "__main__":
+    target = Path(__file__).parents[1] / "schedules" / "schedules.png"
+    target.write_bytes(png(overview(list(SCHEDULES.values()))))

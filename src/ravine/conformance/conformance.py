@@ -1,0 +1,38 @@
+"""What all checks of a thing found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ravine.conformance.finding import Finding
+
+
+@dataclass(frozen=True)
+class Conformance:
+    """What all checks of an optimizer, a surface or a schedule found; printed, it is a table.
+
+    Attributes:
+        name: that of what was checked.
+        summary: what it says of itself.
+        findings: one for each check.
+    """
+
+    name: str
+    summary: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(finding.outcome != "failed" for finding in self.findings)
+
+    @property
+    def verdict(self) -> str:
+        """How many checks were made, and how many of them passed."""
+        made = [finding.outcome for finding in self.findings if finding.outcome != "left out"]
+        return f"{made.count('passed')} of {len(made)} checks passed."
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.name}: {self.summary}", *map(str, self.findings), self.verdict])
+
+    __repr__ = __str__
