@@ -55,7 +55,7 @@ def paths(
         _list(list(SURFACES.values()), as_json)
         return
     from ravine.conformance.surface import require_sound
-    from ravine.trajectories import picture, walks
+    from ravine.trajectories import USUAL, picture, walks
 
     surface = SURFACES.find(surface_name)
     if surface not in SURFACES.values():

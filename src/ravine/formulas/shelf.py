@@ -42,7 +42,7 @@ class Shelf(Mapping[str, T], Generic[T]):
             for value in vars(importlib.import_module(f"{self.package}.{module.name}")).values():
                 if isinstance(value, self._type):
                     found[_name_of(value)] = value
-        return found
+        return dict(sorted(found.items()))
 
     def __getitem__(self, name: str) -> T:
         return self._own[name]
