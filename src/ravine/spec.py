@@ -23,9 +23,7 @@ from ravine.inputs import convert, dtype_name, folded_keys, plain
 from ravine.networks import INITIALIZERS, Network
 from ravine.optimizers import RULES, WHOLE_RULES, AnyRule, Rule, WholeRule, declared_rule, reference, settled
 from ravine.schedules import Constant, Schedule, grown_batch_size, learning_rates, make_schedule
-
-ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
-"""Every engine, and the dtypes that it trains in."""
+from ravine.settings import BY_NAME, ENGINES
 
 _LARGEST_SEED = 2**63 - 1
 
@@ -40,8 +38,8 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     those of the optimizer but for the learning rate, numbers, whole numbers and flags; what is not given takes the
     rule's default. `per_layer` has factors of some of them, or of lr, one a layer. With a `largest_batch` batches grow
     where the schedule would lower the rate, see `schedules.grown_batch_size`, and the rate falls by what the batch
-    cannot grow. `engine` is one of `ENGINES`. `initial_weights` and `order` are the SHA-256 of arrays that the caller
-    gave in place of those that the seed makes.
+    cannot grow. `initial_weights` and `order` are the SHA-256 of arrays that the caller gave in place of those that the
+    seed makes. tests/test_settings.py holds the fields to `ravine.settings`.
     """
 
     dataset: str = "mnist"
@@ -131,13 +129,13 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return hashlib.sha256(text).hexdigest()[:16]
 
 
-SETTINGS = frozenset({*RunSpec.__struct_fields__, *_OF_SCHEDULES} - {"hyperparameters", "initial_weights", "order"})
+_NAMES = frozenset(BY_NAME) - {"hyperparameters"}
 """What `from_settings` takes beside the optimizer's own hyper-parameters, which must have other names."""
 
 
 def check_names(rule: AnyRule) -> None:
     """Check that no hyper-parameter of a rule but lr has the name of a setting of a run, which would get its value."""
-    taken = sorted((SETTINGS - {"lr"}).intersection(rule.defaults))
+    taken = sorted((_NAMES - {"lr"}).intersection(rule.defaults))
     if taken:
         raise ConfigError(
             f"{rule.name} has a hyper-parameter with the name of a setting of a run, {taken[0]}: choose another one."
@@ -147,13 +145,13 @@ def check_names(rule: AnyRule) -> None:
 def from_settings(settings: Mapping[str, Any]) -> RunSpec:
     """Make a spec from flat settings, the keywords of `ravine.train` and the keys of a study file.
 
-    They are the fields of `RunSpec`, where `per_layer` may hold lists; `final_lr`, `decay_factor` and `decay_every` for
-    the schedule, which is given by its name; and the optimizer's hyper-parameters by their own names.
+    They are those of `ravine.settings`, where `per_layer` may hold lists, and the optimizer's hyper-parameters by their
+    own names. The schedule is given by its name, and by its settings as `final_lr`.
 
     >>> from_settings({"optimizer": "momentum", "alpha": 0.5, "lr": 0.1, "final_lr": 0.001}).schedule
     Linear(final_lr=0.001)
     """
-    fields = SETTINGS - set(_OF_SCHEDULES)
+    fields = _NAMES - set(_OF_SCHEDULES)
     flat = folded_keys(settings)
     schedule = make_schedule(
         flat.pop("schedule", None),
@@ -166,7 +164,7 @@ def from_settings(settings: Mapping[str, Any]) -> RunSpec:
     chosen["optimizer"] = reference(given if isinstance(given, str) else declared_rule(given))
     rule = settled(chosen["optimizer"])
     check_names(rule)
-    known = SETTINGS | allowed(rule)
+    known = _NAMES | allowed(rule)
     for name in flat:
         if name not in known:
             raise ConfigError(unknown(f"setting of a run with {rule.name}", name, known))
