@@ -22,10 +22,11 @@ from ravine.cli.options import (
     quiet_option,
     store_option,
 )
-from ravine.cli.output import number, percent, print_json, print_table
+from ravine.cli.output import print_json, print_table
 from ravine.errors import several
 
 if TYPE_CHECKING:
+    from ravine.storage.quantities import Quantity
     from ravine.studies import Planned, Study
     from ravine.training import Result
 
@@ -205,6 +206,8 @@ def _planned(source: str, only: str | None, seeds: int | None) -> tuple[Study, l
 def _show(
     study: Study, planned: list[Planned], results: dict[str, Result], failed: dict[str, str], as_json: bool
 ) -> None:
+    from ravine.storage.quantities import SUMMARY
+
     rows = []
     for run in planned:
         result = results.get(run.id)
@@ -224,8 +227,7 @@ def _show(
                         "id": run.id,
                         "state": state,
                         "hint": result and result.hint,
-                        "train_loss": result and result.train_loss,
-                        "test_accuracy": result and result.test_accuracy,
+                        **{quantity.name: result and quantity.of(result) for quantity in SUMMARY},
                         "published": run.published,
                     }
                     for run, state, result in rows
@@ -233,7 +235,8 @@ def _show(
             }
         )
         return
-    head = ("group", "row", "settings", "seed", "state", "train loss", "test accuracy", "seconds", "run")
+    columns = [quantity.head for quantity in _columns()]
+    head = ("group", "row", "settings", "seed", "state", *columns, "run")
     print_table(head, [_row(run, state, result) for run, state, result in rows])
     unique = {run.id for run in planned}
     click.echo(f"\n{len(results)} of {len(unique)} runs are stored{f', {len(failed)} failed' if failed else ''}.")
@@ -245,12 +248,18 @@ def _show(
         click.echo(f"ravine: run {run_id}: {fault}", err=True)
 
 
+def _columns() -> tuple[Quantity, ...]:
+    from ravine.storage.quantities import QUANTITIES, SUMMARY
+
+    return (*SUMMARY, QUANTITIES["seconds"])
+
+
 def _row(run: Planned, state: str, result: Result | None) -> tuple[str, ...]:
+    from ravine.storage.quantities import shown
     from ravine.studies import describe
 
     spec = run.spec
     settings = (run.group, str(run.row + 1), describe(spec), str(spec.seed))
     if result is None:
-        return (*settings, state, "-", "-", "-", run.id)
-    numbers = (number(result.train_loss), percent(result.test_accuracy), f"{result.seconds.total:.1f}")
-    return (*settings, state, *numbers, run.id)
+        return (*settings, state, *("-" for _ in _columns()), run.id)
+    return (*settings, state, *shown(result, _columns()), run.id)

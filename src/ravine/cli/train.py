@@ -8,7 +8,7 @@ import click
 
 from ravine.cli.command import TRAINS, Command
 from ravine.cli.options import data_dir_option, json_option, option, quiet_option, setting_options, store_option
-from ravine.cli.output import number, percent, print_json
+from ravine.cli.output import print_json
 from ravine.settings import BY_NAME, WHERE
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def train(as_json: bool, quiet: bool, **settings: Any) -> int:
 
 def _print_summary(result: Result, folder: Any) -> None:
     from ravine.formulas.kinds import shown
+    from ravine.storage.quantities import CURVES
 
     spec, seconds = result.spec, result.seconds
     settings = [f"lr {spec.lr:g}", *(f"{name} {shown(value)}" for name, value in spec.hyperparameters.items())]
@@ -78,9 +79,8 @@ def _print_summary(result: Result, folder: Any) -> None:
     batches = f"{spec.batch_size}" if grown == spec.batch_size else f"{spec.batch_size} to {grown}"
     click.echo(f"  optimizer      {spec.optimizer_name}, {', '.join(settings)}, batches of {batches}")
     click.echo(f"  epochs         {len(result.history)} of {spec.epochs}, seed {spec.seed}")
-    click.echo(f"  train loss     {number(result.train_loss)}")
-    click.echo(f"  test loss      {number(result.test_loss)}")
-    click.echo(f"  test accuracy  {percent(result.test_accuracy)}")
+    for quantity in CURVES:
+        click.echo(f"  {quantity.head:<14} {quantity.show(quantity.of(result))}")
     click.echo(
         f"  seconds        {seconds.total:.1f}: training {seconds.train:.1f}, evaluation {seconds.evaluate:.1f}, "
         f"compilation {seconds.compile:.1f}"

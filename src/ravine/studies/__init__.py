@@ -4,7 +4,6 @@ from ravine.studies.runner import StudyOutcome, StudyWatcher, run_study
 from ravine.studies.study import (
     Figure,
     Group,
-    Measure,
     Planned,
     Published,
     Study,
@@ -19,7 +18,6 @@ from ravine.studies.study import (
 __all__ = [
     "Figure",
     "Group",
-    "Measure",
     "Planned",
     "Published",
     "Study",
