@@ -60,6 +60,10 @@ class Command(click.Command):
         own = {0: "Done.", 2: EXIT_CODES[2], 3: EXIT_CODES[3], **exits}
         self.exits = dict(sorted(own.items()))
 
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help, paragraph by paragraph."""
+        write_paragraphs(formatter, self.help or "")
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, title by title."""
         groups: dict[str, list[tuple[str, str]]] = {}
@@ -74,6 +78,13 @@ class Command(click.Command):
         """Write the examples and the exit codes."""
         write_examples(formatter, self.examples)
         write_lists(formatter, {"Exit codes": [(str(code), meaning) for code, meaning in self.exits.items()]})
+
+
+def write_paragraphs(formatter: click.HelpFormatter, text: str) -> None:
+    """Write paragraphs that have an empty line between them."""
+    for paragraph in re.split(r"\n\s*\n", text.strip()):
+        formatter.write_paragraph()
+        _write(formatter, paragraph, _INDENT)
 
 
 def write_examples(formatter: click.HelpFormatter, examples: Sequence[tuple[str, str]]) -> None:

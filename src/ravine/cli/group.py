@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ravine.cli.command import EXIT_CODES, write_lists
+from ravine.cli.command import EXIT_CODES, write_lists, write_paragraphs
 from ravine.errors import unknown
 
 if TYPE_CHECKING:
@@ -65,6 +65,10 @@ class Group(click.Group):
 
         found = [CompletionItem(n, help=e.sentence) for n, e in self.entries.items() if n.startswith(incomplete)]
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help, paragraph by paragraph."""
+        write_paragraphs(formatter, self.help or "")
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, title by title, and then the options of the group itself."""

@@ -61,7 +61,8 @@ def completed(names: Sequence[str], incomplete: str, files: bool) -> list[Comple
     from click.shell_completion import CompletionItem
 
     found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-    return [*found, CompletionItem(incomplete, type="file")] if files else found
+    # The script for bash forgets what came before the order.
+    return [CompletionItem(incomplete, type="file"), *found] if files else found
 
 
 class RunIds(click.ParamType):  # type: ignore[type-arg]
@@ -97,6 +98,8 @@ class Sizes(click.ParamType):  # type: ignore[type-arg]
 
 def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
     """Read each NAME=VALUE."""
+    if not values:
+        return {}  # completing a word does not wait for NumPy
     from ravine.formulas.kinds import value_of
 
     pairs = {}
