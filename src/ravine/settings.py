@@ -35,6 +35,7 @@ class Setting:
         group: under which title it stands in `--help` and in the documentation.
         choices: lists the names that are known, if the value is one of some names.
         listed: whether they are few, and are shown; else the sentence says where they are.
+        files: whether a thing in a file of one's own will do too, as FILE.py:NAME.
         metavar: what stands for the value in `--help`; else its choices, or its type.
         flags: the options of the command line, if they are not just `--name`.
         unset: what None means, in words.
@@ -48,6 +49,7 @@ class Setting:
     group: str
     choices: Choices | None = None
     listed: bool = True
+    files: bool = False
     metavar: str | None = None
     flags: tuple[str, ...] = ()
     unset: str | None = None
@@ -67,7 +69,7 @@ class Setting:
 
 SETTINGS = (
     Setting("optimizer", str, "sgd", "The optimizer: a name that `ravine optimizers` lists, or a file of your own, "
-            "which is run.", OPTIMIZER, choices.OPTIMIZERS, listed=False, metavar="NAME|FILE.py:NAME", always=True),
+            "which is run.", OPTIMIZER, choices.OPTIMIZERS, listed=False, files=True, always=True),
     Setting("lr", float | None, None, "Learning rate.", OPTIMIZER, metavar="NUMBER", unset="the optimizer's",
             always=True),
     Setting("hyperparameters", dict[str, bool | int | float], {}, "Another hyper-parameter of the optimizer or of a "

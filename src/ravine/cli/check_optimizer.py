@@ -6,7 +6,7 @@ import click
 
 from ravine import choices
 from ravine.cli.command import Command
-from ravine.cli.options import Names, json_option, option
+from ravine.cli.options import FILE_TOO, Names, json_option, option
 from ravine.cli.output import print_json
 
 
@@ -19,7 +19,7 @@ from ravine.cli.output import print_json
     ],
     exits={0: "All checks pass.", 1: "A check fails."},
 )
-@click.argument("optimizer", metavar="NAME|FILE.py:NAME", type=Names(choices.OPTIMIZERS, files=True))
+@click.argument("optimizer", metavar=FILE_TOO, type=Names(choices.OPTIMIZERS, files=True))
 @option("--speed/--no-speed", default=True, show_default=True, group="The checks",
         help="Time its steps beside those of sgd.")  # fmt: skip
 @json_option

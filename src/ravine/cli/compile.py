@@ -8,7 +8,7 @@ import click
 
 from ravine import choices
 from ravine.cli.command import Command
-from ravine.cli.options import Names, jobs_option, option, quiet_option
+from ravine.cli.options import FILE_TOO, Names, jobs_option, option, quiet_option
 from ravine.settings import ENGINES
 
 WHAT = "What is compiled"
@@ -22,7 +22,7 @@ WHAT = "What is compiled"
         ("ravine compile --all --dtype float32 --dtype float64", "All of ravine, for both types of numbers."),
     ],
 )
-@click.argument("names", metavar="[NAME|FILE.py:NAME]...", nargs=-1, type=Names(choices.OPTIMIZERS, files=True))
+@click.argument("names", metavar=f"[{FILE_TOO}]...", nargs=-1, type=Names(choices.OPTIMIZERS, files=True))
 @option("--all", "every", is_flag=True, group=WHAT, help="Compile all optimizers of ravine.")
 @option("--dtype", "dtypes", multiple=True, default=("float32",), show_default=True, group=WHAT,
         metavar=f"[{'|'.join(ENGINES['fused'])}]", type=Names(choices.these(*ENGINES["fused"])),

@@ -9,7 +9,7 @@ import click
 
 from ravine import choices
 from ravine.cli.command import Command
-from ravine.cli.options import Names, json_option
+from ravine.cli.options import FILE_TOO, Names, json_option
 from ravine.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         ("ravine optimizers adam", "The page of one of them."),
     ],
 )
-@click.argument("name", metavar="[NAME|FILE.py:NAME]", required=False, type=Names(choices.OPTIMIZERS, files=True))
+@click.argument("name", metavar=f"[{FILE_TOO}]", required=False, type=Names(choices.OPTIMIZERS, files=True))
 @json_option
 def optimizers(name: str | None, as_json: bool) -> None:
     """List the optimizers, or show one: its equations, hyper-parameters and text.

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Decorator = Callable[[Any], Any]
 
+FILE_TOO = "NAME|FILE.py:NAME"
+"""What stands for the name of a thing that may also be in a file of the user's."""
+
 OUTPUT = "Output"
 """The title of the options that say what is printed."""
 
@@ -166,7 +169,7 @@ def _option(setting: Setting, changes: Mapping[str, Any]) -> Decorator:
     if setting.choices is None:
         kind = _KINDS[setting.type]
     else:
-        kind = {"type": Names(setting.choices, files=not setting.listed), "metavar": _metavar(setting)}
+        kind = {"type": Names(setting.choices, files=setting.files), "metavar": _metavar(setting)}
     given = {**described, **kind, **_default(setting.default), **changes}
     given["show_default"] = given.get("default") is not None
     if given.get("default") is None and setting.unset is not None:
@@ -175,10 +178,11 @@ def _option(setting: Setting, changes: Mapping[str, Any]) -> Decorator:
 
 
 def _metavar(setting: Setting) -> str:
-    """Return what stands for one of some names: the names, if they are short."""
-    names = setting.choices() if setting.choices is not None and setting.listed else ()
-    shown = "|".join(names)
-    return setting.metavar or (f"[{shown}]" if names and len(shown) <= _SHORT else "NAME")
+    """Return what stands for one of some names: the names themselves, if they are short."""
+    if setting.files:
+        return FILE_TOO
+    names = "|".join(setting.choices()) if setting.choices is not None and setting.listed else ""
+    return f"[{names}]" if names and len(names) <= _SHORT else "NAME"
 
 
 def _default(value: Any) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ import click
 
 from ravine import choices
 from ravine.cli.command import Command, listed
-from ravine.cli.options import OUTPUT, Names, json_option, option
+from ravine.cli.options import FILE_TOO, OUTPUT, Names, json_option, option
 from ravine.cli.output import number, print_json, print_table, setting
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _point(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
         ("ravine paths --list", "The surfaces and their formulas."),
     ],
 )
-@click.argument("names", nargs=-1, metavar="[NAME|FILE.py:NAME]...", type=Names(choices.OPTIMIZERS, files=True))
+@click.argument("names", nargs=-1, metavar=f"[{FILE_TOO}]...", type=Names(choices.OPTIMIZERS, files=True))
 @option(
     "--surface",
     "surface_name",
