@@ -25,9 +25,7 @@ from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
 from ravine.formulas.stage import Stage
 from ravine.inputs import convert, dtype_name, folded_keys, plain
 from ravine.networks import INITIALIZERS, Network
-
-ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
-"""Every engine, and the dtypes that it trains in."""
+from ravine.settings import BY_NAME, ENGINES
 
 _LARGEST_SEED = 2**63 - 1
 
@@ -42,12 +40,14 @@ _TIMES = 100_000
 class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One training run.
 
-    The defaults are plain SGD in batches of 10, ten epochs on MNIST. `optimizer` is a name, or FILE.py:RULE.
-    `hyperparameters` holds those of the optimizer but for the learning rate, numbers, whole numbers and flags; what is
-    not given takes the rule's default. `per_layer` has factors of some of them, or of lr, one a layer. With a
-    `largest_batch` batches grow where the schedule would lower the rate, see `schedules.grown_batch_size`, and the rate
-    falls by what the batch cannot grow. `engine` is one of `ENGINES`. `initial_weights` and `order` are the SHA-256 of
-    arrays that the caller gave in place of those that the seed makes.
+    The defaults are plain SGD in batches of 10, ten epochs on MNIST. `optimizer` and `schedule` are names, or
+    FILE.py:NAME, and so are `stages`, those of the user's own. `hyperparameters` holds those of the optimizer and of
+    stages but for the learning rate, numbers, whole numbers and flags; what is not given takes the default.
+    `schedule_settings` are the schedule's. `per_layer` has factors of some hyper-parameters, or of lr, one a layer.
+    With a `largest_batch` batches grow where the schedule would lower the rate, see
+    `formulas.schedule.grown_batch_size`, and the rate falls by what the batch cannot grow. `initial_weights` and
+    `order` are the SHA-256 of arrays that the caller gave in place of those that the seed makes.
+    tests/test_settings.py holds the fields to `ravine.settings`.
     """
 
     dataset: str = "mnist"
@@ -257,15 +257,13 @@ def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
     return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()[:16]
 
 
-SETTINGS = frozenset(
-    {*RunSpec.__struct_fields__, "final_lr"} - {"hyperparameters", "schedule_settings", "initial_weights", "order"}
-)
+_NAMES = frozenset(BY_NAME) - {"hyperparameters"}
 """What `from_settings` takes beside hyper-parameters and the schedule's settings, which must have other names."""
 
 
 def check_names(optimizer: Optimizer) -> None:
     """Check that no hyper-parameter but lr has the name of a setting of a run, which would get its value."""
-    taken = sorted((SETTINGS - {"lr"}).intersection(optimizer.defaults))
+    taken = sorted((_NAMES - {"lr"}).intersection(optimizer.defaults))
     if taken:
         raise ConfigError(
             f"{optimizer.name} has a hyper-parameter with the name of a setting of a run, {taken[0]}: choose another "
@@ -276,7 +274,7 @@ def check_names(optimizer: Optimizer) -> None:
 def _check_names_of(schedule: Schedule, optimizer: Optimizer, stages: Sequence[Stage]) -> None:
     """Check that no setting of a schedule has the name of something else, which would get its value."""
     for name in schedule.defaults:
-        if name in SETTINGS - {"final_lr"}:
+        if name in _NAMES - {"final_lr"}:
             raise ConfigError(
                 f"{schedule.title} has a setting with the name of a setting of a run, {name}: choose another one."
             )
@@ -291,9 +289,9 @@ def _check_names_of(schedule: Schedule, optimizer: Optimizer, stages: Sequence[S
 def from_settings(settings: Mapping[str, Any]) -> ResolvedRun:
     """Make a run from flat settings, the keywords of `ravine.train` and the keys of a study file.
 
-    They are the fields of `RunSpec`, where `per_layer` may hold lists, and `optimizer`, `stages` and `schedule` things
-    in place of names; the hyper-parameters of the optimizer and of stages and the schedule's settings by their own
-    names; and `final_lr`, a setting of some schedules, which alone means linear decay.
+    They are those of `ravine.settings`, where `per_layer` may hold lists, and `optimizer`, `stages` and `schedule`
+    things in place of names; the hyper-parameters of the optimizer and of stages and the schedule's settings by their
+    own names; and `final_lr`, a setting of some schedules, which alone means linear decay.
 
     >>> spec = from_settings({"optimizer": "momentum", "alpha": 0.5, "lr": 0.1, "final_lr": 0.001}).spec
     >>> spec.schedule, spec.schedule_settings, spec.hyperparameters
@@ -308,13 +306,13 @@ def from_settings(settings: Mapping[str, Any]) -> ResolvedRun:
     own = {name: flat.pop(name) for name in schedule.defaults if name in flat}
     if "final_lr" in flat:
         raise ConfigError(f"final_lr is given, and {schedule.takes}.")
-    chosen = {name: flat.pop(name) for name in SETTINGS if name in flat}
+    chosen = {name: flat.pop(name) for name in _NAMES if name in flat}
     chosen["optimizer"], base = OPTIMIZERS.resolve(chosen.get("optimizer", "sgd"))
     given = [STAGES.resolve(stage) for stage in _listed(chosen.get("stages", ()))]
     chosen["stages"], stages = tuple(name for name, _ in given), tuple(stage for _, stage in given)
     check_names(base)
     _check_names_of(schedule, base, stages)
-    known = SETTINGS | allowed(base, stages) | set(schedule.defaults)
+    known = _NAMES | allowed(base, stages) | set(schedule.defaults)
     for name in flat:
         if name not in known:
             others = [other.name for other in SCHEDULES.values() if name in other.defaults]

@@ -16,6 +16,7 @@ from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.schedule import Schedule
 from ravine.formulas.stage import Stage
 from ravine.inputs import convert, path_of, plain
+from ravine.settings import SETTINGS
 from ravine.spec import ResolvedRun, RunSpec, from_settings, resolve
 from ravine.training import Given, Outcome, RunStore, Silent, Watcher, with_given
 from ravine.training import train as train_run
@@ -93,31 +94,9 @@ def train(
     >>> run.status, len(run.history), run.weights.shape
     ('done', 1, (12704,))
     """
-    run = from_settings(
-        {
-            "optimizer": optimizer,
-            "stages": stages,
-            "lr": lr,
-            "final_lr": final_lr,
-            "schedule": schedule,
-            "schedule_by": schedule_by,
-            "warmup": warmup,
-            "batch_size": batch_size,
-            "largest_batch": largest_batch,
-            "per_layer": per_layer,
-            "epochs": epochs,
-            "seed": seed,
-            "layers": layers,
-            "activation": activation,
-            "bias": bias,
-            "softmax": softmax,
-            "init": init,
-            "dataset": dataset,
-            "engine": engine,
-            "dtype": dtype,
-            **hyperparameters,
-        }
-    )
+    keywords = locals()  # before anything else is named here
+    settings = {setting.name: keywords[setting.name] for setting in SETTINGS if setting.name != "hyperparameters"}
+    run = from_settings({**settings, **hyperparameters})
     given = Given(_array("initial_weights", initial_weights, "iuf"), _array("order", order, "iu"))
     outcome = run_spec(run, given=given, data_dir=data_dir, out=out, resume=resume, fresh=fresh, watcher=watcher)
     if isinstance(outcome, Run):

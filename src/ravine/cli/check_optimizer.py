@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import click
 
+from ravine import choices
+from ravine.cli.command import Command
+from ravine.cli.options import FILE_TOO, Names, json_option, option
 from ravine.cli.output import print_json
 
 
-@click.command("check-optimizer")
-@click.argument("optimizer", metavar="NAME|FILE.py:RULE")
-@click.option("--speed/--no-speed", default=True, show_default=True, help="Time its steps beside those of sgd.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.command(
+    "check-optimizer",
+    cls=Command,
+    examples=[
+        ("ravine check-optimizer momentum", "One of ravine's own."),
+        ("ravine check-optimizer my_rule.py:my_rule --no-speed", "One in a file of yours, without timing it."),
+    ],
+    exits={0: "All checks pass.", 1: "A check fails."},
+)
+@click.argument("optimizer", metavar=FILE_TOO, type=Names(choices.OPTIMIZERS, files=True))
+@option("--speed/--no-speed", default=True, show_default=True, group="The checks",
+        help="Time its steps beside those of sgd.")  # fmt: skip
+@json_option
 def check_optimizer(optimizer: str, speed: bool, as_json: bool) -> int:
-    """Check NAME|FILE.py:RULE by the tests that ravine's own optimizers pass.
+    """Check an optimizer by the tests that ravine's own optimizers pass.
 
-    Its text, hyper-parameters, shapes, claims about zero gradients, descent, the same optimizer in PyTorch and optax if
-    it names one, and both engines in float32 and float64; exits with 0 if all pass and with 1 if one fails. The file is
-    run.
+    It is NAME, one that `ravine optimizers` lists, or FILE.py:NAME, in a file of your own, which is run. The checks
+    look at its text, hyper-parameters, shapes, claims about zero gradients, descent, the same optimizer in PyTorch and
+    optax if it names one, and both engines in float32 and float64.
     """
     from ravine.conformance import Conformance, findings_of
     from ravine.formulas.shelves import OPTIMIZERS

@@ -6,30 +6,43 @@ import time
 
 import click
 
-from ravine.cli.notes import quiet_option
+from ravine import choices
+from ravine.cli.command import Command
+from ravine.cli.options import FILE_TOO, Names, jobs_option, option, quiet_option
+from ravine.settings import ENGINES
+
+WHAT = "What is compiled"
 
 
-@click.command("compile")
-@click.argument("names", metavar="[NAME|FILE.py:RULE]...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All optimizers of ravine.")
-@click.option("--dtype", "dtypes", multiple=True, default=("float32",), show_default=True, help="May be repeated.")
-@click.option("--jobs", type=click.IntRange(min=1), help="How many at once.  [default: one a core]")
+@click.command(
+    "compile",
+    cls=Command,
+    examples=[
+        ("ravine compile sgd adam", "Two optimizers."),
+        ("ravine compile --all --dtype float32 --dtype float64", "All of ravine, for both types of numbers."),
+    ],
+)
+@click.argument("names", metavar=f"[{FILE_TOO}]...", nargs=-1, type=Names(choices.OPTIMIZERS, files=True))
+@option("--all", "every", is_flag=True, group=WHAT, help="Compile all optimizers of ravine.")
+@option("--dtype", "dtypes", multiple=True, default=("float32",), show_default=True, group=WHAT,
+        metavar=f"[{'|'.join(ENGINES['fused'])}]", type=Names(choices.these(*ENGINES["fused"])),
+        help="Type of the numbers. May be repeated.")  # fmt: skip
+@jobs_option
 @quiet_option
 def compile_optimizers(
     names: tuple[str, ...], every: bool, dtypes: tuple[str, ...], jobs: int | None, quiet: bool
 ) -> None:
     """Compile optimizers for this processor now, so that no run waits for it.
 
-    NAME is one that `ravine optimizers` lists, or FILE.py:RULE, a rule in a file of your own, which is run. Meant for
-    images of containers, clusters with a shared home, and classes. What was compiled before is left alone. Optimizers
-    of whole matrices share the kernel of sgd, which computes their gradients. A run whose optimizer has stages, such as
-    a decay of the weights, still compiles it with them, which takes a second or two.
+    NAME is one that `ravine optimizers` lists, and FILE.py:NAME one in a file of your own, which is run. It is meant
+    for images of containers, clusters with a shared home, and classes. What was compiled before is left alone.
+    Optimizers of whole matrices share the kernel of sgd, which computes their gradients. A run whose optimizer has
+    stages, such as a decay of the weights, still compiles it with them, which takes a second or two.
     """
     from ravine.engines.ahead import compile_ahead
     from ravine.engines.fused import cache
     from ravine.errors import ConfigError, StorageError, several, unknown
     from ravine.formulas.shelves import OPTIMIZERS
-    from ravine.spec import ENGINES
 
     if not names and not every:
         raise ConfigError("name the optimizers to compile, or ask for --all.")

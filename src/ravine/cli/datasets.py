@@ -6,14 +6,25 @@ from pathlib import Path
 
 import click
 
+from ravine.cli.command import Command
+from ravine.cli.options import data_dir_option, json_option
 from ravine.cli.output import print_json, print_table
 
 
-@click.command()
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with data files.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.command(
+    cls=Command,
+    examples=[
+        ("ravine datasets", "All of them, in a table."),
+        ("ravine datasets --json", "With their classes, sources and licenses."),
+    ],
+)
+@data_dir_option
+@json_option
 def datasets(data_dir: Path | None, as_json: bool) -> None:
-    """List the data sets and where their files are."""
+    """List the data sets and where their files are.
+
+    What is not there yet is downloaded when it is first used.
+    """
     from ravine.data import DATASETS, locate
     from ravine.errors import DataError
 

@@ -7,11 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ravine.cli.network_options import network_options
+from ravine.cli.command import TRAINS, Command
+from ravine.cli.options import (
+    OUTPUT,
+    RunIds,
+    data_dir_option,
+    json_option,
+    option,
+    quiet_option,
+    setting_options,
+    store_option,
+)
 from ravine.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from ravine.gradients.networks.check import NetworkCheck
+
+
+CHECK, BEFORE = "The check", "The weights that are checked"
 
 
 def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
@@ -34,30 +47,52 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
         raise click.BadParameter(f"{value!r} is not a list of whole numbers, for example 0 or 0,1,2.") from None
 
 
-@click.command()
-@click.option("--methods", default="forward,backward,central,complex", show_default=True, callback=_names,
-              help="Which numerical derivatives to take.")  # fmt: skip
-@click.option("--h", type=float, default=1e-8, show_default=True, help="Step of the differences.")
-@click.option("--weights", default="all", show_default=True, callback=_count, metavar="all|N",
-              help="How many weights to check; N are drawn by the seed.")  # fmt: skip
-@click.option("--sample", "samples", default="0", show_default=True, callback=_samples, metavar="I[,J..]",
-              help="Training samples; of several, the mean loss is taken.")  # fmt: skip
-@click.option("--epochs", type=int, default=1, show_default=True,
-              help="Epochs of SGD before the check; 0 is the initial weights.")  # fmt: skip
-@click.option("--lr", type=float, default=0.1, show_default=True, help="Learning rate of those epochs.")
-@click.option("--digits", type=int, default=60, show_default=True,
-              help="Digits of the check in many digits over 200 weights; 0 leaves it out.")  # fmt: skip
-@click.option("--dtype", default="float64", show_default=True, help="float64 or float32.")
-@click.option("--run", metavar="ID", help="Check the network of a stored run, at its final weights.")
-@click.option("--figures", type=click.Path(path_type=Path), metavar="DIR",
-              help="Draw the errors, their distribution and the V-curve into this folder.")  # fmt: skip
-@network_options
+@click.command(
+    cls=Command,
+    examples=[
+        ("ravine gradcheck --weights 500 --digits 0", "500 weights of the network after one epoch of SGD."),
+        ("ravine gradcheck --layers 784,20,10 --epochs 0 --activation tanh --sample 0,1,2",
+         "All weights of a small network as it was initialized, and the mean loss of three samples."),
+        ("ravine gradcheck --run 3f9c --weights 500", "The network of a stored run."),
+    ],
+    exits={
+        0: "The gradient passes: every weight is seen by some method, and is right.",
+        1: "The gradient fails; the worst weights are named.",
+        6: "The check cannot tell; it says why, and what to do.",
+        **TRAINS,
+    },
+)  # fmt: skip
+@option("--methods", default="forward,backward,central,complex", show_default=True, callback=_names,
+        metavar="METHOD,..", group=CHECK, help="Which numerical derivatives to take.")  # fmt: skip
+@option("--h", type=float, default=1e-8, show_default=True, metavar="STEP", group=CHECK,
+        help="Step of the differences.")  # fmt: skip
+@option("--weights", default="all", show_default=True, callback=_count, metavar="all|NUMBER", group=CHECK,
+        help="How many weights to check; so many are drawn by the seed.")  # fmt: skip
+@option("--sample", "samples", default="0", show_default=True, callback=_samples, metavar="NUMBER,..", group=CHECK,
+        help="Training samples, counted from 0; of several, the mean loss is taken.")  # fmt: skip
+@option("--digits", type=int, default=60, show_default=True, metavar="NUMBER", group=CHECK,
+        help="Digits of the check in many digits over 200 weights; 0 leaves it out.")  # fmt: skip
+@option("--run", type=RunIds(), metavar="ID", group=BEFORE,
+        help="Check the network of a stored run, at its final weights.")  # fmt: skip
+@setting_options(
+    "lr", "batch_size", "epochs", "layers", "activation", "bias", "softmax", "init", "dataset", "dtype", "seed",
+    lr={"default": 0.1, "group": BEFORE, "help": "Learning rate of the epochs before the check."},
+    batch_size={"group": BEFORE},
+    epochs={"default": 1, "group": BEFORE, "help": "Epochs of SGD before the check; 0 is the initial weights."},
+    dtype={"default": "float64", "group": CHECK, "metavar": "[float64|float32]",
+           "help": "Type of the numbers in gradients and differences."},
+)  # fmt: skip
+@data_dir_option
+@store_option
+@option("--figures", type=click.Path(path_type=Path), metavar="FOLDER", group=OUTPUT,
+        help="Draw the errors, their distribution and the V-curve into this folder.")  # fmt: skip
+@json_option
+@quiet_option
 def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **settings: Any) -> int:
-    """Check the analytic gradient against numerical ones, weight by weight.
+    """Check the analytic gradient of a network against numerical ones, weight by weight.
 
-    Exits with 0 if the gradient passes: every weight is seen by some method, and right. Exits with 1 if it fails, and
-    names the worst weights, and with 6 if the check cannot tell, and says why and what to do. The defaults check a
-    784-300-100-100-10 network after one epoch on MNIST at learning rate 0.1 in batches of 10, on one sample.
+    The network is trained for an epoch first, unless a stored run is given. The loss is that of one training sample,
+    or the mean over several.
     """
     from ravine.api.network_gradient import check_network_gradient
     from ravine.cli.progress import checking, lines

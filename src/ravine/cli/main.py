@@ -1,14 +1,11 @@
 """The `ravine` command and what it does with errors.
 
-Results go to stdout, everything else to stderr. Exit codes: 0 done, 1 a bug or a check that fails, 2 usage, 3 bad
-configuration or data, 4 no source had the data, 5 some runs of a study failed, 6 a check cannot tell, 130 and 143 for
-Ctrl-C and SIGTERM, 141 when nobody reads the output any more. A diverged run is a result.
+Results go to stdout, everything else to stderr. `command.EXIT_CODES` has every exit code.
 """
 
 from __future__ import annotations
 
 import errno
-import importlib
 import io
 import os
 import sys
@@ -16,60 +13,51 @@ import sys
 import click
 
 from ravine._version import __version__
+from ravine.cli.group import Entry, Group
 from ravine.cli.notes import tell_notes
-from ravine.errors import RavineError, readable, unknown
+from ravine.errors import RavineError, readable
 
-_COMMANDS = {
-    "reproduce": "ravine.cli.reproduce",
-    "train": "ravine.cli.train",
-    "gradcheck": "ravine.cli.gradcheck",
-    "study": "ravine.cli.study",
-    "predict": "ravine.cli.predict",
-    "runs": "ravine.cli.runs",
-    "optimizers": "ravine.cli.optimizers",
-    "check-optimizer": "ravine.cli.check_optimizer",
-    "compile": "ravine.cli.compile",
-    "paths": "ravine.cli.paths",
-    "datasets": "ravine.cli.datasets",
-}
+_SECTIONS = {
+    "Train and look at runs": {
+        "train": Entry("ravine.cli.train:train", "Train a network and store the run."),
+        "runs": Entry("ravine.cli.runs:runs", "Look at stored runs."),
+        "predict": Entry("ravine.cli.predict:predict", "Classify images with the weights of a stored run."),
+        "gradcheck": Entry("ravine.cli.gradcheck:gradcheck",
+                           "Check the analytic gradient of a network against numerical ones, weight by weight."),
+    },
+    "Optimizers": {
+        "optimizers": Entry("ravine.cli.optimizers:optimizers",
+                            "List the optimizers, or show one: its equations, hyper-parameters and text."),
+        "check-optimizer": Entry("ravine.cli.check_optimizer:check_optimizer",
+                                 "Check an optimizer by the tests that ravine's own optimizers pass."),
+        "paths": Entry("ravine.cli.paths:paths", "Draw the paths of optimizers down a surface of two weights."),
+        "compile": Entry("ravine.cli.compile:compile_optimizers",
+                         "Compile optimizers for this processor now, so that no run waits for it."),
+    },
+    "Studies and the reference study": {
+        "study": Entry("ravine.cli.study:study", "Run many runs, see how they stand, and report on them."),
+        "reproduce": Entry("ravine.cli.reproduce:reproduce", "Run every experiment of the reference paper and write "
+                           "its tables, figures and claims beside ours."),
+    },
+    "Data": {
+        "datasets": Entry("ravine.cli.datasets:datasets", "List the data sets and where their files are."),
+    },
+}  # fmt: skip
 
-_FUNCTIONS = {"check-optimizer": "check_optimizer", "compile": "compile_optimizers"}
-"""The names of commands in their modules, where they differ."""
+
+@click.group(cls=Group, sections=_SECTIONS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ravine", help="Show the version and exit.")
+def ravine() -> None:
+    """A laboratory for gradient-based optimization.
+
+    It trains small networks with any optimizer at C speed on a plain CPU, and says why a run failed. Start with
+    `ravine train`, or with `ravine reproduce`, which reproduces a whole paper. `ravine COMMAND --help` explains a
+    command, with examples.
+    """
 
 
 _NOBODY_READS = 128 + 13
 """Of a process that ends with SIGPIPE, as others do."""
-
-
-class _LazyGroup(click.Group):
-    """Imports a command's module when the command is used: `--help` needs none of NumPy and Numba."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        command = getattr(importlib.import_module(_COMMANDS[cmd_name]), _FUNCTIONS.get(cmd_name, cmd_name))
-        assert isinstance(command, click.Command)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] not in _COMMANDS and not args[0].startswith("-"):
-            ctx.fail(unknown("command", args[0], _COMMANDS))
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="ravine")
-def ravine() -> None:
-    """A laboratory for gradient-based optimization.
-
-    Trains small networks with any optimizer at C speed on a plain CPU, and says why a run failed. Start with
-    `ravine train`, or with `ravine reproduce`, which runs a whole published study and judges its claims.
-    """
 
 
 def main() -> None:

@@ -20,9 +20,7 @@ def tell_notes(quiet: bool = False) -> None:
     logger.propagate = False
 
 
-def _hear(context: click.Context, parameter: click.Parameter, quiet: bool) -> bool:
+def hear(context: click.Context, parameter: click.Parameter, quiet: bool) -> bool:
+    """Take the option `--quiet` before the command begins."""
     tell_notes(quiet)
     return quiet
-
-
-quiet_option = click.option("--quiet", "-q", is_flag=True, callback=_hear, help="Show no progress.")

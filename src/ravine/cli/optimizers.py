@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ravine import choices
+from ravine.cli.command import Command
+from ravine.cli.options import FILE_TOO, Names, json_option
 from ravine.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -14,14 +17,20 @@ if TYPE_CHECKING:
     from ravine.formulas.optimizer import Optimizer
 
 
-@click.command()
-@click.argument("name", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.command(
+    cls=Command,
+    examples=[
+        ("ravine optimizers", "The list, with defaults."),
+        ("ravine optimizers adam", "The page of one of them."),
+    ],
+)
+@click.argument("name", metavar=f"[{FILE_TOO}]", required=False, type=Names(choices.OPTIMIZERS, files=True))
+@json_option
 def optimizers(name: str | None, as_json: bool) -> None:
     """List the optimizers, or show one: its equations, hyper-parameters and text.
 
-    A NAME is one of the list, or FILE.py:RULE, a rule in a file of your own, which is run. Rules that installed
-    packages offer are listed with their package.
+    NAME is one of the list, and FILE.py:NAME one in a file of your own, which is run. Those that installed packages
+    offer are listed with their package.
     """
     from ravine.formulas.shelves import OPTIMIZERS
 

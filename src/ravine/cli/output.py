@@ -39,11 +39,6 @@ def setting(value: float | None) -> str:
     return "-" if value is None else f"{value:g}"
 
 
-def percent(value: float | None) -> str:
-    """Format a share as a percentage."""
-    return "-" if value is None else f"{100 * value:.2f} %"
-
-
 def _is_number(cell: str) -> bool:
     return cell.removesuffix(" %").replace(",", "").replace(".", "").replace("-", "").replace("e", "").isdigit() or (
         cell == "-"

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ravine import choices
+from ravine.cli.command import Command, listed
+from ravine.cli.options import FILE_TOO, OUTPUT, Names, json_option, option
 from ravine.cli.output import number, print_json, print_table, setting
 
 if TYPE_CHECKING:
     from ravine.formulas.surface import Surface
     from ravine.trajectories import Walk
+
+
+SURFACE, STEPS = "The surface", "The steps"
 
 
 def _point(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, float] | None:
@@ -25,26 +31,63 @@ def _point(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     return x, y
 
 
-@click.command()
-@click.argument("names", nargs=-1, metavar="NAME...")
-@click.option("--surface", "surface_name", default="ravine", show_default=True, metavar="NAME|FILE.py:NAME",
-              help="What they go down, as --list shows, or a surface in a file of your own.")  # fmt: skip
-@click.option("--steps", type=int, default=100, show_default=True, help="Steps that each takes.")
-@click.option("--lr", type=float,
-              help="Learning rate of those that have none of their own.  [default: each its best]")  # fmt: skip
-@click.option("--start", callback=_point, metavar="X,Y", help="Where they begin.  [default: the surface's]")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE",
-              help="A .png, .svg, or .gif, in which the paths grow.  [default: paths-SURFACE.png]")  # fmt: skip
-@click.option("--list", "list_surfaces", is_flag=True, help="List the surfaces, and draw nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, with every point.")
+@click.command(
+    cls=Command,
+    examples=[
+        ("ravine paths", "sgd, momentum and adam down a ravine, in paths-ravine.png."),
+        (
+            "ravine paths momentum momentum,alpha=0.5 --surface beale --out beale.gif",
+            "Two settings of one optimizer on another surface, as they grow.",
+        ),
+        ("ravine paths --list", "The surfaces and their formulas."),
+    ],
+)
+@click.argument("names", nargs=-1, metavar=f"[{FILE_TOO}]...", type=Names(choices.OPTIMIZERS, files=True))
+@option(
+    "--surface",
+    "surface_name",
+    default="ravine",
+    show_default=True,
+    metavar=FILE_TOO,
+    group=SURFACE,
+    type=Names(choices.SURFACES, files=True),
+    help=f"What they go down: {listed(choices.SURFACES())}, or a surface in a file of your own, which is run.",
+)
+@option("--start", callback=_point, metavar="X,Y", group=SURFACE, help="Where they begin.  [default: the surface's]")
+@option("--list", "list_surfaces", is_flag=True, group=SURFACE, help="List the surfaces, and draw nothing.")
+@option(
+    "--steps", type=int, default=100, show_default=True, metavar="NUMBER", group=STEPS, help="Steps that each takes."
+)
+@option(
+    "--lr",
+    type=float,
+    metavar="NUMBER",
+    group=STEPS,
+    help="Learning rate of those that have none of their own.  [default: each its best]",
+)
+@option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    group=OUTPUT,
+    help="A .png, .svg, or .gif, in which the paths grow.  [default: paths-SURFACE.png]",
+)
+@json_option
 def paths(
-    names: tuple[str, ...], surface_name: str, steps: int, lr: float | None, start: tuple[float, float] | None,
-    out: Path | None, list_surfaces: bool, as_json: bool,
-) -> None:  # fmt: skip
+    names: tuple[str, ...],
+    surface_name: str,
+    steps: int,
+    lr: float | None,
+    start: tuple[float, float] | None,
+    out: Path | None,
+    list_surfaces: bool,
+    as_json: bool,
+) -> None:
     """Draw the paths of optimizers down a surface of two weights.
 
-    NAME is an optimizer, or FILE.py:RULE; its own settings may follow it, as in momentum,lr=0.01,alpha=0.5, and it may
-    be named more than once. A flag is true or false. Without names: sgd, momentum and adam.
+    NAME is an optimizer, and FILE.py:NAME one in a file of your own, which is run. Its own settings may follow it, as
+    in momentum,lr=0.01,alpha=0.5, and it may be named more than once. A flag is true or false. Without names: sgd,
+    momentum and adam.
 
     One that is given no learning rate takes that of 26 from 0.0001 to 10 whose path ends lowest without leaving the
     map, since no default rate suits every surface. One that searches along a line, as lbfgs, takes its default.

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ravine.cli.command import EXIT_CODES, Command
+from ravine.cli.options import OUTPUT, RunIds, data_dir_option, json_option, option, store_option
 from ravine.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -17,13 +19,20 @@ if TYPE_CHECKING:
     Pixels = np.ndarray[Any, np.dtype[Any]]
 
 
-@click.command()
-@click.argument("run")
-@click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the data files.")
-@click.option("--out", type=click.Path(), help="Folder of runs.  [default: $RAVINE_HOME or runs]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.option("--quiet", "-q", is_flag=True, help="Do not say how pictures were prepared.")
+@click.command(
+    cls=Command,
+    examples=[
+        ("ravine predict 3f9c test:0 test:1", "The first two test images of the run's data set."),
+        ("ravine predict 3f9c seven.png --json", "A picture of yours, and the probability of each class."),
+    ],
+    exits={4: EXIT_CODES[4]},
+)
+@click.argument("run", metavar="RUN", type=RunIds())
+@click.argument("images", nargs=-1, required=True, metavar="IMAGE...", type=click.Path())
+@data_dir_option
+@store_option
+@json_option
+@option("--quiet", "-q", is_flag=True, group=OUTPUT, help="Do not say how pictures were prepared.")
 def predict(
     run: str, images: tuple[str, ...], data_dir: Path | None, out: str | None, as_json: bool, quiet: bool
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ravine.cli.output import number, percent
+from ravine.storage.quantities import CURVES, QUANTITIES
 from ravine.training import Epoch, Silent, Watcher
 
 if TYPE_CHECKING:
@@ -36,11 +36,9 @@ def watching(quiet: bool, epochs: int) -> Iterator[Watcher]:
 
 
 def _line(record: Epoch, epochs: int) -> str:
-    return (
-        f"epoch {record.epoch:>{len(str(epochs))}}/{epochs}  lr {record.lr:<8.4g} "
-        f"train loss {number(record.train_loss):<9} "
-        f"test loss {number(record.test_loss):<9} test accuracy {percent(record.test_accuracy)}  {record.seconds:.2f} s"
-    )
+    numbers = " ".join(f"{quantity.head} {quantity.show(quantity.of(record)):<9}" for quantity in CURVES).rstrip()
+    place = f"epoch {record.epoch:>{len(str(epochs))}}/{epochs}"
+    return f"{place}  lr {record.lr:<8.4g} {numbers}  {record.seconds:.2f} s"
 
 
 class _Lines:
@@ -69,7 +67,7 @@ class _Bar:
         self._bar.console.print(f"ravine: {text}", highlight=False, soft_wrap=True)
 
     def progress(self, epoch: int, share: float, loss: float) -> None:
-        state = f"epoch {epoch}/{self._epochs}  train loss {loss:.4g}"
+        state = f"epoch {epoch}/{self._epochs}  {QUANTITIES['train_loss'].head} {loss:.4g}"
         self._bar.update(self._task, completed=epoch - 1 + share, state=state)
 
     def epoch(self, record: Epoch) -> None:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ravine.cli.notes import quiet_option
+from ravine.cli.command import EXIT_CODES, TRAINS, Command
+from ravine.cli.options import OUTPUT, data_dir_option, jobs_option, json_option, option, quiet_option
 from ravine.cli.output import print_json
+from ravine.settings import WHERE
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -27,29 +29,64 @@ def built_in_studies() -> dict[str, Traversable]:
     return {**FILES, **BUILT_IN}
 
 
-@click.command()
-@click.option("--seeds", type=click.IntRange(1), default=1, show_default=True, help="Run each row with seeds 0 to N-1.")
-@click.option("--quick", is_flag=True, help="Cut every run to 2 epochs.")
-@click.option(
+RUNS = "What is run"
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        ("ravine reproduce --quick", "A first look, in which every run is cut to two epochs."),
+        ("ravine reproduce --only table1,figure2 --seeds 3", "One table and one figure, over three seeds."),
+    ],
+    exits={5: EXIT_CODES[5], **TRAINS},
+)
+@option(
+    "--seeds",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="NUMBER",
+    group=RUNS,
+    help="Run each row with the seeds from 0 on, so many.",
+)
+@option("--quick", is_flag=True, group=RUNS, help="Cut every run to 2 epochs.")
+@option(
     "--only",
-    metavar="NAME[,NAME..]",
+    metavar="NAME,..",
+    group=RUNS,
     help="Only these: table1 .. table6, further, figure2 .. figure10, v-curve, claims.",
 )
-@click.option("--out", default="ravine-report", show_default=True, type=click.Path(), help="Folder of the report.")
-@click.option("--runs", type=click.Path(), help="Folder of runs.  [default: $RAVINE_HOME or runs]")
-@click.option("--jobs", type=click.IntRange(1), help="Runs at once.  [default: as many as there are cores]")
-@click.option("--data-dir", type=click.Path(), help="Folder with the data files.  [default: found or downloaded]")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@data_dir_option
+@option(
+    "--runs", type=click.Path(), metavar="FOLDER", group=WHERE, help="Folder of runs.  [default: $RAVINE_HOME or runs]"
+)
+@jobs_option
+@option(
+    "--out",
+    default="ravine-report",
+    show_default=True,
+    type=click.Path(),
+    metavar="FOLDER",
+    group=OUTPUT,
+    help="Folder of the report.",
+)
+@json_option
 @quiet_option
 def reproduce(
-    seeds: int, quick: bool, only: str | None, out: str, runs: str | None, jobs: int | None, data_dir: str | None,
-    as_json: bool, quiet: bool,
-) -> int:  # fmt: skip
+    seeds: int,
+    quick: bool,
+    only: str | None,
+    out: str,
+    runs: str | None,
+    jobs: int | None,
+    data_dir: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
     """Run every experiment of the reference paper and write its tables, figures and claims beside ours.
 
     The report is a page, index.html, with the tables as CSV, Markdown and LaTeX and the figures as PNG and SVG beside
-    it. What was run before is not run again, so that an interrupted command goes on where it was. Exits with 5 if some
-    runs could not be run.
+    it. What was run before is not run again, so that an interrupted command goes on where it was.
     """
     from ravine.cli.progress import checking
     from ravine.cli.study_progress import watching_study

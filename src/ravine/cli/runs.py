@@ -6,25 +6,37 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ravine.cli.output import number, percent, print_json, print_table, setting
+from ravine.cli.command import Command
+from ravine.cli.group import Entry, Group
+from ravine.cli.options import RunIds, json_option, store_option
+from ravine.cli.output import print_json, print_table, setting
 
 if TYPE_CHECKING:
     from ravine.training import Unfinished
 
-_OUT = click.option("--out", type=click.Path(), help="Folder of runs.  [default: $RAVINE_HOME or runs]")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+_COMMANDS = {
+    "list": Entry("ravine.cli.runs:list_runs", "List finished and interrupted runs, oldest first."),
+    "show": Entry("ravine.cli.runs:show", "Show one run: its history, settings and machine."),
+}
 
 
-@click.group()
+@click.group(cls=Group, sections={"Commands": _COMMANDS})
 def runs() -> None:
-    """Look at stored runs."""
+    """Look at stored runs.
+
+    Each run is a folder, named by the id of the run, which is the hash of all that decides its result.
+    """
 
 
-@runs.command("list")
-@_OUT
-@_JSON
+@click.command("list", cls=Command, examples=[("ravine runs list", "What `ravine train` has stored.")])
+@store_option
+@json_option
 def list_runs(out: str | None, as_json: bool) -> None:
-    """List finished and interrupted runs, oldest first."""
+    """List finished and interrupted runs, oldest first.
+
+    A run that was interrupted goes on by the command that began it, with --resume.
+    """
+    from ravine.storage.quantities import SUMMARY, shown
     from ravine.training import RunStore
 
     store = RunStore(out)
@@ -36,10 +48,10 @@ def list_runs(out: str | None, as_json: bool) -> None:
             {"runs": results, "unfinished": [{"id": u.id, "spec": u.spec, "epochs": u.epochs} for u in unfinished]}
         )
     else:
-        rows = [
-            (r.id, r.status, *_settings(r.spec), number(r.train_loss), percent(r.test_accuracy)) for r in results
-        ] + [(u.id, _standing(u), *_settings(u.spec), "-", "-") for u in unfinished]
-        head = ("id", "status", "optimizer", "lr", "batch", "epochs", "seed", "train loss", "test accuracy")
+        rows = [(r.id, r.status, *_settings(r.spec), *shown(r, SUMMARY)) for r in results]
+        rows += [(u.id, _standing(u), *_settings(u.spec), *("-" for _ in SUMMARY)) for u in unfinished]
+        columns = [quantity.head for quantity in SUMMARY]
+        head = ("id", "status", "optimizer", "lr", "batch", "epochs", "seed", *columns)
         if rows:
             print_table(head, rows)
         else:
@@ -59,13 +71,23 @@ def _settings(spec: object) -> tuple[str, ...]:
     return spec.optimizer_label, setting(spec.lr), str(spec.batch_size), str(spec.epochs), str(spec.seed)
 
 
-@runs.command()
-@click.argument("run")
-@_OUT
-@_JSON
+@click.command(
+    cls=Command,
+    examples=[
+        ("ravine runs show 3f9c", "The run whose id begins so."),
+        ("ravine runs show runs/3f9c --json", "The run in a folder, with everything that is stored of it."),
+    ],
+)
+@click.argument("run", metavar="RUN", type=RunIds())
+@store_option
+@json_option
 def show(run: str, out: str | None, as_json: bool) -> None:
-    """Show one run: RUN is the first digits of its id, or its folder."""
+    """Show one run: its history, settings and machine.
+
+    RUN is the first digits of its id, or its folder.
+    """
     from ravine.api import load_run
+    from ravine.storage.quantities import CURVES, shown
 
     found = load_run(run, out)
     if as_json:
@@ -76,18 +98,8 @@ def show(run: str, out: str | None, as_json: bool) -> None:
     if result.hint is not None:
         click.echo(f"hint: {result.hint}")
     click.echo(f"in  {found.folder}\n")
-    rows = [
-        (
-            str(r.epoch),
-            setting(r.lr),
-            number(r.train_loss),
-            number(r.test_loss),
-            percent(r.test_accuracy),
-            f"{r.seconds:.2f}",
-        )
-        for r in result.history
-    ]
-    print_table(("epoch", "lr", "train loss", "test loss", "test accuracy", "seconds"), rows)
+    rows = [(str(r.epoch), setting(r.lr), *shown(r, CURVES), f"{r.seconds:.2f}") for r in result.history]
+    print_table(("epoch", "lr", *(quantity.head for quantity in CURVES), "seconds"), rows)
     click.echo()
     print_table(("setting", "value"), [(name, _plain(value)) for name, value in _builtins(result.spec).items()])
     click.echo()

@@ -1,4 +1,4 @@
-"""`ravine study run`, `ravine study status`."""
+"""`ravine study run`, `ravine study status`, `ravine study report`."""
 
 from __future__ import annotations
 
@@ -9,52 +9,78 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ravine.cli.notes import quiet_option
-from ravine.cli.output import number, percent, print_json, print_table
-from ravine.cli.reproduce import STUDY as REPRODUCED
+from ravine import choices
+from ravine.cli.command import EXIT_CODES, TRAINS, Command, listed
+from ravine.cli.group import Entry, Group
+from ravine.cli.options import (
+    OUTPUT,
+    Names,
+    data_dir_option,
+    jobs_option,
+    json_option,
+    option,
+    quiet_option,
+    store_option,
+)
+from ravine.cli.output import print_json, print_table
 from ravine.cli.reproduce import built_in_studies
 from ravine.errors import several
 
 if TYPE_CHECKING:
+    from ravine.storage.quantities import Quantity
     from ravine.studies import Planned, Study
     from ravine.training import Result
 
-_STUDY = click.argument("study", metavar="STUDY")
-_ONLY = click.option("--only", metavar="NAME[,NAME..]", help="Only what these groups and figures need.")
-_SEEDS = click.option(
-    "--seeds", type=click.IntRange(1), help="Run each row with seeds 0 to N-1.  [default: the study's]"
-)
-_OUT = click.option("--out", type=click.Path(), help="Folder of runs.  [default: $RAVINE_HOME or runs]")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+RUNS = "Which runs"
+
+_STUDY = click.argument("study", metavar="STUDY", type=Names(choices.STUDIES, files=True))
+_ONLY = option("--only", metavar="NAME,..", group=RUNS, help="Only what these groups and figures need.")
+_SEEDS = option("--seeds", type=click.IntRange(1), metavar="NUMBER", group=RUNS,
+                help="Run each row with the seeds from 0 on, so many.  [default: the study's]")  # fmt: skip
+
+_COMMANDS = {
+    "run": Entry("ravine.cli.study:run_command", "Run what is not stored yet of a study."),
+    "status": Entry("ravine.cli.study:status", "Show which runs of a study are stored, and what came out."),
+    "report": Entry("ravine.cli.study:report", "Print the tables of a study from the runs that are stored."),
+}
+_HELP = f"""\
+Run many runs, see how they stand, and report on them.
+
+A study is a TOML file, which docs/studies.md explains, or one that comes with ravine: {listed(choices.STUDIES())}.
+"""
 
 
-@click.group(
-    help=f"""Run many runs and see how they stand.
-
-    STUDY is a TOML file, or the name of a built-in study: {REPRODUCED} or batch-size.
-    """
-)
+@click.group(cls=Group, sections={"Commands": _COMMANDS}, help=_HELP)
 def study() -> None:
     """Hold the commands of studies."""
 
 
-@study.command("run")
+@click.command(
+    "run",
+    cls=Command,
+    examples=[
+        ("ravine study run batch-size --dry-run", "What there is to do, with an estimate of time and disk."),
+        ("ravine study run rates.toml --only sgd --jobs 4", "One group of a study of yours, four runs at once."),
+    ],
+    exits={5: EXIT_CODES[5], **TRAINS},
+)
 @_STUDY
 @_ONLY
 @_SEEDS
-@click.option("--jobs", type=click.IntRange(1), help="Runs at once.  [default: as many as there are cores]")
-@click.option("--dry-run", is_flag=True, help="List the runs with an estimate of time and disk, and run none.")
-@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder with the data files.")
-@_OUT
-@_JSON
+@option("--dry-run", is_flag=True, group=RUNS, help="List the runs with an estimate of time and disk, and run none.")
+@data_dir_option
+@store_option
+@jobs_option
+@json_option
 @quiet_option
 def run_command(
     study: str, only: str | None, seeds: int | None, jobs: int | None, dry_run: bool, data_dir: Path | None,
     out: str | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
-    """Run what is not stored yet of STUDY, a TOML file or a built-in study.
+    """Run what is not stored yet of a study.
 
-    A study that was stopped goes on where it was. Exits with 5 if some runs could not be run.
+    STUDY is a TOML file, or the name of one that `ravine study --help` lists. A study that was stopped goes on where it
+    was.
     """
     from ravine.cli.progress import checking
     from ravine.cli.study_progress import watching_study
@@ -104,14 +130,20 @@ def run_command(
     return 5 if outcome.failed else 0
 
 
-@study.command()
+@click.command(
+    cls=Command,
+    examples=[("ravine study status batch-size", "The runs of a study that comes with ravine.")],
+)
 @_STUDY
 @_ONLY
 @_SEEDS
-@_OUT
-@_JSON
+@store_option
+@json_option
 def status(study: str, only: str | None, seeds: int | None, out: str | None, as_json: bool) -> None:
-    """Show which runs of STUDY, a TOML file or a built-in study, are stored, and what came out."""
+    """Show which runs of a study are stored, and what came out.
+
+    STUDY is a TOML file, or the name of one that `ravine study --help` lists.
+    """
     from ravine.training import RunStore
 
     chosen, planned = _planned(study, only, seeds)
@@ -119,17 +151,25 @@ def status(study: str, only: str | None, seeds: int | None, out: str | None, as_
     _show(chosen, planned, results, failed, as_json)
 
 
-@study.command()
+@click.command(
+    cls=Command,
+    examples=[
+        ("ravine study report batch-size", "The tables, as far as there are runs."),
+        ("ravine study report rates.toml --into rates", "A page with tables and figures, too."),
+    ],
+)
 @_STUDY
 @_ONLY
 @_SEEDS
-@click.option("--into", type=click.Path(path_type=Path), help="Folder for a page, and its tables and figures as files.")
-@_OUT
+@store_option
+@option("--into", type=click.Path(path_type=Path), metavar="FOLDER", group=OUTPUT,
+        help="Folder for a page, and its tables and figures as files.")  # fmt: skip
 def report(study: str, only: str | None, seeds: int | None, into: Path | None, out: str | None) -> None:
-    """Print the tables of STUDY, a TOML file or a built-in study, from the runs that are stored.
+    """Print the tables of a study from the runs that are stored.
 
-    Published results stand beside ours; over several seeds ours are means with 95 % intervals. With --into the tables,
-    the figures and a page with both are written as well.
+    STUDY is a TOML file, or the name of one that `ravine study --help` lists. Published results stand beside ours; over
+    several seeds ours are means with 95 % intervals. With --into the tables, the figures and a page with both are
+    written as well.
     """
     from ravine.report.make import make_report, write_report
     from ravine.report.tables import cells
@@ -167,6 +207,8 @@ def _planned(source: str, only: str | None, seeds: int | None) -> tuple[Study, l
 def _show(
     study: Study, planned: list[Planned], results: dict[str, Result], failed: dict[str, str], as_json: bool
 ) -> None:
+    from ravine.storage.quantities import SUMMARY
+
     rows = []
     for run in planned:
         result = results.get(run.id)
@@ -186,8 +228,7 @@ def _show(
                         "id": run.id,
                         "state": state,
                         "hint": result and result.hint,
-                        "train_loss": result and result.train_loss,
-                        "test_accuracy": result and result.test_accuracy,
+                        **{quantity.name: result and quantity.of(result) for quantity in SUMMARY},
                         "published": run.published,
                     }
                     for run, state, result in rows
@@ -195,7 +236,8 @@ def _show(
             }
         )
         return
-    head = ("group", "row", "settings", "seed", "state", "train loss", "test accuracy", "seconds", "run")
+    columns = [quantity.head for quantity in _columns()]
+    head = ("group", "row", "settings", "seed", "state", *columns, "run")
     print_table(head, [_row(run, state, result) for run, state, result in rows])
     unique = {run.id for run in planned}
     click.echo(f"\n{len(results)} of {len(unique)} runs are stored{f', {len(failed)} failed' if failed else ''}.")
@@ -207,12 +249,18 @@ def _show(
         click.echo(f"ravine: run {run_id}: {fault}", err=True)
 
 
+def _columns() -> tuple[Quantity, ...]:
+    from ravine.storage.quantities import QUANTITIES, SUMMARY
+
+    return (*SUMMARY, QUANTITIES["seconds"])
+
+
 def _row(run: Planned, state: str, result: Result | None) -> tuple[str, ...]:
+    from ravine.storage.quantities import shown
     from ravine.studies import describe
 
     spec = run.spec
     settings = (run.group, str(run.row + 1), describe(spec), str(spec.seed))
     if result is None:
-        return (*settings, state, "-", "-", "-", run.id)
-    numbers = (number(result.train_loss), percent(result.test_accuracy), f"{result.seconds.total:.1f}")
-    return (*settings, state, *numbers, run.id)
+        return (*settings, state, *("-" for _ in _columns()), run.id)
+    return (*settings, state, *shown(result, _columns()), run.id)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ravine.cli.output import number, percent
 from ravine.cli.progress import progress_bar
+from ravine.storage.quantities import SUMMARY
 from ravine.studies import StudyWatcher, describe
 
 if TYPE_CHECKING:
@@ -54,10 +54,8 @@ class _Lines:
         name = f"{describe(spec)}, seed {spec.seed}" if spec else run
         if result is None:
             return f"{name}: failed: {error}"
-        return (
-            f"{name}: {result.status}, train loss {number(result.train_loss)}, "
-            f"test accuracy {percent(result.test_accuracy)}, {result.seconds.total:.1f} s"
-        )
+        loss, accuracy = (f"{quantity.head} {quantity.show(quantity.of(result))}" for quantity in SUMMARY)
+        return f"{name}: {result.status}, {loss}, {accuracy}, {result.seconds.total:.1f} s"
 
 
 class _Bars:

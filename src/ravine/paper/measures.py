@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from ravine.report.measure import Measure
 from ravine.report.statistics import zigzag
+from ravine.storage.quantities import QUANTITIES
 from ravine.training import Epoch, Result
 
 TEST_IMAGES = 10_000
@@ -52,8 +53,8 @@ def zigzag_over(first: int, last: int) -> Measure:
     )
 
 
-ACCURACY = _accuracy("test accuracy", lambda r: r.test_accuracy)
-LOSS = _loss("training loss", lambda r: None if r.cause is not None else r.train_loss)
+ACCURACY = _accuracy(QUANTITIES["test_accuracy"].words, lambda r: r.test_accuracy)
+LOSS = _loss(QUANTITIES["train_loss"].words, lambda r: None if r.cause is not None else r.train_loss)
 GAP = _loss(
     "test loss minus training loss",
     lambda r: None if r.test_loss is None or r.train_loss is None else r.test_loss - r.train_loss,

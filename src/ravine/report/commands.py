@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from typing import Any
 
-from ravine.formulas.kinds import Value, shown
+from ravine.formulas.kinds import shown
+from ravine.settings import SETTINGS, Setting
 from ravine.spec import RunSpec
-
-_PLAIN = ("softmax", "init", "activation", "dataset", "dtype", "warmup", "schedule_by", "largest_batch")
 
 
 def command_of(spec: RunSpec) -> str:
@@ -17,31 +18,40 @@ def command_of(spec: RunSpec) -> str:
     >>> command_of(resolve(from_settings({"optimizer": "momentum", "lr": 0.1, "final_lr": 0.001, "seed": 3})))
     'ravine train --optimizer momentum --lr 0.1 --set alpha=0.9 --final-lr 0.001 --batch-size 10 --epochs 10 --seed 3'
     """
-    plain = RunSpec()
-    words = ["ravine", "train", "--optimizer", spec.optimizer]
-    if spec.lr is not None:
-        words += ["--lr", repr(spec.lr)]
-    for name, value in spec.hyperparameters.items():
-        words += ["--set", f"{name}={_written(value)}"]
-    if spec.schedule not in ("constant", "linear"):  # a final rate alone means linear decay
-        words += ["--schedule", spec.schedule]
-    for name, value in spec.schedule_settings.items():
-        words += ["--final-lr", repr(value)] if name == "final_lr" else ["--set", f"{name}={_written(value)}"]
-    words += ["--batch-size", str(spec.batch_size), "--epochs", str(spec.epochs)]
-    if spec.layers != plain.layers:
-        words += ["--layers", ",".join(map(str, spec.layers))]
-    if spec.bias:
-        words += ["--bias"]
-    for name in _PLAIN:
-        if getattr(spec, name) != getattr(plain, name):
-            words += [f"--{name.replace('_', '-')}", str(getattr(spec, name))]
-    for name, factors in spec.per_layer.items():
-        words += ["--per-layer", f"{name}={','.join(map(repr, factors))}"]
-    if spec.engine == "reference":
-        words += ["--engine", spec.engine]
-    return shlex.join([*words, "--seed", str(spec.seed)])
+    given = {**{name: getattr(spec, name) for name in spec.__struct_fields__}, **_schedule(spec)}
+    return shlex.join(["ravine", "train", *(word for setting in SETTINGS for word in _words(setting, given))])
 
 
-def _written(value: Value) -> str:
-    """Return a value with all its digits, as --set reads it."""
-    return shown(value) if isinstance(value, bool) else repr(value)
+def _schedule(spec: RunSpec) -> dict[str, Any]:
+    """Return the schedule as the command line has it; its name is left out where the rest says it."""
+    settings = dict(spec.schedule_settings)
+    return {
+        "schedule": None if spec.schedule in ("constant", "linear") else spec.schedule,
+        "final_lr": settings.pop("final_lr", None),
+        "hyperparameters": {**spec.hyperparameters, **settings},
+    }
+
+
+def _words(setting: Setting, given: dict[str, Any]) -> Iterator[str]:
+    """Yield the words that give one setting."""
+    value = given.get(setting.name)
+    if value is None or (value == setting.default and not setting.always):
+        return
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from (setting.options[0], f"{name}={_written(each)}")
+    elif isinstance(value, bool):
+        yield setting.options[0]
+    elif setting.several:
+        for each in value:
+            yield from (setting.options[0], each)
+    else:
+        yield from (setting.options[0], _written(value))
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(repr, value))
+    if isinstance(value, bool):
+        return shown(value)
+    return value if isinstance(value, str) else repr(value)

@@ -15,10 +15,9 @@ from ravine.pictures import COLORS, LINES, MARKERS, Axes, new_figure, own_style,
 from ravine.pictures import Figure as Picture
 from ravine.report.report import Drawing
 from ravine.report.settings import differing, settings_of
-from ravine.studies import Figure, Measure, Planned, find_rows
+from ravine.storage.quantities import QUANTITIES
+from ravine.studies import Figure, Planned, find_rows
 from ravine.training import Result
-
-_NAMES = {"train_loss": "training loss", "test_loss": "test loss", "test_accuracy": "test accuracy"}
 
 _WIDE = 0.9
 """Accuracies below this get an axis on which the distance to 100 % is logarithmic, so that 10 % and 98 % both show."""
@@ -97,7 +96,7 @@ def _with_legends(picture: Picture, shown: Sequence[tuple[Axes, Sequence[Row]]])
 
 
 def _panel(
-    axes: Axes, measure: Measure, over: Literal["epochs", "steps"], rows: Sequence[Row], results: Mapping[str, Result]
+    axes: Axes, measure: str, over: Literal["epochs", "steps"], rows: Sequence[Row], results: Mapping[str, Result]
 ) -> None:
     """Draw one measure of some rows: the mean over the seeds, the range of the seeds, and what was published."""
     labels = _labels(rows, results)
@@ -136,18 +135,20 @@ def _panel(
         axes.set(xlabel="step", xlim=(0, 1.02 * longest))
         axes.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
         axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.set_ylabel(_NAMES[measure])
+    axes.set_ylabel(QUANTITIES[measure].words)
     # A logarithmic axis must have something to show.
-    if measure != "test_accuracy" and any((np.asarray(line.get_ydata(), dtype=float) > 0).any() for line in axes.lines):
+    if not QUANTITIES[measure].is_share and any(
+        (np.asarray(line.get_ydata(), dtype=float) > 0).any() for line in axes.lines
+    ):
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_locator(ticker.NullLocator())
 
 
-def _accuracy_axis(measure: Measure, panels: Sequence[Axes]) -> None:
+def _accuracy_axis(measure: str, panels: Sequence[Axes]) -> None:
     """Write accuracies as percentages; a wide range gets an axis that is logarithmic in the distance to 100 %."""
-    if measure != "test_accuracy":
+    if not QUANTITIES[measure].is_share:
         return
     shown = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for axes in panels for line in axes.lines])
     low, high = shown.min(initial=1.0), shown.max(initial=0.0)
@@ -184,7 +185,7 @@ def _caption(figure: Figure, rows: Sequence[Row], results: Mapping[str, Result])
     return " ".join(parts)
 
 
-def _published(row: Row, measure: Measure) -> float | None:
+def _published(row: Row, measure: str) -> float | None:
     value = getattr(row[0].published, measure, None)
     return None if value is None or math.isnan(value) else value
 

@@ -9,7 +9,6 @@ A finished folder is written under a temporary name and renamed, so that one tha
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,12 +27,11 @@ from ravine.inputs import path_of, text_of
 from ravine.spec import RunSpec
 from ravine.storage.checkpoint import load_arrays, load_checkpoint, pack_arrays
 from ravine.storage.files import no_empty_folders, write_folder, write_whole
+from ravine.storage.places import PARTIAL, finished, folder_of_runs
 from ravine.storage.record import Result
 
 T = TypeVar("T")
 
-DEFAULT_ROOT = "runs"
-_PARTIAL = ".partial"
 _TRIES = 20
 
 
@@ -99,16 +97,13 @@ class RunStore:
     """The runs of one folder, `--out`, or else `RAVINE_HOME`, or else `runs/`."""
 
     def __init__(self, root: Path | str | None = None) -> None:
-        given = path_of("the folder of runs", root or os.environ.get("RAVINE_HOME"))
-        self.root = given or Path(DEFAULT_ROOT)
+        found = path_of("the folder of runs", folder_of_runs(root))
+        assert found is not None
+        self.root = found
 
     def ids(self) -> list[str]:
         """Return the ids of all finished runs, oldest first."""
-        if not self.root.is_dir():
-            return []
-        folders = [p for p in self.root.iterdir() if p.is_dir() and not p.name.startswith(".")]
-        finished = [p for p in folders if not p.name.endswith(_PARTIAL) and (p / "result.json").exists()]
-        return [p.name for p in sorted(finished, key=lambda p: (p.stat().st_mtime, p.name))]
+        return finished(self.root)
 
     def find(self, prefix: str) -> str:
         """Return the one id that starts with `prefix`; none or several are a `ConfigError`."""
@@ -201,7 +196,7 @@ class RunStore:
 
         The folder goes when no checkpoint is left in it, and so does the store's if this made it and nothing is in it.
         """
-        folder = self.root / f"{run}{_PARTIAL}"
+        folder = self.root / f"{run}{PARTIAL}"
         with no_empty_folders(self.root):
             try:
                 lock = _locked(folder)
@@ -219,8 +214,8 @@ class RunStore:
     def unfinished(self) -> list[Unfinished]:
         """Return the runs that have a working folder; damaged ones are left out."""
         found = []
-        for folder in sorted(self.root.glob(f"*{_PARTIAL}")):
-            run = folder.name.removesuffix(_PARTIAL)
+        for folder in sorted(self.root.glob(f"*{PARTIAL}")):
+            run = folder.name.removesuffix(PARTIAL)
             if (self.root / run / "result.json").exists():
                 continue  # finished, and killed before the working folder was gone
             try:

@@ -47,8 +47,7 @@ from ravine.formulas.files import names_file
 from ravine.formulas.kinds import shown
 from ravine.inputs import convert, folded, plain, text_of
 from ravine.spec import ResolvedRun, RunSpec, from_settings
-
-Measure = Literal["train_loss", "test_loss", "test_accuracy"]
+from ravine.storage.quantities import CURVES
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,7 +86,7 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: list[str]
     title: str = ""
     kind: Literal["curves", "gradient-errors", "gradient-distribution", "v-curve"] = "curves"
-    measures: tuple[Measure, ...] = ("train_loss", "test_accuracy")
+    measures: tuple[str, ...] = ("train_loss", "test_accuracy")
     over: Literal["epochs", "steps"] = "epochs"
     panels: str | None = None
 
@@ -276,6 +275,10 @@ def _shown(study: Study, figure: Figure, planned: list[Planned]) -> list[Planned
     place = f"figure {figure.name} of study {study.name}"
     if not figure.rows or not figure.measures:
         raise ConfigError(f"{place} has no {'measures' if figure.rows else 'rows'}; give at least one.")
+    curves = [quantity.name for quantity in CURVES]
+    for measure in figure.measures:
+        if measure not in curves:
+            raise ConfigError(f"{place} shows an {unknown('measure', measure, curves)}")
     shown = []
     for reference in figure.rows:
         found = find_rows(planned, reference)

@@ -1,0 +1,76 @@
+"""docs/settings.md, made from `ravine.settings`: `python docs/_extensions/settings_page.py` writes it anew."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from pathlib import Path
+
+from ravine.settings import SETTINGS, Setting
+
+PAGE = Path(__file__).parents[1] / "settings.md"
+
+_HEAD = """\
+# The settings of a run
+
+A setting has one name: it is a keyword of `ravine.train`, a key of a [study](studies.md), and, with hyphens, an option
+of `ravine train`. `ravine gradcheck` takes those of the network and of the data too. Together with the text of the
+optimizer and the checksums of the data they decide the result, and the id of a run is the hash of them all.
+"""
+
+_FOOT = """
+A hyper-parameter of the optimizer, or of a stage, has a name of its own in Python and in studies, as in
+`ravine.train(optimizer="momentum", alpha=0.5)`; on the command line it is `--set alpha=0.5`. NumPy's numbers, arrays
+and dtypes will do wherever Python's own do.
+"""
+
+_ALLOWED = {
+    int: "a whole number",
+    int | None: "a whole number",
+    float: "a number",
+    float | None: "a number",
+    bool: "true or false",
+    str: "a name, or FILE.py:NAME",
+    tuple[int, ...]: "whole numbers",
+    dict[str, bool | int | float]: "numbers, whole numbers, flags",
+    dict[str, tuple[float, ...]]: "factors by name",
+}
+
+
+def page() -> str:
+    """Return the page: a table for each group of settings."""
+    groups = [(title, list(settings)) for title, settings in groupby(SETTINGS, key=lambda setting: setting.group)]
+    return _HEAD + "".join(f"\n## {title}\n\n{_table(settings)}\n" for title, settings in groups) + _FOOT
+
+
+def _table(settings: list[Setting]) -> str:
+    rows = [["name", "option", "allowed", "default", "what it is"], ["---"] * 5, *map(_row, settings)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _row(setting: Setting) -> list[str]:
+    name = f"`{setting.name}`" if setting.name != "hyperparameters" else "each by its own"
+    options = ", ".join(f"`{option}`" for option in setting.options)
+    names = [f"`{choice}`" for choice in setting.choices()] if setting.choices and setting.listed else []
+    return [
+        name,
+        options,
+        ", ".join(names) or _ALLOWED[setting.type],
+        _default(setting),
+        setting.help.replace(": {}", ""),
+    ]
+
+
+def _default(setting: Setting) -> str:
+    """Write the default as Python has it; of None, what it means.
+
+    >>> from ravine.settings import BY_NAME
+    >>> _default(BY_NAME["layers"]), _default(BY_NAME["lr"])
+    ('`(784, 300, 100, 100, 10)`', "the optimizer's")
+    """
+    if setting.default in (None, {}):
+        return setting.unset or "none"
+    return f"`{setting.default!r}`".replace("'", '"')
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,105 @@
+"""The names that a setting may take, read from where the things are, without importing them.
+
+`ravine --help` and the completion of a shell need names, and should not wait for NumPy. So they look at the files of
+the package: what a shelf holds are its files, and what a table holds is read from its text. Where a name is used, the
+things themselves are asked.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+Choices = Callable[[], tuple[str, ...]]
+
+_PACKAGE = Path(__file__).parent
+
+
+def shelf(folder: str, separator: str = "_") -> Choices:
+    """Return what lists the things of a shelf, each of which is declared in a file of its own name.
+
+    A file that declares nothing of its own name is a part of another one. `separator` stands in a name where the file
+    has "_".
+
+    >>> shelf("activations", separator="-")()
+    ('leaky-relu', 'relu', 'sigmoid', 'tanh')
+    """
+
+    @cache
+    def names() -> tuple[str, ...]:
+        files = sorted((_PACKAGE / folder).glob("*.py"))
+        return tuple(file.stem.replace("_", separator) for file in files if _declares(file))
+
+    return names
+
+
+def _declares(file: Path) -> bool:
+    text = file.read_text(encoding="utf-8")
+    return re.search(rf"^(def {file.stem}\(|{file.stem}\b.* = )", text, re.MULTILINE) is not None
+
+
+def table(file: str, variable: str) -> Choices:
+    """Return what lists the names in a table that a file writes out: the keys, the strings, or the first arguments.
+
+    >>> table("losses/cross_entropy.py", "SOFTMAX_FORMS")()
+    ('shifted', 'naive')
+    """
+
+    @cache
+    def names() -> tuple[str, ...]:
+        for statement in ast.parse((_PACKAGE / file).read_text(encoding="utf-8")).body:
+            target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
+            if isinstance(target, ast.Name) and target.id == variable:
+                assert isinstance(statement, ast.Assign | ast.AnnAssign)
+                return tuple(_written(statement.value))
+        raise LookupError(f"{file} has no {variable}")
+
+    return names
+
+
+def _written(value: ast.expr | None) -> Iterator[str]:
+    """Yield the names in a table as it is written."""
+    match value:
+        case ast.Constant(value=str(name)):
+            yield name
+        case ast.Dict(keys=keys):
+            for key in keys:
+                yield from _written(key)
+        case ast.Tuple(elts=parts) | ast.List(elts=parts):
+            for part in parts:
+                yield from _written(part)
+        case ast.Call(args=arguments, keywords=keywords):
+            named = [keyword.value for keyword in keywords if keyword.arg == "name"]
+            yield from _written((named or arguments)[0])
+
+
+def files(folders: tuple[str, ...], suffix: str) -> Choices:
+    """Return what lists the files of some folders that have a suffix, without it; a folder need not exist.
+
+    >>> "batch-size" in files(("studies",), ".toml")()
+    True
+    """
+
+    @cache
+    def names() -> tuple[str, ...]:
+        return tuple(file.stem for folder in folders for file in sorted((_PACKAGE / folder).glob(f"*{suffix}")))
+
+    return names
+
+
+def these(*names: str) -> Choices:
+    """Return what lists the names that are given."""
+    return lambda: names
+
+
+OPTIMIZERS = shelf("optimizers")
+ACTIVATIONS = shelf("activations", separator="-")
+INITIALIZERS = table("networks/initializers.py", "INITIALIZERS")
+SOFTMAX_FORMS = table("losses/cross_entropy.py", "SOFTMAX_FORMS")
+DATA_SETS = table("data/catalog.py", "_TABLE")
+SCHEDULES = shelf("schedules")
+SURFACES = shelf("surfaces")
+STUDIES = files(("studies", "paper"), ".toml")

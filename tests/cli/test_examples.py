@@ -1,0 +1,53 @@
+"""The examples of every help run, on the real MNIST, in a folder with the files that they name."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from test_help import LEAVES
+
+import ravine
+from picture_cases import strokes
+from ravine.cli.main import run
+from rule_files import write_rules
+
+TOO_LONG = {
+    "ravine compile --all --dtype float32 --dtype float64",
+    "ravine reproduce --quick",
+    "ravine reproduce --only table1,figure2 --seeds 3",
+}
+"""What takes minutes; other tests run these commands with less to do."""
+
+EXAMPLES = [(line, path) for path, command in LEAVES.items() for line, _ in command.examples]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Make a folder with a run, an optimizer, a study and a picture, under the names that the examples have."""
+    folder = tmp_path_factory.mktemp("examples")
+    ravine.train(layers=(784, 10), lr=0.1, batch_size=100, epochs=1, out=folder / "runs")
+    write_rules(folder / "my_rule.py", "@rule\ndef my_rule(g, *, lr=0.1):\n    return lr * g\n")
+    study = (
+        '[settings]\nepochs = 1\nlayers = [784, 10]\nbatch_size = 100\n[[groups]]\nname = "sgd"\nrows = [{lr = 0.1}]\n'
+    )
+    (folder / "rates.toml").write_text(f'name = "rates"\n{study}')
+    Image.fromarray(strokes()).save(folder / "seven.png")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [line for line, _ in EXAMPLES if line not in TOO_LONG])
+def test_an_example_runs(line, folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("RAVINE_HOME", str(folder / "runs"))
+    stored = next(path.parent.name for path in (folder / "runs").glob("*/result.json"))
+    words = [word.replace("3f9c", stored) for word in shlex.split(line)[1:]]
+    assert run(words) == 0
+    assert capsys.readouterr().out
+
+
+def test_what_is_left_out_is_there():
+    assert {line for line, _ in EXAMPLES} >= TOO_LONG
