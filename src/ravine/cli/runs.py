@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "list": Entry("ravine.cli.runs:list_runs", "List finished and interrupted runs, oldest first."),
     "show": Entry("ravine.cli.runs:show", "Show one run: its history, settings and machine."),
+    "convert": Entry("ravine.cli.runs:convert", "Bring runs that an earlier version stored up to date."),
 }
 
 
@@ -108,6 +109,34 @@ def show(run: str, out: str | None, as_json: bool) -> None:
         click.echo(f"\n{result.spec.optimizer_label}, as it was:\n\n{found.optimizer_text}", nl=False)
     if found.schedule_text is not None:
         click.echo(f"\n{result.spec.schedule_label}, as it was:\n\n{found.schedule_text}", nl=False)
+
+
+@click.command(cls=Command, examples=[("ravine runs convert", "All runs that `ravine train` has stored.")])
+@store_option
+@json_option
+def convert(out: str | None, as_json: bool) -> int:
+    """Bring runs that an earlier version stored up to date.
+
+    A run gets the id that the same settings have now. One whose optimizer has another text now is left as it is, since
+    nobody can tell that it would come out the same.
+    """
+    from ravine.errors import several
+    from ravine.storage.conversion import convert_runs
+    from ravine.training import RunStore
+
+    store = RunStore(out)
+    found = list(convert_runs(store))
+    if as_json:
+        print_json({"converted": [{"old": run.old, "new": run.new, "why": run.why} for run in found]})
+    for run in found:
+        if run.why is not None:
+            click.echo(f"ravine: run {run.old} is left as it is: {run.why}", err=True)
+        elif not as_json:
+            click.echo(f"{run.old} is now {run.new}")
+    if not as_json:
+        done = sum(run.new is not None for run in found)
+        click.echo(f"{several(done, 'run')} of {len(found)} of an earlier version brought up to date in {store.root}.")
+    return 0
 
 
 def _builtins(value: object) -> dict[str, object]:

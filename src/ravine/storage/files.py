@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -57,6 +58,18 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
             file.flush()
         for file, _ in written:
             os.fsync(file.fileno())
+
+
+def replace_folder(old: Path, new: Path, files: Mapping[str, bytes]) -> None:
+    """Write a new folder of files and then remove an old one; a reader finds either of them whole."""
+    temporary = new.with_name(f".{new.name}.new")
+    shutil.rmtree(temporary, ignore_errors=True)  # left over by a process that was killed at this place
+    try:
+        write_folder(temporary, files)
+        temporary.rename(new)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    shutil.rmtree(old)
 
 
 def write_whole(path: Path, content: bytes) -> None:

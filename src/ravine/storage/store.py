@@ -273,7 +273,21 @@ def _read(folder: Path, name: str, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(_content(folder / name), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if is_of_earlier_form(folder):
+            raise DataError(
+                f"the run in {folder} was stored by an earlier version of ravine; `ravine runs convert` brings it up "
+                "to date."
+            ) from None
         raise _damaged(folder, f"{name} cannot be read ({error})") from error
+
+
+def is_of_earlier_form(folder: Path) -> bool:
+    """Tell whether a run has a spec of the form in which a schedule was not yet a name."""
+    try:
+        spec = msgspec.json.decode((folder / "spec.json").read_bytes())
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return isinstance(spec, dict) and isinstance(spec.get("schedule"), dict)
 
 
 def _content(path: Path) -> bytes:
