@@ -51,13 +51,8 @@ def _row(setting: Setting) -> list[str]:
     name = f"`{setting.name}`" if setting.name != "hyperparameters" else "each by its own"
     options = ", ".join(f"`{option}`" for option in setting.options)
     names = [f"`{choice}`" for choice in setting.choices()] if setting.choices and setting.listed else []
-    return [
-        name,
-        options,
-        ", ".join(names) or _ALLOWED[setting.type],
-        _default(setting),
-        setting.help.replace(": {}", ""),
-    ]
+    allowed = ", ".join([*names, "FILE.py:NAME"] if names and setting.files else names) or _ALLOWED[setting.type]
+    return [name, options, allowed, _default(setting), setting.help.replace(": {}", "")]
 
 
 def _default(setting: Setting) -> str:

@@ -65,8 +65,10 @@ class Setting:
     @property
     def sentence(self) -> str:
         """The help with its choices."""
-        names = self.choices() if self.choices is not None else ()
-        return self.help.format(f"{', '.join(names[:-1])} or {names[-1]}") if names else self.help
+        if self.choices is None or "{}" not in self.help:
+            return self.help
+        names = self.choices()
+        return self.help.format(f"{', '.join(names[:-1])} or {names[-1]}")
 
 
 SETTINGS = (

@@ -36,7 +36,11 @@ TRAINS = {
 
 _LAST = (DATA, WHERE, OUTPUT)
 _WIDEST = 30
-_NARROW = 70
+"""A wider term has a line of its own."""
+
+_LEAST = 36
+"""Where less width is left beside the terms, what they mean stands below them."""
+
 _INDENT = 2
 
 
@@ -91,9 +95,17 @@ def write_examples(formatter: click.HelpFormatter, examples: Sequence[tuple[str,
     """Write each example in a line of its own, and below it what it does."""
     with formatter.section("Examples" if len(examples) > 1 else "Example"):
         for line, purpose in examples:
-            parts = textwrap.wrap(line, formatter.width - 8, break_on_hyphens=False, break_long_words=False)
-            formatter.write("  " + " \\\n      ".join(parts) + "\n")
+            formatter.write(f"{_command_line(line, formatter.width)}\n")
             _write(formatter, purpose, _INDENT + 4)
+
+
+def _command_line(line: str, width: int) -> str:
+    """Break a command line, if it is too long, where the shell reads on; an option stays with its value."""
+    if _INDENT + len(line) <= width:
+        return f"{'':{_INDENT}}{line}"
+    together = re.sub(r" (--?[a-z-]+) (?=[^-])", " \\1\0", line)
+    parts = textwrap.wrap(together, width - 5 * _INDENT, break_on_hyphens=False, break_long_words=False)
+    return f"{'':{_INDENT}}" + f" \\\n{'':{4 * _INDENT}}".join(parts).replace("\0", " ")
 
 
 def write_lists(formatter: click.HelpFormatter, lists: Mapping[str, Sequence[tuple[str, str]]]) -> None:
@@ -103,7 +115,7 @@ def write_lists(formatter: click.HelpFormatter, lists: Mapping[str, Sequence[tup
     """
     terms = [term for records in lists.values() for term, _ in records]
     column = max((len(term) for term in terms if len(term) <= _WIDEST), default=0) + 2 * _INDENT
-    narrow = formatter.width < _NARROW and column > formatter.width // 4
+    narrow = formatter.width - column < _LEAST
     for title, records in lists.items():
         with formatter.section(title):
             for term, meaning in records:

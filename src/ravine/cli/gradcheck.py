@@ -85,7 +85,7 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
 @data_dir_option
 @store_option
 @option("--figures", type=click.Path(path_type=Path), metavar="FOLDER", group=OUTPUT,
-        help="Draw the errors, their distribution and the V-curve into this folder.")  # fmt: skip
+        help="Draw the errors, how they are distributed, and the V-curve into this folder.")  # fmt: skip
 @json_option
 @quiet_option
 def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **settings: Any) -> int:

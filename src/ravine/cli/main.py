@@ -36,7 +36,7 @@ _SECTIONS = {
     },
     "Studies and the reference study": {
         "study": Entry("ravine.cli.study:study", "Run many runs, see how they stand, and report on them."),
-        "reproduce": Entry("ravine.cli.reproduce:reproduce", "Run every experiment of the reference paper and write "
+        "reproduce": Entry("ravine.cli.reproduce:reproduce", "Run every experiment of the reference study and write "
                            "its tables, figures and claims beside ours."),
     },
     "Data": {
@@ -51,7 +51,7 @@ def ravine() -> None:
     """A laboratory for gradient-based optimization.
 
     It trains small networks with any optimizer at C speed on a plain CPU, and says why a run failed. Start with
-    `ravine train`, or with `ravine reproduce`, which reproduces a whole paper. `ravine COMMAND --help` explains a
+    `ravine train`, or with `ravine reproduce`, which runs the reference study. `ravine COMMAND --help` explains a
     command, with examples.
     """
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 import click
-import msgspec
 
 
 def print_json(value: Any) -> None:
     """Print one document to stdout; numbers that are not finite come out as null."""
+    import json
+
+    import msgspec
+
     try:
         text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     except UnicodeEncodeError:  # the name of a file that holds bytes which are no letters

@@ -83,7 +83,7 @@ def reproduce(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Run every experiment of the reference paper and write its tables, figures and claims beside ours.
+    """Run every experiment of the reference study and write its tables, figures and claims beside ours.
 
     The report is a page, index.html, with the tables as CSV, Markdown and LaTeX and the figures as PNG and SVG beside
     it. What was run before is not run again, so that an interrupted command goes on where it was.
