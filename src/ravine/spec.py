@@ -20,7 +20,7 @@ from ravine.formulas.kinds import Value
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.precision import check_precision
 from ravine.formulas.shelves import OPTIMIZERS, STAGES
-from ravine.formulas.stage import Stage
+from ravine.formulas.stage import Stage, placed
 from ravine.inputs import convert, dtype_name, folded_keys, plain
 from ravine.networks import INITIALIZERS, Network
 from ravine.schedules import Constant, Schedule, grown_batch_size, learning_rates, make_schedule
@@ -94,7 +94,7 @@ class ResolvedRun:
     Attributes:
         spec: the run by its names, with every default filled in.
         base: the optimizer that was named.
-        stages: the stages that were named.
+        stages: the stages of users that were named, in the order in which they stand.
         optimizer: `base` with those stages and with those whose hyper-parameters are given; a lazy update that does not
             hold, since one of its hyper-parameters varies, is left out.
         network: the network.
@@ -294,7 +294,10 @@ def resolve(spec: RunSpec, optimizer: Optimizer | None = None, stages: tuple[Sta
     _check_layers(spec, whole, optimizer, values)
     lr = values.pop("lr")
     _check_growth(spec, lr)
-    spec = _simplest(msgspec.structs.replace(spec, lr=lr, hyperparameters=whole.typed(values)))
+    named = _of_users(dict(zip(stages, spec.stages, strict=True)))
+    stages = tuple(named)
+    spec = msgspec.structs.replace(spec, lr=lr, stages=tuple(named.values()), hyperparameters=whole.typed(values))
+    spec = _simplest(spec)
     varying = frozenset({*spec.per_layer, *(["lr"] if spec.schedule_by == "step" else [])})
     return ResolvedRun(spec, optimizer, stages, whole.varying(varying), network, identity(spec, whole))
 
@@ -308,6 +311,15 @@ def _check_data(spec: RunSpec, network: Network) -> None:
             f"layers {sizes} do not fit {spec.dataset}: the first must be {pixels}, its pixels, and the last "
             f"{info.classes}, its classes."
         )
+
+
+def _of_users(names: Mapping[Stage, str]) -> dict[Stage, str]:
+    """Return those stages that are not ravine's own, with their names, in the order in which they stand.
+
+    Ravine's own are put in by their hyper-parameters, of which a resolved run has all.
+    """
+    own = set(STAGES.values())
+    return {stage: names[stage] for stage in sorted(names, key=placed) if stage not in own}
 
 
 def _simplest(spec: RunSpec) -> RunSpec:
