@@ -9,10 +9,19 @@ import msgspec
 import numpy as np
 import pytest
 
+from optimizer_cases import ELEMENTWISE
 from ravine.errors import ConfigError
-from ravine.formulas.shelves import SCHEDULES
-from ravine.optimizers import RULES, WHOLE_RULES, reference, rule, whole_rule
+from ravine.formulas.elementwise import rule
+from ravine.formulas.shelves import OPTIMIZERS
+from ravine.formulas.stage import stage
+from ravine.schedules import Linear
 from ravine.spec import RunSpec, from_settings, resolve
+
+
+def id_of(spec: RunSpec) -> str:
+    """Return the id of the run that a spec describes."""
+    return resolve(spec).id
+
 
 # Every field with another value than its default. `softmax` and the like decide the result as much as `lr`.
 CHANGES = {
@@ -49,13 +58,13 @@ BASES = {
 
 
 def test_every_field_is_changed_below():
-    assert set(CHANGES) == set(RunSpec.__struct_fields__)
+    assert {*CHANGES, "stages"} == set(RunSpec.__struct_fields__)  # stages have a test of their own
 
 
 @pytest.mark.parametrize("field", CHANGES)
 def test_the_id_changes_with_every_field(field):
     base = BASES.get(field, RunSpec())
-    assert msgspec.structs.replace(base, **{field: CHANGES[field]}).id != base.id
+    assert id_of(msgspec.structs.replace(base, **{field: CHANGES[field]})) != id_of(base)
 
 
 def test_no_two_changes_share_an_id():
@@ -65,7 +74,7 @@ def test_no_two_changes_share_an_id():
         RunSpec(schedule="step", schedule_settings={"decay_every": 2}),
         RunSpec(schedule="linear", schedule_settings={"final_lr": 0.003}),
     ]
-    assert len({spec.id for spec in changed}) == len(changed)
+    assert len(set(map(id_of, changed))) == len(changed)
 
 
 def test_the_id_is_the_hash_of_a_document_that_must_not_change():
@@ -77,33 +86,17 @@ def test_the_id_is_the_hash_of_a_document_that_must_not_change():
             "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
             "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         ],
-        "rule": ["return lr * g"],
-        "spec": {
-            "activation": "relu",
-            "batch_size": 10,
-            "bias": False,
-            "dataset": "mnist",
-            "dtype": "float32",
-            "engine": "fused",
-            "epochs": 10,
+        "optimizer": ["return lr * g"],
+        "settings": {
             "hyperparameters": {},
-            "init": "glorot-uniform",
-            "initial_weights": None,
-            "largest_batch": None,
-            "layers": [784, 300, 100, 100, 10],
             "lr": 0.1,
             "optimizer": "sgd",
-            "order": None,
-            "per_layer": {},
             "schedule": {"final_lr": 0.001, "kind": "linear"},
-            "schedule_by": "epoch",
-            "seed": 0,
-            "softmax": "shifted",
-            "warmup": 0.0,
+            "stages": [],
         },
     }
     text = json.dumps(document, separators=(",", ":")).encode()
-    assert RunSpec(schedule="linear", schedule_settings={"final_lr": 0.001}).id == hashlib.sha256(text).hexdigest()[:16]
+    assert id_of(RunSpec(schedule=Linear(final_lr=0.001))) == hashlib.sha256(text).hexdigest()[:16]
 
 
 def test_a_default_that_is_written_out_is_the_same_run():
@@ -116,57 +109,65 @@ def test_a_default_that_is_written_out_is_the_same_run():
         hyperparameters={"eps": 1e-8, "beta2": 0.999, "beta1": 0.9},
         batch_size=10,
     )
-    assert explicit.id == plain.id == resolve(plain).id
-    assert resolve(explicit) == resolve(plain) == resolve(resolve(plain))
+    assert id_of(explicit) == id_of(plain) == id_of(resolve(plain).spec)
+    assert resolve(explicit).spec == resolve(plain).spec == resolve(resolve(plain).spec).spec
 
 
-def test_the_rule_s_formula_decides_and_its_comments_do_not(monkeypatch):
-    spec, ids = RunSpec(optimizer="tested"), []
-
-    @rule(name="tested")
-    def first(g, v, *, lr=0.1):
+def test_the_rule_s_formula_decides_and_its_comments_do_not():
+    def plain(g, v, *, lr=0.1):
         return lr * g, v
 
-    @rule(name="tested")
     def the_same(g, v, *, lr=0.1):
         """Say something."""
         # A remark.
         return (lr * g), v
 
-    @rule(name="tested")
     def another(g, v, *, lr=0.1):
         return lr * g * 2, v
 
-    @rule(name="tested")
-    def with_idle_form(g, v, *, lr=0.1):
-        return lr * g, v
-
-    @with_idle_form.idle
-    def idle(v, n, *, lr):
+    def lazy(v, n, *, lr):
         return 0 * v, v
 
-    for each in (first, the_same, another, with_idle_form):
-        monkeypatch.setitem(RULES, "tested", each)
-        ids.append(spec.id)
-    assert ids[0] == ids[1]
-    assert len(set(ids)) == 3
+    def half(w):
+        return 0.5 * w
+
+    def third(w):
+        return w / 3
+
+    kinds = [
+        (plain, {}),
+        (the_same, {}),
+        (plain, {"start": {"v": 0.0}}),
+        (another, {}),
+        (plain, {"lazy": lazy}),
+        (plain, {"start": {"v": 0.5}}),
+        (plain, {"start": {"v": half}}),
+        (plain, {"start": {"v": third}}),
+        (plain, {"evaluated": half}),
+    ]
+    ids = []
+    for function, forms in kinds:
+        function.__name__ = "tested"
+        ids.append(from_settings({"optimizer": rule(**forms)(function)}).id)
+    assert ids[0] == ids[1] == ids[2]
+    assert len(set(ids)) == 7
 
 
 def test_the_data_decide(small, monkeypatch):
     spec = RunSpec(dataset="small", layers=(64, 10))
-    before = spec.id
+    before = id_of(spec)
     monkeypatch.setitem(small.info.sha256, "train-labels-idx1-ubyte", "0" * 64)
-    assert spec.id != before
+    assert id_of(spec) != before
 
 
 def test_the_engine_is_fused_unless_another_is_asked_for():
-    for name in (*RULES, *WHOLE_RULES):
-        assert resolve(RunSpec(optimizer=name)).engine == "fused"
-    assert resolve(RunSpec(engine="reference")).engine == "reference"
-    assert resolve(RunSpec(optimizer="muon", engine="reference", dtype="longdouble")).dtype == "longdouble"
+    for name in OPTIMIZERS:
+        assert resolve(RunSpec(optimizer=name)).spec.engine == "fused"
+    assert resolve(RunSpec(engine="reference")).spec.engine == "reference"
+    assert resolve(RunSpec(optimizer="muon", engine="reference", dtype="longdouble")).spec.dtype == "longdouble"
 
 
-def test_a_rule_of_whole_matrices_by_what_it_computes():
+def test_a_matrix_optimizer_goes_by_what_it_computes():
     factor = 2.0
 
     def make(function):
@@ -189,38 +190,108 @@ def test_a_rule_of_whole_matrices_by_what_it_computes():
 
 
 def test_resolving_fills_in_the_optimizer_s_defaults():
-    spec = resolve(RunSpec(optimizer="momentum", hyperparameters={"alpha": 0.5}))
+    spec = resolve(RunSpec(optimizer="momentum", hyperparameters={"alpha": 0.5})).spec
     assert (spec.lr, spec.hyperparameters) == (0.01, {"alpha": 0.5})
 
 
-def test_settings_that_say_nothing_are_left_out():
-    plain = RunSpec(schedule="linear", schedule_settings={"final_lr": 0.001})
+def test_settings_that_have_no_effect_are_left_out():
+    plain = id_of(RunSpec(schedule=Linear(final_lr=0.001)))
     decay = {"final_lr": 0.001}
-    assert from_settings({**decay, "largest_batch": 10}).id == plain.id
-    assert from_settings({**decay, "per_layer": {"lr": [1, 1, 1, 1]}}).id == plain.id
-    assert from_settings({**decay, "warmup": 0}).id == plain.id
-    assert RunSpec(schedule_by="step").id == RunSpec().id
-    assert RunSpec(schedule_by="step", warmup=1).id != RunSpec(warmup=1).id
+    assert from_settings({**decay, "largest_batch": 10}).id == plain
+    assert from_settings({**decay, "per_layer": {"lr": [1, 1, 1, 1]}}).id == plain
+    assert from_settings({**decay, "warmup": 0}).id == plain
+    assert id_of(RunSpec(schedule_by="step")) == id_of(RunSpec())
+    assert id_of(RunSpec(schedule_by="step", warmup=1)) != id_of(RunSpec(warmup=1))
 
 
-def test_a_rule_keeps_its_idle_form_where_nothing_that_it_takes_varies():
+def test_a_lazy_update_is_kept_where_nothing_that_it_takes_varies():
     kept = {"optimizer": "momentum", "final_lr": 0.001, "schedule_by": "step", "per_layer": {"lr": [1, 1, 1, 0.1]}}
-    assert from_settings(kept).rule is RULES["momentum"]
-    assert from_settings({**kept, "per_layer": {"alpha": [1, 1, 1, 0.5]}}).rule.idle_form is None
+    assert from_settings(kept).optimizer is OPTIMIZERS["momentum"]
+    assert from_settings({**kept, "per_layer": {"alpha": [1, 1, 1, 0.5]}}).optimizer.formula.lazy is None
     stepped = from_settings({"optimizer": "heavy_ball", "final_lr": 0.001, "schedule_by": "step"})
-    assert RULES["heavy_ball"].idle_form is not None
-    assert stepped.rule.idle_form is None
-    assert stepped.rule is stepped.rule
+    assert ELEMENTWISE["heavy_ball"].formula.lazy is not None
+    assert stepped.optimizer.formula.lazy is None
+    assert stepped.replaced(seed=3).optimizer is stepped.optimizer
+
+
+@stage(bounds={"pull": "[0, inf)"})
+def pulled(g, w, *, pull):
+    return g + pull * w
+
+
+@stage(order=10)
+def gently(step, *, force=0.5):
+    return force * step
+
+
+def test_a_stage_of_ones_own_is_part_of_the_run():
+    plain, staged = from_settings({}), from_settings({"stages": [gently]})
+    assert staged.optimizer.defaults == {"lr": 0.1, "force": 0.5}
+    assert staged.spec.hyperparameters == {"force": 0.5}
+    assert staged.spec.stages == (f"{__file__}:gently",)
+    assert staged.id not in (plain.id, from_settings({"stages": [gently], "force": 0.4}).id)
+    assert staged.optimizer_text == staged.optimizer.text
+    assert plain.optimizer_text is None
+
+
+def test_the_order_of_a_list_of_stages_decides_nothing():
+    settings = {"pull": 0.1, "weight_decay": 0.01}
+    one = from_settings({"stages": [gently, pulled], **settings})
+    other = from_settings({"stages": (pulled, "weight_decay", gently, pulled), **settings})
+    assert one.id == other.id
+    assert one.spec == other.spec
+    assert one.optimizer is other.optimizer
+    # What is given by a name or by its hyper-parameter is the same stage.
+    named, given = ({**each, "weight_decay": 0.01} for each in ({"stages": ["weight_decay"]}, {}))
+    assert from_settings(named).id == from_settings(given).id
+
+
+def test_a_run_is_replaced_without_looking_for_its_things_again():
+    run = from_settings({"stages": [pulled], "optimizer": halved, "pull": 0.1})
+    again = run.replaced(seed=4)
+    assert (again.base, again.stages) == (halved, (pulled,))
+    assert again.spec.seed == 4
+    assert again.id != run.id
+
+
+@rule
+def halved(g, *, lr=0.1):
+    return 0.5 * lr * g
+
+
+@stage
+def clip_norm(g, *, most=1.0):
+    return np.minimum(g, most)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"stages": [pulled]}, "sgd needs a value for pull: give one, for example pull="),
+        ({"stages": [pulled], "pull": -1}, r"pull of sgd is -1; it must be .*\[0, inf\)"),
+        ({"pull": 0.1}, "unknown setting of a run with sgd 'pull'"),
+        ({"stages": ["weight_deacy"]}, "unknown stage 'weight_deacy'; did you mean 'weight_decay'"),
+        ({"stages": ["weight_decay"]}, "sgd needs a value for weight_decay"),
+        ({"stages": "weight_decay"}, r"stages is 'weight_decay'; it must be a list"),
+        ({"stages": [3]}, "a stage is given as a name, as a file such as my_file.py:my_name"),
+        ({"stages": [halved]}, "a stage is given as a name, .*and this is"),
+        ({"stages": [clip_norm], "clip_norm": 1}, "two stages are called clip_norm"),
+    ],
+)
+def test_bad_stages_are_refused_in_one_sentence(settings, words):
+    with pytest.raises(ConfigError, match=words) as refusal:
+        from_settings(settings)
+    assert "\n" not in str(refusal.value)
 
 
 def test_rate_and_batch_of_an_epoch():
     # 6000 samples in batches of 10, 50 and, since it may not grow to 250, 100.
     settings = {"lr": 0.1, "schedule": "step", "decay_factor": 0.2, "decay_every": 1, "epochs": 4, "largest_batch": 100}
-    spec = resolve(from_settings(settings))
-    assert [spec.batch_size_in(epoch) for epoch in range(4)] == [10, 50, 100, 100]
-    rates = [spec.rates_in(epoch, np.arange(2), 6000).tolist() for epoch in range(4)]
+    run = from_settings(settings)
+    assert [run.batch_size_in(epoch) for epoch in range(4)] == [10, 50, 100, 100]
+    rates = [run.rates_in(epoch, np.arange(2), 6000).tolist() for epoch in range(4)]
     assert rates == [pytest.approx([rate] * 2) for rate in (0.1, 0.1, 0.04, 0.008)]
-    by_step = resolve(from_settings({"lr": 1.0, "final_lr": 0.0, "epochs": 2, "schedule_by": "step", "batch_size": 25}))
+    by_step = from_settings({"lr": 1.0, "final_lr": 0.0, "epochs": 2, "schedule_by": "step", "batch_size": 25})
     assert by_step.rates_in(1, np.array([0, 1, 3]), 100) == pytest.approx([0.5, 0.375, 0.125])
 
 
@@ -228,10 +299,10 @@ def test_rate_and_batch_of_an_epoch():
 def test_json_round_trip(schedule):
     factors = {"lr": (1.0, 0.5), "beta1": (0.5, 1.0)}
     varied = {"schedule_by": "step", "largest_batch": 100, "per_layer": factors, "warmup": 0.5, "layers": (784, 20, 10)}
-    spec = resolve(RunSpec(schedule=schedule, optimizer="adam", seed=2**63 - 1, bias=True, **varied))
-    again = msgspec.json.decode(msgspec.json.encode(spec), type=RunSpec)
-    assert again == spec
-    assert again.id == spec.id
+    run = resolve(RunSpec(schedule=schedule, optimizer="adam", seed=2**63 - 1, bias=True, **varied))
+    again = msgspec.json.decode(msgspec.json.encode(run.spec), type=RunSpec)
+    assert again == run.spec
+    assert id_of(again) == run.id
 
 
 def test_toml():
@@ -286,8 +357,9 @@ def test_numpy_s_numbers_are_as_good_as_python_s():
         epochs=np.int32(3),
         seed=np.uint8(4),
     )
-    assert resolve(numpys) == resolve(RunSpec(layers=(784, 16, 10), lr=0.1, batch_size=20, epochs=3, seed=4))
-    assert numpys.id == RunSpec(layers=(784, 16, 10), batch_size=20, epochs=3, seed=4).id
+    pythons = RunSpec(layers=(784, 16, 10), lr=0.1, batch_size=20, epochs=3, seed=4)
+    assert resolve(numpys).spec == resolve(pythons).spec
+    assert id_of(numpys) == id_of(pythons)
 
 
 @pytest.mark.parametrize(
@@ -377,7 +449,7 @@ def test_a_hyperparameter_must_not_have_the_name_of_a_setting():
     with refused:
         from_settings({"optimizer": adabound, "final_lr": 0.01})
     with refused:
-        resolve(RunSpec(optimizer=reference(adabound), hyperparameters={"final_lr": 0.01}))
+        resolve(RunSpec(optimizer="adabound", hyperparameters={"final_lr": 0.01}), adabound)
 
 
 @pytest.mark.parametrize(

@@ -10,21 +10,24 @@ import msgspec
 import numpy as np
 
 from ravine.data import Dataset
-from ravine.spec import RunSpec, resolve
+from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.shelves import OPTIMIZERS
+from ravine.spec import ResolvedRun, RunSpec, resolve
 from ravine.training import Given, Outcome, Result, RunStore, StoredRun, train
 
 LAYERS = (64, 12, 10)
 
 
-def small_spec(**changes: Any) -> RunSpec:
-    """Return a resolved spec of three epochs on the small data set, whose last batch has 10 of 20 samples."""
+def small_run(optimizer: str | Optimizer = "sgd", **changes: Any) -> ResolvedRun:
+    """Return a run of three epochs on the small data set, whose last batch has 10 of 20 samples."""
+    name, found = OPTIMIZERS.resolve(optimizer)
     plain = {"dataset": "small", "layers": LAYERS, "batch_size": 20, "epochs": 3, "engine": "reference"}
-    return resolve(RunSpec(**{**plain, **changes}))
+    return resolve(RunSpec(**{**plain, "optimizer": name, **changes}), found)
 
 
 def train_small(data: Dataset, root: Path, given: Given = Given(), **changes: Any) -> StoredRun:  # noqa: B008
     """Train and return the stored run."""
-    outcome = train(small_spec(**changes), data, RunStore(root), given=given)
+    outcome = train(small_run(**changes), data, RunStore(root), given=given)
     assert outcome.stored is not None
     return outcome.stored
 
@@ -66,9 +69,9 @@ class Recorder:
         self.epochs.append(record)
 
 
-def interrupt_at(spec: RunSpec, data: Dataset, store: RunStore, progress: int, resume: bool = False) -> Outcome:
+def interrupt_at(run: ResolvedRun, data: Dataset, store: RunStore, progress: int, resume: bool = False) -> Outcome:
     """Train and be interrupted at the n-th progress."""
-    outcome = train(spec, data, store, resume=resume, watcher=Recorder(progress))
+    outcome = train(run, data, store, resume=resume, watcher=Recorder(progress))
     assert outcome.result.status == "interrupted"
     return outcome
 

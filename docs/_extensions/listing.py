@@ -1,36 +1,48 @@
-"""The text of a rule as its file has it, without what a reader of the page has seen already."""
+"""The text of an optimizer as its file has it, without what a reader of the page has seen already."""
 
 from __future__ import annotations
 
 import ast
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from ravine.formulas.matrix import MatrixOptimizer
 from ravine.formulas.optimizer import Optimizer
-from ravine.formulas.source import read_rule
 
 
-def listing(rule: Optimizer) -> str:
-    """Return the rule's function, the functions and constants of its file that it uses, and its other forms.
+def listing(optimizer: Optimizer) -> str:
+    """Return the optimizer's function, its other forms, and the functions and constants of its file that they use.
 
-    Decorators and docstrings are left out, and annotations that only say Any. A rule that is put together from others
-    has no text in a file; what it comes to is shown.
+    Decorators and docstrings are left out, and annotations that only say Any. An optimizer that is put together from
+    others has no text in a file; what it comes to is shown.
     """
-    forms = [getattr(rule, form, None) for form in ("idle_form", "evaluated_form")]
+    formula = optimizer.formula
     try:
-        lines, _ = inspect.findsource(rule.function)
+        lines, _ = inspect.findsource(optimizer.function)
     except OSError:
-        names = ", ".join([*rule.arguments, "*", *(f"{key}={value!r}" for key, value in rule.defaults.items())])
-        body = read_rule(rule).text.replace("\n", "\n    ")
-        return f"def {rule.name}({names}):\n    {body}\n"
+        arguments = () if formula is None else formula.arguments
+        names = ", ".join([*arguments, "*", *(f"{key}={value!r}" for key, value in optimizer.defaults.items())])
+        body = optimizer.text.replace("\n", "\n    ")
+        return f"def {optimizer.name}({names}):\n    {body}\n"
     file = ast.parse("".join(lines))
-    wanted = _used(file, rule.function) if rule.function.__qualname__ in _defined(file) else []
+    functions = [*_forms(optimizer), optimizer.function]
+    defined = [function.__qualname__ for function in functions if function.__qualname__ in _defined(file)]
+    parts = ["".join(lines[node.lineno - 1 : node.end_lineno]) for node in _used(file, defined)]
     # A function inside another one, as of a test or a notebook, stands for itself.
-    parts = ["".join(lines[node.lineno - 1 : node.end_lineno]) for node in wanted] or [_own(rule.function)]
-    parts += [_own(form) for form in forms if form is not None]
+    parts += [_own(function) for function in functions if function.__qualname__ not in defined]
     return "\n\n".join(_plain(part).strip("\n") + "\n" for part in parts)
+
+
+def _forms(optimizer: Optimizer) -> list[Callable[..., Any]]:
+    """Return the functions that an optimizer is declared with, beside its own."""
+    if isinstance(optimizer, MatrixOptimizer):
+        given: list[Any] = [optimizer.starts, optimizer.evaluated]
+    else:
+        assert optimizer.formula is not None
+        given = [*optimizer.formula.starts.values(), optimizer.formula.lazy, optimizer.formula.evaluated]
+    return [form for form in given if inspect.isfunction(form)]
 
 
 def _own(function: Callable[..., Any]) -> str:
@@ -50,10 +62,10 @@ def _defined(file: ast.Module) -> dict[str, ast.stmt]:
     return found
 
 
-def _used(file: ast.Module, function: Callable[..., Any]) -> list[ast.stmt]:
-    """Return the rule's function and what it uses of its own file, in the file's order."""
+def _used(file: ast.Module, names: Sequence[str]) -> list[ast.stmt]:
+    """Return some functions of a file and what they use of it, in the file's order."""
     defined, found = _defined(file), set[str]()
-    waiting = [function.__qualname__]
+    waiting = list(names)
     while waiting:
         name = waiting.pop()
         if name in defined and name not in found:

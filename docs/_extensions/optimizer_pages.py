@@ -1,7 +1,7 @@
 """A page for every optimizer, made from its docstring, its declaration and its measurements.
 
-A rule that is new in `src/ravine/optimizers` gets its page by itself. Nothing here needs Sphinx but `setup`, which has
-the pages written before Sphinx looks for them; what has not changed is not written again.
+An optimizer that is new in `src/ravine/optimizers` gets its page by itself. Nothing here needs Sphinx but `setup`,
+which has the pages written before Sphinx looks for them; what has not changed is not written again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Description:
     """A docstring in its parts.
 
     Attributes:
-        title: what stands before the colon of the first line; the rule's name if there is none.
+        title: what stands before the colon of the first line; the optimizer's name if there is none.
         purpose: the rest of the first line, which says what the optimizer does.
         body: paragraphs, and blocks of equations as LaTeX, each with whether it is one, in their order.
         notes: the paragraphs of `LABELS`, by their label.
@@ -71,22 +71,22 @@ class Description:
         return f"{first}{joined}{last}, {found[2]}"
 
 
-def describe(rule: Optimizer) -> Description:
-    """Take a rule's docstring apart.
+def describe(optimizer: Optimizer) -> Description:
+    """Take an optimizer's docstring apart.
 
     Raises:
-        EquationError: there are no equations, or they are not in the notation of `equations`; it names the rule.
+        EquationError: there are no equations, or they are not in the notation of `equations`; it names the optimizer.
     """
-    first, *paragraphs = (inspect.getdoc(rule.function) or rule.name).split("\n\n")
+    first, *paragraphs = (inspect.getdoc(optimizer.function) or optimizer.name).split("\n\n")
     title, colon, purpose = " ".join(first.split()).partition(": ")
     body: list[tuple[bool, str]] = []
     notes: dict[str, str] = {}
     for paragraph in paragraphs:
         if paragraph.startswith("    "):
             try:
-                body.append((True, latex(paragraph, rule.defaults)))
+                body.append((True, latex(paragraph, optimizer.defaults)))
             except EquationError as error:
-                raise EquationError(f"optimizer {rule.name}: {error}") from None
+                raise EquationError(f"optimizer {optimizer.name}: {error}") from None
             continue
         for part in re.split(rf"\n(?=(?:{'|'.join(LABELS)}): )", paragraph):
             label, _, text = " ".join(part.split()).partition(": ")
@@ -95,59 +95,61 @@ def describe(rule: Optimizer) -> Description:
             else:
                 body.append((False, " ".join(part.split())))
     if not any(is_equation for is_equation, _ in body):
-        raise EquationError(f"optimizer {rule.name}: its docstring has no equations, which are indented by four spaces")
+        raise EquationError(
+            f"optimizer {optimizer.name}: its docstring has no equations, which are indented by four spaces"
+        )
     if not colon:
-        title, purpose = rule.name, title
+        title, purpose = optimizer.name, title
     return Description(title, purpose, tuple(body), notes)
 
 
 # Text
 
 
-def page(rule: Optimizer, entry: Entry) -> str:
+def page(optimizer: Optimizer, entry: Entry) -> str:
     """Return the page of one optimizer, in Markdown; its pictures lie beside it."""
-    described = describe(rule)
+    described = describe(optimizer)
     parts = [
         f"# {escaped(described.title)}",
         escaped(described.purpose[:1].upper() + described.purpose[1:]),
         *(f"```{{math}}\n{text}\n```" if is_equation else escaped(text) for is_equation, text in described.body),
         "## Hyper-parameters",
-        _hyperparameters(rule),
-        _state(rule),
+        _hyperparameters(optimizer),
+        _state(optimizer),
         *(f"**{label}:** {escaped(text)}" for label, text in described.notes.items()),
         "## Run it",
-        f"```\n{commands(rule)}\n```",
+        f"```\n{commands(optimizer)}\n```",
         "## On MNIST",
-        picture(f"{rule.name}-curve.svg"),
+        picture(f"{optimizer.name}-curve.svg"),
         _trained(entry),
         "## Down a ravine",
-        picture(f"{rule.name}-path.svg"),
+        picture(f"{optimizer.name}-path.svg"),
         DOWN,
         "## Speed",
         _speed(entry),
         "## Code",
-        _checked(rule),
-        f"```python\n{listing(rule)}```",
+        _checked(optimizer),
+        f"```python\n{listing(optimizer)}```",
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def index(rules: Sequence[Optimizer], entries: Mapping[str, Entry], protocol: str, machine: str) -> str:
+def index(optimizers: Sequence[Optimizer], entries: Mapping[str, Entry], protocol: str, machine: str) -> str:
     """Return the page that lists all optimizers."""
     rows = [
         (
-            f"[{rule.name}]({rule.name}.md)",
+            f"[{optimizer.name}]({optimizer.name}.md)",
             escaped(described.purpose.rstrip(".")),
             escaped(described.source),
-            "element-wise" if isinstance(rule, Optimizer) else "whole matrix",
-            _times(entries[rule.name]),
+            "matrix" if optimizer.formula is None else "element-wise",
+            _times(entries[optimizer.name]),
         )
-        for rule, described in ((rule, describe(rule)) for rule in rules)
+        for optimizer, described in ((optimizer, describe(optimizer)) for optimizer in optimizers)
     ]
     return f"""# Optimizers
 
-{len(rules)} optimizers, each with its equations, its defaults, its source, where PyTorch, Keras and optax differ, and
-what it does on MNIST. Element-wise ones are compiled; those of whole matrices take their steps in NumPy. The last
+{len(optimizers)} optimizers, each with its equations, its defaults, its source, where PyTorch, Keras and optax differ,
+and what it does on MNIST. Element-wise ones are compiled; matrix optimizers take their steps in NumPy. The last
 column is the time per sample in batches of 100, as a multiple of that of sgd (\\* in one batch of all images).
 [One of your own](../your-own-optimizer.md) is as short as these.
 
@@ -162,7 +164,7 @@ Here: {escaped(machine)}. `python -m benchmarks.optimizers` measures it again.
 ```{{toctree}}
 :hidden:
 
-{chr(10).join(rule.name for rule in rules)}
+{chr(10).join(optimizer.name for optimizer in optimizers)}
 ```
 """
 
@@ -189,46 +191,47 @@ def picture(name: str) -> str:
     return f"```{{raw}} html\n:file: {name}\n```"
 
 
-def commands(rule: Optimizer) -> str:
-    """Return what to type to try a rule, with its defaults written out."""
-    batch = " --batch-size 60000" if rule.full_batch else ""
-    others = {key: value for key, value in rule.typed(rule.defaults).items() if key != "lr"}
+def commands(optimizer: Optimizer) -> str:
+    """Return what to type to try an optimizer, with its defaults written out."""
+    batch = " --batch-size 60000" if optimizer.full_batch else ""
+    others = {key: value for key, value in optimizer.typed(optimizer.defaults).items() if key != "lr"}
     first = next((f" --set {key}={kinds.shown(value)}" for key, value in others.items()), "")
     lines = [
-        f"ravine train --optimizer {rule.name}{batch} --lr {rule.defaults['lr']:g}{first}",
-        f"ravine check-optimizer {rule.name}",
-        f"ravine paths sgd {rule.name}",
+        f"ravine train --optimizer {optimizer.name}{batch} --lr {optimizer.defaults['lr']:g}{first}",
+        f"ravine check-optimizer {optimizer.name}",
+        f"ravine paths sgd {optimizer.name}",
     ]
     return "\n".join(lines)
 
 
-def _hyperparameters(rule: Optimizer) -> str:
-    written = signs(rule.defaults)
+def _hyperparameters(optimizer: Optimizer) -> str:
+    written = signs(optimizer.defaults)
     rows = [
         (
             f"`{key}`",
             f"{{math}}`{written[key]}`",
             kinds.shown(value),
-            rule.domain(key).replace("inf", "∞"),
+            optimizer.domain(key).replace("inf", "∞"),
         )
-        for key, value in rule.typed(rule.defaults).items()
+        for key, value in optimizer.typed(optimizer.defaults).items()
     ]
     return table(("name", "in the equations", "default", "allowed"), rows)
 
 
-def _state(rule: Optimizer) -> str:
-    """Tell what the rule keeps, and what a weight costs it whose gradient is zero."""
-    if not isinstance(rule, Optimizer):
-        return "It is a rule of whole matrices, and takes its steps in NumPy."
-    slots = [f"`{slot}`" for slot in rule.slots]
+def _state(optimizer: Optimizer) -> str:
+    """Tell what the optimizer keeps, and what a weight costs it whose gradient is zero."""
+    formula = optimizer.formula
+    if formula is None:
+        return "It is a matrix optimizer, and takes its steps in NumPy."
+    slots = [f"`{slot}`" for slot in formula.slots]
     kept = (
         f"It keeps {_listed(slots)}, one number a weight{' each' if len(slots) > 1 else ''}."
         if slots
         else "It keeps no state."
     )
-    if rule.inert:
+    if formula.inert:
         return f"{kept} A zero gradient changes nothing, and such weights are not touched."
-    if rule.idle_form:
+    if formula.lazy:
         return f"{kept} Weights with a zero gradient are brought up to date when they are next needed, in closed form."
     return f"{kept} Every weight is visited at every step, whether it has a gradient or not."
 
@@ -285,9 +288,9 @@ def _times(entry: Entry) -> str:
     return f"{times['100']:.2f}" if "100" in times else rf"{times[max(times, key=int)]:.2f}\*"
 
 
-def _checked(rule: Optimizer) -> str:
-    twins = [f"`{twin}`" for twin in rule.twins.values()]
-    return f"200 steps are compared with {_listed(twins)} in the tests." if twins else ""
+def _checked(optimizer: Optimizer) -> str:
+    references = [f"`{made}`" for made in optimizer.references.values()]
+    return f"200 steps are compared with {_listed(references)} in the tests." if references else ""
 
 
 # Pictures
@@ -323,11 +326,11 @@ def _drawn(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def path(rule: Optimizer) -> Figure:
-    """Draw the rule's path down the ravine beside those of sgd and momentum."""
+def path(optimizer: Optimizer) -> Figure:
+    """Draw the optimizer's path down the ravine beside those of sgd and momentum."""
     from ravine import draw_paths
 
-    return draw_paths([*(name for name in ("sgd", "momentum") if name != rule.name), rule], "ravine")
+    return draw_paths([*(name for name in ("sgd", "momentum") if name != optimizer.name), optimizer], "ravine")
 
 
 def drawn(figure: Figure, name: str, label: str) -> str:
@@ -338,18 +341,20 @@ def drawn(figure: Figure, name: str, label: str) -> str:
 # Files
 
 
-def write(folder: Path, rules: Sequence[Optimizer], entries: Mapping[str, Entry], protocol: str, machine: str) -> None:
-    """Write the pages and pictures of all rules and the list of them; take away those of rules that are no more."""
-    files = {"index.md": index(rules, entries, protocol, machine)}
-    for rule in rules:
-        name, entry = rule.name, entries[rule.name]
-        files[f"{name}.md"] = page(rule, entry)
+def write(
+    folder: Path, optimizers: Sequence[Optimizer], entries: Mapping[str, Entry], protocol: str, machine: str
+) -> None:
+    """Write the pages and pictures of optimizers and the list of them; take away those of others."""
+    files = {"index.md": index(optimizers, entries, protocol, machine)}
+    for optimizer in optimizers:
+        name, entry = optimizer.name, entries[optimizer.name]
+        files[f"{name}.md"] = page(optimizer, entry)
         figure = curve(name, entry, entries["sgd"])
         files[f"{name}-curve.svg"] = drawn(
             figure, f"{name}-curve", f"Training loss and test accuracy of {name} by epoch"
         )
         label = f"Paths of sgd, momentum and {name} down a ravine"
-        files[f"{name}-path.svg"] = drawn(path(rule), f"{name}-path", label)
+        files[f"{name}-path.svg"] = drawn(path(optimizer), f"{name}-path", label)
     folder.mkdir(exist_ok=True)
     for file, text in files.items():
         if not (folder / file).is_file() or (folder / file).read_text(encoding="utf-8") != text:
@@ -362,7 +367,7 @@ def write(folder: Path, rules: Sequence[Optimizer], entries: Mapping[str, Entry]
 def measured(names: Iterable[str]) -> tuple[dict[str, Entry], str, str]:
     """Return the measurements of optimizers, their protocol and the machine.
 
-    What the file lacks, or has of another text of the rule, is measured now, and not stored.
+    What the file lacks, or has of another text of the optimizer, is measured now, and not stored.
     """
     from benchmarks import optimizers
 
@@ -378,16 +383,16 @@ def measured(names: Iterable[str]) -> tuple[dict[str, Entry], str, str]:
 
 
 def write_pages(app: Any) -> None:
-    """Write the pages of all of ravine's rules into the folder of the documentation."""
+    """Write the pages of all of ravine's optimizers into the folder of the documentation."""
     from sphinx.errors import ExtensionError
 
-    rules = [rule for _, rule in sorted(OPTIMIZERS.items())]
+    optimizers = [optimizer for _, optimizer in sorted(OPTIMIZERS.items())]
     try:
-        for rule in rules:
-            describe(rule)  # before anything is measured
+        for optimizer in optimizers:
+            describe(optimizer)  # before anything is measured
     except EquationError as error:
         raise ExtensionError(str(error)) from None
-    write(Path(app.srcdir) / "optimizers", rules, *measured(rule.name for rule in rules))
+    write(Path(app.srcdir) / "optimizers", optimizers, *measured(optimizer.name for optimizer in optimizers))
 
 
 def setup(app: Any) -> dict[str, bool]:

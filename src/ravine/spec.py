@@ -22,7 +22,7 @@ from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.precision import check_precision
 from ravine.formulas.schedule import Schedule, grown_batch_size, learning_rates
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
-from ravine.formulas.stage import Stage
+from ravine.formulas.stage import Stage, placed
 from ravine.inputs import convert, dtype_name, folded_keys, plain
 from ravine.networks import INITIALIZERS, Network
 from ravine.settings import BY_NAME, ENGINES
@@ -119,7 +119,7 @@ class ResolvedRun:
     Attributes:
         spec: the run by its names, with every default filled in.
         base: the optimizer that was named.
-        stages: the stages that were named.
+        stages: the stages of users that were named, in the order in which they stand.
         schedule: the schedule.
         optimizer: `base` with those stages and with those whose hyper-parameters are given; a lazy update that does not
             hold, since one of its hyper-parameters varies, is left out.
@@ -408,8 +408,10 @@ def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
     check_precision(optimizer, values, spec.dtype)
     _check_layers(spec, optimizer, things.optimizer, values)
     lr = values.pop("lr")
+    named = _of_users(dict(zip(things.stages, spec.stages, strict=True)))
+    things = Things(things.optimizer, tuple(named), things.schedule)
     full = {"hyperparameters": optimizer.typed(values), "schedule_settings": things.schedule.typed(settings)}
-    spec = _simplest(msgspec.structs.replace(spec, lr=lr, **full))
+    spec = _simplest(msgspec.structs.replace(spec, lr=lr, stages=tuple(named.values()), **full))
     varying = frozenset({*spec.per_layer, *(["lr"] if spec.schedule_by == "step" else [])})
     run = ResolvedRun(
         spec,
@@ -442,6 +444,15 @@ def _check_data(spec: RunSpec, network: Network) -> None:
             f"layers {sizes} do not fit {spec.dataset}: the first must be {pixels}, its pixels, and the last "
             f"{info.classes}, its classes."
         )
+
+
+def _of_users(names: Mapping[Stage, str]) -> dict[Stage, str]:
+    """Return those stages that are not ravine's own, with their names, in the order in which they stand.
+
+    Ravine's own are put in by their hyper-parameters, of which a resolved run has all.
+    """
+    own = set(STAGES.values())
+    return {stage: names[stage] for stage in sorted(names, key=placed) if stage not in own}
 
 
 def _simplest(spec: RunSpec) -> RunSpec:

@@ -172,10 +172,10 @@ def test_a_damaged_run_ends_with_3_and_can_be_trained_anew(small, capsys, runs, 
 
 
 def test_a_damaged_checkpoint_ends_with_3_and_says_what_to_do(small, capsys, runs):
-    from ravine.spec import RunSpec
+    from ravine.spec import RunSpec, resolve
 
     spec = RunSpec(dataset="small", layers=(64, 12, 10), batch_size=20, epochs=3, engine="reference")
-    folder = runs / f"{spec.id}.partial"
+    folder = runs / f"{resolve(spec).id}.partial"
     folder.mkdir(parents=True)
     (folder / "checkpoint.safetensors").write_bytes(b"garbage")
     assert run(["train", *SMALL, "--resume"]) == 3

@@ -72,13 +72,13 @@ def test_a_rule_without_a_docstring_is_shown(file, capsys):
     assert capsys.readouterr().out.startswith("bare\n\nhyper-parameter  default  allowed\n")
 
 
-def test_a_rule_of_whole_matrices_is_shown(tmp_path, monkeypatch, capsys):
+def test_a_matrix_optimizer_is_shown(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    text = "@whole_rule()\ndef all_at_once(gradients, weights, state, t, *, lr=0.1):\n    return gradients, state\n"
-    write_rules(tmp_path / "whole.py", text, "from ravine import whole_rule\n")
-    assert run(["optimizers", "whole.py"]) == 0
+    text = "@matrix_rule()\ndef all_at_once(gradients, weights, state, t, *, lr=0.1):\n    return gradients, state\n"
+    write_rules(tmp_path / "matrix.py", text, "from ravine import matrix_rule\n")
+    assert run(["optimizers", "matrix.py"]) == 0
     assert capsys.readouterr().out.endswith(":\n    return (gradients, state)\n")
-    assert run(["optimizers", "whole.py", "--json"]) == 0
+    assert run(["optimizers", "matrix.py", "--json"]) == 0
     (shown,) = json.loads(capsys.readouterr().out)
     assert (shown["name"], shown["slots"], shown["inert"]) == ("all_at_once", None, False)
 
@@ -130,7 +130,7 @@ def test_a_rule_of_a_file_is_trained(file, small, capsys):
 
 FAULTS = {
     "gone.py:mine": "gone.py cannot be read (No such file or directory)",
-    "my_rules.py:mien": "unknown rule in my_rules.py 'mien'; did you mean 'mine'? Known: mine.",
+    "my_rules.py:mien": "unknown optimizer in my_rules.py 'mien'; did you mean 'mine'? Known: mine.",
     "my_rules.py:mine": "mine needs a value for drag: give one, for example drag=0.1.",
     "my_rule": "unknown optimizer 'my_rule'",
 }

@@ -6,7 +6,7 @@ import pytest
 from command_cases import SMALL
 
 from ravine.cli.main import run
-from ravine.spec import RunSpec
+from ravine.spec import RunSpec, resolve
 from ravine.training import RunStore
 
 
@@ -43,15 +43,15 @@ def test_an_interrupted_run_is_listed(small, capsys, runs):
     from ravine.storage.record import Seconds
     from ravine.storage.store import describe
 
-    spec = RunSpec(dataset="small", layers=(64, 10))
-    with RunStore(runs).working_folder(spec.id) as folder:
-        describe(folder, spec)
+    unfinished_run = resolve(RunSpec(dataset="small", layers=(64, 10)))
+    with RunStore(runs).working_folder(unfinished_run.id) as folder:
+        describe(folder, unfinished_run.spec)
         save_checkpoint(folder / "checkpoint.safetensors", {}, Position(2, 0, 0.0, 0.0, [], Seconds()))
     assert run(["runs", "list"]) == 0
-    assert f"{spec.id}  stopped, 2 of 10 epochs" in capsys.readouterr().out
+    assert f"{unfinished_run.id}  stopped, 2 of 10 epochs" in capsys.readouterr().out
     assert run(["runs", "list", "--json"]) == 0
     (unfinished,) = json.loads(capsys.readouterr().out)["unfinished"]
-    assert (unfinished["id"], unfinished["epochs"]) == (spec.id, 2)
+    assert (unfinished["id"], unfinished["epochs"]) == (unfinished_run.id, 2)
 
 
 def test_a_damaged_run_does_not_hide_the_others(two, capsys, runs):

@@ -38,10 +38,10 @@ def one_fails(monkeypatch, study):
     """Let the second run fail; return its id."""
     real, failing = runner.train, small_plan()[1].id
 
-    def train(spec, *arguments, **options):
-        if spec.id == failing:
+    def train(run, *arguments, **options):
+        if run.id == failing:
             raise StorageError("the disk is full.")
-        return real(spec, *arguments, **options)
+        return real(run, *arguments, **options)
 
     monkeypatch.setattr(runner, "train", train)
     return failing
@@ -123,7 +123,7 @@ def test_failed_runs_end_with_5(study, one_fails, capsys):
     assert err.endswith(f"\nravine: run {one_fails}: the disk is full.\n")
 
 
-WITH_RULES = """
+STUDY_WITH_RULES = """
 name = "rules"
 seeds = [0, 1]
 
@@ -138,7 +138,7 @@ engine = "reference"
 name = "all"
 grid = { optimizer = ["rules/mine.py:broken", "rules/mine.py:mine", "sgd"] }
 """
-ELEMENTWISE = """
+RULES = """
 from ravine import rule, matrix_rule
 
 @rule
@@ -153,8 +153,8 @@ def broken(gradients, weights, state, t, *, lr=0.1):
 
 def test_optimizers_beside_the_study_and_one_that_cannot_run(small, capsys, tmp_path, monkeypatch):
     (tmp_path / "study" / "rules").mkdir(parents=True)
-    (tmp_path / "study" / "rules" / "mine.py").write_text(ELEMENTWISE, encoding="utf-8")
-    (tmp_path / "study" / "rules.toml").write_text(WITH_RULES, encoding="utf-8")
+    (tmp_path / "study" / "rules" / "mine.py").write_text(RULES, encoding="utf-8")
+    (tmp_path / "study" / "rules.toml").write_text(STUDY_WITH_RULES, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     assert run(["study", "run", "study/rules.toml", "-q"]) == 5
     out, err = capsys.readouterr()

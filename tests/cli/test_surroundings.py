@@ -46,8 +46,8 @@ def compiled(cache: Path, before: str = "", **settings: str) -> dict[str, bytes]
         f"{before}\n"
         "from ravine.engines.fused import kernels\n"
         "from ravine.engines.fused.render import render\n"
-        "from ravine.optimizers import find_rule\n"
-        "kernels.compile_rule(render(OPTIMIZERS.find('signum')), 'float32')\n"
+        "from ravine.optimizers.signum import signum\n"
+        "kernels.compile_rule(render(signum.formula), 'float32')\n"
     )
     done = python(code, XDG_CACHE_HOME=str(cache), **settings)
     assert (done.returncode, done.stderr) == (0, "")

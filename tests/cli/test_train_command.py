@@ -8,7 +8,7 @@ import pytest
 from command_cases import MNIST, SMALL, ravine
 
 from ravine.cli.main import run
-from ravine.spec import RunSpec
+from ravine.spec import RunSpec, resolve
 
 
 def train_json(capsys, *more: str) -> dict:
@@ -30,7 +30,7 @@ def test_the_json_document(small, capsys):
             "epoch", "steps", "lr", "batch_size", "train_loss", "test_loss", "test_accuracy", "seconds",
         ]  # fmt: skip
     assert document["train_loss"] == document["history"][-1]["train_loss"]
-    assert msgspec.convert(document["spec"], RunSpec).id == document["id"]
+    assert resolve(msgspec.convert(document["spec"], RunSpec)).id == document["id"]
 
 
 def test_every_option_reaches_the_spec(small, capsys):

@@ -19,8 +19,18 @@ from rule_files import write_rules
 
 MINE = """
 HALF = 0.5
+START = 1e-6
 
-@rule(bounds={"beta": "[0, 1)"}, torch="torch.optim.Mine(weights)")
+
+def resting(v, n, *, beta, lr, drag):
+    return lr * drag * beta * (1 - beta**n) / (1 - beta) * v, beta**n * v
+
+
+def small(w):
+    return START + 0 * w
+
+
+@rule(bounds={"beta": "[0, 1)"}, lazy=resting, start={"v": small}, torch="torch.optim.Mine(weights)")
 def mine(g, v, *, lr=0.01, beta=0.9, drag=1.0):
     '''Mine: a rule of *nobody*'s, with v_t < 1.
 
@@ -36,11 +46,6 @@ def mine(g, v, *, lr=0.01, beta=0.9, drag=1.0):
     '''
     v = beta * v + g
     return lr * drag * v * (2 * HALF), v
-
-
-@mine.idle
-def resting(v, n, *, beta, lr, drag):
-    return lr * drag * beta * (1 - beta**n) / (1 - beta) * v, beta**n * v
 """
 
 ENTRY = {
@@ -90,7 +95,7 @@ def test_a_rule_in_a_new_file_has_a_page_with_all_sections(mine):
 
 def test_the_code_is_that_of_the_file_with_what_it_uses_and_nothing_else(mine):
     names = [getattr(node, "name", None) or node.targets[0].id for node in ast.parse(listing(mine)).body]
-    assert names == ["HALF", "mine", "resting"]
+    assert names == ["HALF", "START", "resting", "small", "mine"]
     assert "nobody" not in listing(mine)
 
 

@@ -13,9 +13,8 @@ from safetensors.numpy import load_file
 
 from ravine.errors import BusyError, ConfigError, DataError, StorageError
 from ravine.formulas.elementwise import rule
-from ravine.optimizers import reference
 from ravine.training import RunStore, train
-from training_cases import Recorder, assert_same_run, interrupt_at, small_spec, train_small
+from training_cases import Recorder, assert_same_run, interrupt_at, small_run, train_small
 
 FILES = ("result.json", "environment.json", "weights.safetensors")
 
@@ -26,7 +25,7 @@ def names(folder):
 
 def test_what_a_stored_run_consists_of(small, runs):
     stored = train_small(small, runs)
-    assert names(runs) == [stored.result.id] == [small_spec().id]
+    assert names(runs) == [stored.result.id] == [small_run().id]
     assert names(stored.folder) == ["environment.json", "result.json", "spec.json", "weights.safetensors"]
     assert {"ravine", "python", "numpy", "numba", "processor", "cores", "threads"} <= set(stored.environment)
     assert stored.environment["threads"] == 1
@@ -43,11 +42,10 @@ def of_a_user(g, v, *, lr, beta=0.5):
 
 
 def test_the_text_of_a_user_s_optimizer_is_stored_with_its_stages(small, runs):
-    optimizer = reference(of_a_user)
-    plain = train_small(small, runs, optimizer=optimizer, lr=0.1)
-    decayed = train_small(small, runs, optimizer=optimizer, lr=0.1, hyperparameters={"weight_decay": 0.1})
+    plain = train_small(small, runs, optimizer=of_a_user, lr=0.1)
+    decayed = train_small(small, runs, optimizer=of_a_user, lr=0.1, hyperparameters={"weight_decay": 0.1})
     assert train_small(small, runs).optimizer_text is None
-    assert plain.optimizer_text == "v = beta * v + g\nreturn (lr * v, v)\n\nv\n"
+    assert plain.optimizer_text == "v = beta * v + g\nreturn (lr * v, v)\n\nv = 0.0\n"
     assert "lr * weight_decay * w" in decayed.optimizer_text
     assert RunStore(runs).load(plain.result.id).optimizer_text == plain.optimizer_text
 
@@ -87,7 +85,7 @@ def test_ids_come_oldest_first_and_name_finished_runs_only(small, runs):
         folder = train_small(small, runs, seed=seed).folder
         os.utime(folder, (1e9 + age, 1e9 + age))
         expected.append(folder.name)
-    interrupt_at(small_spec(seed=9), small, RunStore(runs), 1)
+    interrupt_at(small_run(seed=9), small, RunStore(runs), 1)
     (runs / "notes").mkdir()
     (runs / ".hidden").mkdir()
     assert RunStore(runs).ids() == expected
@@ -197,7 +195,7 @@ def test_a_full_disk_at_every_write_leaves_nothing_that_a_later_run_believes(sma
         assert set(left) <= {"lock", "spec.json", "checkpoint.safetensors"}
         disk.full_from = 0
         watcher = Recorder()
-        outcome = train(small_spec(), small, RunStore(root), resume=True, watcher=watcher)
+        outcome = train(small_run(), small, RunStore(root), resume=True, watcher=watcher)
         assert_same_run(outcome.stored, undisturbed)
         assert len(watcher.epochs) == 3 - min(max(full_from - 2, 0), 2)  # what was saved is not trained again
 
@@ -218,7 +216,7 @@ def test_a_folder_that_cannot_be_written(small, tmp_path):
 
 
 def test_a_lock_that_cannot_be_taken(small, runs):
-    (runs / f"{small_spec().id}.partial" / "lock").mkdir(parents=True)
+    (runs / f"{small_run().id}.partial" / "lock").mkdir(parents=True)
     with pytest.raises(StorageError, match="cannot write"):
         train_small(small, runs)
 
@@ -251,5 +249,5 @@ def test_a_working_folder_is_let_go_when_training_fails(small, runs):
             raise RuntimeError("a bug")
 
     with pytest.raises(RuntimeError):
-        train(small_spec(), small, RunStore(runs), watcher=Broken())
-    assert train(small_spec(), small, RunStore(runs)).result.status == "done"
+        train(small_run(), small, RunStore(runs), watcher=Broken())
+    assert train(small_run(), small, RunStore(runs)).result.status == "done"

@@ -57,8 +57,8 @@ def ids(planned: list[Planned]) -> list[str]:
 def assert_as_single_runs(planned: list[Planned], store: RunStore, data: Dataset, scratch: Path) -> None:
     """Compare everything stored, bit for bit, with the same runs trained one by one."""
     assert sorted(store.ids()) == sorted(ids(planned))
-    for spec in {run.id: run.spec for run in planned}.values():
-        stored, alone = store.load(spec.id), train(spec, data, RunStore(scratch)).stored
+    for run in {each.id: each.run for each in planned}.values():
+        stored, alone = store.load(run.id), train(run, data, RunStore(scratch)).stored
         assert stored is not None
         assert alone is not None
         assert_same_run(stored, alone)

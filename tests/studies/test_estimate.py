@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from optimizer_cases import ELEMENTWISE
 from ravine.formulas.matrix import matrix_rule
-from ravine.spec import from_settings, resolve
+from ravine.optimizers.sgd import sgd
+from ravine.spec import from_settings
 from ravine.studies import Planned
 from ravine.studies.estimate import estimate
 from ravine.training import RunStore
@@ -23,16 +23,16 @@ def noting(gradients, weights, state, t, loss, *, lr=0.1):
     return [lr * g for g in gradients], {}
 
 
-watched = dataclasses.replace(noting, made_of=(ELEMENTWISE["sgd"].function,))  # the same whatever RATES holds
+watched = dataclasses.replace(noting, made_of=(sgd.function,))  # the same whatever RATES holds
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "lbfgs", watched])
 @pytest.mark.parametrize("batch_size", [20, 230])
 def test_every_run_takes_time(small, tmp_path, optimizer, batch_size):
     settings = {"dataset": "small", "layers": (64, 12, 10), "engine": "reference"}
-    spec = resolve(from_settings({**settings, "optimizer": optimizer, "batch_size": batch_size}))
-    planned = Planned("one", 0, spec, spec.id, None)
-    assert estimate([planned], RunStore(tmp_path), 1, lambda name: small).seconds[spec.id] > 0
+    run = from_settings({**settings, "optimizer": optimizer, "batch_size": batch_size})
+    planned = Planned("one", 0, run, None)
+    assert estimate([planned], RunStore(tmp_path), 1, lambda name: small).seconds[run.id] > 0
 
 
 def test_a_line_search_is_timed_where_it_moves(small, tmp_path):

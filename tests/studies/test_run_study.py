@@ -125,10 +125,10 @@ def fail_for(monkeypatch, faults: dict[str, Exception]) -> None:
     """Let the training of some runs raise."""
     real = runner.train
 
-    def train(spec, *arguments, **options):
-        if spec.id in faults:
-            raise faults[spec.id]
-        return real(spec, *arguments, **options)
+    def train(run, *arguments, **options):
+        if run.id in faults:
+            raise faults[run.id]
+        return real(run, *arguments, **options)
 
     monkeypatch.setattr(runner, "train", train)
 
@@ -261,17 +261,17 @@ def test_as_many_at_once_as_jobs(planned, store, monkeypatch):
     running, most, lock = set(), [], threading.Lock()
     real = runner.train
 
-    def train(spec, *arguments, trained, **options):
+    def train(run, *arguments, trained, **options):
         def discard():
             with lock:
-                running.discard(spec.id)
+                running.discard(run.id)
             trained()
 
         with lock:
-            running.add(spec.id)
+            running.add(run.id)
             most.append(len(running))
         time.sleep(0.05)
-        return real(spec, *arguments, trained=discard, **options)
+        return real(run, *arguments, trained=discard, **options)
 
     monkeypatch.setattr(runner, "train", train)
     run_study(planned, store, jobs=3)
@@ -333,7 +333,7 @@ def test_two_studies_at_once_in_two_threads(planned, store, small, tmp_path, att
 
 
 def test_a_run_that_another_study_trains_is_waited_for(planned, store, small, tmp_path, monkeypatch):
-    alone = train(planned[0].spec, small, RunStore(tmp_path / "alone")).stored
+    alone = train(planned[0].run, small, RunStore(tmp_path / "alone")).stored
     monkeypatch.setattr(runner, "_PAUSE", 0.01)
     run, others = planned[0], [each for each in planned if each.id != planned[0].id]
     done = threading.Event()

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import small_files, small_info
 from ravine.data import catalog, load
 from ravine.training import RunStore, train
-from training_cases import small_spec
+from training_cases import small_run
 
 WRITES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate"}
 
@@ -53,7 +53,7 @@ def main(root: str, number: str) -> None:
             (Path(folder) / name).write_bytes(content)
         data = load("small", Path(folder))
     killer = Killer(int(number))
-    train(small_spec(), data, RunStore(root))
+    train(small_run(), data, RunStore(root))
     print(killer.writes)
 
 

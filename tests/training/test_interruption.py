@@ -7,11 +7,11 @@ import signal
 import numpy as np
 import pytest
 
-from ravine.engines.reference import ReferenceEngine
+from ravine.engines.stepping import SteppingEngine
 from ravine.errors import DataError, StorageError
 from ravine.storage.checkpoint import load_checkpoint, save_checkpoint
 from ravine.training import Given, RunStore, loop, train
-from training_cases import Recorder, assert_same_run, interrupt_at, permutations, small_spec, train_small
+from training_cases import Recorder, assert_same_run, interrupt_at, permutations, small_run, train_small
 
 PROGRESSES = 36  # three epochs of twelve batches
 
@@ -29,21 +29,21 @@ def one_step_a_call(monkeypatch):
 def test_interrupted_anywhere_and_resumed_gives_the_same_bits(small, tmp_path, engine, optimizer):
     settings = {"engine": engine, "optimizer": optimizer}
     undisturbed = train_small(small, tmp_path / "undisturbed", **settings)
-    spec = small_spec(**settings)
+    run = small_run(**settings)
     for progress in range(1, PROGRESSES, 5):
         store = RunStore(tmp_path / f"at {progress}")
-        interrupt_at(spec, small, store, progress)
-        outcome = train(spec, small, store, resume=True)
+        interrupt_at(run, small, store, progress)
+        outcome = train(run, small, store, resume=True)
         assert outcome.stored is not None
         assert_same_run(outcome.stored, undisturbed)
 
 
 def test_interrupted_at_every_step(small, tmp_path):
-    spec, store = small_spec(), RunStore(tmp_path / "disturbed")
+    run, store = small_run(), RunStore(tmp_path / "disturbed")
     for progress in range(1, PROGRESSES):
-        outcome = interrupt_at(spec, small, store, 1, resume=True)
+        outcome = interrupt_at(run, small, store, 1, resume=True)
         assert len(outcome.result.history) == (progress - 1) // 12
-    outcome = train(spec, small, store, resume=True)
+    outcome = train(run, small, store, resume=True)
     assert_same_run(outcome.stored, train_small(small, tmp_path / "undisturbed"))
 
 
@@ -61,35 +61,35 @@ def test_while_rates_change_by_step_and_batches_grow(small, tmp_path):
     undisturbed = train_small(small, tmp_path / "undisturbed", **settings)
     for progress in (7, 15, 22):  # 12 steps, then 6, then 5
         store = RunStore(tmp_path / f"at {progress}")
-        interrupt_at(small_spec(**settings), small, store, progress)
-        outcome = train(small_spec(**settings), small, store, resume=True)
+        interrupt_at(small_run(**settings), small, store, progress)
+        outcome = train(small_run(**settings), small, store, resume=True)
         assert outcome.stored is not None
         assert_same_run(outcome.stored, undisturbed)
 
 
 def test_with_given_arrays(small, tmp_path):
     given = Given(np.random.default_rng(1).normal(0, 0.2, 888), permutations(230, 3))
-    spec = loop.with_given(small_spec(), given)
+    run = loop.with_given(small_run(), given)
     store = RunStore(tmp_path / "disturbed")
-    train(spec, small, store, given=given, watcher=Recorder(20))
-    outcome = train(spec, small, store, given=given, resume=True)
-    undisturbed = train(spec, small, RunStore(tmp_path / "undisturbed"), given=given)
+    train(run, small, store, given=given, watcher=Recorder(20))
+    outcome = train(run, small, store, given=given, resume=True)
+    undisturbed = train(run, small, RunStore(tmp_path / "undisturbed"), given=given)
     assert_same_run(outcome.stored, undisturbed.stored)
 
 
 def test_the_times_of_all_sittings_add_up(small, runs, monkeypatch):
-    clock, take = [0.0], ReferenceEngine.train
+    clock, take = [0.0], SteppingEngine.train
 
     def one_second(self, *arguments):
         clock[0] += 1
         return take(self, *arguments)
 
-    monkeypatch.setattr(ReferenceEngine, "train", one_second)
+    monkeypatch.setattr(SteppingEngine, "train", one_second)
     monkeypatch.setattr(loop.time, "perf_counter", lambda: clock[0])
-    first = interrupt_at(small_spec(), small, RunStore(runs), 20).result
+    first = interrupt_at(small_run(), small, RunStore(runs), 20).result
     assert (first.seconds.train, first.seconds.total) == (20, 20)
     clock[0] += 1000  # nobody trains
-    both = train(small_spec(), small, RunStore(runs), resume=True).result
+    both = train(small_run(), small, RunStore(runs), resume=True).result
     assert (both.seconds.train, both.seconds.total) == (36, 36)
     assert [record.seconds for record in both.history] == [12, 12, 12]
 
@@ -97,7 +97,7 @@ def test_the_times_of_all_sittings_add_up(small, runs, monkeypatch):
 def test_interrupted_in_the_step_that_diverges(small, runs, monkeypatch):
     settings = {"layers": (64, 12, 8, 10), "lr": 100.0, "activation": "leaky-relu"}
     undisturbed = train_small(small, runs / "undisturbed", **settings)
-    take = ReferenceEngine.train
+    take = SteppingEngine.train
 
     def interrupted(self, *arguments):
         taken = take(self, *arguments)
@@ -106,9 +106,9 @@ def test_interrupted_in_the_step_that_diverges(small, runs, monkeypatch):
         return taken
 
     with monkeypatch.context() as patch:
-        patch.setattr(ReferenceEngine, "train", interrupted)
-        assert train(small_spec(**settings), small, RunStore(runs)).result.status == "interrupted"
-    outcome = train(small_spec(**settings), small, RunStore(runs), resume=True)
+        patch.setattr(SteppingEngine, "train", interrupted)
+        assert train(small_run(**settings), small, RunStore(runs)).result.status == "interrupted"
+    outcome = train(small_run(**settings), small, RunStore(runs), resume=True)
     assert outcome.result.status == "diverged"
     assert_same_run(outcome.stored, undisturbed)
 
@@ -116,14 +116,14 @@ def test_interrupted_in_the_step_that_diverges(small, runs, monkeypatch):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_what_an_interrupted_run_says(small, runs, number):
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    outcome = train(small_spec(), small, RunStore(runs), watcher=Recorder(20, number))
+    outcome = train(small_run(), small, RunStore(runs), watcher=Recorder(20, number))
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
     assert (outcome.signal, outcome.stored, outcome.result.status) == (number, None, "interrupted")
     assert outcome.result.cause is None
     assert len(outcome.result.history) == 1
     assert outcome.result.test_accuracy == outcome.result.history[0].test_accuracy
     (unfinished,) = RunStore(runs).unfinished()
-    assert (unfinished.id, unfinished.spec, unfinished.epochs) == (small_spec().id, small_spec(), 1)
+    assert (unfinished.id, unfinished.spec, unfinished.epochs) == (small_run().id, small_run().spec, 1)
     assert RunStore(runs).ids() == []
 
 
@@ -135,23 +135,23 @@ def test_a_second_signal_interrupts_at_once_and_loses_nothing_that_was_saved(sma
                 signal.raise_signal(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        train(small_spec(), small, RunStore(runs), watcher=Impatient())
-    outcome = train(small_spec(), small, RunStore(runs), resume=True)
+        train(small_run(), small, RunStore(runs), watcher=Impatient())
+    outcome = train(small_run(), small, RunStore(runs), resume=True)
     assert_same_run(outcome.stored, train_small(small, tmp_path / "undisturbed"))
 
 
 def test_without_resume_the_run_starts_at_the_beginning_and_says_so(small, runs):
-    interrupt_at(small_spec(), small, RunStore(runs), 20)
+    interrupt_at(small_run(), small, RunStore(runs), 20)
     watcher = Recorder()
-    train(small_spec(), small, RunStore(runs), watcher=watcher)
+    train(small_run(), small, RunStore(runs), watcher=watcher)
     assert "discarded" in watcher.notes[0]
     assert len(watcher.epochs) == 3
 
 
 def test_resume_says_where_it_goes_on(small, runs):
     watcher = Recorder()
-    interrupt_at(small_spec(), small, RunStore(runs), 20)
-    train(small_spec(), small, RunStore(runs), resume=True, watcher=watcher)
+    interrupt_at(small_run(), small, RunStore(runs), 20)
+    train(small_run(), small, RunStore(runs), resume=True, watcher=watcher)
     assert watcher.notes == ["goes on in epoch 2 of 3"]
     assert [record.epoch for record in watcher.epochs] == [2, 3]
     assert watcher.shares[0] == (2, 180 / 230)
@@ -159,7 +159,7 @@ def test_resume_says_where_it_goes_on(small, runs):
 
 def test_resume_without_a_checkpoint_trains_from_the_beginning_and_says_so(small, runs):
     watcher = Recorder()
-    outcome = train(small_spec(), small, RunStore(runs), resume=True, watcher=watcher)
+    outcome = train(small_run(), small, RunStore(runs), resume=True, watcher=watcher)
     assert outcome.result.status == "done"
     assert "no checkpoint" in watcher.notes[0]
 
@@ -170,10 +170,10 @@ def test_a_run_that_is_being_trained_cannot_be_trained_a_second_time(small, runs
     class Intruder(Recorder):
         def epoch(self, record):
             with pytest.raises(StorageError, match="being trained by another process") as refusal:
-                train(small_spec(), small, RunStore(runs))
+                train(small_run(), small, RunStore(runs))
             refusals.append(refusal)
 
-    assert train(small_spec(), small, RunStore(runs), watcher=Intruder()).result.status == "done"
+    assert train(small_run(), small, RunStore(runs), watcher=Intruder()).result.status == "done"
     assert len(refusals) == 3
 
 
@@ -189,32 +189,32 @@ def damages(content: bytes) -> dict[str, bytes]:
 
 
 def test_a_damaged_checkpoint_is_refused_whatever_the_damage_and_nothing_is_lost(small, runs, tmp_path):
-    spec, store = small_spec(), RunStore(runs)
-    interrupt_at(spec, small, store, 20)
-    checkpoint = runs / f"{spec.id}.partial" / "checkpoint.safetensors"
+    run, store = small_run(), RunStore(runs)
+    interrupt_at(run, small, store, 20)
+    checkpoint = runs / f"{run.id}.partial" / "checkpoint.safetensors"
     whole = checkpoint.read_bytes()
     for damage, content in damages(whole).items():
         checkpoint.write_bytes(content)
         with pytest.raises(DataError, match="without --resume the run starts at the beginning") as refusal:
-            train(spec, small, store, resume=True)
+            train(run, small, store, resume=True)
         assert "\n" not in str(refusal.value), damage
         assert checkpoint.read_bytes() == content, damage
         assert store.unfinished() == [], damage
     checkpoint.write_bytes(whole)
-    outcome = train(spec, small, store, resume=True)
+    outcome = train(run, small, store, resume=True)
     assert_same_run(outcome.stored, train_small(small, tmp_path / "undisturbed"))
 
 
 def test_without_resume_a_damaged_checkpoint_is_no_obstacle(small, runs):
-    interrupt_at(small_spec(), small, RunStore(runs), 20)
-    (runs / f"{small_spec().id}.partial" / "checkpoint.safetensors").write_bytes(b"garbage")
-    assert train(small_spec(), small, RunStore(runs)).result.status == "done"
+    interrupt_at(small_run(), small, RunStore(runs), 20)
+    (runs / f"{small_run().id}.partial" / "checkpoint.safetensors").write_bytes(b"garbage")
+    assert train(small_run(), small, RunStore(runs)).result.status == "done"
 
 
 def test_a_checkpoint_holds_what_was_put_in(tmp_path, small, runs):
-    spec, store = small_spec(dtype="longdouble", optimizer="adam"), RunStore(runs)
-    interrupt_at(spec, small, store, 20)
-    state, position = load_checkpoint(runs / f"{spec.id}.partial" / "checkpoint.safetensors")
+    run, store = small_run(dtype="longdouble", optimizer="adam"), RunStore(runs)
+    interrupt_at(run, small, store, 20)
+    state, position = load_checkpoint(runs / f"{run.id}.partial" / "checkpoint.safetensors")
     assert (position.epoch, position.sample, len(position.history)) == (1, 160, 1)
     assert int(state["steps"][0]) == 20
     save_checkpoint(tmp_path / "copy", state, position)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ravine.training import RunStore, train
-from training_cases import assert_same_run, small_spec, train_small, without_times
+from training_cases import assert_same_run, small_run, train_small, without_times
 
 pytestmark = pytest.mark.slow
 
@@ -33,12 +33,12 @@ def test_killed_at_every_write(small, tmp_path):
         root = tmp_path / f"write {number}"
         assert killed_run(root, number).returncode == -signal.SIGKILL
         store = RunStore(root)
-        finished = store.load(small_spec().id)
+        finished = store.load(small_run().id)
         if finished is None:
-            finished = train(small_spec(), small, store, resume=True).stored
+            finished = train(small_run(), small, store, resume=True).stored
             assert not store.unfinished()
         assert_same_run(finished, undisturbed)
-        assert store.ids() == [small_spec().id]
+        assert store.ids() == [small_run().id]
 
 
 LAYERS = "784,300,100,100,10"

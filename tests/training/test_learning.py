@@ -9,18 +9,17 @@ import numpy as np
 import pytest
 
 import ravine
-from optimizer_cases import ELEMENTWISE, MATRIX
 from ravine.data import load
 from ravine.formulas.elementwise import rule
 from ravine.formulas.matrix import matrix_rule
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.networks import Layout, gradient, losses
-from ravine.optimizers import reference
 from ravine.storage.record import Epoch
 from ravine.training import Given, RunStore, loop, train
 from ravine.training.facts import first_step, look
 from ravine.training.learning import near_chance, went_back
 from ravine.training.run import Run
-from training_cases import Recorder, assert_same_run, interrupt_at, small_spec, train_small
+from training_cases import Recorder, assert_same_run, interrupt_at, small_run, train_small
 
 
 @rule
@@ -62,8 +61,8 @@ def divides_by_zero(g, t, *, lr=0.05):
 
 def hint_of(small, runs, given=Given(), **changes):  # noqa: B008
     """Train 138 steps or more and return the hint."""
-    spec = loop.with_given(small_spec(**{"batch_size": 5, **changes}), given)
-    return train(spec, small, RunStore(runs), given=given).result.hint
+    run = loop.with_given(small_run(**{"batch_size": 5, **changes}), given)
+    return train(run, small, RunStore(runs), given=given).result.hint
 
 
 def proposed(hint: str) -> float:
@@ -71,7 +70,7 @@ def proposed(hint: str) -> float:
     return float(re.search(r"try (?:lr )?([\d.e+-]+\d)", hint)[1])
 
 
-@pytest.mark.parametrize("name", [*ELEMENTWISE, *MATRIX])
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_at_its_defaults_learns_and_nothing_is_said(small, runs, name):
     optimizer = OPTIMIZERS[name]
     size = 230 if optimizer.full_batch else 5
@@ -97,7 +96,7 @@ def test_a_run_that_learned_pays_for_no_closer_look(small, runs, monkeypatch):
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("engine", ["reference", "fused"])
 def test_an_optimizer_with_the_wrong_sign(small, runs, climber, activation, engine):
-    stored = train_small(small, runs, optimizer=reference(climber), activation=activation, engine=engine, epochs=5)
+    stored = train_small(small, runs, optimizer=climber, activation=activation, engine=engine, epochs=5)
     assert stored.result.hint.endswith(
         "The optimizer's first step goes up the gradient, not down; is the sign of what it returns right?"
     )
@@ -197,7 +196,7 @@ def test_initial_weights_that_are_too_large(small, runs):
 
 
 def test_a_layer_that_was_dead_before_the_first_step_is_not_the_rate_s_fault(small, runs):
-    weights = loop.start_weights(small_spec())
+    weights = loop.start_weights(small_run().spec)
     weights[: 64 * 12] = -np.abs(weights[: 64 * 12])
     assert hint_of(small, runs, Given(weights=weights)) == (
         "That layer is dead at the initial weights already; give other ones."
@@ -208,7 +207,7 @@ def test_a_layer_that_was_dead_before_the_first_step_is_not_the_rate_s_fault(sma
     ("settings", "given", "why"),
     [
         ({"lr": 0.0}, None, "lr is 0; give a larger one."),
-        ({"optimizer": reference(stays)}, None, "The optimizer's steps are 0 though the gradient is not; look at"),
+        ({"optimizer": stays}, None, "The optimizer's steps are 0 though the gradient is not; look at"),
         ({"activation": "tanh"}, np.zeros(888), "The gradient at the initial weights is 0 in every layer; draw"),
     ],
 )
@@ -224,14 +223,14 @@ def test_weights_that_are_good_already_and_do_not_move(small, runs):
 
 def test_good_weights_that_are_spoilt(small, runs):
     weights = train_small(small, runs, epochs=10).weights()
-    hint = hint_of(small, runs, Given(weights=weights), lr=0.02, optimizer=reference(uphill), epochs=1)
+    hint = hint_of(small, runs, Given(weights=weights), lr=0.02, optimizer=uphill, epochs=1)
     assert hint.startswith("It ended worse than it began: the loss of the same 200 training samples rose from 0.")
     assert "goes up the gradient" in hint
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_an_optimizer_whose_first_step_is_not_finite(small, runs, activation):
-    hint = hint_of(small, runs, optimizer=reference(divides_by_zero), activation=activation, engine="fused")
+    hint = hint_of(small, runs, optimizer=divides_by_zero, activation=activation, engine="fused")
     assert hint.startswith("The optimizer's first step is not finite though the gradient is; look in it for a division")
 
 
@@ -299,8 +298,8 @@ def test_chance_is_the_share_of_the_largest_class_and_not_one_in_k():
 
 
 def test_a_look_against_central_differences_and_counting(small):
-    spec = small_spec(layers=(64, 9, 10), activation="relu")
-    network, weights, samples = spec.network, loop.start_weights(spec), np.arange(50)
+    run = small_run(layers=(64, 9, 10), activation="relu")
+    network, weights, samples = run.network, loop.start_weights(run.spec), np.arange(50)
     seen = look(network, weights, small.train, samples)
     x = small.train.images[samples] / 255
     first, second = network.layout.views(weights)
@@ -321,8 +320,8 @@ def test_a_look_against_central_differences_and_counting(small):
 
 
 def test_a_first_step_down_across_and_too_far(small):
-    spec = small_spec()
-    network, weights, batch = spec.network, loop.start_weights(spec), np.arange(30)
+    run = small_run()
+    network, weights, batch = run.network, loop.start_weights(run.spec), np.arange(30)
     _, g = gradient(network, weights, small.train.images[batch] / 255, small.train.labels[batch])
     across = np.random.default_rng(0).normal(size=len(g))
     across -= (across @ g) / (g @ g) * g
@@ -346,12 +345,11 @@ def test_a_first_step_down_across_and_too_far(small):
 @pytest.mark.parametrize("sitting", [1, 2])
 def test_a_run_in_two_sittings_says_the_same(small, tmp_path, monkeypatch, optimizer, sitting):
     monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)
-    name = optimizer if isinstance(optimizer, str) else reference(optimizer)
-    spec = small_spec(optimizer=name, lr=1e-5, activation="tanh")
-    whole = train(spec, small, RunStore(tmp_path / "whole")).stored
+    run = small_run(optimizer=optimizer, lr=1e-5, activation="tanh")
+    whole = train(run, small, RunStore(tmp_path / "whole")).stored
     store = RunStore(tmp_path / "parts")
-    assert interrupt_at(spec, small, store, progress=12 * sitting + 5).result.hint is None
-    parts = train(spec, small, store, resume=True, watcher=Recorder()).stored
+    assert interrupt_at(run, small, store, progress=12 * sitting + 5).result.hint is None
+    parts = train(run, small, store, resume=True, watcher=Recorder()).stored
     assert whole.result.hint is not None
     assert_same_run(whole, parts)
 

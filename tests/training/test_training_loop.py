@@ -6,10 +6,10 @@ import threading
 import numpy as np
 import pytest
 
-from ravine.engines.reference import ReferenceEngine
+from ravine.engines.stepping import SteppingEngine
 from ravine.errors import ConfigError
 from ravine.training import Given, RunStore, epoch_order, loop, start_weights
-from training_cases import LAYERS, Recorder, assert_same_run, permutations, small_spec, train_small, without_times
+from training_cases import LAYERS, Recorder, assert_same_run, permutations, small_run, train_small, without_times
 
 
 def by_hand(data, weights, order, lrs, sizes, factor=1.0):
@@ -94,9 +94,9 @@ def test_a_largest_batch_that_the_data_cannot_fill_is_refused(small, runs):
 
 
 def test_the_seed_s_weights_and_order_as_arrays_give_the_seed_s_run(small, runs):
-    spec = small_spec(dtype="float64")
-    order = np.stack([epoch_order(spec.seed, epoch, 230) for epoch in range(3)])
-    wanted, *_ = by_hand(small, start_weights(spec), order, [0.1] * 3, [20] * 3)
+    run = small_run(dtype="float64")
+    order = np.stack([epoch_order(run.spec.seed, epoch, 230) for epoch in range(3)])
+    wanted, *_ = by_hand(small, start_weights(run.spec), order, [0.1] * 3, [20] * 3)
     assert train_small(small, runs, dtype="float64").weights() == pytest.approx(wanted, rel=1e-9, abs=1e-11)
 
 
@@ -110,13 +110,13 @@ def test_every_epoch_is_a_fresh_shuffle_of_all_samples():
 
 def test_each_sample_is_used_once_an_epoch_and_the_last_batch_is_smaller(small, runs, monkeypatch):
     batches = []
-    take = ReferenceEngine.train
+    take = SteppingEngine.train
 
     def spy(self, split, order, first, stop, hyper, *rest):
         batches.extend(order[k : min(k + 20, len(order))].tolist() for k in range(first, stop, 20))
         return take(self, split, order, first, stop, hyper, *rest)
 
-    monkeypatch.setattr(ReferenceEngine, "train", spy)
+    monkeypatch.setattr(SteppingEngine, "train", spy)
     train_small(small, runs)
     assert [len(batch) for batch in batches] == ([20] * 11 + [10]) * 3
     for epoch in range(3):
@@ -139,13 +139,13 @@ def test_times_are_told_apart(small, runs, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(loop.time, "perf_counter", lambda: clock[0])
     for method, seconds in slow.items():
-        plain = getattr(ReferenceEngine, method)
+        plain = getattr(SteppingEngine, method)
 
         def timed(self, *arguments, plain=plain, seconds=seconds):
             clock[0] += seconds
             return plain(self, *arguments)
 
-        monkeypatch.setattr(ReferenceEngine, method, timed)
+        monkeypatch.setattr(SteppingEngine, method, timed)
     monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)  # one step a call: twelve an epoch
     result = train_small(small, runs).result
     seconds = result.seconds
@@ -170,7 +170,7 @@ def test_how_often_progress_is_shown_changes_no_bit(small, tmp_path, monkeypatch
 def test_progress_covers_each_epoch(small, runs, monkeypatch):
     monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)
     watcher = Recorder()
-    loop.train(small_spec(), small, RunStore(runs), watcher=watcher)
+    loop.train(small_run(), small, RunStore(runs), watcher=watcher)
     steps = [min(20 * k, 230) / 230 for k in range(1, 13)]
     assert watcher.shares == [(epoch, share) for epoch in (1, 2, 3) for share in steps]
     assert [record.epoch for record in watcher.epochs] == [1, 2, 3]
@@ -195,11 +195,11 @@ def test_the_same_seed_gives_the_same_bits_with_other_runs_beside_it(small, tmp_
 
 
 def test_given_arrays_are_part_of_the_id(small):
-    weights = start_weights(small_spec())
+    weights = start_weights(small_run().spec)
     orders = [np.arange(230), np.arange(230)[::-1], permutations(230, 3)]
     given = [*(Given(order=order) for order in orders), Given(weights), Given(2 * weights)]
-    specs = [loop.with_given(small_spec(), each) for each in given]
-    assert len({spec.id for spec in [small_spec(), *specs]}) == 6
+    others = [loop.with_given(small_run(), each) for each in given]
+    assert len({run.id for run in [small_run(), *others]}) == 6
 
 
 def test_one_order_for_every_epoch_and_shorter_than_the_data(small, runs):
@@ -207,7 +207,7 @@ def test_one_order_for_every_epoch_and_shorter_than_the_data(small, runs):
     once = train_small(small, runs / "once", Given(order=order), dtype="float64")
     each = train_small(small, runs / "each", Given(order=np.stack([order] * 3)), dtype="float64")
     assert once.weights().tobytes() == each.weights().tobytes()
-    _, losses, _ = by_hand(small, start_weights(small_spec()), [order] * 3, [0.1] * 3, [20] * 3)
+    _, losses, _ = by_hand(small, start_weights(small_run().spec), [order] * 3, [0.1] * 3, [20] * 3)
     assert [record.train_loss for record in once.result.history] == pytest.approx(losses, rel=1e-10)
 
 

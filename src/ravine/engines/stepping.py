@@ -146,4 +146,4 @@ class SteppingEngine:
         self._weights = state["weights"].copy()
         self._steps = int(state["steps"][0])
         kept = {name.removeprefix("slot."): state[name].copy() for name in state if name.startswith("slot.")}
-        self._state = kept or None  # a state of before the first step has none, which is then made
+        self._state = kept if self._steps else None  # before the first step it is yet to be made

@@ -21,7 +21,7 @@ from ravine.formulas.layers import in_layers, norms
 from ravine.formulas.matrix import MatrixOptimizer
 from ravine.formulas.optimizer import Hyper, Loss, Optimizer, no_loss
 from ravine.formulas.shelves import STAGES
-from ravine.formulas.stage import Stage
+from ravine.formulas.stage import Stage, placed
 from ravine.inputs import folded_keys
 
 
@@ -31,7 +31,7 @@ def with_stages(optimizer: Optimizer, hyperparameters: Mapping[str, Any], stages
     A hyper-parameter of the optimizer itself is the optimizer's, even if a stage has one of the same name.
 
     Raises:
-        ConfigError: neither the optimizer nor a stage has a hyper-parameter of that name.
+        ConfigError: neither the optimizer nor a stage has a hyper-parameter of that name, or two stages have one name.
 
     >>> from ravine.optimizers.adam import adam
     >>> with_stages(adam, {"weight_decay": 0.01}).defaults["weight_decay"] is None
@@ -46,8 +46,11 @@ def with_stages(optimizer: Optimizer, hyperparameters: Mapping[str, Any], stages
             raise ConfigError(unknown(f"hyper-parameter of {optimizer.name}", name, known))
     given = {name for stage in stages for name in stage.defaults}
     wanted = [name for name in hyperparameters if name not in optimizer.defaults and name not in given]
-    found = {*stages, *(stage for name in wanted if (stage := stage_of(name)) is not None)}
-    return compose(optimizer, tuple(sorted(found, key=lambda stage: (stage.order, stage.name)))) if found else optimizer
+    found = sorted({*stages, *(stage for name in wanted if (stage := stage_of(name)) is not None)}, key=placed)
+    for stage in found:
+        if sum(other.name == stage.name for other in found) > 1:
+            raise ConfigError(f"two stages are called {stage.name}: give one of them another name.")
+    return compose(optimizer, tuple(found)) if found else optimizer
 
 
 def stage_of(hyperparameter: str) -> Stage | None:
@@ -97,7 +100,7 @@ def composed(
     first = tuple(STAGES.find(stage) for stage in before)
     named = {name for stage in first for name in stage.defaults}
     wanted = {stage_of(name) for name in defaults if name not in optimizer.defaults and name not in named}
-    rest = sorted((stage for stage in wanted if stage), key=lambda stage: (stage.order, stage.name))
+    rest = sorted((stage for stage in wanted if stage), key=placed)
     ahead = (*first, *(stage for stage in rest if stage.formula.first == "g"))
     behind = tuple(stage for stage in rest if stage.formula.first == "step")
     references = {library: made for library, made in (("torch", torch), ("optax", optax)) if made}

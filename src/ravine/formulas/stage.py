@@ -46,6 +46,11 @@ class Stage(Declaration):
         return f"stage {self.name}"
 
 
+def placed(stage: Stage) -> tuple[float, str]:
+    """Return where a stage stands among those of its side, for sorting."""
+    return stage.order, stage.name
+
+
 @overload
 def stage(function: Callable[..., Any], /) -> Stage: ...
 

@@ -1,4 +1,4 @@
-"""Runs with rules of whole matrices, on the engine that they go with."""
+"""Runs with matrix optimizers."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import numpy as np
 import pytest
 
 from optimizer_cases import MATRIX
-from ravine.conformance import check_rule
+from ravine.conformance import findings_of
 from ravine.data import Split, scaled
 from ravine.engines import make_engine
-from ravine.engines.reference import ReferenceEngine
 from ravine.errors import ConfigError
 from ravine.formulas.layers import flattened
 from ravine.formulas.matrix import matrix_rule
 from ravine.networks import Network, gradient
-from ravine.optimizers import reference
 from ravine.optimizers.sgd import sgd
 from ravine.storage.checkpoint import Position, load_checkpoint, save_checkpoint
 from ravine.storage.record import NonFinite, Seconds
 from ravine.training import RunStore, epoch_order, loop, start_weights, train
-from training_cases import assert_same_run, interrupt_at, small_spec, train_small
+from training_cases import assert_same_run, interrupt_at, small_run, train_small
 
 SETTINGS = {"lbfgs": {"batch_size": 230, "epochs": 8}, "soap": {"lr": 0.01}, "sophia": {"lr": 0.01}}
 
@@ -36,10 +34,10 @@ def counts(gradients, weights, state, t, *, lr=0.1):
 
 def test_a_rule_that_changes_a_value_outside_its_state_is_refused(small, tmp_path):
     with pytest.raises(ConfigError, match="counts changes a value outside its state"):
-        train_small(small, tmp_path, optimizer=reference(counts))
+        train_small(small, tmp_path, optimizer=counts)
     assert RunStore(tmp_path).ids() == []
     assert list(tmp_path.glob("*.partial")) == []
-    findings = {finding.check: finding for finding in check_rule(counts, speed=False)}
+    findings = {finding.check: finding for finding in findings_of(counts, speed=False)}
     assert findings["inputs"].detail == "it changes a value of its module"
 
 
@@ -59,11 +57,11 @@ def test_interrupted_and_resumed_gives_the_same_bits(small, tmp_path, monkeypatc
     monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)
     settings = {"optimizer": optimizer, "dtype": dtype, "bias": True, "batch_size": 60}
     undisturbed = train_small(small, tmp_path / "undisturbed", **settings)
-    spec = small_spec(**settings)
+    run = small_run(**settings)
     for progress in (1, 2, 4, 7):
         store = RunStore(tmp_path / f"at {progress}")
-        interrupt_at(spec, small, store, progress)
-        outcome = train(spec, small, store, resume=True)
+        interrupt_at(run, small, store, progress)
+        outcome = train(run, small, store, resume=True)
         assert_same_run(outcome.stored, undisturbed)
 
 
@@ -72,9 +70,9 @@ def test_in_long_double_too(small, tmp_path, monkeypatch, optimizer):
     monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)
     settings = {"optimizer": optimizer, "dtype": "longdouble", "batch_size": 60}
     undisturbed = train_small(small, tmp_path / "undisturbed", **settings).weights()
-    spec, store = small_spec(**settings), RunStore(tmp_path / "disturbed")
-    interrupt_at(spec, small, store, 3)
-    again = train(spec, small, store, resume=True).stored.weights()
+    run, store = small_run(**settings), RunStore(tmp_path / "disturbed")
+    interrupt_at(run, small, store, 3)
+    again = train(run, small, store, resume=True).stored.weights()
     # Bytes that fill up a long double may differ where the number does not.
     assert again.dtype == undisturbed.dtype == np.longdouble
     assert np.array_equal(again, undisturbed)
@@ -106,22 +104,22 @@ def watchful(gradients, weights, state, t, loss, *, lr):
     return [lr * g for g in gradients], {"value": np.append(state.get("value", []), value)}
 
 
-def engine_of(name, spec, rule):
-    return make_engine(name, spec.network, rule, start_weights(spec), "float64", 20)
+def engine_of(name, run, rule):
+    return make_engine(name, run.network, rule, start_weights(run.spec), "float64", 20)
 
 
 @pytest.mark.parametrize("rule", [plain, watchful])
 def test_matrices_and_biases_are_given_and_put_back_in_their_places(small, rule):
-    spec = small_spec(bias=True)
-    engines = [engine_of("reference", spec, each) for each in (rule, sgd)]
+    run = small_run(bias=True)
+    engines = [engine_of("reference", run, each) for each in (rule, sgd)]
     for engine in engines:
         engine.train(small.train, epoch_order(0, 0, 230), 0, 100, {"lr": 0.1})
     assert engines[0].weights.tobytes() == engines[1].weights.tobytes()
 
 
 def test_a_number_in_the_state_comes_back_from_a_checkpoint(small, tmp_path):
-    spec = small_spec(bias=True)
-    engines = [engine_of("reference", spec, plain) for _ in range(2)]
+    run = small_run(bias=True)
+    engines = [engine_of("reference", run, plain) for _ in range(2)]
     engines[0].train(small.train, epoch_order(0, 0, 230), 0, 100, {"lr": 0.1})
     position = Position(0, 100, 0.0, 0.0, [], Seconds())
     save_checkpoint(tmp_path / "checkpoint", engines[0].state(), position)
@@ -132,8 +130,8 @@ def test_a_number_in_the_state_comes_back_from_a_checkpoint(small, tmp_path):
 
 @pytest.mark.parametrize("name", ["fused", "reference"])
 def test_the_loss_is_that_of_the_batch(small, name):
-    spec, order = small_spec(bias=True), epoch_order(0, 0, 230)
-    engine = engine_of(name, spec, watchful)
+    run, order = small_run(bias=True), epoch_order(0, 0, 230)
+    engine = engine_of(name, run, watchful)
     taken = [engine.train(small.train, order, first, first + 20, {"lr": 0.1}) for first in range(0, 100, 20)]
     means = [each.loss_sum / 20 for each in taken]
     np.testing.assert_allclose(engine.state()["slot.value"], means, rtol=1e-14)
@@ -143,7 +141,7 @@ def test_a_large_batch_is_taken_in_parts():
     rng = np.random.default_rng(0)
     data = Split(rng.integers(0, 256, (4500, 6)).astype(np.uint8), rng.integers(0, 3, 4500).astype(np.uint8))
     network, weights = Network((6, 5, 3), bias=True), rng.normal(size=53)
-    engine = ReferenceEngine(network, sgd, weights, "float64", 4500)
+    engine = make_engine("reference", network, sgd, weights, "float64", 4500)
     taken = engine.train(data, np.arange(4500), 0, 4500, {"lr": 1.0})
     losses, g = gradient(network, weights, scaled(data.images, np.dtype("float64")), data.labels)
     assert taken.loss_sum == pytest.approx(losses.sum(), rel=1e-13)

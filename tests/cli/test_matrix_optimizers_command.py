@@ -1,4 +1,4 @@
-"""Rules of whole matrices on the command line."""
+"""Matrix optimizers on the command line."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_list_as_json(capsys):
     assert found["adam"]["slots"] == ["m", "v"]
 
 
-WHOLE = """
+MINE = """
 import numpy as np
 from ravine import matrix_rule
 
@@ -54,7 +54,7 @@ def normalized(gradients, weights, state, t, *, lr=0.1):
 
 
 def test_a_file_of_one_s_own(small, capsys, tmp_path):
-    (tmp_path / "mine.py").write_text(WHOLE, encoding="utf-8")
+    (tmp_path / "mine.py").write_text(MINE, encoding="utf-8")
     file = f"{tmp_path}/mine.py:normalized"
     assert run(["train", *SMALL, "--optimizer", file, "--json"]) == 0
     first = json.loads(capsys.readouterr().out)
@@ -63,5 +63,5 @@ def test_a_file_of_one_s_own(small, capsys, tmp_path):
     assert "inputs" in capsys.readouterr().out
     settings = {"dataset": "small", "layers": (64, 12, 10), "batch_size": 50, "epochs": 1, "optimizer": file}
     assert from_settings(settings).id == first["id"]
-    (tmp_path / "mine.py").write_text(WHOLE.replace("lr * g", "2 * lr * g"), encoding="utf-8")
+    (tmp_path / "mine.py").write_text(MINE.replace("lr * g", "2 * lr * g"), encoding="utf-8")
     assert from_settings(settings).id != first["id"]
