@@ -31,6 +31,7 @@ _ALLOWED = {
     bool: "true or false",
     str: "a name, or FILE.py:NAME",
     tuple[int, ...]: "whole numbers",
+    tuple[str, ...]: "FILE.py:NAME, several",
     dict[str, bool | int | float]: "numbers, whole numbers, flags",
     dict[str, tuple[float, ...]]: "factors by name",
 }
@@ -62,7 +63,7 @@ def _default(setting: Setting) -> str:
     >>> _default(BY_NAME["layers"]), _default(BY_NAME["lr"])
     ('`(784, 300, 100, 100, 10)`', "the optimizer's")
     """
-    if setting.default in (None, {}):
+    if setting.default in (None, {}, ()):
         return setting.unset or "none"
     return f"`{setting.default!r}`".replace("'", '"')
 
