@@ -82,7 +82,8 @@ SETTINGS = (
     Setting("hyperparameters", dict[str, bool | int | float], {}, "Another setting of the optimizer, of a stage or of "
             "the schedule, as alpha=0.5; a flag is true or false. May be repeated.", OPTIMIZER,
             metavar="NAME=VALUE", flags=("--set",), always=True),
-    Setting("schedule", str | None, None, "How the learning rate changes: {}. A file of your own, which is run, will do too.",
+    Setting("schedule", str | None, None, "How the learning rate changes: {}. A file of your own, which is run, will "
+            "do too.",
             OPTIMIZER, choices.SCHEDULES, files=True, unset="constant, or linear with a final rate"),
     Setting("final_lr", float | None, None, "Learning rate that the schedule heads for; alone, it means linear decay.",
             OPTIMIZER, metavar="NUMBER"),

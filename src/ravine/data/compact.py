@@ -15,9 +15,9 @@ class Compact:
     """The non-zero pixels of N images, image after image (compressed sparse rows); all arrays are read-only.
 
     Attributes:
-        starts: (N + 1,) int64; the pixels of image b are entries starts[b] to starts[b + 1].
-        columns: (entries,) uint16; where in the flattened image each stands.
-        values: (entries,) uint8; its value, 1 to 255.
+        starts: (N + 1,) int64; the pixels of image b are nonzeros starts[b] to starts[b + 1].
+        columns: (nonzeros,) uint16; where in the flattened image each stands.
+        values: (nonzeros,) uint8; its value, 1 to 255.
     """
 
     starts: NDArray[np.int64]
@@ -44,9 +44,9 @@ def compact(images: NDArray[np.uint8]) -> Compact:
         # A block at a time keeps the masks in the processor's cache.
         pixels = images[first : first + _BLOCK].ravel()
         kept = pixels != 0
-        entries = slice(starts[first], starts[min(first + _BLOCK, count)])
-        columns[entries] = numbers[: len(pixels)][kept]
-        values[entries] = pixels[kept]
+        nonzeros = slice(starts[first], starts[min(first + _BLOCK, count)])
+        columns[nonzeros] = numbers[: len(pixels)][kept]
+        values[nonzeros] = pixels[kept]
     for array in (starts, columns, values):
         array.flags.writeable = False
     return Compact(starts, columns, values)

@@ -17,11 +17,11 @@ from ravine.engines.fused.llvm import machine_code
 from ravine.engines.fused.pointers import FramePointer, Packed, symbol
 from ravine.engines.fused.render import Rendered
 
-_PARTS = (parts.tabulate_idle, parts.catch_up_list, parts.catch_up_layer, parts.add_idle_rows)
+_PARTS = (parts.tabulate_lazy, parts.catch_up_list, parts.catch_up_layer, parts.add_lazy_rows)
 _UPDATES = (parts.update_one, parts.update_block, parts.update_total)
 _HOLES = (
-    rule.lazy, rule.norms, rule.noisy, rule.read, rule.write, rule.step, rule.idle, rule.step_constants,
-    rule.idle_constants, rule.tabulate, rule.tabulated,
+    rule.lazy, rule.norms, rule.noisy, rule.read, rule.write, rule.step, rule.lazy_update, rule.step_constants,
+    rule.lazy_constants, rule.tabulate, rule.tabulated,
 )  # fmt: skip
 
 
@@ -49,7 +49,7 @@ def rule_code(rendered: Rendered, rows: str, dtype: str) -> bytes:
     counts = {
         rule.STATE: rendered.state_size,
         rule.CONSTANTS: rendered.constants,
-        rule.IDLE_CONSTANTS: rendered.idle_constants,
+        rule.LAZY_CONSTANTS: rendered.lazy_constants,
     }
     for unknown, known in counts.items():
         rows = rows.replace(f"[{unknown} x ", f"[{known} x ")
@@ -57,7 +57,7 @@ def rule_code(rendered: Rendered, rows: str, dtype: str) -> bytes:
     real = getattr(types, dtype)
     holes = {symbol(hole): (getattr(module, hole.__name__), _parameters(hole, real, counts)) for hole in _HOLES}
     known = module_of(holes)
-    for constants in (rule.step_constants, rule.idle_constants):
+    for constants in (rule.step_constants, rule.lazy_constants):
         # The loops must not know the numbers: a factor that happens to be 1 would be left out, and the rest rounded
         # in another way than it is with any other factor.
         known.get_function(symbol(constants)).add_function_attribute("noinline")

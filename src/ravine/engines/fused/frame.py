@@ -7,7 +7,7 @@ pointers in place of arrays (`pointers.unpack`).
 Words. A *row* is all the weights that one input meets, padded with zeros to whole vectors of 16 numbers; a network has
 sizes[l] rows in layer l and one more where it has biases. A *list* holds the units of one sample in one layer that are
 not zero (of other activations than ReLU, all units), and their values. A *block* is the samples of a batch that are
-worked on together. An *entry* is one activation of a block with its sample, sorted by unit. The *deltas* of a sample
+worked on together. A *nonzero* is one activation of a block with its sample, sorted by unit. The *deltas* of a sample
 are the derivatives of its loss with respect to the sums of each layer, layer after layer.
 
 Offsets are unsigned, which spares each access Numba's test for a negative index. A number beside one must be unsigned
@@ -31,7 +31,7 @@ LANES = 16
 TABLE = 1024
 """Idle times below this are tabulated at the start of a call; longer ones are computed when they are met."""
 
-CROWD, CROWDED_BATCH = 0.5, 32
+DENSE_SHARE, DENSE_BATCH = 0.5, 32
 """The share of inputs that are not zero, and the batch size, from which data are worked on without lists."""
 
 ACTIVATION_CODES = {"relu": 0, "leaky-relu": 1, "tanh": 2, "sigmoid": 3}
@@ -88,7 +88,7 @@ class Options(NamedTuple):
     bias: Flag
     naive: Flag  # softmax without a shift, which can overflow
     lazy: Flag  # rows without a gradient drift, by a closed form that is applied when they are next needed
-    dense: Flag  # every row is updated at every step
+    eager: Flag  # every row is updated at every step
     norms: Flag  # the rule asks for norms of the gradient, which is added up in `Work.summed` before the step
     noise: Flag  # the rule asks for random numbers, and every row is visited, as with norms
     layered: Flag  # each layer has hyper-parameters of its own
@@ -118,7 +118,7 @@ class Batches(NamedTuple):
     steps: Count  # lines of `hyper`: one, or one for each batch
     per_step: Count  # numbers in a line of `hyper`
     per_layer: Count  # numbers for a layer, 0 where all layers have the same
-    hyper: Doubles  # hyper-parameters; those that idle forms take are the same everywhere
+    hyper: Doubles  # hyper-parameters; those that lazy updates take are the same everywhere
 
 
 class Trained(NamedTuple):
@@ -137,8 +137,8 @@ class Lists(NamedTuple):
     counts: Counts  # their lengths, shape (layers, block)
 
 
-class Entries(NamedTuple):
-    """The entries of a layer, sorted by unit, and what sorting takes; see `kernel.lists.transpose`."""
+class Nonzeros(NamedTuple):
+    """The nonzeros of a layer, sorted by unit, and what sorting takes; see `kernel.lists.transpose`."""
 
     count: Units
     place: Units
@@ -182,7 +182,7 @@ class Frame(NamedTuple):
     batches: Batches
     trained: Trained
     lists: Lists
-    entries: Entries
+    nonzeros: Nonzeros
     work: Work
     found: Found
 

@@ -41,9 +41,9 @@ class Rendered:
         text: the text of the module.
         state_size: how many vectors a state has: the weights and each slot.
         constants: how many constants a step needs, one at least.
-        idle_constants: how many idle steps need, one at least.
+        lazy_constants: how many idle steps need, one at least.
         lazy: whether rows without a gradient drift, by a closed form.
-        dense: whether every row is updated at every step.
+        eager: whether every row is updated at every step.
         norms: whether the rule asks for norms of the gradient.
         noise: whether it asks for random numbers.
     """
@@ -53,9 +53,9 @@ class Rendered:
     text: str
     state_size: int
     constants: int
-    idle_constants: int
+    lazy_constants: int
     lazy: bool
-    dense: bool
+    eager: bool
     norms: bool
     noise: bool
 
@@ -76,20 +76,20 @@ def _render(formula: Formula, text: str, lazy_text: str | None) -> Rendered:
     """Return it; the texts change with the numbers of the formula's module, and so are part of the key."""
     update = _take_apart(formula.body(), arrays={"g", "w", "noise", *formula.slots})
     form = formula.lazy_body()
-    idle = None if form is None else _take_apart(form, arrays={"w", *formula.slots})
+    lazy = None if form is None else _take_apart(form, arrays={"w", *formula.slots})
     norms = not {"norm", "layer_norm"}.isdisjoint(formula.arguments)
     noise = "noise" in formula.arguments
-    idle_constants = max(1, idle.constants if idle else 0)
+    lazy_constants = max(1, lazy.constants if lazy else 0)
     functions = [
-        _function("_exact", "lazy", [], [f"return {idle is not None}"]),
+        _function("_exact", "lazy", [], [f"return {lazy is not None}"]),
         _function("_exact", "norms", [], [f"return {norms}"]),
         _function("_exact", "noisy", [], [f"return {noise}"]),
         _prelude("step_constants", formula, ["t", "norm", "layer_norm"], update),
-        _prelude("idle_constants", formula, ["n"], idle),
+        _prelude("lazy_constants", formula, ["n"], lazy),
         _change("step", formula, update, ["g", "noise"]),
-        _change("idle", formula, idle, []),
+        _change("lazy_update", formula, lazy, []),
         *_memory(len(formula.slots)),
-        *_table(idle_constants),
+        *_table(lazy_constants),
     ]
     return Rendered(
         name=formula.name,
@@ -97,9 +97,9 @@ def _render(formula: Formula, text: str, lazy_text: str | None) -> Rendered:
         text="\n\n\n".join([_HEAD, *functions]) + "\n",
         state_size=1 + len(formula.slots),
         constants=max(1, update.constants),
-        idle_constants=idle_constants,
-        lazy=idle is not None,
-        dense=idle is None and not formula.inert,
+        lazy_constants=lazy_constants,
+        lazy=lazy is not None,
+        eager=lazy is None and not formula.inert,
         norms=norms,
         noise=noise,
     )
@@ -193,7 +193,7 @@ class _Splitter(ast.NodeTransformer):
 
 
 def _prelude(name: str, formula: Formula, given: Sequence[str], parts: _Parts | None) -> str:
-    """Write the function that computes the constants of one step (or of n idle ones)."""
+    """Write the function that computes the constants of one step (or of n with zero gradient)."""
     lines = [f"{key} = _hyper[{index}]" for index, key in enumerate(formula.hyper)]
     lines += [*(f"{one} = float(_{one})" for one in given), *(parts.prelude if parts else [])]
     constants = [f"_like(_w, _c{k})" for k in range(parts.constants if parts else 0)] or ["_like(_w, 0)"]
@@ -227,10 +227,10 @@ def _memory(slots: int) -> list[str]:
 
 
 def _table(constants: int) -> list[str]:
-    """Write the functions that fill and read the table of idle constants."""
+    """Write the functions that fill and read the table of lazy constants."""
     places = [f"_table[_n * {constants} + {k}]" for k in range(constants)]
     writes = [f"    {place} = _parts[{k}]" for k, place in enumerate(places)]
-    tabulate = [f"for _n in range({TABLE}):", "    _parts = _spread(idle_constants(_table, _hyper, _n))", *writes]
+    tabulate = [f"for _n in range({TABLE}):", "    _parts = _spread(lazy_constants(_table, _hyper, _n))", *writes]
     return [
         _function("_plain", "tabulate", ["_table", "_hyper"], tabulate),
         _function("_exact", "tabulated", ["_table", "_n"], [f"return _pack({_tuple(places)})"]),

@@ -14,17 +14,17 @@ from ravine.engines.engine import Evaluation, Factors, Hyper
 from ravine.engines.fused import kernels
 from ravine.engines.fused.frame import (
     ACTIVATION_CODES,
-    CROWDED_BATCH,
+    DENSE_BATCH,
     EVALUATE,
     LANES,
     NAIVE,
     TABLE,
     Batches,
     Data,
-    Entries,
     Found,
     Frame,
     Lists,
+    Nonzeros,
     Options,
     Plan,
     Trained,
@@ -79,7 +79,7 @@ class Workspace:
             bias=network.bias,
             naive=NAIVE[network.softmax],
             lazy=rendered.lazy,
-            dense=rendered.dense,
+            eager=rendered.eager,
             norms=rendered.norms,
             noise=rendered.noise,
             layered=layered,
@@ -92,7 +92,7 @@ class Workspace:
             values=np.zeros(listed, self._dtype),
             counts=np.zeros(plan.layers * block, np.int64),
         )
-        self._entries = Entries(
+        self._nonzeros = Nonzeros(
             count=np.zeros(widest, np.uint32),
             place=np.zeros(widest, np.uint32),
             seen=np.zeros(widest, np.uint32),
@@ -103,14 +103,14 @@ class Workspace:
             value=np.zeros(block * widest, self._dtype),
         )
         width = int(plan.widths.max())
-        summed = length if batch_size >= CROWDED_BATCH or rendered.norms or rendered.noise else 0
+        summed = length if batch_size >= DENSE_BATCH or rendered.norms or rendered.noise else 0
         self._work = Work(
             sums=_aligned(width, self._dtype),
             row=_aligned(2 * width, self._dtype),
             noise=_aligned(width, self._dtype),
             # Three samples more, so that samples can be taken by fours. Pages that are never touched take no memory.
             inputs=np.zeros((block + 3) * int(plan.sizes[0]), self._dtype),
-            table=np.zeros(TABLE * rendered.idle_constants, self._dtype),
+            table=np.zeros(TABLE * rendered.lazy_constants, self._dtype),
             deltas=_aligned((block + 3) * int(plan.deltas), self._dtype),
             summed=_aligned(summed, self._dtype),
             summed_length=summed,
@@ -209,7 +209,7 @@ class Workspace:
         )
         found = Found(np.array([loss_sum]), np.zeros(1, np.int64), np.zeros(self._plan.rows, np.uint8))
         return Frame(
-            self._plan, self._options, data, batches, self.trained, self._lists, self._entries, self._work, found
+            self._plan, self._options, data, batches, self.trained, self._lists, self._nonzeros, self._work, found
         )
 
     def _matrices(self, padded: Array) -> list[Array]:

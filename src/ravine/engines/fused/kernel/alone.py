@@ -8,13 +8,13 @@ from ravine.engines.fused.frame import Count, Frame, Offset, Packed, Real
 from ravine.engines.fused.kernel.activation import slope
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, u
 from ravine.engines.fused.kernel.drift import pending
-from ravine.engines.fused.kernel.rule import idle, lazy, read, step, write
+from ravine.engines.fused.kernel.rule import lazy, lazy_update, read, step, write
 from ravine.engines.fused.pointers import first_of
 from ravine.engines.fused.vectors import add_product_to_each, each_zero, load, taken, totals
 
 
 @inlined
-def turn_list(frame: Frame, layer: Count, t: Count, c: Packed) -> None:
+def update_list(frame: Frame, layer: Count, t: Count, c: Packed) -> None:
     """Take the idle steps and then the step of the rows on the list of a batch's only sample."""
     plan, d, activation, hidden = frame.plan, frame.work.deltas, frame.options.activation, layer > 0
     units, values = frame.lists.units, frame.lists.values
@@ -32,7 +32,7 @@ def turn_list(frame: Frame, layer: Count, t: Count, c: Packed) -> None:
             pending(frame, row + i2, t),
             pending(frame, row + i3, t),
         )
-        s0, s1, s2, s3 = turn_four(frame, width, c, d0, rows, x, idles)
+        s0, s1, s2, s3 = update_four_rows(frame, width, c, d0, rows, x, idles)
         if hidden:
             x0, x1, x2, x3 = x
             d[below + i0] = slope(activation, d, x0) * s0
@@ -42,7 +42,7 @@ def turn_list(frame: Frame, layer: Count, t: Count, c: Packed) -> None:
         p += u(4)
     while p < end:
         i0, x0 = u(units[p]), values[p]
-        s = turn_one(frame, width, c, d0, base + i0 * width, x0, pending(frame, row + i0, t))
+        s = update_one_row(frame, width, c, d0, base + i0 * width, x0, pending(frame, row + i0, t))
         if hidden:
             d[below + i0] = slope(activation, d, x0) * s
         p += u(1)
@@ -52,7 +52,7 @@ def turn_list(frame: Frame, layer: Count, t: Count, c: Packed) -> None:
 
 
 @leaf
-def turn_four(frame: Frame, width: Offset, c: Packed, d0: Offset, rows: Any, x: Any, idles: Any) -> Any:
+def update_four_rows(frame: Frame, width: Offset, c: Packed, d0: Offset, rows: Any, x: Any, idles: Any) -> Any:
     """Take the idle steps and the step of four rows; return, for each, its dot product with the delta in between."""
     r0, r1, r2, r3 = rows
     x0, x1, x2, x3 = x
@@ -61,10 +61,10 @@ def turn_four(frame: Frame, width: Offset, c: Packed, d0: Offset, rows: Any, x: 
     s = each_zero(d, 4)
     for j in range(u(0), width, LANES):
         a = load(d, d0 + j)
-        state0 = idle(read(w, slots, length, r0 + j), c0)
-        state1 = idle(read(w, slots, length, r1 + j), c1)
-        state2 = idle(read(w, slots, length, r2 + j), c2)
-        state3 = idle(read(w, slots, length, r3 + j), c3)
+        state0 = lazy_update(read(w, slots, length, r0 + j), c0)
+        state1 = lazy_update(read(w, slots, length, r1 + j), c1)
+        state2 = lazy_update(read(w, slots, length, r2 + j), c2)
+        state3 = lazy_update(read(w, slots, length, r3 + j), c3)
         s = add_product_to_each(s, (first_of(state0), first_of(state1), first_of(state2), first_of(state3)), a)
         write(w, slots, length, r0 + j, step(state0, x0 * a, a, c))
         write(w, slots, length, r1 + j, step(state1, x1 * a, a, c))
@@ -74,13 +74,13 @@ def turn_four(frame: Frame, width: Offset, c: Packed, d0: Offset, rows: Any, x: 
 
 
 @leaf
-def turn_one(frame: Frame, width: Offset, c: Packed, d0: Offset, r0: Offset, x0: Real, c0: Packed) -> Real:
+def update_one_row(frame: Frame, width: Offset, c: Packed, d0: Offset, r0: Offset, x0: Real, c0: Packed) -> Real:
     """Take the idle steps and the step of one row; return its dot product with the delta in between."""
     w, slots, length, d = frame.trained.w, frame.trained.slots, frame.plan.weights, frame.work.deltas
     s = each_zero(d, 1)
     for j in range(u(0), width, LANES):
         a = load(d, d0 + j)
-        state0 = idle(read(w, slots, length, r0 + j), c0)
+        state0 = lazy_update(read(w, slots, length, r0 + j), c0)
         s = add_product_to_each(s, (first_of(state0),), a)
         write(w, slots, length, r0 + j, step(state0, x0 * a, a, c))
     return totals(s)[0]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ravine.engines.fused.frame import TABLE, Address, Count, Frame, Offset, Packed
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
-from ravine.engines.fused.kernel.rule import idle, idle_constants, lazy, read, tabulate, tabulated, write
+from ravine.engines.fused.kernel.rule import lazy, lazy_constants, lazy_update, read, tabulate, tabulated, write
 from ravine.engines.fused.pointers import first_of, unpack
 from ravine.engines.fused.vectors import load, store
 
 
 @plain
-def tabulate_idle(address: Address) -> None:
+def tabulate_lazy(address: Address) -> None:
     """Tabulate what idle steps need, if the rule is lazy."""
     frame = unpack(address)
     if lazy():
@@ -24,8 +24,8 @@ def pending(frame: Frame, row: Offset, t: Count) -> Packed:
         n = t - 1 - frame.trained.last[row]
         if n < TABLE:
             return tabulated(frame.work.table, n)
-        return idle_constants(frame.trained.w, frame.batches.hyper, n)
-    return idle_constants(frame.trained.w, frame.batches.hyper, 0)
+        return lazy_constants(frame.trained.w, frame.batches.hyper, n)
+    return lazy_constants(frame.trained.w, frame.batches.hyper, 0)
 
 
 @inlined
@@ -35,7 +35,7 @@ def catch_up(frame: Frame, at: Offset, width: Offset, row: Offset, t: Count) -> 
     if trained.last[row] < t - 1:
         c = pending(frame, row, t)
         for j in range(at, at + width, LANES):
-            write(trained.w, trained.slots, length, j, idle(read(trained.w, trained.slots, length, j), c))
+            write(trained.w, trained.slots, length, j, lazy_update(read(trained.w, trained.slots, length, j), c))
         trained.last[row] = t - 1
 
 
@@ -60,7 +60,7 @@ def catch_up_layer(address: Address, layer: Count, rows: Offset, t: Count) -> No
 
 
 @leaf
-def add_idle_rows(address: Address, layer: Count, t: Count) -> None:
+def add_lazy_rows(address: Address, layer: Count, t: Count) -> None:
     """Add value * row, as it is after its idle steps, over the list of a batch's only sample to the sums.
 
     The idle steps are not written: `update_one` takes them again.
@@ -77,12 +77,12 @@ def add_idle_rows(address: Address, layer: Count, t: Count) -> None:
         r0, r1 = at + i0 * width, at + i1 * width
         c0, c1 = pending(frame, row + i0, t), pending(frame, row + i1, t)
         for j in range(u(0), width, LANES):
-            a = load(z, j) + x0 * first_of(idle(read(w, slots, length, r0 + j), c0))
-            store(z, j, a + x1 * first_of(idle(read(w, slots, length, r1 + j), c1)))
+            a = load(z, j) + x0 * first_of(lazy_update(read(w, slots, length, r0 + j), c0))
+            store(z, j, a + x1 * first_of(lazy_update(read(w, slots, length, r1 + j), c1)))
         p += u(2)
     while p < end:
         i0, x0 = u(units[p]), values[p]
         r0, c0 = at + i0 * width, pending(frame, row + i0, t)
         for j in range(u(0), width, LANES):
-            store(z, j, load(z, j) + x0 * first_of(idle(read(w, slots, length, r0 + j), c0)))
+            store(z, j, load(z, j) + x0 * first_of(lazy_update(read(w, slots, length, r0 + j), c0)))
         p += u(1)

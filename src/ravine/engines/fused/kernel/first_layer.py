@@ -71,7 +71,7 @@ def add_shared_rows(frame: Frame, z0: Offset, p: Offset, end: Offset, h: Offset,
     Most inputs of an image are inputs of others too, and a row for both is read once. `inputs` are zero and left so.
     """
     w, z, z1, width = frame.trained.w, frame.work.deltas, z0 + frame.plan.deltas, frame.plan.widths[0]
-    x, units, values, spare = frame.work.inputs, frame.lists.units, frame.lists.values, frame.entries
+    x, units, values, spare = frame.work.inputs, frame.lists.units, frame.lists.values, frame.nonzeros
     for q in range(h, stop):
         x[u(units[q])] = values[q]
     while p + u(4) <= end:
@@ -96,7 +96,7 @@ def add_shared_rows(frame: Frame, z0: Offset, p: Offset, end: Offset, h: Offset,
 
 
 @plain
-def crowded_sums(address: Address, frame: Frame, low: Count, m: Count, t: Count) -> None:
+def dense_sums(address: Address, frame: Frame, low: Count, m: Count, t: Count) -> None:
     """Write the inputs of a block with few zeros to `inputs`, and the sums of the first layer to the deltas.
 
     Four samples at a time and four vectors of their sums, which AVX-512 holds in registers: each weight is read once

@@ -6,7 +6,7 @@ from ravine.engines.fused.frame import Address, Count, Data, Flag, Frame, Lists,
 from ravine.engines.fused.kernel.activation import activate
 from ravine.engines.fused.kernel.compiled import inlined, plain, u
 from ravine.engines.fused.kernel.loss import cross_entropy
-from ravine.engines.fused.kernel.parts import add_idle_rows, catch_up_list
+from ravine.engines.fused.kernel.parts import add_lazy_rows, catch_up_list
 from ravine.engines.fused.kernel.rows import add, add_rows, clear
 from ravine.engines.fused.pointers import like
 
@@ -51,7 +51,7 @@ def forward(
             add(z, u(0), d, own, width)
             clear(d, own, width)
         elif options.lazy and alone:
-            add_idle_rows(address, layer, t)
+            add_lazy_rows(address, layer, t)
         else:
             if options.lazy:
                 catch_up_list(address, layer, b, t)

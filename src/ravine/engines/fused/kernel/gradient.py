@@ -1,4 +1,4 @@
-"""Gradients of rows: sums over entries, added up where a batch has several blocks."""
+"""Gradients of rows: sums over nonzeros, added up where a batch has several blocks."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ GO_ON, BEGIN = u(0), u(1)
 def gather_4(
     hidden: Offset, begin: Offset, frame: Frame, layer: Count, unit: Offset, e: Offset, g: Reals, g0: Offset
 ) -> None:
-    """Add the terms of a unit's entries e to e + 3 to the gradient g[g0:] of its row, which they may `begin`.
+    """Add the terms of a unit's nonzeros e to e + 3 to the gradient g[g0:] of its row, which they may `begin`.
 
     If the layer is hidden, write the unit's deltas to the layer below as well.
     """
     w, d, width, d0 = frame.trained.w, frame.work.deltas, frame.plan.widths[layer], frame.plan.delta_at[layer]
     at = frame.plan.bases[layer] + unit * width
-    o, x = taken(frame.entries.offset, e, 4), taken(frame.entries.value, e, 4)
+    o, x = taken(frame.nonzeros.offset, e, 4), taken(frame.nonzeros.value, e, 4)
     s = each_zero(d, 4)
     for j in range(u(0), width, LANES):
         a = loads(d, o, d0 + j)
@@ -56,10 +56,10 @@ def gather_4(
 
 @leaf
 def gather_1(hidden: Offset, frame: Frame, layer: Count, unit: Offset, e: Offset, g: Reals, g0: Offset) -> None:
-    """Add the term of one entry, as `gather_4` does."""
+    """Add the term of one nonzero, as `gather_4` does."""
     w, d, width, d0 = frame.trained.w, frame.work.deltas, frame.plan.widths[layer], frame.plan.delta_at[layer]
     at = frame.plan.bases[layer] + unit * width
-    o0, x0 = u(frame.entries.offset[e]), frame.entries.value[e]
+    o0, x0 = u(frame.nonzeros.offset[e]), frame.nonzeros.value[e]
     s = each_zero(d, 1)
     for j in range(u(0), width, LANES):
         a0 = load(d, o0 + d0 + j)
@@ -80,11 +80,11 @@ def bias_gradient(frame: Frame, layer: Count, m: Count) -> None:
 
 
 @plain
-def add_block(frame: Frame, crowded: Flag, t: Count, m: Count) -> None:
+def add_block(frame: Frame, dense: Flag, t: Count, m: Count) -> None:
     """Add the gradient of a block, one of several of its batch or one with few zeros, to `summed`."""
     plan, last, lazy = frame.plan, frame.trained.last, frame.options.lazy
     for layer in range(plan.layers - 1, -1, -1):
-        if crowded and layer == 0:
+        if dense and layer == 0:
             first_gradient(frame, m)
             if lazy:
                 for i in range(plan.sizes[0]):
@@ -112,12 +112,12 @@ def add_block(frame: Frame, crowded: Flag, t: Count, m: Count) -> None:
 @inlined
 def add_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, m: Count) -> None:
     """Add the gradient of a layer to `summed`; if it is hidden, write the deltas of the layer below."""
-    plan, entries, g = frame.plan, frame.entries, frame.work.summed
+    plan, nonzeros, g = frame.plan, frame.nonzeros, frame.work.summed
     width = plan.widths[layer]
     p = e = u(0)
     for q in range(u(1), u(m) + u(1)):
-        while p < u(entries.group[q]):
-            i = u(entries.touched[p])
+        while p < u(nonzeros.group[q]):
+            i = u(nonzeros.touched[p])
             at = plan.bases[layer] + i * width
             end = e + q
             while e + u(4) <= end:

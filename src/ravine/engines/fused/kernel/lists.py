@@ -1,4 +1,4 @@
-"""From the lists of a block's samples to entries sorted by unit."""
+"""From the lists of a block's samples to nonzeros sorted by unit."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from ravine.engines.fused.kernel.compiled import plain, u
 
 @plain
 def transpose(frame: Frame, layer: Count, m: Count) -> None:
-    """Sort the lists of a block by unit, and the units by how many entries they have.
+    """Sort the lists of a block by unit, and the units by how many nonzeros they have.
 
-    Units with q entries stand in touched[group[q - 1]:group[q]], and their entries one unit after the other in
+    Units with q nonzeros stand in touched[group[q - 1]:group[q]], and their nonzeros one unit after the other in
     `offset` and `value`, in the order of the samples, so that sums are always taken in the same order. Code that takes
     the units in this order has no branch that the processor cannot predict.
     """
     units, values, counts = frame.lists.units, frame.lists.values, frame.lists.counts
-    count, place, seen, touched = frame.entries.count, frame.entries.place, frame.entries.seen, frame.entries.touched
-    group, begin, offset, value = frame.entries.group, frame.entries.begin, frame.entries.offset, frame.entries.value
+    nonzeros = frame.nonzeros
+    count, place, seen, touched = nonzeros.count, nonzeros.place, nonzeros.seen, nonzeros.touched
+    group, begin, offset, value = nonzeros.group, nonzeros.begin, nonzeros.offset, nonzeros.value
     n, at, lengths = frame.plan.sizes[layer], frame.plan.list_at[layer], layer * frame.plan.block
     for i in range(n):
         count[i] = 0

@@ -16,7 +16,7 @@ from ravine.engines.fused.frame import Count, Doubles, Flag, Offset, Packed, Rea
 from ravine.engines.fused.pointers import DOUBLES, REALS, declared
 from ravine.engines.fused.vectors import Vector
 
-STATE, CONSTANTS, IDLE_CONSTANTS = 7001, 7013, 7019
+STATE, CONSTANTS, LAZY_CONSTANTS = 7001, 7013, 7019
 """Stand for how many vectors a state has, and for how many constants a step and idle steps need."""
 
 
@@ -30,9 +30,9 @@ def Constants(real: Any) -> Packed:
     return pointers.Packed(real, CONSTANTS)
 
 
-def IdleConstants(real: Any) -> Packed:
+def LazyConstants(real: Any) -> Packed:
     """Return the type of what idle steps need."""
-    return pointers.Packed(real, IDLE_CONSTANTS)
+    return pointers.Packed(real, LAZY_CONSTANTS)
 
 
 @declared(types.boolean)
@@ -65,8 +65,8 @@ def step(state: Packed, g: Real, noise: Real, c: Packed) -> Packed:
     """Return the state after a step with the gradient g, which is the rule itself; most ask for no noise."""
 
 
-@declared(State, State, IdleConstants)
-def idle(state: Packed, c: Packed) -> Packed:
+@declared(State, State, LazyConstants)
+def lazy_update(state: Packed, c: Packed) -> Packed:
     """Return the state after idle steps."""
 
 
@@ -75,16 +75,16 @@ def step_constants(w: Reals, hyper: Doubles, t: Count, norm: float, layer_norm: 
     """Return what step t needs; `w` only tells the dtype."""
 
 
-@declared(IdleConstants, REALS, DOUBLES, types.int64)
-def idle_constants(w: Reals, hyper: Doubles, n: Count) -> Packed:
+@declared(LazyConstants, REALS, DOUBLES, types.int64)
+def lazy_constants(w: Reals, hyper: Doubles, n: Count) -> Packed:
     """Return what n idle steps need; n = 0 changes nothing."""
 
 
 @declared(types.none, REALS, DOUBLES)
 def tabulate(table: Reals, hyper: Doubles) -> None:
-    """Store idle_constants(.., n) for all n below TABLE."""
+    """Store lazy_constants(.., n) for all n below TABLE."""
 
 
-@declared(IdleConstants, REALS, types.int64)
+@declared(LazyConstants, REALS, types.int64)
 def tabulated(table: Reals, n: Count) -> Packed:
     """Fetch them."""

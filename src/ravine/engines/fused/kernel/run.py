@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from ravine.engines.fused.frame import CROWD, CROWDED_BATCH, EVALUATE, LEARN, SUM, Address, Count, Flag, Frame, Offset
+from ravine.engines.fused.frame import (
+    DENSE_BATCH,
+    DENSE_SHARE,
+    EVALUATE,
+    LEARN,
+    SUM,
+    Address,
+    Count,
+    Flag,
+    Frame,
+    Offset,
+)
 from ravine.engines.fused.kernel.compiled import inlined, plain, u
-from ravine.engines.fused.kernel.first_layer import crowded_sums, fetch_ahead, first_sums
+from ravine.engines.fused.kernel.first_layer import dense_sums, fetch_ahead, first_sums
 from ravine.engines.fused.kernel.forward import forward
 from ravine.engines.fused.kernel.gradient import add_block, forget
-from ravine.engines.fused.kernel.parts import catch_up_layer, tabulate_idle, update_block, update_one, update_total
+from ravine.engines.fused.kernel.parts import catch_up_layer, tabulate_lazy, update_block, update_one, update_total
 from ravine.engines.fused.pointers import like, shifted, unpack
 
 
@@ -24,23 +35,23 @@ def run(address: Address, mode: Count) -> Count:
     """
     frame = unpack(address)
     batches, options, inputs = frame.batches, frame.options, frame.plan.sizes[0]
-    few_zeros = frame.data.starts[frame.data.count] > CROWD * float(inputs) * frame.data.count
+    few_zeros = frame.data.starts[frame.data.count] > DENSE_SHARE * float(inputs) * frame.data.count
     if mode == LEARN:
-        tabulate_idle(address)
+        tabulate_lazy(address)
     t, done = batches.t, 0
     for begin in range(batches.first, batches.stop, batches.size):
         end = lesser(begin + batches.size, batches.length)
         m = end - begin
-        crowded = few_zeros and m >= CROWDED_BATCH
-        summed_first = mode == SUM or options.norms or options.noise or crowded or m > frame.plan.block
-        alone = mode == LEARN and m == 1 and not options.dense and not options.norms and not options.noise
+        dense = few_zeros and m >= DENSE_BATCH
+        summed_first = mode == SUM or options.norms or options.noise or dense or m > frame.plan.block
+        alone = mode == LEARN and m == 1 and not options.eager and not options.norms and not options.noise
         t += mode != EVALUATE
         now = shifted(batches.hyper, lesser(done, batches.steps - 1) * batches.per_step)
         batch_loss = 0.0
         for low in range(begin, end, frame.plan.block):
             high = lesser(low + frame.plan.block, end)
-            if crowded:
-                crowded_sums(address, frame, low, high - low, t)
+            if dense:
+                dense_sums(address, frame, low, high - low, t)
             elif alone:
                 fetch_ahead(frame, low)
             else:
@@ -59,7 +70,7 @@ def run(address: Address, mode: Count) -> Count:
                     frame.found.loss[0] += batch_loss
                 return done
             if summed_first:
-                add_block(frame, crowded, t, high - low)
+                add_block(frame, dense, t, high - low)
             elif alone:
                 update_one(address, now, t)
             else:
@@ -92,7 +103,7 @@ def settle(address: Address, t: Count) -> Count:
     """Bring every row to the end of step t."""
     frame = unpack(address)
     if frame.options.lazy:
-        tabulate_idle(address)
+        tabulate_lazy(address)
         for layer in range(frame.plan.layers):
             catch_up_layer(address, layer, frame.plan.sizes[layer] + u(frame.options.bias), t + 1)
     return 0

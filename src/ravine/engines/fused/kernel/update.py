@@ -8,7 +8,7 @@ import numpy as np
 
 from ravine.engines.fused.frame import Address, Count, Doubles, Frame, Offset, Packed, Reals
 from ravine.engines.fused.kernel.activation import slope
-from ravine.engines.fused.kernel.alone import turn_list
+from ravine.engines.fused.kernel.alone import update_list
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
 from ravine.engines.fused.kernel.gradient import BEGIN, FIRST, GO_ON, HIDDEN, bias_gradient, gather_4
 from ravine.engines.fused.kernel.lists import transpose
@@ -34,7 +34,7 @@ def constants(frame: Frame, hyper: Doubles, layer: Count, t: Count, norm: float,
 
 
 @leaf
-def turn_row(frame: Frame, g: Reals, g0: Offset, at: Offset, width: Offset, c: Packed) -> None:
+def update_row(frame: Frame, g: Reals, g0: Offset, at: Offset, width: Offset, c: Packed) -> None:
     """Take the step of a row whose gradient is g[g0:]."""
     w, slots, length = frame.trained.w, frame.trained.slots, frame.plan.weights
     for j in range(u(0), width, LANES):
@@ -43,10 +43,12 @@ def turn_row(frame: Frame, g: Reals, g0: Offset, at: Offset, width: Offset, c: P
 
 
 @leaf
-def turn(hidden: Offset, frame: Frame, layer: Count, unit: Offset, o: Any, x: Any, g0: Offset, c: Packed) -> None:
-    """Take the step of a unit's row, whose gradient is row[g0:] and the terms of its last one to four entries.
+def update_unit(
+    hidden: Offset, frame: Frame, layer: Count, unit: Offset, o: Any, x: Any, g0: Offset, c: Packed
+) -> None:
+    """Take the step of a unit's row, whose gradient is row[g0:] and the terms of its last one to four nonzeros.
 
-    `o` are the offsets of the entries' samples in the deltas, and `x` their values. If the layer is hidden, write the
+    `o` are the offsets of the nonzeros' samples in the deltas, and `x` their values. If the layer is hidden, write the
     unit's deltas to the layer below.
     """
     w, slots, length, d, g = frame.trained.w, frame.trained.slots, frame.plan.weights, frame.work.deltas, frame.work.row
@@ -66,21 +68,21 @@ def turn(hidden: Offset, frame: Frame, layer: Count, unit: Offset, o: Any, x: An
 
 
 @inlined
-def turn_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, c: Packed, m: Count) -> None:
-    """Take the step of the rows of a layer that have entries; if it is hidden, write the deltas of the layer below.
+def update_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, c: Packed, m: Count) -> None:
+    """Take the step of the rows of a layer that have nonzeros; if it is hidden, write the deltas of the layer below.
 
-    A row is read and written once. Of its entries all but the last one to four are added up by fours in the second half
-    of `row`, whose first half is zero; `turn` adds the rest and takes the step.
+    A row is read and written once. Of its nonzeros all but the last one to four are added up by fours in the second
+    half of `row`, whose first half is zero; `update_unit` adds the rest and takes the step.
     """
-    entries, row = frame.entries, frame.work.row
-    o, x = entries.offset, entries.value
+    nonzeros, row = frame.nonzeros, frame.work.row
+    o, x = nonzeros.offset, nonzeros.value
     p = e = u(0)
     for q in range(u(1), u(m) + u(1)):
         fours = (q - u(1)) // u(4)
         rest = q - u(4) * fours
         g0 = frame.work.scratch if fours > u(0) else u(0)
-        while p < u(entries.group[q]):
-            i = u(entries.touched[p])
+        while p < u(nonzeros.group[q]):
+            i = u(nonzeros.touched[p])
             if fours > u(0):
                 gather_4(hidden, BEGIN, frame, layer, i, e, row, g0)
                 e += u(4)
@@ -88,13 +90,13 @@ def turn_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, c: Packed, 
                     gather_4(hidden, GO_ON, frame, layer, i, e, row, g0)
                     e += u(4)
             if rest == u(1):
-                turn(hidden, frame, layer, i, taken(o, e, 1), taken(x, e, 1), g0, c)
+                update_unit(hidden, frame, layer, i, taken(o, e, 1), taken(x, e, 1), g0, c)
             elif rest == u(2):
-                turn(hidden, frame, layer, i, taken(o, e, 2), taken(x, e, 2), g0, c)
+                update_unit(hidden, frame, layer, i, taken(o, e, 2), taken(x, e, 2), g0, c)
             elif rest == u(3):
-                turn(hidden, frame, layer, i, taken(o, e, 3), taken(x, e, 3), g0, c)
+                update_unit(hidden, frame, layer, i, taken(o, e, 3), taken(x, e, 3), g0, c)
             else:
-                turn(hidden, frame, layer, i, taken(o, e, 4), taken(x, e, 4), g0, c)
+                update_unit(hidden, frame, layer, i, taken(o, e, 4), taken(x, e, 4), g0, c)
             e += rest
             if lazy():
                 frame.trained.last[frame.plan.first_rows[layer] + i] = t
@@ -102,19 +104,19 @@ def turn_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, c: Packed, 
 
 
 @plain
-def turn_untouched(frame: Frame, layer: Count, c: Packed) -> None:
-    """Take the step of the rows that have no entries."""
+def update_untouched(frame: Frame, layer: Count, c: Packed) -> None:
+    """Take the step of the rows that have no nonzeros."""
     width = frame.plan.widths[layer]
     for i in range(frame.plan.sizes[layer]):
-        if frame.entries.count[i] == 0:
-            turn_row(frame, frame.work.row, u(0), frame.plan.bases[layer] + i * width, width, c)
+        if frame.nonzeros.count[i] == 0:
+            update_row(frame, frame.work.row, u(0), frame.plan.bases[layer] + i * width, width, c)
 
 
 @inlined
-def turn_biases(frame: Frame, g: Reals, g0: Offset, layer: Count, t: Count, c: Packed) -> None:
+def update_biases(frame: Frame, g: Reals, g0: Offset, layer: Count, t: Count, c: Packed) -> None:
     """Take the step of a layer's biases, whose gradient is g[g0:]."""
     width, inputs = frame.plan.widths[layer], frame.plan.sizes[layer]
-    turn_row(frame, g, g0, frame.plan.bases[layer] + inputs * width, width, c)
+    update_row(frame, g, g0, frame.plan.bases[layer] + inputs * width, width, c)
     if lazy():
         frame.trained.last[frame.plan.first_rows[layer] + inputs] = t
 
@@ -131,14 +133,14 @@ def update_block(address: Address, hyper: Doubles, t: Count, m: Count) -> None:
         if frame.options.layered:
             c = constants(frame, hyper, layer, t, 0.0, 0.0)
         if layer > 0:
-            turn_layer(HIDDEN, frame, layer, t, c, m)
+            update_layer(HIDDEN, frame, layer, t, c, m)
         else:
-            turn_layer(FIRST, frame, layer, t, c, m)
-        if frame.options.dense:
-            turn_untouched(frame, layer, c)
+            update_layer(FIRST, frame, layer, t, c, m)
+        if frame.options.eager:
+            update_untouched(frame, layer, c)
         if frame.options.bias:
             bias_gradient(frame, layer, m)
-            turn_biases(frame, frame.work.row, frame.work.scratch, layer, t, c)
+            update_biases(frame, frame.work.row, frame.work.scratch, layer, t, c)
 
 
 @plain
@@ -151,9 +153,9 @@ def update_one(address: Address, hyper: Doubles, t: Count) -> None:
     for layer in range(frame.plan.layers - 1, -1, -1):
         if frame.options.layered:
             c = constants(frame, hyper, layer, t, 0.0, 0.0)
-        turn_list(frame, layer, t, c)
+        update_list(frame, layer, t, c)
         if frame.options.bias:
-            turn_biases(frame, frame.work.deltas, frame.plan.delta_at[layer], layer, t, c)
+            update_biases(frame, frame.work.deltas, frame.plan.delta_at[layer], layer, t, c)
 
 
 @plain
@@ -175,7 +177,7 @@ def update_total(address: Address, hyper: Doubles, t: Count) -> None:
                 at = plan.bases[layer] + i * width
                 if noisy():
                     fill_noise(frame, layer, plan.first_rows[layer] + i, plan.sizes[layer + 1], t)
-                turn_row(frame, g, at, at, width, c)
+                update_row(frame, g, at, at, width, c)
                 clear(g, at, width)
 
 
