@@ -299,7 +299,8 @@ def resolve(spec: RunSpec, optimizer: Optimizer | None = None, stages: tuple[Sta
     spec = msgspec.structs.replace(spec, lr=lr, stages=tuple(named.values()), hyperparameters=whole.typed(values))
     spec = _simplest(spec)
     varying = frozenset({*spec.per_layer, *(["lr"] if spec.schedule_by == "step" else [])})
-    return ResolvedRun(spec, optimizer, stages, whole.varying(varying), network, identity(spec, whole))
+    trained = whole.varying(varying)
+    return ResolvedRun(spec, optimizer, stages, trained, network, identity(spec, trained))
 
 
 def _check_data(spec: RunSpec, network: Network) -> None:
