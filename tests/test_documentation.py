@@ -7,15 +7,16 @@ import textwrap
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
 from ravine.formulas.stages import STAGES
 
 from ravine.cli.main import ravine
-from ravine.conformance import check_rule
+from ravine.conformance import findings_of
 from ravine.conformance.schedule import check_schedule
 from ravine.conformance.surface import check_surface
-from ravine.formulas.shelves import SCHEDULES
-from ravine.optimizers import find_rule
+from ravine.formulas.compose import with_stages
+from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
 from ravine.studies import load_study, plan
 
 ROOT = Path(__file__).parents[1]
@@ -91,16 +92,29 @@ def test_every_link_leads_somewhere():
 
 def test_the_optimizer_of_the_page_passes_its_checks(tmp_path):
     page = (ROOT / "docs" / "your-own-optimizer.md").read_text(encoding="utf-8")
-    skeleton, faster = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    parts = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (matrix,) = re.findall(r"^    import numpy as np\n.*?\n\n(?! )", page, re.DOTALL | re.MULTILINE)
     path = tmp_path / "my_rule.py"
-    path.write_text(f"{skeleton}\n\n{faster}", encoding="utf-8")
-    for name in ("my_rule", "velocity"):
-        findings = [finding.outcome for finding in check_rule(find_rule(f"{path}:{name}"), speed=False)]
+    path.write_text("\n\n".join([*parts, textwrap.dedent(matrix)]), encoding="utf-8")
+    for name in ("my_rule", "started", "velocity", "normalized"):
+        findings = [finding.outcome for finding in findings_of(OPTIMIZERS.find(f"{path}:{name}"), speed=False)]
         assert "failed" not in findings
         assert findings.count("passed") >= 10
 
 
 def test_the_page_names_every_stage_in_order():
     page = (ROOT / "docs" / "your-own-optimizer.md").read_text(encoding="utf-8")
+    stages = sorted(STAGES.values(), key=lambda stage: (stage.formula.first == "step", stage.order))
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page, re.MULTILINE)
-    assert [row.replace("`", "").split(", ") for row in rows] == [list(stage.defaults) for stage in STAGES.values()]
+    assert [row.replace("`", "").split(", ") for row in rows] == [list(stage.defaults) for stage in stages]
+
+
+def test_the_stage_of_the_page_shortens_each_layer_s_step(tmp_path):
+    page = (ROOT / "docs" / "your-own-optimizer.md").read_text(encoding="utf-8")
+    path = tmp_path / "my_rule.py"
+    path.write_text("\n\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)), encoding="utf-8")
+    sgd = with_stages(OPTIMIZERS["sgd"], {"most": 0.05}, [STAGES.find(f"{path}:short")])
+    weights, gradients = [np.ones((2, 2)), np.full((1, 1), 7.0)], [np.full((2, 2), 3.0), np.full((1, 1), 0.1)]
+    (long, short), _ = sgd.step(gradients, weights, {}, 1, sgd.everywhere({"lr": 1.0, "most": 0.05}, weights))
+    assert np.linalg.norm(long) == pytest.approx(0.05 * (2 + 1e-3))
+    assert short.tolist() == [[0.1]]

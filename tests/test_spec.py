@@ -15,7 +15,7 @@ from ravine.formulas.elementwise import rule
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.formulas.stage import stage
 from ravine.schedules import Linear
-from ravine.spec import RunSpec, from_settings, resolve
+from ravine.spec import RunSpec, from_settings, identity, resolve
 
 
 def id_of(spec: RunSpec) -> str:
@@ -212,6 +212,14 @@ def test_a_lazy_update_is_kept_where_nothing_that_it_takes_varies():
     assert ELEMENTWISE["heavy_ball"].formula.lazy is not None
     assert stepped.optimizer.formula.lazy is None
     assert stepped.replaced(seed=3).optimizer is stepped.optimizer
+
+
+@pytest.mark.parametrize("more", [{}, {"schedule_by": "step", "final_lr": 0.0}, {"per_layer": {"lr": [1, 1, 1, 0.1]}}])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_id_is_that_of_the_optimizer_that_is_trained(name, more):
+    if OPTIMIZERS[name].by_layer or "per_layer" not in more:
+        run = from_settings({"optimizer": name, **more})
+        assert identity(run.spec, run.optimizer) == run.id
 
 
 @stage(bounds={"pull": "[0, inf)"})

@@ -45,7 +45,7 @@ def test_every_option_reaches_the_spec(small, capsys):
     spec = train_json(capsys, *(word for pair in options.items() for word in pair), *more)["spec"]
     assert spec == {
         "dataset": "small", "layers": [64, 11, 10], "activation": "tanh", "bias": True, "softmax": "naive",
-        "init": "he-normal", "optimizer": "momentum", "lr": 0.2, "hyperparameters": {"alpha": 0.25},
+        "init": "he-normal", "optimizer": "momentum", "stages": [], "lr": 0.2, "hyperparameters": {"alpha": 0.25},
         "schedule": "step", "schedule_settings": {"decay_factor": 0.5, "decay_every": 2}, "schedule_by": "step",
         "warmup": 0.5, "batch_size": 30, "largest_batch": 60, "per_layer": {"alpha": [1.0, 0.5]},
         "epochs": 2, "seed": 7,

@@ -9,7 +9,7 @@ from PIL import Image
 import ravine
 from ravine.errors import ConfigError
 from ravine.formulas.shelves import SURFACES
-from ravine.optimizers import RULES, WHOLE_RULES, find_rule, rule, whole_rule
+from ravine.optimizers import find_rule, rule, whole_rule
 from ravine.trajectories import RATES, animate, best_rate, draw, draw_paths, trace, walk, walks
 
 RAVINE = SURFACES["ravine"]
@@ -19,11 +19,11 @@ CURVATURES = np.array([1.0, 75.0])
 def test_sgd_on_the_ravine_is_a_geometric_series():
     t = np.arange(101)[:, None]
     wanted = np.array(RAVINE.start) * (1 - 0.02 * CURVATURES) ** t
-    np.testing.assert_allclose(trace(find_rule("sgd"), RAVINE, {"lr": 0.02}, 100), wanted, rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(trace(OPTIMIZERS["sgd"], RAVINE, {"lr": 0.02}, 100), wanted, rtol=1e-12, atol=1e-300)
 
 
 def test_momentum_on_the_ravine_is_a_power_of_a_matrix():
-    points = trace(find_rule("momentum"), RAVINE, {"lr": 0.01, "alpha": 0.8}, 60, start=(3.0, -1.0))
+    points = trace(OPTIMIZERS["momentum"], RAVINE, {"lr": 0.01, "alpha": 0.8}, 60, start=(3.0, -1.0))
     for axis, h in enumerate(CURVATURES):
         step = np.array([[0.8, 0.01 * h], [-0.8, 1 - 0.01 * h]])
         wanted = [(np.linalg.matrix_power(step, t) @ [0, points[0, axis]])[1] for t in range(61)]
@@ -31,8 +31,8 @@ def test_momentum_on_the_ravine_is_a_power_of_a_matrix():
 
 
 def test_the_first_step_of_adam_is_lr_along_the_signs():
-    hyper = find_rule("adam").hyperparameters({"lr": 0.3})
-    first, second = trace(find_rule("adam"), SURFACES["himmelblau"], hyper, 1, start=(2.0, -1.0))
+    hyper = OPTIMIZERS["adam"].hyperparameters({"lr": 0.3})
+    first, second = trace(OPTIMIZERS["adam"], SURFACES["himmelblau"], hyper, 1, start=(2.0, -1.0))
     signs = np.sign(SURFACES["himmelblau"].gradient(2.0, -1.0))
     np.testing.assert_allclose(second - first, -0.3 * signs, rtol=1e-8)
 
@@ -52,27 +52,40 @@ def test_a_rule_is_given_the_weight_the_step_and_the_norms():
 
 def test_the_points_are_those_that_a_rule_evaluates():
     """Schedule-free SGD with beta = 0 evaluates the mean of plain SGD's points after the start."""
-    free = find_rule("schedule_free_sgd")
-    plain = trace(find_rule("sgd"), RAVINE, {"lr": 0.01}, 20)
+    free = OPTIMIZERS["schedule_free_sgd"]
+    plain = trace(OPTIMIZERS["sgd"], RAVINE, {"lr": 0.01}, 20)
     hyper = free.hyperparameters({"lr": 0.01, "beta": 1e-9})
     means = np.cumsum(plain[1:], axis=0) / np.arange(1, 21)[:, None]
     np.testing.assert_allclose(trace(free, RAVINE, hyper, 20)[1:], means, rtol=1e-5)
 
 
 def test_the_evaluated_form_is_given_the_step():
-    @rule
+    def times_t(w, t):
+        return w * t
+
+    @rule(evaluated=times_t)
     def plain(g, *, lr):
         return lr * g
 
-    @plain.evaluated
-    def _times_t(w, t):
-        return w * t
-
-    wanted = trace(find_rule("sgd"), RAVINE, {"lr": 0.01}, 4) * np.arange(5)[:, None]
+    wanted = trace(OPTIMIZERS["sgd"], RAVINE, {"lr": 0.01}, 4) * np.arange(5)[:, None]
     assert trace(plain, RAVINE, {"lr": 0.01}, 4).tolist() == wanted.tolist()
 
 
-@pytest.mark.parametrize("name", [*RULES, *WHOLE_RULES])
+def test_a_path_begins_in_the_declared_state():
+    def half(w, *, lr):
+        return 0.5 * w + lr
+
+    @rule(start={"v": half, "u": 3.0})
+    def started(g, v, u, *, lr):
+        return lr * v * u, g, u - 1
+
+    points = trace(started, RAVINE, {"lr": 0.01}, 2, start=(3.0, -1.0))
+    first = np.array([3.0, -1.0])
+    second = first - 0.01 * (0.5 * first + 0.01) * 3
+    np.testing.assert_allclose(points, [first, second, second - 0.01 * CURVATURES * first * 2], rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_goes_down_the_ravine(name):
     path = walk(name, RAVINE, steps=100)
     assert path.points.shape == (101, 2)
@@ -80,7 +93,7 @@ def test_every_optimizer_goes_down_the_ravine(name):
     assert path.values[-1] < path.values[0]
 
 
-def test_the_weights_are_one_matrix_for_a_whole_rule():
+def test_the_weights_are_one_matrix():
     seen = []
 
     @whole_rule()
@@ -89,7 +102,7 @@ def test_the_weights_are_one_matrix_for_a_whole_rule():
         return [lr * g for g in gradients], {"count": np.array([t])}
 
     points = trace(notes, RAVINE, {"lr": 0.01}, 3)
-    assert points.tolist() == trace(find_rule("sgd"), RAVINE, {"lr": 0.01}, 3).tolist()
+    assert points.tolist() == trace(OPTIMIZERS["sgd"], RAVINE, {"lr": 0.01}, 3).tolist()
     for t, (told, (g,), (w,), state, (value, (slope,))) in enumerate(seen, start=1):
         assert told == t
         assert w.tolist() == points[t - 1][:, None].tolist()
@@ -98,14 +111,14 @@ def test_the_weights_are_one_matrix_for_a_whole_rule():
         assert (value, slope.tolist()) == ((4 + 75 * 9) / 2, [[2.0], [225.0]])
 
 
-def test_a_whole_rule_that_diverges_stops_where_its_twin_does():
-    @whole_rule()
+def test_a_matrix_optimizer_that_diverges_stops_where_the_same_formula_does():
+    @matrix_rule()
     def plain(gradients, weights, state, t, *, lr):
         return [lr * g for g in gradients], {}
 
     rosenbrock = SURFACES["rosenbrock"]
-    twin = trace(find_rule("sgd"), rosenbrock, {"lr": 1.0}, 50)
-    assert trace(plain, rosenbrock, {"lr": 1.0}, 50).tolist() == twin.tolist()
+    same = trace(OPTIMIZERS["sgd"], rosenbrock, {"lr": 1.0}, 50)
+    assert trace(plain, rosenbrock, {"lr": 1.0}, 50).tolist() == same.tolist()
 
 
 def test_the_steps_of_muon_without_momentum_have_one_length():
@@ -113,7 +126,7 @@ def test_the_steps_of_muon_without_momentum_have_one_length():
     length = 1.0
     for _ in range(5):
         length = 3.4445 * length - 4.7750 * length**3 + 2.0315 * length**5
-    points = trace(find_rule("muon"), RAVINE, find_rule("muon").hyperparameters({"lr": 0.1, "momentum": 0}), 30)
+    points = trace(OPTIMIZERS["muon"], RAVINE, OPTIMIZERS["muon"].hyperparameters({"lr": 0.1, "momentum": 0}), 30)
     g = CURVATURES * points[:-1]
     wanted = -0.1 * length * g / np.hypot(*g.T)[:, None]
     np.testing.assert_allclose(np.diff(points, axis=0), wanted, rtol=1e-5)
@@ -121,7 +134,7 @@ def test_the_steps_of_muon_without_momentum_have_one_length():
 
 def test_the_first_move_of_soap_is_along_the_gradient_and_no_sign():
     """The first gradient has one component in the basis that it makes; adam's step would be lr along both axes."""
-    points = trace(find_rule("soap"), RAVINE, find_rule("soap").hyperparameters({"lr": 0.1}), 2)
+    points = trace(OPTIMIZERS["soap"], RAVINE, OPTIMIZERS["soap"].hyperparameters({"lr": 0.1}), 2)
     g = CURVATURES * points[0]
     assert points[1].tolist() == points[0].tolist()
     np.testing.assert_allclose(points[2] - points[1], -0.1 * g / np.hypot(*g), atol=1e-7)
@@ -143,7 +156,7 @@ def test_lbfgs_reaches_a_minimum_at_its_default_rate(name, steps):
 
 
 def test_a_path_that_diverges_stops_at_the_last_finite_point():
-    points = trace(find_rule("sgd"), SURFACES["rosenbrock"], {"lr": 1.0}, 50)
+    points = trace(OPTIMIZERS["sgd"], SURFACES["rosenbrock"], {"lr": 1.0}, 50)
     assert len(points) < 50
     with np.errstate(all="ignore"):
         assert np.isfinite(SURFACES["rosenbrock"].f(*points.T)).all()
@@ -213,7 +226,7 @@ def test_a_rule_of_your_own(tmp_path):
     path = walk(f"{file}:half,lr=0.02", RAVINE, steps=5)
     assert path.optimizer == "half"
     assert path.points.tolist() == walk("sgd,lr=0.01", RAVINE, steps=5).points.tolist()
-    assert walk(RULES["sgd"], RAVINE, steps=5, lr=0.01).points.tolist() == path.points.tolist()
+    assert walk(OPTIMIZERS["sgd"], RAVINE, steps=5, lr=0.01).points.tolist() == path.points.tolist()
 
 
 BAD = [

@@ -52,7 +52,7 @@ class SteppingEngine:
         self._network, self._optimizer, self._batch_size, self._factors = network, optimizer, batch_size, factors
         self._weights = weights.astype(dtype)
         self._gradients, self._seed = gradients, seed
-        self._state: dict[str, Array] | None = None
+        self._state: dict[str, Array] = {}
         self._steps = 0
 
     def compile(self) -> None:
@@ -106,7 +106,7 @@ class SteppingEngine:
 
     def _apply(self, g: Array, each: list[dict[str, float]], loss: Loss | None) -> None:
         gradients, weights = (list(self._network.layout.tensors(flat)) for flat in (g, self._weights))
-        state = self._optimizer.start(weights, each) if self._state is None else self._state
+        state = self._state or self._optimizer.start(weights, each)
         self._steps += 1
         noise = noise_for(weights, self._seed, self._steps)
         steps, self._state = self._optimizer.step(gradients, weights, state, self._steps, each, loss, noise)
@@ -124,7 +124,7 @@ class SteppingEngine:
         if not self._optimizer.evaluates_others:
             return self.weights
         weights, each = list(self._network.layout.tensors(self._weights)), self._in_layers(hyper, 0)
-        state = self._optimizer.start(weights, each) if self._state is None else self._state
+        state = self._state or self._optimizer.start(weights, each)
         return flattened(self._optimizer.evaluate(weights, state, self._steps, each))
 
     def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:
@@ -138,7 +138,7 @@ class SteppingEngine:
 
     def state(self) -> dict[str, Array]:
         """Return the weights, the optimizer's state and the number of steps."""
-        state = {f"slot.{name}": value.copy() for name, value in (self._state or {}).items()}
+        state = {f"slot.{name}": value.copy() for name, value in self._state.items()}
         return {"weights": self.weights, "steps": np.array([self._steps]), **state}
 
     def restore(self, state: Mapping[str, Array]) -> None:
@@ -146,4 +146,4 @@ class SteppingEngine:
         self._weights = state["weights"].copy()
         self._steps = int(state["steps"][0])
         kept = {name.removeprefix("slot."): state[name].copy() for name in state if name.startswith("slot.")}
-        self._state = kept if self._steps else None  # before the first step it is yet to be made
+        self._state = kept

@@ -14,8 +14,8 @@ from ravine.spec import RunSpec
 def command_of(spec: RunSpec) -> str:
     """Return the `ravine train` command of a resolved spec; what is the default is left out, but for the method.
 
-    >>> from ravine.spec import resolve, from_settings
-    >>> command_of(resolve(from_settings({"optimizer": "momentum", "lr": 0.1, "final_lr": 0.001, "seed": 3})))
+    >>> from ravine.spec import from_settings
+    >>> command_of(from_settings({"optimizer": "momentum", "lr": 0.1, "final_lr": 0.001, "seed": 3}).spec)
     'ravine train --optimizer momentum --lr 0.1 --set alpha=0.9 --final-lr 0.001 --batch-size 10 --epochs 10 --seed 3'
     """
     given = {**{name: getattr(spec, name) for name in spec.__struct_fields__}, **_schedule(spec)}

@@ -1,0 +1,114 @@
+"""Slots that start where they are declared to, in whole runs; plain NumPy says where the weights go."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ravine.formulas.elementwise import rule
+from ravine.formulas.matrix import matrix_rule
+from ravine.networks import gradient
+from ravine.storage.checkpoint import load_checkpoint
+from ravine.training import RunStore, epoch_order, loop, start_weights, train
+from training_cases import assert_same_run, interrupt_at, small_run, train_small
+
+
+def first_weights(w):
+    return w
+
+
+def least(*, floor):
+    return floor**2
+
+
+@rule(start={"anchor": first_weights, "v": least, "u": 0.25})
+def anchored(g, anchor, v, u, w, *, lr=0.05, floor=0.5, pull=0.1):
+    """Is pulled to where it began, and is slower where gradients were large."""
+    v = v + g * g
+    return lr * (g + pull * (w - anchor)) / np.sqrt(v) + lr * u * g, anchor, v, 0.5 * u
+
+
+def by_hand(small, run, factors=(1.0, 1.0)):
+    """Train by `anchored`, with factors of floor by layer, in float64."""
+    spec, network = run.spec, run.network
+    w = start_weights(spec)
+    floor = np.repeat(0.5 * np.array(factors), [matrix.size for matrix in network.layout.views(w)])
+    anchor, v, u = w.copy(), floor**2, 0.25
+    images = small.train.images / 255
+    for epoch in range(spec.epochs):
+        order = epoch_order(spec.seed, epoch, 230)
+        for batch in (order[k : k + spec.batch_size] for k in range(0, 230, spec.batch_size)):
+            _, g = gradient(network, w, images[batch], small.train.labels[batch])
+            v = v + g * g
+            w, u = w - 0.05 * (g + 0.1 * (w - anchor)) / np.sqrt(v) - 0.05 * u * g, 0.5 * u
+    return w
+
+
+@pytest.mark.parametrize("engine", ["reference", "fused"])
+@pytest.mark.parametrize("factors", [(1.0, 1.0), (1.0, 3.0)])
+def test_weights_after_three_epochs(small, runs, engine, factors):
+    settings = {"engine": engine, "dtype": "float64", "per_layer": {"floor": factors}}
+    stored = train_small(small, runs, optimizer=anchored, **settings)
+    wanted = by_hand(small, small_run(anchored, **settings), factors)
+    np.testing.assert_allclose(stored.weights(), wanted, rtol=1e-9, atol=1e-11)
+
+
+@matrix_rule(start=lambda weights, *, floor: {f"v.{k}": np.full_like(w, floor) for k, w in enumerate(weights)},
+             by_layer=True)  # fmt: skip
+def matrices(gradients, weights, state, t, *, lr=0.05, floor=0.5):
+    kept = {f"v.{k}": state[f"v.{k}"] + g * g for k, g in enumerate(gradients)}
+    return [lr * g / np.sqrt(v) for g, v in zip(gradients, kept.values(), strict=True)], kept
+
+
+@rule(start={"v": lambda *, floor: floor})
+def elements(g, v, *, lr=0.05, floor=0.5):
+    v = v + g * g
+    return lr * g / np.sqrt(v), v
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("factors", [(1.0, 1.0), (1.0, 3.0)])
+def test_a_matrix_optimizer_starts_as_the_same_formula_does(small, runs, bias, factors):
+    settings = {"dtype": "float64", "bias": bias, "per_layer": {"floor": factors}}
+    one, other = (train_small(small, runs, optimizer=each, **settings) for each in (matrices, elements))
+    np.testing.assert_allclose(one.weights(), other.weights(), rtol=1e-12)
+    assert one.result.id != other.result.id
+
+
+@pytest.mark.parametrize("optimizer", [anchored, matrices])
+@pytest.mark.parametrize("engine", ["reference", "fused"])
+def test_a_run_that_was_stopped_goes_on_with_the_same_slots(small, tmp_path, monkeypatch, optimizer, engine):
+    monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)
+    settings = {"optimizer": optimizer, "engine": engine, "batch_size": 60}
+    undisturbed = train_small(small, tmp_path / "undisturbed", **settings)
+    for progress in (1, 2, 5):
+        store = RunStore(tmp_path / f"at {progress}")
+        interrupt_at(small_run(**settings), small, store, progress)
+        assert_same_run(train(small_run(**settings), small, store, resume=True).stored, undisturbed)
+
+
+@pytest.mark.parametrize("optimizer", [anchored, matrices])
+@pytest.mark.parametrize("engine", ["reference", "fused"])
+def test_an_engine_goes_on_from_before_the_first_step(small, optimizer, engine):
+    run = small_run(optimizer, engine=engine)
+    hyper = {**run.spec.hyperparameters, "lr": run.spec.lr}
+    plain, restored = (loop.engine_of(run, start_weights(run.spec)) for _ in range(2))
+    restored.restore(loop.engine_of(run, start_weights(run.spec)).state())
+    assert not [name for name in restored.state() if name.startswith("slot.")]
+    for each in (plain, restored):
+        each.train(small.train, epoch_order(0, 0, 230), 0, 60, hyper)
+        each.settle(hyper)
+    one, other = plain.state(), restored.state()
+    assert {name: value.tobytes() for name, value in one.items()} == {n: v.tobytes() for n, v in other.items()}
+
+
+def test_a_checkpoint_holds_each_slot_by_name_and_array(small, runs, monkeypatch):
+    monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)
+    run, store = small_run(anchored, engine="fused", bias=True), RunStore(runs)
+    interrupt_at(run, small, store, 2)
+    state, _ = load_checkpoint(runs / f"{run.id}.partial" / "checkpoint.safetensors")
+    slots = {name for name in state if name.startswith("slot.")}
+    assert slots == {f"slot.{slot}.{k}" for slot in ("anchor", "v", "u") for k in range(4)}
+    weights = run.network.layout.tensors(start_weights(run.spec))
+    for k, w in enumerate(weights):
+        assert state[f"slot.anchor.{k}"].reshape(w.shape).tolist() == w.astype(np.float32).tolist()
