@@ -240,7 +240,9 @@ def test_a_function_without_the_decorator_is_refused():
     def f(share):
         return share
 
-    with pytest.raises(ConfigError, match=r"what @ravine.schedule makes of a function, and this is the function f"):
+    with pytest.raises(
+        ConfigError, match=r"what @ravine.schedule makes of a function, and the function f is none of these"
+    ):
         ravine.train(schedule=f)
 
 
