@@ -136,7 +136,7 @@ def train(
     """
     watcher = watcher or Silent()
     _check(spec, dataset, given)
-    run = spec.id
+    run, schedule = spec.id, spec.schedule_text
     refuse_chance(spec.rule, {**spec.hyperparameters, "lr": spec.lr or 0.0})
     # BLAS splits its sums by its number of threads, and so its bits would depend on the machine.
     with store.working_folder(run) as folder, _blas().limit(limits=1):
@@ -152,9 +152,10 @@ def train(
             result = trainer.run(run, stop)
             if spec.id != run:
                 checkpoint_file(folder).unlink(missing_ok=True)
+                changed = spec.optimizer_name if spec.schedule_text == schedule else spec.schedule_name
                 raise ConfigError(
-                    f"{spec.optimizer_name} or its schedule changes a value outside its state while it trains, and so "
-                    "becomes another one: keep all that changes in the state that it returns, or under functools.cache."
+                    f"{changed} changes a value outside its state while it trains, and so becomes another one: keep "
+                    "all that changes in the state that it returns, or under functools.cache."
                 )
             if result.status == "interrupted":
                 return Outcome(result, None, stop.signal)
