@@ -68,7 +68,7 @@ def test_train_refuses_odd_values(small, runs, settings, words):
         ({"lr": "fast"}, ["lr is 'fast'; it must be a number"]),
         ({"start": 4}, ["start is 4; it must be a list"]),
         ({"start": (1, 2, 3)}, ["start is (1, 2, 3); it must be a list of 2"]),
-        ({"surface": {}}, ["unknown surface '{}'"]),
+        ({"surface": {}}, ["a surface is given as a name", "and {} is none of these"]),
         ({"optimizers": "sgd"}, ["optimizers is 'sgd'; it must be a list"]),
         ({"optimizers": []}, ["optimizers is []"]),
         ({"optimizers": [None]}, ["this is None"]),

@@ -171,6 +171,18 @@ def test_cosine_restarts_where_the_lengths_of_its_cycles_add_up(first, factor):
     np.testing.assert_allclose(got[seen], np.array(wanted)[seen], rtol=1e-8)
 
 
+@pytest.mark.parametrize("factor", [1, 2, 3, 5, 6, 7, 10])
+def test_a_restart_is_at_its_very_time(factor):
+    """Logarithms of powers are rounded to either side of a whole number."""
+    lengths = np.cumsum([float(factor) ** number for number in range(9)])
+    settings = {"first_cycle": 1.0, "cycle_factor": float(factor), "final_lr": 0.0}
+    at, before = (
+        SCHEDULES["cosine_restarts"].rate(1.0, t, 10**9, settings) for t in (lengths, np.nextafter(lengths, 0))
+    )
+    assert at.tolist() == [1.0] * 9
+    assert (before < 1e-12).all()
+
+
 def test_polynomial_of_power_2_is_a_square():
     assert all_rates("polynomial", 1.0, 5, power=2) == pytest.approx([1, 16 / 25, 9 / 25, 4 / 25, 1 / 25])
 

@@ -240,7 +240,9 @@ def test_a_function_without_the_decorator_is_refused():
     def f(share):
         return share
 
-    with pytest.raises(ConfigError, match=r"what @ravine.schedule makes of a function, and this is the function f"):
+    with pytest.raises(
+        ConfigError, match=r"what @ravine.schedule makes of a function, and the function f is none of these"
+    ):
         ravine.train(schedule=f)
 
 
@@ -272,3 +274,15 @@ def test_the_checks_see_what_is_wrong():
     assert outcomes(negative) == {"finite": "failed"}
     assert set(outcomes(sound).values()) == {"passed"}
     assert math.isclose(SCHEDULES["polynomial"].rate(1.0, np.array(5.0), 10, {"power": 1.0}), 0.5)
+
+
+def test_a_schedule_that_changes_a_value_outside_itself_is_refused(small, here):
+    seen = []
+
+    @ravine.schedule
+    def counts(share):
+        seen.append(1)
+        return 1 - share / 2
+
+    with pytest.raises(ConfigError, match="counts changes a value outside its state while it trains"):
+        ravine.train(**SMALL, schedule=counts)

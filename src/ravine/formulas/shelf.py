@@ -86,7 +86,7 @@ class Shelf(Mapping[str, T], Generic[T]):
             what = f"the function {given.__name__}" if inspect.isfunction(given) else shortened(given)
             raise ConfigError(
                 f"{_article(self.kind)} is given as a name, as a file such as my_file.py:my_name, or as what "
-                f"{self.decorators} makes of a function, and this is {what}."
+                f"{self.decorators} makes of a function, and {what} is none of these."
             )
         if names_file(given):
             return self.from_file(given)[1]

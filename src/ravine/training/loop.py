@@ -137,7 +137,7 @@ def train(
         StorageError: the run cannot be written, or is being trained by another process.
     """
     watcher = watcher or Silent()
-    spec = run.spec
+    spec, schedule = run.spec, run.schedule_text
     _check(run, dataset, given)
     refuse_chance(run.optimizer, {**spec.hyperparameters, "lr": spec.lr or 0.0})
     # BLAS splits its sums by its number of threads, and so its bits would depend on the machine.
@@ -154,9 +154,10 @@ def train(
             result = trainer.train(stop)
             if run.identity() != run.id:
                 checkpoint_file(folder).unlink(missing_ok=True)
+                changed = spec.optimizer_name if run.schedule_text == schedule else spec.schedule_name
                 raise ConfigError(
-                    f"{spec.optimizer_name} or its schedule changes a value outside its state while it trains, and so "
-                    "becomes another one: keep all that changes in the state that it returns, or under functools.cache."
+                    f"{changed} changes a value outside its state while it trains, and so becomes another one: keep "
+                    "all that changes in the state that it returns, or under functools.cache."
                 )
             if result.status == "interrupted":
                 return Outcome(result, None, stop.signal)
