@@ -1,0 +1,44 @@
+"""The id of a run: the hash of all that decides its result."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from ravine.data import DATASETS
+from ravine.formulas.identity import function_text
+from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.schedule import Schedule
+from ravine.formulas.shelves import SCHEDULES
+from ravine.spec.run_spec import RunSpec
+
+
+def text_of(schedule: Schedule) -> str | None:
+    """Return the text of a schedule that is not ravine's own."""
+    return None if schedule in SCHEDULES.values() else function_text(schedule.function)
+
+
+def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
+    """Return sixteen hexadecimal digits: a hash of all that decides the result of a resolved run.
+
+    They are the settings that differ from the defaults, so that a new setting leaves the ids of old runs as they are
+    (and a default must never change); the texts of the optimizer, and of a schedule that is not ravine's own; and the
+    checksums of the data. The texts count, and not in which folder a file lies.
+    """
+    defaults = msgspec.to_builtins(RunSpec())
+    settings = {name: value for name, value in msgspec.to_builtins(spec).items() if value != defaults[name]}
+    settings |= {
+        "optimizer": spec.optimizer_name,
+        "stages": [stage.rpartition(":")[2] for stage in spec.stages],
+        "hyperparameters": {name: float(value) for name, value in spec.hyperparameters.items()},
+        "schedule": spec.schedule_name,
+        "schedule_settings": {name: float(value) for name, value in spec.schedule_settings.items()},
+    }
+    decisive = {
+        "settings": settings,
+        "schedule": text_of(schedule),
+        "optimizer": optimizer.texts(),
+        "data": sorted(DATASETS[spec.dataset].sha256.values()),
+    }
+    return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()[:16]

@@ -1,0 +1,40 @@
+"""The names of settings: none of them may be that of a hyper-parameter too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ravine.errors import ConfigError
+from ravine.formulas.compose import allowed
+from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.schedule import Schedule
+from ravine.formulas.stage import Stage
+from ravine.settings import BY_NAME
+
+NAMES = frozenset(BY_NAME) - {"hyperparameters"}
+"""What `from_settings` takes beside hyper-parameters and the schedule's settings, which must have other names."""
+
+
+def check_names(optimizer: Optimizer) -> None:
+    """Check that no hyper-parameter but lr has the name of a setting of a run, which would get its value."""
+    taken = sorted((NAMES - {"lr"}).intersection(optimizer.defaults))
+    if taken:
+        raise ConfigError(
+            f"{optimizer.name} has a hyper-parameter with the name of a setting of a run, {taken[0]}: choose another "
+            "one."
+        )
+
+
+def check_names_of(schedule: Schedule, optimizer: Optimizer, stages: Sequence[Stage]) -> None:
+    """Check that no setting of a schedule has the name of something else, which would get its value."""
+    for name in schedule.defaults:
+        if name in NAMES - {"final_lr"}:
+            raise ConfigError(
+                f"{schedule.title} has a setting with the name of a setting of a run, {name}: choose another one."
+            )
+        if name in allowed(optimizer, stages):
+            owner = optimizer.name if name in optimizer.defaults else "a stage"
+            raise ConfigError(
+                f"{name} is a setting of {schedule.title} and a hyper-parameter of {owner}, and one value cannot be "
+                "meant for both: choose another schedule or optimizer, or another name in your own."
+            )

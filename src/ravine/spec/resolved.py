@@ -1,0 +1,232 @@
+"""A run in which every name has become the thing that it names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from ravine.arrays import Array
+from ravine.data import DATASETS
+from ravine.errors import ConfigError
+from ravine.formulas.compose import with_stages
+from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.precision import check_precision
+from ravine.formulas.schedule import Schedule, grown_batch_size, learning_rates
+from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
+from ravine.formulas.stage import Stage, placed
+from ravine.networks import INITIALIZERS, Network
+from ravine.spec.identity import identity, text_of
+from ravine.spec.names import check_names, check_names_of
+from ravine.spec.run_spec import RunSpec
+from ravine.spec.values import (
+    check_data,
+    check_growing_batch,
+    check_layers,
+    check_seed,
+    require_at_least,
+    require_known,
+    simplest,
+    typed,
+)
+
+_STEPS = 100
+"""At how many times of an epoch rates by step are checked before it is known how many steps there are."""
+
+_TIMES = 100_000
+"""At how many times of a run at most."""
+
+
+@dataclass(frozen=True)
+class Things:
+    """What the names of a spec stand for.
+
+    Attributes:
+        optimizer: that of `RunSpec.optimizer`.
+        stages: those of `RunSpec.stages`.
+        schedule: that of `RunSpec.schedule`.
+    """
+
+    optimizer: Optimizer
+    stages: tuple[Stage, ...]
+    schedule: Schedule
+
+
+@dataclass(frozen=True, eq=False)
+class ResolvedRun:
+    """A run in which every name has become the thing that it names, and every default a value.
+
+    Nothing behind it looks a name up again: a run goes on with what it was made with, though its user edits a file.
+
+    Attributes:
+        spec: the run by its names, with every default filled in.
+        base: the optimizer that was named.
+        stages: the stages of users that were named, in the order in which they stand.
+        schedule: the schedule.
+        optimizer: `base` with those stages and with those whose hyper-parameters are given; a lazy update that does not
+            hold, since one of its hyper-parameters varies, is left out.
+        network: the network.
+        id: sixteen hexadecimal digits, see `identity`.
+    """
+
+    spec: RunSpec
+    base: Optimizer
+    stages: tuple[Stage, ...]
+    schedule: Schedule
+    optimizer: Optimizer
+    network: Network
+    id: str
+
+    def replaced(self, **changes: Any) -> ResolvedRun:
+        """Return the run with other settings and the same things."""
+        return resolve(msgspec.structs.replace(self.spec, **changes), Things(self.base, self.stages, self.schedule))
+
+    def identity(self) -> str:
+        """Return what the id is now; it is another one if something that the run was made of has changed since."""
+        return identity(self.spec, self.optimizer, self.schedule)
+
+    @property
+    def optimizer_text(self) -> str | None:
+        """The text of an optimizer or a stage that is not ravine's own, with all that goes with it."""
+        own = self.base in OPTIMIZERS.values() and all(stage in STAGES.values() for stage in self.stages)
+        return None if own else "\n\n".join(self.optimizer.texts())
+
+    @property
+    def schedule_text(self) -> str | None:
+        """The text of a schedule that is not ravine's own."""
+        return text_of(self.schedule)
+
+    @property
+    def _settings(self) -> dict[str, float]:
+        return {name: float(value) for name, value in self.spec.schedule_settings.items()}
+
+    def batch_size_in(self, epoch: int) -> int:
+        """Return the batch size of an epoch, counted from 0."""
+        spec = self.spec
+        if spec.largest_batch is None:
+            return spec.batch_size
+        assert spec.lr is not None
+        return grown_batch_size(
+            self.schedule, self._settings, spec.lr, epoch, spec.epochs, spec.batch_size, spec.largest_batch
+        )
+
+    def rates_in(self, epoch: int, steps: Array, count: int) -> Array:
+        """Return the learning rates of some steps, counted from 0, of an epoch that takes `count` samples."""
+        spec = self.spec
+        assert spec.lr is not None
+        size = self.batch_size_in(epoch)
+        unit = size / count if spec.schedule_by == "step" else 1.0
+        times = epoch + steps * unit if spec.schedule_by == "step" else np.full(len(steps), float(epoch))
+        rates = learning_rates(self.schedule, self._settings, spec.lr, times, spec.epochs, spec.warmup, unit)
+        return self._checked(times, rates * (size / spec.batch_size))
+
+    def check_rates(self, count: int) -> None:
+        """Check the rates of all steps of a run by step whose epochs take `count` samples, before it begins.
+
+        Raises:
+            ConfigError: one is negative, or not finite in the run's dtype.
+        """
+        if self.spec.schedule_by == "epoch":  # `resolve` has checked them
+            return
+        for epoch in range(self.spec.epochs):
+            self.rates_in(epoch, np.arange(math.ceil(count / self.batch_size_in(epoch))), count)
+
+    def check_some_rates(self) -> None:
+        """Check the rates of a run before its data are known: of each epoch, by step at times between them too."""
+        spec = self.spec
+        assert spec.lr is not None
+        every = _STEPS if spec.schedule_by == "step" else 1
+        count = spec.epochs * every
+        numbers = np.arange(count) if count <= _TIMES else np.linspace(0, count - 1, _TIMES).round()
+        times = numbers / every
+        rates = learning_rates(self.schedule, self._settings, spec.lr, times, spec.epochs, spec.warmup, 1 / every)
+        self._checked(times, rates)
+
+    def _checked(self, times: Array, rates: Array) -> Array:
+        """Return rates at some times, which must be finite in the run's dtype and not negative."""
+        with np.errstate(over="ignore"):
+            fits = np.isfinite(rates.astype(self.spec.dtype)) & (rates >= 0)
+        if not fits.all():
+            first = int(np.argmin(fits))
+            raise ConfigError(
+                f"{self.schedule.title} gives a learning rate of {rates[first]:g} at epoch {times[first]:g} of "
+                f"{self.spec.epochs}, counted from 0; it must be 0 or more, and a number that {self.spec.dtype} has."
+            )
+        return rates
+
+
+def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
+    """Check a spec, fill in every default and find what its names stand for, unless that is given.
+
+    Equal runs have equal resolved specs.
+
+    Raises:
+        ConfigError: a name does not exist, or a value is not allowed; the message says which are.
+
+    >>> resolve(RunSpec(optimizer="momentum")).spec.hyperparameters
+    {'alpha': 0.9}
+    """
+    spec = typed(spec)
+    require_known("data set", spec.dataset, DATASETS)
+    require_known("initializer", spec.init, INITIALIZERS)
+    if things is None:
+        spec, things = _found(spec)
+    network = spec.network
+    check_data(spec, network)
+    require_at_least("batch size", spec.batch_size, 1)
+    require_at_least("epochs", spec.epochs, 1)
+    if not 0 <= spec.warmup < math.inf:
+        raise ConfigError(f"warmup is {spec.warmup:g}; it must be a number of epochs, 0 or more.")
+    check_growing_batch(spec)
+    check_seed(spec)
+    given = dict(spec.hyperparameters)
+    if "lr" in given:
+        raise ConfigError("lr is given among the hyperparameters; give it as lr, on the command line --lr.")
+    if spec.lr is not None:
+        given["lr"] = spec.lr
+    optimizer = with_stages(things.optimizer, spec.hyperparameters, things.stages)
+    check_names(optimizer)
+    check_names_of(things.schedule, optimizer, things.stages)
+    settings = things.schedule.hyperparameters(spec.schedule_settings)
+    values = optimizer.hyperparameters(given)
+    check_precision(optimizer, values, spec.dtype)
+    check_layers(spec, optimizer, things.optimizer, values)
+    lr = values.pop("lr")
+    named = _of_users(dict(zip(things.stages, spec.stages, strict=True)))
+    things = Things(things.optimizer, tuple(named), things.schedule)
+    full = {"hyperparameters": optimizer.typed(values), "schedule_settings": things.schedule.typed(settings)}
+    spec = simplest(msgspec.structs.replace(spec, lr=lr, stages=tuple(named.values()), **full))
+    varying = frozenset({*spec.per_layer, *(["lr"] if spec.schedule_by == "step" else [])})
+    run = ResolvedRun(
+        spec,
+        things.optimizer,
+        things.stages,
+        things.schedule,
+        optimizer.varying(varying),
+        network,
+        identity(spec, optimizer.varying(varying), things.schedule),
+    )
+    run.check_some_rates()
+    return run
+
+
+def _found(spec: RunSpec) -> tuple[RunSpec, Things]:
+    """Return what the names of a spec stand for, and the spec with names by which that is found again."""
+    optimizer, stages = OPTIMIZERS.resolve(spec.optimizer), [STAGES.resolve(stage) for stage in spec.stages]
+    schedule = SCHEDULES.resolve(spec.schedule)
+    names = {"optimizer": optimizer[0], "stages": tuple(name for name, _ in stages), "schedule": schedule[0]}
+    things = Things(optimizer[1], tuple(stage for _, stage in stages), schedule[1])
+    return msgspec.structs.replace(spec, **names), things
+
+
+def _of_users(names: Mapping[Stage, str]) -> dict[Stage, str]:
+    """Return those stages that are not ravine's own, with their names, in the order in which they stand.
+
+    Ravine's own are put in by their hyper-parameters, of which a resolved run has all.
+    """
+    own = set(STAGES.values())
+    return {stage: names[stage] for stage in sorted(names, key=placed) if stage not in own}

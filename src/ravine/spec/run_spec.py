@@ -1,0 +1,84 @@
+"""A run as its names: what is written to a file, and read again."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Literal
+
+import msgspec
+
+from ravine.formulas.kinds import Value
+from ravine.networks import Network
+
+
+class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One training run.
+
+    The defaults are plain SGD in batches of 10, ten epochs on MNIST. `optimizer` and `schedule` are names, or
+    FILE.py:NAME, and so are `stages`, those of the user's own. `hyperparameters` holds those of the optimizer and of
+    stages but for the learning rate, numbers, whole numbers and flags; what is not given takes the default.
+    `schedule_settings` are the schedule's. `per_layer` has factors of some hyper-parameters, or of lr, one a layer.
+    With a `largest_batch` batches grow where the schedule would lower the rate, see
+    `formulas.schedule.grown_batch_size`, and the rate falls by what the batch cannot grow. `initial_weights` and
+    `order` are the SHA-256 of arrays that the caller gave in place of those that the seed makes.
+    tests/test_settings.py holds the fields to `ravine.settings`.
+    """
+
+    dataset: str = "mnist"
+    layers: tuple[int, ...] = (784, 300, 100, 100, 10)
+    activation: str = "relu"
+    bias: bool = False
+    softmax: str = "shifted"
+    init: str = "glorot-uniform"
+    optimizer: str = "sgd"
+    stages: tuple[str, ...] = ()
+    lr: float | None = None
+    hyperparameters: dict[str, Value] = msgspec.field(default_factory=dict)
+    per_layer: dict[str, tuple[float, ...]] = msgspec.field(default_factory=dict)
+    schedule: str = "constant"
+    schedule_settings: dict[str, Value] = msgspec.field(default_factory=dict)
+    schedule_by: Literal["epoch", "step"] = "epoch"
+    warmup: float = 0.0
+    batch_size: int = 10
+    largest_batch: int | None = None
+    epochs: int = 10
+    seed: int = 0
+    engine: str = "fused"
+    dtype: str = "float32"
+    initial_weights: str | None = None
+    order: str | None = None
+
+    @property
+    def network(self) -> Network:
+        """The network that the spec describes."""
+        return Network(self.layers, self.activation, self.bias, self.softmax)
+
+    @property
+    def optimizer_name(self) -> str:
+        """The optimizer's name without the path of its file."""
+        return self.optimizer.rpartition(":")[2]
+
+    @property
+    def optimizer_label(self) -> str:
+        """The optimizer's name, and before it that of its file if it has one, without the folder."""
+        return _label(self.optimizer)
+
+    @property
+    def schedule_name(self) -> str:
+        """The schedule's name without the path of its file."""
+        return self.schedule.rpartition(":")[2]
+
+    @property
+    def schedule_label(self) -> str:
+        """The schedule's name, and before it that of its file if it has one, without the folder."""
+        return _label(self.schedule)
+
+
+def _label(reference: str) -> str:
+    """Return a name without the folder of its file.
+
+    >>> _label("/home/me/mine.py:mine"), _label("adam")
+    ('mine.py:mine', 'adam')
+    """
+    file, colon, name = reference.rpartition(":")
+    return f"{PurePath(file).name}{colon}{name}"

@@ -1,0 +1,150 @@
+"""The values of a spec: each of its type, and of those that are allowed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from ravine.data import DATASETS
+from ravine.errors import ConfigError, beginning, shortened, unknown
+from ravine.formulas.kinds import Value
+from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.precision import check_precision
+from ravine.inputs import convert, dtype_name, folded_keys, plain
+from ravine.networks import Network
+from ravine.settings import ENGINES
+from ravine.spec.run_spec import RunSpec
+
+_LARGEST_SEED = 2**63 - 1
+
+
+def sizes(layers: Any) -> tuple[int, ...]:
+    """Return the sizes of layers, which are whole numbers."""
+    sizes = plain(layers)
+    if not isinstance(sizes, (list, tuple)) or not all(type(size) is int for size in sizes):
+        raise ConfigError(
+            f"layers is {shortened(layers)}; it must be a list of whole numbers, for example [784, 300, 10]."
+        )
+    return tuple(sizes)
+
+
+def factors_of(per_layer: Any) -> dict[str, tuple[float, ...]]:
+    """Return factors by name, each one or more numbers."""
+    factors = plain(per_layer)
+    if not isinstance(factors, dict) or not all(_are_numbers(each) for each in factors.values()):
+        raise ConfigError(
+            f'per_layer is {shortened(per_layer)}; it must be numbers by name, for example {{"lr": [1, 1, 0.5]}}.'
+        )
+    return {name: tuple(map(float, each)) for name, each in folded_keys(factors).items()}
+
+
+def _are_numbers(values: Any) -> bool:
+    if not isinstance(values, (list, tuple)):
+        return False
+    # A whole number may be too large for a float.
+    return all(type(value) is float or (type(value) is int and abs(value) < 2**1023) for value in values)
+
+
+def values_of(given: Any, field: str = "hyperparameters") -> dict[str, Value]:
+    """Return hyper-parameters, or settings of a schedule, by name: numbers and flags."""
+    values = plain(given)
+    if not isinstance(values, dict):
+        raise ConfigError(f'{field} is {shortened(given)}; it must be values by name, as {{"alpha": 0.5}}.')
+    for name, value in values.items():
+        if not isinstance(value, (bool, int, float)):
+            raise ConfigError(f"{name} is {shortened(value)}; it must be a number, true or false.")
+    return folded_keys(values)
+
+
+def typed(spec: RunSpec) -> RunSpec:
+    """Check the type of every field, and bring what NumPy made, and names, into the form that ravine works with."""
+    given = {field: plain(getattr(spec, field)) for field in spec.__struct_fields__}
+    given |= {
+        "stages": tuple(given["stages"]) if isinstance(given["stages"], list) else given["stages"],
+        "layers": sizes(spec.layers),
+        "hyperparameters": values_of(spec.hyperparameters),
+        "per_layer": factors_of(spec.per_layer),
+        "schedule_settings": values_of(spec.schedule_settings, "schedule_settings"),
+    }
+    require_known("engine", given["engine"], ENGINES)
+    require_known("schedule_by", given["schedule_by"], ("epoch", "step"))
+    kind = f"dtype of the {given['engine']} engine"
+    given["dtype"] = dtype_name(given["dtype"], ENGINES[given["engine"]], kind)
+    typed: RunSpec = convert(given, RunSpec)
+    return typed
+
+
+def simplest(spec: RunSpec) -> RunSpec:
+    """Drop settings that have no effect, so that equal runs get equal ids."""
+    changes = spec.schedule != "constant" or spec.warmup > 0
+    return msgspec.structs.replace(
+        spec,
+        per_layer={name: factors for name, factors in spec.per_layer.items() if set(factors) != {1.0}},
+        largest_batch=None if spec.largest_batch == spec.batch_size else spec.largest_batch,
+        schedule_by=spec.schedule_by if changes else "epoch",
+    )
+
+
+def check_data(spec: RunSpec, network: Network) -> None:
+    """Check that a network takes the data's images and has an output for each class."""
+    info = DATASETS[spec.dataset]
+    pixels = math.prod(info.shape)
+    if network.layers[0] != pixels or network.layers[-1] != info.classes:
+        sizes = beginning(",".join(map(str, spec.layers)))
+        raise ConfigError(
+            f"layers {sizes} do not fit {spec.dataset}: the first must be {pixels}, its pixels, and the last "
+            f"{info.classes}, its classes."
+        )
+
+
+def check_seed(spec: RunSpec) -> None:
+    """Check that a seed has 63 bits."""
+    if not 0 <= spec.seed <= _LARGEST_SEED:
+        raise ConfigError(f"seed is {spec.seed}; it must be a whole number from 0 to {_LARGEST_SEED}.")
+
+
+def check_growing_batch(spec: RunSpec) -> None:
+    """Check that a batch that grows has a schedule to follow, and can grow."""
+    if spec.largest_batch is None:
+        return
+    if spec.schedule == "constant":
+        raise ConfigError("largest_batch is given, and a constant schedule has no decay in whose place a batch grows.")
+    require_at_least("largest_batch", spec.largest_batch, spec.batch_size)
+
+
+def check_layers(spec: RunSpec, optimizer: Optimizer, alone: Optimizer, values: Mapping[str, float]) -> None:
+    """Check the factors of each layer, and that what they give is allowed; `alone` is the optimizer without stages."""
+    if not spec.per_layer:
+        return
+    layers = len(spec.layers) - 1
+    if not optimizer.by_layer:
+        cause = " with a stage that takes the norm of all layers" if alone.by_layer else ""
+        raise ConfigError(f"{optimizer.name}{cause} takes one step for all together: leave out per_layer.")
+    for name, factors in spec.per_layer.items():
+        if name not in values:
+            raise ConfigError(f"per_layer of the run: {unknown(f'hyper-parameter of {optimizer.name}', name, values)}")
+        if len(factors) != layers:
+            raise ConfigError(
+                f"per_layer has {len(factors)} factors of {name}; give one for each of the {layers} layers of weights."
+            )
+        for layer, factor in enumerate(factors, start=1):
+            try:
+                factored = optimizer.hyperparameters({**values, name: values[name] * factor})
+                check_precision(optimizer, factored, spec.dtype)
+            except ConfigError as error:
+                raise ConfigError(f"per_layer, layer {layer} of weights: {error}") from None
+
+
+def require_known(kind: str, name: Any, names: Any) -> None:
+    """Refuse a name that is none of some."""
+    if not isinstance(name, str) or name not in names:
+        raise ConfigError(unknown(kind, name, names))
+
+
+def require_at_least(name: str, value: int, least: int) -> None:
+    """Refuse a number that is too small."""
+    if value < least:
+        raise ConfigError(f"{name} is {value}; it must be a whole number of {least} or more.")
