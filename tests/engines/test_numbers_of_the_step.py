@@ -11,7 +11,7 @@ import pytest
 from ravine.conformance.trained import some_data
 from ravine.engines import make_engine
 from ravine.formulas.shelves import OPTIMIZERS
-from ravine.formulas.source import FUNCTIONS
+from ravine.formulas.given import FUNCTIONS
 from ravine.networks import Network, initial_weights
 
 NUMBERS = (0.0, -0.0, 1.0, -2.5, 0.5, 3.0, 1e300, 5e-324, math.inf, -math.inf, math.nan)

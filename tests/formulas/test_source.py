@@ -17,7 +17,8 @@ from numpy import pi, sqrt
 from ravine.errors import ConfigError
 from ravine.formulas.elementwise import rule
 from ravine.formulas.shelves import OPTIMIZERS
-from ravine.formulas.source import FUNCTIONS, read_idle_form, read_rule
+from ravine.formulas.given import FUNCTIONS
+from ravine.formulas.source import read_idle_form, read_rule
 from rule_files import write_rules
 
 HYPER = {"lr": 0.3, "alpha": 0.6}

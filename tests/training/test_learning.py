@@ -15,7 +15,7 @@ from ravine.formulas.matrix import matrix_rule
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.networks import Layout, gradient, losses
 from ravine.storage.record import Epoch
-from ravine.training import Given, RunStore, loop, train
+from ravine.training import Given, RunStore, loop, start_weights, train
 from ravine.training.facts import first_step, look
 from ravine.training.learning import near_chance, went_back
 from ravine.training.run import Run
@@ -196,7 +196,7 @@ def test_initial_weights_that_are_too_large(small, runs):
 
 
 def test_a_layer_that_was_dead_before_the_first_step_is_not_the_rate_s_fault(small, runs):
-    weights = loop.start_weights(small_run().spec)
+    weights = start_weights(small_run().spec)
     weights[: 64 * 12] = -np.abs(weights[: 64 * 12])
     assert hint_of(small, runs, Given(weights=weights)) == (
         "That layer is dead at the initial weights already; give other ones."
@@ -299,7 +299,7 @@ def test_chance_is_the_share_of_the_largest_class_and_not_one_in_k():
 
 def test_a_look_against_central_differences_and_counting(small):
     run = small_run(layers=(64, 9, 10), activation="relu")
-    network, weights, samples = run.network, loop.start_weights(run.spec), np.arange(50)
+    network, weights, samples = run.network, start_weights(run.spec), np.arange(50)
     seen = look(network, weights, small.train, samples)
     x = small.train.images[samples] / 255
     first, second = network.layout.views(weights)
@@ -321,7 +321,7 @@ def test_a_look_against_central_differences_and_counting(small):
 
 def test_a_first_step_down_across_and_too_far(small):
     run = small_run()
-    network, weights, batch = run.network, loop.start_weights(run.spec), np.arange(30)
+    network, weights, batch = run.network, start_weights(run.spec), np.arange(30)
     _, g = gradient(network, weights, small.train.images[batch] / 255, small.train.labels[batch])
     across = np.random.default_rng(0).normal(size=len(g))
     across -= (across @ g) / (g @ g) * g

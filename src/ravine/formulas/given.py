@@ -1,4 +1,4 @@
-"""What a formula may ask for by name, beside its gradient or step, its slots and its hyper-parameters."""
+"""What a formula may ask for by name, beside its gradient or step, its slots and its hyper-parameters; and may call."""
 
 from __future__ import annotations
 
@@ -36,3 +36,11 @@ OF_STAGES = ("step_norm",)
 
 TAKEN = ("np", "float", "abs", "min", "max")
 """Names that the text of a kernel needs itself."""
+
+FUNCTIONS = (
+    "absolute", "arcsinh", "arctan", "arctan2", "cbrt", "ceil", "copysign", "cos", "cosh", "exp", "exp2", "expm1",
+    "fabs", "floor", "fmax", "fmin", "hypot", "isfinite", "isnan", "log", "log10", "log1p", "log2", "logaddexp",
+    "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "negative", "power", "reciprocal",
+    "rint", "sign", "sin", "sinh", "sqrt", "square", "tanh", "trunc",
+)  # fmt: skip
+"""Functions of NumPy that a rule may call, apart from `where` and `clip`."""

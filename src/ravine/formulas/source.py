@@ -15,7 +15,7 @@ import functools
 import inspect
 import math
 import operator
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from types import ModuleType
@@ -24,16 +24,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ravine.errors import ConfigError, several
-from ravine.formulas.chance import GENERATORS
-from ravine.formulas.given import GIVEN, TAKEN
-
-FUNCTIONS = (
-    "absolute", "arcsinh", "arctan", "arctan2", "cbrt", "ceil", "copysign", "cos", "cosh", "exp", "exp2", "expm1",
-    "fabs", "floor", "fmax", "fmin", "hypot", "isfinite", "isnan", "log", "log10", "log1p", "log2", "logaddexp",
-    "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "negative", "power", "reciprocal",
-    "rint", "sign", "sin", "sinh", "sqrt", "square", "tanh", "trunc",
-)  # fmt: skip
-"""Functions of NumPy that a rule may call, apart from `where` and `clip`."""
+from ravine.formulas.given import FUNCTIONS, GIVEN, TAKEN
+from ravine.formulas.mends import MADE_OF, ONE_WEIGHT, instead, instead_of_part, mend_of
 
 _UFUNCS = {getattr(np, name): name for name in FUNCTIONS}
 _OF_NUMBERS: dict[Any, str] = {abs: "abs", min: "min", max: "max"}
@@ -43,42 +35,6 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Pow: operator.pow, ast.Mod: operator.mod, ast.FloorDiv: operator.floordiv,
 }  # fmt: skip
 _WITH_WEIGHTS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
-_MADE_OF = "a rule is made of names, numbers, + - * / ** and np functions"
-_ONE_WEIGHT = (
-    "a rule is of one weight; one of whole arrays is written under @ravine.matrix_rule, and `norm`, a parameter after "
-    "g, is the norm of the whole gradient"
-)
-_INSTEAD: dict[Any, str] = {
-    np.add: "a + b", np.subtract: "a - b", np.multiply: "a * b", np.divide: "a / b", np.float_power: "a ** b",
-    np.remainder: "a - b * np.floor(a / b)", np.fmod: "a - b * np.trunc(a / b)", np.floor_divide: "np.floor(a / b)",
-    np.positive: "a", np.greater: "a > b", np.greater_equal: "a >= b", np.less: "a < b", np.less_equal: "a <= b",
-    np.equal: "a == b", np.not_equal: "a != b", np.bitwise_and: "a & b", np.bitwise_or: "a | b",
-    np.bitwise_xor: "a ^ b", np.invert: "~a", np.isinf: "np.fabs(a) == np.inf", np.signbit: "a < 0",
-    np.nan_to_num: "np.where(np.isnan(a), 0.0, a)", np.heaviside: "np.where(a > 0, 1.0, np.where(a < 0, 0.0, b))",
-    np.round: "np.rint(a)", np.around: "np.rint(a)", np.fix: "np.trunc(a)", np.tan: "np.sin(a) / np.cos(a)",
-    np.array: "a", np.asarray: "a", np.copy: "a", np.float32: "a",
-    np.float64: "a", np.zeros_like: "0", np.zeros: "0", np.ones_like: "1", np.ones: "1", np.full_like: "the number",
-    np.select: "np.where(condition, this, that)", np.piecewise: "np.where(condition, this, that)",
-    operator.add: "a + b", operator.sub: "a - b", operator.mul: "a * b", operator.truediv: "a / b",
-    operator.pow: "a ** b", operator.neg: "-a",
-    min: "np.minimum(a, b)", max: "np.maximum(a, b)", pow: "a ** b", round: "np.rint(a)", int: "np.trunc(a)",
-    float: "the number itself", math.pow: "a ** b", math.fabs: "np.fabs(a)", math.tan: "np.sin(a) / np.cos(a)",
-    math.fmod: "a - b * np.trunc(a / b)",
-    math.isinf: "np.fabs(a) == np.inf", math.atan: "np.arctan(a)", math.atan2: "np.arctan2(a, b)",
-    math.asinh: "np.arcsinh(a)",
-}  # fmt: skip
-"""What to write in place of a call of a function with the arguments a and b."""
-
-_METHODS = {
-    "abs": "np.abs(a)", "pow": "a ** b", "round": "np.rint(a)", "clip": "np.clip(a, b, c)", "clamp": "np.clip(a, b, c)",
-    "add": "a + b", "sub": "a - b", "mul": "a * b", "div": "a / b", "neg": "-a",
-}  # fmt: skip
-"""What to write in place of a method of a with the arguments b and c."""
-
-_SHAPES = (
-    "T", "mT", "transpose", "reshape", "ravel", "flatten", "flat", "squeeze", "view", "shape", "size", "ndim", "dtype",
-    "astype", "copy", "clone", "item", "detach", "numpy", "real", "float", "double",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -148,7 +104,7 @@ def read(
                 fail(statement, f"returns {several(len(results), 'value')}; it must return {names}, in this order")
             return Body(tuple(assignments), tuple(map(reader.visit, results)))
         else:
-            fail(statement, _mend(statement))
+            fail(statement, mend_of(statement))
     fail(tree, "returns nothing; it must return the step and the new slots")
 
 
@@ -182,20 +138,6 @@ def _parse(label: str, function: Callable[..., Any]) -> ast.FunctionDef:
         raise ConfigError(f"{place}: {label} is not a function defined with `def`: write it as one.")
     ast.increment_lineno(tree, first - 1 - bool(block))
     return tree
-
-
-def _mend(statement: ast.stmt) -> str:
-    if isinstance(statement, ast.If):
-        return "has an `if`; a rule has one text for all numbers: write np.where(condition, this, that)"
-    if isinstance(statement, (ast.For, ast.While)):
-        return "has a loop; a rule is computed once from top to bottom: write the terms out"
-    if isinstance(statement, ast.AugAssign):
-        target = ast.unparse(statement.target)
-        whole = ast.unparse(ast.BinOp(ast.Name(target), statement.op, statement.value))
-        return f"changes {target} in place, which would change the caller's: write {target} = {whole}"
-    if isinstance(statement, ast.Return):
-        return "returns nothing; it must return the step and the new slots"
-    return f"has `{ast.unparse(statement).splitlines()[0]}`, which is neither `name = expression` nor `return`"
 
 
 def _surroundings(function: Callable[..., Any]) -> dict[str, Any]:
@@ -255,7 +197,7 @@ class _Reader(ast.NodeVisitor):
         return False
 
     def generic_visit(self, node: ast.AST) -> NoReturn:
-        self.fail(node, f"uses `{ast.unparse(node)}`; {_MADE_OF}")
+        self.fail(node, f"uses `{ast.unparse(node)}`; {MADE_OF}")
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         return self._number(node, node.value)
@@ -284,7 +226,7 @@ class _Reader(ast.NodeVisitor):
         if not self._is_computed(node.value):
             return
         call, text = "" if arguments is None else "()", ast.unparse(node.value)
-        mend = _instead_of_part(node.attr, [node.value, *(arguments or ())])
+        mend = instead_of_part(node.attr, [node.value, *(arguments or ())])
         self.fail(node, f"{'calls' if call else 'takes'} `.{node.attr}{call}` of `{text}`; {mend}")
 
     def _number(self, node: ast.expr, found: Any) -> ast.expr:
@@ -321,7 +263,7 @@ class _Reader(ast.NodeVisitor):
             self.generic_visit(node)
         owner = self._find(node.value)
         if isinstance(owner, np.ufunc):
-            self.fail(node, f"uses {ast.unparse(node)}; {_ONE_WEIGHT}")
+            self.fail(node, f"uses {ast.unparse(node)}; {ONE_WEIGHT}")
         if not isinstance(owner, ModuleType):
             self.fail(node, f"uses {ast.unparse(node)}, a part of {_article(owner)}; give the number a name of its own")
         if not hasattr(owner, node.attr):
@@ -342,7 +284,7 @@ class _Reader(ast.NodeVisitor):
             self.fail(node, f"gives `{ast.unparse(node.keywords[0])}` to {text}; give arguments by position")
         arguments = [self.visit(argument) for argument in node.args]
         if name is None and (own is None or (own != "abs" and self.varies(*arguments))):
-            self.fail(node, f"calls {text}; {_instead(function, known, node.args)}")
+            self.fail(node, f"calls {text}; {instead(function, known, node.args)}")
         count = 1 if own == "abs" else 3 if name in ("where", "clip") else function.nin if name else None
         if count is not None and len(arguments) != count:
             self.fail(node, f"calls {text} with {several(len(arguments), 'argument')}; it takes {count}")
@@ -425,75 +367,6 @@ class _Reader(ast.NodeVisitor):
             text = ", ".join(map(ast.unparse, (node.test, node.body, node.orelse)))
             self.fail(node, f"chooses between arrays with `if`; write np.where({text})")
         return ast.copy_location(ast.IfExp(test, body, orelse), node)
-
-
-_OF_ARRAYS = (
-    "sum", "mean", "std", "var", "amax", "amin", "max", "min", "argmax", "argmin", "dot", "matmul", "outer", "einsum",
-    "sort", "median", "cumsum", "cumprod", "prod", "concatenate", "reshape", "norm", "any", "all", "nansum", "nanmean",
-    "nanmax", "nanmin", "average", "quantile", "percentile", "inner", "vdot", "tensordot", "trace", "diag", "transpose",
-    "ptp", "count_nonzero", "argsort", "roll", "diff", "fsum",
-)  # fmt: skip
-
-
-def _instead_of_part(part: str, values: Sequence[ast.expr]) -> str:
-    """Say what to write in place of a part or a method of the first of some values; the others are its arguments."""
-    if part in _METHODS:
-        return f"write {_filled(_METHODS[part], values)}"
-    if part in FUNCTIONS:
-        return f"write {_filled(f'np.{part}({_letters(getattr(np, part).nin)})', values)}"
-    if part in _SHAPES:
-        return f"to a rule it is one number, without shape or dtype: write {ast.unparse(values[0])} alone"
-    if part in _OF_ARRAYS:
-        return _ONE_WEIGHT
-    return f"to a rule it is one number; {_MADE_OF}"
-
-
-def _letters(count: int) -> str:
-    return ", ".join("abc"[:count])
-
-
-def _filled(form: str, values: Sequence[ast.expr]) -> str:
-    """Return the text of an expression of a, b and c with values in their place, or as it is if their counts differ."""
-    names = dict(zip("abc", values, strict=False))
-    try:
-        tree = ast.parse(form, mode="eval")
-    except SyntaxError:  # words
-        return form
-    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} & set("abc")
-    if used != set(names) or len(values) > 3:
-        return form
-    return ast.unparse(_Filling(names).visit(tree))
-
-
-class _Filling(ast.NodeTransformer):
-    """Puts expressions in the place of names."""
-
-    def __init__(self, values: Mapping[str, ast.expr]) -> None:
-        self.values = values
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.values.get(node.id, node)
-
-
-def _instead(function: Any, known: Any, arguments: Sequence[ast.expr]) -> str:
-    """Say what to write in place of a call."""
-    name = getattr(function, "__name__", None)
-    if known in _INSTEAD:
-        return f"write {_filled(_INSTEAD[known], arguments)}"
-    module = (getattr(function, "__module__", None) or "").partition(".")[0]
-    if inspect.isfunction(function) and module != "numpy":
-        return "write it out in the rule's own body"
-    if name in FUNCTIONS:
-        return f"write {_filled(f'np.{name}({_letters(getattr(np, name).nin)})', arguments)}"
-    if name in ("norm", "vector_norm"):
-        return "take `norm` as a parameter after g, that of the whole gradient, or `layer_norm`, that of the layer's"
-    if name in _OF_ARRAYS:
-        return _ONE_WEIGHT
-    if isinstance(getattr(function, "__self__", None), GENERATORS):
-        return "take `noise`, standard normal numbers that the run's seed makes, as a parameter after g"
-    if module == "time":
-        return "take `t`, the number of the step, as a parameter after g"
-    return f"a rule may call np.where, np.clip, abs and, of NumPy, {', '.join(FUNCTIONS)}"
 
 
 def _whole(node: ast.expr) -> int | None:

@@ -1,20 +1,8 @@
 """Studies: many runs as data, and a runner that works through them."""
 
+from ravine.studies.plan import Planned, cut_short, describe, find_rows, plan
 from ravine.studies.runner import StudyOutcome, StudyWatcher, run_study
-from ravine.studies.study import (
-    BUILT_IN,
-    Figure,
-    Group,
-    Planned,
-    Published,
-    Study,
-    cut_short,
-    describe,
-    find_rows,
-    load_study,
-    plan,
-    with_seeds,
-)
+from ravine.studies.study import BUILT_IN, Figure, Group, Published, Study, load_study, with_seeds
 
 __all__ = [
     "BUILT_IN",

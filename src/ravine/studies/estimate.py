@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ravine.data import Dataset, Split, load
 from ravine.errors import ConfigError
 from ravine.spec import ResolvedRun
-from ravine.studies.study import Planned
+from ravine.studies.plan import Planned
 from ravine.training import RunStore, engine_of, epoch_order, start_weights
 
 _CALIBRATION_SECONDS = 0.1

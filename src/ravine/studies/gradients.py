@@ -14,7 +14,8 @@ from ravine.data import Dataset, load
 from ravine.errors import DataError
 from ravine.gradients.networks.check import NetworkCheck, Progress, check_network
 from ravine.storage.files import make_folder, write_whole
-from ravine.studies.study import Planned, Study, find_rows
+from ravine.studies.plan import Planned, find_rows
+from ravine.studies.study import Study
 from ravine.training import RunStore
 
 

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from ravine.data import Dataset, load
 from ravine.errors import BusyError, RavineError
 from ravine.spec import ResolvedRun, RunSpec
-from ravine.studies.study import Planned
+from ravine.studies.plan import Planned
 from ravine.training import Epoch, Result, RunStore, train
 from ravine.training.interruption import Interruption, interruptible
 

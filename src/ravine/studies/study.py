@@ -32,9 +32,7 @@ rows: a whole group, or one of its rows by number, counted from 1, or by label.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -42,12 +40,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from ravine.errors import ConfigError, RavineError, shortened, unknown
+from ravine.errors import ConfigError, shortened
 from ravine.formulas.files import names_file
-from ravine.formulas.kinds import shown
 from ravine.inputs import convert, folded, plain, text_of
-from ravine.spec import ResolvedRun, RunSpec, from_settings
-from ravine.storage.quantities import CURVES
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -104,27 +99,6 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settings: dict[str, Any] = {}
     figures: list[Figure] = []
     methods: str | None = None
-
-
-@dataclass(frozen=True)
-class Planned:
-    """One run of a study: row `row` of `group`, counted from 0, with one of the seeds."""
-
-    group: str
-    row: int
-    run: ResolvedRun
-    published: Published | None
-    label: str = ""
-
-    @property
-    def spec(self) -> RunSpec:
-        """The run by its names."""
-        return self.run.spec
-
-    @property
-    def id(self) -> str:
-        """The run's id."""
-        return self.run.id
 
 
 _MOST_SEEDS = 10_000
@@ -192,159 +166,3 @@ def with_seeds(study: Study, count: int) -> Study:
     if not 1 <= count <= _MOST_SEEDS:
         raise ConfigError(f"seeds is {shortened(count)}; it must be a whole number from 1 to {_MOST_SEEDS}.")
     return msgspec.structs.replace(study, seeds=list(range(count)))
-
-
-def plan(study: Study, names: Sequence[str] | None = None) -> list[Planned]:
-    """Return the runs of a study, in the order of its groups, rows and seeds.
-
-    Args:
-        study: the study.
-        names: groups and figures; only the runs that these need are returned, or all if None.
-
-    Raises:
-        ConfigError: a group is empty or has the same run twice, a setting is not allowed, a figure or a name fits
-            nothing; the message tells where.
-    """
-    if not study.groups or not study.seeds:
-        raise ConfigError(f"study {study.name} has no {'seeds' if study.groups else 'groups'}; give at least one.")
-    if len(set(study.seeds)) < len(study.seeds):
-        raise ConfigError(f"study {study.name} has a seed twice: {', '.join(map(str, study.seeds))}.")
-    own = [group.name for group in study.groups] + [figure.name for figure in study.figures]
-    if len(set(own)) < len(own):
-        raise ConfigError(f"study {study.name} has two groups or figures of one name: {', '.join(own)}.")
-    groups = [group.name for group in study.groups]
-    if study.methods is not None and study.methods not in groups:
-        raise ConfigError(f"methods of study {study.name}: {unknown('group', study.methods, groups)}")
-    planned = [run for group in study.groups for run in _group(study, group)]
-    parts = {group.name: [run for run in planned if run.group == group.name] for group in study.groups}
-    parts |= {figure.name: _shown(study, figure, planned) for figure in study.figures}
-    if names is None:
-        return planned
-    for name in names:
-        if name not in parts:
-            raise ConfigError(unknown(f"group or figure of study {study.name}", name, parts))
-    needed = {(run.group, run.row) for name in names for run in parts[name]}
-    return [run for run in planned if (run.group, run.row) in needed]
-
-
-def find_rows(planned: Sequence[Planned], reference: str) -> list[Planned]:
-    """Return the runs of the rows "GROUP", "GROUP:NUMBER" or "GROUP:LABEL"; numbers are counted from 1."""
-    group, colon, row = reference.partition(":")
-    return [
-        run for run in planned if run.group == group and (not colon or (row and row in (str(run.row + 1), run.label)))
-    ]
-
-
-def describe(spec: RunSpec, usual_epochs: int | None = None) -> str:
-    """Describe a run in a few words; as many epochs as usual are not worth one.
-
-    >>> describe(from_settings({"optimizer": "momentum", "lr": 0.1, "final_lr": 0.001, "softmax": "naive"}).spec)
-    'momentum lr 0.1 to 0.001, alpha 0.9, m 10, 10 epochs, naive softmax'
-    """
-    plain = RunSpec()
-    final = spec.schedule_settings.get("final_lr")
-    parts = [f"{spec.optimizer_name} lr {spec.lr:g}" + (f" to {final:g}" if final is not None else "")]
-    if spec.schedule not in ("constant", "linear"):
-        parts.append(f"{spec.schedule_name} schedule")
-    parts += [f"{name} {shown(value)}" for name, value in spec.hyperparameters.items()]
-    if spec.schedule_by == "step" and spec.schedule != "constant":
-        parts.append("by step")
-    parts += [f"{name} times {','.join(f'{f:g}' for f in factors)}" for name, factors in spec.per_layer.items()]
-    parts.append(f"m {spec.batch_size}" + (f" to at most {spec.largest_batch}" if spec.largest_batch else ""))
-    if spec.epochs != usual_epochs:
-        parts.append("1 epoch" if spec.epochs == 1 else f"{spec.epochs} epochs")
-    if spec.softmax != plain.softmax:
-        parts.append(f"{spec.softmax} softmax")
-    names = ("activation", "init", "dtype")
-    return ", ".join([*parts, *(getattr(spec, name) for name in names if getattr(spec, name) != getattr(plain, name))])
-
-
-def cut_short(planned: Sequence[Planned], epochs: int = 2) -> list[Planned]:
-    """Return the runs with none longer than so many epochs; what was published belongs to the whole ones, and goes."""
-
-    def cut(run: Planned) -> Planned:
-        if run.spec.epochs <= epochs:
-            return run
-        return replace(run, run=run.run.replaced(epochs=epochs), published=None)
-
-    return [cut(run) for run in planned]
-
-
-def _shown(study: Study, figure: Figure, planned: list[Planned]) -> list[Planned]:
-    """Return the runs that a figure shows."""
-    place = f"figure {figure.name} of study {study.name}"
-    if not figure.rows or not figure.measures:
-        raise ConfigError(f"{place} has no {'measures' if figure.rows else 'rows'}; give at least one.")
-    curves = [quantity.name for quantity in CURVES]
-    for measure in figure.measures:
-        if measure not in curves:
-            raise ConfigError(f"{place} shows an {unknown('measure', measure, curves)}")
-    shown = []
-    for reference in figure.rows:
-        found = find_rows(planned, reference)
-        if not found:
-            raise ConfigError(f"{place} shows {reference}, and there is no such row; give GROUP or GROUP:NUMBER.")
-        shown += found
-    if figure.panels is not None:
-        _check_panels(figure, shown, place)
-    if figure.kind != "curves" and len({(run.group, run.row) for run in shown}) > 1:
-        raise ConfigError(f"{place} shows the gradient check of several rows; give one.")
-    return shown
-
-
-def _check_panels(figure: Figure, shown: Sequence[Planned], place: str) -> None:
-    if len(figure.measures) > 1:
-        raise ConfigError(f"{place} has panels by {figure.panels} and {len(figure.measures)} measures; give one.")
-    schedules = {name for run in shown for name in run.spec.schedule_settings}
-    others = {name for run in shown for name in run.spec.hyperparameters}
-    known = {*RunSpec.__struct_fields__, *schedules, *others} - {
-        "hyperparameters",
-        "schedule_settings",
-        "seed",
-        "initial_weights",
-        "order",
-    }
-    if figure.panels not in known:
-        raise ConfigError(f"{place} has panels by an {unknown('setting', figure.panels, known)}")
-
-
-def _group(study: Study, group: Group) -> list[Planned]:
-    rows = _rows(group)
-    if not rows:
-        raise ConfigError(f"group {group.name} of study {study.name} is empty; give it rows or a grid with values.")
-    runs = [run for number, row in enumerate(rows) for run in _runs(study, group, number, row)]
-    first: dict[str, Planned] = {}
-    for run in runs:
-        other = first.setdefault(run.id, run)
-        if other is not run:
-            raise ConfigError(
-                f"rows {other.row + 1} and {run.row + 1} of group {group.name} in study {study.name} are the same run."
-            )
-    return runs
-
-
-def _rows(group: Group) -> list[dict[str, Any]]:
-    for name, values in group.grid.items():
-        if not values:
-            raise ConfigError(f"{name} has no values in the grid of group {group.name}.")
-    if group.grid:
-        combinations = itertools.product(*group.grid.values())
-        grid = [dict(zip(group.grid, values, strict=True)) for values in combinations]
-        return [*grid, *group.rows]
-    return group.rows
-
-
-def _runs(study: Study, group: Group, number: int, row: dict[str, Any]) -> list[Planned]:
-    settings = {**study.settings, **group.settings, **row}
-    place = f"row {number + 1} of group {group.name} in study {study.name}"
-    if "seed" in settings:
-        raise ConfigError(f"{place} has a seed; seeds are given once for the whole study, as seeds = [0, 1].")
-    try:
-        published = convert(settings.pop("published", None), Published | None, "published")
-        label = convert(settings.pop("label", ""), str, "label")
-        if label.isdigit():
-            raise ConfigError(f"label {label!r} is a number, which stands for a row's place; use words.")
-        runs = [from_settings({**settings, "seed": seed}) for seed in study.seeds]
-    except RavineError as error:
-        raise ConfigError(f"{place}: {error}") from error
-    return [Planned(group.name, number, run, published, label) for run in runs]

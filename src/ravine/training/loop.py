@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -21,46 +20,18 @@ from ravine.data import Dataset
 from ravine.engines import Engine, Evaluation, make_engine
 from ravine.errors import ConfigError
 from ravine.formulas.repeatable import refuse_chance
-from ravine.networks import initial_weights
-from ravine.spec import ResolvedRun, RunSpec
+from ravine.spec import ResolvedRun
 from ravine.storage.checkpoint import Position, load_checkpoint, save_checkpoint
 from ravine.storage.record import Cause, Epoch, NonFinite, Result, Seconds, Status
 from ravine.storage.store import RunStore, StoredRun, checkpoint_file, describe
 from ravine.training import causes, facts, learning
 from ravine.training.environment import environment
 from ravine.training.interruption import Interruption, interruptible
+from ravine.training.seeds import epoch_order, start_weights
+from ravine.training.watching import Silent, Watcher
 
 _CHUNK_SECONDS = 0.2
 """Aimed length of one call of the engine: how long Ctrl-C may wait, and how often progress is shown."""
-
-_WEIGHTS_STREAM, _SHUFFLE_STREAM = 0, 1
-
-
-@runtime_checkable
-class Watcher(Protocol):
-    """Who is told how a run goes on."""
-
-    def note(self, text: str) -> None:
-        """Something worth a line happened."""
-
-    def progress(self, epoch: int, share: float, loss: float) -> None:
-        """`share` of `epoch`, counted from 1, is done; `loss` is the mean training loss of the epoch so far."""
-
-    def epoch(self, record: Epoch) -> None:
-        """An epoch ended."""
-
-
-class Silent:
-    """A watcher that does nothing."""
-
-    def note(self, text: str) -> None:
-        """Do nothing."""
-
-    def progress(self, epoch: int, share: float, loss: float) -> None:
-        """Do nothing."""
-
-    def epoch(self, record: Epoch) -> None:
-        """Do nothing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,21 +54,6 @@ class Outcome:
     result: Result
     stored: StoredRun | None
     signal: int | None
-
-
-def seeded(seed: int, *stream: int) -> np.random.Generator:
-    """Return the random numbers of one use of a run's seed: stream (0,) the weights, (1, k) the shuffle of epoch k."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=stream))
-
-
-def epoch_order(seed: int, epoch: int, count: int) -> Array:
-    """Return the order of the samples in `epoch`, counted from 0: a fresh shuffle, int64, (count,)."""
-    return seeded(seed, _SHUFFLE_STREAM, epoch).permutation(count)
-
-
-def start_weights(spec: RunSpec) -> Array:
-    """Return the initial weights of a spec, float64, (n,)."""
-    return initial_weights(spec.network, spec.init, seeded(spec.seed, _WEIGHTS_STREAM))
 
 
 def with_given(run: ResolvedRun, given: Given) -> ResolvedRun:

@@ -23,7 +23,7 @@ from ravine.engines.fused import cache, llvm
 from ravine.engines.fused.plain_numba import plain_numba
 from ravine.engines.fused.render import Rendered
 from ravine.errors import ConfigError
-from ravine.formulas.source import FUNCTIONS
+from ravine.formulas.given import FUNCTIONS
 
 SECONDS = {"network": 3, "rows": 2, "rule": 1}
 """How long each part takes to compile, about."""

@@ -25,7 +25,7 @@ from numba.extending import lower_builtin, models, register_model
 
 from ravine.engines.fused.frame import LANES
 from ravine.engines.fused.pointers import Packed, intrinsic
-from ravine.formulas.source import FUNCTIONS
+from ravine.formulas.given import FUNCTIONS
 
 _COMPARISONS = {
     operator.lt: "<", operator.le: "<=", operator.gt: ">", operator.ge: ">=", operator.eq: "==", operator.ne: "!="
