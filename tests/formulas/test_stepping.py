@@ -22,7 +22,7 @@ def number(rule, t, **hyper):
     """Return what a rule multiplies a gradient of 1 with at step t."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        step, _ = stepper(rule)({"g": np.ones(1), "t": float(t), "w": np.ones(1)}, {**rule.defaults, **hyper})
+        step, _ = rule.formula.taker()({"g": np.ones(1), "t": float(t), "w": np.ones(1)}, {**rule.defaults, **hyper})
     (found,) = step
     return float(found)
 
@@ -88,7 +88,7 @@ def chosen(g, t, *, lr=0.1):
 
 def test_what_is_not_chosen_does_not_count():
     assert [number(chosen, t) for t in (1, 3, 4, 7)] == pytest.approx([0.2, 0.2, 0.1, 0.025])
-    assert all(fault_of_numbers(chosen, t, chosen.defaults) is None for t in (1, 3, 4))
+    assert all(fault_of_numbers(chosen.formula, t, chosen.defaults) is None for t in (1, 3, 4))
 
 
 @rule
@@ -99,7 +99,7 @@ def bounded(g, t, *, lr=0.5, growth=3.0):
 
 def test_an_overflow_that_is_bounded_is_no_fault():
     assert number(bounded, 10_000) == 0.5
-    assert fault_of_numbers(bounded, 10_000, bounded.defaults) is None
+    assert fault_of_numbers(bounded.formula, 10_000, bounded.defaults) is None
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -107,10 +107,10 @@ def test_a_step_is_that_of_the_function_as_it_is_written(name):
     one = ELEMENTWISE[name]
     rng = np.random.default_rng(5)
     hyper = {key: 0.01 if value is None else value for key, value in one.defaults.items()}
-    arrays = {key: np.abs(rng.normal(size=9)) for key in ("g", "w", "noise", "norm", "layer_norm", *one.slots)}
+    arrays = {key: np.abs(rng.normal(size=9)) for key in ("g", "w", "noise", "norm", "layer_norm", *one.formula.slots)}
     given = {**arrays, "t": 5.0}
-    step, slots = stepper(one)(given, hyper)
-    written = one(*(given[key] for key in one.arguments), **hyper)
+    step, slots = one.formula.taker()(given, hyper)
+    written = one(*(given[key] for key in one.formula.arguments), **hyper)
     written = written if isinstance(written, tuple) else (written,)
     for ours, theirs in zip((step, *slots.values()), written, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -124,7 +124,7 @@ def test_numbers_of_the_step_do_not_widen_arrays(dtype):
         return np.maximum(lr, 1e-3) * v, v
 
     given = {"g": np.ones(3, dtype), "v": np.ones(3, dtype), "t": 4.0}
-    step, slots = stepper(widening)(given, {"lr": 0.3})
+    step, slots = widening.formula.taker()(given, {"lr": 0.3})
     assert step.dtype == slots["v"].dtype == dtype
 
 
@@ -160,10 +160,10 @@ def explodes(g, t, *, lr=0.1, growth=10.0):
     ],
 )
 def test_a_fault_names_the_first_number_that_is_not_finite_and_what_to_write(rule, t, told, mend, sound):
-    fault, instead = fault_of_numbers(rule, t, rule.defaults)
+    fault, instead = fault_of_numbers(rule.formula, t, rule.defaults)
     assert fault.endswith(told)
     assert mend in instead
-    assert fault_of_numbers(rule, sound, rule.defaults) is None
+    assert fault_of_numbers(rule.formula, sound, rule.defaults) is None
 
 
 def test_a_fault_names_its_line(tmp_path):
@@ -174,8 +174,8 @@ def test_a_fault_names_its_line(tmp_path):
     )
 
     late = OPTIMIZERS.find(f"{file}:late")
-    assert fault_of_numbers(late, 2, {"lr": 0.1})[0] == f"{file}:9: 3 / a is inf at step 2."
-    assert fault_of_numbers(late, 3, {"lr": 0.1}) is None
+    assert fault_of_numbers(late.formula, 2, {"lr": 0.1})[0] == f"{file}:9: 3 / a is inf at step 2."
+    assert fault_of_numbers(late.formula, 3, {"lr": 0.1}) is None
 
 
 @rule

@@ -39,7 +39,7 @@ START = 2.0
 def path(rule, gradients, **hyper):
     """Return the weight after each gradient, from START and slots of 0."""
     hyper = rule.hyperparameters(hyper)
-    w, slots, weights = START, dict.fromkeys(rule.slots, 0.0), []
+    w, slots, weights = START, dict.fromkeys(rule.formula.slots, 0.0), []
     for t, g in enumerate(gradients, start=1):
         change, slots = step(rule, g, w, t, slots, hyper)
         w -= change

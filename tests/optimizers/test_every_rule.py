@@ -12,8 +12,8 @@ from optimizer_cases import ELEMENTWISE
 from ravine.formulas.intervals import contains
 from stepping import step
 
-LAZY = [name for name, rule in ELEMENTWISE.items() if rule.idle_form]
-INERT = [name for name, rule in ELEMENTWISE.items() if rule.inert]
+LAZY = [name for name, rule in ELEMENTWISE.items() if rule.formula.lazy]
+INERT = [name for name, rule in ELEMENTWISE.items() if rule.formula.inert]
 
 
 def defaults(rule):
@@ -35,7 +35,7 @@ def settings(rule):
 def random_slots(rule, count=50):
     # Some rules take the root of a slot, which their own updates keep at or above 0.
     rng = np.random.default_rng(5)
-    return {name: rng.random(count) for name in rule.slots}
+    return {name: rng.random(count) for name in rule.formula.slots}
 
 
 @pytest.fixture(params=ELEMENTWISE)
@@ -62,13 +62,13 @@ def test_its_defaults_lie_within_its_bounds(rule):
 
 def test_its_first_step_from_rest_is_downhill(rule):
     g = np.array([-2.0, -0.1, 0.1, 2.0])
-    slots = {name: np.zeros(4) for name in rule.slots}
+    slots = {name: np.zeros(4) for name in rule.formula.slots}
     change, _ = step(rule, g, np.zeros(4), 1, slots, defaults(rule))
     assert (np.sign(change) == np.sign(g)).all()
 
 
 def test_a_rate_of_zero_stands_still(rule):
-    slots = {name: np.zeros(3) for name in rule.slots}
+    slots = {name: np.zeros(3) for name in rule.formula.slots}
     change, _ = step(rule, np.array([-1.0, 0.0, 1.0]), np.ones(3), 1, slots, {**defaults(rule), "lr": 0.0})
     assert not change.any()
 
@@ -85,7 +85,7 @@ def test_a_weight_of_zero_that_never_has_a_gradient_stays_there(rule):
     # So does the padding of the rows of weights in the fused engine.
     zeros = np.zeros(3)
     for hyper in settings(rule):
-        slots = dict.fromkeys(rule.slots, zeros)
+        slots = dict.fromkeys(rule.formula.slots, zeros)
         for t in range(1, 9):
             change, slots = step(rule, zeros, zeros, t, slots, hyper)
             assert not np.any(change)
@@ -102,7 +102,7 @@ def test_it_computes_in_the_precision_of_the_weights(rule, dtype):
 
 
 def test_it_claims_one_of_inert_and_idle_at_most(rule):
-    assert not (rule.inert and rule.idle_form)
+    assert not (rule.formula.inert and rule.formula.lazy)
 
 
 @pytest.mark.parametrize("name", INERT)
@@ -113,7 +113,7 @@ def test_an_inert_rule_changes_nothing_where_the_gradient_is_zero(name):
         for t in (1, 2, 1000):
             change, after = step(rule, np.zeros(50), np.ones(50), t, slots, hyper)
             assert not np.any(change)
-            for slot in rule.slots:
+            for slot in rule.formula.slots:
                 assert after[slot].tobytes() == slots[slot].tobytes()
 
 
@@ -129,12 +129,12 @@ def test_the_closed_form_of_n_idle_steps_is_n_real_steps_without_a_gradient(name
             total = total + change
         known = {"w": w, "n": n, **slots}
         positional, keywords = [], {}
-        for p in inspect.signature(rule.idle_form).parameters.values():
+        for p in inspect.signature(rule.formula.lazy).parameters.values():
             if p.kind is p.KEYWORD_ONLY:
                 keywords[p.name] = hyper[p.name]
             else:
                 positional.append(known[p.name])
-        closed_step, *closed = rule.idle_form(*positional, **keywords)
+        closed_step, *closed = rule.formula.lazy(*positional, **keywords)
         np.testing.assert_allclose(np.broadcast_to(closed_step, 50), total, rtol=1e-10, atol=1e-300)
-        for slot, value in zip(rule.slots, closed, strict=True):
+        for slot, value in zip(rule.formula.slots, closed, strict=True):
             np.testing.assert_allclose(value, after[slot], rtol=1e-10, atol=1e-300)

@@ -349,7 +349,7 @@ def test_gradients_whose_squares_are_no_numbers_raise_nothing(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MATRIX)
 def test_every_one_passes_its_checks(name):
-    findings = list(check_rule(MATRIX[name], speed=False))
+    findings = list(findings_of(MATRIX[name], speed=False))
     assert [finding for finding in findings if finding.outcome == "failed"] == []
     layers = {} if MATRIX[name].by_layer else {"layers"}
     made = {finding.check for finding in findings if finding.outcome == "passed"}
@@ -367,7 +367,7 @@ def test_every_one_is_documented_and_found_by_its_name(name):
 
 
 def findings_of(rule):
-    return {finding.check: finding for finding in check_rule(rule, speed=False)}
+    return {finding.check: finding for finding in findings_of(rule, speed=False)}
 
 
 @matrix_rule()
@@ -405,7 +405,7 @@ def test_a_rule_that_divides_by_zero_is_told_that_and_not_that_it_changes_its_in
     def starts_late(gradients, weights, state, t, *, lr=0.1):
         return [lr * g / (t - 1) for g in gradients], {}
 
-    found = {finding.check: finding for finding in check_rule(starts_late, speed=False)}
+    found = {finding.check: finding for finding in findings_of(starts_late, speed=False)}
     assert found["inputs"].outcome == "passed"
     assert "division" in found["finite"].mend
     assert found["descent"].outcome == "left out"
@@ -427,7 +427,7 @@ def test_a_broken_one_fails_the_check_that_is_meant_for_it(rule, check, words):
 
 
 def test_a_whole_rule_must_take_what_it_is_given():
-    with pytest.raises(ConfigError, match="takes gradients, state; a whole rule takes gradients, weights, state, t"):
+    with pytest.raises(ConfigError, match="takes gradients, state; a matrix rule takes gradients, weights, state, t"):
 
         @matrix_rule()
         def wrong(gradients, state, *, lr):
@@ -454,7 +454,7 @@ def test_the_text_of_a_rule_holds_what_it_uses_of_its_file():
         """Say something."""
         return [lr * doubled(g) for g in gradients], {}  # a remark
 
-    text = read_whole(uses)
+    text = uses.text
     assert "return FACTOR * x" in text
     assert "FACTOR = 2" in text
     for word in ("Say", "twice", "remark", "Remark", "bounds", "list"):
@@ -530,7 +530,7 @@ def text_of(folder, change=("", "")):
     folder.mkdir()
     for name, text in (("helper.py", HELPER), ("mine.py", USES)):
         (folder / name).write_text(text.replace(*change), encoding="utf-8")
-    return read_whole(OPTIMIZERS.find(f"{folder}/mine.py:uses"))
+    return OPTIMIZERS.find(f"{folder}/mine.py:uses").text
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: " ".join(change[1].split()))
@@ -564,7 +564,7 @@ def test_what_has_no_text_is_refused():
         return [lr * g * next(calls) for g in gradients], {}
 
     with pytest.raises(ConfigError, match="calls, a count, has no text that the id of a run could hold"):
-        read_whole(counts)
+        counts.text
 
 
 SIZES = [1.0]
@@ -576,10 +576,10 @@ def test_a_value_that_changes_is_seen_though_the_rule_was_read_before():
         return [lr * SIZES[0] * g for g in gradients], {}
 
     staged = with_stages(scales, {"l2": 0.1})
-    before = read_whole(scales), read_whole(staged)
+    before = scales.text, staged.text
     SIZES[0] = 2.0
-    assert read_whole(scales) != before[0]
-    assert read_whole(staged) != before[1]
+    assert scales.text != before[0]
+    assert staged.text != before[1]
     assert before[0] in before[1]
 
 
@@ -620,5 +620,5 @@ def test_what_a_function_returns_amiss_is_told_at_its_line(tmp_path, body, words
     line = 5 if "fails" in words else 3
     with pytest.raises(ConfigError, match=f"mine.py:{line}: rule mine {words}"):
         mine.step(STEPS, STEPS, {}, 1, None, {"lr": 0.1})
-    (fault,) = [finding for finding in check_rule(mine, speed=False) if finding.outcome == "failed"]
+    (fault,) = [finding for finding in findings_of(mine, speed=False) if finding.outcome == "failed"]
     assert fault.check == "shapes and dtypes"
