@@ -17,7 +17,7 @@ from numpy import pi, sqrt
 from ravine.errors import ConfigError
 from ravine.formulas.elementwise import rule
 from ravine.formulas.shelves import OPTIMIZERS
-from ravine.formulas.source import FUNCTIONS, read_idle_form, read_rule
+from ravine.formulas.source import FUNCTIONS
 from rule_files import write_rules
 
 HYPER = {"lr": 0.3, "alpha": 0.6}
@@ -247,18 +247,17 @@ def test_what_stands_at_the_margin_does_not_matter(tmp_path):
     assert "computes `v % 2`" in fault(declared.function, declared)
 
 
-def test_the_idle_form_is_read_as_the_rule_is():
-    @rule
-    def drifting(g, v, *, lr, alpha):
-        return v, alpha * v
+def drifting(g, v, *, lr, alpha):
+    return v, alpha * v
 
-    assert drifting.formula.lazy_body() is None
 
-    @drifting.idle
+def test_the_lazy_update_is_read_as_the_rule_is():
+    assert rule(drifting).formula.lazy_body() is None
+
     def form(v, n, *, alpha):
         return v * n**WHOLE, np.clip(v, 0, alpha)
 
-    assert drifting.formula.lazy_body().text == "return (v * n ** 3, np.minimum(np.maximum(v, 0), alpha))"
+    assert rule(lazy=form)(drifting).formula.lazy_body().text == "return (v * n ** 3, np.minimum(np.maximum(v, 0), alpha))"
 
 
 # --- faults ---
@@ -269,7 +268,7 @@ def fault(function, declared, marker="# here"):
     lines, first = inspect.getsourcelines(function)
     (marked,) = [number for number, line in enumerate(lines, start=first) if marker in line]
     with pytest.raises(ConfigError) as caught:
-        (read_rule if declared.function is function else read_idle_form)(declared)
+        (declared.formula.body if declared.function is function else declared.formula.lazy_body)()
     place, words = str(caught.value).split(f": rule {declared.name} ", maxsplit=1)
     assert place == f"{inspect.getsourcefile(function)}:{marked}"
     assert "\n" not in words
@@ -402,7 +401,7 @@ EXPRESSIONS = {
     "Setting(g)": "calls Setting; a rule may call",
     "np.mean(g)": "calls np.mean; a rule is of one weight",
     "np.zeros_like(g)": "calls np.zeros_like; write 0",
-    "g.sum()": "calls `.sum()` of `g`; a rule is of one weight; one of whole arrays is written under @ravine.whole",
+    "g.sum()": "calls `.sum()` of `g`; a rule is of one weight; one of whole arrays is written under @ravine.matrix_rule",
     "np.linalg.norm(g) * g": "calls np.linalg.norm; take `norm` as a parameter after g",
     "np.random.normal(lr) * g": "calls np.random.normal; take `noise`, standard normal numbers",
     "random.gauss(0, 1) * g": "calls random.gauss; take `noise`, standard normal numbers",
@@ -559,26 +558,16 @@ def test_a_fault_in_what_is_returned_is_found_too(tmp_path):
     assert "computes `v % 2`" in fault(declared.function, declared)
 
 
-def test_a_fault_of_the_idle_form_is_found_at_its_own_line():
-    @rule
-    def drifting(g, v, *, lr, alpha):
-        return v, lr * g
-
-    @drifting.idle
+def test_a_fault_of_the_lazy_update_is_found_at_its_own_line():
     def form(v, n):
         return v  # here
 
-    assert fault(form, drifting).startswith("returns 1 value; it must return the step, v")
+    assert fault(form, rule(lazy=form)(drifting)).startswith("returns 1 value; it must return the step, v")
 
-    @rule
-    def sinking(g, v, *, lr, alpha):
-        return v, lr * g
-
-    @sinking.idle
     def unasked(v, n):
         return v * alpha, v  # here  # noqa: F821
 
-    assert "uses alpha, which is not defined" in fault(unasked, sinking)
+    assert "uses alpha, which is not defined" in fault(unasked, rule(lazy=unasked)(drifting))
 
 
 def test_a_variable_around_the_rule_that_has_no_value_is_not_defined():
@@ -605,30 +594,22 @@ def test_a_rule_without_a_source_is_refused():
         rule(scope["typed_in"]).formula.body()
 
 
-def test_a_lambda_is_no_rule_and_no_idle_form():
+def test_a_lambda_is_no_rule_and_no_lazy_update():
     with pytest.raises(ConfigError, match=r"a rule is a function defined with `def`, and this is a lambda: write it"):
         rule(lambda g, *, lr: lr * g)
 
-    @rule
-    def drifting(g, v, *, lr):
-        return v, lr * g
-
-    drifting.idle(lambda v, n: (v, v))
+    on_one_line = rule(lazy=lambda v, n: (v, v))(drifting)
     with pytest.raises(ConfigError, match=r"test_source.py:\d+: rule drifting is not a function defined with `def`"):
-        drifting.formula.lazy_body()
+        on_one_line.formula.lazy_body()
 
-    @rule
-    def sinking(g, v, *, lr):
-        return v, lr * g
-
-    sinking.idle(
-        lambda v, n: (
+    on_several = rule(
+        lazy=lambda v, n: (
             v,
             v,
         )
-    )
+    )(drifting)
     with pytest.raises(ConfigError, match="is not a function defined with `def`"):
-        sinking.formula.lazy_body()
+        on_several.formula.lazy_body()
 
 
 def test_a_second_decorator_that_hides_the_function_is_refused():

@@ -7,10 +7,8 @@ import warnings
 
 import numpy as np
 import pytest
-from ravine.formulas.stepping import stepper
 
 from optimizer_cases import ELEMENTWISE
-from ravine.engines.engine import in_evaluated_form
 from ravine.errors import ConfigError
 from ravine.formulas.elementwise import rule
 from ravine.formulas.faults import fault_of_numbers
@@ -178,33 +176,32 @@ def test_a_fault_names_its_line(tmp_path):
     assert fault_of_numbers(late.formula, 3, {"lr": 0.1}) is None
 
 
-@rule
-def halved(g, *, lr=0.1):
-    return lr * g
-
-
-@halved.evaluated
 def half(w, t, *, lr):
     rate = (t - 3) ** 0.5 + 10.0 ** (t * t) + 1 / (lr - lr)
     return np.where(t > 0, 1 / t, 0.5) * w + 0 * np.isnan(rate)
+
+
+@rule(evaluated=half)
+def halved(g, *, lr=0.1):
+    return lr * g
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_evaluated_weights_have_numbers_of_ieee_754(dtype):
     w = np.array([1.0, -4.0], dtype)
     for t, share in ((0, 0.5), (1, 1.0), (4, 0.25), (10_000, 1e-4)):
-        found = in_evaluated_form(halved, w, {}, t, {"lr": 0.1})
+        found = halved.evaluate([w], {}, t, [{"lr": 0.1}])[0]
         np.testing.assert_allclose(found, share * w, rtol=1e-6)
         assert found.dtype == dtype
 
 
 def test_a_fault_of_a_form_keeps_its_line(tmp_path):
     (tmp_path / "mine.py").write_text(
-        "from ravine import rule\n\n\n@rule\ndef mine(g, *, lr=0.1):\n    return lr * g\n\n\n"
-        "@mine.evaluated\ndef form(w: list, t) -> list:\n    a = 1 / t\n    return w * missing\n"
+        "from ravine import rule\n\n\ndef form(w: list, t) -> list:\n    a = 1 / t\n    return w * missing\n\n\n"
+        "@rule(evaluated=form)\ndef mine(g, *, lr=0.1):\n    return lr * g\n"
     )
-    with pytest.raises(ConfigError, match=r"mine\.py:12: rule mine fails with NameError"):
-        in_evaluated_form(OPTIMIZERS.find(f"{tmp_path}/mine.py"), np.ones(2), {}, 0, {"lr": 0.1})
+    with pytest.raises(ConfigError, match=r"mine\.py:6: rule mine fails with NameError"):
+        OPTIMIZERS.find(f"{tmp_path}/mine.py").evaluate([np.ones(2)], {}, 0, [{"lr": 0.1}])
 
 
 def test_a_form_sees_what_is_around_it():
