@@ -9,13 +9,11 @@ from ravine.errors import ConfigError
 from ravine.formulas.compose import stage_of, with_stages
 from ravine.formulas.elementwise import rule
 from ravine.formulas.shelves import STAGES
-from ravine.formulas.source import read_rule
 from ravine.optimizers.adam import adam
 from ravine.optimizers.momentum import momentum
 from ravine.optimizers.schedule_free_adamw import schedule_free_adamw
 from ravine.optimizers.sgd import sgd
 from ravine.spec import RunSpec, from_settings, resolve
-from stepping import step
 
 COUNT, STEPS = 6, 23
 
@@ -30,16 +28,13 @@ def start():
 
 
 def path(declared, hyper):
-    """Return the weights after each step, and the slots in the end."""
-    w, slots, weights = start(), {name: np.zeros(COUNT) for name in declared.formula.slots}, []
+    """Return the weights after each step, and the state in the end."""
+    w, state, weights = start(), declared.start([start()], [hyper]), []
     for t in range(1, STEPS + 1):
-        g = gradient(w, t)
-        norm = np.linalg.norm(g)
-        known = {**slots, "norm": norm, "layer_norm": np.full(COUNT, norm)}
-        change, slots = step(declared, g, w, t, known, hyper)
+        (change,), state = declared.step([gradient(w, t)], [w], state, t, [hyper])
         w = w - change
         weights.append(w)
-    return np.array(weights), slots
+    return np.array(weights), state
 
 
 def composed(declared, **hyper):
@@ -81,8 +76,7 @@ def test_a_gradient_beyond_the_norm_keeps_its_direction_and_a_smaller_one_its_le
     weights, _ = composed(sgd, lr=0.1, **{stage: 1.7})
     np.testing.assert_allclose(weights, loop(advance), rtol=1e-12)
     together = with_stages(sgd, {stage: 1.7})
-    nothing = {"norm": 0.0, "layer_norm": np.zeros(COUNT)}
-    change, _ = step(together, np.zeros(COUNT), start(), 1, nothing, together.hyperparameters({stage: 1.7}))
+    (change,), _ = together.step([np.zeros(COUNT)], [start()], {}, 1, [together.hyperparameters({stage: 1.7})])
     assert not change.any()
 
 
@@ -119,13 +113,14 @@ def test_lookahead_goes_back_part_of_the_way_every_k_steps():
 
 def test_weight_average_trains_as_before_and_evaluates_the_weighted_mean_of_all_weights():
     together = with_stages(adam, {"weight_average": 0.8})
-    weights, slots = path(together, together.hyperparameters({"weight_average": 0.8}))
+    hyper = together.hyperparameters({"weight_average": 0.8})
+    weights, state = path(together, hyper)
     np.testing.assert_array_equal(weights, path(adam, adam.hyperparameters({}))[0])
     shares = 0.8 ** np.arange(STEPS)[::-1]
     mean = (shares[:, None] * weights).sum(axis=0) / shares.sum()
-    shown = together.formula.evaluated(weights[-1], slots["weight_average_a"], STEPS, weight_average=0.8)
-    np.testing.assert_allclose(shown, mean, rtol=1e-12)
-    np.testing.assert_array_equal(together.formula.evaluated(start(), np.zeros(COUNT), 0, weight_average=0.8), start())
+    np.testing.assert_allclose(together.evaluate([weights[-1]], state, STEPS, [hyper])[0], mean, rtol=1e-12)
+    begun = together.start([start()], [hyper])
+    np.testing.assert_array_equal(together.evaluate([start()], begun, 0, [hyper])[0], start())
 
 
 def test_stages_stand_in_one_order_however_they_are_given():
@@ -155,10 +150,10 @@ def test_a_rule_without_stages_is_itself_and_an_own_hyperparameter_stays_its_own
 
 
 def test_clipping_alone_leaves_a_rule_inert():
-    assert with_stages(sgd, {"clip_norm": 1}).inert
-    assert not with_stages(sgd, {"weight_decay": 1}).inert
-    assert not with_stages(adam, {"clip_norm": 1}).inert
-    assert with_stages(momentum, {"clip_norm": 1}).idle_form is None
+    assert with_stages(sgd, {"clip_norm": 1}).formula.inert
+    assert not with_stages(sgd, {"weight_decay": 1}).formula.inert
+    assert not with_stages(adam, {"clip_norm": 1}).formula.inert
+    assert with_stages(momentum, {"clip_norm": 1}).formula.lazy is None
 
 
 def test_a_stage_s_first_hyperparameter_is_needed():
@@ -248,8 +243,9 @@ def test_a_composed_rule_s_function_is_its_text():
 
 
 def test_a_stage_changes_the_id_of_a_run_and_the_spec_says_it():
-    plain = RunSpec(optimizer="adam")
+    plain = resolve(RunSpec(optimizer="adam"))
     decayed = from_settings({"optimizer": "adam", "weight_decay": 0.0})
     assert plain.id != decayed.id
-    assert resolve(decayed).hyperparameters["weight_decay"] == 0
-    assert resolve(resolve(decayed)) == resolve(decayed)
+    assert decayed.spec.hyperparameters["weight_decay"] == 0
+    assert resolve(decayed.spec).spec == decayed.spec
+    assert resolve(decayed.spec).id == decayed.id
