@@ -429,7 +429,11 @@ def test_a_rule_of_a_package_is_found_by_its_name(install, small):
         ("raise SystemExit\n", "acme_rules:mine", "cannot be imported from acme_rules:mine: SystemExit."),
         (MINE, "acme_rules:mien", "cannot be imported from acme_rules:mien: AttributeError: module 'acme_rules' has"),
         (MINE, "acme_gone:mine", "cannot be imported from acme_gone:mine: ModuleNotFoundError: No module named"),
-        (MINE, "acme_rules:BETA", "is a float; acme_rules:BETA must be a function under @ravine.rule or @ravine.matrix_rule."),
+        (
+            MINE,
+            "acme_rules:BETA",
+            "is a float; acme_rules:BETA must be a function under @ravine.rule or @ravine.matrix_rule.",
+        ),
         (
             "@rule\ndef mine(v, *, lr):\n    return v\n",
             "acme_rules:mine",
@@ -467,12 +471,15 @@ def test_a_run_goes_on_with_the_rule_of_its_package(install, monkeypatch):
 
 # --- shelves of other kinds ---
 
-BOTH = MINE + """
+BOTH = (
+    MINE
+    + """
 from ravine import stage
 @stage(bounds={"shrink": "[0, inf)"})
 def shrink(g, w, *, shrink):
     return g + shrink * w
 """
+)
 
 
 @pytest.mark.parametrize(("shelf", "name"), [(OPTIMIZERS, "adam"), (STAGES, "l2"), (ACTIVATIONS, "tanh")])
@@ -516,7 +523,9 @@ def test_a_thing_of_another_kind_is_refused_by_its_name():
 
 
 def test_an_unknown_name_gets_the_nearest_of_its_own_kind():
-    assert refusal("clip_valeu", STAGES).startswith("unknown stage 'clip_valeu'; did you mean 'clip_value'? Known: clip")
+    assert refusal("clip_valeu", STAGES).startswith(
+        "unknown stage 'clip_valeu'; did you mean 'clip_value'? Known: clip"
+    )
     assert refusal("rleu", ACTIVATIONS).startswith("unknown activation 'rleu'; did you mean 'relu'?")
 
 
@@ -614,6 +623,10 @@ def test_the_name_of_a_rule_is_folded_and_the_path_of_its_file_is_not(here):
     path = write_rules(here / "\ufb01le.py", text)
     found = OPTIMIZERS.find("\ufb01le.py:\u03f5rule")
     assert found.name == "\u03b5rule"
-    assert OPTIMIZERS.resolve("\ufb01le.py:\u03f5rule")[0] == OPTIMIZERS.resolve("\ufb01le.py:\u03b5rule")[0] == f"{path}:\u03b5rule"
+    assert (
+        OPTIMIZERS.resolve("\ufb01le.py:\u03f5rule")[0]
+        == OPTIMIZERS.resolve("\ufb01le.py:\u03b5rule")[0]
+        == f"{path}:\u03b5rule"
+    )
     assert OPTIMIZERS.find("\uff53\uff47\uff44") is ELEMENTWISE["sgd"]
     assert resolve(RunSpec(optimizer="\uff53\uff47\uff44")).id == resolve(RunSpec(optimizer="sgd")).id

@@ -257,7 +257,9 @@ def test_the_lazy_update_is_read_as_the_rule_is():
     def form(v, n, *, alpha):
         return v * n**WHOLE, np.clip(v, 0, alpha)
 
-    assert rule(lazy=form)(drifting).formula.lazy_body().text == "return (v * n ** 3, np.minimum(np.maximum(v, 0), alpha))"
+    assert (
+        rule(lazy=form)(drifting).formula.lazy_body().text == "return (v * n ** 3, np.minimum(np.maximum(v, 0), alpha))"
+    )
 
 
 # --- faults ---

@@ -220,7 +220,7 @@ def test_slots_of_a_rule_must_not_have_the_names_of_a_stage_s_own():
     def own_slot(g, lookahead_slow, *, lr=0.1):
         return lr * g, lookahead_slow
 
-    with pytest.raises(ConfigError, match="own_slot has lookahead_slow among its slots"):
+    with pytest.raises(ConfigError, match="stage lookahead and rule own_slot both have lookahead_slow"):
         with_stages(own_slot, {"lookahead": 5})
 
 
