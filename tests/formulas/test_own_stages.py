@@ -238,7 +238,7 @@ def any_number(g, *more, size): ...
         (
             weight_first,
             {},
-            "stage weight_first takes w first; it must be g, and the stage stands before the optimizer,",
+            "stage weight_first takes w first; it must be g, and the stage stands before the optim",
         ),
         (nothing_at_all, {}, "stage nothing_at_all takes nothing first; it must be g"),
         (no_hyper_parameter, {}, "stage no_hyper_parameter has no hyper-parameter of its own that could put it"),

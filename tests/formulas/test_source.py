@@ -257,9 +257,8 @@ def test_the_lazy_update_is_read_as_the_rule_is():
     def form(v, n, *, alpha):
         return v * n**WHOLE, np.clip(v, 0, alpha)
 
-    assert (
-        rule(lazy=form)(drifting).formula.lazy_body().text == "return (v * n ** 3, np.minimum(np.maximum(v, 0), alpha))"
-    )
+    lazy = rule(lazy=form)(drifting).formula.lazy_body()
+    assert lazy.text == "return (v * n ** 3, np.minimum(np.maximum(v, 0), alpha))"
 
 
 # --- faults ---
@@ -396,14 +395,14 @@ EXPRESSIONS = {
     "round(g)": "calls round; write np.rint(g).",
     "float(g)": "calls float; write the number itself",
     "int(lr) * g": "calls int; write np.trunc(lr).",
-    "sum(g)": "calls sum; a rule is of one weight; one of whole arrays is written under @ravine.matrix_rule",
+    "sum(g)": "calls sum; a rule is of one weight; one of whole arrays is written under @ravine.matri",
     "helper(g)": "calls helper; write it out in the rule's own body",
     "helper(lr) * g": "calls helper; write it out in the rule's own body",
     "double_it(g)": "calls double_it; a rule may call",
     "Setting(g)": "calls Setting; a rule may call",
     "np.mean(g)": "calls np.mean; a rule is of one weight",
     "np.zeros_like(g)": "calls np.zeros_like; write 0",
-    "g.sum()": "calls `.sum()` of `g`; a rule is of one weight; one of whole arrays is written under @ravine.matrix_rule",
+    "g.sum()": "calls `.sum()` of `g`; a rule is of one weight; one of whole arrays is written under @ravine.matri",
     "np.linalg.norm(g) * g": "calls np.linalg.norm; take `norm` as a parameter after g",
     "np.random.normal(lr) * g": "calls np.random.normal; take `noise`, standard normal numbers",
     "random.gauss(0, 1) * g": "calls random.gauss; take `noise`, standard normal numbers",
