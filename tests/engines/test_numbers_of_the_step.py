@@ -61,6 +61,6 @@ def test_both_engines_compute_the_same(tmp_path, part):
             engine.restore(start)
             engine.train(some_data(300, 60), np.arange(5), 0, 5, {"lr": 0.1, "a": a, "b": b})
             state = engine.state()
-            found.append([state[f"slot.{slot}"][0] for slot in slots])
+            found.append([state[f"slot.{slot}.0"][0, 0] for slot in slots])
         for text, ours, theirs in zip(expressions, *found, strict=True):
             np.testing.assert_allclose(theirs, ours, rtol=1e-15, atol=0, equal_nan=True, err_msg=f"{text}, {a=}, {b=}")

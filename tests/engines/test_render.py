@@ -1,4 +1,4 @@
-"""From a rule's text to its functions over vectors: compiled one by one here, which takes a second and not ten."""
+"""From a formula's text to its functions over vectors: compiled one by one here, which takes a second and not ten."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ LENGTH = np.uint64(2 * LANES)  # of each slot
 
 
 def functions_of(rule):
-    """Return what the kernel asks of a rule, as functions that compiled code can call."""
-    return build.executed(render(rule))
+    """Return what the kernel asks of a formula, as functions that compiled code can call."""
+    return build.executed(render(rule.formula))
 
 
 def take_step(module, w, slots, hyper, t, g):
@@ -152,10 +152,10 @@ def test_a_kernel_follows_the_numbers_of_the_module(monkeypatch):
     def following(g, *, lr):
         return lr * g * WHOLE
 
-    before = render(following)
-    assert render(following) is before
+    before = render(following.formula)
+    assert render(following.formula) is before
     monkeypatch.setitem(globals(), "WHOLE", 5)
-    assert render(following).digest != before.digest
+    assert render(following.formula).digest != before.digest
 
 
 def test_a_rule_s_own_names_do_not_come_between_those_of_the_kernel():
@@ -213,7 +213,7 @@ def test_the_table_holds_the_idle_constants(name, dtype):
         return spread(module.tabulated(table, n)), spread(module.idle_constants(table, hyper, n))
 
     hyper = np.array([*ELEMENTWISE[name].hyperparameters({}).values()])
-    table = np.zeros(TABLE * render(ELEMENTWISE[name]).idle_constants, dtype)
+    table = np.zeros(TABLE * render(ELEMENTWISE[name].formula).idle_constants, dtype)
     fill(hyper, table)
     for n in (0, 1, 2, 700, TABLE - 1):
         fetched, computed = both(hyper, table, n)
@@ -242,7 +242,7 @@ def test_single_precision_stays_single_inside_the_loop():
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_what_depends_on_the_step_alone_is_computed_outside_the_loop(name):
     declared = ELEMENTWISE[name]
-    tree = ast.parse(render(declared).text)
+    tree = ast.parse(render(declared.formula).text)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
     def names(function):
@@ -255,5 +255,5 @@ def test_what_depends_on_the_step_alone_is_computed_outside_the_loop(name):
 
 
 def test_rules_of_other_texts_have_other_digests():
-    assert len({render(rule).digest for rule in ELEMENTWISE.values()}) == len(ELEMENTWISE)
-    assert render(ELEMENTWISE["sgd"]) == render(ELEMENTWISE["sgd"])
+    assert len({render(rule.formula).digest for rule in ELEMENTWISE.values()}) == len(ELEMENTWISE)
+    assert render(ELEMENTWISE["sgd"].formula) == render(ELEMENTWISE["sgd"].formula)
