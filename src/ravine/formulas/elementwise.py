@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -17,7 +16,7 @@ from ravine.formulas.declaration import declared, parameters
 from ravine.formulas.formula import Formula, Start, State
 from ravine.formulas.given import GIVEN, OF_STAGES, TAKEN
 from ravine.formulas.identity import function_text
-from ravine.formulas.kinds import Kind
+from ravine.formulas.kinds import Kind, is_finite
 from ravine.formulas.noise import Noise
 from ravine.formulas.optimizer import Hyper, Loss, Optimizer, with_bounds_of_rates
 from ravine.inputs import plain
@@ -248,19 +247,12 @@ def _starts(formula: Formula, start: Any) -> dict[str, Start]:
             raise ConfigError(f"{formula.label} has no slot {slot!r} that could start somewhere; its slots: {known}.")
         if callable(value):
             _check_form(formula, f"start of {slot}", value, {"w"}, None)
-        elif not _is_number(plain(value)):
+        elif not is_finite(plain(value)):
             raise ConfigError(
                 f"{slot} of {formula.label} starts at {shortened(plain(value))}; give a finite number, or a function "
                 "of w and of keyword-only hyper-parameters."
             )
     return {slot: value if callable(value) else float(value) for slot, value in start.items()}
-
-
-def _is_number(value: Any) -> bool:
-    # A whole number may be too large for a float.
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**1023
 
 
 def _check_form(formula: Formula, kind: str, form: Callable[..., Any], allowed: set[str], needed: str | None) -> None:
