@@ -10,7 +10,7 @@ import pytest
 import ravine
 from optimizer_cases import ELEMENTWISE
 from ravine.cli.main import run
-from ravine.conformance import DECLARED, TRAINED, check_rule, declared, trained
+from ravine.conformance import DECLARED, TRAINED, declared, trained
 from ravine.conformance.finding import moved, settings
 from ravine.formulas.elementwise import rule
 
@@ -18,12 +18,12 @@ from ravine.formulas.elementwise import rule
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_every_rule_of_ravine_passes(name):
-    findings = list(check_rule(ELEMENTWISE[name], speed=False))
+    findings = list(findings_of(ELEMENTWISE[name], speed=False))
     assert [finding for finding in findings if finding.outcome == "failed"] == []
     made = {finding.check for finding in findings if finding.outcome == "passed"}
     assert made >= {"text", *DECLARED, *TRAINED} - {"idle form", "evaluated weights"}
-    assert ("idle form" in made) == (ELEMENTWISE[name].idle_form is not None)
-    assert ("evaluated weights" in made) == (ELEMENTWISE[name].evaluated_form is not None)
+    assert ("idle form" in made) == (ELEMENTWISE[name].formula.lazy is not None)
+    assert ("evaluated weights" in made) == (ELEMENTWISE[name].formula.evaluated is not None)
 
 
 @rule
@@ -121,7 +121,7 @@ BROKEN = {
     ids=lambda value: getattr(value, "name", value),
 )
 def test_a_broken_rule_fails_the_check_that_is_meant_for_it_and_is_told_what_to_do(check, broken):
-    findings = {finding.check: finding for finding in check_rule(broken, speed=False)}
+    findings = {finding.check: finding for finding in findings_of(broken, speed=False)}
     assert findings[check].outcome == "failed"
     assert findings[check].detail
     assert findings[check].mend
@@ -134,7 +134,7 @@ def test_a_rule_that_divides_by_zero_is_not_told_to_multiply_by_its_rate():
     def starts_late(g, t, *, lr=0.1):
         return lr * g / (t - 1)
 
-    findings = {finding.check: finding for finding in check_rule(starts_late, speed=False)}
+    findings = {finding.check: finding for finding in findings_of(starts_late, speed=False)}
     assert findings["finite"].detail.endswith("lr * g / (t - 1) divides by 0 at step 1.")
     assert findings["descent"].outcome == "left out"
 
@@ -160,7 +160,7 @@ def test_a_text_that_cannot_be_run_ends_the_checks_at_its_line():
             return g
         return lr * g
 
-    (finding,) = check_rule(branches)
+    (finding,) = findings_of(branches)
     assert (finding.check, finding.outcome) == ("text", "failed")
     assert "test_conformance.py:" in finding.detail
     assert "np.where(condition, this, that)" in finding.detail
@@ -181,7 +181,7 @@ def test_a_number_that_is_not_finite_is_one_finding_and_not_a_traceback():
     def divides(g, *, lr=0.1, parts=1.0):
         return lr / (parts - 1) * g
 
-    findings = list(check_rule(divides, speed=False))
+    findings = list(findings_of(divides, speed=False))
     (failed,) = [finding for finding in findings if finding.outcome == "failed"]  # and not once for each check
     line = divides.code.co_firstlineno + 2
     assert failed.detail == f"{__file__}:{line}: lr / (parts - 1) is inf at step 1."
@@ -211,7 +211,7 @@ def test_a_right_idle_form_passes_though_its_steps_are_lost_in_the_weights():
     def _shrinks(w, n, *, lr, wd):
         return w * (1 - (1 - lr * wd) ** n)
 
-    assert declared.idle_form(decays).outcome == "passed"
+    assert declared.formula.lazy(decays).outcome == "passed"
 
 
 @pytest.mark.parametrize("given", [lambda g: g, 3, None, climbs.function], ids=["lambda", "3", "None", "function"])

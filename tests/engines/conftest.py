@@ -8,7 +8,7 @@ from engine_cases import KINDS, SINGLE_PRECISION, SMALL, starting_point
 from threadpoolctl import threadpool_limits
 
 from optimizer_cases import ELEMENTWISE
-from ravine.engines.fused.engine import FusedEngine
+from ravine.engines import make_engine
 from ravine.networks import Network
 
 
@@ -27,4 +27,4 @@ def kernels() -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
     network = Network(SMALL)
     for rule, dtype in wanted[:: -1 if int(worker) % 2 else 1]:
-        FusedEngine(network, rule, starting_point(network), dtype, 1).compile()
+        make_engine("fused", network, rule, starting_point(network), dtype, 1).compile()

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from ravine.data import Split
-from ravine.engines.fused.engine import FusedEngine
-from ravine.engines.reference import ReferenceEngine
+from ravine.engines import make_engine
 from ravine.formulas.optimizer import Optimizer
 from ravine.networks import Network, initial_weights
 
 SMALL = (784, 37, 10)
 PAPER = (784, 300, 100, 100, 10)
+
+ENGINES = ("fused", "reference")
 
 KINDS = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
 """Rules of every kind, inert, drifting and dense, without slots, with one and with two. All others are compared in both
@@ -48,7 +49,7 @@ def split(images: Any, labels: Any) -> Split:
 
 
 def settings(rule: Optimizer) -> dict[str, float]:
-    """Return the rule's hyper-parameters, with a value for those that have no default."""
+    """Return the optimizer's hyper-parameters, with a value for those that have no default."""
     return rule.hyperparameters({name: 0.05 for name, value in rule.defaults.items() if value is None})
 
 
@@ -68,7 +69,7 @@ def order_of(steps: int, batch_size: int, count: int, seed: int = 2) -> np.ndarr
 def pair(network: Network, rule: Optimizer, batch_size: int, dtype: str = "float64") -> list[Any]:
     """Return a fused and a reference engine at the same starting point."""
     weights = starting_point(network)
-    return [engine(network, rule, weights, dtype, batch_size) for engine in (FusedEngine, ReferenceEngine)]
+    return [make_engine(name, network, rule, weights, dtype, batch_size) for name in ENGINES]
 
 
 def run(engine: Any, data: Split, order: np.ndarray, hyper: dict[str, float]) -> Any:
@@ -76,6 +77,11 @@ def run(engine: Any, data: Split, order: np.ndarray, hyper: dict[str, float]) ->
     taken = engine.train(data, order, 0, len(order), hyper)
     engine.settle(hyper)
     return taken
+
+
+def flat(state: dict[str, np.ndarray], slot: str) -> np.ndarray:
+    """Return a slot of all arrays of weights as one vector, as the weights are one."""
+    return np.concatenate([a.ravel() for name, a in state.items() if name.rpartition(".")[0] == f"slot.{slot}"])
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engine_cases import SMALL, difference, order_of, run, sparse_split, starting_point
+from engine_cases import ENGINES, SMALL, difference, order_of, run, sparse_split, starting_point
 
 from optimizer_cases import ELEMENTWISE
-from ravine.engines.fused.engine import FusedEngine
-from ravine.engines.reference import ReferenceEngine
+from ravine.engines import make_engine
 from ravine.networks import Network
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed; it is a peer to compare with, not a dependency")
@@ -89,8 +88,8 @@ def test_200_steps_end_at_the_same_weights(name, bias, batch_size):
         loss_sum += loss.item() * len(batch)
 
     rule = ELEMENTWISE[name]
-    for engine in (FusedEngine, ReferenceEngine):
-        ours = engine(network, rule, weights, "float64", batch_size)
+    for engine in ENGINES:
+        ours = make_engine(engine, network, rule, weights, "float64", batch_size)
         taken = run(ours, data, order, rule.hyperparameters({}))
         assert taken.steps == 200
         assert taken.loss_sum == pytest.approx(loss_sum, rel=1e-9)

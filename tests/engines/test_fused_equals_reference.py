@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from engine_cases import (
+    ENGINES,
     KINDS,
     PAPER,
     SINGLE_PRECISION,
@@ -22,10 +23,9 @@ from engine_cases import (
 )
 
 from optimizer_cases import ELEMENTWISE
-from ravine.engines.fused.engine import FusedEngine
-from ravine.engines.fused.frame import CROWD, CROWDED_BATCH
+from ravine.engines import make_engine
+from ravine.engines.fused.frame import DENSE_BATCH, DENSE_SHARE
 from ravine.engines.fused.workspace import BLOCK, EVALUATED
-from ravine.engines.reference import ReferenceEngine
 from ravine.formulas.shelves import ACTIVATIONS
 from ravine.losses.cross_entropy import SOFTMAX_FORMS
 from ravine.networks import Network, forward, losses
@@ -74,13 +74,13 @@ def test_batches_about_and_above_a_block(data, name, batch_size):
     assert_same(fused, reference, 1e-10)
 
 
-@pytest.mark.parametrize("batch_size", [CROWDED_BATCH - 1, CROWDED_BATCH, CROWDED_BATCH + 3, BLOCK + 5])
+@pytest.mark.parametrize("batch_size", [DENSE_BATCH - 1, DENSE_BATCH, DENSE_BATCH + 3, BLOCK + 5])
 @pytest.mark.parametrize("bias", [False, True], ids=["plain", "bias"])
 @pytest.mark.parametrize("name", KINDS)
 def test_data_with_few_zeros(name, bias, batch_size):
     # The last batch is smaller and may go the other way; 61 inputs and 70 units are no multiples of what goes together.
     data = dense_split()
-    assert np.count_nonzero(data.images) > CROWD * data.images.size
+    assert np.count_nonzero(data.images) > DENSE_SHARE * data.images.size
     rule = ELEMENTWISE[name]
     hyper = settings(rule)
     fused, reference = pair(Network((61, 70, 9, 10), bias=bias), rule, batch_size)
@@ -150,12 +150,12 @@ def test_a_rate_that_changes_between_calls():
     assert_same(fused, reference, 1e-12)
 
 
-@pytest.mark.parametrize("engine", [FusedEngine, ReferenceEngine])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_hyperparameters_are_known_by_name(engine):
     data = sparse_split(50, width=30)
     network = Network((30, 8, 10))
     order = order_of(20, 4, 50)
-    one, other = (engine(network, momentum, starting_point(network), "float64", 4) for _ in range(2))
+    one, other = (make_engine(engine, network, momentum, starting_point(network), "float64", 4) for _ in range(2))
     run(one, data, order, {"lr": 0.1, "alpha": 0.5})
     run(other, data, order, {"alpha": 0.5, "lr": 0.1})
     assert one.weights.tobytes() == other.weights.tobytes()
@@ -170,19 +170,19 @@ def test_a_call_takes_the_batches_that_it_was_asked_for(data, first):
         taken = engine.train(data, order, first, 12, {"lr": 0.1})
         assert taken.steps == engine.steps == (12 - first) // 3
     assert_same(fused, reference, 1e-12)
-    once = ReferenceEngine(network, sgd, starting_point(network), "float64", 3)
+    once = make_engine("reference", network, sgd, starting_point(network), "float64", 3)
     once.train(data, order[first:12], 0, 12 - first, {"lr": 0.1})
     assert once.weights.tobytes() == reference.weights.tobytes()
 
 
-@pytest.mark.parametrize("engine", [FusedEngine, ReferenceEngine])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_an_evaluation_is_the_mean_over_the_split(engine):
     data = sparse_split(4500, width=40)  # more than the reference engine takes at a time
     network = Network((40, 12, 7, 10), bias=True)
     weights = starting_point(network)
     x = data.images / 255
     trace = forward(network, weights, x)
-    result = engine(network, sgd, weights, "float64", 10).evaluate(data)
+    result = make_engine(engine, network, sgd, weights, "float64", 10).evaluate(data)
     assert result.loss == pytest.approx(losses(network, weights, x, data.labels).mean(), rel=1e-12)
     assert result.accuracy == (trace.logits.argmax(axis=1) == data.labels).mean()
     assert result.live_units == tuple(int(a.any(axis=0).sum()) for a in trace.activations[1:])
@@ -207,8 +207,7 @@ def test_a_unit_whose_output_is_always_zero_is_not_live(activation):
     weights = np.array([0, 1, 0, 0, 1, 0, 0, 1, -1e4, *[0.5] * 8])
     data = split([[255, 0], [0, 255]], [0, 1])
     fused, reference = (
-        engine(network, sgd, weights, "float64", 1).evaluate(data).live_units
-        for engine in (FusedEngine, ReferenceEngine)
+        make_engine(engine, network, sgd, weights, "float64", 1).evaluate(data).live_units for engine in ENGINES
     )
     assert fused == reference
     assert fused[0] == {"relu": 1, "leaky-relu": 2, "tanh": 2, "sigmoid": 2}[activation]

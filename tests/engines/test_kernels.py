@@ -1,4 +1,4 @@
-"""The kernel of a rule: what it is named by, and that it is compiled once and then loaded."""
+"""The kernel of a formula: what it is named by, and that it is compiled once and then loaded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ FILES = sorted(str(path.relative_to(kernels._FOLDER)) for path in kernels._FOLDE
 
 def names():
     kernels._machine_and_text.cache_clear()
-    return kernels._network("float32"), kernels._rows("float32"), kernels._rule(render(ELEMENTWISE["sgd"]), "float32")
+    return (
+        kernels._network("float32"),
+        kernels._rows("float32"),
+        kernels._rule(render(ELEMENTWISE["sgd"].formula), "float32"),
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +62,9 @@ def test_all_names_change_with_the_processor_and_the_compiler(monkeypatch):
 
 
 def test_names_tell_rules_and_dtypes_apart():
-    found = {kernels._rule(render(rule), dtype) for rule in ELEMENTWISE.values() for dtype in ("float32", "float64")}
+    found = {
+        kernels._rule(render(rule.formula), dtype) for rule in ELEMENTWISE.values() for dtype in ("float32", "float64")
+    }
     assert len(found) == 2 * len(ELEMENTWISE)
 
 
@@ -69,14 +75,15 @@ from ravine.engines.fused import kernels
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.fused.render import render
 from ravine.networks import Network
-from optimizer_cases import ELEMENTWISE
+from ravine import OPTIMIZERS
 
 network = Network((3, 2))
-rule = ELEMENTWISE[sys.argv[1]]
-engine = FusedEngine(network, rule, np.zeros(6), "float64", 1)
-before = kernels.seconds_to_compile(render(rule), "float64")
+optimizer = OPTIMIZERS[sys.argv[1]]
+engine = FusedEngine(network, optimizer, np.zeros(6), "float64", 1)
+rendered = render(optimizer.formula)
+before = kernels.seconds_to_compile(rendered, "float64")
 engine.compile()
-print(before, kernels.seconds_to_compile(render(rule), "float64"), "numba" in sys.modules)
+print(before, kernels.seconds_to_compile(rendered, "float64"), "numba" in sys.modules)
 """
 
 

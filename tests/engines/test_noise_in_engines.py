@@ -1,9 +1,10 @@
-"""Random numbers that rules ask for: the same bits in both engines, and the same after a stop."""
+"""Random numbers that optimizers ask for: the same bits in both engines, and the same after a stop."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from engine_cases import flat
 
 from ravine.conformance.trained import some_data
 from ravine.engines import make_engine
@@ -45,7 +46,7 @@ def test_both_engines_have_the_same_bits_as_the_formula(dtype, bias):
     for name in ("reference", "fused"):
         one = engine(name, keeps, dtype, bias)
         train(one, keeps, 0, 4 * 5)
-        found.append(one.state()["slot.s"])
+        found.append(flat(one.state(), "s"))
     assert found[0].tobytes() == found[1].tobytes()
     rows, expected = 0, []
     for inputs, outputs in ((60, 19), (19, 8), (8, 10)):
@@ -59,9 +60,7 @@ def test_a_rule_of_whole_matrices_gets_the_numbers_of_an_element_wise_one():
     one, other = engine("reference", keeps), engine("reference", keeps_whole)
     train(one, keeps, 0, 10)
     train(other, keeps_whole, 0, 10)
-    state = other.state()
-    whole = np.concatenate([state[f"slot.s.{k}"].ravel() for k in range(6)])
-    np.testing.assert_array_equal(whole, one.state()["slot.s"])
+    np.testing.assert_array_equal(flat(other.state(), "s"), flat(one.state(), "s"))
 
 
 @pytest.mark.parametrize("rule", [sgld, perturbed_gd])

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engine_cases import KINDS, assert_same_bits, order_of, pair, run, sparse_split, split, starting_point
+from engine_cases import ENGINES, KINDS, assert_same_bits, order_of, pair, run, sparse_split, split, starting_point
 
 from optimizer_cases import ELEMENTWISE
-from ravine.engines.fused.engine import FusedEngine
-from ravine.engines.reference import ReferenceEngine
+from ravine.engines import make_engine
 from ravine.formulas.shelves import ACTIVATIONS
 from ravine.networks import Network
 from ravine.optimizers.momentum import momentum
 from ravine.optimizers.sgd import sgd
-
-ENGINES = [FusedEngine, ReferenceEngine]
 
 pytestmark = pytest.mark.usefixtures("kernels")
 
@@ -32,10 +29,10 @@ def test_a_weight_that_is_nan_shows_in_the_loss(engine, activation, bad):
     weights = starting_point(network)
     weights[[2, 3]] = bad, np.nan  # of the first input's row
     data = split([[9, 0, 7]] * 5, [0, 1, 0, 1, 1])
-    taken = engine(network, sgd, weights, "float64", 2).train(data, np.arange(5), 0, 5, {"lr": 0.1})
+    taken = make_engine(engine, network, sgd, weights, "float64", 2).train(data, np.arange(5), 0, 5, {"lr": 0.1})
     assert taken.steps == 0
     assert taken.loss_sum == 0
-    assert np.isnan(engine(network, sgd, weights, "float64", 2).evaluate(data).loss)
+    assert np.isnan(make_engine(engine, network, sgd, weights, "float64", 2).evaluate(data).loss)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 300])
@@ -48,14 +45,14 @@ def test_both_engines_stop_before_the_same_update(data, rule, softmax, batch_siz
     hyper = rule.hyperparameters({"lr": 30.0 if softmax == "naive" else 1e3})
     order = order_of(60, batch_size, 400)
     stopped = []
-    for engine in pair(network, rule, batch_size):
+    for name, engine in zip(ENGINES, pair(network, rule, batch_size), strict=True):
         taken = run(engine, data, order, hyper)
         stopped.append(taken.steps)
         assert 0 < taken.steps == engine.steps < 60
         assert np.isfinite(taken.loss_sum)
         assert np.isfinite(engine.weights).all()
 
-        short = type(engine)(network, rule, starting_point(network), "float64", batch_size)
+        short = make_engine(name, network, rule, starting_point(network), "float64", batch_size)
         same = short.train(data, order, 0, taken.steps * batch_size, hyper)
         short.settle(hyper)
         assert same == taken
@@ -69,7 +66,7 @@ def test_the_naive_softmax_overflows_where_the_shifted_one_does_not(engine):
     steps = {}
     for form in ("shifted", "naive"):
         weights = np.array([400.0, 0.0, 400.0, 0.0])
-        one = engine(Network((2, 2), softmax=form), sgd, weights, "float64", 1)
+        one = make_engine(engine, Network((2, 2), softmax=form), sgd, weights, "float64", 1)
         steps[form] = one.train(data, np.array([0]), 0, 1, {"lr": 0.1}).steps
         assert np.isfinite(one.evaluate(data).loss) == (form == "shifted")
     assert steps == {"shifted": 1, "naive": 0}
@@ -93,7 +90,7 @@ def test_an_engine_that_stopped_goes_on_from_a_good_state(data, engine, name, ba
     poisoned = order.copy()
     poisoned[batch_size - 1] = 0
 
-    fresh, stopped = (engine(network, rule, good, "float64", batch_size) for _ in range(2))
+    fresh, stopped = (make_engine(engine, network, rule, good, "float64", batch_size) for _ in range(2))
     state = stopped.state()
     stopped.restore({**state, "weights": bad})
     assert stopped.train(data, poisoned, 0, len(order), hyper).steps == 0
@@ -118,7 +115,7 @@ def test_an_engine_that_stopped_is_behind_no_step(data, batch_size):
     poisoned = order.copy()
     poisoned[3 * batch_size - 1] = 0
 
-    fresh, stopped = (FusedEngine(network, momentum, weights, "float64", batch_size) for _ in range(2))
+    fresh, stopped = (make_engine("fused", network, momentum, weights, "float64", batch_size) for _ in range(2))
     assert stopped.train(data, poisoned, 0, len(order), hyper).steps == 2
     # A batch with few pixels leaves most rows idle.
     other = np.concatenate([order[: 2 * batch_size], np.full(batch_size, 5), order[: 2 * batch_size]])

@@ -10,8 +10,8 @@ import pytest
 
 from ravine.conformance.trained import some_data
 from ravine.engines import make_engine
-from ravine.formulas.shelves import OPTIMIZERS
 from ravine.formulas.given import FUNCTIONS
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.networks import Network, initial_weights
 
 NUMBERS = (0.0, -0.0, 1.0, -2.5, 0.5, 3.0, 1e300, 5e-324, math.inf, -math.inf, math.nan)
@@ -61,6 +61,6 @@ def test_both_engines_compute_the_same(tmp_path, part):
             engine.restore(start)
             engine.train(some_data(300, 60), np.arange(5), 0, 5, {"lr": 0.1, "a": a, "b": b})
             state = engine.state()
-            found.append([state[f"slot.{slot}"][0] for slot in slots])
+            found.append([state[f"slot.{slot}.0"][0, 0] for slot in slots])
         for text, ours, theirs in zip(expressions, *found, strict=True):
             np.testing.assert_allclose(theirs, ours, rtol=1e-15, atol=0, equal_nan=True, err_msg=f"{text}, {a=}, {b=}")

@@ -1,4 +1,4 @@
-"""From a rule's text to its functions over vectors: compiled one by one here, which takes a second and not ten."""
+"""From a formula's text to its functions over vectors: compiled one by one here, which takes a second and not ten."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ravine.engines.fused.vectors import load
 from ravine.formulas.elementwise import rule
 
 HYPER = {"lr": 0.3, "alpha": 0.6}
-LAZY = [name for name, rule in ELEMENTWISE.items() if rule.idle_form]
+LAZY = [name for name, rule in ELEMENTWISE.items() if rule.formula.lazy]
 FLAG, WHOLE, BELOW, ENDLESS = True, 3, -0.5, np.inf  # numbers of a module that rules below use
 AT = np.uint64(LANES)  # where the state lies in the tests: behind one that must stay as it is
 LENGTH = np.uint64(2 * LANES)  # of each slot
 
 
 def functions_of(rule):
-    """Return what the kernel asks of a rule, as functions that compiled code can call."""
-    return build.executed(render(rule))
+    """Return what the kernel asks of a formula, as functions that compiled code can call."""
+    return build.executed(render(rule.formula))
 
 
 def take_step(module, w, slots, hyper, t, g):
@@ -41,8 +41,8 @@ def take_step(module, w, slots, hyper, t, g):
 
 
 def reference(rule, g, w, t, slots, hyper):
-    known = {"g": g, "w": w, "t": t, **dict(zip(rule.slots, slots, strict=True))}
-    result = rule(*(known[name] for name in rule.arguments), **hyper)
+    known = {"g": g, "w": w, "t": t, **dict(zip(rule.formula.slots, slots, strict=True))}
+    result = rule(*(known[name] for name in rule.formula.arguments), **hyper)
     change, *new = result if isinstance(result, tuple) else (result,)
     return w - change, new
 
@@ -50,7 +50,7 @@ def reference(rule, g, w, t, slots, hyper):
 def assert_kernel_is_the_function(rule, hyper=HYPER, t=3):
     hyper = {name: hyper[name] for name in rule.defaults}
     rng = np.random.default_rng(8)
-    g, w, slots = rng.normal(size=16), rng.normal(size=32), rng.random((len(rule.slots), 32))
+    g, w, slots = rng.normal(size=16), rng.normal(size=32), rng.random((len(rule.formula.slots), 32))
     expected_w, expected_slots = reference(rule, g, w[16:], t, slots[:, 16:], hyper)
     before, slots_before = w[:16].copy(), slots[:, :16].copy()
 
@@ -152,10 +152,10 @@ def test_a_kernel_follows_the_numbers_of_the_module(monkeypatch):
     def following(g, *, lr):
         return lr * g * WHOLE
 
-    before = render(following)
-    assert render(following) is before
+    before = render(following.formula)
+    assert render(following.formula) is before
     monkeypatch.setitem(globals(), "WHOLE", 5)
-    assert render(following).digest != before.digest
+    assert render(following.formula).digest != before.digest
 
 
 def test_a_rule_s_own_names_do_not_come_between_those_of_the_kernel():
@@ -190,7 +190,7 @@ def test_no_idle_steps_change_nothing(name):
         module.write(w, slots, LENGTH, AT, module.idle(state, module.idle_constants(w, hyper, n)))
 
     rng = np.random.default_rng(9)
-    w, slots = rng.normal(size=32), rng.normal(size=32 * len(rule.slots))
+    w, slots = rng.normal(size=32), rng.normal(size=32 * len(rule.formula.slots))
     before = w.tobytes(), slots.tobytes()
     hyper = np.array([*rule.hyperparameters({}).values()])
     idle(w, slots, hyper, 0)
@@ -213,7 +213,7 @@ def test_the_table_holds_the_idle_constants(name, dtype):
         return spread(module.tabulated(table, n)), spread(module.idle_constants(table, hyper, n))
 
     hyper = np.array([*ELEMENTWISE[name].hyperparameters({}).values()])
-    table = np.zeros(TABLE * render(ELEMENTWISE[name]).idle_constants, dtype)
+    table = np.zeros(TABLE * render(ELEMENTWISE[name].formula).idle_constants, dtype)
     fill(hyper, table)
     for n in (0, 1, 2, 700, TABLE - 1):
         fetched, computed = both(hyper, table, n)
@@ -242,7 +242,7 @@ def test_single_precision_stays_single_inside_the_loop():
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_what_depends_on_the_step_alone_is_computed_outside_the_loop(name):
     declared = ELEMENTWISE[name]
-    tree = ast.parse(render(declared).text)
+    tree = ast.parse(render(declared.formula).text)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
     def names(function):
@@ -251,9 +251,9 @@ def test_what_depends_on_the_step_alone_is_computed_outside_the_loop(name):
     for inside in ("step", "idle"):
         assert not names(inside) & {*declared.defaults, "t", "n"}
     for outside in ("step_constants", "idle_constants"):
-        assert not names(outside) & {"g", "w", *declared.slots}
+        assert not names(outside) & {"g", "w", *declared.formula.slots}
 
 
 def test_rules_of_other_texts_have_other_digests():
-    assert len({render(rule).digest for rule in ELEMENTWISE.values()}) == len(ELEMENTWISE)
-    assert render(ELEMENTWISE["sgd"]) == render(ELEMENTWISE["sgd"])
+    assert len({render(rule.formula).digest for rule in ELEMENTWISE.values()}) == len(ELEMENTWISE)
+    assert render(ELEMENTWISE["sgd"].formula) == render(ELEMENTWISE["sgd"].formula)

@@ -1,10 +1,10 @@
-"""Rules that ask for norms, and weights that are evaluated in another form, in both engines."""
+"""Optimizers that ask for norms, and weights that are evaluated in another form, in both engines."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from engine_cases import assert_same, dense_split, difference, order_of, pair, run, sparse_split, split
+from engine_cases import assert_same, dense_split, difference, flat, order_of, pair, run, sparse_split, split
 
 from ravine.formulas.compose import with_stages
 from ravine.formulas.elementwise import rule
@@ -28,15 +28,14 @@ VALUES = {
 }  # fmt: skip
 
 
-@rule
+def _coasting(v, n, *, alpha):
+    return alpha * (1 - alpha**n) / (1 - alpha) * v, alpha**n * v
+
+
+@rule(lazy=_coasting)
 def normed(g, v, norm, *, lr, alpha=0.9):
     v = alpha * v + lr * g / (1 + norm)
     return v, v
-
-
-@normed.idle
-def _coasting(v, n, *, alpha):
-    return alpha * (1 - alpha**n) / (1 - alpha) * v, alpha**n * v
 
 
 def hyper_of(declared):
@@ -68,8 +67,8 @@ def test_norms_are_those_of_the_gradient_and_of_each_layer_s():
         _, g = gradient(NETWORK, engine.weights, data.images / 255, data.labels)
         run(engine, data, np.arange(50), {"lr": 1.0})
         state = engine.state()
-        np.testing.assert_allclose(state["slot.whole"], np.linalg.norm(g), rtol=1e-12)
-        parts = zip(NETWORK.layout.views(state["slot.part"]), NETWORK.layout.views(g), strict=True)
+        np.testing.assert_allclose(flat(state, "whole"), np.linalg.norm(g), rtol=1e-12)
+        parts = zip(NETWORK.layout.views(flat(state, "part")), NETWORK.layout.views(g), strict=True)
         for kept, of_layer in parts:
             np.testing.assert_allclose(kept, np.linalg.norm(of_layer), rtol=1e-12)
 

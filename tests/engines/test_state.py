@@ -8,6 +8,7 @@ import time
 import numpy as np
 import pytest
 from engine_cases import (
+    ENGINES,
     KINDS,
     assert_same_bits,
     order_of,
@@ -19,13 +20,11 @@ from engine_cases import (
 )
 
 from optimizer_cases import ELEMENTWISE
-from ravine.engines.fused.engine import FusedEngine
-from ravine.engines.reference import ReferenceEngine
+from ravine.engines import make_engine
 from ravine.formulas.elementwise import rule
 from ravine.networks import Network
 from ravine.optimizers.momentum import momentum
 
-ENGINES = [FusedEngine, ReferenceEngine]
 NETWORK = Network((60, 17, 6, 10), bias=True)
 
 pytestmark = pytest.mark.usefixtures("kernels")
@@ -37,7 +36,7 @@ def data():
 
 
 def build(engine, rule, batch_size, seed=1):
-    return engine(NETWORK, rule, starting_point(NETWORK, seed), "float64", batch_size)
+    return make_engine(engine, NETWORK, rule, starting_point(NETWORK, seed), "float64", batch_size)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 150])
@@ -74,7 +73,7 @@ def test_the_length_of_a_call_changes_no_bit(data, name, batch_size):
     rule = ELEMENTWISE[name]
     hyper = settings(rule)
     order = order_of(20, batch_size, 400)
-    whole, parts = build(FusedEngine, rule, batch_size), build(FusedEngine, rule, batch_size)
+    whole, parts = build("fused", rule, batch_size), build("fused", rule, batch_size)
     loss = whole.train(data, order, 0, len(order), hyper).loss_sum
     losses = [
         parts.train(data, order, first, min(first + 3 * batch_size, len(order)), hyper).loss_sum
@@ -102,7 +101,7 @@ def test_looking_changes_nothing(data, engine):
 
 def test_settling_twice_is_settling_once(data):
     hyper = {"lr": 0.05, "alpha": 0.9}
-    engine = build(FusedEngine, momentum, 1)
+    engine = build("fused", momentum, 1)
     run(engine, data, order_of(10, 1, 400), hyper)
     before = engine.weights
     engine.settle(hyper)
@@ -114,10 +113,10 @@ def test_an_engine_beside_it_changes_no_bit(data, name):
     rule = ELEMENTWISE[name]
     hyper = settings(rule)
     order = order_of(300, 7, 400)
-    alone = build(FusedEngine, rule, 7)
+    alone = build("fused", rule, 7)
     run(alone, data, order, hyper)
 
-    beside = [build(FusedEngine, rule, 7), build(FusedEngine, rule, 7), build(FusedEngine, rule, 7, seed=5)]
+    beside = [build("fused", rule, 7), build("fused", rule, 7), build("fused", rule, 7, seed=5)]
     gate = threading.Barrier(len(beside))
 
     def go(engine):
@@ -135,7 +134,7 @@ def test_an_engine_beside_it_changes_no_bit(data, name):
 
 
 def test_python_goes_on_while_the_kernel_works(data):
-    engine = build(FusedEngine, momentum, 100)
+    engine = build("fused", momentum, 100)
     hyper = {"lr": 1e-4, "alpha": 0.9}
     order = order_of(100, 100, 400)
     engine.compile()
@@ -161,7 +160,7 @@ def test_python_goes_on_while_the_kernel_works(data):
 
 @pytest.mark.parametrize("layout", ["writable", "int32", "strided"])
 def test_any_array_of_sample_numbers_will_do(data, layout):
-    engine, expected = build(FusedEngine, momentum, 7), build(FusedEngine, momentum, 7)
+    engine, expected = build("fused", momentum, 7), build("fused", momentum, 7)
     hyper = {"lr": 0.05, "alpha": 0.9}
     order = order_of(5, 7, 400)
     run(expected, data, order, hyper)
@@ -173,14 +172,14 @@ def test_any_array_of_sample_numbers_will_do(data, layout):
 
 
 def test_a_batch_that_is_too_large_for_the_memory_is_refused(data):
-    engine = build(FusedEngine, momentum, 7)
+    engine = build("fused", momentum, 7)
     with pytest.raises(ValueError, match="batches of 100 in a workspace for batches of 7"):
         engine.train(data, order_of(2, 100, 400), 0, 150, {"lr": 0.05, "alpha": 0.9}, batch_size=100)
     assert engine.steps == 0
 
 
 def test_evaluating_needs_no_hyper_parameters_and_tabulates_nothing(data):
-    engine = build(FusedEngine, momentum, 7)
+    engine = build("fused", momentum, 7)
     engine.evaluate(data)
     assert not engine._space._work.table.any()
     run(engine, data, order_of(3, 7, 400), {"lr": 0.05, "alpha": 0.9})
@@ -206,7 +205,7 @@ def test_a_literal_and_a_hyper_parameter_of_the_same_value_give_the_same_bits():
     # few weights, and so many are looked at.
     network, data = Network((784, 300, 100, 10)), sparse_split(400)
     weights, order = starting_point(network), order_of(30, 10, 400)
-    engines = [FusedEngine(network, each, weights, "float32", 10) for each in (with_a_literal, with_a_number)]
+    engines = [make_engine("fused", network, each, weights, "float32", 10) for each in (with_a_literal, with_a_number)]
     run(engines[0], data, order, {"lr": 0.3})
     run(engines[1], data, order, {"lr": 0.3, "one": 1.0})
     assert_same_bits(*engines)

@@ -10,7 +10,6 @@ import pytest
 from optimizer_cases import MATRIX
 from ravine import train
 from ravine.errors import ConfigError
-from ravine.formulas.identity import texts
 from ravine.formulas.repeatable import refuse_chance
 from ravine.formulas.shelves import OPTIMIZERS
 
@@ -78,7 +77,7 @@ def made(folder, body, above=""):
 def test_what_the_text_shows_is_refused_at_its_line(tmp_path, body, told):
     rule = made(tmp_path, body)
     with pytest.raises(ConfigError) as error:
-        texts(rule)
+        rule.texts()
     line = 15 if "\n" in body else 14
     assert f"tried.py:{line}: tried {told}"[:12] in str(error.value)
     assert told in str(error.value)
@@ -88,13 +87,13 @@ def test_a_helper_of_the_user_s_is_followed(tmp_path):
     (tmp_path / "dice.py").write_text("import numpy as np\n\n\ndef throw():\n    return np.random.rand()\n")
     rule = made(tmp_path, "a = dice.throw()", "import dice")
     with pytest.raises(ConfigError, match=r"dice\.py:5: throw draws random numbers from np\.random\.rand"):
-        texts(rule)
+        rule.texts()
 
 
 def test_a_clock_that_lies_in_a_mapping_is_found_with_the_values(tmp_path):
     rule = made(tmp_path, "a = CLOCKS['wall']() // 1e9")
     with pytest.raises(ConfigError, match="reads the clock by CLOCKS"):
-        texts(rule)
+        rule.texts()
 
 
 @pytest.mark.parametrize(
@@ -113,7 +112,7 @@ def test_what_a_body_imports_is_followed(tmp_path, monkeypatch, body):
     rule = made(tmp_path, body)
     try:
         with pytest.raises(ConfigError, match=r"dice\.py:5: throw reads the clock by time\.time"):
-            texts(rule)
+            rule.texts()
     finally:
         for name in ("bag", "bag.dice"):
             sys.modules.pop(name, None)
@@ -123,7 +122,7 @@ def test_what_a_body_imports_is_followed(tmp_path, monkeypatch, body):
 def test_a_generator_that_goes_on_is_refused(tmp_path, above):
     rule = made(tmp_path, "a = rng.uniform(0, 1)", above)
     with pytest.raises(ConfigError, match=r"draws random numbers from rng.*Ask for `noise`"):
-        texts(rule)
+        rule.texts()
 
 
 @pytest.mark.parametrize(
@@ -147,13 +146,13 @@ def test_a_generator_that_goes_on_is_refused(tmp_path, above):
 )
 def test_what_is_the_same_each_time_is_taken(tmp_path, body):
     rule = made(tmp_path, body)
-    texts(rule)
+    rule.texts()
     refuse_chance(rule, {"lr": 0.1})
 
 
 def test_what_a_text_does_not_show_is_seen_by_the_global_state(tmp_path):
     rule = made(tmp_path, "a = float(getattr(np, 'ran' + 'dom').random())")
-    texts(rule)
+    rule.texts()
     with pytest.raises(ConfigError, match=r"tried\.py:12: rule tried draws from a global generator.*`noise`"):
         refuse_chance(rule, {"lr": 0.1})
 
@@ -184,7 +183,7 @@ def test_a_rule_is_tried_with_the_settings_of_each_run(tmp_path):
 @pytest.mark.parametrize("name", MATRIX)
 def test_ravine_s_own_pass(name):
     rule = MATRIX[name]
-    texts(rule)
+    rule.texts()
     refuse_chance(rule, rule.hyperparameters({}))
 
 

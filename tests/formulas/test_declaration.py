@@ -25,13 +25,13 @@ def test_a_signature_is_a_declaration():
         return lr * g, m, v
 
     assert function.name == "mine"
-    assert function.arguments == ("t", "g", "m", "w", "v")
-    assert function.slots == ("m", "v")
+    assert function.formula.arguments == ("t", "g", "m", "w", "v")
+    assert function.formula.slots == ("m", "v")
     assert dict(function.defaults) == {"lr": 0.5, "beta": None, "power": 2}
     assert function.bounds == {"lr": "[0, inf)", "beta": "[0, 1]"}
     assert function.summary == "Mine: an example."
-    assert function.idle_form is None
-    assert not function.inert
+    assert function.formula.lazy is function.formula.evaluated is None
+    assert not function.formula.inert
 
 
 def test_the_decorator_works_without_arguments_and_leaves_the_function_callable():
@@ -74,10 +74,10 @@ def slot_that_counts(g, n, *, lr): ...
         (slot_before_g, "slot_before_g has slots before g: v"),
         (any_number, r"any_number takes \*slots: name each parameter"),
         (any_name, "name each parameter"),
-        (takes_w_twice, "w of takes_w_twice"),
-        (takes_t_twice, "t of takes_t_twice"),
-        (private_slot, "_v of private_slot"),
-        (slot_that_counts, "n of slot_that_counts"),
+        (takes_w_twice, "w of rule takes_w_twice"),
+        (takes_t_twice, "t of rule takes_t_twice"),
+        (private_slot, "_v of rule private_slot"),
+        (slot_that_counts, "n of rule slot_that_counts"),
     ],
 )
 def test_what_is_no_rule_is_refused(function, message):
@@ -93,31 +93,47 @@ def test_bounds_of_a_hyperparameter_that_does_not_exist_are_refused():
             return lr * alpha * g
 
 
-def test_an_idle_form_may_ask_for_what_exists_alone():
-    @rule
-    def drifting(g, v, *, lr, alpha=0.9):
-        return v, alpha * v + lr * g
+def drifting(g, v, *, lr, alpha=0.9):
+    return v, alpha * v + lr * g
 
-    for wrong in (
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
         lambda v, *, alpha: (0, v),  # no n
         lambda v, n, *, beta: (0, v),
         lambda v, u, n: (0, v),
         lambda v, g, n: (0, v),
         lambda v, t, n: (0, v),  # the sum may not depend on the step number
-    ):
-        with pytest.raises(
-            ConfigError, match=r"idle form of drifting may ask for n, v, w and, after \*, for lr, alpha"
-        ):
-            drifting.idle(wrong)
-    assert drifting.idle_form is None
+        lambda v, n, norm: (0, v),
+    ],
+)
+def test_a_lazy_update_may_ask_for_what_exists_alone(wrong):
+    with pytest.raises(ConfigError, match=r"lazy form of rule drifting may ask for n, v, w and, after \*, for lr, al"):
+        rule(lazy=wrong)(drifting)
 
-    @drifting.idle
-    def form(v, n, *, alpha):
+
+@pytest.mark.parametrize(
+    "wrong", [lambda v: v, lambda w, u: w, lambda w, n: w, lambda w, *, beta: w, lambda w, g: w, lambda *, lr: lr]
+)
+def test_evaluated_weights_may_ask_for_what_exists_alone(wrong):
+    with pytest.raises(ConfigError, match=r"evaluated form of rule drifting may ask for t, v, w and, after \*, for lr"):
+        rule(evaluated=wrong)(drifting)
+
+
+def test_forms_are_written_above_the_rule_and_handed_to_it():
+    def idle(v, n, *, alpha):
         return v, v
 
-    assert drifting.idle_form is form
-    with pytest.raises(ConfigError, match=f"drifting has an idle form already, {form.__name__}: declare one"):
-        drifting.idle(form)
+    def mean(w, v, t, *, alpha):
+        return w
+
+    formula = rule(lazy=idle, evaluated=mean)(drifting).formula
+    assert (formula.lazy, formula.evaluated) == (idle, mean)
+    for form in ("lazy", "evaluated"):
+        with pytest.raises(ConfigError) as caught:
+            rule(**{form: 3})(drifting)
+        assert str(caught.value) == f"the {form} form of rule drifting is 3; give a function."
 
 
 def test_hyperparameters_come_in_declared_order_over_the_defaults():
@@ -161,7 +177,7 @@ def test_both_ends_of_an_interval_count_as_written():
         adam.hyperparameters({"eps": 0})
 
 
-def test_find_rule_suggests_the_nearest():
+def test_an_unknown_name_gets_the_nearest_suggested():
     assert OPTIMIZERS.find("sgd") is sgd
     with pytest.raises(ConfigError, match="unknown optimizer 'adma'; did you mean 'adam'"):
         OPTIMIZERS.find("adma")

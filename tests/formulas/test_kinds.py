@@ -12,7 +12,6 @@ from ravine.formulas.compose import with_stages
 from ravine.formulas.elementwise import rule
 from ravine.formulas.kinds import shown, value_of
 from ravine.formulas.matrix import matrix_rule
-from ravine.formulas.optimizer import no_loss
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.report.commands import command_of
 from ravine.spec import RunSpec, from_settings, resolve
@@ -164,7 +163,7 @@ def test_a_rule_of_whole_matrices_gets_an_int_and_a_bool(small):
         fits = type(steps) is int and type(heavy) is bool and type(lr) is float
         return [lr * g * (steps + heavy if fits else np.nan) for g in gradients], {}
 
-    first, second = (strict.step([np.ones(2)], [np.ones(2)], {}, 1, no_loss, {"lr": 1.0, **given})[0][0][0]
+    first, second = (strict.step([np.ones(2)], [np.ones(2)], {}, 1, [{"lr": 1.0, **given}])[0][0][0]
                      for given in ({"steps": 3.0, "heavy": 0.0}, {"steps": 4, "heavy": True}))  # fmt: skip
     assert (first, second) == (3, 5)
     plain = ravine.train(optimizer=strict, **SMALL)
@@ -176,18 +175,18 @@ def test_a_rule_of_whole_matrices_gets_an_int_and_a_bool(small):
 
 def test_a_factor_that_makes_a_fraction_is_refused(switched):
     given = {"optimizer": switched, "slow": True, "layers": (784, 8, 10)}
-    resolve(from_settings({**given, "per_layer": {"slow": [1, 0], "ahead": [1, 2]}}))
+    from_settings({**given, "per_layer": {"slow": [1, 0], "ahead": [1, 2]}})
     for name, words in (("slow", "slow of switched is 0.5; it must be true or false."),
                         ("ahead", "ahead of switched is 1.5; it must be a whole number in [1, 9].")):  # fmt: skip
         with pytest.raises(ConfigError) as caught:
-            resolve(from_settings({**given, "per_layer": {name: [1, 0.5]}}))
+            from_settings({**given, "per_layer": {name: [1, 0.5]}})
         assert str(caught.value) == f"per_layer, layer 2 of weights: {words}"
 
 
 def test_lookahead_by_a_fraction_of_a_step_is_refused():
     with pytest.raises(ConfigError, match=r"lookahead of sgd is 2\.25; it must be a whole number in \[1, inf\)"):
-        resolve(from_settings({"optimizer": "sgd", "lookahead": 2.25}))
-    assert resolve(from_settings({"optimizer": "sgd", "lookahead": 4.0})).hyperparameters["lookahead"] == 4
+        from_settings({"optimizer": "sgd", "lookahead": 2.25})
+    assert from_settings({"optimizer": "sgd", "lookahead": 4.0}).spec.hyperparameters["lookahead"] == 4
 
 
 def test_one_run_has_one_id_however_its_values_are_written(switched):
@@ -199,12 +198,13 @@ def test_one_run_has_one_id_however_its_values_are_written(switched):
     assert made(slow=False, heavy=False, ahead=3) != first
     assert made(**{LUNATE: 0.5, "slow": True}) == made(ε=0.5, slow=True) != made(slow=True)
     spec = RunSpec(optimizer="soap", hyperparameters={"precondition_frequency": 20.0})
-    assert spec.id == RunSpec(optimizer="soap", hyperparameters={"precondition_frequency": 20}).id
-    assert str(resolve(spec).hyperparameters["precondition_frequency"]) == "20"
+    run = resolve(spec)
+    assert run.id == resolve(RunSpec(optimizer="soap", hyperparameters={"precondition_frequency": 20})).id
+    assert str(run.spec.hyperparameters["precondition_frequency"]) == "20"
 
 
 def test_the_command_of_a_run_gives_flags_and_whole_numbers_as_they_are_read(switched):
-    spec = resolve(from_settings({"optimizer": switched, "slow": True, "heavy": False, "ahead": 4}))
+    spec = from_settings({"optimizer": switched, "slow": True, "heavy": False, "ahead": 4}).spec
     assert "--set heavy=false --set slow=true --set ahead=4 --set 'ε=0.25'" in command_of(spec)
 
 

@@ -82,18 +82,17 @@ def test_a_rule_with_noise_is_never_idle():
         def still(g, noise, *, lr=0.1):
             return lr * g * noise
 
-    @rule
-    def moves(g, noise, *, lr=0.1):
-        return lr * (g + noise)
+    def rests(n):
+        return 0
 
-    with pytest.raises(ConfigError, match="leave out its idle form"):
+    with pytest.raises(ConfigError, match="leave out its lazy form"):
 
-        @moves.idle
-        def rests(n):
-            return 0
+        @rule(lazy=rests)
+        def moves(g, noise, *, lr=0.1):
+            return lr * (g + noise)
 
 
-def test_what_a_whole_rule_may_ask_for():
+def test_what_a_matrix_rule_may_ask_for():
     with pytest.raises(ConfigError, match="loss, noise, or both"):
 
         @matrix_rule
@@ -109,8 +108,8 @@ def shaken(gradients, weights, state, t, noise, *, lr=0.1):
 def test_layer_by_layer_the_noise_is_the_same():
     weights = [np.ones((3, 4)), np.ones(4), np.ones((4, 2)), np.ones(2)]
     noise = noise_for(weights, 5, 9)
-    together, _ = shaken.step(weights, weights, {}, 9, None, {"lr": 0.5}, noise)
-    apart, _ = shaken.step_by_layer(weights, weights, {}, 9, [{"lr": 0.5}] * 2, noise)
+    together, _ = shaken.step(weights, weights, {}, 9, shaken.everywhere({"lr": 0.5}, weights), noise=noise)
+    apart, _ = shaken.step(weights, weights, {}, 9, [{"lr": 0.5}, {"lr": 0.5}], noise=noise)
     for one, other in zip(together, apart, strict=True):
         np.testing.assert_array_equal(one, other)
 

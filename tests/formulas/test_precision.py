@@ -51,14 +51,14 @@ TWO = {"layers": (784, 8, 10)}
 )
 def test_what_becomes_nothing_or_infinite_is_refused_in_float32_and_taken_in_float64(settings, words):
     with pytest.raises(ConfigError) as caught:
-        resolve(from_settings(settings))
+        from_settings(settings)
     assert str(caught.value).startswith(words)
-    assert resolve(from_settings({**settings, "dtype": "float64"})).dtype == "float64"
+    assert from_settings({**settings, "dtype": "float64"}).spec.dtype == "float64"
 
 
 def test_zero_stays_allowed_where_the_bounds_allow_it():
     per_layer = {"lr": [1, 0]}
-    assert resolve(RunSpec(lr=0.0, per_layer=per_layer, layers=(784, 8, 10))).lr == 0
+    assert resolve(RunSpec(lr=0.0, per_layer=per_layer, layers=(784, 8, 10))).spec.lr == 0
     with pytest.raises(ConfigError, match="eps of adam is 0; it must be a finite number in"):
         resolve(RunSpec(optimizer="adam", hyperparameters={"eps": 0}))
 

@@ -16,9 +16,8 @@ from numpy import pi, sqrt
 
 from ravine.errors import ConfigError
 from ravine.formulas.elementwise import rule
-from ravine.formulas.shelves import OPTIMIZERS
 from ravine.formulas.given import FUNCTIONS
-from ravine.formulas.source import read_idle_form, read_rule
+from ravine.formulas.shelves import OPTIMIZERS
 from rule_files import write_rules
 
 HYPER = {"lr": 0.3, "alpha": 0.6}
@@ -27,19 +26,19 @@ _numbers = itertools.count()
 
 def plain(declared):
     """Return the rule's plain text as a function, with nothing around it but NumPy."""
-    body = "\n".join(f"    {line}" for line in read_rule(declared).text.splitlines())
+    body = "\n".join(f"    {line}" for line in declared.text.splitlines())
     scope = {"np": np}
-    exec(f"def plain({', '.join(declared.arguments)}, *, {', '.join(declared.defaults)}):\n{body}", scope)
+    exec(f"def plain({', '.join(declared.formula.arguments)}, *, {', '.join(declared.defaults)}):\n{body}", scope)
     return scope["plain"]
 
 
 def assert_plain_form_is_the_function(declared):
     rng = np.random.default_rng(5)
     for t in (1, 2, 7):
-        known = {name: rng.normal(size=50) for name in ("g", "w", *declared.slots)}
+        known = {name: rng.normal(size=50) for name in ("g", "w", *declared.formula.slots)}
         known["t"] = t
         given = {name: HYPER[name] for name in declared.defaults}
-        arguments = [known[name] for name in declared.arguments]
+        arguments = [known[name] for name in declared.formula.arguments]
         with np.errstate(all="ignore"):
             ours, theirs = (f(*arguments, **given) for f in (plain(declared), declared))
         as_tuple = [r if isinstance(r, tuple) else (r,) for r in (ours, theirs)]
@@ -199,28 +198,28 @@ def test_every_function_has_a_plain_form(tmp_path, name):
         tmp_path / "functions.py", f"@rule\ndef all_of_it(g, v, *, lr):\n    return lr * np.{name}({called}) * g, v\n"
     )
     declared = OPTIMIZERS.find(str(path))
-    assert f"np.{name}(" in read_rule(declared).text
+    assert f"np.{name}(" in declared.text
     assert_plain_form_is_the_function(declared)
 
 
 def test_the_plain_form_is_written_plainly():
-    assert read_rule(other_names).text == (
+    assert other_names.text == (
         "v = np.maximum(v, np.fabs(g)) + np.sqrt(np.square(g)) * 3.141592653589793\n"
         "return (np.minimum(np.maximum(lr * g, -0.1), v), v)"
     )
-    assert read_rule(within()).text == "v = 0.5 * v + g\nreturn (lr * v, v)"
-    assert read_rule(laid_out).text == "v = alpha * v + lr * g\nreturn (v, v)"
-    assert "(-0.5) ** 2 * g" in read_rule(constants).text
+    assert within().text == "v = 0.5 * v + g\nreturn (lr * v, v)"
+    assert laid_out.text == "v = alpha * v + lr * g\nreturn (v, v)"
+    assert "(-0.5) ** 2 * g" in constants.text
 
 
 def test_a_number_is_read_when_it_is_asked_for(monkeypatch):
-    before = read_rule(constants).text
+    before = constants.text
     assert "+ 0.25 * g" in before
     monkeypatch.setitem(globals(), "REAL", 0.125)
-    assert "+ 0.125 * g" in read_rule(constants).text
+    assert "+ 0.125 * g" in constants.text
     assert_plain_form_is_the_function(constants)
     monkeypatch.undo()
-    assert read_rule(constants).text == before
+    assert constants.text == before
 
 
 MARGIN = """
@@ -243,23 +242,23 @@ inner = make(0.5)
 
 def test_what_stands_at_the_margin_does_not_matter(tmp_path):
     declared = OPTIMIZERS.find(f"{write_rules(tmp_path / 'margin.py', MARGIN.replace('LINE', 'v'))}:inner")
-    assert read_rule(declared).text == "v = 0.5 * v + g\nu = v\nreturn (lr * u, v)"
+    assert declared.text == "v = 0.5 * v + g\nu = v\nreturn (lr * u, v)"
     declared = OPTIMIZERS.find(f"{write_rules(tmp_path / 'margin.py', MARGIN.replace('LINE', 'v % 2  # here'))}:inner")
     assert "computes `v % 2`" in fault(declared.function, declared)
 
 
-def test_the_idle_form_is_read_as_the_rule_is():
-    @rule
-    def drifting(g, v, *, lr, alpha):
-        return v, alpha * v
+def drifting(g, v, *, lr, alpha):
+    return v, alpha * v
 
-    assert read_idle_form(drifting) is None
 
-    @drifting.idle
+def test_the_lazy_update_is_read_as_the_rule_is():
+    assert rule(drifting).formula.lazy_body() is None
+
     def form(v, n, *, alpha):
         return v * n**WHOLE, np.clip(v, 0, alpha)
 
-    assert read_idle_form(drifting).text == "return (v * n ** 3, np.minimum(np.maximum(v, 0), alpha))"
+    lazy = rule(lazy=form)(drifting).formula.lazy_body()
+    assert lazy.text == "return (v * n ** 3, np.minimum(np.maximum(v, 0), alpha))"
 
 
 # --- faults ---
@@ -270,7 +269,7 @@ def fault(function, declared, marker="# here"):
     lines, first = inspect.getsourcelines(function)
     (marked,) = [number for number, line in enumerate(lines, start=first) if marker in line]
     with pytest.raises(ConfigError) as caught:
-        (read_rule if declared.function is function else read_idle_form)(declared)
+        (declared.formula.body if declared.function is function else declared.formula.lazy_body)()
     place, words = str(caught.value).split(f": rule {declared.name} ", maxsplit=1)
     assert place == f"{inspect.getsourcefile(function)}:{marked}"
     assert "\n" not in words
@@ -396,14 +395,14 @@ EXPRESSIONS = {
     "round(g)": "calls round; write np.rint(g).",
     "float(g)": "calls float; write the number itself",
     "int(lr) * g": "calls int; write np.trunc(lr).",
-    "sum(g)": "calls sum; a rule is of one weight; one of whole arrays is written under @ravine.matrix_rule",
+    "sum(g)": "calls sum; a rule is of one weight; one of whole arrays is written under @ravine.matri",
     "helper(g)": "calls helper; write it out in the rule's own body",
     "helper(lr) * g": "calls helper; write it out in the rule's own body",
     "double_it(g)": "calls double_it; a rule may call",
     "Setting(g)": "calls Setting; a rule may call",
     "np.mean(g)": "calls np.mean; a rule is of one weight",
     "np.zeros_like(g)": "calls np.zeros_like; write 0",
-    "g.sum()": "calls `.sum()` of `g`; a rule is of one weight; one of whole arrays is written under @ravine.whole",
+    "g.sum()": "calls `.sum()` of `g`; a rule is of one weight; one of whole arrays is written under @ravine.matri",
     "np.linalg.norm(g) * g": "calls np.linalg.norm; take `norm` as a parameter after g",
     "np.random.normal(lr) * g": "calls np.random.normal; take `noise`, standard normal numbers",
     "random.gauss(0, 1) * g": "calls random.gauss; take `noise`, standard normal numbers",
@@ -497,7 +496,7 @@ def test_the_mend_computes_what_the_call_would(tmp_path, call):
     """
     wrong = OPTIMIZERS.find(str(write_rules(tmp_path / "wrong.py", text.replace("THIS", call))))
     with pytest.raises(ConfigError) as caught:
-        read_rule(wrong)
+        wrong.formula.body()
     mend = str(caught.value).rpartition("write ")[2].removesuffix(".").removesuffix(" alone")
     rest = next((part for part in (" * u", " * v", " * g") if call.endswith(part)), "")
     right = OPTIMIZERS.find(str(write_rules(tmp_path / "right.py", text.replace("THIS", f"({mend}){rest} * 1.0"))))
@@ -560,26 +559,16 @@ def test_a_fault_in_what_is_returned_is_found_too(tmp_path):
     assert "computes `v % 2`" in fault(declared.function, declared)
 
 
-def test_a_fault_of_the_idle_form_is_found_at_its_own_line():
-    @rule
-    def drifting(g, v, *, lr, alpha):
-        return v, lr * g
-
-    @drifting.idle
+def test_a_fault_of_the_lazy_update_is_found_at_its_own_line():
     def form(v, n):
         return v  # here
 
-    assert fault(form, drifting).startswith("returns 1 value; it must return the step, v")
+    assert fault(form, rule(lazy=form)(drifting)).startswith("returns 1 value; it must return the step, v")
 
-    @rule
-    def sinking(g, v, *, lr, alpha):
-        return v, lr * g
-
-    @sinking.idle
     def unasked(v, n):
         return v * alpha, v  # here  # noqa: F821
 
-    assert "uses alpha, which is not defined" in fault(unasked, sinking)
+    assert "uses alpha, which is not defined" in fault(unasked, rule(lazy=unasked)(drifting))
 
 
 def test_a_variable_around_the_rule_that_has_no_value_is_not_defined():
@@ -596,40 +585,32 @@ def test_a_variable_around_the_rule_that_has_no_value_is_not_defined():
     declared = next(making)
     assert "uses later, which is not defined" in fault(declared.function, declared)
     next(making)
-    assert read_rule(declared).text == "return lr * g * 2.0"
+    assert declared.text == "return lr * g * 2.0"
 
 
 def test_a_rule_without_a_source_is_refused():
     scope = {}
     exec("def typed_in(g, *, lr):\n    return lr * g\n", scope)
     with pytest.raises(ConfigError, match=r"source of rule typed_in cannot be read: define it in a file"):
-        read_rule(rule(scope["typed_in"]))
+        rule(scope["typed_in"]).formula.body()
 
 
-def test_a_lambda_is_no_rule_and_no_idle_form():
+def test_a_lambda_is_no_rule_and_no_lazy_update():
     with pytest.raises(ConfigError, match=r"a rule is a function defined with `def`, and this is a lambda: write it"):
         rule(lambda g, *, lr: lr * g)
 
-    @rule
-    def drifting(g, v, *, lr):
-        return v, lr * g
-
-    drifting.idle(lambda v, n: (v, v))
+    on_one_line = rule(lazy=lambda v, n: (v, v))(drifting)
     with pytest.raises(ConfigError, match=r"test_source.py:\d+: rule drifting is not a function defined with `def`"):
-        read_idle_form(drifting)
+        on_one_line.formula.lazy_body()
 
-    @rule
-    def sinking(g, v, *, lr):
-        return v, lr * g
-
-    sinking.idle(
-        lambda v, n: (
+    on_several = rule(
+        lazy=lambda v, n: (
             v,
             v,
         )
-    )
+    )(drifting)
     with pytest.raises(ConfigError, match="is not a function defined with `def`"):
-        read_idle_form(sinking)
+        on_several.formula.lazy_body()
 
 
 def test_a_second_decorator_that_hides_the_function_is_refused():
@@ -648,7 +629,7 @@ def test_a_second_decorator_that_hides_the_function_is_refused():
         return lr * g
 
     with pytest.raises(ConfigError, match="rule hidden is under a second decorator, which hides what runs: take that"):
-        read_rule(hidden)
+        hidden.formula.body()
 
 
 @pytest.mark.parametrize("thing", [math.sqrt, np.sqrt, Doubles(), Setting, "adam", types.SimpleNamespace()])
@@ -661,9 +642,9 @@ def test_a_file_that_changes_after_it_was_read_does_not_change_the_rule(tmp_path
     path = write_rules(tmp_path / "mine.py", "@rule\ndef mine(g, *, lr):\n    return lr * g\n")
     declared = OPTIMIZERS.find(str(path))
     write_rules(path, "@rule\ndef mine(g, *, lr):\n    return lr * g * 2\n")
-    assert read_rule(declared).text == "return lr * g"
-    assert read_rule(OPTIMIZERS.find(str(path))).text == "return lr * g * 2"
-    assert read_rule(declared).text == "return lr * g"
+    assert declared.text == "return lr * g"
+    assert OPTIMIZERS.find(str(path)).text == "return lr * g * 2"
+    assert declared.text == "return lr * g"
 
 
 def test_the_text_is_not_that_of_another_function(tmp_path):
@@ -674,4 +655,4 @@ def test_the_text_is_not_that_of_another_function(tmp_path):
     exec(compile(code, str(path), "exec"), scope)
     path.write_text("def other(g, *, lr):\n    return lr * g * 2\n")
     with pytest.raises(ConfigError, match=rf"{path}:1: rule mine is not a function defined with `def`"):
-        read_rule(rule(scope["mine"]))
+        rule(scope["mine"]).formula.body()

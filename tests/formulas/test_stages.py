@@ -9,13 +9,11 @@ from ravine.errors import ConfigError
 from ravine.formulas.compose import stage_of, with_stages
 from ravine.formulas.elementwise import rule
 from ravine.formulas.shelves import STAGES
-from ravine.formulas.source import read_rule
 from ravine.optimizers.adam import adam
 from ravine.optimizers.momentum import momentum
 from ravine.optimizers.schedule_free_adamw import schedule_free_adamw
 from ravine.optimizers.sgd import sgd
 from ravine.spec import RunSpec, from_settings, resolve
-from stepping import step
 
 COUNT, STEPS = 6, 23
 
@@ -30,16 +28,13 @@ def start():
 
 
 def path(declared, hyper):
-    """Return the weights after each step, and the slots in the end."""
-    w, slots, weights = start(), {name: np.zeros(COUNT) for name in declared.slots}, []
+    """Return the weights after each step, and the state in the end."""
+    w, state, weights = start(), declared.start([start()], [hyper]), []
     for t in range(1, STEPS + 1):
-        g = gradient(w, t)
-        norm = np.linalg.norm(g)
-        known = {**slots, "norm": norm, "layer_norm": np.full(COUNT, norm)}
-        change, slots = step(declared, g, w, t, known, hyper)
+        (change,), state = declared.step([gradient(w, t)], [w], state, t, [hyper])
         w = w - change
         weights.append(w)
-    return np.array(weights), slots
+    return np.array(weights), state
 
 
 def composed(declared, **hyper):
@@ -81,8 +76,7 @@ def test_a_gradient_beyond_the_norm_keeps_its_direction_and_a_smaller_one_its_le
     weights, _ = composed(sgd, lr=0.1, **{stage: 1.7})
     np.testing.assert_allclose(weights, loop(advance), rtol=1e-12)
     together = with_stages(sgd, {stage: 1.7})
-    nothing = {"norm": 0.0, "layer_norm": np.zeros(COUNT)}
-    change, _ = step(together, np.zeros(COUNT), start(), 1, nothing, together.hyperparameters({stage: 1.7}))
+    (change,), _ = together.step([np.zeros(COUNT)], [start()], {}, 1, [together.hyperparameters({stage: 1.7})])
     assert not change.any()
 
 
@@ -119,13 +113,14 @@ def test_lookahead_goes_back_part_of_the_way_every_k_steps():
 
 def test_weight_average_trains_as_before_and_evaluates_the_weighted_mean_of_all_weights():
     together = with_stages(adam, {"weight_average": 0.8})
-    weights, slots = path(together, together.hyperparameters({"weight_average": 0.8}))
+    hyper = together.hyperparameters({"weight_average": 0.8})
+    weights, state = path(together, hyper)
     np.testing.assert_array_equal(weights, path(adam, adam.hyperparameters({}))[0])
     shares = 0.8 ** np.arange(STEPS)[::-1]
     mean = (shares[:, None] * weights).sum(axis=0) / shares.sum()
-    shown = together.evaluated_form(weights[-1], slots["weight_average_a"], STEPS, weight_average=0.8)
-    np.testing.assert_allclose(shown, mean, rtol=1e-12)
-    np.testing.assert_array_equal(together.evaluated_form(start(), np.zeros(COUNT), 0, weight_average=0.8), start())
+    np.testing.assert_allclose(together.evaluate([weights[-1]], state, STEPS, [hyper])[0], mean, rtol=1e-12)
+    begun = together.start([start()], [hyper])
+    np.testing.assert_array_equal(together.evaluate([start()], begun, 0, [hyper])[0], start())
 
 
 def test_stages_stand_in_one_order_however_they_are_given():
@@ -155,15 +150,15 @@ def test_a_rule_without_stages_is_itself_and_an_own_hyperparameter_stays_its_own
 
 
 def test_clipping_alone_leaves_a_rule_inert():
-    assert with_stages(sgd, {"clip_norm": 1}).inert
-    assert not with_stages(sgd, {"weight_decay": 1}).inert
-    assert not with_stages(adam, {"clip_norm": 1}).inert
-    assert with_stages(momentum, {"clip_norm": 1}).idle_form is None
+    assert with_stages(sgd, {"clip_norm": 1}).formula.inert
+    assert not with_stages(sgd, {"weight_decay": 1}).formula.inert
+    assert not with_stages(adam, {"clip_norm": 1}).formula.inert
+    assert with_stages(momentum, {"clip_norm": 1}).formula.lazy is None
 
 
 def test_a_stage_s_first_hyperparameter_is_needed():
     with pytest.raises(ConfigError, match=r"sgd needs a value for lookahead: give one, for example lookahead=5"):
-        resolve(from_settings({"optimizer": "sgd", "lookahead_alpha": 0.5}))
+        from_settings({"optimizer": "sgd", "lookahead_alpha": 0.5})
 
 
 @pytest.mark.parametrize(
@@ -176,7 +171,7 @@ def test_a_stage_s_first_hyperparameter_is_needed():
 )
 def test_hyperparameters_of_stages_have_bounds(given, message):
     with pytest.raises(ConfigError) as caught:
-        resolve(from_settings({"optimizer": "adam", **given}))
+        from_settings({"optimizer": "adam", **given})
     assert str(caught.value) == message
 
 
@@ -217,7 +212,7 @@ def test_a_number_of_the_module_that_changes_changes_the_composed_rule(monkeypat
     before = with_stages(scaled, {"l2": 0.1})
     assert with_stages(scaled, {"l2": 0.2}) is before
     monkeypatch.setitem(globals(), "FACTOR", 2.0)
-    assert "2.0 * lr" in read_rule(with_stages(scaled, {"l2": 0.1})).text
+    assert "2.0 * lr" in with_stages(scaled, {"l2": 0.1}).text
 
 
 def test_slots_of_a_rule_must_not_have_the_names_of_a_stage_s_own():
@@ -225,7 +220,7 @@ def test_slots_of_a_rule_must_not_have_the_names_of_a_stage_s_own():
     def own_slot(g, lookahead_slow, *, lr=0.1):
         return lr * g, lookahead_slow
 
-    with pytest.raises(ConfigError, match="own_slot has lookahead_slow among its slots"):
+    with pytest.raises(ConfigError, match="stage lookahead and rule own_slot both have lookahead_slow"):
         with_stages(own_slot, {"lookahead": 5})
 
 
@@ -236,11 +231,11 @@ def test_one_kind_of_evaluated_weights_is_enough():
 
 def test_a_composed_rule_s_function_is_its_text():
     together = with_stages(adam, {"l2": 1, "lookahead": 3, "clip_norm": 1})
-    assert together.slots == ("m", "v", "lookahead_slow")
-    assert together.arguments == ("g", "m", "v", "lookahead_slow", "w", "t", "norm")
+    assert together.formula.slots == ("m", "v", "lookahead_slow")
+    assert together.formula.arguments == ("g", "m", "v", "lookahead_slow", "w", "t", "norm")
     scope = {"np": np}
-    body = "\n".join(f"    {line}" for line in read_rule(together).text.splitlines())
-    exec(f"def again({', '.join(together.arguments)}, *, {', '.join(together.defaults)}):\n{body}", scope)
+    body = "\n".join(f"    {line}" for line in together.text.splitlines())
+    exec(f"def again({', '.join(together.formula.arguments)}, *, {', '.join(together.defaults)}):\n{body}", scope)
     hyper = together.hyperparameters({"l2": 0.1, "lookahead": 3, "clip_norm": 1})
     arguments = [np.full(3, 0.5), *np.random.default_rng(0).random((3, 3)), np.ones(3), 4, 0.9]
     for one, other in zip(together(*arguments, **hyper), scope["again"](*arguments, **hyper), strict=True):
@@ -248,8 +243,9 @@ def test_a_composed_rule_s_function_is_its_text():
 
 
 def test_a_stage_changes_the_id_of_a_run_and_the_spec_says_it():
-    plain = RunSpec(optimizer="adam")
+    plain = resolve(RunSpec(optimizer="adam"))
     decayed = from_settings({"optimizer": "adam", "weight_decay": 0.0})
     assert plain.id != decayed.id
-    assert resolve(decayed).hyperparameters["weight_decay"] == 0
-    assert resolve(resolve(decayed)) == resolve(decayed)
+    assert decayed.spec.hyperparameters["weight_decay"] == 0
+    assert resolve(decayed.spec).spec == decayed.spec
+    assert resolve(decayed.spec).id == decayed.id

@@ -1,4 +1,4 @@
-"""Rules of whole matrices: each against its equations in closed form, by another route than its own code takes."""
+"""Matrix optimizers: each against its equations in closed form, by another route than its own code takes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from optimizer_cases import MATRIX
-from ravine.conformance import WHOLE, WHOLE_TRAINED, check_rule
+from ravine.conformance import MATRIX as CHECKS
+from ravine.conformance import MATRIX_TRAINED, findings_of
 from ravine.errors import ConfigError
 from ravine.formulas.compose import with_stages
-from ravine.formulas.identity import read_whole
 from ravine.formulas.layers import flattened, shaped
 from ravine.formulas.line_search import C1, C2, Point, strong_wolfe
 from ravine.formulas.matrix import matrix_rule
@@ -37,9 +37,10 @@ def rotation(n, seed):
 
 def follow(rule, gradients, weights, loss=None, **hyper):
     """Return the steps and the state after each list of gradients."""
-    hyper, state, path = rule.hyperparameters(hyper), {}, []
+    each, path = rule.everywhere(rule.hyperparameters(hyper), weights), []
+    state = rule.start(weights, each)
     for t, g in enumerate(gradients, start=1):
-        steps, state = rule.step(g, weights, state, t, loss, hyper)
+        steps, state = rule.step(g, weights, state, t, each, loss)
         weights = [w - step for w, step in zip(weights, steps, strict=True)]
         path.append((steps, state))
     return path
@@ -170,6 +171,7 @@ def test_prodigy_by_its_equations():
     w, m, v, s, r, d = list(w0), [0.0] * 3, [0.0] * 3, [0.0] * 3, 0.0, d0
     ours, state = [np.array([w0[:2]]), np.array(w0[2:])], {}
     hyper = prodigy.hyperparameters({"beta2": beta2, "eps": eps, "d0": d0, "lr": lr, "weight_decay": 0.1})
+    each = prodigy.everywhere(hyper, ours)
     for t in range(1, 60):
         g = [w[0] - 3, 4 * w[1], 0.1 * (w[2] + 5)]
         c = lr * math.sqrt(1 - beta2**t) / (1 - beta1**t)
@@ -181,7 +183,7 @@ def test_prodigy_by_its_equations():
         terms = zip(w, m, v, strict=True)
         w = [wk - c * d * (mk / (math.sqrt(vk) + larger * eps) + 0.1 * wk) for wk, mk, vk in terms]
         d = larger
-        steps, state = prodigy.step([np.array([g[:2]]), np.array(g[2:])], ours, state, t, None, hyper)
+        steps, state = prodigy.step([np.array([g[:2]]), np.array(g[2:])], ours, state, t, each)
         ours = [a - b for a, b in zip(ours, steps, strict=True)]
         np.testing.assert_allclose(flattened(ours), w, rtol=1e-10)
     assert d > 100 * d0
@@ -208,7 +210,8 @@ def descend(loss, weights, steps, **hyper):
     for t in range(1, steps + 1):
         value, gradients = loss(weights)
         points.append((flattened(weights), value, flattened(gradients)))
-        change, state = lbfgs.step(gradients, weights, state, t, loss, lbfgs.hyperparameters(hyper))
+        each = lbfgs.everywhere(lbfgs.hyperparameters(hyper), weights)
+        change, state = lbfgs.step(gradients, weights, state, t, each, loss)
         weights = [w - step for w, step in zip(weights, change, strict=True)]
     return points, state
 
@@ -247,9 +250,11 @@ def test_every_step_of_lbfgs_satisfies_the_strong_wolfe_conditions(lr):
 def test_lbfgs_with_a_penalty_finds_the_minimum_of_both():
     loss, c = quadratic(12, 100)
     penalized = with_stages(lbfgs, {"l2": 3.0})
-    hyper, weights, state = penalized.hyperparameters({"l2": 3.0}), [np.zeros((2, 5)), np.zeros(2)], {}
+    weights = [np.zeros((2, 5)), np.zeros(2)]
+    each = penalized.everywhere(penalized.hyperparameters({"l2": 3.0}), weights)
+    state = penalized.start(weights, each)
     for t in range(1, 60):
-        steps, state = penalized.step(loss(weights)[1], weights, state, t, loss, hyper)
+        steps, state = penalized.step(loss(weights)[1], weights, state, t, each, loss)
         weights = [w - step for w, step in zip(weights, steps, strict=True)]
     a = np.array([flattened(loss(shaped(c + unit, weights))[1]) for unit in np.eye(12)])
     np.testing.assert_allclose(flattened(weights), np.linalg.solve(a + 3 * np.eye(12), a @ c), atol=1e-8)
@@ -290,7 +295,7 @@ def test_lbfgs_stays_where_it_finds_nothing_lower():
     # What it has learned before may be at fault, and is forgotten.
     _, learned = descend(quadratic(3, 10)[0], [np.zeros(3)], 3)
     assert learned["s"].shape == (3, 3)
-    change, state = lbfgs.step([-np.ones(3)], [np.zeros(3)], learned, 4, wrong, lbfgs.hyperparameters({}))
+    change, state = lbfgs.step([-np.ones(3)], [np.zeros(3)], learned, 4, [lbfgs.hyperparameters({})], wrong)
     assert (change[0] == 0).all()
     assert state["s"].shape == state["y"].shape == (0, 3)
 
@@ -343,17 +348,17 @@ def test_gradients_whose_squares_are_no_numbers_raise_nothing(name):
     assert all(step.shape == g.shape for steps, _ in path for step, g in zip(steps, huge, strict=True))
 
 
-# what every rule of whole matrices has
+# what every matrix optimizer has
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MATRIX)
 def test_every_one_passes_its_checks(name):
-    findings = list(check_rule(MATRIX[name], speed=False))
+    findings = list(findings_of(MATRIX[name], speed=False))
     assert [finding for finding in findings if finding.outcome == "failed"] == []
     layers = {} if MATRIX[name].by_layer else {"layers"}
     made = {finding.check for finding in findings if finding.outcome == "passed"}
-    assert made >= {*WHOLE, *WHOLE_TRAINED} - {*layers}
+    assert made >= {*CHECKS, *MATRIX_TRAINED} - {*layers}
 
 
 @pytest.mark.parametrize("name", MATRIX)
@@ -364,10 +369,6 @@ def test_every_one_is_documented_and_found_by_its_name(name):
         assert words in rule.function.__doc__
     assert rule.summary.partition(": ")[2].endswith(".")
     assert None not in rule.defaults.values()
-
-
-def findings_of(rule):
-    return {finding.check: finding for finding in check_rule(rule, speed=False)}
 
 
 @matrix_rule()
@@ -405,7 +406,7 @@ def test_a_rule_that_divides_by_zero_is_told_that_and_not_that_it_changes_its_in
     def starts_late(gradients, weights, state, t, *, lr=0.1):
         return [lr * g / (t - 1) for g in gradients], {}
 
-    found = {finding.check: finding for finding in check_rule(starts_late, speed=False)}
+    found = {finding.check: finding for finding in findings_of(starts_late, speed=False)}
     assert found["inputs"].outcome == "passed"
     assert "division" in found["finite"].mend
     assert found["descent"].outcome == "left out"
@@ -421,13 +422,13 @@ def test_a_rule_that_divides_by_zero_is_told_that_and_not_that_it_changes_its_in
     ],
 )
 def test_a_broken_one_fails_the_check_that_is_meant_for_it(rule, check, words):
-    finding = findings_of(rule)[check]
+    finding = {found.check: found for found in findings_of(rule, speed=False)}[check]
     assert finding.outcome == "failed"
     assert words in f"{finding.detail} {finding.mend}".replace("The step is", "the step is")
 
 
-def test_a_whole_rule_must_take_what_it_is_given():
-    with pytest.raises(ConfigError, match="takes gradients, state; a whole rule takes gradients, weights, state, t"):
+def test_a_matrix_rule_must_take_what_it_is_given():
+    with pytest.raises(ConfigError, match="takes gradients, state; a matrix rule takes gradients, weights, state, t"):
 
         @matrix_rule()
         def wrong(gradients, state, *, lr):
@@ -454,7 +455,7 @@ def test_the_text_of_a_rule_holds_what_it_uses_of_its_file():
         """Say something."""
         return [lr * doubled(g) for g in gradients], {}  # a remark
 
-    text = read_whole(uses)
+    text = uses.text
     assert "return FACTOR * x" in text
     assert "FACTOR = 2" in text
     for word in ("Say", "twice", "remark", "Remark", "bounds", "list"):
@@ -530,7 +531,7 @@ def text_of(folder, change=("", "")):
     folder.mkdir()
     for name, text in (("helper.py", HELPER), ("mine.py", USES)):
         (folder / name).write_text(text.replace(*change), encoding="utf-8")
-    return read_whole(OPTIMIZERS.find(f"{folder}/mine.py:uses"))
+    return OPTIMIZERS.find(f"{folder}/mine.py:uses").text
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: " ".join(change[1].split()))
@@ -546,7 +547,7 @@ def test_a_fault_under_a_stage_is_told_at_its_line_too(tmp_path):
     (tmp_path / "mine.py").write_text(f"{head}    return gradients\n", encoding="utf-8")
     together = with_stages(OPTIMIZERS.find(f"{tmp_path}/mine.py"), {"l2": 0.1})
     with pytest.raises(ConfigError, match=r"mine.py:3: rule mine returns list and no state"):
-        together.step(STEPS, STEPS, {}, 1, None, {"lr": 0.1, "l2": 0.1})
+        together.step(STEPS, STEPS, {}, 1, [{"lr": 0.1, "l2": 0.1}])
 
 
 def test_of_libraries_a_text_holds_the_names_alone(tmp_path):
@@ -564,7 +565,7 @@ def test_what_has_no_text_is_refused():
         return [lr * g * next(calls) for g in gradients], {}
 
     with pytest.raises(ConfigError, match="calls, a count, has no text that the id of a run could hold"):
-        read_whole(counts)
+        counts.texts()
 
 
 SIZES = [1.0]
@@ -576,10 +577,10 @@ def test_a_value_that_changes_is_seen_though_the_rule_was_read_before():
         return [lr * SIZES[0] * g for g in gradients], {}
 
     staged = with_stages(scales, {"l2": 0.1})
-    before = read_whole(scales), read_whole(staged)
+    before = scales.text, staged.text
     SIZES[0] = 2.0
-    assert read_whole(scales) != before[0]
-    assert read_whole(staged) != before[1]
+    assert scales.text != before[0]
+    assert staged.text != before[1]
     assert before[0] in before[1]
 
 
@@ -608,7 +609,7 @@ STEPS = [np.zeros((4, 3)), np.zeros(3)]
         ("return gradients, {'m': 1 / (t - 1)}", "fails with ZeroDivisionError: division by zero"),
         (
             "return [lr * state['m'] for g in gradients], {}",
-            r"fails with KeyError: 'm'. At the first step .* state.get",
+            r"fails with KeyError: 'm'. At the first step there is no state: declare start=, or use state.get",
         ),
         ("return [lr * missing for g in gradients], {}", "fails with NameError: name 'missing' is not defined"),
     ],
@@ -619,6 +620,6 @@ def test_what_a_function_returns_amiss_is_told_at_its_line(tmp_path, body, words
     mine = OPTIMIZERS.find(f"{tmp_path}/mine.py")
     line = 5 if "fails" in words else 3
     with pytest.raises(ConfigError, match=f"mine.py:{line}: rule mine {words}"):
-        mine.step(STEPS, STEPS, {}, 1, None, {"lr": 0.1})
-    (fault,) = [finding for finding in check_rule(mine, speed=False) if finding.outcome == "failed"]
+        mine.step(STEPS, STEPS, {}, 1, [{"lr": 0.1}])
+    (fault,) = [finding for finding in findings_of(mine, speed=False) if finding.outcome == "failed"]
     assert fault.check == "shapes and dtypes"

@@ -93,7 +93,8 @@ def _torch(
             for weight, part in zip(weights, shaped(g, like), strict=True):
                 weight.grad = torch.tensor(part.T)
             optimizer.step()
-            path.append(flattened([weight.detach().numpy().T for weight in weights]))
+            # A copy, since PyTorch changes its weights in place.
+            path.append(flattened([weight.detach().numpy().T.copy() for weight in weights]))
         return np.array(path)
     finally:
         torch.set_default_dtype(before)

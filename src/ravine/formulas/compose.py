@@ -117,6 +117,7 @@ def _composed(
 ) -> Optimizer:
     """Return the optimizer with stages on both sides, with the name and the docstring of a function."""
     stages = [*before, *behind]
+    _check_names(optimizer, stages)
     merged = _Merged(
         {**optimizer.defaults, **{key: value for s in stages for key, value in s.defaults.items()}, **changed},
         {**optimizer.bounds, **{key: value for s in stages for key, value in s.bounds.items()}},
@@ -138,6 +139,21 @@ def _composed(
         )
     assert isinstance(optimizer, MatrixOptimizer)
     return _round_matrices(optimizer, before, behind, parts, named, merged, references)
+
+
+def _check_names(optimizer: Optimizer, stages: Sequence[Stage]) -> None:
+    """Refuse two stages of one name, and a hyper-parameter that two things have."""
+    owners: dict[str, str] = {}
+    for thing in (optimizer, *stages):
+        if isinstance(thing, Stage) and thing.label in owners.values():
+            raise ConfigError(f"there are two stages named {thing.name}: give one of them another name.")
+        for name in thing.defaults:
+            if name in owners:
+                raise ConfigError(
+                    f"{thing.label} and {owners[name]} both have a hyper-parameter {name}: choose another name in one "
+                    "of them."
+                )
+            owners[name] = thing.label
 
 
 @dataclasses.dataclass(frozen=True)

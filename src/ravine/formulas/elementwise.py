@@ -11,14 +11,15 @@ from types import MappingProxyType
 from typing import Any, overload
 
 from ravine.arrays import Array
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, shortened
 from ravine.formulas.declaration import declared, parameters
 from ravine.formulas.formula import Formula, Start, State
 from ravine.formulas.given import GIVEN, OF_STAGES, TAKEN
 from ravine.formulas.identity import function_text
-from ravine.formulas.kinds import Kind
+from ravine.formulas.kinds import Kind, is_finite
 from ravine.formulas.noise import Noise
 from ravine.formulas.optimizer import Hyper, Loss, Optimizer, with_bounds_of_rates
+from ravine.inputs import plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,9 +228,9 @@ def declared_formula(
     if lazy is not None:
         if "noise" in positional:
             raise ConfigError(f"{label} asks for noise, and so no row is ever idle: leave out its lazy form.")
-        _check_form(formula, "lazy", lazy, {"w", "n", *slots}, "n")
+        _check_form(formula, "lazy form", lazy, {"w", "n", *slots}, "n")
     if evaluated is not None:
-        _check_form(formula, "evaluated", evaluated, {"w", "t", *slots}, "w")
+        _check_form(formula, "evaluated form", evaluated, {"w", "t", *slots}, "w")
     return dataclasses.replace(formula, starts=starts, lazy=lazy, evaluated=evaluated)
 
 
@@ -246,21 +247,21 @@ def _starts(formula: Formula, start: Any) -> dict[str, Start]:
             raise ConfigError(f"{formula.label} has no slot {slot!r} that could start somewhere; its slots: {known}.")
         if callable(value):
             _check_form(formula, f"start of {slot}", value, {"w"}, None)
-        elif not isinstance(value, (int, float)) or isinstance(value, bool):
+        elif not is_finite(plain(value)):
             raise ConfigError(
-                f"{slot} of {formula.label} starts at {value!r}; give a number, or a function of w and of keyword-only "
-                "hyper-parameters."
+                f"{slot} of {formula.label} starts at {shortened(plain(value))}; give a finite number, or a function "
+                "of w and of keyword-only hyper-parameters."
             )
     return {slot: value if callable(value) else float(value) for slot, value in start.items()}
 
 
 def _check_form(formula: Formula, kind: str, form: Callable[..., Any], allowed: set[str], needed: str | None) -> None:
     if not inspect.isfunction(form):
-        raise ConfigError(f"the {kind} form of {formula.label} is {form!r}; give a function.")
+        raise ConfigError(f"the {kind} of {formula.label} is {shortened(plain(form))}; give a function.")
     positional, keywords = parameters(form)
     fits = set(positional) <= allowed and set(keywords) <= set(formula.hyper)
     if not fits or (needed is not None and needed not in positional):
         raise ConfigError(
-            f"the {kind} form of {formula.label} may ask for {', '.join(sorted(allowed))} and, after *, for "
+            f"the {kind} of {formula.label} may ask for {', '.join(sorted(allowed))} and, after *, for "
             f"{', '.join(formula.hyper)}; it asks for {', '.join([*positional, *keywords]) or 'nothing'}."
         )

@@ -44,10 +44,12 @@ def join(label: str, first: str, parts: Sequence[Part], hyper: tuple[str, ...], 
     lines: list[tuple[str, ast.expr]] = []
     results: dict[str, str] = {}
     value = first
+    owners = dict.fromkeys(GIVEN, "what is given") | {name: p.formula.label for p in parts for name in p.formula.hyper}
     for part in parts:
+        begin = len(lines)
         value = _append(lines, results, part, value)
+        _take_names(owners, part, {name for name, _ in lines[begin:]})
     slots = tuple(results)
-    _check_names(parts, {name for name, _ in lines})
     body = Body(tuple(lines), tuple(ast.Name(name, ast.Load()) for name in (value, *results.values())))
     used = {node.id for line in (*(value for _, value in body.assignments), *body.results) for node in _names(line)}
     arguments = (first, *slots, *(name for name in GIVEN if name in used))
@@ -111,17 +113,16 @@ def _names(line: ast.expr) -> list[ast.Name]:
     return [node for node in ast.walk(line) if isinstance(node, ast.Name)]
 
 
-def _check_names(parts: Sequence[Part], assigned: set[str]) -> None:
-    """Refuse slots and hyper-parameters of an optimizer whose names the text needs for something else."""
-    others = [part for part in parts if part.name is not None]
-    taken = {name for part in others for name in (*part.formula.hyper, *map(part.slot, part.formula.slots))} - {"lr"}
-    for part in parts:
-        for name in (*part.formula.slots, *part.formula.hyper) if part.name is None else ():
-            if name in assigned | taken:
-                raise ConfigError(
-                    f"{part.formula.label} has {name} among its slots and hyper-parameters, a name that goes with the "
-                    f"stages {', '.join(str(other.name) for other in others)}: choose another one."
-                )
+def _take_names(owners: dict[str, str], part: Part, assigned: set[str]) -> None:
+    """Note by name that a part has its slots and assigns to some names; refuse a name that something else has.
+
+    Whole texts would otherwise mix up two values of one name without a word.
+    """
+    label = part.formula.label
+    for name in (*map(part.slot, part.formula.slots), *sorted(assigned)):
+        if name in owners:
+            raise ConfigError(f"{label} and {owners[name]} both have {name}: choose another name in one of them.")
+        owners[name] = label
 
 
 def _function(

@@ -106,3 +106,14 @@ def allowed(kind: Kind, interval: str) -> str:
     if kind == "number":
         return f"a finite number in {interval}"
     return "a whole number" if interval == "(-inf, inf)" else f"a whole number in {interval}"
+
+
+def is_finite(value: object) -> bool:
+    """Tell whether a value is a number that a float can hold, and no flag.
+
+    >>> is_finite(1e-6), is_finite(10**400), is_finite(True), is_finite("1")
+    (True, False, False, False)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return math.isfinite(value) if isinstance(value, float) else abs(value) < 2**1023

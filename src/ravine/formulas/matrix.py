@@ -15,15 +15,16 @@ from typing import Any, overload
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.errors import ConfigError, several
+from ravine.errors import ConfigError, several, shortened
 from ravine.formulas.declaration import declared, parameters
 from ravine.formulas.faults import code_of, telling_faults
 from ravine.formulas.formula import State
 from ravine.formulas.identity import function_text
-from ravine.formulas.kinds import Kind
+from ravine.formulas.kinds import Kind, is_finite
 from ravine.formulas.layers import in_layers
 from ravine.formulas.noise import Noise, noise_for
 from ravine.formulas.optimizer import Hyper, Loss, Optimizer, no_loss, with_bounds_of_rates
+from ravine.inputs import plain
 
 ARGUMENTS = ("gradients", "weights", "state", "t")
 
@@ -72,9 +73,12 @@ class MatrixOptimizer(Optimizer):
 
     def _start_alone(self, weights: Sequence[Array], hyper: Hyper) -> dict[str, Array]:
         if callable(self.starts):
-            with telling_faults(self.label, self.starts):
+            with np.errstate(all="ignore"), telling_faults(self.label, self.starts):
                 found = self.starts(weights, **_chosen(self.starts, self.typed(hyper)))
-                return {name: np.atleast_1d(value) for name, value in found.items()}
+            fault = _fault_of_state(found)
+            if fault:
+                raise ConfigError(f"the start of {self.label} returns {fault}; it must return arrays by name.")
+            return _in_dtype(found, weights[0].dtype)
         return {
             f"{name}.{k}": np.full_like(w, value) for name, value in self.starts.items() for k, w in enumerate(weights)
         }
@@ -126,8 +130,6 @@ class MatrixOptimizer(Optimizer):
             returned = self.function(*asked, **self.typed(hyper))
             steps, after = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
             steps = list(steps) if isinstance(steps, Iterable) else steps
-        # A checkpoint gives arrays back, and never bare numbers.
-        after = {name: _as_array(v) for name, v in after.items()} if isinstance(after, Mapping) else after
         fault = _fault(steps, after, weights)
         if fault:
             code = code_of(self.function)
@@ -139,8 +141,7 @@ class MatrixOptimizer(Optimizer):
         dtype = weights[0].dtype
         with np.errstate(all="ignore"):
             steps = [np.asarray(step, dtype) for step in steps]
-            after = {n: v.astype(dtype, copy=False) if v.dtype.kind == "f" else v for n, v in after.items()}
-        return steps, after
+            return steps, _in_dtype(after, dtype)
 
     def evaluate(self, weights: Sequence[Array], state: State, t: int, hyper: Sequence[Hyper]) -> list[Array]:
         """Return the weights that are evaluated and stored after step t."""
@@ -218,14 +219,24 @@ def _fault(steps: Any, state: Any, weights: Sequence[Array]) -> str | None:
             return f"a step of {_kind_of(step)}, which is no array of real numbers,"
         if np.shape(step) != w.shape:
             return f"a step of shape {np.shape(step)} for weights of shape {w.shape}"
-    if not isinstance(state, dict):
+    return _fault_of_state(state)
+
+
+def _fault_of_state(state: Any) -> str | None:
+    if not isinstance(state, Mapping):
         return f"{type(state).__name__} in place of the state"
     for name, value in state.items():
         if not isinstance(name, str):
             return f"a state with the name {name!r}, which is no string,"
-        if value is None:
+        if _as_array(value) is None:
             return f"a state whose {name} is no array of numbers (for one array a layer, give each a name, as {name}.0)"
     return None
+
+
+def _in_dtype(state: Mapping[str, Any], dtype: Any) -> dict[str, Array]:
+    """Return a state's fractions in the dtype of the weights; a checkpoint gives arrays back, and no bare numbers."""
+    arrays = {name: np.atleast_1d(value) for name, value in state.items()}
+    return {name: a.astype(dtype, copy=False) if a.dtype.kind == "f" else a for name, a in arrays.items()}
 
 
 def _kind_of(value: Any) -> str:
@@ -324,10 +335,11 @@ def matrix_rule(
                 f"rule {label} takes {', '.join(positional) or 'nothing'}; a matrix rule takes {', '.join(ARGUMENTS)}, "
                 "in this order, and behind them loss, noise, or both, if it needs them."
             )
+        _check_start(label, start)
         if callable(start):
             _check_form(label, "start", start, ("weights",), keywords)
         if evaluated is not None:
-            _check_form(label, "evaluated", evaluated, ("weights", "state", "t"), keywords)
+            _check_form(label, "evaluated form", evaluated, ("weights", "state", "t"), keywords)
         return MatrixOptimizer(
             label,
             function,
@@ -346,12 +358,25 @@ def matrix_rule(
     return declare if function is None else declare(function)
 
 
+def _check_start(label: str, start: Any) -> None:
+    if callable(start):
+        return
+    if not isinstance(start, Mapping):
+        raise ConfigError(
+            f'start of rule {label} is {shortened(plain(start))}; write numbers by name, as {{"m": 0.0}}, or give a '
+            "function of the weights."
+        )
+    for name, value in start.items():
+        if not isinstance(name, str) or not is_finite(plain(value)):
+            raise ConfigError(f"{name} of rule {label} starts at {shortened(plain(value))}; give a finite number.")
+
+
 def _check_form(
     label: str, kind: str, form: Callable[..., Any], arguments: tuple[str, ...], hyper: Mapping[str, Any]
 ) -> None:
     positional, keywords = parameters(form)
     if tuple(positional) != arguments or not set(keywords) <= set(hyper):
         raise ConfigError(
-            f"the {kind} form of {label} takes {', '.join([*positional, *keywords]) or 'nothing'}; it must take "
+            f"the {kind} of {label} takes {', '.join([*positional, *keywords]) or 'nothing'}; it must take "
             f"{', '.join(arguments)} and, after *, any of {', '.join(hyper)}."
         )

@@ -14,6 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
 from ravine.errors import ConfigError, shortened, told, unknown
+from ravine.formulas.declaration import Declaration
 from ravine.formulas.files import names_file, run_file, split
 from ravine.inputs import folded
 
@@ -84,6 +85,7 @@ class Shelf(Mapping[str, T], Generic[T]):
             return given
         if not isinstance(given, str):
             what = f"the function {given.__name__}" if inspect.isfunction(given) else shortened(given)
+            what = f"the {given.label}" if isinstance(given, Declaration) else what
             raise ConfigError(
                 f"{_article(self.kind)} is given as a name, as a file such as my_file.py:my_name, or as what "
                 f"{self.decorators} makes of a function, and {what} is none of these."

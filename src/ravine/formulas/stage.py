@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -108,11 +109,20 @@ def stage(
                 f"stage {label} takes {first or 'nothing'} first; it must be g, and the stage stands before the "
                 "optimizer, or step, and it stands behind it."
             )
+        if {"g", "step"} <= set(positional):
+            raise ConfigError(f"stage {label} takes g and step; it stands on one side of the optimizer: take one.")
         if not keywords:
             raise ConfigError(f"stage {label} has no hyper-parameter of its own that could put it into a run: add one.")
         hyper = tuple(parameters(function, "stage")[1])
+        if not isinstance(order, (int, float)) or isinstance(order, bool) or not math.isfinite(order):
+            raise ConfigError(f"order of stage {label} is {order!r}; it must be a number, such as 25.")
         forms = {"start": start, "lazy": None, "evaluated": evaluated}
         formula = declared_formula(f"stage {label}", function, first, positional, hyper, inert, forms)
+        if penalty is not None and (not callable(penalty) or first != "g" or formula.slots):
+            raise ConfigError(
+                f"stage {label} has a penalty; that is a function of an array of weights, and goes with a stage of g "
+                "without slots, which adds its gradient."
+            )
         return Stage(label, function, MappingProxyType(keywords), intervals, kinds, formula, float(order), penalty)
 
     return declare if function is None else declare(function)

@@ -1,4 +1,4 @@
-"""What a rule declares of itself must be true. A rule is found by being registered."""
+"""What an element-wise optimizer declares of itself must be true. One is found by its file on the shelf."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 
 from ravine.formulas.intervals import contains
-from ravine.optimizers import RULES
-from stepping import step
 
-LAZY = [name for name, rule in RULES.items() if rule.idle_form]
-INERT = [name for name, rule in RULES.items() if rule.inert]
+LAZY = [name for name, rule in ELEMENTWISE.items() if rule.formula.lazy]
+INERT = [name for name, rule in ELEMENTWISE.items() if rule.formula.inert]
 
 
 def defaults(rule):
@@ -32,10 +30,16 @@ def settings(rule):
     return cases
 
 
-def random_slots(rule, count=50):
+def random_state(rule, count=50):
     # Some rules take the root of a slot, which their own updates keep at or above 0.
     rng = np.random.default_rng(5)
-    return {name: rng.random(count) for name in rule.slots}
+    return {f"{name}.0": rng.random(count) for name in rule.formula.slots}
+
+
+def step(rule, g, w, t, state, hyper):
+    """Return the step of one array of weights, without noise, and the state afterwards."""
+    (change,), after = rule.step([g], [w], state, t, [hyper], noise=lambda draw=0: [np.zeros_like(w)])
+    return change, after
 
 
 @pytest.fixture(params=RULES)
@@ -62,22 +66,23 @@ def test_its_defaults_lie_within_its_bounds(rule):
 
 def test_its_first_step_from_rest_is_downhill(rule):
     g = np.array([-2.0, -0.1, 0.1, 2.0])
-    slots = {name: np.zeros(4) for name in rule.slots}
-    change, _ = step(rule, g, np.zeros(4), 1, slots, defaults(rule))
+    state = rule.start([np.zeros(4)], [defaults(rule)])
+    change, _ = step(rule, g, np.zeros(4), 1, state, defaults(rule))
     assert (np.sign(change) == np.sign(g)).all()
 
 
 def test_a_rate_of_zero_stands_still(rule):
-    slots = {name: np.zeros(3) for name in rule.slots}
-    change, _ = step(rule, np.array([-1.0, 0.0, 1.0]), np.ones(3), 1, slots, {**defaults(rule), "lr": 0.0})
+    hyper = {**defaults(rule), "lr": 0.0}
+    state = rule.start([np.ones(3)], [hyper])
+    change, _ = step(rule, np.array([-1.0, 0.0, 1.0]), np.ones(3), 1, state, hyper)
     assert not change.any()
 
 
 def test_it_changes_no_array_that_it_was_given(rule):
-    slots, g, w = random_slots(rule), np.linspace(-1, 1, 50), np.ones(50)
-    copies = [array.copy() for array in (g, w, *slots.values())]
-    step(rule, g, w, 3, slots, defaults(rule))
-    for array, copy in zip((g, w, *slots.values()), copies, strict=True):
+    state, g, w = random_state(rule), np.linspace(-1, 1, 50), np.ones(50)
+    copies = [array.copy() for array in (g, w, *state.values())]
+    step(rule, g, w, 3, state, defaults(rule))
+    for array, copy in zip((g, w, *state.values()), copies, strict=True):
         assert array.tobytes() == copy.tobytes()
 
 
@@ -85,36 +90,38 @@ def test_a_weight_of_zero_that_never_has_a_gradient_stays_there(rule):
     # So does the padding of the rows of weights in the fused engine.
     zeros = np.zeros(3)
     for hyper in settings(rule):
-        slots = dict.fromkeys(rule.slots, zeros)
+        state = rule.start([zeros], [hyper])
         for t in range(1, 9):
-            change, slots = step(rule, zeros, zeros, t, slots, hyper)
+            change, state = step(rule, zeros, zeros, t, state, hyper)
             assert not np.any(change)
-            assert all(np.isfinite(slot).all() for slot in slots.values())
+            assert all(np.isfinite(slot).all() for slot in state.values())
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_it_computes_in_the_precision_of_the_weights(rule, dtype):
-    slots = {name: slot.astype(dtype) for name, slot in random_slots(rule).items()}
-    for t in (1, 2):
-        change, after = step(rule, np.linspace(-1, 1, 50, dtype=dtype), np.ones(50, dtype), t, slots, defaults(rule))
+    # The formula itself; what it returns would be brought to this dtype by the step.
+    like = np.ones(50, dtype)
+    given = {**dict.fromkeys(("g", "w", "noise", *rule.formula.slots), like), "norm": like[0], "layer_norm": like[0]}
+    for t in (1.0, 2.0):
+        change, after = rule.formula.taker()({**given, "t": t}, defaults(rule))
         for array in (change, *after.values()):
             assert array.dtype == dtype
 
 
-def test_it_claims_one_of_inert_and_idle_at_most(rule):
-    assert not (rule.inert and rule.idle_form)
+def test_it_claims_one_of_inert_and_lazy_at_most(rule):
+    assert not (rule.formula.inert and rule.formula.lazy)
 
 
 @pytest.mark.parametrize("name", INERT)
 def test_an_inert_rule_changes_nothing_where_the_gradient_is_zero(name):
     rule = RULES[name]
     for hyper in settings(rule):
-        slots = random_slots(rule)
+        state = random_state(rule)
         for t in (1, 2, 1000):
-            change, after = step(rule, np.zeros(50), np.ones(50), t, slots, hyper)
+            change, after = step(rule, np.zeros(50), np.ones(50), t, state, hyper)
             assert not np.any(change)
-            for slot in rule.slots:
-                assert after[slot].tobytes() == slots[slot].tobytes()
+            for slot in state:
+                assert after[slot].tobytes() == state[slot].tobytes()
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 17, 2000])
@@ -122,19 +129,19 @@ def test_an_inert_rule_changes_nothing_where_the_gradient_is_zero(name):
 def test_the_closed_form_of_n_idle_steps_is_n_real_steps_without_a_gradient(name, n):
     rule = RULES[name]
     for hyper in settings(rule):
-        slots = after = random_slots(rule)
+        state = after = random_state(rule)
         w, total = np.ones(50), np.zeros(50)
         for t in range(1, n + 1):
             change, after = step(rule, np.zeros(50), w - total, t, after, hyper)
             total = total + change
-        known = {"w": w, "n": n, **slots}
+        known = {"w": w, "n": n, **{slot: state[f"{slot}.0"] for slot in rule.formula.slots}}
         positional, keywords = [], {}
-        for p in inspect.signature(rule.idle_form).parameters.values():
+        for p in inspect.signature(rule.formula.lazy).parameters.values():
             if p.kind is p.KEYWORD_ONLY:
                 keywords[p.name] = hyper[p.name]
             else:
                 positional.append(known[p.name])
-        closed_step, *closed = rule.idle_form(*positional, **keywords)
+        closed_step, *closed = rule.formula.lazy(*positional, **keywords)
         np.testing.assert_allclose(np.broadcast_to(closed_step, 50), total, rtol=1e-10, atol=1e-300)
-        for slot, value in zip(rule.slots, closed, strict=True):
-            np.testing.assert_allclose(value, after[slot], rtol=1e-10, atol=1e-300)
+        for slot, value in zip(rule.formula.slots, closed, strict=True):
+            np.testing.assert_allclose(value, after[f"{slot}.0"], rtol=1e-10, atol=1e-300)

@@ -1,4 +1,4 @@
-"""Rules from files, packages and Python: which are found, what is told of those that are not, and when code runs."""
+"""Things from files, packages and Python: which are found, what is told of others, and when code runs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ import ravine
 from optimizer_cases import ELEMENTWISE
 from ravine.cli.main import run as command
 from ravine.errors import ConfigError
-from ravine.formulas import loading
+from ravine.formulas import files, shelf
 from ravine.formulas.elementwise import rule
-from ravine.formulas.shelves import OPTIMIZERS
-from ravine.formulas.source import read_rule
-from ravine.optimizers import reference
+from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, STAGES
 from ravine.optimizers.adam import adam
 from ravine.spec import RunSpec, from_settings, resolve
 from rule_files import HEAD, write_rules
@@ -36,11 +34,6 @@ TWO = MINE + "\n\n@rule\ndef other(g, *, lr=0.2):\n    return lr * g\n"
 SMALL = {"dataset": "small", "layers": (64, 12, 10), "batch_size": 20, "epochs": 2, "engine": "reference"}
 
 
-@pytest.fixture(autouse=True)
-def a_process_of_its_own(monkeypatch):
-    monkeypatch.setattr(loading, "_kept", {})
-
-
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     folder = tmp_path / "here"
@@ -49,9 +42,9 @@ def here(tmp_path, monkeypatch):
     return folder
 
 
-def refusal(name):
+def refusal(name, on=OPTIMIZERS):
     with pytest.raises(ConfigError) as caught:
-        OPTIMIZERS.find(name)
+        on.find(name)
     words = str(caught.value)
     assert "\n" not in words
     assert words.endswith(".")
@@ -66,8 +59,8 @@ def test_a_file_with_one_rule_needs_no_name(here):
     write_rules(here / "mine.py", MINE)
     for name in ("mine.py", "mine.py:mine", "./mine.py:mine", "../here/mine.py", str(here / "mine.py"), "mine.py:"):
         declared = OPTIMIZERS.find(name)
-        assert (declared.name, declared.slots, declared.defaults["beta"]) == ("mine", ("v",), 0.5)
-    assert reference("mine.py") == reference("mine.py:mine") == f"{here / 'mine.py'}:mine"
+        assert (declared.name, declared.formula.slots, declared.defaults["beta"]) == ("mine", ("v",), 0.5)
+    assert OPTIMIZERS.resolve("mine.py")[0] == OPTIMIZERS.resolve("mine.py:mine")[0] == f"{here / 'mine.py'}:mine"
     assert list(here.iterdir()) == [here / "mine.py"]  # Python leaves no compiled file
 
 
@@ -75,33 +68,34 @@ def test_the_folder_of_the_user_may_be_a_tilde(here, monkeypatch):
     write_rules(here / "mine.py", MINE)
     monkeypatch.setenv("HOME", str(here))
     monkeypatch.setenv("USERPROFILE", str(here))
-    assert reference("~/mine.py") == f"{here / 'mine.py'}:mine"
+    assert OPTIMIZERS.resolve("~/mine.py")[0] == f"{here / 'mine.py'}:mine"
 
 
 @pytest.mark.parametrize("path", ["C:\\rules\\mine.py", "a:b.py", "with space.py", "mit-ümläuten.py"])
 def test_paths_of_every_kind(here, path):
     write_rules(here / path, TWO)
     assert OPTIMIZERS.find(f"{path}:other").defaults["lr"] == 0.2
-    assert resolve(RunSpec(optimizer=f"{path}:other")).optimizer_name == "other"
-    assert resolve(RunSpec(optimizer=f"{path}:other")).optimizer == f"{here / path}:other"
+    assert resolve(RunSpec(optimizer=f"{path}:other")).spec.optimizer_name == "other"
+    assert resolve(RunSpec(optimizer=f"{path}:other")).spec.optimizer == f"{here / path}:other"
 
 
 def test_a_file_with_several_rules_must_say_which(here):
     write_rules(here / "two.py", TWO)
-    assert refusal("two.py") == "two.py has several rules; say which, as two.py:mine. Known: mine, other."
-    assert refusal("two.py:ohter") == "unknown rule in two.py 'ohter'; did you mean 'other'? Known: mine, other."
-    assert refusal("two.py:np").startswith("unknown rule in two.py 'np'")
+    assert refusal("two.py") == "two.py has several optimizers; say which, as two.py:mine. Known: mine, other."
+    assert refusal("two.py:ohter") == "unknown optimizer in two.py 'ohter'; did you mean 'other'? Known: mine, other."
+    assert refusal("two.py:np").startswith("unknown optimizer in two.py 'np'")
     assert OPTIMIZERS.find("two.py:other").name == "other"
 
 
 def test_rules_that_are_imported_are_not_the_file_s_own(here):
-    write_rules(here / "one.py", "from ravine.optimizers import adam, sgd\n" + MINE)
+    imports = "from ravine.optimizers.adam import adam\nfrom ravine.optimizers.sgd import sgd\n"
+    write_rules(here / "one.py", imports + MINE)
     assert OPTIMIZERS.find("one.py").name == "mine"
     assert OPTIMIZERS.find("one.py:adam") is ELEMENTWISE["adam"]  # named, it is meant
-    write_rules(here / "none.py", "from ravine.optimizers import adam\n")
+    write_rules(here / "none.py", "from ravine.optimizers.adam import adam\n")
     assert refusal("none.py") == (
-        "none.py has no rule of its own: put @ravine.rule, above other decorators, before a function of the file that "
-        "takes g and, after *, lr. It imports adam: name one, as none.py:adam."
+        "none.py has no optimizer of its own: put @ravine.rule or @ravine.matrix_rule, above other decorators, before "
+        "a function of the file. It imports adam: name one, as none.py:adam."
     )
 
 
@@ -111,7 +105,7 @@ def test_a_file_imports_what_lies_beside_it_and_another_folder_s_helper_of_the_s
         write_rules(here / name / "helper.py", f"FACTOR = {factor}\n")
         write_rules(here / name / "mine.py", "import helper\n" + MINE.replace("BETA = 0.9", "BETA = helper.FACTOR"))
     path, modules = list(sys.path), set(sys.modules)
-    bodies = [read_rule(OPTIMIZERS.find(f"{name}/mine.py")).text for name in ("one", "two")]
+    bodies = [OPTIMIZERS.find(f"{name}/mine.py").text for name in ("one", "two")]
     assert [body.splitlines()[0] for body in bodies] == ["v = beta * v + 2 * g", "v = beta * v + 3 * g"]
     assert (sys.path, set(sys.modules)) == (path, modules)
 
@@ -126,21 +120,20 @@ def test_a_file_that_names_itself_is_told_so_once(here):
 def test_a_rule_goes_by_its_name_in_the_file(here):
     text = "def step(g, *, lr=0.1):\n    return lr * g\n\nfirst = rule(name='label')(step)\n"
     write_rules(here / "named.py", text)
-    assert reference("named.py") == f"{here / 'named.py'}:first"
-    assert OPTIMIZERS.find(reference("named.py")).name == "label"
-    assert RunSpec(optimizer="named.py").id == RunSpec(optimizer="named.py:first").id
+    assert OPTIMIZERS.resolve("named.py")[0] == f"{here / 'named.py'}:first"
+    assert OPTIMIZERS.find(OPTIMIZERS.resolve("named.py")[0]).name == "label"
+    assert resolve(RunSpec(optimizer="named.py")).id == resolve(RunSpec(optimizer="named.py:first")).id
 
 
 def test_what_is_no_file_of_python(here):
     assert refusal("gone.py:mine") == (
-        "gone.py cannot be read (No such file or directory); give FILE.py:RULE, the file that declares the rule and "
-        "its name."
+        "gone.py cannot be read (No such file or directory); give FILE.py:NAME, a file and the name that it declares."
     )
     (here / "folder.py").mkdir()
     assert "folder.py cannot be read (Is a directory)" in refusal("folder.py")
     assert "cannot be read" in refusal(f"{'x' * 400}.py")
     assert "unknown optimizer 'mine.txt'" in refusal("mine.txt")
-    assert "Or give a file, as my_rule.py:my_rule." in refusal("mine")
+    assert "Or give a file, as my_file.py:my_name." in refusal("mine")
 
 
 @pytest.mark.parametrize(
@@ -161,10 +154,10 @@ def test_what_is_no_file_of_python(here):
         ("@rule(name='../up')\ndef mine(g, *, lr):\n    return g\n", 1, "'../up' is no name for a rule"),
         ("@rule\ndef mine(g, *, lr=None):\n    return g\n", 1, "the default of lr is None: give a number, or none"),
         ("@rule\ndef mine(g, *, lr='fast'):\n    return g\n", 1, "the default of lr is 'fast'"),
-        ("@rule\ndef mine(g, v=1, *, lr):\n    return g, v\n", 1, "v of mine has a default, but slots start at 0"),
-        ("@rule\ndef mine(g, max, *, lr):\n    return g, max\n", 1, "max of mine is a name that is taken"),
-        ("@rule\ndef mine(g, *, lr, max):\n    return g\n", 1, "max of mine is a name that is taken"),
-        ("@rule\ndef mine(g, *, lr, noise):\n    return g\n", 1, "noise of mine is given to the rule: write it before"),
+        ("@rule\ndef mine(g, v=1, *, lr):\n    return g, v\n", 1, "v of mine has a default; leave it out (slots start"),
+        ("@rule\ndef mine(g, max, *, lr):\n    return g, max\n", 1, "max of rule mine is a name that is taken"),
+        ("@rule\ndef mine(g, *, lr, max):\n    return g\n", 1, "max of rule mine is a name that is taken"),
+        ("@rule\ndef mine(g, *, lr, noise):\n    return g\n", 1, "noise of rule mine is given: write it before the *"),
     ],
 )  # fmt: skip
 def test_what_goes_wrong_in_a_file_is_told_at_its_line(here, text, line, words):
@@ -191,7 +184,7 @@ def test_a_file_that_is_no_text_is_refused(here, content, words):
 def test_a_file_may_have_another_encoding_and_other_ends_of_lines(here):
     text = f"# coding: latin-1\n{HEAD}NAME = 'é'\n{MINE}"
     (here / "latin.py").write_bytes(text.replace("\n", "\r\n").encode("latin-1"))
-    assert read_rule(OPTIMIZERS.find("latin.py")).text == "v = beta * v + 0.9 * g\nreturn (lr * v, v)"
+    assert OPTIMIZERS.find("latin.py").text == "v = beta * v + 0.9 * g\nreturn (lr * v, v)"
 
 
 def test_a_file_gets_none_of_ravine_s_own_settings(here):
@@ -213,7 +206,7 @@ def test_an_edit_is_seen_at_once(here):
     write_rules(first, MINE.replace("0.9", "0.7"))
     after = OPTIMIZERS.find("mine.py")
     assert before is not after
-    assert "0.7 * g" in read_rule(after).text
+    assert "0.7 * g" in after.text
     assert after(np.ones(1), np.zeros(1), lr=1, beta=0)[0] == 0.7
     write_rules(first, MINE.replace("lr * v, v", "lr * g, v"))
     assert "return lr * g, v" in inspect.getsource(OPTIMIZERS.find("mine.py").function)
@@ -225,24 +218,22 @@ def test_a_file_runs_once_for_each_content(here):
     write_rules(here / "mine.py", MINE + "\nwith open('count', 'a') as f:\n    f.write('x')\n")
     for _ in range(3):
         OPTIMIZERS.find("mine.py")
-        assert RunSpec(optimizer="mine.py").id
+        assert resolve(RunSpec(optimizer="mine.py")).id
     assert (here / "count").read_text() == "x"
 
 
-def test_a_spec_goes_on_with_the_rule_that_it_was_made_with(here):
+def test_a_run_goes_on_with_the_rule_that_it_was_made_with(here):
     path = write_rules(here / "mine.py", MINE)
     first = from_settings({"optimizer": "mine.py"})
-    before, declared = first.id, first.rule
     path.write_text("raise SystemExit\n")
-    assert first.rule is declared
-    assert resolve(first).rule is declared
-    assert first.id == before
+    assert first.replaced(epochs=3).optimizer is first.optimizer
+    assert first.replaced(epochs=first.spec.epochs).id == first.id
     with pytest.raises(ConfigError, match="SystemExit"):
         from_settings({"optimizer": "mine.py"})
     with pytest.raises(ConfigError, match="SystemExit"):
         from_settings({"optimizer": str(path)})
     write_rules(path, MINE.replace("0.9", "0.7"))
-    assert from_settings({"optimizer": str(path)}).id != before
+    assert from_settings({"optimizer": str(path)}).id != first.id
 
 
 # --- ids ---
@@ -301,10 +292,10 @@ def test_the_order_of_the_slots_and_the_name_change_the_id(here):
     assert from_settings({"optimizer": str(renamed)}).id != before
 
 
-def test_an_id_may_be_asked_before_anything_is_resolved(here):
+def test_an_id_does_not_tell_how_the_file_was_named(here):
     path = write_rules(here / "mine.py", MINE)
     names = ["mine.py", "mine.py:mine", str(path), f"{path}:mine"]
-    assert len({RunSpec(optimizer=name).id for name in names} | {id_of(path)}) == 1
+    assert len({resolve(RunSpec(optimizer=name)).id for name in names} | {id_of(path)}) == 1
 
 
 # --- Python ---
@@ -325,22 +316,25 @@ def test_a_rule_made_in_python_is_trained(small):
     assert "made_here" in repr(run)
     momentum = ravine.train(optimizer="heavy_ball", alpha=0.25, lr=0.1, **SMALL)
     np.testing.assert_allclose(run.weights, momentum.weights, rtol=1e-5)
-    again = ravine.train(optimizer=run.spec.optimizer, beta=0.25, **SMALL)  # the file, a test, is not run
+    again = ravine.train(optimizer=made_here, beta=0.25, **SMALL)
     assert again.id == run.id
 
 
 def test_a_rule_made_in_python_is_a_setting():
-    spec = from_settings({"optimizer": made_here, "beta": 0.25})
-    assert spec.rule is made_here
-    assert resolve(spec) == resolve(RunSpec(optimizer=reference(made_here), hyperparameters={"beta": 0.25}))
-    assert OPTIMIZERS.find(spec.optimizer) is made_here
-    assert from_settings({"optimizer": adam}) == from_settings({"optimizer": "adam"})
+    run = from_settings({"optimizer": made_here, "beta": 0.25})
+    assert run.base is run.optimizer is made_here
+    assert OPTIMIZERS.resolve(made_here) == (run.spec.optimizer, made_here)
+    assert run.spec == from_settings({"optimizer": made_here, "beta": 1 / 4}).spec
+    assert from_settings({"optimizer": adam}).spec == from_settings({"optimizer": "adam"}).spec
+    assert from_settings({"optimizer": adam}).id == from_settings({"optimizer": "adam"}).id
     with pytest.raises(ConfigError, match="unknown setting of a run with made_here 'gamma'"):
         from_settings({"optimizer": made_here, "gamma": 0.25})
-    with pytest.raises(
-        ConfigError, match=r"a file as my_rule.py:my_rule, or a rule, and this is 3; a function becomes a rule"
-    ):
+    with pytest.raises(ConfigError) as caught:
         from_settings({"optimizer": 3})
+    assert str(caught.value) == (
+        "an optimizer is given as a name, as a file such as my_file.py:my_name, or as what @ravine.rule or "
+        "@ravine.matrix_rule makes of a function, and this is 3."
+    )
 
 
 def make(factor):
@@ -354,13 +348,12 @@ def make(factor):
 def test_two_rules_of_one_name_are_two():
     one, two = make(1.0), make(2.0)
     first, second = (from_settings({"optimizer": each}) for each in (one, two))
-    assert (first.rule, second.rule) == (one, two)
+    assert (first.optimizer, second.optimizer) == (one, two)
     assert first.id != second.id
-    assert first.optimizer_name == second.optimizer_name == "scaled"
-    assert from_settings({"optimizer": one}) == first
+    assert first.spec.optimizer_name == second.spec.optimizer_name == "scaled"
+    assert from_settings({"optimizer": one}).id == first.id
     # The id does not tell which was there first.
     assert from_settings({"optimizer": make(2.0)}).id == second.id
-    assert first.rule is one
 
 
 def test_a_rule_s_name_does_not_make_it_ravine_s_own():
@@ -368,9 +361,10 @@ def test_a_rule_s_name_does_not_make_it_ravine_s_own():
     def impostor(g, *, lr=0.1):
         return lr * g
 
-    spec = from_settings({"optimizer": impostor})
-    assert spec.rule is impostor
-    assert spec.id != from_settings({"optimizer": "adam"}).id
+    run = from_settings({"optimizer": impostor})
+    assert run.optimizer is impostor
+    assert run.optimizer_text is not None
+    assert run.id != from_settings({"optimizer": "adam"}).id
 
 
 def test_a_rule_with_a_fault_is_refused_before_anything_is_trained(small, runs):
@@ -379,7 +373,7 @@ def test_a_rule_with_a_fault_is_refused_before_anything_is_trained(small, runs):
         g = g % 2
         return lr * g
 
-    with pytest.raises(ConfigError, match=r"test_loading.py:\d+: rule looping computes `g % 2`"):
+    with pytest.raises(ConfigError, match=r"test_shelf.py:\d+: rule looping computes `g % 2`"):
         ravine.train(optimizer=looping, **SMALL)
     assert not runs.exists()
 
@@ -391,7 +385,7 @@ def test_a_rule_with_a_fault_is_refused_before_anything_is_trained(small, runs):
 def install(tmp_path, monkeypatch):
     """Give back a function that installs a package of one module, as pip would have left it."""
 
-    def installed(package, text, points):
+    def installed(package, text, points, group="ravine.optimizers"):
         site = tmp_path / package
         module = package.replace("-", "_")
         write_rules(site / f"{module}.py", text)
@@ -399,7 +393,7 @@ def install(tmp_path, monkeypatch):
         information.mkdir()
         (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
         lines = [f"{name} = {value}" for name, value in points.items()]
-        (information / "entry_points.txt").write_text("\n".join(["[ravine.optimizers]", *lines, ""]))
+        (information / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
         monkeypatch.syspath_prepend(site)
         importlib.invalidate_caches()
         monkeypatch.delitem(sys.modules, module, raising=False)
@@ -415,7 +409,7 @@ def install(tmp_path, monkeypatch):
 def test_a_rule_of_a_package_is_found_by_its_name(install, small):
     module = install("acme-rules", MINE, {"acme": "acme_rules:mine"})
     assert OPTIMIZERS.find("adam") is adam
-    assert set(loading.installed()) == {"acme"}
+    assert set(OPTIMIZERS.installed()) == {"acme"}
     assert module not in sys.modules  # found, and not imported yet
     assert OPTIMIZERS.find("acme").defaults["beta"] == 0.5
     assert module in sys.modules
@@ -435,7 +429,11 @@ def test_a_rule_of_a_package_is_found_by_its_name(install, small):
         ("raise SystemExit\n", "acme_rules:mine", "cannot be imported from acme_rules:mine: SystemExit."),
         (MINE, "acme_rules:mien", "cannot be imported from acme_rules:mien: AttributeError: module 'acme_rules' has"),
         (MINE, "acme_gone:mine", "cannot be imported from acme_gone:mine: ModuleNotFoundError: No module named"),
-        (MINE, "acme_rules:BETA", "is a float; acme_rules:BETA must be a function under @ravine.rule"),
+        (
+            MINE,
+            "acme_rules:BETA",
+            "is a float; acme_rules:BETA must be a function under @ravine.rule or",
+        ),
         (
             "@rule\ndef mine(v, *, lr):\n    return v\n",
             "acme_rules:mine",
@@ -454,7 +452,7 @@ def test_a_broken_package_is_told_by_its_name(install, text, value, words):
 def test_ravine_s_own_names_come_first(install):
     module = install("acme-rules", MINE, {"adam": "acme_rules:mine"})
     assert OPTIMIZERS.find("adam") is adam
-    assert resolve(RunSpec(optimizer="adam")).rule is adam
+    assert resolve(RunSpec(optimizer="adam")).optimizer is adam
     assert module not in sys.modules
 
 
@@ -466,10 +464,81 @@ def test_of_two_packages_that_which_python_finds_first(install):
 
 def test_a_run_goes_on_with_the_rule_of_its_package(install, monkeypatch):
     install("acme-rules", MINE, {"acme": "acme_rules:mine"})
-    spec = from_settings({"optimizer": "acme"})
-    monkeypatch.setattr(loading, "installed", lambda: pytest.fail("looked for packages again"))
-    assert spec.rule is resolve(spec).rule
-    assert spec.id
+    run = from_settings({"optimizer": "acme"})
+    monkeypatch.setattr(shelf, "entry_points", lambda **_: pytest.fail("looked for packages again"))
+    assert run.replaced(epochs=1).optimizer is run.optimizer
+
+
+# --- shelves of other kinds ---
+
+BOTH = (
+    MINE
+    + """
+from ravine import stage
+@stage(bounds={"shrink": "[0, inf)"})
+def shrink(g, w, *, shrink):
+    return g + shrink * w
+"""
+)
+
+
+@pytest.mark.parametrize(("shelf", "name"), [(OPTIMIZERS, "adam"), (STAGES, "l2"), (ACTIVATIONS, "tanh")])
+def test_a_shelf_is_a_mapping_of_ravine_s_own_things_by_name(shelf, name):
+    assert shelf[name].name == name
+    assert shelf.find(name) is shelf.find(shelf[name]) is shelf[name]
+    assert shelf.resolve(shelf[name]) == (name, shelf[name])
+    assert name in shelf
+    assert len(shelf) == len(list(shelf)) == len(repr(shelf).split(", "))
+    assert all(key == thing.name for key, thing in shelf.items())
+    with pytest.raises(KeyError):
+        shelf["gone"]
+
+
+def test_a_file_may_have_things_of_several_kinds_and_each_shelf_finds_its_own(here):
+    path = write_rules(here / "both.py", BOTH)
+    assert OPTIMIZERS.resolve("both.py") == (f"{path}:mine", OPTIMIZERS.find("both.py:mine"))
+    name, found = STAGES.resolve("both.py")
+    assert (name, found.name, dict(found.bounds)) == (f"{path}:shrink", "shrink", {"shrink": "[0, inf)"})
+    assert refusal("both.py:mine", STAGES) == "unknown stage in both.py 'mine'. Known: shrink."
+    assert refusal("both.py:shrink") == "unknown optimizer in both.py 'shrink'. Known: mine."
+
+
+def test_a_file_without_a_stage_is_told_how_a_stage_is_declared(here):
+    write_rules(here / "mine.py", MINE)
+    assert refusal("mine.py", STAGES) == (
+        "mine.py has no stage of its own: put @ravine.stage, above other decorators, before a function of the file."
+    )
+
+
+def test_a_thing_of_another_kind_is_refused_by_its_name():
+    assert refusal(adam, STAGES) == (
+        "a stage is given as a name, as a file such as my_file.py:my_name, or as what @ravine.stage makes of a "
+        "function, and this is the rule adam."
+    )
+    assert refusal(STAGES["l2"]).endswith("makes of a function, and this is the stage l2.")
+    assert refusal(make).endswith("and this is the function make.")
+    assert refusal([1, 2]).endswith("and this is [1, 2].")
+    with pytest.raises(ConfigError, match=r"and this is the rule adam\.$"):
+        from_settings({"stages": [adam]})
+
+
+def test_an_unknown_name_gets_the_nearest_of_its_own_kind():
+    assert refusal("clip_valeu", STAGES).startswith(
+        "unknown stage 'clip_valeu'; did you mean 'clip_value'? Known: clip"
+    )
+    assert refusal("rleu", ACTIVATIONS).startswith("unknown activation 'rleu'; did you mean 'relu'?")
+
+
+def test_a_package_offers_stages_too(install):
+    install("acme-stages", BOTH, {"shrunk": "acme_stages:shrink", "odd": "acme_stages:mine"}, "ravine.stages")
+    assert STAGES.find("shrunk").name == "shrink"
+    run = from_settings({"stages": ["shrunk"], "shrink": 0.5})
+    assert (run.spec.stages, run.stages) == (("shrunk",), (STAGES.find("shrunk"),))
+    assert refusal("odd", STAGES) == (
+        "stage odd of the package acme-stages is a ElementwiseOptimizer; acme_stages:mine must be a function under "
+        "@ravine.stage."
+    )
+    assert "unknown optimizer 'shrunk'" in refusal("shrunk")
 
 
 # --- stored runs ---
@@ -479,8 +548,7 @@ def test_a_run_goes_on_with_the_rule_of_its_package(install, monkeypatch):
 def test_a_stored_run_is_read_without_its_rule(small, here, capsys, monkeypatch, fate):
     path = write_rules(here / "mine.py", MINE)
     run = ravine.train(optimizer="mine.py:mine", **SMALL)
-    monkeypatch.setattr(loading, "_kept", {})  # as in another process
-    monkeypatch.setattr(loading, "_run", lambda *_: pytest.fail("a file was run that nobody named"))
+    monkeypatch.setattr(files, "_run", lambda *_: pytest.fail("a file was run that nobody named"))
     if fate == "deleted":
         path.unlink()
     else:
@@ -508,28 +576,27 @@ def test_no_entry_point_is_imported_to_read_a_run(small, install):
 
 def test_every_rule_of_ravine_s_is_itself():
     for name, declared in OPTIMIZERS.items():
-        assert reference(declared) == reference(name) == name
-        assert resolve(RunSpec(optimizer=name, lr=0.1)).rule is declared
+        assert OPTIMIZERS.resolve(declared)[0] == OPTIMIZERS.resolve(name)[0] == name
+        assert resolve(RunSpec(optimizer=name, lr=0.1)).optimizer is declared
 
 
 def test_another_form_of_evaluated_weights_gives_another_id(tmp_path):
     text = """
 import ravine
 
-@ravine.rule
+def form(w, a):
+    return w - a
+
+@ravine.rule(evaluated=form)
 def shown(g, a, *, lr=0.1):
     a = 0.9 * a + lr * g
     return a, a
-
-@shown.evaluated
-def form(w, a):
-    return w - a
 """
     ids = []
     for k, form in enumerate(["w - a", "w + a", "w - a  # the same"]):
         path = tmp_path / f"{k}.py"
         path.write_text(text.replace("w - a", form))
-        ids.append(RunSpec(optimizer=f"{path}:shown").id)
+        ids.append(resolve(RunSpec(optimizer=f"{path}:shown")).id)
     assert ids[0] != ids[1]
     assert ids[0] == ids[2]
 
@@ -539,9 +606,9 @@ def test_a_file_may_begin_with_a_byte_order_mark(here, end):
     text = HEAD + "@rule\ndef marked(g, *, lr):\n    return lr * g.T\n"
     (here / "marked.py").write_bytes(b"\xef\xbb\xbf" + text.encode().replace(b"\n", end))
     with pytest.raises(ConfigError, match=rf"marked.py:{LINES_OF_HEAD + 3}: rule marked takes `.T` of `g`"):
-        read_rule(OPTIMIZERS.find("marked.py"))
+        OPTIMIZERS.find("marked.py").formula.body()
     (here / "marked.py").write_bytes(b"\xef\xbb\xbf" + text.replace(".T", "").encode().replace(b"\n", end))
-    assert read_rule(OPTIMIZERS.find("marked.py")).text == "return lr * g"
+    assert OPTIMIZERS.find("marked.py").text == "return lr * g"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -556,6 +623,7 @@ def test_the_name_of_a_rule_is_folded_and_the_path_of_its_file_is_not(here):
     path = write_rules(here / "\ufb01le.py", text)
     found = OPTIMIZERS.find("\ufb01le.py:\u03f5rule")
     assert found.name == "\u03b5rule"
-    assert reference("\ufb01le.py:\u03f5rule") == reference("\ufb01le.py:\u03b5rule") == f"{path}:\u03b5rule"
+    names = {OPTIMIZERS.resolve(f"\ufb01le.py:{name}")[0] for name in ("\u03f5rule", "\u03b5rule")}
+    assert names == {f"{path}:\u03b5rule"}
     assert OPTIMIZERS.find("\uff53\uff47\uff44") is ELEMENTWISE["sgd"]
-    assert RunSpec(optimizer="\uff53\uff47\uff44").id == RunSpec(optimizer="sgd").id
+    assert resolve(RunSpec(optimizer="\uff53\uff47\uff44")).id == resolve(RunSpec(optimizer="sgd")).id

@@ -1,4 +1,4 @@
-"""Every rule beside the optimizers of other libraries that it declares to be the same."""
+"""Every optimizer beside those of other libraries that it declares to be the same."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import importlib
 
 import numpy as np
 import pytest
-from ravine.conformance.twins import twin
 
 from optimizer_cases import ELEMENTWISE
 from ravine.conformance.finding import moved, settings
+from ravine.conformance.references import same_as
 from ravine.formulas.compose import with_stages
 from ravine.formulas.elementwise import rule
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.optimizers.lbfgs import newton_direction
 from ravine.optimizers.muon import muon
 from ravine.optimizers.sophia import sophia
 
-ALL = OPTIMIZERS
-TWINS = [(name, library) for name, declared in ALL.items() for library in declared.twins]
+REFERENCES = [(name, library) for name, declared in OPTIMIZERS.items() for library in declared.references]
 
 
-@pytest.mark.parametrize(("name", "library"), TWINS)
+@pytest.mark.parametrize(("name", "library"), REFERENCES)
 def test_the_two_walk_the_same_path(name, library):
     pytest.importorskip(library, reason=f"{library} is not installed; it is a peer to compare with")
-    finding = twin(ALL[name], library)
+    finding = same_as(OPTIMIZERS[name], library)
     assert finding.outcome == "passed", finding.detail
 
 
@@ -53,7 +53,7 @@ IN_OPTAX = {
 @pytest.mark.parametrize("name", IN_OPTAX)
 def test_but_for_the_difference_that_is_told_it_is_the_same_in_optax(name):
     pytest.importorskip("optax", reason="optax is not installed; it is a peer to compare with")
-    finding = twin(dataclasses.replace(ALL[name], twins={"optax": IN_OPTAX[name]}), "optax")
+    finding = same_as(dataclasses.replace(OPTIMIZERS[name], references={"optax": IN_OPTAX[name]}), "optax")
     assert finding.outcome == "passed", finding.detail
 
 
@@ -65,11 +65,11 @@ def test_muon_is_pytorch_s_but_for_bfloat16():
     optimizer = torch.optim.Muon([parameter], lr=0.1, momentum=0.9, weight_decay=0.2)
     decaying = with_stages(muon, {"weight_decay": 0.2})
     hyper = decaying.hyperparameters({"lr": 0.1, "momentum": 0.9, "weight_decay": 0.2})
-    w, state = start, {}
+    w, state = start, decaying.start([start], [hyper])
     for t, g in enumerate(gradients, start=1):
         parameter.grad = torch.tensor(g.T)
         optimizer.step()
-        (step,), state = decaying.step([g], [w], state, t, None, hyper)
+        (step,), state = decaying.step([g], [w], state, t, [hyper])
         w = w - step
     ours, theirs = w - start, parameter.detach().numpy().T - start
     # Three digits of bfloat16, through five products; a missing factor would be off by 60 %.
@@ -118,12 +118,14 @@ def test_sophia_is_optax_s_without_momentum():
         optimizer = optax.contrib.sophia(
             0.01, b1=0, b2=0.9, eps=1e-12, weight_decay=0, gamma=0.3, update_interval=1, hessian_diagonal_fn=exact
         )
-        ours, theirs, state = np.zeros(40), jax.numpy.zeros(40), {}
+        ours, theirs = np.zeros(40), jax.numpy.zeros(40)
+        state = sophia.start([ours], [hyper])
         first, *others = optimizer.init(theirs)
         opt_state = (first._replace(nu=jax.numpy.asarray(0.1 * h)), *others)
         clipped = set()
         for t in range(1, 201):
-            steps, state = sophia.step([h * (ours - c)], [ours], state, t, lambda w: (0.0, [h * (w[0] - c)]), hyper)
+            g = h * (ours - c)
+            steps, state = sophia.step([g], [ours], state, t, [hyper], lambda w: (0.0, [h * (w[0] - c)]))
             updates, opt_state = optimizer.update(jax.numpy.asarray(h * (np.asarray(theirs) - c)), opt_state, theirs)
             clipped |= set(np.abs(steps[0]) == 0.01)
             ours, theirs = ours - steps[0], theirs + updates
@@ -141,14 +143,14 @@ def test_sophia_is_optax_s_without_momentum():
         ("torch.optim.SDG(weights, lr=lr)", "torch.optim.SDG(weights, lr=lr) fails: AttributeError"),
     ],
 )
-def test_a_false_twin_is_found_out(expression, detail):
+def test_a_false_reference_is_found_out(expression, detail):
     pytest.importorskip("torch", reason="torch is not installed; it is a peer to compare with")
 
     @rule(torch=expression)
     def plain(g, *, lr=0.1):
         return lr * g
 
-    finding = twin(plain, "torch")
+    finding = same_as(plain, "torch")
     assert finding.outcome == "failed"
     assert finding.detail.startswith(detail)
 

@@ -7,14 +7,12 @@ import warnings
 
 import numpy as np
 import pytest
-from ravine.formulas.stepping import stepper
 
 from optimizer_cases import ELEMENTWISE
-from ravine.engines.engine import in_evaluated_form
 from ravine.errors import ConfigError
 from ravine.formulas.elementwise import rule
-from ravine.formulas.faults import fault_of_numbers
 from ravine.formulas.ieee import as_ieee
+from ravine.formulas.not_finite import fault_of_numbers
 from ravine.formulas.shelves import OPTIMIZERS
 
 
@@ -22,7 +20,7 @@ def number(rule, t, **hyper):
     """Return what a rule multiplies a gradient of 1 with at step t."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        step, _ = stepper(rule)({"g": np.ones(1), "t": float(t), "w": np.ones(1)}, {**rule.defaults, **hyper})
+        step, _ = rule.formula.taker()({"g": np.ones(1), "t": float(t), "w": np.ones(1)}, {**rule.defaults, **hyper})
     (found,) = step
     return float(found)
 
@@ -88,7 +86,7 @@ def chosen(g, t, *, lr=0.1):
 
 def test_what_is_not_chosen_does_not_count():
     assert [number(chosen, t) for t in (1, 3, 4, 7)] == pytest.approx([0.2, 0.2, 0.1, 0.025])
-    assert all(fault_of_numbers(chosen, t, chosen.defaults) is None for t in (1, 3, 4))
+    assert all(fault_of_numbers(chosen.formula, t, chosen.defaults) is None for t in (1, 3, 4))
 
 
 @rule
@@ -99,7 +97,7 @@ def bounded(g, t, *, lr=0.5, growth=3.0):
 
 def test_an_overflow_that_is_bounded_is_no_fault():
     assert number(bounded, 10_000) == 0.5
-    assert fault_of_numbers(bounded, 10_000, bounded.defaults) is None
+    assert fault_of_numbers(bounded.formula, 10_000, bounded.defaults) is None
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -107,10 +105,10 @@ def test_a_step_is_that_of_the_function_as_it_is_written(name):
     one = ELEMENTWISE[name]
     rng = np.random.default_rng(5)
     hyper = {key: 0.01 if value is None else value for key, value in one.defaults.items()}
-    arrays = {key: np.abs(rng.normal(size=9)) for key in ("g", "w", "noise", "norm", "layer_norm", *one.slots)}
+    arrays = {key: np.abs(rng.normal(size=9)) for key in ("g", "w", "noise", "norm", "layer_norm", *one.formula.slots)}
     given = {**arrays, "t": 5.0}
-    step, slots = stepper(one)(given, hyper)
-    written = one(*(given[key] for key in one.arguments), **hyper)
+    step, slots = one.formula.taker()(given, hyper)
+    written = one(*(given[key] for key in one.formula.arguments), **hyper)
     written = written if isinstance(written, tuple) else (written,)
     for ours, theirs in zip((step, *slots.values()), written, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -124,7 +122,7 @@ def test_numbers_of_the_step_do_not_widen_arrays(dtype):
         return np.maximum(lr, 1e-3) * v, v
 
     given = {"g": np.ones(3, dtype), "v": np.ones(3, dtype), "t": 4.0}
-    step, slots = stepper(widening)(given, {"lr": 0.3})
+    step, slots = widening.formula.taker()(given, {"lr": 0.3})
     assert step.dtype == slots["v"].dtype == dtype
 
 
@@ -160,10 +158,10 @@ def explodes(g, t, *, lr=0.1, growth=10.0):
     ],
 )
 def test_a_fault_names_the_first_number_that_is_not_finite_and_what_to_write(rule, t, told, mend, sound):
-    fault, instead = fault_of_numbers(rule, t, rule.defaults)
+    fault, instead = fault_of_numbers(rule.formula, t, rule.defaults)
     assert fault.endswith(told)
     assert mend in instead
-    assert fault_of_numbers(rule, sound, rule.defaults) is None
+    assert fault_of_numbers(rule.formula, sound, rule.defaults) is None
 
 
 def test_a_fault_names_its_line(tmp_path):
@@ -174,37 +172,36 @@ def test_a_fault_names_its_line(tmp_path):
     )
 
     late = OPTIMIZERS.find(f"{file}:late")
-    assert fault_of_numbers(late, 2, {"lr": 0.1})[0] == f"{file}:9: 3 / a is inf at step 2."
-    assert fault_of_numbers(late, 3, {"lr": 0.1}) is None
+    assert fault_of_numbers(late.formula, 2, {"lr": 0.1})[0] == f"{file}:9: 3 / a is inf at step 2."
+    assert fault_of_numbers(late.formula, 3, {"lr": 0.1}) is None
 
 
-@rule
-def halved(g, *, lr=0.1):
-    return lr * g
-
-
-@halved.evaluated
 def half(w, t, *, lr):
     rate = (t - 3) ** 0.5 + 10.0 ** (t * t) + 1 / (lr - lr)
     return np.where(t > 0, 1 / t, 0.5) * w + 0 * np.isnan(rate)
+
+
+@rule(evaluated=half)
+def halved(g, *, lr=0.1):
+    return lr * g
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_evaluated_weights_have_numbers_of_ieee_754(dtype):
     w = np.array([1.0, -4.0], dtype)
     for t, share in ((0, 0.5), (1, 1.0), (4, 0.25), (10_000, 1e-4)):
-        found = in_evaluated_form(halved, w, {}, t, {"lr": 0.1})
+        found = halved.evaluate([w], {}, t, [{"lr": 0.1}])[0]
         np.testing.assert_allclose(found, share * w, rtol=1e-6)
         assert found.dtype == dtype
 
 
 def test_a_fault_of_a_form_keeps_its_line(tmp_path):
     (tmp_path / "mine.py").write_text(
-        "from ravine import rule\n\n\n@rule\ndef mine(g, *, lr=0.1):\n    return lr * g\n\n\n"
-        "@mine.evaluated\ndef form(w: list, t) -> list:\n    a = 1 / t\n    return w * missing\n"
+        "from ravine import rule\n\n\ndef form(w: list, t) -> list:\n    a = 1 / t\n    return w * missing\n\n\n"
+        "@rule(evaluated=form)\ndef mine(g, *, lr=0.1):\n    return lr * g\n"
     )
-    with pytest.raises(ConfigError, match=r"mine\.py:12: rule mine fails with NameError"):
-        in_evaluated_form(OPTIMIZERS.find(f"{tmp_path}/mine.py"), np.ones(2), {}, 0, {"lr": 0.1})
+    with pytest.raises(ConfigError, match=r"mine\.py:6: rule mine fails with NameError"):
+        OPTIMIZERS.find(f"{tmp_path}/mine.py").evaluate([np.ones(2)], {}, 0, [{"lr": 0.1}])
 
 
 def test_a_form_sees_what_is_around_it():

@@ -1,4 +1,4 @@
-"""Stages and per-layer settings of a rule of whole matrices, beside the same optimizer written for single weights."""
+"""Stages and per-layer settings of a matrix optimizer, beside the same optimizer written for single weights."""
 
 from __future__ import annotations
 
