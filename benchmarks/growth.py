@@ -30,7 +30,7 @@ from matplotlib.ticker import FixedLocator
 from benchmarks.plot import OPTIMIZERS, label_ends, panel_grid, plain_numbers
 from ravine.data import Split, load
 from ravine.engines import make_engine
-from ravine.formulas.shelves import OPTIMIZERS
+from ravine.formulas import shelves
 from ravine.networks import Network
 from ravine.pictures import BLUE, VERMILION, png
 from ravine.spec import RunSpec
@@ -97,7 +97,7 @@ def measure(
     """Return the median microseconds per sample of one point, and how many weights and samples it took."""
     network = Network((784, *hidden, 10))
     weights = start_weights(RunSpec(layers=network.layers))
-    rule = OPTIMIZERS.find(optimizer)
+    rule = shelves.OPTIMIZERS.find(optimizer)
     engine = make_engine("fused", network, rule, weights, "float32", batch_size)
     engine.compile()
     part = Split(data.images[:images], data.labels[:images])

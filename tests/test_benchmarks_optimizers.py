@@ -13,6 +13,7 @@ import pytest
 from optimizer_cases import ELEMENTWISE, MATRIX
 from ravine.formulas.compose import with_stages
 from ravine.formulas.elementwise import rule
+from ravine.formulas.shelves import OPTIMIZERS
 from ravine.optimizers.adam import adam
 from ravine.optimizers.adamw import adamw
 from ravine.optimizers.lbfgs import lbfgs

@@ -10,7 +10,7 @@ import pytest
 import ravine
 from optimizer_cases import ELEMENTWISE
 from ravine.cli.main import run
-from ravine.conformance import DECLARED, TRAINED, declared, trained
+from ravine.conformance import DECLARED, TRAINED, declared, findings_of, trained
 from ravine.conformance.finding import moved, settings
 from ravine.formulas.elementwise import rule
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import click
 import numpy as np
 import pytest
-from ravine.formulas.stages import STAGES
 
 from ravine.cli.main import ravine
 from ravine.conformance import findings_of

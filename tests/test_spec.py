@@ -12,7 +12,8 @@ import pytest
 from optimizer_cases import ELEMENTWISE
 from ravine.errors import ConfigError
 from ravine.formulas.elementwise import rule
-from ravine.formulas.shelves import OPTIMIZERS
+from ravine.formulas.matrix import matrix_rule
+from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES
 from ravine.formulas.stage import stage
 from ravine.schedules import Linear
 from ravine.spec import RunSpec, from_settings, identity, resolve
@@ -171,7 +172,7 @@ def test_a_matrix_optimizer_goes_by_what_it_computes():
     factor = 2.0
 
     def make(function):
-        @whole_rule(name="tested")
+        @matrix_rule(name="tested")
         def rule(gradients, weights, state, t, *, lr=0.1):
             return [lr * function(g) for g in gradients], {}
 

@@ -8,6 +8,7 @@ import re
 import numpy as np
 import pytest
 
+from optimizer_cases import ELEMENTWISE
 from ravine.formulas.intervals import contains
 
 LAZY = [name for name, rule in ELEMENTWISE.items() if rule.formula.lazy]
@@ -42,9 +43,9 @@ def step(rule, g, w, t, state, hyper):
     return change, after
 
 
-@pytest.fixture(params=RULES)
+@pytest.fixture(params=ELEMENTWISE)
 def rule(request):
-    return RULES[request.param]
+    return ELEMENTWISE[request.param]
 
 
 def test_its_name_is_its_file_and_its_place_in_the_package(rule):
@@ -114,7 +115,7 @@ def test_it_claims_one_of_inert_and_lazy_at_most(rule):
 
 @pytest.mark.parametrize("name", INERT)
 def test_an_inert_rule_changes_nothing_where_the_gradient_is_zero(name):
-    rule = RULES[name]
+    rule = ELEMENTWISE[name]
     for hyper in settings(rule):
         state = random_state(rule)
         for t in (1, 2, 1000):
@@ -127,7 +128,7 @@ def test_an_inert_rule_changes_nothing_where_the_gradient_is_zero(name):
 @pytest.mark.parametrize("n", [1, 2, 3, 17, 2000])
 @pytest.mark.parametrize("name", LAZY)
 def test_the_closed_form_of_n_idle_steps_is_n_real_steps_without_a_gradient(name, n):
-    rule = RULES[name]
+    rule = ELEMENTWISE[name]
     for hyper in settings(rule):
         state = after = random_state(rule)
         w, total = np.ones(50), np.zeros(50)

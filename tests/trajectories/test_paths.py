@@ -8,7 +8,8 @@ from PIL import Image
 
 import ravine
 from ravine.errors import ConfigError
-from ravine.formulas.shelves import SURFACES
+from ravine.formulas.matrix import matrix_rule
+from ravine.formulas.shelves import OPTIMIZERS, SURFACES
 from ravine.optimizers import find_rule, rule, whole_rule
 from ravine.trajectories import RATES, animate, best_rate, draw, draw_paths, trace, walk, walks
 
