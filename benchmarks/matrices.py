@@ -1,4 +1,4 @@
-"""Rules of whole matrices beside PyTorch: `python -m benchmarks.matrices [--json]`, after `pip install -e ".[peers]"`.
+"""Matrix optimizers beside PyTorch: `python -m benchmarks.matrices [--json]`, after `pip install -e ".[peers]"`.
 
 Milliseconds a step on one core and one thread, on the paper's network and MNIST in float32: muon beside PyTorch's own,
 soap and shampoo beside those of pytorch-optimizer, which follow the authors' code. Same images, batches and initial

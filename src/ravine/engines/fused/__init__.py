@@ -1,1 +1,1 @@
-"""The fused engine: rules rendered to kernels, compiled by Numba, cached on disk."""
+"""The fused engine: formulas rendered to kernels, compiled by Numba, cached on disk."""
