@@ -141,12 +141,12 @@ def walk(
     """Follow one optimizer.
 
     Args:
-        optimizer: a rule, or a name that `find_rule` knows, with its hyper-parameters behind it as in
+        optimizer: an optimizer, or what `OPTIMIZERS.find` knows, with its hyper-parameters behind it as in
             "momentum,lr=0.01,alpha=0.5". Those of stages, such as weight_decay, may be among them.
         surface: what it goes down.
         steps: how many steps it takes.
         lr: the learning rate if `optimizer` has none. Where neither has one the best of `RATES` is taken, or the
-            default of a rule that searches for the length of its steps itself.
+            default of an optimizer that searches for the length of its steps itself.
         start: where it begins; the surface's own start if None.
     """
     found, given = _read(optimizer)
