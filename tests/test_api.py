@@ -180,6 +180,96 @@ def test_a_folder_that_is_not_a_run_is_not_called_a_damaged_one(small, tmp_path)
     assert "delete" not in str(refusal.value)
 
 
+STAGES = """
+import numpy as np
+import ravine
+
+@ravine.stage(order=1)
+def halved(g, *, share=0.5):
+    return share * g
+
+@ravine.stage(order=60, bounds={"most": "(0, inf)"})
+def short(step, step_norm, weight_norm, *, most):
+    allowed = most * weight_norm
+    return np.where(step_norm > allowed, step * (allowed / (step_norm + 1e-30)), step)
+"""
+
+
+@pytest.fixture
+def stages(tmp_path, monkeypatch):
+    """Write a file of stages into the current folder, and return what Python makes of it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_stages.py").write_text(STAGES, encoding="utf-8")
+    return [ravine.STAGES.find(f"my_stages.py:{name}") for name in ("halved", "short")]
+
+
+def test_a_stage_of_a_file_and_from_python(small, stages, tmp_path):
+    named = ravine.train(**SMALL, stages=["my_stages.py:halved"], share=0.25)
+    assert named.spec.stages == (f"{tmp_path}/my_stages.py:halved",)
+    given = ravine.train(**SMALL, stages=[stages[0]], share=0.25)
+    assert given.result == named.result
+    plain = ravine.train(**SMALL, lr=0.025)
+    np.testing.assert_allclose(named.weights, plain.weights, rtol=1e-4, atol=1e-6)
+    assert named.id not in (plain.id, ravine.train(**SMALL, lr=0.025, stages=[stages[0]], share=1).id)
+
+
+def test_a_stored_run_is_read_without_its_stages(small, stages, tmp_path):
+    run = ravine.train(**SMALL, stages=stages, most=0.1)
+    text = run.folder / "optimizer.txt"
+    assert "share * g" in text.read_text()
+    assert "step_norm" in text.read_text()
+    (tmp_path / "my_stages.py").write_text("raise SystemExit", encoding="utf-8")
+    assert ravine.load_run(run.id).result == run.result
+
+
+def test_a_run_goes_on_with_the_stage_that_it_began_with(small, stages, tmp_path):
+    class Editor(Notes):
+        def epoch(self, record):
+            super().epoch(record)
+            (tmp_path / "my_stages.py").write_text(STAGES.replace("share * g", "0 * g"), encoding="utf-8")
+
+    undisturbed = ravine.train(**SMALL, stages=["my_stages.py:halved"])
+    edited = ravine.train(**SMALL, stages=["my_stages.py:halved"], watcher=Editor(), fresh=True)
+    assert edited.weights.tobytes() == undisturbed.weights.tobytes()
+    assert ravine.train(**SMALL, stages=["my_stages.py:halved"]).id != undisturbed.id
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon", "schedule_free_sgd"])
+def test_a_step_is_shortened_layer_by_layer_in_both_engines(small, stages, optimizer):
+    settings = {**SMALL, "optimizer": optimizer, "dtype": "float64", "stages": stages, "most": 1e-3, "lr": 0.1}
+    runs = [ravine.train(**{**settings, "engine": engine, "epochs": 1}) for engine in ("reference", "fused")]
+    np.testing.assert_allclose(runs[0].weights, runs[1].weights, rtol=1e-9, atol=1e-12)
+    if optimizer != "schedule_free_sgd":  # which evaluates other weights than it moves
+        began = ravine.start_weights(runs[0].spec)
+        for w, start in zip(runs[0].matrices, runs[0].spec.network.layout.views(began), strict=True):
+            # Twelve steps, each a thousandth of the weights or less.
+            assert np.linalg.norm(w - start) <= 12 * 1e-3 * 1.001**12 * np.linalg.norm(start)
+            assert np.linalg.norm(w - start) > 1e-3 * np.linalg.norm(start)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "sgd needs a value for most: give one"),
+        ({"most": 0}, r"most of sgd is 0; it must be .*\(0, inf\)"),
+        ({"most": 1, "stages": ["my_stages.py"]}, "my_stages.py has several stages; say which, as my_stages.py:halved"),
+        ({"stages": ["my_stages.py:shrot"]}, "unknown stage in my_stages.py 'shrot'; did you mean 'short'"),
+        ({"stages": ["gone.py:short"]}, "gone.py cannot be read"),
+        ({"stages": ["sgd"]}, "unknown stage 'sgd'"),
+        ({"stages": [ravine.OPTIMIZERS["sgd"]]}, "a stage is given as a name, as a file such as my_file.py:my_name"),
+        ({"stages": "my_stages.py:short"}, "stages is 'my_stages.py:short'; it must be a list"),
+        ({"stages": None}, "stages is None; it must be a list"),
+        ({"optimizer": "my_stages.py:short"}, "my_stages.py has no optimizer of its own: put @ravine.rule"),
+        ({"optimizer": "lbfgs", "most": 1}, "lbfgs searches along the loss, whose gradient halved would change"),
+    ],
+)
+def test_stages_that_do_not_fit_are_told_in_one_sentence(small, runs, stages, given, words):
+    with pytest.raises(ravine.ConfigError, match=words) as refusal:
+        ravine.train(**{**SMALL, "stages": stages, **given})
+    assert "\n" not in str(refusal.value)
+    assert not runs.exists()
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

@@ -98,7 +98,7 @@ def test_the_optimizer_of_the_page_passes_its_checks(tmp_path):
     for name in ("my_rule", "started", "velocity", "normalized"):
         findings = [finding.outcome for finding in findings_of(OPTIMIZERS.find(f"{path}:{name}"), speed=False)]
         assert "failed" not in findings
-        assert findings.count("passed") >= 10
+        assert findings.count("passed") >= 9
 
 
 def test_the_page_names_every_stage_in_order():

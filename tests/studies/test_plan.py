@@ -405,3 +405,18 @@ def test_a_file_in_another_encoding_is_refused_in_one_sentence(tmp_path, content
     with pytest.raises(ConfigError) as caught:
         load_study(path)
     assert str(caught.value).startswith(f"cannot read the study {path}: {words}")
+
+
+def test_stages_of_files_beside_the_study(tmp_path, monkeypatch):
+    text = "import ravine\n@ravine.stage\ndef {0}(g, *, {0}_share=0.5):\n    return {0}_share * g\n"
+    for name in ("first", "second"):
+        (tmp_path / f"{name}.py").write_text(text.format(name), encoding="utf-8")
+    study = SMALL_STUDY.replace("epochs = 3", 'epochs = 3\nstages = ["first.py:first"]').replace(
+        "batch_size = [20, 50] }", 'stages = [["second.py"], ["first.py", "second.py:second"]] }'
+    )
+    (tmp_path / "six.toml").write_text(study, encoding="utf-8")
+    monkeypatch.chdir("/")
+    planned = plan(load_study(tmp_path / "six.toml"))
+    first, second = f"{tmp_path}/first.py:first", f"{tmp_path}/second.py:second"
+    assert [run.spec.stages for run in planned] == [(second,), (first, second)] * 2 + [(first,)] * 3
+    assert planned[1].spec.hyperparameters == {"first_share": 0.5, "second_share": 0.5}

@@ -162,3 +162,42 @@ def test_an_empty_state_is_that_of_the_start_whether_a_run_was_stopped_or_not(sm
     assert_same_run(train(run, small, store, resume=True).stored, undisturbed)
     plain = train_small(small, tmp_path / "plain", lr=0.02, batch_size=60)
     np.testing.assert_allclose(undisturbed.weights(), plain.weights(), rtol=1e-4, atol=1e-6)
+
+
+def mean(weights, state, t):
+    return weights if t == 0 else [state[f"sum.{k}"] / t for k in range(len(weights))]
+
+
+@matrix_rule(start={"sum": 0.0}, evaluated=mean)
+def averaged(gradients, weights, state, t, *, lr=0.1):
+    """Plain gradient descent whose mean is evaluated."""
+    steps = [lr * g for g in gradients]
+    after = [w - step for w, step in zip(weights, steps, strict=True)]
+    return steps, {f"sum.{k}": state[f"sum.{k}"] + w for k, w in enumerate(after)}
+
+
+@pytest.mark.parametrize("name", ["fused", "reference"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_mean_of_the_weights_is_stored_and_evaluated(small, tmp_path, name, bias):
+    settings = {"engine": name, "bias": bias, "dtype": "float64", "batch_size": 230}
+    ends = [train_small(small, tmp_path / str(count), epochs=count, **settings).weights() for count in range(1, 4)]
+    stored = train_small(small, tmp_path, optimizer=averaged, **settings)
+    np.testing.assert_allclose(stored.weights(), np.mean(ends, axis=0), rtol=1e-10, atol=1e-13)
+    run = small_run(averaged, **settings)
+    engine = engine_of(name, run, averaged)
+    assert engine.evaluated_weights({"lr": 0.1}).tobytes() == start_weights(run.spec).tobytes()
+
+
+def falls_short(weights, state, t):
+    return weights[1:]
+
+
+@matrix_rule(evaluated=falls_short)
+def misshapen(gradients, weights, state, t, *, lr=0.1):
+    """Evaluates fewer weights than there are."""
+    return [lr * g for g in gradients], {"t": np.array(t)}
+
+
+def test_weights_that_are_evaluated_must_have_the_shapes_of_the_weights(small, tmp_path):
+    with pytest.raises(ConfigError, match="the evaluated form of rule misshapen returns 1 array for 2 arrays of"):
+        train_small(small, tmp_path, optimizer=misshapen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ravine.errors import ConfigError
 from ravine.formulas.elementwise import rule
 from ravine.formulas.matrix import matrix_rule
 from ravine.networks import gradient
@@ -112,3 +113,64 @@ def test_a_checkpoint_holds_each_slot_by_name_and_array(small, runs, monkeypatch
     weights = run.network.layout.tensors(start_weights(run.spec))
     for k, w in enumerate(weights):
         assert state[f"slot.anchor.{k}"].reshape(w.shape).tolist() == w.astype(np.float32).tolist()
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (lambda weights: None, "the start form of rule plain returns NoneType in place of the state; it must return"),
+        (lambda weights: {"m": "none"}, "the start form of rule plain returns a state whose m is no array of numbers"),
+        (lambda weights: {3: weights[0]}, "returns a state with the name 3, which is no string"),
+        (lambda weights: {"m": weights[9]}, "rule plain fails with IndexError: list index out of range"),
+    ],
+)
+def test_a_start_of_matrices_that_is_no_state_is_told_in_one_sentence(small, runs, start, words):
+    @matrix_rule(start=start)
+    def plain(gradients, weights, state, t, *, lr=0.1):
+        return [lr * g for g in gradients], state
+
+    with pytest.raises(ConfigError, match=words) as refusal:
+        train_small(small, runs, optimizer=plain)
+    assert "\n" not in str(refusal.value)
+    assert RunStore(runs).ids() == []
+
+
+def of_two(w):
+    return w[:2]
+
+
+def of_text(w):
+    return "none"
+
+
+def of_nothing(w):
+    pass
+
+
+def of_roots(w):
+    return np.sqrt(w + 0j)
+
+
+def of_a_mistake(*, lr):
+    return [lr][3]
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (of_two, r"rule plain: the start of v has shape \(2,\) for weights of shape \(768,\)"),
+        (of_text, "rule plain: the start of v is 'none', which is no number"),
+        (of_nothing, "rule plain: the start of v is None, which is no number"),
+        (of_roots, "rule plain: the start of v has complex numbers; weights are real"),
+        (of_a_mistake, r"test_starts\.py:\d+: rule plain fails with IndexError: list index out of range"),
+    ],
+)
+@pytest.mark.parametrize("engine", ["reference", "fused"])
+def test_a_start_of_a_slot_that_is_no_number_a_weight_is_told_in_one_sentence(small, runs, start, words, engine):
+    @rule(start={"v": start})
+    def plain(g, v, *, lr=0.1):
+        return lr * g, v
+
+    with pytest.raises(ConfigError, match=words) as refusal:
+        train_small(small, runs, optimizer=plain, engine=engine)
+    assert "\n" not in str(refusal.value)

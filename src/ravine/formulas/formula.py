@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, shortened
 from ravine.formulas.declaration import parameters
 from ravine.formulas.faults import code_of, telling_faults
 from ravine.formulas.given import GIVEN
@@ -223,8 +223,15 @@ class Formula:
 
     def _like(self, value: Any, w: Array, what: str) -> Array:
         """Return a value in the shape and dtype of the weights of a layer, (n,)."""
-        with np.errstate(all="ignore"):
-            array = np.asarray(value, w.dtype)
+        if np.iscomplexobj(value):
+            raise ConfigError(f"{self.label}: {what} has complex numbers; weights are real.")
+        try:
+            with np.errstate(all="ignore"):
+                array = np.asarray(value, w.dtype)
+        except (TypeError, ValueError):
+            array = None
+        if value is None or array is None:  # NumPy takes None for nan
+            raise ConfigError(f"{self.label}: {what} is {shortened(value)}, which is no number.")
         if array.shape not in (w.shape, ()):
             raise ConfigError(
                 f"{self.label}: {what} has shape {array.shape} for weights of shape {w.shape}; it must be one number "

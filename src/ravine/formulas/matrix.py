@@ -74,10 +74,10 @@ class MatrixOptimizer(Optimizer):
     def _start_alone(self, weights: Sequence[Array], hyper: Hyper) -> dict[str, Array]:
         if callable(self.starts):
             with np.errstate(all="ignore"), telling_faults(self.label, self.starts):
-                found = self.starts(weights, **_chosen(self.starts, self.typed(hyper)))
+                found = _as_arrays(self.starts(weights, **_chosen(self.starts, self.typed(hyper))))
             fault = _fault_of_state(found)
             if fault:
-                raise ConfigError(f"the start of {self.label} returns {fault}; it must return arrays by name.")
+                raise ConfigError(f"the start form of {self.label} returns {fault}; it must return arrays by name.")
             return _in_dtype(found, weights[0].dtype)
         return {
             f"{name}.{k}": np.full_like(w, value) for name, value in self.starts.items() for k, w in enumerate(weights)
@@ -130,6 +130,7 @@ class MatrixOptimizer(Optimizer):
             returned = self.function(*asked, **self.typed(hyper))
             steps, after = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
             steps = list(steps) if isinstance(steps, Iterable) else steps
+        after = _as_arrays(after)
         fault = _fault(steps, after, weights)
         if fault:
             code = code_of(self.function)
@@ -140,8 +141,7 @@ class MatrixOptimizer(Optimizer):
             )
         dtype = weights[0].dtype
         with np.errstate(all="ignore"):
-            steps = [np.asarray(step, dtype) for step in steps]
-            return steps, _in_dtype(after, dtype)
+            return [np.asarray(step, dtype) for step in steps], _in_dtype(after, dtype)
 
     def evaluate(self, weights: Sequence[Array], state: State, t: int, hyper: Sequence[Hyper]) -> list[Array]:
         """Return the weights that are evaluated and stored after step t."""
@@ -158,7 +158,7 @@ class MatrixOptimizer(Optimizer):
         assert self.evaluated is not None
         with np.errstate(all="ignore"), telling_faults(self.label, self.evaluated):
             found = self.evaluated(weights, state, t, **_chosen(self.evaluated, self.typed(hyper)))
-            fault = _fault(list(found), {}, weights)
+            fault = _fault_of_arrays(list(found) if isinstance(found, Iterable) else found, weights, "array")
         if fault:
             raise ConfigError(
                 f"the evaluated form of {self.label} returns {fault}; it must return the weights to evaluate, a list "
@@ -209,21 +209,27 @@ def _fault(steps: Any, state: Any, weights: Sequence[Array]) -> str | None:
         return "nothing"
     if state is None:
         return f"{type(steps).__name__} and no state"
-    if not isinstance(steps, list):
-        return f"{type(steps).__name__} in place of the steps"
-    if len(steps) != len(weights):
-        return f"{several(len(steps), 'step')} for {several(len(weights), 'array')} of weights"
-    for step, w in zip(steps, weights, strict=True):
-        found = _as_array(step)
-        if found is None:
-            return f"a step of {_kind_of(step)}, which is no array of real numbers,"
-        if np.shape(step) != w.shape:
-            return f"a step of shape {np.shape(step)} for weights of shape {w.shape}"
-    return _fault_of_state(state)
+    return _fault_of_arrays(steps, weights, "step") or _fault_of_state(state)
+
+
+def _fault_of_arrays(arrays: Any, weights: Sequence[Array], what: str) -> str | None:
+    """Say what is wrong with steps, or with weights, that were returned; `what` is what one of them is called."""
+    if not isinstance(arrays, list):
+        return f"{type(arrays).__name__} in place of the {what}s"
+    if len(arrays) != len(weights):
+        return f"{several(len(arrays), what)} for {several(len(weights), 'array')} of weights"
+    article = "an" if what == "array" else "a"
+    for array, w in zip(arrays, weights, strict=True):
+        if _as_array(array) is None:
+            return f"{article} {what} of {_kind_of(array)}, which is no array of real numbers,"
+        if np.shape(array) != w.shape:
+            return f"{article} {what} of shape {np.shape(array)} for weights of shape {w.shape}"
+    return None
 
 
 def _fault_of_state(state: Any) -> str | None:
-    if not isinstance(state, Mapping):
+    """Say what is wrong with a state that was returned, None if it is what it must be."""
+    if not isinstance(state, dict):
         return f"{type(state).__name__} in place of the state"
     for name, value in state.items():
         if not isinstance(name, str):
@@ -241,6 +247,17 @@ def _in_dtype(state: Mapping[str, Any], dtype: Any) -> dict[str, Array]:
 
 def _kind_of(value: Any) -> str:
     return str(getattr(value, "dtype", type(value).__name__))
+
+
+def _as_arrays(state: Any) -> Any:
+    """Return a state with arrays in place of bare numbers, which a checkpoint never gives back."""
+    return {name: _as_array(value) for name, value in state.items()} if isinstance(state, Mapping) else state
+
+
+def _in_dtype(state: Mapping[str, Array], dtype: np.dtype[Any]) -> dict[str, Array]:
+    """Return a state whose floating-point numbers are of a dtype."""
+    with np.errstate(all="ignore"):
+        return {n: v.astype(dtype, copy=False) if v.dtype.kind == "f" else v for n, v in state.items()}
 
 
 def _as_array(value: Any) -> Array | None:

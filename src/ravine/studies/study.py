@@ -142,22 +142,20 @@ def load_study(source: str | Path, built_in: Mapping[str, Traversable] = BUILT_I
 
 
 def _anchored(part: Any, folder: Path) -> Any:
-    """Return a part of a study's file in which files of optimizers, given beside it, are found from anywhere."""
+    """Return a part of a study's file in which files that it names, given beside it, are found from anywhere."""
     if isinstance(part, list):
         return [_anchored(each, folder) for each in part]
     if not isinstance(part, dict):
         return part
 
     def found(name: Any) -> Any:
+        if isinstance(name, list):
+            return [found(each) for each in name]
         is_file = isinstance(name, str) and names_file(name)
         return str(folder / Path(name).expanduser()) if is_file else name
 
-    of_optimizers = {
-        key: [found(name) for name in value] if isinstance(value, list) else found(value)
-        for key, value in part.items()
-        if key == "optimizer"
-    }
-    return {**{key: _anchored(value, folder) for key, value in part.items()}, **of_optimizers}
+    named = {key: found(value) for key, value in part.items() if key in ("optimizer", "stages")}
+    return {**{key: _anchored(value, folder) for key, value in part.items()}, **named}
 
 
 def with_seeds(study: Study, count: int) -> Study:
