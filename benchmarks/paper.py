@@ -30,12 +30,11 @@ from typing import Any
 
 from benchmarks.__main__ import Workers
 from ravine.data import Dataset, Split, load, scaled
-from ravine.engines import make_engine
 from ravine.paper.study import load_paper
 from ravine.spec import RunSpec
 from ravine.studies import Planned, cut_short, plan, run_study
 from ravine.studies.estimate import estimate
-from ravine.training import NonFinite, Result, RunStore, start_weights
+from ravine.training import NonFinite, Result, RunStore, engine_of, start_weights
 
 TABLES = ("table1", "table2", "table3", "table4", "table5")
 EVALUATED = 1_000
@@ -70,8 +69,8 @@ def main() -> None:
 def ravine_seconds(planned: Sequence[Planned], data: Dataset, jobs: int) -> tuple[dict[str, float], list[Result]]:
     """Train all runs; return the seconds, those of compiling before, the peak memory, and how the runs ended."""
     began = time.perf_counter()
-    for spec in {(run.spec.optimizer, run.spec.dtype): run.spec for run in planned}.values():
-        make_engine(spec.engine, spec.network, spec.rule, start_weights(spec), spec.dtype, spec.batch_size).compile()
+    for run in {(each.spec.optimizer, each.spec.dtype): each.run for each in planned}.values():
+        engine_of(run, start_weights(run.spec)).compile()
     compiled = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         store = RunStore(folder)

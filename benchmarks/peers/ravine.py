@@ -7,7 +7,7 @@ import numpy as np
 from benchmarks.peers import LR, Task, Train
 from ravine.data import Split
 from ravine.engines import make_engine
-from ravine.formulas.shelves import OPTIMIZERS
+from ravine.formulas import shelves
 from ravine.networks import Network
 
 LIBRARIES: tuple[str, ...] = ()
@@ -18,7 +18,7 @@ ENGINE = "fused"
 def make(task: Task, engine_name: str = ENGINE) -> Train:
     """Return the engine's training; the hyper-parameters are the rule's defaults but for the rate."""
     network = Network((task.matrices[0].shape[0], *(matrix.shape[1] for matrix in task.matrices)))
-    rule = OPTIMIZERS.find(task.optimizer)
+    rule = shelves.OPTIMIZERS.find(task.optimizer)
     weights = np.concatenate([matrix.ravel() for matrix in task.matrices])
     engine = make_engine(engine_name, network, rule, weights, "float32", task.batch_size)
     engine.compile()

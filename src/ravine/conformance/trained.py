@@ -95,7 +95,7 @@ def same_in_single(optimizer: Optimizer) -> Finding:
 
 def _report(optimizer: Optimizer) -> str:
     if formula_of(optimizer).lazy is not None:
-        return "Look at the idle form first: it is what the fused engine applies to rows that were not touched."
+        return "Look at the lazy update first: it is what the fused engine applies to rows that were not touched."
     return "The rule may depend on more than its arguments; if not, this is a fault of ravine: please report it."
 
 
