@@ -27,7 +27,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator
 
-from benchmarks.plot import OPTIMIZERS, label_ends, panel_grid, plain_numbers
+from benchmarks.plot import LABELS, label_ends, panel_grid, plain_numbers
 from ravine.data import Split, load
 from ravine.engines import make_engine
 from ravine.formulas import shelves
@@ -149,7 +149,7 @@ def draw(rows: Sequence[dict[str, Any]], slopes: dict[str, float | None]) -> Fig
     for axes, dimension in zip(panels, dimensions, strict=False):
         for optimizer in dict.fromkeys(row["optimizer"] for row in rows):
             line = series(rows, dimension, optimizer)
-            name = OPTIMIZERS.get(optimizer, optimizer)
+            name = LABELS.get(optimizer, optimizer)
             found = slopes[optimizer] if dimension == "width" else None
             axes.plot(
                 [row["value"] for row in line],

@@ -21,14 +21,14 @@ from typing import Any
 
 import numpy as np
 
-OPTIMIZERS = ("muon", "soap", "shampoo")
+COMPARED = ("muon", "soap", "shampoo")
 WARM_UP, STEPS = 40, 20
 """Steps before and in each round; both are multiples of how often preconditioners are computed."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--optimizers", nargs="+", choices=OPTIMIZERS, default=OPTIMIZERS)
+    parser.add_argument("--optimizers", nargs="+", choices=COMPARED, default=COMPARED)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[100, 1000])
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--json", action="store_true")
@@ -91,6 +91,7 @@ def serve(side: str) -> None:
 
 def rate_of(optimizer: str) -> float:
     """Return the default rate, but for shampoo: at that of ours theirs diverges in batches of 1000."""
+    from ravine.formulas.shelves import OPTIMIZERS
 
     return 0.01 if optimizer == "shampoo" else float(OPTIMIZERS.find(optimizer).defaults["lr"] or 0)
 
@@ -108,6 +109,7 @@ def batches(size: int, count: int) -> Any:
 def ravine(optimizer: str, batch_size: int) -> Callable[[int], float]:
     from ravine.data import load
     from ravine.engines import make_engine
+    from ravine.formulas.shelves import OPTIMIZERS
     from ravine.spec import RunSpec
     from ravine.training import start_weights
 
@@ -130,6 +132,7 @@ def torch(optimizer: str, batch_size: int) -> Callable[[int], float]:
     from pytorch_optimizer import SOAP, Shampoo
 
     from ravine.data import load
+    from ravine.formulas.shelves import OPTIMIZERS
     from ravine.spec import RunSpec
     from ravine.training import start_weights
 

@@ -31,10 +31,9 @@ from ravine.data import Dataset
 from ravine.data import load as load_data
 from ravine.engines import Engine, make_engine
 from ravine.errors import unknown
-from ravine.formulas.identity import texts
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.shelves import OPTIMIZERS
-from ravine.spec import RunSpec, from_settings, resolve
+from ravine.spec import from_settings
 from ravine.storage.files import make_folder, write_whole
 from ravine.training import epoch_order, start_weights
 from ravine.training.environment import environment
@@ -104,8 +103,8 @@ def measure(name: str) -> dict[str, Any]:
 
 
 def source(rule: Optimizer) -> str:
-    """Return sixteen hexadecimal digits: a hash of the text of the rule's functions and of its defaults."""
-    return hashlib.sha256(json.dumps([*texts(rule), dict(rule.defaults)]).encode()).hexdigest()[:16]
+    """Return sixteen hexadecimal digits: a hash of the texts of the optimizer's functions and of its defaults."""
+    return hashlib.sha256(json.dumps([*rule.texts(), dict(rule.defaults)]).encode()).hexdigest()[:16]
 
 
 def curve(name: str) -> dict[str, Any]:
@@ -115,8 +114,8 @@ def curve(name: str) -> dict[str, Any]:
     runs = {}
     with tempfile.TemporaryDirectory() as folder:
         for lr in rates(rule):
-            spec = from_settings({"optimizer": name, "lr": lr, "batch_size": size, "epochs": epochs})
-            run = run_spec(spec, out=folder, data=_data())
+            planned = from_settings({"optimizer": name, "lr": lr, "batch_size": size, "epochs": epochs})
+            run = run_spec(planned, out=folder, data=_data())
             if not isinstance(run, Run):
                 raise KeyboardInterrupt
             runs[lr] = run
@@ -126,7 +125,7 @@ def curve(name: str) -> dict[str, Any]:
     best = min(finished, key=lambda lr: finished[lr]) if finished else None
     columns = ("epoch", "train_loss", "test_loss", "test_accuracy")
     return {
-        "engine": resolve(RunSpec(optimizer=name)).engine,
+        "engine": from_settings({"optimizer": name}).spec.engine,
         "batch_size": size,
         "epochs": epochs,
         "lr": best,
@@ -138,7 +137,7 @@ def curve(name: str) -> dict[str, Any]:
 def rates(rule: Optimizer) -> list[float]:
     """Return the learning rates to try: five around the default, or the default alone for one that searches itself."""
     default = rule.hyperparameters({})["lr"]
-    if isinstance(rule, Optimizer) and rule.searches:
+    if rule.searches:
         return [default]
     # A product such as 0.1 * 0.001 is not quite the number that one writes.
     return [float(f"{factor * default:.2g}") for factor in FACTORS]
@@ -171,15 +170,14 @@ class Timed:
 
     def __init__(self, name: str, batch_size: int) -> None:
         rule = EVERY[name]
-        spec = resolve(RunSpec(optimizer=name, batch_size=batch_size))
+        spec = from_settings({"optimizer": name, "batch_size": batch_size}).spec
         self.size = batch_size
         self.engine: Engine = make_engine(spec.engine, spec.network, rule, start_weights(spec), spec.dtype, batch_size)
         self.engine.compile()
         self.engine.prepare(_data().train)
         default = rule.hyperparameters({})
         # A small rate keeps every rule in the finite numbers in batches of 1, but a line search begins at the rate.
-        searches = isinstance(rule, Optimizer) and rule.searches
-        self.hyper = default if searches else {**default, "lr": default["lr"] / 100}
+        self.hyper = default if rule.searches else {**default, "lr": default["lr"] / 100}
         block = FULL_BLOCK if batch_size == ALL else BLOCK
         self._train(block)
         seconds = self._train(block)

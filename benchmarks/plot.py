@@ -42,7 +42,7 @@ NAMES = {
     "sklearn": "scikit-learn",
     "keras": "Keras",
 }
-OPTIMIZERS = {"sgd": "SGD", "momentum": "momentum", "adagrad": "AdaGrad", "adam": "Adam"}
+LABELS = {"sgd": "SGD", "momentum": "momentum", "adagrad": "AdaGrad", "adam": "Adam"}
 
 
 def main() -> None:
@@ -85,7 +85,7 @@ def draw(rows: Sequence[dict[str, Any]]) -> Figure:
                     marker="o",
                     markersize=6 if peer == "ravine" else 3.5,
                 )
-            axes.set_title(f"{OPTIMIZERS.get(optimizer, optimizer)}, {title}", loc="left", fontweight="bold")
+            axes.set_title(f"{LABELS.get(optimizer, optimizer)}, {title}", loc="left", fontweight="bold")
             label_ends(axes)
         both[0].set_ylabel("microseconds per sample")
     for axes in panels[-2:]:
@@ -164,7 +164,7 @@ def _cells(row: dict[str, Any], peers: Sequence[str]) -> list[str]:
     found = [row["peers"].get(peer) for peer in peers]
     medians = ["" if one is None else " / ".join(f"{one[column]:.1f}" for column in COLUMNS) for one in found]
     ratios = " / ".join(f"{row[column]['ratio']:.1f}" for column in COLUMNS)
-    return [OPTIMIZERS.get(row["optimizer"], row["optimizer"]), str(row["batch_size"]), *medians, ratios]
+    return [LABELS.get(row["optimizer"], row["optimizer"]), str(row["batch_size"]), *medians, ratios]
 
 
 if __name__ == "__main__":

@@ -76,7 +76,8 @@ def main() -> None:
     rows = []
     for name in arguments.optimizers:
         rule = OPTIMIZERS.find(name)
-        own = row_speeds((1 + len(rule.slots)) * weight_bytes(), arguments.repeats)
+        assert rule.formula is not None, f"{name} takes no steps in compiled code"
+        own = row_speeds((1 + len(rule.formula.slots)) * weight_bytes(), arguments.repeats)
         for size in arguments.batch_sizes:
             order = epoch_order(0, 0, len(data.labels))[: SAMPLES.get(size, 12_000)].astype(np.int64)
             work = work_of(data, order, rule, size)
@@ -248,7 +249,9 @@ def work_of(data: Split, order: NDArray[np.int64], rule: Optimizer, batch_size: 
     trace = forward(NETWORK, matrices, scaled(data.images[order], np.float32))
     present = [a != 0 for a in trace.activations]
     terms = [float(p.sum()) * width for p, width in zip(present, WIDTHS, strict=True)]
-    moves_all = rule.idle_form is None and not rule.inert
+    formula = rule.formula
+    assert formula is not None, f"{rule.name} takes no steps in compiled code"
+    moves_all = formula.lazy is None and not formula.inert
     needed = moved = 0
     for p, width in zip(present, WIDTHS, strict=True):
         for low in range(0, len(order), batch_size):
@@ -260,7 +263,7 @@ def work_of(data: Split, order: NDArray[np.int64], rule: Optimizer, batch_size: 
         "forward_multiply_adds": sum(terms) / samples,
         "gradient_multiply_adds": (sum(terms[1:]) + sum(terms)) / samples,
         "forward_bytes": NUMBER_BYTES * needed / samples,
-        "update_bytes": 2 * NUMBER_BYTES * (1 + len(rule.slots)) * moved / samples,
+        "update_bytes": 2 * NUMBER_BYTES * (1 + len(formula.slots)) * moved / samples,
     }
 
 

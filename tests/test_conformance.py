@@ -1,4 +1,4 @@
-"""The checks of a rule: ravine's own rules pass them, and each kind of broken rule fails the one meant for it."""
+"""The checks of an optimizer: ravine's own pass them, and each kind of broken one fails the check meant for it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ravine.formulas.elementwise import rule
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ELEMENTWISE)
-def test_every_rule_of_ravine_passes(name):
+def test_every_element_wise_one_of_ravine_passes(name):
     findings = list(findings_of(ELEMENTWISE[name], speed=False))
     assert [finding for finding in findings if finding.outcome == "failed"] == []
     made = {finding.check for finding in findings if finding.outcome == "passed"}
-    assert made >= {"text", *DECLARED, *TRAINED} - {"idle form", "evaluated weights"}
-    assert ("idle form" in made) == (ELEMENTWISE[name].formula.lazy is not None)
-    assert ("evaluated weights" in made) == (ELEMENTWISE[name].formula.evaluated is not None)
+    assert made >= {"text", *DECLARED, *TRAINED} - {"lazy update", "evaluated weights"}
+    assert ("lazy update" in made) == (ELEMENTWISE[name].formula.lazy is not None)
+    assert ("evaluated weights" in made) == (ELEMENTWISE[name].evaluates_others)
 
 
 @rule
@@ -45,16 +45,15 @@ def not_inert(g, v, *, lr=0.1):
     return v, v
 
 
-@rule
-def wrong_idle(g, v, *, lr=0.1, alpha=0.9):
-    """Momentum with an idle form that forgets a factor."""
-    v = alpha * v + lr * g
-    return v, v
-
-
-@wrong_idle.idle
 def _too_far(v, n, *, alpha):
     return (1 - alpha**n) / (1 - alpha) * v, alpha**n * v
+
+
+@rule(lazy=_too_far)
+def wrong_lazy(g, v, *, lr=0.1, alpha=0.9):
+    """Momentum with a lazy update that forgets a factor."""
+    v = alpha * v + lr * g
+    return v, v
 
 
 @rule
@@ -82,32 +81,30 @@ def takes_a_name_of_a_run(g, *, lr=0.1, warmup=5.0):
     return lr * g * warmup
 
 
-@rule
+def _mean(w, a):
+    return a
+
+
+@rule(evaluated=_mean)
 def averages_badly(g, a, w, *, lr=0.1):
     """Evaluates a mean that is not corrected for its start at zero."""
     return lr * g, 0.9 * a + 0.1 * w
 
 
-@averages_badly.evaluated
-def _mean(w, a):
-    return a
+def _missing(w, a):
+    return mean(a)  # noqa: F821
 
 
-@rule
+@rule(evaluated=_missing)
 def averages_nothing(g, a, w, *, lr=0.1):
     """Evaluates what is not there."""
     return lr * g, 0.9 * a + 0.1 * w
 
 
-@averages_nothing.evaluated
-def _missing(w, a):
-    return mean(a)  # noqa: F821
-
-
 BROKEN = {
     "descent": [climbs, ignores_its_rate],
     "zero gradient": [not_inert, not_inert_later],
-    "idle form": [wrong_idle],
+    "lazy update": [wrong_lazy],
     "finite": [unguarded],
     "shapes and dtypes": [keeps_a_condition],
     "hyper-parameters": [takes_a_name_of_a_run],
@@ -183,7 +180,7 @@ def test_a_number_that_is_not_finite_is_one_finding_and_not_a_traceback():
 
     findings = list(findings_of(divides, speed=False))
     (failed,) = [finding for finding in findings if finding.outcome == "failed"]  # and not once for each check
-    line = divides.code.co_firstlineno + 2
+    line = divides.function.__code__.co_firstlineno + 2
     assert failed.detail == f"{__file__}:{line}: lr / (parts - 1) is inf at step 1."
     assert "lr / np.maximum(parts - 1, 1)" in failed.mend
 
@@ -202,22 +199,21 @@ def test_numbers_of_numpy_and_its_functions_of_numbers_are_as_good_as_python_s()
     assert [finding for finding in findings if finding.outcome == "failed"] == []
 
 
-def test_a_right_idle_form_passes_though_its_steps_are_lost_in_the_weights():
-    @rule(bounds={"wd": "[0, inf)"})
+def test_a_right_lazy_update_passes_though_its_steps_are_lost_in_the_weights():
+    def shrinks(w, n, *, lr, wd):
+        return w * (1 - (1 - lr * wd) ** n)
+
+    @rule(bounds={"wd": "[0, inf)"}, lazy=shrinks)
     def decays(g, w, *, lr=0.001, wd=1e-5):
         return lr * (g + wd * w)
 
-    @decays.idle
-    def _shrinks(w, n, *, lr, wd):
-        return w * (1 - (1 - lr * wd) ** n)
-
-    assert declared.formula.lazy(decays).outcome == "passed"
+    assert declared.lazy_update(decays).outcome == "passed"
 
 
 @pytest.mark.parametrize("given", [lambda g: g, 3, None, climbs.function], ids=["lambda", "3", "None", "function"])
-def test_what_is_no_rule_is_told_how_it_becomes_one(given):
+def test_what_is_no_optimizer_is_told_how_it_becomes_one(given):
     for take in (ravine.check_optimizer, lambda what: ravine.train(optimizer=what)):
-        with pytest.raises(ravine.ConfigError, match=r"becomes a rule under @ravine\.rule"):
+        with pytest.raises(ravine.ConfigError, match=r"what @ravine\.rule or @ravine\.matrix_rule makes of a function"):
             take(given)
 
 

@@ -16,6 +16,7 @@ from ravine.formulas.matrix import matrix_rule
 from ravine.formulas.shelves import STAGES
 from ravine.networks import Network
 from ravine.optimizers.momentum import momentum
+from ravine.optimizers.sgd import sgd
 
 NETWORKS = [Network((61, 23, 9, 10), bias=True), Network((61, 23, 9, 10))]
 DATA = sparse_split(300, width=61)
@@ -142,3 +143,73 @@ def test_a_loss_at_weights_of_another_dtype_is_that_of_the_run(dtype):
     engine = make_engine("reference", NETWORKS[0], looks, starting_point(NETWORKS[0]), dtype, 20)
     engine.train(DATA, ORDER, 0, 40, {"lr": 0.1})
     assert seen == {np.dtype(dtype).name}
+
+
+def _weighted_mean(weights, state, t, *, share):
+    return [w if t == 0 else state[f"a.{k}"] / (1 - share**t) for k, w in enumerate(weights)]
+
+
+@matrix_rule(by_layer=True, start={"a": 0.0}, evaluated=_weighted_mean)
+def averaged(gradients, weights, state, t, *, lr=0.01, share=0.9):
+    """Evaluate what the stage weight_average does."""
+    steps = [lr * g for g in gradients]
+    pairs = enumerate(zip(weights, steps, strict=True))
+    return steps, {f"a.{k}": share * state[f"a.{k}"] + (1 - share) * (w - step) for k, (w, step) in pairs}
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=["biases", "no biases"])
+@pytest.mark.parametrize("factors", [{}, {"lr": (1.0, 0.5, 2.0), "share": (1.0, 0.5, 0.1)}], ids=["alike", "by layer"])
+@pytest.mark.parametrize("name", ["fused", "reference"])
+def test_one_may_evaluate_other_weights_than_it_trains(name, factors, network):
+    staged = with_stages(sgd, {"weight_average": 0.9})
+    ours = make_engine(name, network, averaged, starting_point(network), "float64", 20, factors)
+    stage_factors = {{"share": "weight_average"}.get(key, key): value for key, value in factors.items()}
+    theirs = make_engine(name, network, staged, starting_point(network), "float64", 20, stage_factors)
+    hyper, given = {"lr": 0.1, "share": 0.9}, {"lr": 0.1, "weight_average": 0.9}
+    np.testing.assert_array_equal(ours.evaluated_weights(hyper), starting_point(network))
+    run(ours, DATA, ORDER, hyper)
+    run(theirs, DATA, ORDER, given)
+    assert difference(ours.weights, theirs.weights) < 1e-12
+    assert difference(ours.evaluated_weights(hyper), theirs.evaluated_weights(given)) < 1e-12
+    assert ours.evaluate(DATA, hyper).loss == pytest.approx(theirs.evaluate(DATA, given).loss, rel=1e-12)
+    assert difference(ours.evaluated_weights(hyper), ours.weights) > 1e-4
+
+
+def test_a_second_average_is_refused():
+    with pytest.raises(ConfigError, match=r"^averaged evaluates other weights than it trains already; leave out the"):
+        with_stages(averaged, {"weight_average": 0.9})
+
+
+@pytest.mark.parametrize(
+    ("returned", "words"),
+    [
+        (lambda weights: weights[:1], "returns 1 step for 2 arrays of weights"),
+        (lambda weights: [w.T for w in weights], r"returns a step of shape \(3, 4\)"),
+        (lambda weights: [w + 0j for w in weights], "returns a step of complex128"),
+        (lambda weights: None, "fails with TypeError"),
+        (lambda weights: weights[0][0][0][0], "fails with "),
+    ],
+)
+def test_evaluated_weights_that_are_none_are_refused(returned, words):
+    def form(weights, state, t):
+        return returned(weights)
+
+    @matrix_rule(evaluated=form)
+    def shows(gradients, weights, state, t, *, lr=0.1):
+        return gradients, {}
+
+    with pytest.raises(ConfigError, match=rf"rule shows {words}"):
+        shows.evaluate([np.ones((4, 3)), np.ones(3)], {}, 1, [{"lr": 0.1}])
+
+
+@pytest.mark.parametrize(
+    "form", [lambda weights, state: 0, lambda w, state, t: 0, lambda weights, state, t, *, beta: 0, lambda: 0]
+)
+def test_evaluated_weights_may_ask_for_what_exists_alone(form):
+    with pytest.raises(
+        ConfigError, match=r"evaluated form of shows takes .*; it must take weights, state, t and, after"
+    ):
+
+        @matrix_rule(evaluated=form)
+        def shows(gradients, weights, state, t, *, lr=0.1):
+            return gradients, {}

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engine_cases import assert_same, dense_split, difference, flat, order_of, pair, run, sparse_split, split
+from engine_cases import (
+    assert_same,
+    dense_split,
+    difference,
+    flat,
+    order_of,
+    pair,
+    run,
+    sparse_split,
+    split,
+    starting_point,
+)
 
+from ravine.engines import make_engine
+from ravine.engines.stepping import SteppingEngine
+from ravine.errors import ConfigError
 from ravine.formulas.compose import with_stages
 from ravine.formulas.elementwise import rule
 from ravine.networks import Network, gradient
@@ -101,3 +115,49 @@ def test_evaluating_the_mean_leaves_the_training_as_it_was(which):
     for name, value in one.state().items():
         assert value.tobytes() == other.state()[name].tobytes(), name
     assert not np.array_equal(one.evaluated_weights(hyper), one.weights)
+
+
+@rule
+def trusts(g, v, weight_norm, layer_norm, *, lr=0.01):
+    """Take steps of a share of the norm of the layer's weights, LARS without momentum, and keep that norm."""
+    return lr * weight_norm / (layer_norm + 1e-12) * g, 0 * v + weight_norm
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 7, 100])
+def test_a_rule_that_asks_for_the_norm_of_the_weights_takes_its_steps_in_numpy(batch_size, bias):
+    network = Network((61, 23, 9, 10), bias=bias)
+    data, hyper = sparse_split(400, width=61), {"lr": 0.01}
+    order = order_of(25, batch_size, 400)
+    assert not trusts.formula.compiles
+    fused, reference = pair(network, trusts, batch_size)
+    assert isinstance(fused, SteppingEngine)
+    ours, theirs = run(fused, data, order, hyper), run(reference, data, order, hyper)
+    assert ours.loss_sum == pytest.approx(theirs.loss_sum, rel=1e-12)
+    assert_same(fused, reference, 1e-10)
+
+
+@pytest.mark.parametrize("name", ["fused", "reference"])
+def test_the_norm_of_the_weights_is_that_of_the_weight_s_layer_before_the_step(name):
+    data, start = sparse_split(50, width=61), starting_point(NETWORK)
+    one = make_engine(name, NETWORK, trusts, start, "float64", 50)
+    run(one, data, np.arange(50), {"lr": 0.01})
+    views = NETWORK.layout.views
+    for before, after, kept in zip(*map(views, (start, one.weights, flat(one.state(), "v"))), strict=True):
+        np.testing.assert_allclose(kept, np.linalg.norm(before), rtol=1e-12)
+        assert np.linalg.norm(after - before) == pytest.approx(0.01 * np.linalg.norm(before), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["fused", "reference"])
+def test_a_layer_whose_factor_is_0_stays_under_it(name):
+    data, start = sparse_split(50, width=61), starting_point(NETWORK)
+    one = make_engine(name, NETWORK, trusts, start, "float64", 50, {"lr": (1.0, 0.0, 2.0)})
+    run(one, data, np.arange(50), {"lr": 0.01})
+    layers = zip(*map(NETWORK.layout.views, (one.weights, start)), strict=True)
+    moved = [np.linalg.norm(after - before) / np.linalg.norm(before) for after, before in layers]
+    np.testing.assert_allclose(moved, [0.01, 0.0, 0.02], rtol=1e-9)
+
+
+def test_an_average_of_a_rule_and_one_of_a_stage_are_one_too_many():
+    with pytest.raises(ConfigError, match=r"^schedule_free_sgd evaluates other weights than it trains already; leave"):
+        with_stages(schedule_free_sgd, {"weight_average": 0.9})
