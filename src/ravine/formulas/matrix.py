@@ -239,12 +239,6 @@ def _fault_of_state(state: Any) -> str | None:
     return None
 
 
-def _in_dtype(state: Mapping[str, Any], dtype: Any) -> dict[str, Array]:
-    """Return a state's fractions in the dtype of the weights; a checkpoint gives arrays back, and no bare numbers."""
-    arrays = {name: np.atleast_1d(value) for name, value in state.items()}
-    return {name: a.astype(dtype, copy=False) if a.dtype.kind == "f" else a for name, a in arrays.items()}
-
-
 def _kind_of(value: Any) -> str:
     return str(getattr(value, "dtype", type(value).__name__))
 
