@@ -9,16 +9,13 @@ import pytest
 
 from ravine import choices
 from ravine.data.catalog import DATASETS
-from ravine.formulas.shelves import ACTIVATIONS
+from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, SURFACES
 from ravine.losses.cross_entropy import SOFTMAX_FORMS
 from ravine.networks import INITIALIZERS
-from ravine.optimizers import RULES, WHOLE_RULES
-from ravine.schedules import SCHEDULES
 from ravine.studies.study import BUILT_IN
-from ravine.surfaces import SURFACES
 
 PAIRS = {
-    "OPTIMIZERS": {**RULES, **WHOLE_RULES},
+    "OPTIMIZERS": OPTIMIZERS,
     "ACTIVATIONS": ACTIVATIONS,
     "INITIALIZERS": INITIALIZERS,
     "SOFTMAX_FORMS": SOFTMAX_FORMS,

@@ -16,13 +16,20 @@ from ravine.errors import ConfigError
 from ravine.settings import BY_NAME, ENGINES, SETTINGS, Setting
 from ravine.spec import RunSpec, from_settings, resolve
 
-OF_SCHEDULES = {"schedule", "final_lr", "decay_factor", "decay_every"}
-"""In a spec they are one value."""
+OF_SCHEDULES = {"schedule", "final_lr"}
+"""In a spec they are a name and the settings of a schedule."""
 
 ARRAYS = {"initial_weights", "order"}
 """What has no place on a command line, and of which a spec has the checksums."""
 
-WIDER = {"optimizer": "a rule", "layers": "any sequence", "per_layer": "any mapping", "dtype": "NumPy's own"}
+WIDER = {
+    "optimizer": "an optimizer",
+    "stages": "stages",
+    "schedule": "a schedule",
+    "layers": "any sequence",
+    "per_layer": "any mapping",
+    "dtype": "NumPy's own",
+}
 """Settings for which Python takes more than the command line."""
 
 
@@ -37,7 +44,7 @@ def test_no_name_is_declared_twice():
 
 
 def test_a_spec_has_a_field_for_every_setting():
-    assert {*fields(), *OF_SCHEDULES} == {*BY_NAME, "schedule", *ARRAYS}
+    assert {*fields(), *OF_SCHEDULES} == {*BY_NAME, "schedule_settings", *ARRAYS}
 
 
 @pytest.mark.parametrize("name", sorted({*BY_NAME} - OF_SCHEDULES))
@@ -75,7 +82,7 @@ def test_train_hands_every_setting_on(monkeypatch):
     def seen(settings):
         raise Seen(settings)
 
-    monkeypatch.setattr("ravine.api.from_settings", seen)
+    monkeypatch.setattr("ravine.api.training.from_settings", seen)
     given = {name: object() for name in BY_NAME if name != "hyperparameters"}
     with pytest.raises(Seen) as found:
         ravine.train(**given, alpha=0.5)  # type: ignore[arg-type]
@@ -116,9 +123,9 @@ def test_every_choice_is_taken_and_no_other(setting):
         given = {**others.get(setting.name, {}), setting.name: name}
         if name in ("linear", "cosine"):
             given["final_lr"] = 0.001
-        resolve(from_settings(given))
+        from_settings(given)
     with pytest.raises(ConfigError, match="nonsense"):
-        resolve(from_settings({setting.name: "nonsense"}))
+        from_settings({setting.name: "nonsense"})
 
 
 def test_every_engine_takes_its_dtypes_and_no_other():
@@ -126,7 +133,7 @@ def test_every_engine_takes_its_dtypes_and_no_other():
     for engine, dtypes in ENGINES.items():
         for dtype in every:
             if dtype in dtypes:
-                assert resolve(RunSpec(engine=engine, dtype=dtype)).dtype == dtype
+                assert resolve(RunSpec(engine=engine, dtype=dtype)).spec.dtype == dtype
             else:
                 with pytest.raises(ConfigError, match=dtype):
                     resolve(RunSpec(engine=engine, dtype=dtype))

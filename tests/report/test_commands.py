@@ -27,8 +27,8 @@ def read_back(command: str) -> RunSpec:
     program, *words = shlex.split(command)
     assert program == "ravine"
 
-    def caught(spec, **options):
-        raise Caught(resolve(spec).spec, options)
+    def caught(run, **options):
+        raise Caught(run.spec, options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ravine.api.run_spec", caught)

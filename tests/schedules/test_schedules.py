@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from optimizer_cases import ELEMENTWISE
 from ravine.conformance.schedule import CHECKS, check_schedule
 from ravine.errors import ConfigError
 from ravine.formulas.compose import allowed
 from ravine.formulas.schedule import grown_batch_size, learning_rates
 from ravine.formulas.shelves import SCHEDULES
-from ravine.optimizers import RULES, WHOLE_RULES
 from ravine.spec import SETTINGS, from_settings, resolve
 
 rates = st.floats(1e-6, 10)
@@ -62,7 +62,7 @@ def test_every_setting_is_bounded_and_named_as_nothing_else(name):
     schedule = SCHEDULES[name]
     assert set(schedule.bounds) == set(schedule.defaults)
     assert not set(schedule.defaults) & (SETTINGS - {"final_lr"})
-    for rule in (*RULES.values(), *WHOLE_RULES.values()):
+    for rule in (*ELEMENTWISE.values(), *WHOLE_RULES.values()):
         assert not set(schedule.defaults) & allowed(rule)
 
 

@@ -8,9 +8,9 @@ from PIL import Image
 
 import ravine
 from ravine.errors import ConfigError
+from ravine.formulas.elementwise import rule
 from ravine.formulas.matrix import matrix_rule
 from ravine.formulas.shelves import OPTIMIZERS, SURFACES
-from ravine.optimizers import find_rule, rule, whole_rule
 from ravine.trajectories import RATES, animate, best_rate, draw, draw_paths, trace, walk, walks
 
 RAVINE = SURFACES["ravine"]
@@ -97,7 +97,7 @@ def test_every_optimizer_goes_down_the_ravine(name):
 def test_the_weights_are_one_matrix():
     seen = []
 
-    @whole_rule()
+    @matrix_rule()
     def notes(gradients, weights, state, t, loss, *, lr):
         seen.append((t, gradients, weights, dict(state), loss([np.array([[2.0], [3.0]])])))
         return [lr * g for g in gradients], {"count": np.array([t])}
@@ -183,7 +183,7 @@ def test_sgd_zigzags_across_the_ravine():
 @pytest.mark.parametrize("surface", SURFACES.values(), ids=SURFACES)
 @pytest.mark.parametrize("name", ["sgd", "momentum", "rmsprop"])
 def test_the_best_rate_ends_lowest_of_those_on_the_map(surface, name):
-    found = find_rule(name)
+    found = OPTIMIZERS.find(name)
     hyper = found.hyperparameters({"lr": 1})
     ends = {}
     for lr in RATES:
