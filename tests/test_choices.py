@@ -8,11 +8,11 @@ import sys
 import pytest
 
 from ravine import choices
+from ravine.cli.reproduce import built_in_studies
 from ravine.data.catalog import DATASETS
 from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, SURFACES
 from ravine.losses.cross_entropy import SOFTMAX_FORMS
 from ravine.networks import INITIALIZERS
-from ravine.studies.study import BUILT_IN
 
 PAIRS = {
     "OPTIMIZERS": OPTIMIZERS,
@@ -22,7 +22,7 @@ PAIRS = {
     "DATA_SETS": tuple(DATASETS),
     "SCHEDULES": SCHEDULES,
     "SURFACES": SURFACES,
-    "STUDIES": BUILT_IN,
+    "STUDIES": built_in_studies(),
 }
 
 

@@ -15,7 +15,7 @@ from ravine.formulas.elementwise import rule
 from ravine.formulas.matrix import matrix_rule
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES
 from ravine.formulas.stage import stage
-from ravine.spec import RunSpec, from_settings, resolve
+from ravine.spec import RunSpec, Things, from_settings, resolve
 
 
 def id_of(spec: RunSpec) -> str:
@@ -87,11 +87,13 @@ def test_the_id_is_the_hash_of_a_document_that_must_not_change():
             "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         ],
         "optimizer": ["return lr * g"],
+        "schedule": None,
         "settings": {
             "hyperparameters": {},
             "lr": 0.1,
             "optimizer": "sgd",
-            "schedule": {"final_lr": 0.001, "kind": "linear"},
+            "schedule": "linear",
+            "schedule_settings": {"final_lr": 0.001},
             "stages": [],
         },
     }
@@ -222,7 +224,7 @@ def test_a_lazy_update_is_kept_where_nothing_that_it_takes_varies():
 def test_the_id_is_that_of_the_optimizer_that_is_trained(name, more):
     if OPTIMIZERS[name].by_layer or "per_layer" not in more:
         run = from_settings({"optimizer": name, **more})
-        assert identity(run.spec, run.optimizer) == run.id
+        assert run.identity() == run.id
 
 
 @stage(bounds={"pull": "[0, inf)"})
@@ -285,7 +287,7 @@ def clip_norm(g, *, most=1.0):
         ({"stages": ["weight_decay"]}, "sgd needs a value for weight_decay"),
         ({"stages": "weight_decay"}, r"stages is 'weight_decay'; it must be a list"),
         ({"stages": [3]}, "a stage is given as a name, as a file such as my_file.py:my_name"),
-        ({"stages": [halved]}, "a stage is given as a name, .*and this is"),
+        ({"stages": [halved]}, "a stage is given as a name, .*and the rule halved is none of these"),
         ({"stages": [clip_norm], "clip_norm": 1}, "two stages are called clip_norm"),
     ],
 )
@@ -460,7 +462,7 @@ def test_a_hyperparameter_must_not_have_the_name_of_a_setting():
     with refused:
         from_settings({"optimizer": adabound, "final_lr": 0.01})
     with refused:
-        resolve(RunSpec(optimizer="adabound", hyperparameters={"final_lr": 0.01}), adabound)
+        resolve(RunSpec(hyperparameters={"final_lr": 0.01}), Things(adabound, (), SCHEDULES["constant"]))
 
 
 @pytest.mark.parametrize(

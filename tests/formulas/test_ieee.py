@@ -105,7 +105,10 @@ def test_a_step_is_that_of_the_function_as_it_is_written(name):
     one = ELEMENTWISE[name]
     rng = np.random.default_rng(5)
     hyper = {key: 0.01 if value is None else value for key, value in one.defaults.items()}
-    arrays = {key: np.abs(rng.normal(size=9)) for key in ("g", "w", "noise", "norm", "layer_norm", *one.formula.slots)}
+    arrays = {
+        key: np.abs(rng.normal(size=9))
+        for key in ("g", "w", "noise", "norm", "layer_norm", "weight_norm", *one.formula.slots)
+    }
     given = {**arrays, "t": 5.0}
     step, slots = one.formula.taker()(given, hyper)
     written = one(*(given[key] for key in one.formula.arguments), **hyper)

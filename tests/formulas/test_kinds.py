@@ -51,6 +51,8 @@ def test_what_ravine_counts_is_whole():
     }  # fmt: skip
     assert whole == {
         ("lbfgs", "memory"),
+        ("ademamix", "mix_warmup"),
+        ("asgd", "begin"),
         ("perturbed_gd", "interval"),
         ("shampoo", "precondition_frequency"),
         ("soap", "precondition_frequency"),

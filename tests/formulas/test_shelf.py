@@ -154,7 +154,7 @@ def test_what_is_no_file_of_python(here):
         ("@rule(name='../up')\ndef mine(g, *, lr):\n    return g\n", 1, "'../up' is no name for a rule"),
         ("@rule\ndef mine(g, *, lr=None):\n    return g\n", 1, "the default of lr is None: give a number, or none"),
         ("@rule\ndef mine(g, *, lr='fast'):\n    return g\n", 1, "the default of lr is 'fast'"),
-        ("@rule\ndef mine(g, v=1, *, lr):\n    return g, v\n", 1, "v of mine has a default; leave it out (slots start"),
+        ("@rule\ndef mine(g, v=1, *, lr):\n    return g, v\n", 1, "v of mine has a default, but slots start at 0, or where start= says"),
         ("@rule\ndef mine(g, max, *, lr):\n    return g, max\n", 1, "max of rule mine is a name that is taken"),
         ("@rule\ndef mine(g, *, lr, max):\n    return g\n", 1, "max of rule mine is a name that is taken"),
         ("@rule\ndef mine(g, *, lr, noise):\n    return g\n", 1, "noise of rule mine is given: write it before the *"),
@@ -333,7 +333,7 @@ def test_a_rule_made_in_python_is_a_setting():
         from_settings({"optimizer": 3})
     assert str(caught.value) == (
         "an optimizer is given as a name, as a file such as my_file.py:my_name, or as what @ravine.rule or "
-        "@ravine.matrix_rule makes of a function, and this is 3."
+        "@ravine.matrix_rule makes of a function, and 3 is none of these."
     )
 
 
@@ -513,12 +513,12 @@ def test_a_file_without_a_stage_is_told_how_a_stage_is_declared(here):
 def test_a_thing_of_another_kind_is_refused_by_its_name():
     assert refusal(adam, STAGES) == (
         "a stage is given as a name, as a file such as my_file.py:my_name, or as what @ravine.stage makes of a "
-        "function, and this is the rule adam."
+        "function, and the rule adam is none of these."
     )
-    assert refusal(STAGES["l2"]).endswith("makes of a function, and this is the stage l2.")
-    assert refusal(make).endswith("and this is the function make.")
-    assert refusal([1, 2]).endswith("and this is [1, 2].")
-    with pytest.raises(ConfigError, match=r"and this is the rule adam\.$"):
+    assert refusal(STAGES["l2"]).endswith("makes of a function, and the stage l2 is none of these.")
+    assert refusal(make).endswith("and the function make is none of these.")
+    assert refusal([1, 2]).endswith("and [1, 2] is none of these.")
+    with pytest.raises(ConfigError, match=r"and the rule adam is none of these\.$"):
         from_settings({"stages": [adam]})
 
 

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optimizer_cases import ELEMENTWISE
 from ravine.conformance.schedule import CHECKS, check_schedule
 from ravine.errors import ConfigError
 from ravine.formulas.compose import allowed
 from ravine.formulas.schedule import grown_batch_size, learning_rates
-from ravine.formulas.shelves import SCHEDULES
-from ravine.spec import SETTINGS, from_settings, resolve
+from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES
+from ravine.settings import BY_NAME
+from ravine.spec import from_settings, resolve
 
 rates = st.floats(1e-6, 10)
 EACH = pytest.mark.parametrize("name", SCHEDULES)
@@ -61,9 +61,9 @@ def test_its_file_has_its_name_and_its_docstring_what_a_reader_needs(name):
 def test_every_setting_is_bounded_and_named_as_nothing_else(name):
     schedule = SCHEDULES[name]
     assert set(schedule.bounds) == set(schedule.defaults)
-    assert not set(schedule.defaults) & (SETTINGS - {"final_lr"})
-    for rule in (*ELEMENTWISE.values(), *WHOLE_RULES.values()):
-        assert not set(schedule.defaults) & allowed(rule)
+    assert not set(schedule.defaults) & (set(BY_NAME) - {"final_lr"})
+    for optimizer in OPTIMIZERS.values():
+        assert not set(schedule.defaults) & allowed(optimizer)
 
 
 @EACH
@@ -71,16 +71,16 @@ def test_every_setting_is_bounded_and_named_as_nothing_else(name):
 def test_it_resolves_with_warm_up_and_growing_batches(name, by):
     grown = {} if name == "constant" else {"largest_batch": 300}
     settings = {**NEEDED.get(name, {}), **grown, "schedule": name, "schedule_by": by, "warmup": 1.5, "epochs": 8}
-    spec = resolve(from_settings(settings))
-    plain = resolve(from_settings({**NEEDED.get(name, {}), "schedule": name, "schedule_by": by, "epochs": 8}))
+    run = from_settings(settings)
+    plain = from_settings({**NEEDED.get(name, {}), "schedule": name, "schedule_by": by, "epochs": 8})
     for epoch in range(8):
-        size, steps = spec.batch_size_in(epoch), np.arange(3)
+        size, steps = run.batch_size_in(epoch), np.arange(3)
         unit = size / 600 if by == "step" else 1.0
         times = epoch + (steps * unit if by == "step" else 0)
         # Steps of a batch that grows, counted in those of the batch that stays, are at the same times.
         ramp = np.minimum(1, (times + unit) / (1.5 + unit))
-        wanted = ramp * plain.rates_in(epoch, steps * size / plain.batch_size, 600)
-        np.testing.assert_allclose(spec.rates_in(epoch, steps, 600), wanted * size / spec.batch_size, rtol=1e-12)
+        wanted = ramp * plain.rates_in(epoch, steps * size / plain.spec.batch_size, 600)
+        np.testing.assert_allclose(run.rates_in(epoch, steps, 600), wanted * size / run.spec.batch_size, rtol=1e-12)
 
 
 @EACH
@@ -255,7 +255,7 @@ def test_a_batch_waits_for_the_peak_of_a_warm_up():
     ],
 )
 def test_flat_settings_that_are_the_schedule_s(settings, schedule, own):
-    spec = resolve(from_settings(settings))
+    spec = from_settings(settings).spec
     assert (spec.schedule, spec.schedule_settings) == (schedule, own)
 
 

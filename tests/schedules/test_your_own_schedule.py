@@ -13,7 +13,7 @@ from ravine.cli.main import run as command
 from ravine.conformance.schedule import check_schedule
 from ravine.errors import ConfigError
 from ravine.formulas.shelves import SCHEDULES
-from ravine.spec import from_settings, resolve
+from ravine.spec import from_settings
 
 SMALL = {"dataset": "small", "layers": (64, 12, 10), "batch_size": 20, "epochs": 4, "engine": "reference", "lr": 0.1}
 SLOWING = """
@@ -102,15 +102,12 @@ def test_the_id_holds_the_text_and_what_it_uses(here):
 
 
 def test_a_run_goes_on_with_the_schedule_that_it_was_made_with(here):
-    first = resolve(from_settings({"schedule": "mine.py:slowing", "power": 2, "epochs": 4}))
+    first = from_settings({"schedule": "mine.py:slowing", "power": 2, "epochs": 4})
     before = first.rates_in(2, np.zeros(1), 100)
     (here / "mine.py").write_text(SLOWING.replace("return left", "return 0 * left"))
     assert first.rates_in(2, np.zeros(1), 100) == before == pytest.approx(0.025)
-    assert resolve(first).id == first.id
-    assert (
-        resolve(from_settings({"schedule": "mine.py:slowing", "power": 2, "epochs": 4})).rates_in(2, np.zeros(1), 9)
-        == 0
-    )
+    assert first.replaced(seed=0).id == first.id
+    assert from_settings({"schedule": "mine.py:slowing", "power": 2, "epochs": 4}).rates_in(2, np.zeros(1), 9) == 0
 
 
 def test_two_functions_of_one_name_are_two_schedules():
@@ -121,7 +118,7 @@ def test_two_functions_of_one_name_are_two_schedules():
 
         return falling
 
-    half, third = (resolve(from_settings({"schedule": make(factor)})) for factor in (1 / 2, 1 / 3))
+    half, third = (from_settings({"schedule": make(factor)}) for factor in (1 / 2, 1 / 3))
     assert half.id != third.id
     assert half.rates_in(1, np.zeros(1), 9) == pytest.approx(0.05)
     assert third.rates_in(1, np.zeros(1), 9) == pytest.approx(0.1 / 3)
@@ -142,7 +139,7 @@ def test_it_is_given_what_it_asks_for():
 
 
 def spec_with(function, **settings):
-    return resolve(from_settings({"schedule": ravine.schedule(function), "epochs": 5, **settings}))
+    return from_settings({"schedule": ravine.schedule(function), "epochs": 5, **settings})
 
 
 @pytest.mark.parametrize(
@@ -177,7 +174,7 @@ def test_a_rate_by_step_that_is_negative_within_an_epoch_is_refused(small, here)
         return np.where(np.abs(epoch - second) < 0.001, -1.0, 1.0)
 
     settings = {**SMALL, "epochs": 5, "batch_size": 77, "schedule": dips, "schedule_by": "step"}
-    assert resolve(from_settings(settings)).id  # how many steps there are is not known yet
+    assert from_settings(settings).id  # how many steps there are is not known yet
     with pytest.raises(ConfigError, match=r"dips schedule gives a learning rate of -0.1 at epoch 2.33478 of 5"):
         ravine.train(**settings)
     assert not (here / "runs").exists()
@@ -190,7 +187,7 @@ def test_a_name_that_optimizer_and_schedule_share_is_refused():
 
     with pytest.raises(ConfigError, match="beta1 is a setting of the f schedule and a hyper-parameter of adam"):
         from_settings({"optimizer": "adam", "schedule": f, "beta1": 0.9})
-    assert from_settings({"optimizer": "sgd", "schedule": f, "beta1": 0.9}).schedule_settings == {"beta1": 0.9}
+    assert from_settings({"optimizer": "sgd", "schedule": f, "beta1": 0.9}).spec.schedule_settings == {"beta1": 0.9}
 
     @ravine.schedule
     def g(share, *, weight_decay=0.5):

@@ -151,7 +151,7 @@ class Formula:
                 "t": float(t),
                 "norm": norm,
                 "layer_norm": layer_norms[layer],
-                "weight_norm": norms([like])[0] if "weight_norm" in self.asks else 0.0,
+                "weight_norm": norm_of(w) if "weight_norm" in self.asks else 0.0,
                 "noise": None if random is None else joined([random[k] for k in indices]),
                 **{slot: joined([state[f"{slot}.{k}"] for k in indices]) for slot in self.slots},
             }
@@ -240,6 +240,11 @@ class Formula:
         return array if array.shape == w.shape else np.broadcast_to(array, w.shape)
 
 
+def norm_of(layer: Array) -> Any:
+    """Return the Euclidean norm of all numbers of a layer, (n,), in their dtype."""
+    return norms([[layer]])[0]
+
+
 def _places(weights: Sequence[Array]) -> list[list[int]]:
     """Return the indices of each layer's arrays."""
     numbers = iter(range(len(weights)))
@@ -265,4 +270,4 @@ def _computed(formula: Formula, text: str) -> Callable[..., tuple[Any, ...]]:
         if formula.hyper
         else ", ".join(formula.arguments)
     )
-    return function_of(parameters, lines, **{NORM_OF: lambda layer: norms([[layer]])[0]})
+    return function_of(parameters, lines, **{NORM_OF: norm_of})

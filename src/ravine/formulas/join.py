@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ravine.errors import ConfigError
-from ravine.formulas.formula import NORM_OF, Formula
+from ravine.formulas.formula import NORM_OF, Formula, norm_of
 from ravine.formulas.given import GIVEN
 from ravine.formulas.source import Body
 
@@ -131,7 +131,7 @@ def _function(
     """Return the text as a Python function, with the name and the docstring of another."""
     lines = "\n".join(f"    {line}" for line in body.text.splitlines())
     parameters = ", ".join([*arguments, *(["*", *hyper] if hyper else [])])
-    scope: dict[str, Any] = {"np": np, "__name__": named.__module__}
+    scope: dict[str, Any] = {"np": np, "__name__": named.__module__, NORM_OF: norm_of}
     exec(f"def {named.__name__}({parameters}):\n{lines}", scope)
     function: Callable[..., Any] = scope[named.__name__]
     function.__doc__ = named.__doc__
