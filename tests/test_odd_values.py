@@ -71,7 +71,7 @@ def test_train_refuses_odd_values(small, runs, settings, words):
         ({"surface": {}}, ["a surface is given as a name", "and {} is none of these"]),
         ({"optimizers": "sgd"}, ["optimizers is 'sgd'; it must be a list"]),
         ({"optimizers": []}, ["optimizers is []"]),
-        ({"optimizers": [None]}, ["this is None"]),
+        ({"optimizers": [None]}, ["None is none of these"]),
     ],
 )
 def test_draw_paths_refuses_odd_values(arguments, words):

@@ -11,8 +11,8 @@ import numpy as np
 
 from ravine.data import Dataset
 from ravine.formulas.optimizer import Optimizer
-from ravine.formulas.shelves import OPTIMIZERS
-from ravine.spec import ResolvedRun, RunSpec, resolve
+from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES
+from ravine.spec import ResolvedRun, RunSpec, Things, resolve
 from ravine.training import Given, Outcome, Result, RunStore, StoredRun, train
 
 LAYERS = (64, 12, 10)
@@ -22,7 +22,8 @@ def small_run(optimizer: str | Optimizer = "sgd", **changes: Any) -> ResolvedRun
     """Return a run of three epochs on the small data set, whose last batch has 10 of 20 samples."""
     name, found = OPTIMIZERS.resolve(optimizer)
     plain = {"dataset": "small", "layers": LAYERS, "batch_size": 20, "epochs": 3, "engine": "reference"}
-    return resolve(RunSpec(**{**plain, "optimizer": name, **changes}), found)
+    spec = RunSpec(**{**plain, "optimizer": name, **changes})
+    return resolve(spec, Things(found, (), SCHEDULES[spec.schedule]))
 
 
 def train_small(data: Dataset, root: Path, given: Given = Given(), **changes: Any) -> StoredRun:  # noqa: B008

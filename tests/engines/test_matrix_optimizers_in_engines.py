@@ -23,8 +23,10 @@ DATA = sparse_split(300, width=61)
 ORDER = np.random.default_rng(2).integers(0, 300, 400)
 VALUES = {
     "clip_value": 0.002, "clip_norm": 0.4, "clip_layer_norm": 0.1, "l2": 0.01, "gradient_average": 0.5,
-    "weight_decay": 0.1, "lookahead": 3, "lookahead_alpha": 0.3, "weight_average": 0.9,
+    "weight_decay": 0.1, "trust_ratio": 0.5, "lookahead": 3, "lookahead_alpha": 0.3, "weight_average": 0.9,
 }  # fmt: skip
+EACH = {**VALUES, "uniform_weight_average": 4, "average_every": 3}
+"""The last two are a second average, which goes with no other."""
 
 
 @matrix_rule(by_layer=True)
@@ -49,7 +51,7 @@ def trained(rule, given, network, factors=()):
 @pytest.mark.parametrize("network", NETWORKS, ids=["biases", "no biases"])
 @pytest.mark.parametrize("stages", [*([name] for name in STAGES), list(VALUES)], ids=lambda names: names[0])
 def test_stages_do_to_it_what_they_do_to_a_rule_of_single_weights(stages, network):
-    given = {name: VALUES[name] for stage in stages if stage in STAGES for name in STAGES[stage].defaults}
+    given = {name: EACH[name] for stage in stages if stage in STAGES for name in STAGES[stage].defaults}
     whole, single, bare = (
         trained(*case, network) for case in ((whole_momentum, given), (momentum, given), (momentum, {}))
     )
@@ -183,10 +185,10 @@ def test_a_second_average_is_refused():
 @pytest.mark.parametrize(
     ("returned", "words"),
     [
-        (lambda weights: weights[:1], "returns 1 step for 2 arrays of weights"),
-        (lambda weights: [w.T for w in weights], r"returns a step of shape \(3, 4\)"),
-        (lambda weights: [w + 0j for w in weights], "returns a step of complex128"),
-        (lambda weights: None, "fails with TypeError"),
+        (lambda weights: weights[:1], "returns 1 array for 2 arrays of weights"),
+        (lambda weights: [w.T for w in weights], r"returns an array of shape \(3, 4\)"),
+        (lambda weights: [w + 0j for w in weights], "returns an array of complex128"),
+        (lambda weights: None, "returns NoneType in place of the arrays"),
         (lambda weights: weights[0][0][0][0], "fails with "),
     ],
 )

@@ -8,9 +8,10 @@ from collections import Counter
 import msgspec
 import pytest
 
-from ravine.studies import find_rows, load_study, plan
+from ravine.paper.study import load_paper
+from ravine.studies import find_rows, plan
 
-PAPER = load_study("paper")
+PAPER = load_paper()
 PLANNED = plan(PAPER)
 
 

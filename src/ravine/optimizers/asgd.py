@@ -28,9 +28,9 @@ def asgd(
 ) -> Any:
     """Averaged SGD: a falling rate, a little decay, and the mean of the weights from some step on.
 
-        eta_t = lr / (1 + decay lr (t - 1))^alpha
-        w     = w - eta_t (g + decay w)
-        a_t   = a_(t-1) + (w - a_(t-1)) / max(1, t - 1 - begin)
+        r_t = lr / (1 + decay lr (t - 1))^alpha
+        w   = w - r_t (g + decay w)
+        a_t = a_(t-1) + (w - a_(t-1)) / max(1, t - 1 - begin)
 
     The mean a is evaluated and stored; before step begin it is w.
 

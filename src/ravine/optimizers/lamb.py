@@ -20,7 +20,7 @@ def lamb() -> None:
         m_t = beta1 m_(t-1) + (1 - beta1) g
         v_t = beta2 v_(t-1) + (1 - beta2) g^2
         u_t = (m_t / (1 - beta1^t)) / (sqrt(v_t / (1 - beta2^t)) + eps) + weight_decay w
-        w   = w - lr trust_ratio |w| / |u_t| u_t
+        w   = w - lr trust_ratio (|w| / |u_t|) u_t
 
     where the norms are those of a layer. It is adam with the stages weight_decay and trust_ratio.
 

@@ -17,7 +17,7 @@ def lars() -> None:
     """LARS: momentum whose gradient in each layer has a length that goes with that of the layer's weights.
 
         u   = g + l2 w
-        v_t = alpha v_(t-1) + lr trust_ratio |w| / |u| u
+        v_t = alpha v_(t-1) + lr trust_ratio (|w| / |u|) u
         w   = w - v_t
 
     where the norms are those of a layer. It is momentum behind the stages l2 and trust_ratio.
