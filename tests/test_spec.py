@@ -16,6 +16,7 @@ from ravine.formulas.matrix import matrix_rule
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES
 from ravine.formulas.stage import stage
 from ravine.spec import RunSpec, from_settings, resolve
+from ravine.spec.identity import identity
 
 
 def id_of(spec: RunSpec) -> str:
@@ -222,7 +223,7 @@ def test_a_lazy_update_is_kept_where_nothing_that_it_takes_varies():
 def test_the_id_is_that_of_the_optimizer_that_is_trained(name, more):
     if OPTIMIZERS[name].by_layer or "per_layer" not in more:
         run = from_settings({"optimizer": name, **more})
-        assert identity(run.spec, run.optimizer) == run.id
+        assert identity(run.spec, run.optimizer, run.schedule) == run.id
 
 
 @stage(bounds={"pull": "[0, inf)"})

@@ -13,7 +13,7 @@ from click.shell_completion import ShellComplete
 
 from ravine import choices
 from ravine.cli.main import ravine, run
-from ravine.optimizers import RULES
+from ravine.formulas.shelves import OPTIMIZERS
 
 
 def completed(*words: str) -> list[str]:
@@ -53,7 +53,7 @@ def test_names(words, expected):
 
 
 def test_all_optimizers_are_offered():
-    assert {*RULES, "file"} <= set(completed("train", "--optimizer", ""))
+    assert {*OPTIMIZERS, "file"} <= set(completed("train", "--optimizer", ""))
 
 
 def test_commands_are_told_with_what_they_do():

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optimizer_cases import ELEMENTWISE
 from ravine.conformance.schedule import CHECKS, check_schedule
 from ravine.errors import ConfigError
 from ravine.formulas.compose import allowed
 from ravine.formulas.schedule import grown_batch_size, learning_rates
-from ravine.formulas.shelves import SCHEDULES
-from ravine.spec import SETTINGS, from_settings, resolve
+from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES
+from ravine.settings import BY_NAME
+from ravine.spec import from_settings, resolve
 
 rates = st.floats(1e-6, 10)
 EACH = pytest.mark.parametrize("name", SCHEDULES)
@@ -61,9 +61,9 @@ def test_its_file_has_its_name_and_its_docstring_what_a_reader_needs(name):
 def test_every_setting_is_bounded_and_named_as_nothing_else(name):
     schedule = SCHEDULES[name]
     assert set(schedule.bounds) == set(schedule.defaults)
-    assert not set(schedule.defaults) & (SETTINGS - {"final_lr"})
-    for rule in (*ELEMENTWISE.values(), *WHOLE_RULES.values()):
-        assert not set(schedule.defaults) & allowed(rule)
+    assert not set(schedule.defaults) & (BY_NAME.keys() - {"final_lr"})
+    for optimizer in OPTIMIZERS.values():
+        assert not set(schedule.defaults) & allowed(optimizer)
 
 
 @EACH

@@ -34,10 +34,10 @@ def compile_optimizers(
 ) -> None:
     """Compile optimizers for this processor now, so that no run waits for it.
 
-    NAME is one that `ravine optimizers` lists, and FILE.py:NAME one in a file of your own, which is run. It is meant
-    for images of containers, clusters with a shared home, and classes. What was compiled before is left alone.
-    Optimizers of whole matrices share the kernel of sgd, which computes their gradients. A run whose optimizer has
-    stages, such as a decay of the weights, still compiles it with them, which takes a second or two.
+    NAME is an optimizer that `ravine optimizers` lists, and FILE.py:NAME one in a file of your own, which ravine runs.
+    The command is meant for images of containers, clusters with a shared home, and classes. It does not compile again
+    what is in the cache. Matrix optimizers share the kernel of sgd, which computes their gradients. A run whose
+    optimizer has stages, such as weight decay, still has to compile the two together, which takes a second or two.
     """
     from ravine.engines.ahead import compile_ahead
     from ravine.engines.fused import cache
