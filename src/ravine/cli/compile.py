@@ -51,7 +51,9 @@ def compile_optimizers(
             raise ConfigError(unknown("dtype of the fused engine", dtype, ENGINES["fused"]))
     found = [*(OPTIMIZERS.values() if every else ()), *map(OPTIMIZERS.find, names)]
     if not cache.is_shared():
-        raise StorageError("compiled kernels cannot be kept: see the folder named above, or set XDG_CACHE_HOME.")
+        raise StorageError(
+            "compiled kernels cannot be kept: make the folder named above writable, or set XDG_CACHE_HOME to another."
+        )
     # Of an optimizer that is not compiled, the kernel computes the gradients, as it does with sgd.
     compiled = [each.formula if each.formula and each.formula.compiles else OPTIMIZERS["sgd"].formula for each in found]
     formulas = [formula for formula in dict.fromkeys(compiled) if formula is not None]

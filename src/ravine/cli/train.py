@@ -50,7 +50,7 @@ def train(as_json: bool, quiet: bool, **settings: Any) -> int:
     taken = sorted(set(BY_NAME).intersection(given))
     if taken:
         raise ConfigError(
-            f"{taken[0]} is given with --set, and has an option of its own, --{taken[0].replace('_', '-')}."
+            f"{taken[0]} is given with --set; give it with its own option, --{taken[0].replace('_', '-')}."
         )
     run = from_settings({**settings, **given})
     with watching(quiet, run.spec.epochs) as watcher:
