@@ -12,15 +12,16 @@ PAGE = Path(__file__).parents[1] / "settings.md"
 _HEAD = """\
 # The settings of a run
 
-A setting has one name: it is a keyword of `ravine.train`, a key of a [study](studies.md), and, with hyphens, an option
-of `ravine train`. `ravine gradcheck` takes those of the network and of the data too. Together with the text of the
-optimizer and the checksums of the data they decide the result, and the id of a run is the hash of them all.
+A setting has the same name everywhere: it is a keyword of `ravine.train`, a key of a [study](studies.md), and, with
+hyphens, an option of `ravine train`. `ravine gradcheck` has the options of the network and of the data too. The
+settings, the text of the optimizer and the checksums of the data decide the result of a run; its id is the hash of
+them all.
 """
 
 _FOOT = """
-A hyper-parameter of the optimizer, or of a stage, has a name of its own in Python and in studies, as in
-`ravine.train(optimizer="momentum", alpha=0.5)`; on the command line it is `--set alpha=0.5`. NumPy's numbers, arrays
-and dtypes will do wherever Python's own do.
+In Python and in studies a hyper-parameter of the optimizer, of a stage or of the schedule is given under its own name,
+as in `ravine.train(optimizer="momentum", alpha=0.5)`; on the command line it is `--set alpha=0.5`. In Python, numbers,
+arrays and dtypes of NumPy's are accepted in place of numbers, lists and names.
 """
 
 _ALLOWED = {
@@ -49,7 +50,7 @@ def _table(settings: list[Setting]) -> str:
 
 
 def _row(setting: Setting) -> list[str]:
-    name = f"`{setting.name}`" if setting.name != "hyperparameters" else "each by its own"
+    name = f"`{setting.name}`" if setting.name != "hyperparameters" else "its own name"
     options = ", ".join(f"`{option}`" for option in setting.options)
     names = [f"`{choice}`" for choice in setting.choices()] if setting.choices and setting.listed else []
     allowed = ", ".join([*names, "FILE.py:NAME"] if names and setting.files else names) or _ALLOWED[setting.type]

@@ -48,7 +48,7 @@ def folded_keys(given: Mapping[str, T]) -> dict[str, T]:
     for key, value in given.items():
         name = folded(key)
         if name in found:
-            raise ConfigError(f"{name} is given twice, in two spellings that Python takes for one: leave one out.")
+            raise ConfigError(f"{name} is given twice, in two spellings of one name: leave one out.")
         found[name] = value
     return found
 

@@ -1,9 +1,9 @@
-"""The settings of a run, each declared once: its name, type, default, words and choices.
+"""The settings of a run, each declared once: its name, type, default, sentence of help and choices.
 
-They are the keywords of `ravine.train`, the keys of a study and the options of `ravine train`. Options, keys, the
-command that makes a run again and docs/settings.md are made from what stands here; the signature of `ravine.train` and
-the fields of `RunSpec`, which editors and type checkers read, are held to it by tests/test_settings.py. Nothing heavy
-is imported, so that `ravine train --help` does not wait.
+They are the keywords of `ravine.train`, the keys of a study and the options of `ravine train`. The declarations here
+make the options, the keys, the command that repeats a run and docs/settings.md. Editors and type checkers read the
+signature of `ravine.train` and the fields of `RunSpec`; tests/test_settings.py compares both with the declarations.
+This file imports nothing heavy, so that `ravine train --help` does not wait.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ class Setting:
         type: what a value is, as in a signature.
         default: the value if none is given.
         help: one sentence about it, in which {} stands for its choices.
-        group: under which title it stands in `--help` and in the documentation.
-        choices: lists the names that are known, if the value is one of some names.
-        listed: whether they are few, and are shown; else the sentence says where they are.
-        files: whether a thing in a file of one's own will do too, as FILE.py:NAME.
-        metavar: what stands for the value in `--help`; else its choices, or its type.
+        group: the title under which it stands in `--help` and in the documentation.
+        choices: a function that lists the known names, if the value is one of some names.
+        listed: whether the help lists these names; otherwise the sentence says where the user finds them.
+        files: whether the value may also be a thing in a file of the user's, as FILE.py:NAME.
+        metavar: the word for the value in `--help`; without one, its choices or its type.
         flags: the options of the command line, if they are not just `--name`.
-        unset: what None means, in words.
-        always: whether the command of a run names it even where it is the default, since it is part of the method.
-        several: whether an option of the command line gives one of several values.
+        unset: the meaning of None, in words.
+        always: whether the command that repeats a run names it even at its default, since it is part of the method.
+        several: whether the option of the command line may be repeated, each time with one value.
     """
 
     name: str
@@ -73,29 +73,30 @@ class Setting:
 
 SETTINGS = (
     Setting("optimizer", str, "sgd", "The optimizer: a name that `ravine optimizers` lists, or a file of your own, "
-            "which is run.", OPTIMIZER, choices.OPTIMIZERS, listed=False, files=True, always=True),
+            "which ravine runs.", OPTIMIZER, choices.OPTIMIZERS, listed=False, files=True, always=True),
     Setting("lr", float | None, None, "Learning rate.", OPTIMIZER, metavar="NUMBER", unset="the optimizer's",
             always=True),
-    Setting("stages", tuple[str, ...], (), "A stage in a file of your own, which is run. May be repeated; those of "
-            "ravine are put in by their hyper-parameters.", OPTIMIZER, files=True, metavar="FILE.py:NAME",
+    Setting("stages", tuple[str, ...], (), "A stage in a file of your own, which ravine runs. May be repeated. To put "
+            "in a stage of ravine's own, give its hyper-parameter.", OPTIMIZER, files=True, metavar="FILE.py:NAME",
             flags=("--stage",), several=True),
-    Setting("hyperparameters", dict[str, bool | int | float], {}, "Another setting of the optimizer, of a stage or of "
-            "the schedule, as alpha=0.5; a flag is true or false. May be repeated.", OPTIMIZER,
+    Setting("hyperparameters", dict[str, bool | int | float], {}, "A hyper-parameter of the optimizer, of a stage or "
+            "of the schedule, as alpha=0.5; a flag is true or false. May be repeated.", OPTIMIZER,
             metavar="NAME=VALUE", flags=("--set",), always=True),
-    Setting("schedule", str | None, None, "How the learning rate changes: {}. A file of your own, which is run, will "
-            "do too.",
+    Setting("schedule", str | None, None, "How the learning rate changes: {}. Or a file of your own, which ravine "
+            "runs.",
             OPTIMIZER, choices.SCHEDULES, files=True, unset="constant, or linear with a final rate"),
-    Setting("final_lr", float | None, None, "Learning rate that the schedule heads for; alone, it means linear decay.",
-            OPTIMIZER, metavar="NUMBER"),
+    Setting("final_lr", float | None, None, "Learning rate at the end of the schedule. Without --schedule it means "
+            "linear decay.", OPTIMIZER, metavar="NUMBER"),
     Setting("schedule_by", str, "epoch", "Whether the learning rate changes by epoch or by step.", OPTIMIZER,
             choices.these("epoch", "step")),
-    Setting("warmup", float, 0, "Epochs in which the learning rate climbs first.", OPTIMIZER, metavar="EPOCHS"),
+    Setting("warmup", float, 0, "Epochs at the start in which the learning rate climbs to the schedule.", OPTIMIZER,
+            metavar="EPOCHS"),
     Setting("per_layer", dict[str, tuple[float, ...]], {}, "Multiply lr or another hyper-parameter by a factor in each "
             "layer of weights, as lr=1,1,0.1. May be repeated.", OPTIMIZER, metavar="NAME=FACTOR,.."),
-    Setting("batch_size", int, 10, "Samples a step: 1 is on-line learning, all of them batch learning.", OPTIMIZER,
+    Setting("batch_size", int, 10, "Samples in a batch: 1 is on-line learning, all samples batch learning.", OPTIMIZER,
             metavar="SAMPLES", flags=("--batch-size", "-m"), always=True),
-    Setting("largest_batch", int | None, None, "Grow the batch up to this where the schedule would lower the rate.",
-            OPTIMIZER, metavar="SAMPLES", unset="batches do not grow"),
+    Setting("largest_batch", int | None, None, "Grow the batch, up to this size, when the schedule would lower the "
+            "rate.", OPTIMIZER, metavar="SAMPLES", unset="batches do not grow"),
     Setting("epochs", int, 10, "Passes over the training data.", OPTIMIZER, metavar="NUMBER", always=True),
     Setting("layers", tuple[int, ...], (784, 300, 100, 100, 10), "Sizes of the layers: inputs first, classes last.",
             NETWORK, metavar="SIZE,SIZE,.."),
@@ -105,13 +106,13 @@ SETTINGS = (
             choices.SOFTMAX_FORMS),
     Setting("init", str, "glorot-uniform", "How the initial weights are drawn: {}.", NETWORK, choices.INITIALIZERS),
     Setting("dataset", str, "mnist", "The data set: {}.", DATA, choices.DATA_SETS),
-    Setting("engine", str, "fused", "What trains: compiled code, or plain NumPy, which is the reference.", WHERE,
+    Setting("engine", str, "fused", "The engine that trains: fused is compiled, reference is plain NumPy.", WHERE,
             choices.these(*ENGINES)),
     Setting("dtype", str, "float32", "Type of the numbers: {}; longdouble needs the reference engine.", WHERE,
             choices.these(*dict.fromkeys(dtype for dtypes in ENGINES.values() for dtype in dtypes))),
-    Setting("seed", int, 0, "The one seed that initial weights and shuffles derive from.", WHERE, metavar="NUMBER",
-            always=True),
+    Setting("seed", int, 0, "Seed of all random numbers: initial weights, shuffles and noise.", WHERE,
+            metavar="NUMBER", always=True),
 )  # fmt: skip
-"""Every setting, in the order in which the help, the documentation and the command of a run have them."""
+"""Every setting, in the order of the help, of the documentation and of the command that repeats a run."""
 
 BY_NAME = {setting.name: setting for setting in SETTINGS}

@@ -178,7 +178,7 @@ def test_one_may_evaluate_other_weights_than_it_trains(name, factors, network):
 
 
 def test_a_second_average_is_refused():
-    with pytest.raises(ConfigError, match=r"^averaged evaluates other weights than it trains already; leave out the"):
+    with pytest.raises(ConfigError, match=r"^averaged already evaluates other weights than it trains; leave out the"):
         with_stages(averaged, {"weight_average": 0.9})
 
 

@@ -209,8 +209,8 @@ def weights_of(**forms):
 @pytest.mark.parametrize(
     ("start", "words"),
     [
-        ({"u": 1.0}, "rule mine has no slot 'u' that could start somewhere; its slots: v."),
-        ({"lr": 1.0}, "rule mine has no slot 'lr' that could start somewhere; its slots: v."),
+        ({"u": 1.0}, "rule mine has no slot 'u' to start; its slots: v."),
+        ({"lr": 1.0}, "rule mine has no slot 'lr' to start; its slots: v."),
         ({"v": "one"}, "v of rule mine starts at 'one'; give a finite number, or a function of w and of keyword-only"),
         ({"v": True}, "v of rule mine starts at True; give a finite number"),
         ({"v": None}, "v of rule mine starts at None; give a finite number"),

@@ -109,7 +109,7 @@ def drifting(g, v, *, lr, alpha=0.9):
     ],
 )
 def test_a_lazy_update_may_ask_for_what_exists_alone(wrong):
-    with pytest.raises(ConfigError, match=r"lazy form of rule drifting may ask for n, v, w and, after \*, for lr, al"):
+    with pytest.raises(ConfigError, match=r"lazy update of rule drifting may ask for n, v, w and, after \*, for lr,"):
         rule(lazy=wrong)(drifting)
 
 

@@ -85,7 +85,7 @@ def test_a_rule_with_noise_is_never_idle():
     def rests(n):
         return 0
 
-    with pytest.raises(ConfigError, match="leave out its lazy form"):
+    with pytest.raises(ConfigError, match="leave out its lazy update"):
 
         @rule(lazy=rests)
         def moves(g, noise, *, lr=0.1):

@@ -253,7 +253,7 @@ def any_number(g, *more, size): ...
         (slot, {"penalty": lambda w, *, size: 0.0}, "stage slot has a penalty; that is a function of an array of weig"),
         (shrink.function, {"penalty": 3}, "stage shrink has a penalty; that is a function"),
         (adds_up.function, {"penalty": lambda w, *, share: 0.0}, "stage adds_up has a penalty; that is a function"),
-        (slot, {"start": {"b": 1.0}}, "stage slot has no slot 'b' that could start somewhere; its slots: a."),
+        (slot, {"start": {"b": 1.0}}, "stage slot has no slot 'b' to start; its slots: a."),
         (slot, {"bounds": {"sise": "[0, 1]"}}, "unknown hyper-parameter of slot 'sise'; did you mean 'size'?"),
         (3, {}, "a stage is a function defined with `def`, and this is a int: write it as one."),
     ],

@@ -154,7 +154,11 @@ def test_what_is_no_file_of_python(here):
         ("@rule(name='../up')\ndef mine(g, *, lr):\n    return g\n", 1, "'../up' is no name for a rule"),
         ("@rule\ndef mine(g, *, lr=None):\n    return g\n", 1, "the default of lr is None: give a number, or none"),
         ("@rule\ndef mine(g, *, lr='fast'):\n    return g\n", 1, "the default of lr is 'fast'"),
-        ("@rule\ndef mine(g, v=1, *, lr):\n    return g, v\n", 1, "v of mine has a default, but slots start at 0, or where start= says"),
+        (
+            "@rule\ndef mine(g, v=1, *, lr):\n    return g, v\n",
+            1,
+            "v of mine has a default, but slots start at 0, or where start= says",
+        ),
         ("@rule\ndef mine(g, max, *, lr):\n    return g, max\n", 1, "max of rule mine is a name that is taken"),
         ("@rule\ndef mine(g, *, lr, max):\n    return g\n", 1, "max of rule mine is a name that is taken"),
         ("@rule\ndef mine(g, *, lr, noise):\n    return g\n", 1, "noise of rule mine is given: write it before the *"),

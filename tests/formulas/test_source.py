@@ -336,9 +336,9 @@ STATEMENTS = {
     "u[0] = g": "assigns to something else than one name",
     "u.x = g": "assigns to something else than one name",
     "_j = lr * g": "assigns to _j; names that start with _ are the kernel's own",
-    "alpha = 2 * lr": "assigns to alpha, a name that stands for what is given; choose another name",
-    "t = 2": "assigns to t, a name that stands for what is given",
-    "n = 2": "assigns to n, a name that stands for what is given",
+    "alpha = 2 * lr": "assigns to alpha, the name of a given value; choose another name",
+    "t = 2": "assigns to t, the name of a given value",
+    "n = 2": "assigns to n, the name of a given value",
     "float = 2 * lr": "assigns to float, a name that the kernel needs itself; choose another name",
     "max = 2 * lr": "assigns to max, a name that the kernel needs itself",
     "x: float = g": "has `x: float = g`, which is neither `name = expression` nor `return`",
@@ -373,7 +373,7 @@ EXPRESSIONS = {
     "g ^ 2": "computes `g ^ 2`; & | ^ combine conditions, each in parentheses, as in (a > 0) & (b > 0), and a power",
     "(t & 1) * g": "computes `t & 1`; & | ^ combine conditions",
     "~g": "uses `~`",
-    "~(t > 3) * g": "uses `~`, which turns conditions of weights round; write `not` for one of numbers",
+    "~(t > 3) * g": "uses `~`, which negates conditions of weights; to negate one of numbers, write `not`",
     "-(g > 0) * g": "computes `-(g > 0)` of a condition; write ~a for its opposite",
     "((g > 0) + (u > 0)) * g": "computes `(g > 0) + (u > 0)` with conditions alone; combine them with & | ^",
     "((g > 0) < (u > 0)) * g": "computes `(g > 0) < (u > 0)` with conditions alone",
@@ -628,7 +628,7 @@ def test_a_second_decorator_that_hides_the_function_is_refused():
     def hidden(g, *, lr):
         return lr * g
 
-    with pytest.raises(ConfigError, match="rule hidden is under a second decorator, which hides what runs: take that"):
+    with pytest.raises(ConfigError, match="rule hidden has a second decorator, which hides the function that runs"):
         hidden.formula.body()
 
 

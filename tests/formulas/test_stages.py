@@ -225,7 +225,7 @@ def test_slots_of_a_rule_must_not_have_the_names_of_a_stage_s_own():
 
 
 def test_one_kind_of_evaluated_weights_is_enough():
-    with pytest.raises(ConfigError, match="evaluates other weights than it trains already"):
+    with pytest.raises(ConfigError, match="already evaluates other weights than it trains"):
         with_stages(schedule_free_adamw, {"weight_average": 0.9})
 
 

@@ -564,7 +564,7 @@ def test_what_has_no_text_is_refused():
     def counts(gradients, weights, state, t, *, lr=0.1):
         return [lr * g * next(calls) for g in gradients], {}
 
-    with pytest.raises(ConfigError, match="calls, a count, has no text that the id of a run could hold"):
+    with pytest.raises(ConfigError, match="calls, a count, cannot be part of a run's id, which holds text"):
         counts.texts()
 
 

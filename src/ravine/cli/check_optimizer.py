@@ -21,14 +21,14 @@ from ravine.cli.output import print_json
 )
 @click.argument("optimizer", metavar=FILE_TOO, type=Names(choices.OPTIMIZERS, files=True))
 @option("--speed/--no-speed", default=True, show_default=True, group="The checks",
-        help="Time its steps beside those of sgd.")  # fmt: skip
+        help="Compare the time of its steps with that of sgd.")  # fmt: skip
 @json_option
 def check_optimizer(optimizer: str, speed: bool, as_json: bool) -> int:
-    """Check an optimizer by the tests that ravine's own optimizers pass.
+    """Put an optimizer through the checks that ravine's own optimizers pass.
 
-    It is NAME, one that `ravine optimizers` lists, or FILE.py:NAME, in a file of your own, which is run. The checks
-    look at its text, hyper-parameters, shapes, claims about zero gradients, descent, the same optimizer in PyTorch and
-    optax if it names one, and both engines in float32 and float64.
+    NAME is an optimizer that `ravine optimizers` lists, and FILE.py:NAME one in a file of your own, which ravine runs.
+    The checks look at its text, hyper-parameters, shapes, claims about zero gradients, descent, and both engines in
+    float32 and float64. If it names a reference implementation in PyTorch or optax, they compare the two.
     """
     from ravine.conformance import Conformance, findings_of
     from ravine.formulas.shelves import OPTIMIZERS

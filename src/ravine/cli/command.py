@@ -18,28 +18,28 @@ EXIT_CODES = {
     1: "A check fails, or there is a bug in ravine.",
     2: "The command line cannot be understood.",
     3: "A setting is not allowed, or a file is missing or damaged or cannot be written.",
-    4: "No source had the data.",
-    5: "Some runs of the study could not be run.",
+    4: "The data could not be downloaded from any source.",
+    5: "Some runs of the study failed.",
     6: "The check cannot tell.",
     130: "Stopped by Ctrl-C.",
-    141: "Nobody reads the output any more.",
+    141: "The program that read the output has closed it.",
     143: "Stopped by SIGTERM.",
 }
-"""Every exit code, and what it means where a command does not say more."""
+"""Every exit code with its meaning, unless a command gives a more exact one."""
 
 TRAINS = {
     4: EXIT_CODES[4],
-    130: "Stopped by Ctrl-C, and can go on.",
-    143: "Stopped by SIGTERM, and can go on.",
+    130: "Stopped by Ctrl-C; it can be resumed.",
+    143: "Stopped by SIGTERM; it can be resumed.",
 }
 """Exit codes of commands that load data and train."""
 
 _LAST = (DATA, WHERE, OUTPUT)
 _WIDEST = 30
-"""A wider term has a line of its own."""
+"""The most letters of a term that shares a line with its explanation; a wider one has a line of its own."""
 
 _LEAST = 36
-"""Where less width is left beside the terms, what they mean stands below them."""
+"""The least width of the explanations beside the terms; with less, they stand below the terms."""
 
 _INDENT = 2
 
@@ -48,8 +48,8 @@ class Command(click.Command):
     """A command whose help has options under titles, examples and exit codes.
 
     Attributes:
-        examples: command lines, each with what it does.
-        exits: exit codes that it ends with beside 2 and 3, or those that mean more here than elsewhere.
+        examples: command lines, each with a sentence about it.
+        exits: the exit codes that it can end with beside 2 and 3, and those with a more exact meaning here.
     """
 
     def __init__(

@@ -34,10 +34,10 @@ def compile_optimizers(
 ) -> None:
     """Compile optimizers for this processor now, so that no run waits for it.
 
-    NAME is one that `ravine optimizers` lists, and FILE.py:NAME one in a file of your own, which is run. It is meant
-    for images of containers, clusters with a shared home, and classes. What was compiled before is left alone.
-    Optimizers of whole matrices share the kernel of sgd, which computes their gradients. A run whose optimizer has
-    stages, such as a decay of the weights, still compiles it with them, which takes a second or two.
+    NAME is an optimizer that `ravine optimizers` lists, and FILE.py:NAME one in a file of your own, which ravine runs.
+    The command is meant for images of containers, clusters with a shared home, and classes. It does not compile again
+    what is in the cache. Matrix optimizers share the kernel of sgd, which computes their gradients. A run whose
+    optimizer has stages, such as weight decay, still has to compile the two together, which takes a second or two.
     """
     from ravine.engines.ahead import compile_ahead
     from ravine.engines.fused import cache
@@ -51,7 +51,9 @@ def compile_optimizers(
             raise ConfigError(unknown("dtype of the fused engine", dtype, ENGINES["fused"]))
     found = [*(OPTIMIZERS.values() if every else ()), *map(OPTIMIZERS.find, names)]
     if not cache.is_shared():
-        raise StorageError("compiled kernels cannot be kept: see the folder named above, or set XDG_CACHE_HOME.")
+        raise StorageError(
+            "compiled kernels cannot be kept: make the folder named above writable, or set XDG_CACHE_HOME to another."
+        )
     # Of an optimizer that is not compiled, the kernel computes the gradients, as it does with sgd.
     compiled = [each.formula if each.formula and each.formula.compiles else OPTIMIZERS["sgd"].formula for each in found]
     formulas = [formula for formula in dict.fromkeys(compiled) if formula is not None]

@@ -23,7 +23,7 @@ from ravine.cli.output import print_json, print_table
 def datasets(data_dir: Path | None, as_json: bool) -> None:
     """List the data sets and where their files are.
 
-    What is not there yet is downloaded when it is first used.
+    ravine downloads a missing data set when a run first uses it.
     """
     from ravine.data import DATASETS, locate
     from ravine.errors import DataError

@@ -52,7 +52,7 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
     examples=[
         ("ravine gradcheck --weights 500 --digits 0", "500 weights of the network after one epoch of SGD."),
         ("ravine gradcheck --layers 784,20,10 --epochs 0 --activation tanh --sample 0,1,2",
-         "All weights of a small network as it was initialized, and the mean loss of three samples."),
+         "All weights of a small network before training, with the mean loss of three samples."),
         ("ravine gradcheck --run 3f9c --weights 500", "The network of a stored run."),
     ],
     exits={
@@ -67,18 +67,18 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
 @option("--h", type=float, default=1e-8, show_default=True, metavar="STEP", group=CHECK,
         help="Step of the differences.")  # fmt: skip
 @option("--weights", default="all", show_default=True, callback=_count, metavar="all|NUMBER", group=CHECK,
-        help="How many weights to check; so many are drawn by the seed.")  # fmt: skip
+        help="How many weights to check; a number of them is drawn by the seed.")  # fmt: skip
 @option("--sample", "samples", default="0", show_default=True, callback=_samples, metavar="NUMBER,..", group=CHECK,
-        help="Training samples, counted from 0; of several, the mean loss is taken.")  # fmt: skip
+        help="Training samples, counted from 0. With several, the loss is their mean.")  # fmt: skip
 @option("--digits", type=int, default=60, show_default=True, metavar="NUMBER", group=CHECK,
-        help="Digits of the check in many digits over 200 weights; 0 leaves it out.")  # fmt: skip
+        help="Digits of the high-precision check of 200 weights; 0 leaves that check out.")  # fmt: skip
 @option("--run", type=RunIds(), metavar="ID", group=BEFORE,
         help="Check the network of a stored run, at its final weights.")  # fmt: skip
 @setting_options(
     "lr", "batch_size", "epochs", "layers", "activation", "bias", "softmax", "init", "dataset", "dtype", "seed",
     lr={"default": 0.1, "group": BEFORE, "help": "Learning rate of the epochs before the check."},
     batch_size={"group": BEFORE},
-    epochs={"default": 1, "group": BEFORE, "help": "Epochs of SGD before the check; 0 is the initial weights."},
+    epochs={"default": 1, "group": BEFORE, "help": "Epochs of SGD before the check; 0 checks at the initial weights."},
     dtype={"default": "float64", "group": CHECK, "metavar": "[float64|float32]",
            "help": "Type of the numbers in gradients and differences."},
 )  # fmt: skip
@@ -91,8 +91,8 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
 def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **settings: Any) -> int:
     """Check the analytic gradient of a network against numerical ones, weight by weight.
 
-    The network is trained for an epoch first, unless a stored run is given. The loss is that of one training sample,
-    or the mean over several.
+    The command first trains the network for an epoch, unless you give a stored run. The loss is that of one training
+    sample, or the mean over several.
     """
     from ravine.api.network_gradient import check_network_gradient
     from ravine.cli.progress import checking, lines

@@ -29,7 +29,7 @@ _SECTIONS = {
         "optimizers": Entry("ravine.cli.optimizers:optimizers",
                             "List the optimizers, or show one: its equations, hyper-parameters and text."),
         "check-optimizer": Entry("ravine.cli.check_optimizer:check_optimizer",
-                                 "Check an optimizer by the tests that ravine's own optimizers pass."),
+                                 "Put an optimizer through the checks that ravine's own optimizers pass."),
         "paths": Entry("ravine.cli.paths:paths", "Draw the paths of optimizers down a surface of two weights."),
         "compile": Entry("ravine.cli.compile:compile_optimizers",
                          "Compile optimizers for this processor now, so that no run waits for it."),
@@ -50,14 +50,14 @@ _SECTIONS = {
 def ravine() -> None:
     """A laboratory for gradient-based optimization.
 
-    It trains small networks with any optimizer at C speed on a plain CPU, and says why a run failed. Start with
+    ravine trains small networks with any optimizer at C speed on a plain CPU, and says why a run failed. Start with
     `ravine train`, or with `ravine reproduce`, which runs the reference study. `ravine COMMAND --help` explains a
     command, with examples.
     """
 
 
 _NOBODY_READS = 128 + 13
-"""Of a process that ends with SIGPIPE, as others do."""
+"""The exit code when the reader of stdout has closed it, as for other programs that end with SIGPIPE."""
 
 
 def main() -> None:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 def optimizers(name: str | None, as_json: bool) -> None:
     """List the optimizers, or show one: its equations, hyper-parameters and text.
 
-    NAME is one of the list, and FILE.py:NAME one in a file of your own, which is run. Those that installed packages
-    offer are listed with their package.
+    NAME is an optimizer of the list, and FILE.py:NAME one in a file of your own, which ravine runs. The list has the
+    optimizers of installed packages too, each with its package.
     """
     from ravine.formulas.shelves import OPTIMIZERS
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Decorator = Callable[[Any], Any]
 
 FILE_TOO = "NAME|FILE.py:NAME"
-"""What stands for the name of a thing that may also be in a file of the user's."""
+"""The metavar of a value that is the name of a thing or a file of the user's."""
 
 OUTPUT = "Output"
 """The title of the options that say what is printed."""
@@ -32,7 +32,7 @@ class Option(click.Option):
         self.group = group
 
     def get_help_extra(self, ctx: click.Context) -> Any:
-        """Leave out the range of a number, as x>=1: nobody asks for less than one run, and it is told if one does."""
+        """Leave out the range of a number, as x>=1: the error message tells it to a user who gives less."""
         extra: Any = super().get_help_extra(ctx)
         extra.pop("range", None)
         return extra
@@ -47,7 +47,7 @@ def option(*names: str, group: str, **settings: Any) -> Decorator:
 
 
 class Names(click.ParamType):  # type: ignore[type-arg]  # older versions of click have none
-    """One of some names; one that is not known is refused where it is used, which knows the nearest."""
+    """A name. The code that uses it refuses an unknown one and suggests the nearest; this type only completes."""
 
     name = "name"
 
@@ -55,16 +55,16 @@ class Names(click.ParamType):  # type: ignore[type-arg]  # older versions of cli
         self.known, self.files = known, files
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the names that begin so, and leave files to the shell where one will do."""
+        """Return the names that begin with `incomplete`; if a file is allowed, let the shell complete files too."""
         return completed(self.known(), incomplete, self.files)
 
 
 def completed(names: Sequence[str], incomplete: str, files: bool) -> list[CompletionItem]:
-    """Return the names that begin so, and with `files` the order to the shell to complete the names of files too."""
+    """Return the names that begin with `incomplete`; with `files`, tell the shell to complete files too."""
     from click.shell_completion import CompletionItem
 
     found = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-    # The script for bash forgets what came before the order.
+    # The script for bash forgets all items before the one that asks for files.
     return [CompletionItem(incomplete, type="file"), *found] if files else found
 
 
@@ -74,12 +74,12 @@ class RunIds(click.ParamType):  # type: ignore[type-arg]
     name = "run"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the ids that begin so, of the runs in the folder that is asked for."""
+        """Return the ids that begin with `incomplete`, of the runs in the folder that --out names."""
         from ravine.storage.places import finished, folder_of_runs
 
         try:
             ids = finished(Path(folder_of_runs(ctx.params.get("out"))))
-        except (OSError, ValueError):  # while somebody types, nothing is told
+        except (OSError, ValueError):  # no error messages while somebody types
             ids = []
         return completed(ids, incomplete, files=True)
 
@@ -144,16 +144,17 @@ _KINDS: Mapping[Any, Mapping[str, Any]] = {
     dict[str, bool | int | float]: {"multiple": True, "callback": _assignments},
     dict[str, tuple[float, ...]]: {"multiple": True, "callback": _factors},
 }
-"""What makes an option of a type of settings."""
+"""By the type of a setting, the arguments that make a click option of it."""
 
 _SHORT = 22
-"""Choices that are no longer than this stand as [a|b] behind the option, and not in its sentence alone."""
+"""Choices up to this length stand behind the option as [a|b]; longer ones only in its sentence."""
 
 
 def setting_options(*names: str, **changes: Mapping[str, Any]) -> Decorator:
     """Return the decorator that adds the options of some settings, in the order in which they are declared.
 
-    `changes` are by name what a command has otherwise than `ravine train`: another default, another sentence.
+    `changes` has, by the name of a setting, the arguments in which this command differs from `ravine train`, such as
+    another default or another sentence.
     """
     options = [_option(setting, changes.get(name, {})) for name, setting in BY_NAME.items() if name in names]
 
@@ -179,7 +180,7 @@ def _option(setting: Setting, changes: Mapping[str, Any]) -> Decorator:
 
 
 def _metavar(setting: Setting) -> str:
-    """Return what stands for one of some names: the names themselves, if they are short."""
+    """Return the metavar of a setting that is one of some names: the names themselves, if they are short."""
     if setting.files:
         return FILE_TOO
     names = "|".join(setting.choices()) if setting.choices is not None and setting.listed else ""
@@ -199,6 +200,6 @@ data_dir_option = option("--data-dir", type=click.Path(path_type=Path), metavar=
 store_option = option("--out", type=click.Path(), metavar="FOLDER", group=WHERE,
                       help="Folder of runs.  [default: $RAVINE_HOME or runs]")  # fmt: skip
 jobs_option = option("--jobs", type=click.IntRange(1), metavar="NUMBER", group=WHERE,
-                     help="How many at once.  [default: one a core]")  # fmt: skip
+                     help="How many to run at once.  [default: one a core]")  # fmt: skip
 json_option = option("--json", "as_json", is_flag=True, group=OUTPUT, help="Print the result as one JSON document.")
 quiet_option = option("--quiet", "-q", is_flag=True, callback=hear, group=OUTPUT, help="Show no progress.")

@@ -51,26 +51,26 @@ def _point(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     metavar=FILE_TOO,
     group=SURFACE,
     type=Names(choices.SURFACES, files=True),
-    help=f"What they go down: {listed(choices.SURFACES())}, or a surface in a file of your own, which is run.",
+    help=f"The surface: {listed(choices.SURFACES())}, or one in a file of your own, which ravine runs.",
 )
-@option("--start", callback=_point, metavar="X,Y", group=SURFACE, help="Where they begin.  [default: the surface's]")
-@option("--list", "list_surfaces", is_flag=True, group=SURFACE, help="List the surfaces, and draw nothing.")
 @option(
-    "--steps", type=int, default=100, show_default=True, metavar="NUMBER", group=STEPS, help="Steps that each takes."
+    "--start", callback=_point, metavar="X,Y", group=SURFACE, help="Where the paths begin.  [default: the surface's]"
 )
+@option("--list", "list_surfaces", is_flag=True, group=SURFACE, help="List the surfaces, and draw nothing.")
+@option("--steps", type=int, default=100, show_default=True, metavar="NUMBER", group=STEPS, help="Steps of each path.")
 @option(
     "--lr",
     type=float,
     metavar="NUMBER",
     group=STEPS,
-    help="Learning rate of those that have none of their own.  [default: each its best]",
+    help="Learning rate of the optimizers that are given none of their own.  [default: the best of 26 for each]",
 )
 @option(
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE",
     group=OUTPUT,
-    help="A .png, .svg, or .gif, in which the paths grow.  [default: paths-SURFACE.png]",
+    help="A .png, a .svg, or a .gif in which the paths grow.  [default: paths-SURFACE.png]",
 )
 @json_option
 def paths(
@@ -85,12 +85,13 @@ def paths(
 ) -> None:
     """Draw the paths of optimizers down a surface of two weights.
 
-    NAME is an optimizer, and FILE.py:NAME one in a file of your own, which is run. Its own settings may follow it, as
-    in momentum,lr=0.01,alpha=0.5, and it may be named more than once. A flag is true or false. Without names: sgd,
-    momentum and adam.
+    NAME is an optimizer, and FILE.py:NAME one in a file of your own, which ravine runs. Settings of an optimizer may
+    follow its name, as in momentum,lr=0.01,alpha=0.5; a flag is true or false. You may name an optimizer more than
+    once. Without names, the command draws sgd, momentum and adam.
 
-    One that is given no learning rate takes that of 26 from 0.0001 to 10 whose path ends lowest without leaving the
-    map, since no default rate suits every surface. One that searches along a line, as lbfgs, takes its default.
+    No default learning rate suits every surface. For an optimizer that is given none, ravine tries 26 rates from 0.0001
+    to 10 and takes the one whose path ends lowest without leaving the map. lbfgs, which searches along a line, keeps
+    its default.
     """
     from ravine.formulas.shelves import SURFACES
 
@@ -184,4 +185,4 @@ def _print(surface: Surface, walks: list[Walk]) -> None:
         from ravine.trajectories import RATES
 
         rates = f"{len(RATES)} rates from {RATES[0]:g} to {RATES[-1]:g}"
-        click.echo(f"\n* of {rates}, that whose path ends lowest without leaving the map")
+        click.echo(f"\n* the one of {rates} whose path ends lowest without leaving the map")

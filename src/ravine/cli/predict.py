@@ -38,9 +38,9 @@ def predict(
 ) -> None:
     """Classify images with the weights of a stored run.
 
-    RUN is the first digits of its id, or its folder. An IMAGE is a picture of any size, such as a PNG or a JPEG file,
-    which is prepared as the pictures of the run's data set were; an entry of that data set, test:0 or train:0; or an
-    entry of an IDX file, FILE:0.
+    RUN is the first digits of the run's id, or its folder. An IMAGE is a picture of any size, such as a PNG or a JPEG
+    file, which ravine prepares like the pictures of the run's data set; an image of that data set, such as test:0 or
+    train:0; or an image in an IDX file, such as FILE:0.
     """
     import numpy as np
 
@@ -75,27 +75,27 @@ def _picture(image: str, spec: RunSpec, data_dir: Path | None) -> tuple[Pixels, 
     from ravine.errors import DataError
 
     info = info_of(spec.dataset)
-    source, colon, entry = image.rpartition(":")
-    if not (colon and entry.isdecimal()):
+    source, colon, number = image.rpartition(":")
+    if not (colon and number.isdecimal()):
         picture = read_picture(image, info.name)
         return picture.pixels, picture.done
     if source in ("test", "train"):
         split = getattr(load(info.name, data_dir), source)
-        pixels = _entry(split.images.reshape(-1, *info.shape), int(entry), f"{source} images of {info.name}")
+        pixels = _image(split.images.reshape(-1, *info.shape), int(number), f"{source} images of {info.name}")
     else:
-        pixels = _entry(_idx(Path(source)), int(entry), f"entries of {source}")
+        pixels = _image(_idx(Path(source)), int(number), f"images in {source}")
     if pixels.shape != info.shape:
         size, wanted = (" x ".join(map(str, shape)) for shape in (pixels.shape, info.shape))
         raise DataError(f"{image} has {size} pixels; the network takes {wanted}, light on dark.")
     return pixels, ()
 
 
-def _entry(pictures: Pixels, entry: int, where: str) -> Pixels:
+def _image(pictures: Pixels, number: int, where: str) -> Pixels:
     from ravine.errors import DataError
 
-    if entry >= len(pictures):
-        raise DataError(f"entry {entry} does not exist: there are {len(pictures)} {where}, counted from 0.")
-    return pictures[entry]  # type: ignore[no-any-return]
+    if number >= len(pictures):
+        raise DataError(f"image {number} does not exist: there are {len(pictures)} {where}, counted from 0.")
+    return pictures[number]  # type: ignore[no-any-return]
 
 
 def _idx(path: Path) -> Pixels:
@@ -117,5 +117,5 @@ def _content(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DataError(
-            f"cannot read {path}: {error.strerror}. An image is a picture, test:0, train:0 or IDX:0."
+            f"cannot read {path}: {error.strerror}. Give a picture, test:NUMBER, train:NUMBER or IDX-FILE:NUMBER."
         ) from error

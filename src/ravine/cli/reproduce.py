@@ -47,7 +47,7 @@ RUNS = "What is run"
     show_default=True,
     metavar="NUMBER",
     group=RUNS,
-    help="Run each row with the seeds from 0 on, so many.",
+    help="Number of seeds, from 0 on, for each row.",
 )
 @option("--quick", is_flag=True, group=RUNS, help="Cut every run to 2 epochs.")
 @option(
@@ -86,7 +86,7 @@ def reproduce(
     """Run every experiment of the reference study and write its tables, figures and claims beside ours.
 
     The report is a page, index.html, with the tables as CSV, Markdown and LaTeX and the figures as PNG and SVG beside
-    it. What was run before is not run again, so that an interrupted command goes on where it was.
+    it. The command does not repeat stored runs, so after an interruption it goes on where it was.
     """
     from ravine.cli.progress import checking
     from ravine.cli.study_progress import watching_study

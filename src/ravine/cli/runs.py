@@ -25,7 +25,8 @@ _COMMANDS = {
 def runs() -> None:
     """Look at stored runs.
 
-    Each run is a folder, named by the id of the run, which is the hash of all that decides its result.
+    Each run is stored in a folder of its own. The name of the folder is the id of the run, the hash of all that decides
+    its result.
     """
 
 
@@ -35,7 +36,7 @@ def runs() -> None:
 def list_runs(out: str | None, as_json: bool) -> None:
     """List finished and interrupted runs, oldest first.
 
-    A run that was interrupted goes on by the command that began it, with --resume.
+    To go on with an interrupted run, repeat the command that began it with --resume.
     """
     from ravine.storage.quantities import SUMMARY, shown
     from ravine.training import RunStore
@@ -117,8 +118,8 @@ def show(run: str, out: str | None, as_json: bool) -> None:
 def convert(out: str | None, as_json: bool) -> int:
     """Bring runs that an earlier version stored up to date.
 
-    A run gets the id that the same settings have now. One whose optimizer has another text now is left as it is, since
-    nobody can tell that it would come out the same.
+    A run gets the id that its settings have now. If the text of its optimizer has changed since, the run is left as it
+    is, because it might have another result today.
     """
     from ravine.errors import several
     from ravine.storage.conversion import convert_runs
@@ -135,7 +136,7 @@ def convert(out: str | None, as_json: bool) -> int:
             click.echo(f"{run.old} is now {run.new}")
     if not as_json:
         done = sum(run.new is not None for run in found)
-        click.echo(f"{several(done, 'run')} of {len(found)} of an earlier version brought up to date in {store.root}.")
+        click.echo(f"{done} of {several(len(found), 'run')} of an earlier version brought up to date in {store.root}.")
     return 0
 
 

@@ -34,19 +34,19 @@ if TYPE_CHECKING:
 RUNS = "Which runs"
 
 _STUDY = click.argument("study", metavar="STUDY", type=Names(choices.STUDIES, files=True))
-_ONLY = option("--only", metavar="NAME,..", group=RUNS, help="Only what these groups and figures need.")
+_ONLY = option("--only", metavar="NAME,..", group=RUNS, help="Only the runs that these groups and figures need.")
 _SEEDS = option("--seeds", type=click.IntRange(1), metavar="NUMBER", group=RUNS,
-                help="Run each row with the seeds from 0 on, so many.  [default: the study's]")  # fmt: skip
+                help="Number of seeds, from 0 on, for each row.  [default: the study's seeds]")  # fmt: skip
 
 _COMMANDS = {
-    "run": Entry("ravine.cli.study:run_command", "Run what is not stored yet of a study."),
-    "status": Entry("ravine.cli.study:status", "Show which runs of a study are stored, and what came out."),
+    "run": Entry("ravine.cli.study:run_command", "Train the runs of a study that are not stored yet."),
+    "status": Entry("ravine.cli.study:status", "Show which runs of a study are stored, and their results."),
     "report": Entry("ravine.cli.study:report", "Print the tables of a study from the runs that are stored."),
 }
 _HELP = f"""\
 Run many runs, see how they stand, and report on them.
 
-A study is a TOML file, which docs/studies.md explains, or one that comes with ravine: {listed(choices.STUDIES())}.
+A study is a TOML file, whose form docs/studies.md explains, or one that comes with ravine: {listed(choices.STUDIES())}.
 """
 
 
@@ -59,7 +59,7 @@ def study() -> None:
     "run",
     cls=Command,
     examples=[
-        ("ravine study run batch-size --dry-run", "What there is to do, with an estimate of time and disk."),
+        ("ravine study run batch-size --dry-run", "The runs to do, with an estimate of time and disk."),
         ("ravine study run rates.toml --only sgd --jobs 4", "One group of a study of yours, four runs at once."),
     ],
     exits={5: EXIT_CODES[5], **TRAINS},
@@ -77,7 +77,7 @@ def run_command(
     study: str, only: str | None, seeds: int | None, jobs: int | None, dry_run: bool, data_dir: Path | None,
     out: str | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
-    """Run what is not stored yet of a study.
+    """Train the runs of a study that are not stored yet.
 
     STUDY is a TOML file, or the name of one that `ravine study --help` lists. A study that was stopped goes on where it
     was.
@@ -140,7 +140,7 @@ def run_command(
 @store_option
 @json_option
 def status(study: str, only: str | None, seeds: int | None, out: str | None, as_json: bool) -> None:
-    """Show which runs of a study are stored, and what came out.
+    """Show which runs of a study are stored, and their results.
 
     STUDY is a TOML file, or the name of one that `ravine study --help` lists.
     """
@@ -154,7 +154,7 @@ def status(study: str, only: str | None, seeds: int | None, out: str | None, as_
 @click.command(
     cls=Command,
     examples=[
-        ("ravine study report batch-size", "The tables, as far as there are runs."),
+        ("ravine study report batch-size", "The tables, from the runs that are stored."),
         ("ravine study report rates.toml --into rates", "A page with tables and figures, too."),
     ],
 )
@@ -167,9 +167,9 @@ def status(study: str, only: str | None, seeds: int | None, out: str | None, as_
 def report(study: str, only: str | None, seeds: int | None, into: Path | None, out: str | None) -> None:
     """Print the tables of a study from the runs that are stored.
 
-    STUDY is a TOML file, or the name of one that `ravine study --help` lists. Published results stand beside ours; over
-    several seeds ours are means with 95 % intervals. With --into the tables, the figures and a page with both are
-    written as well.
+    STUDY is a TOML file, or the name of one that `ravine study --help` lists. The tables have published results beside
+    ours; over several seeds ours are means with 95 % intervals. With --into, the command also writes the tables, the
+    figures and a page with both.
     """
     from ravine.report.make import make_report, write_report
     from ravine.report.tables import cells

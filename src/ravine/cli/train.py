@@ -37,7 +37,7 @@ def train(as_json: bool, quiet: bool, **settings: Any) -> int:
     """Train a network and store the run.
 
     The defaults are a 784-300-100-100-10 network on MNIST and plain SGD. The same settings and seed give the same bits,
-    and a run that is stored already is shown at once.
+    so a stored run is not trained again: its result is shown.
     """
     from ravine.api import run_spec
     from ravine.cli.progress import watching
@@ -50,7 +50,7 @@ def train(as_json: bool, quiet: bool, **settings: Any) -> int:
     taken = sorted(set(BY_NAME).intersection(given))
     if taken:
         raise ConfigError(
-            f"{taken[0]} is given with --set, and has an option of its own, --{taken[0].replace('_', '-')}."
+            f"{taken[0]} is given with --set; give it with its own option, --{taken[0].replace('_', '-')}."
         )
     run = from_settings({**settings, **given})
     with watching(quiet, run.spec.epochs) as watcher:

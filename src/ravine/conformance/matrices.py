@@ -88,7 +88,7 @@ def inputs(optimizer: Optimizer) -> Finding:
 def layers(optimizer: Optimizer) -> Finding:
     """Check that an optimizer that is said to step layer by layer takes the same steps if it is given one at a time."""
     if not optimizer.by_layer:
-        return left_out("layers", "one step for all together, says the declaration: no per_layer settings")
+        return left_out("layers", "one step for all layers together, says the declaration: no per_layer settings")
     weights, hyper = _start(np.float64), settings(optimizer)
     each: list[Hyper] = [dict(hyper) for _ in in_layers(weights)]  # as many, so that each is taken by itself
     together, apart = _started(optimizer, weights, hyper), optimizer.start(weights, each)

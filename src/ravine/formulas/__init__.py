@@ -1,4 +1,1 @@
-"""The machine room of the shelves.
-
-What a formula is, reading and checking its text, its identity, composition, and finding one by its name.
-"""
+"""The machine room of the shelves: what a formula is, and how ravine reads, checks, composes and finds one."""

@@ -68,7 +68,7 @@ def _faults(function: Any, tree: ast.AST, imported: Mapping[str, Any]) -> Iterat
         if fault is not None:
             yield node, fault
         elif _makes_generators(found) and id(node) in called and _is_unseeded(called[id(node)]):
-            yield node, f"makes a generator by {text}() with no seed, another one in each run. {INSTEAD}"
+            yield node, f"makes a generator by {text}() without a seed, so each run has other numbers. {INSTEAD}"
 
 
 def fault_of(found: Any, name: str) -> str | None:

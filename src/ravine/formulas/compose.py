@@ -26,9 +26,9 @@ from ravine.inputs import folded_keys
 
 
 def with_stages(optimizer: Optimizer, hyperparameters: Mapping[str, Any], stages: Sequence[Stage] = ()) -> Optimizer:
-    """Return the optimizer with some stages, and with those of ravine's that have some of the hyper-parameters.
+    """Return the optimizer with the given stages, and with ravine's own stages whose hyper-parameters are given.
 
-    A hyper-parameter of the optimizer itself is the optimizer's, even if a stage has one of the same name.
+    If the optimizer and a stage have a hyper-parameter of the same name, the value is the optimizer's.
 
     Raises:
         ConfigError: neither the optimizer nor a stage has a hyper-parameter of that name, or two stages have one name.
@@ -77,7 +77,7 @@ def compose(optimizer: Optimizer, stages: tuple[Stage, ...]) -> Optimizer:
 def _remembered(
     optimizer: Optimizer, before: tuple[Stage, ...], behind: tuple[Stage, ...], texts: tuple[str, ...], text: str
 ) -> Optimizer:
-    """Return it once; texts change with the numbers of a module, and so are part of the key."""
+    """Compose each optimizer once; its texts change with the numbers of its module, so they are part of the key."""
     return _composed(
         optimizer, before, behind, optimizer.function, {}, optimizer.references if not (before or behind) else {}
     )
@@ -91,11 +91,11 @@ def composed(
     optax: str | None = None,
     **defaults: float,
 ) -> Callable[[Callable[[], None]], Optimizer]:
-    """Make an optimizer of another one and stages, as a decorator of a function that has a name and a docstring alone.
+    """Make an optimizer of another one and stages; a decorator of a function that has only a name and a docstring.
 
-    `defaults` are those that differ from the other optimizer's, and those of the stages, which these put in. Stages
-    that are named in `before` stand before the optimizer in this order, whichever side they are written for: what
-    arrives there is a gradient, which no rate has multiplied, so that the rate is 1 to them.
+    `defaults` has the defaults that differ from the other optimizer's, and hyper-parameters of stages, each of which
+    puts its stage in. The stages named in `before` stand before the optimizer in this order, whichever side they are
+    written for. They get a gradient, which no learning rate has multiplied yet, so their `lr` is 1.
     """
     first = tuple(STAGES.find(stage) for stage in before)
     named = {name for stage in first for name in stage.defaults}
@@ -235,9 +235,9 @@ def _round_matrices(
 
 
 def check_one_average(name: str, count: int) -> None:
-    """Refuse two forms of weights that are evaluated."""
+    """Refuse two things that both say which weights are evaluated."""
     if count > 1:
-        raise ConfigError(f"{name} evaluates other weights than it trains already; leave out the second average.")
+        raise ConfigError(f"{name} already evaluates other weights than it trains; leave out the second average.")
 
 
 def _penalized(loss: Loss, stages: Sequence[Stage], hyper: Mapping[str, float]) -> Loss:

@@ -1,4 +1,4 @@
-"""What a signature declares: names of arrays, and hyper-parameters with defaults, bounds and kinds."""
+"""The declaration of a thing on a shelf: its signature, with defaults, bounds and kinds of its hyper-parameters."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ravine.inputs import folded, folded_keys, plain
 
 
 class Declaration:
-    """What every declared function has: a name, and hyper-parameters with defaults, bounds and kinds.
+    """A declared function: its name, and its hyper-parameters with defaults, bounds and kinds.
 
     Attributes:
-        name: what the command line calls it.
+        name: its name on the command line.
         function: the function that was declared.
         defaults: each hyper-parameter's default, None where the user must give one.
         bounds: each bounded hyper-parameter's interval, such as "[0, 1)".
@@ -37,12 +37,12 @@ class Declaration:
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return f"{self.noun} {self.name}"
 
     @property
     def title(self) -> str:
-        """What it is called within a sentence."""
+        """Its name within a sentence."""
         return self.name
 
     @property
@@ -80,11 +80,11 @@ class Declaration:
         return checked
 
     def typed(self, values: Mapping[str, float]) -> dict[str, Value]:
-        """Return checked hyper-parameters as their user sees them: flags as True or False, whole numbers as such."""
+        """Return checked hyper-parameters in their own types: flags as bool, whole numbers as int, others as float."""
         return {name: typed(value, self.kinds[name]) for name, value in values.items()}
 
     def domain(self, name: str) -> str:
-        """Return which values a hyper-parameter may have: its interval, or for other kinds than numbers words."""
+        """Return the allowed values of a hyper-parameter: its interval, or words for a whole number or a flag."""
         kind, interval = self.kinds[name], self.bounds.get(name, "(-inf, inf)")
         return interval if kind == "number" else allowed(kind, interval)
 
@@ -102,7 +102,7 @@ def label_of(function: Any, name: str | None, kind: str) -> str:
     """Return the name of a thing that a function declares.
 
     Raises:
-        ConfigError: it is no function with a name, or the name is none.
+        ConfigError: what was given is not a function defined with `def`, or the name has letters that are not allowed.
     """
     if not inspect.isfunction(function) or function.__name__ == "<lambda>":
         given = "a lambda" if inspect.isfunction(function) else f"a {type(function).__name__}"
@@ -116,10 +116,10 @@ def label_of(function: Any, name: str | None, kind: str) -> str:
 def declared(
     kind: str, function: Any, name: str | None, bounds: Any, without: tuple[str, ...] = ()
 ) -> tuple[str, list[str], dict[str, float | None], dict[str, str], dict[str, Kind]]:
-    """Read a signature and check what holds for everything that is declared.
+    """Read a signature, and make the checks that are the same for every kind of declared thing.
 
-    `kind` is what messages call it. Hyper-parameters named `without` are another's, and are left out. What is declared
-    under a name of its own has that; any other has its function's.
+    `kind` is the word for the thing in messages. Hyper-parameters named in `without` belong to another thing and are
+    left out. Without a name of its own, the thing has the name of its function.
 
     Return its name, its positional parameters, and the defaults, the bounds and the kinds of its hyper-parameters.
     """

@@ -1,4 +1,4 @@
-"""Optimizers that treat each weight alike and alone: a formula, which both engines compute."""
+"""Element-wise optimizers: each is one formula, which both engines compute for every weight by itself."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class ElementwiseOptimizer(Optimizer):
         return self.formula.body().text
 
     def texts(self) -> list[str]:
-        """Return the texts of the formula, of its other forms and of what its slots are."""
+        """Return the texts of the formula, of its lazy update and evaluated weights, and of the starts of its slots."""
         return texts_of(self.formula)
 
     def varying(self, names: frozenset[str]) -> ElementwiseOptimizer:
-        """Return the optimizer without a closed form that does not hold."""
+        """Return the optimizer, without its lazy update if that takes one of these hyper-parameters."""
         formula = self.formula.varying(names)
         return self if formula is self.formula else _with_formula(self, formula)
 
@@ -87,7 +87,7 @@ def _with_formula(optimizer: ElementwiseOptimizer, formula: Formula) -> Elementw
 def texts_of(formula: Formula) -> list[str]:
     """Return the texts that decide what a formula computes.
 
-    What is returned goes to the slots in the order of the signature, and so that counts too.
+    The order of the slots in the signature is one of them, since the returned values go to the slots in this order.
     """
     lazy = formula.lazy_body()
     found = [formula.body().text, *([lazy.text] if lazy else [])]
@@ -133,13 +133,14 @@ def rule(
 ) -> ElementwiseOptimizer | Callable[[Callable[..., Any]], ElementwiseOptimizer]:
     """Make an optimizer of an element-wise function, as a decorator with or without arguments.
 
-    The function takes `g`, the gradient, then its slots, which are its state, one number for each weight, and whatever
-    it asks for by name: `w`, the weight, `t`, the step counted from 1, `norm` and `layer_norm`, the norms of the whole
-    gradient and of that of its layer, `weight_norm`, the norm of the layer's weights, and `noise`, a standard normal
-    number for each weight, which the run's seed, the step and the place make (all of them: `ravine.formulas.given`).
+    The first parameter of the function is `g`, the gradient of a weight. Parameters with the following names get a
+    given value: `w`, the weight; `t`, the number of the step, from 1; `norm`, the norm of the whole gradient;
+    `layer_norm`, that of the gradient of the weight's layer; `weight_norm`, that of the layer's weights; `noise`, a
+    standard normal number for each weight, a function of the run's seed, the step and the weight's place (the table
+    is in `ravine.formulas.given`). All other parameters before `*` are slots: its state, one number for each weight.
     Keyword-only parameters are hyper-parameters; one of them must be `lr`. The function returns the step (w becomes w -
     step) and then the new slots, in the order of its parameters. Its body is assignments and a return, with arithmetic
-    and NumPy functions as `np.sqrt`, so that the same text runs on arrays and inside the fused loop.
+    and NumPy functions such as `np.sqrt`, so that the same text runs on arrays and inside the fused loop.
 
     A hyper-parameter is a number. One that is annotated with int, as in `steps: int = 5`, is a whole number, and one
     that is annotated with bool, or has True or False for its default, is a flag; in the body, a flag is 1 or 0.
@@ -154,13 +155,13 @@ def rule(
         lazy: the closed form of n steps with zero gradient: a function that takes slots (and `w`), then `n`, then
             keyword-only hyper-parameters, and returns the sum of the n steps and the slots after them. It must hold for
             every n of 1 or more, and not depend on the step number.
-        evaluated: the weights that are evaluated and stored, where they are not those at which gradients are taken: a
-            function that takes `w` and any of the slots and `t`, then keyword-only hyper-parameters, all of them arrays
-            or numbers as NumPy has them, and returns the weights.
+        evaluated: a function that returns the weights to evaluate and store, if these are not the weights at which
+            gradients are taken. It takes `w`, any of the slots and `t`, then keyword-only hyper-parameters; all of them
+            are NumPy's arrays or numbers.
         full_batch: says that it is meant for batches of all samples; any other size still runs.
-        torch, optax: how these libraries make the same optimizer, in their own words and with the names of the
+        torch, optax: the call that makes the reference implementation in this library, with the names of the
             hyper-parameters, such as "torch.optim.SGD(weights, lr=lr)" and "optax.sgd(lr)"; `ravine check-optimizer`
-            compares.
+            compares the two.
 
     >>> @rule(inert=True)
     ... def plain(g, *, lr):
@@ -197,7 +198,10 @@ def declared_formula(
     inert: bool,
     forms: Mapping[str, Any],
 ) -> Formula:
-    """Check what an element-wise function declares, with the forms "start", "lazy" and "evaluated", and return it."""
+    """Check the declaration of an element-wise function, and return its formula.
+
+    `forms` has what its decorator was given for "start", "lazy" and "evaluated".
+    """
     if first not in positional:
         raise ConfigError(f"{label} takes no {first}: {_WHAT[first]} must be a positional parameter named {first}.")
     behind = positional[positional.index(first) + 1 :]
@@ -211,7 +215,7 @@ def declared_formula(
         raise ConfigError(f"{label} asks for noise, which moves weights without a gradient: leave out inert=True.")
     only_of_stages = [name for name in OF_STAGES if name in positional]
     if only_of_stages and label.startswith("rule"):
-        raise ConfigError(f"{label} asks for {only_of_stages[0]}, the norm of its own step: a stage behind it can.")
+        raise ConfigError(f"{label} asks for {only_of_stages[0]}, the norm of a step: only a stage of the step can.")
     for parameter in hyper:
         if parameter in GIVEN:
             raise ConfigError(f"{parameter} of {label} is given: write it before the *, after {first}.")
@@ -219,7 +223,7 @@ def declared_formula(
         if parameter in (*GIVEN, "n", *TAKEN) or parameter.startswith("_"):
             words = "; ".join(f"{name} is {given.words}" for name, given in GIVEN.items())
             raise ConfigError(
-                f"{parameter} of {label} is a name that is taken: {words}; n is the number of idle steps, and "
+                f"{parameter} of {label} is a name that is taken: {words}; n is the number of steps of a lazy update, and "
                 f"{', '.join(TAKEN)} and names that start with _ are the kernel's own."
             )
     formula = Formula(label, function, first, tuple(positional), slots, hyper, inert)
@@ -227,8 +231,8 @@ def declared_formula(
     lazy, evaluated = forms["lazy"], forms["evaluated"]
     if lazy is not None:
         if "noise" in positional:
-            raise ConfigError(f"{label} asks for noise, and so no row is ever idle: leave out its lazy form.")
-        _check_form(formula, "lazy form", lazy, {"w", "n", *slots}, "n")
+            raise ConfigError(f"{label} asks for noise, which moves every row: leave out its lazy update.")
+        _check_form(formula, "lazy update", lazy, {"w", "n", *slots}, "n")
     if evaluated is not None:
         _check_form(formula, "evaluated form", evaluated, {"w", "t", *slots}, "w")
     return dataclasses.replace(formula, starts=starts, lazy=lazy, evaluated=evaluated)
@@ -244,7 +248,7 @@ def _starts(formula: Formula, start: Any) -> dict[str, Start]:
     for slot, value in start.items():
         if slot not in formula.slots:
             known = ", ".join(formula.slots) or "none"
-            raise ConfigError(f"{formula.label} has no slot {slot!r} that could start somewhere; its slots: {known}.")
+            raise ConfigError(f"{formula.label} has no slot {slot!r} to start; its slots: {known}.")
         if callable(value):
             _check_form(formula, f"start of {slot}", value, {"w"}, None)
         elif not is_finite(plain(value)):

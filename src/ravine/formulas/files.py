@@ -66,7 +66,8 @@ def _run(file: Path, text: bytes) -> ModuleType:
     """
     if file in _running:
         raise ConfigError(
-            f"{file} is being run already, and names itself: put what trains under `if __name__ == '__main__':`."
+            f"{file} trains with its own optimizer while ravine runs it to read it: put the training under "
+            "`if __name__ == '__main__':`."
         )
     _running.add(file)
     module = ModuleType(f"ravine_rules_{file.stem}_{hashlib.sha256(text).hexdigest()[:12]}")

@@ -25,7 +25,7 @@ from ravine.formulas.noise import Noise, noise_for
 from ravine.formulas.source import Body, read
 
 State = Mapping[str, Array]
-"""What an optimizer keeps from step to step, by name."""
+"""The arrays that an optimizer keeps from step to step, by name."""
 
 Start = float | Callable[..., Any]
 """Where a slot starts: a number, or a function of `w` and of keyword-only hyper-parameters."""
@@ -34,25 +34,25 @@ Norms = tuple[Any, Sequence[Any]]
 """The norm of a gradient, and those of its layers."""
 
 NORM_OF = "_norm_of"
-"""What a text that was put together calls to get the norm of a layer's step."""
+"""The function that a joined text calls to get the norm of a layer's step."""
 
 
 @dataclass(frozen=True, eq=False)
 class Formula:
-    """An element-wise function, and what belongs to it.
+    """An element-wise function as ravine computes it, with its lazy update, its starts and its evaluated weights.
 
     Attributes:
-        label: what messages call it, such as "rule momentum".
+        label: its name in messages, such as "rule momentum".
         function: the function that was declared.
-        first: the name of what it changes, "g" or "step".
-        arguments: its positional parameters in order: `first`, the slots, and what it asks for of `GIVEN`.
+        first: the name of its first parameter, which it changes: "g" or "step".
+        arguments: its positional parameters in order: `first`, the slots, and the names of `GIVEN` that it asks for.
         slots: names of the state, each one number a weight.
         hyper: names of its hyper-parameters, in order.
-        inert: a zero gradient changes neither the weight nor any slot, ever.
-        starts: where slots start that do not start at 0.
-        lazy: the closed form of n steps with zero gradient, if there is one.
-        evaluated: the weights that are evaluated and stored, if they are others than those that are trained.
-        joined: the text of one that was put together, which has no source of its own.
+        inert: whether a zero gradient changes neither the weight nor any slot, ever.
+        starts: by the name of a slot, where it starts, for slots that do not start at 0.
+        lazy: its lazy update, the closed form of n steps with zero gradient; None if it has none.
+        evaluated: the function that returns the weights to evaluate and store; None if these are the trained ones.
+        joined: the text, if it was joined from several formulas and so has no source of its own.
     """
 
     label: str
@@ -77,28 +77,28 @@ class Formula:
 
     @property
     def name(self) -> str:
-        """Its name alone, without what it is."""
+        """Its name alone, without the word for its kind."""
         return self.label.partition(" ")[2]
 
     @property
     def file(self) -> str | None:
-        """The file that holds its text, None if it was put together."""
+        """The file that holds its text, None if it was joined from several formulas."""
         return None if self.joined else code_of(self.function).co_filename
 
     @property
     def asks(self) -> frozenset[str]:
-        """What it asks for of `GIVEN`."""
+        """The names of `GIVEN` that it asks for."""
         return frozenset(self.arguments) & frozenset(GIVEN)
 
     @property
     def compiles(self) -> bool:
-        """Whether the fused engine's kernel has all that it asks for."""
+        """Whether the fused engine can compile it: its kernel has every given value that it asks for."""
         return all(GIVEN[name].compiled for name in self.asks) and NORM_OF not in self.body().text
 
     def varying(self, names: frozenset[str]) -> Formula:
         """Return the formula for hyper-parameters of which some vary from step to step or from layer to layer.
 
-        A closed form that takes one of them does not hold, and is left out.
+        A lazy update that takes one of them does not hold, and is left out.
         """
         return self if self.lazy is None or names.isdisjoint(parameters(self.lazy)[1]) else _without_lazy(self)
 
@@ -131,10 +131,10 @@ class Formula:
         noise: Noise | None = None,
         gradient_norms: Norms | None = None,
     ) -> tuple[list[Array], dict[str, Array]]:
-        """Return what gradients, or steps, become at step t, and the state afterwards, in the dtype of the weights.
+        """Return the values of the formula at step t and the state afterwards, in the dtype of the weights.
 
-        `hyper` has the hyper-parameters of each layer. Norms are those of `values` if none are given, and the noise
-        that of the seed 0.
+        `values` are gradients, or for a stage of the step, steps. `hyper` has the hyper-parameters of each layer.
+        Without `norms`, the norms are those of `values`; without `noise`, the noise is that of the seed 0.
         """
         take = self.taker()
         changed: list[Array] = []
@@ -187,7 +187,7 @@ class Formula:
     def closed(
         self, w: Array, state: Mapping[str, Array], n: int, hyper: Mapping[str, float]
     ) -> tuple[Any, dict[str, Any]]:
-        """Return the sum of n steps with zero gradient and the slots after them, by the closed form."""
+        """Return the sum of n steps with zero gradient and the slots after them, by the lazy update."""
         assert self.lazy is not None
         with np.errstate(all="ignore"):
             found = self._called(self.lazy, {"w": w, "n": n, **state}, hyper)
@@ -195,10 +195,10 @@ class Formula:
         return step, dict(zip(self.slots, slots, strict=True))
 
     def taker(self) -> Callable[[Mapping[str, Any], Mapping[str, float]], tuple[Any, dict[str, Any]]]:
-        """Return what computes the text, as it is now, on whole arrays.
+        """Return a function that computes the text, as it is now, on whole arrays.
 
-        It is called with what the formula takes by name, and with hyper-parameters, its own and perhaps others; it
-        returns the value and the slots.
+        Its arguments are the formula's positional arguments by name, and hyper-parameters, among which there may be
+        others than the formula's; it returns the value and the slots.
 
         >>> from ravine.optimizers.momentum import momentum
         >>> momentum.formula.taker()({"g": np.ones(2), "v": np.zeros(2)}, {"lr": 0.1, "alpha": 0.9})
@@ -216,7 +216,7 @@ class Formula:
         return take
 
     def _called(self, form: Callable[..., Any], known: Mapping[str, Any], hyper: Mapping[str, float]) -> Any:
-        """Call a form beside the text with what it asks for by name."""
+        """Call the lazy update, a start or the evaluated form with the arguments that it asks for by name."""
         positional, keywords = parameters(form)
         with telling_faults(self.label, self.function):
             return as_ieee(form)(*(known[name] for name in positional), **{name: hyper[name] for name in keywords})
@@ -235,7 +235,7 @@ class Formula:
         if array.shape not in (w.shape, ()):
             raise ConfigError(
                 f"{self.label}: {what} has shape {array.shape} for weights of shape {w.shape}; it must be one number "
-                "for each weight, or one for all, and nothing besides."
+                "for each weight, or one for all."
             )
         return array if array.shape == w.shape else np.broadcast_to(array, w.shape)
 

@@ -140,11 +140,11 @@ class _Reader:
         cls = type(value)
         if isinstance(value, GENERATORS):
             raise ConfigError(
-                f"{name}, a {cls.__name__}, goes on from run to run, and the id of a run holds one. {INSTEAD}"
+                f"{name}, a {cls.__name__}, keeps its state from run to run, so equal runs would differ. {INSTEAD}"
             )
         if self._is_library(cls) or not hasattr(value, "__dict__"):
             raise ConfigError(
-                f"{name}, a {cls.__name__}, has no text that the id of a run could hold: a rule may use numbers, "
+                f"{name}, a {cls.__name__}, cannot be part of a run's id, which holds text: a rule may use numbers, "
                 "strings, arrays, lists, dictionaries, functions and classes."
             )
         if not self.is_first(value):

@@ -22,9 +22,9 @@ class Part:
     """One formula of several.
 
     Attributes:
-        name: what stands before its names, so that they are no other's; None for the optimizer's, which keep theirs.
+        name: a prefix for its names, so that no other part has them; None for the optimizer, which keeps its names.
         formula: the formula.
-        ahead: it stands before the optimizer, where no rate has multiplied what it is given: lr is 1 to it.
+        ahead: whether it stands before the optimizer. It then gets a gradient, which no rate has multiplied: lr is 1.
     """
 
     name: str | None
@@ -37,7 +37,7 @@ class Part:
 
 
 def join(label: str, first: str, parts: Sequence[Part], hyper: tuple[str, ...], named: Callable[..., Any]) -> Formula:
-    """Return the formula in which each part is given what the one before it returns, and the first is given `first`.
+    """Return one formula of all parts: the first gets the argument `first`, each other the result of the one before.
 
     It has the name and the docstring of the function `named`.
     """
@@ -56,7 +56,7 @@ def join(label: str, first: str, parts: Sequence[Part], hyper: tuple[str, ...], 
     evaluated = [part for part in parts if part.formula.evaluated is not None]
     if len(evaluated) > 1:
         raise ConfigError(
-            f"{named.__name__} evaluates other weights than it trains already; leave out the second average."
+            f"{named.__name__} already evaluates other weights than it trains; leave out the second average."
         )
     return Formula(
         label,
@@ -116,7 +116,7 @@ def _names(line: ast.expr) -> list[ast.Name]:
 def _take_names(owners: dict[str, str], part: Part, assigned: set[str]) -> None:
     """Note by name that a part has its slots and assigns to some names; refuse a name that something else has.
 
-    Whole texts would otherwise mix up two values of one name without a word.
+    Otherwise the joined text would use one value for another of the same name, without any error.
     """
     label = part.formula.label
     for name in (*map(part.slot, part.formula.slots), *sorted(assigned)):

@@ -1,7 +1,7 @@
 """Optimizers that need a layer's whole matrix, or the whole gradient, to take a step.
 
-Such an optimizer is a pure function too, of all layers at once, and keeps its state in arrays of any shape. Both
-engines take its steps in NumPy, since there is no loop over single weights to compile, and compute its gradients.
+A matrix optimizer is a pure function of all layers at once, and keeps its state in arrays of any shape. In both
+engines NumPy takes its steps, since there is no loop over single weights to compile; the engine computes the gradients.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class MatrixOptimizer(Optimizer):
     """An optimizer of whole matrices; for its attributes see `Optimizer`.
 
     Attributes:
-        asked: what its function takes beside `ARGUMENTS`, in this order, of "loss" and "noise".
-        starts: the state before the first step, none if it is empty.
-        evaluated: the function that returns the weights which are evaluated, if they are others than the trained ones.
-        made_of: the optimizer and the functions of which one was put together that has no source of its own.
+        asked: "loss" and "noise", as far as its function takes them after `ARGUMENTS`, in this order.
+        starts: the state before the first step; None if it is empty.
+        evaluated: the function that returns the weights to evaluate; None if these are the trained ones.
+        made_of: the optimizer and the functions of which it was composed, if it has no source of its own.
     """
 
     name: str
@@ -95,8 +95,8 @@ class MatrixOptimizer(Optimizer):
     ) -> tuple[list[Array], dict[str, Array]]:
         """Return the steps, and the state afterwards; see `Optimizer.step`.
 
-        Where layers have hyper-parameters of their own, the function is called once a layer, and the state has the
-        layer before each name, as "0:m.0".
+        If layers have hyper-parameters of their own, the function is called once for each layer, and each name in the
+        state begins with the number of the layer, as in "0:m.0".
         """
         random = noise or noise_for(weights, 0, t)
         if _same(hyper):
@@ -173,12 +173,12 @@ class MatrixOptimizer(Optimizer):
 
     @property
     def text(self) -> str:
-        """The text of its function, and of what that uses, with the values that these have now."""
+        """The text of its function and of everything that the function uses, with the values of now."""
         parts: Iterable[Optimizer | Callable[..., Any]] = self.made_of or (self.function,)
         return "\n".join(part.text if isinstance(part, Optimizer) else function_text(part) for part in parts)
 
     def texts(self) -> list[str]:
-        """Return its text, and what starts it and is evaluated."""
+        """Return the texts of its function, of its start and of its evaluated weights."""
         inner = [text for part in self.made_of if isinstance(part, Optimizer) for text in part.texts()[1:]]
         if self.made_of:
             return [self.text, *inner]
@@ -187,7 +187,7 @@ class MatrixOptimizer(Optimizer):
         return [self.text, *([f"start = {starts}"] if self.starts else []), *evaluated]
 
     def varying(self, names: frozenset[str]) -> MatrixOptimizer:
-        """Return the optimizer itself: it has no closed form that could fail to hold."""
+        """Return the optimizer itself: it has no lazy update that could fail to hold."""
         return self
 
 
@@ -197,14 +197,14 @@ def _same(hyper: Sequence[Hyper]) -> bool:
 
 
 def _chosen(function: Callable[..., Any], hyper: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those hyper-parameters that a function takes, all of them if it takes any."""
+    """Return the hyper-parameters that a function takes; all of them if it has a ** parameter."""
     taken = inspect.signature(function).parameters.values()
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken)
     return dict(hyper) if takes_any else {p.name: hyper[p.name] for p in taken if p.kind is p.KEYWORD_ONLY}
 
 
 def _fault(steps: Any, state: Any, weights: Sequence[Array]) -> str | None:
-    """Say what is wrong with what a function returned, None if it is what it must be."""
+    """Say what is wrong with the steps and the state that a function returned; None if nothing is."""
     if steps is None and state is None:
         return "nothing"
     if state is None:
@@ -213,7 +213,7 @@ def _fault(steps: Any, state: Any, weights: Sequence[Array]) -> str | None:
 
 
 def _fault_of_arrays(arrays: Any, weights: Sequence[Array], what: str) -> str | None:
-    """Say what is wrong with steps, or with weights, that were returned; `what` is what one of them is called."""
+    """Say what is wrong with the steps or weights that a function returned; `what` is the word for one of them."""
     if not isinstance(arrays, list):
         return f"{type(arrays).__name__} in place of the {what}s"
     if len(arrays) != len(weights):
@@ -228,7 +228,7 @@ def _fault_of_arrays(arrays: Any, weights: Sequence[Array], what: str) -> str | 
 
 
 def _fault_of_state(state: Any) -> str | None:
-    """Say what is wrong with a state that was returned, None if it is what it must be."""
+    """Say what is wrong with the state that a function returned; None if nothing is."""
     if not isinstance(state, dict):
         return f"{type(state).__name__} in place of the state"
     for name, value in state.items():
@@ -306,16 +306,16 @@ def matrix_rule(
 ) -> MatrixOptimizer | Callable[[Callable[..., Any]], MatrixOptimizer]:
     """Make an optimizer of a function of whole matrices, as a decorator with or without arguments.
 
-    The function takes `gradients` and `weights`, lists of the layers' matrices, each of shape (i, o), behind each of
-    them, in a network with biases, the bias, of shape (o,); `state`, the arrays by name that it returned at the step
-    before; and `t`, the step counted from 1. One that also takes `loss` gets a function that returns the batch's mean
-    loss and the gradients at any other weights; one that takes `noise` a function that returns standard normal numbers
-    in the shapes of the weights, made of the run's seed and the step; called with 1, 2, .. it returns others.
-    Keyword-only parameters are hyper-parameters, of kinds that are declared as those of `rule` are; one of them must be
-    `lr`. The function gets a whole number as an int and a flag as a bool. It returns the list of steps (each w becomes
-    w - step) and the new state, which are brought to the dtype of the weights, and changes nothing that it was given.
-    Any Python and NumPy will do, but for what differs from run to run: random numbers of another source, the clock, the
-    order of a set.
+    The function takes `gradients` and `weights`, lists of the layers' matrices, each of shape (i, o), followed in a
+    network with biases by the layer's bias, of shape (o,); `state`, the arrays by name that it returned at the step
+    before; and `t`, the number of the step, from 1. If it also takes `loss`, it gets a function that returns the
+    batch's mean loss and the gradients at any other weights. If it takes `noise`, it gets a function that returns
+    standard normal numbers in the shapes of the weights, a function of the run's seed and the step; `noise(1)`,
+    `noise(2)`, .. return others. Keyword-only parameters are hyper-parameters, declared as those of `rule`; one of them
+    must be `lr`. A whole number comes as an int and a flag as a bool. The function returns the list of steps (each w
+    becomes w - step) and the new state; ravine brings both to the dtype of the weights. It must not change its
+    arguments. It may use any Python and NumPy that gives the same result in every run: no random numbers of another
+    source, no clock, no order of a set.
 
     Args:
         function: the function.
@@ -324,9 +324,9 @@ def matrix_rule(
             returns it; or numbers by name, as {"m": 0.0}, which become the arrays m.0, m.1, .. of the shapes of the
             weights. Without it the state is empty at the first step.
         evaluated: a function of the weights, the state and t, and of keyword-only hyper-parameters, that returns the
-            weights which are evaluated and stored, where these are not those that are trained.
-        searches: says that the function looks for the length of its steps itself, and that lr is but the first that it
-            tries.
+            weights to evaluate and store, if these are not the trained ones.
+        searches: says that the function searches for the length of each step itself, and that lr is only the first
+            length that it tries.
         by_layer: says that each layer's steps depend on that layer alone: layers may then have hyper-parameters of
             their own, for which the function is called once a layer.
         torch, optax: as for `rule`. PyTorch is given the matrices as it has them, (o, i).

@@ -1,4 +1,4 @@
-"""What an optimizer is to ravine: a pure function from gradients, weights and a state to steps and the next state."""
+"""Optimizers: pure functions from gradients, weights and a state to steps and the next state."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ BOUNDS = {"lr": "[0, inf)"}
 
 
 class Optimizer(Declaration, ABC):
-    """One optimizer; all that trains with one calls `start`, `step` and `evaluate`.
+    """One optimizer: its functions `start`, `step` and `evaluate`, and its declaration.
 
-    Weights, gradients and steps are lists of arrays: each layer's matrix, (i, o), and behind it, in a network with
-    biases, the bias, (o,). A state is arrays by name. None of them is ever changed in place.
+    Weights, gradients and steps are lists of arrays: each layer's matrix, (i, o), followed in a network with
+    biases by its bias, (o,). A state is arrays by name. No function changes any of them in place.
 
     Attributes:
         name, function, defaults, bounds, kinds: see `Declaration`.
-        references: how other libraries make the same optimizer, by the library's name: "torch" or "optax".
-        full_batch: it is meant for batches of all samples.
-        formula: its element-wise formula, which the fused engine compiles; None if it needs whole matrices.
-        asks_for_loss: it looks at the batch's loss at other weights before it takes a step.
-        searches: it looks for the length of its steps itself; lr is but the first that it tries.
-        by_layer: a layer's steps depend on that layer alone, so that layers may have hyper-parameters of their own.
+        references: the calls that make its reference implementations, by the library's name: "torch" or "optax".
+        full_batch: whether it is meant for batches of all samples.
+        formula: its element-wise formula, which the fused engine compiles; None for a matrix optimizer.
+        asks_for_loss: whether it computes the batch's loss at other weights before it takes a step.
+        searches: whether it searches for the length of each step itself; lr is only the first length that it tries.
+        by_layer: whether a layer's steps depend on that layer alone, so that each may have its own hyper-parameters.
     """
 
     references: Mapping[str, str]
@@ -60,7 +60,7 @@ class Optimizer(Declaration, ABC):
         loss: Loss | None = None,
         noise: Noise | None = None,
     ) -> tuple[list[Array], dict[str, Array]]:
-        """Return what step t, counted from 1, subtracts from each of the weights, and the state afterwards.
+        """Return the steps, which the caller subtracts from the weights, and the next state; t counts from 1.
 
         Both are in the dtype of the weights. `hyper` has the hyper-parameters of each layer. Without `noise`, an
         optimizer that asks for it gets that of the seed 0.

@@ -1,4 +1,4 @@
-"""What a schedule of the learning rate is to ravine, and what goes with every one: warm-up, and batches that grow.
+"""Schedules of the learning rate, and what ravine adds to every one: warm-up, and batches that grow.
 
 Letters: k the time in epochs, 0 at the start, whole numbers for schedules by epoch; N number of epochs; a = k / N the
 share of training that is done; eta_0 the rate `lr` that the user gives, eta_k the rate at the time k; B_0 the batch
@@ -123,8 +123,8 @@ def schedule(
         if strays or not {"share", "epoch"}.intersection(positional):
             asked = strays[0] if strays else "no share"
             raise ConfigError(
-                f"schedule {label} takes {asked}: before the * it may ask for {', '.join(GIVEN)}, and for share or "
-                "epoch it must; settings stand behind it, as in `(share, *, power=1.0)`."
+                f"schedule {label} takes {asked}: before the * it may ask for {', '.join(GIVEN)}, and must ask for "
+                "share or epoch; settings come after the *, as in `(share, *, power=1.0)`."
             )
         for parameter in keywords:
             if parameter in GIVEN:

@@ -92,7 +92,7 @@ def read(
             if target.id in TAKEN:
                 fail(statement, f"assigns to {target.id}, a name that the kernel needs itself; choose another name")
             if target.id in hyperparameters or target.id in {*GIVEN, "n"} - {"w"}:
-                fail(statement, f"assigns to {target.id}, a name that stands for what is given; choose another name")
+                fail(statement, f"assigns to {target.id}, the name of a given value; choose another name")
             value = reader.visit(statement.value)
             reader.assign(target.id, value)
             assignments.append((target.id, value))
@@ -117,8 +117,8 @@ def _parse(label: str, function: Callable[..., Any]) -> ast.FunctionDef:
     if hasattr(function, "__wrapped__"):
         code = inspect.unwrap(function).__code__
         raise ConfigError(
-            f"{code.co_filename}:{code.co_firstlineno}: {label} is under a second decorator, which hides what runs: "
-            "take that one away."
+            f"{code.co_filename}:{code.co_firstlineno}: {label} has a second decorator, which hides the function that "
+            "runs: remove that decorator."
         )
     try:
         lines, first = inspect.getsourcelines(function)
@@ -338,7 +338,7 @@ class _Reader(ast.NodeVisitor):
         if isinstance(node.op, ast.Not) and varies:
             self.fail(node, "uses `not` on an array; write np.logical_not(a)")
         if isinstance(node.op, ast.Invert) and not (varies and decides):
-            self.fail(node, "uses `~`, which turns conditions of weights round; write `not` for one of numbers")
+            self.fail(node, "uses `~`, which negates conditions of weights; to negate one of numbers, write `not`")
         if isinstance(node.op, (ast.USub, ast.UAdd)) and varies and decides:
             self.fail(node, f"computes `{ast.unparse(node)}` of a condition; write ~a for its opposite")
         return ast.copy_location(ast.UnaryOp(node.op, operand), node)

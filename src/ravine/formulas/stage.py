@@ -120,8 +120,8 @@ def stage(
         formula = declared_formula(f"stage {label}", function, first, positional, hyper, inert, forms)
         if penalty is not None and (not callable(penalty) or first != "g" or formula.slots):
             raise ConfigError(
-                f"stage {label} has a penalty; that is a function of an array of weights, and goes with a stage of g "
-                "without slots, which adds its gradient."
+                f"stage {label} has a penalty: this must be a function of an array of weights, and the stage must take "
+                "g and no slots, and add the gradient of the penalty."
             )
         return Stage(label, function, MappingProxyType(keywords), intervals, kinds, formula, float(order), penalty)
 

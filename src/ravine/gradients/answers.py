@@ -61,7 +61,7 @@ REASONS: dict[Blindness, tuple[str, str]] = {
         "Take a longer h, float64, or the complex step.",
     ),
     Blindness.ROUND_OFF: (
-        "the difference does not stand above the round-off of f",
+        "the difference is no larger than the round-off of f",
         "Take another h or none, float64, the complex step beside the differences, or a point where f is smaller.",
     ),
     Blindness.TRUNCATION: (

@@ -111,7 +111,9 @@ def check_growing_batch(spec: RunSpec) -> None:
     if spec.largest_batch is None:
         return
     if spec.schedule == "constant":
-        raise ConfigError("largest_batch is given, and a constant schedule has no decay in whose place a batch grows.")
+        raise ConfigError(
+            "largest_batch is given, but a constant schedule never lowers the rate: choose another schedule."
+        )
     require_at_least("largest_batch", spec.largest_batch, spec.batch_size)
 
 
@@ -122,7 +124,7 @@ def check_layers(spec: RunSpec, optimizer: Optimizer, alone: Optimizer, values: 
     layers = len(spec.layers) - 1
     if not optimizer.by_layer:
         cause = " with a stage that takes the norm of all layers" if alone.by_layer else ""
-        raise ConfigError(f"{optimizer.name}{cause} takes one step for all together: leave out per_layer.")
+        raise ConfigError(f"{optimizer.name}{cause} takes one step for all layers together: leave out per_layer.")
     for name, factors in spec.per_layer.items():
         if name not in values:
             raise ConfigError(f"per_layer of the run: {unknown(f'hyper-parameter of {optimizer.name}', name, values)}")

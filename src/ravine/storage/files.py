@@ -89,6 +89,6 @@ def write_whole(path: Path, content: bytes) -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise StorageError(
-            f"cannot write {path}: {error.strerror or error}. What was stored before still stands; free some space or "
+            f"cannot write {path}: {error.strerror or error}. Runs stored before are intact; free some space or "
             "choose another folder with --out."
         ) from error

@@ -112,8 +112,8 @@ def train(
                 checkpoint_file(folder).unlink(missing_ok=True)
                 changed = spec.optimizer_name if run.schedule_text == schedule else spec.schedule_name
                 raise ConfigError(
-                    f"{changed} changes a value outside its state while it trains, and so becomes another one: keep "
-                    "all that changes in the state that it returns, or under functools.cache."
+                    f"{changed} changed a value outside its state while it trained, so the run's id no longer stands "
+                    "for it: keep all that changes in the state that it returns, or under functools.cache."
                 )
             if result.status == "interrupted":
                 return Outcome(result, None, stop.signal)

@@ -121,7 +121,7 @@ class Run:
         picture file.
         """
         if not np.isfinite(self.weights).all():
-            raise ConfigError(f"run {self.id} diverged: its weights are not finite, and it predicts nothing.")
+            raise ConfigError(f"run {self.id} diverged: its weights are not finite, so it cannot predict.")
         return softmax(forward(self.spec.network, self.weights, self._inputs(images)).logits)
 
     def predict(self, images: ArrayLike) -> Array:

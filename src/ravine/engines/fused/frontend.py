@@ -94,7 +94,7 @@ class Frontend(CompilerBase):
 def module_of(functions: Mapping[str, tuple[Any, Sequence[Any]]]) -> Any:
     """Return a module of LLVM with functions, by the name that each gets, for arguments of given types."""
     if getattr(config, "DISABLE_JIT", False):
-        raise ConfigError("Numba's config.DISABLE_JIT is set, and nothing can be compiled; take the reference engine.")
+        raise ConfigError("Numba's config.DISABLE_JIT is set, so nothing can be compiled; use the reference engine.")
     module = binding.parse_assembly("")
     for name, (function, parameters) in functions.items():
         kinds = tuple(parameters)

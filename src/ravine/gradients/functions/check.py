@@ -121,7 +121,7 @@ def check_gradient(
     >>> wrong.answer, wrong.worst[0].index
     ('fails', (1,))
     >>> print(check_gradient(lambda x: 1e20 + x.sum(), np.ones_like, [1.0, 2.0]))
-    cannot tell: the difference does not stand above the round-off of f. Take another h or none, float64, the complex \
+    cannot tell: the difference is no larger than the round-off of f. Take another h or none, float64, the complex \
 step beside the differences, or a point where f is smaller.
     """
     names = convert(plain([method] if isinstance(method, str) else method), tuple[str, ...], "method")
