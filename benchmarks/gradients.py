@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from ravine.data import load, scaled
-from ravine.gradients import METHODS, Point, derivatives
+from ravine.gradients import METHODS, NetworkPoint, derivatives
 from ravine.networks import Network, gradient
 from ravine.spec import RunSpec
 from ravine.training import start_weights
@@ -26,7 +26,7 @@ def main() -> None:
     arguments = parser.parse_args()
     data = load().train
     x, labels = scaled(data.images[:1], np.float64), data.labels[:1].astype(int)
-    point = Point(Network((784, 300, 100, 100, 10)), start_weights(RunSpec()), x, labels)
+    point = NetworkPoint(Network((784, 300, 100, 100, 10)), start_weights(RunSpec()), x, labels)
     indices = np.arange(len(point.weights))
     differences = METHODS[:3]
     seconds: dict[str, list[float]] = {"analytic": [], "three differences": [], "complex": []}

@@ -13,7 +13,7 @@ from gradients.planted_errors import IN_ONE_LAYER, ON_THE_WAY_BACK, right
 from ravine.api.network_gradient import check_network_gradient
 from ravine.data import load, scaled
 from ravine.errors import RavineError
-from ravine.gradients import METHODS, Point, compare_gradients
+from ravine.gradients import METHODS, NetworkPoint, compare_gradients
 from ravine.gradients.networks.check import CURVE_WEIGHTS, DIGITS_WEIGHTS, NetworkCheck
 from ravine.gradients.networks.vcurve import v_curve
 from ravine.networks import gradient
@@ -30,7 +30,8 @@ def mnist_points():
     train = load("mnist").train
     weights = start_weights(spec)
     return [
-        Point(spec.network, weights, scaled(train.images[:m], "float64"), train.labels[:m].astype(int)) for m in (1, 4)
+        NetworkPoint(spec.network, weights, scaled(train.images[:m], "float64"), train.labels[:m].astype(int))
+        for m in (1, 4)
     ]
 
 
@@ -71,12 +72,12 @@ def test_right_gradients_pass(small, dtype, epochs, kind):
 def test_the_check_is_at_the_weights_of_the_run(small, runs):
     run = ravine.train(dataset="small", layers=(64, 12, 10), lr=0.1, epochs=2, engine="reference")
     x, labels = scaled(small.train.images[[4]], "float64"), small.train.labels[[4]].astype(int)
-    expected = Point(run.spec.network, run.weights.astype(float), x, labels).losses()[0]
+    expected = NetworkPoint(run.spec.network, run.weights.astype(float), x, labels).losses()[0]
     stored = check_network_gradient(RunSpec(dataset="mnist"), run=run.id, samples=(4,), digits=None)
     trained = check_network_gradient(SPEC, epochs=2, samples=(4,), digits=None)
     assert stored.agreement.loss == trained.agreement.loss == expected
     start = check_network_gradient(SPEC, epochs=0, samples=(4,), digits=None)
-    assert start.agreement.loss == Point(SPEC.network, start_weights(SPEC), x, labels).losses()[0]
+    assert start.agreement.loss == NetworkPoint(SPEC.network, start_weights(SPEC), x, labels).losses()[0]
     assert len(list(runs.iterdir())) == 1
 
 
@@ -95,7 +96,7 @@ def test_subsets_are_seeded(small):
 def test_the_curve_and_the_digits_are_of_weights_that_count(small):
     check = check_network_gradient(SPEC, epochs=0, digits=20)
     x, labels = scaled(small.train.images[[0]], "float64"), small.train.labels[[0]].astype(int)
-    point = Point(SPEC.network, start_weights(SPEC), x, labels)
+    point = NetworkPoint(SPEC.network, start_weights(SPEC), x, labels)
     live = np.flatnonzero(gradient(point.network, point.weights, point.x, point.labels)[1])
     assert len(live) < CURVE_WEIGHTS
     assert check.curve == v_curve(point, live)

@@ -41,11 +41,11 @@ def test_list_as_json(two, capsys):
 def test_an_interrupted_run_is_listed(small, capsys, runs):
     from ravine.storage.checkpoint import Position, save_checkpoint
     from ravine.storage.record import Seconds
-    from ravine.storage.store import describe
+    from ravine.storage.store import write_spec
 
     unfinished_run = resolve(RunSpec(dataset="small", layers=(64, 10)))
     with RunStore(runs).working_folder(unfinished_run.id) as folder:
-        describe(folder, unfinished_run.spec)
+        write_spec(folder, unfinished_run.spec)
         save_checkpoint(folder / "checkpoint.safetensors", {}, Position(2, 0, 0.0, 0.0, [], Seconds()))
     assert run(["runs", "list"]) == 0
     assert f"{unfinished_run.id}  stopped, 2 of 10 epochs" in capsys.readouterr().out

@@ -9,7 +9,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.formulas.shelves import ACTIVATIONS
-from ravine.gradients import Point
+from ravine.gradients import NetworkPoint
 from ravine.losses.cross_entropy import SOFTMAX_FORMS
 from ravine.networks import Network, gradient, initial_weights
 
@@ -26,32 +26,32 @@ def kind_name(kind: dict[str, Any]) -> str:
 
 def make_point(
     layers: tuple[int, ...] = LAYERS[3], *, batch: int = 3, seed: int = 1, dtype: str = "float64", **kind: Any
-) -> Point:
+) -> NetworkPoint:
     """Return a network at random weights, biases among them, and a batch whose inputs are zero now and then."""
     network = Network(layers, **kind)
     rng = np.random.default_rng(seed)
     weights = initial_weights(network, "he-normal", rng)
     weights += rng.normal(0, 0.1, weights.shape)
     x = rng.random((batch, layers[0])) * (rng.random((batch, layers[0])) < 0.7)
-    return Point(network, weights.astype(dtype), x.astype(dtype), rng.integers(0, layers[-1], batch))
+    return NetworkPoint(network, weights.astype(dtype), x.astype(dtype), rng.integers(0, layers[-1], batch))
 
 
-def trained(point: Point, steps: int = 300, lr: float = 0.5) -> Point:
+def trained(point: NetworkPoint, steps: int = 300, lr: float = 0.5) -> NetworkPoint:
     """Return the point after gradient descent on its own batch, where the loss is small."""
     network, x = point.network, point.x.astype(float)
     weights = point.weights.astype(float)
     for _ in range(steps):
         weights = weights - lr * gradient(network, weights, x, point.labels)[1]
-    return Point(network, weights.astype(point.weights.dtype), point.x, point.labels)
+    return NetworkPoint(network, weights.astype(point.weights.dtype), point.x, point.labels)
 
 
-def everything(point: Point) -> Array:
+def everything(point: NetworkPoint) -> Array:
     """Return the numbers of all weights."""
     return np.arange(point.network.layout.size)
 
 
-def kinked(activation: str = "relu") -> Point:
+def kinked(activation: str = "relu") -> NetworkPoint:
     """Return a network whose first hidden unit is at its kink, z = 1 * 0.5 - 1 * 0.5 = 0, and whose second is not."""
     network = Network((2, 2, 2), activation)
     weights = np.array([0.5, 0.3, -0.5, 0.4, 1.0, -1.0, 0.7, 0.2])
-    return Point(network, weights, np.ones((1, 2)), np.array([0]))
+    return NetworkPoint(network, weights, np.ones((1, 2)), np.array([0]))

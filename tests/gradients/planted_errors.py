@@ -8,21 +8,21 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.formulas.shelves import ACTIVATIONS
-from ravine.gradients import Point
+from ravine.gradients import NetworkPoint
 from ravine.losses.cross_entropy import output_delta
 from ravine.networks import forward, gradient
 
-Plant = Callable[[Point, int], Array]
+Plant = Callable[[NetworkPoint, int], Array]
 
 
-def right(point: Point) -> Array:
+def right(point: NetworkPoint) -> Array:
     return gradient(point.network, point.weights, point.x, point.labels)[1]
 
 
-def _in_layer(change: Callable[[Point, Array], Array]) -> Plant:
+def _in_layer(change: Callable[[NetworkPoint, Array], Array]) -> Plant:
     """Make a plant that changes one layer's matrix of the right gradient."""
 
-    def plant(point: Point, layer: int) -> Array:
+    def plant(point: NetworkPoint, layer: int) -> Array:
         wrong = right(point)
         matrix = point.network.layout.views(wrong)[layer]
         matrix[...] = change(point, matrix.copy())
@@ -31,7 +31,7 @@ def _in_layer(change: Callable[[Point, Array], Array]) -> Plant:
     return plant
 
 
-def _backpropagated(point: Point, layer: int, *, gate: bool = True, transposed: bool = False) -> Array:
+def _backpropagated(point: NetworkPoint, layer: int, *, gate: bool = True, transposed: bool = False) -> Array:
     """Backpropagate anew, without the gate behind hidden layer `layer`, or with its weights reshaped."""
     network, m = point.network, len(point.labels)
     trace = forward(network, point.weights, point.x)
@@ -51,12 +51,12 @@ def _backpropagated(point: Point, layer: int, *, gate: bool = True, transposed: 
     return wrong
 
 
-def forgotten_gate(point: Point, layer: int) -> Array:
+def forgotten_gate(point: NetworkPoint, layer: int) -> Array:
     """Forget the gate at the output of `layer`, counted from 0, so that this layer and those before it are wrong."""
     return _backpropagated(point, layer + 1, gate=False)
 
 
-def transposed_weights(point: Point, layer: int) -> Array:
+def transposed_weights(point: NetworkPoint, layer: int) -> Array:
     """Pass the errors back through layer `layer + 1` with its weights not transposed but only reshaped."""
     return _backpropagated(point, layer + 1, transposed=True)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from planted_errors import IN_ONE_LAYER, ON_THE_WAY_BACK, right
 
 from ravine.formulas.shelves import ACTIVATIONS
-from ravine.gradients import METHODS, Point, compare_gradients
+from ravine.gradients import METHODS, NetworkPoint, compare_gradients
 from ravine.networks import Network
 
 KINDS_OF_NETWORK = st.fixed_dictionaries(
@@ -61,9 +61,9 @@ def test_one_weight_at_a_time_passes_if_it_has_a_gradient():
         assert compare_gradients(point, np.array([index])).verdict.answer == expected
 
 
-def dead_network() -> Point:
+def dead_network() -> NetworkPoint:
     """Return a network whose hidden units are all switched off."""
-    return Point(Network((2, 2, 2)), np.array([-1.0, -1, -1, -1, 0, 0, 0, 0]), np.ones((1, 2)), np.array([0]))
+    return NetworkPoint(Network((2, 2, 2)), np.array([-1.0, -1, -1, -1, 0, 0, 0, 0]), np.ones((1, 2)), np.array([0]))
 
 
 @pytest.mark.parametrize("methods", [*((name,) for name in METHODS), METHODS])
@@ -82,7 +82,7 @@ def test_one_dead_layer_is_enough_to_leave_the_answer_open():
     point = make_point(LAYERS[2], batch=2)
     weights = point.weights.copy()
     point.network.layout.views(weights)[0][...] = -np.abs(point.network.layout.views(weights)[0])
-    dead = Point(Network(point.network.layers, bias=True), np.append(weights, np.ones(9)), point.x, point.labels)
+    dead = NetworkPoint(Network(point.network.layers, bias=True), np.append(weights, np.ones(9)), point.x, point.labels)
     first, last = dead.network.layout.views(dead.weights)
     first[...] = -1
     last[...] = np.arange(last.size).reshape(last.shape)
@@ -223,7 +223,7 @@ def test_a_gradient_that_is_not_finite_fails_and_is_named(bad):
 
 def test_a_loss_that_is_not_finite_has_no_gradient_to_check():
     point = make_point(softmax="naive")
-    broken = Point(point.network, point.weights * 1e4, point.x, point.labels)
+    broken = NetworkPoint(point.network, point.weights * 1e4, point.x, point.labels)
     for analytic in (None, right(point)):
         agreement = compare_gradients(broken, analytic=analytic)
         assert agreement.verdict.answer == "cannot tell"

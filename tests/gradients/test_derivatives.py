@@ -7,13 +7,13 @@ import pytest
 from gradient_cases import KINDS, everything, kind_name, kinked, make_point
 
 from ravine.errors import ConfigError, UsageError
-from ravine.gradients import METHODS, Point, derivatives
+from ravine.gradients import METHODS, NetworkPoint, derivatives
 from ravine.networks import Network, gradient
 
 
 def test_each_formula_on_a_loss_known_by_hand():
     """One weight that counts, two classes: f(w) = log(1 + e^-w), of which every number is known."""
-    point = Point(Network((1, 2)), np.array([1.0, 0.0]), np.ones((1, 1)), np.array([0]))
+    point = NetworkPoint(Network((1, 2)), np.array([1.0, 0.0]), np.ones((1, 1)), np.array([0]))
     h = 0.125
 
     def f(w):
@@ -52,7 +52,7 @@ def test_the_complex_step_in_float32(kind):
 
 
 def test_the_complex_step_in_float32_sees_small_derivatives():
-    point = Point(Network((1, 2)), np.array([50, 0], np.float32), np.ones((1, 1), np.float32), np.array([0]))
+    point = NetworkPoint(Network((1, 2)), np.array([50, 0], np.float32), np.ones((1, 1), np.float32), np.array([0]))
     found = derivatives(point, np.array([0]), ("complex",))["complex"].values[0]
     assert found == pytest.approx(-np.exp(-50), rel=1e-5, abs=0)
 

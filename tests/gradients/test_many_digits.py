@@ -8,7 +8,7 @@ import pytest
 from gradient_cases import KINDS, LAYERS, everything, kind_name, kinked, make_point
 
 from ravine.errors import ConfigError
-from ravine.gradients import Point
+from ravine.gradients import NetworkPoint
 from ravine.gradients.networks.digits import _Sample, many_digits
 from ravine.networks import gradient
 
@@ -98,7 +98,7 @@ def test_kinks_are_counted_apart(activation):
 
 def test_zeros_are_counted_apart():
     blank = kinked()
-    blank = Point(blank.network, blank.weights, np.array([[0.0, 1.0]]), blank.labels)
+    blank = NetworkPoint(blank.network, blank.weights, np.array([[0.0, 1.0]]), blank.labels)
     assert many_digits(blank, everything(blank), 30).both_zero >= 2
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gradient_cases import KINDS, LAYERS, everything, kind_name, kinked, make_point
 
-from ravine.gradients import Point
+from ravine.gradients import NetworkPoint
 from ravine.gradients.networks import perturb
 from ravine.gradients.networks.perturb import moved, moved_plainly
 from ravine.networks import Network
@@ -92,7 +92,7 @@ def test_a_step_that_is_lost_in_the_weight_changes_nothing():
 
 def test_the_step_is_the_one_that_arithmetic_takes():
     # The next double above 1e8 is 2^-26 = 1.49e-8 away; the unit's own z = 1e8 - 1e8 = 0 would take any step.
-    point = Point(Network((2, 2)), np.array([1e8, 0, -1e8, 0]), np.ones((1, 2)), np.array([0]))
+    point = NetworkPoint(Network((2, 2)), np.array([1e8, 0, -1e8, 0]), np.ones((1, 2)), np.array([0]))
     change = assert_same(point, 1e-8, np.array([0])).change[0]
     assert change == pytest.approx(-(2.0**-26) / 2, rel=1e-6, abs=0)
 
@@ -100,7 +100,9 @@ def test_the_step_is_the_one_that_arithmetic_takes():
 @pytest.mark.parametrize(("softmax", "seen"), [("naive", False), ("shifted", True)])
 def test_the_form_of_the_softmax_counts_in_both_ways(softmax, seen):
     # The label's share is 1 - e^-45, which is 1: the naive loss is 0, whatever moves.
-    point = Point(Network((1, 1, 2), "tanh", softmax=softmax), np.array([1.0, 60, 0]), np.ones((1, 1)), np.array([0]))
+    point = NetworkPoint(
+        Network((1, 1, 2), "tanh", softmax=softmax), np.array([1.0, 60, 0]), np.ones((1, 1)), np.array([0])
+    )
     for move in (moved, moved_plainly):
         assert move(point, everything(point), 0.01).change.any() == seen
 
@@ -117,7 +119,9 @@ def test_a_unit_at_its_kink():
 
 def test_a_kink_crossed_in_one_sample_of_many_counts():
     point = kinked()
-    batch = Point(point.network, point.weights, np.array([[3.0, 1.0], [1.0, 1.0], [1.0, 3.0]]), np.array([0, 1, 0]))
+    batch = NetworkPoint(
+        point.network, point.weights, np.array([[3.0, 1.0], [1.0, 1.0], [1.0, 3.0]]), np.array([0, 1, 0])
+    )
     assert np.flatnonzero(assert_same(batch, 1e-6).crossed).tolist() == [0, 2]
 
 
@@ -125,5 +129,5 @@ def test_a_kink_two_layers_on_counts():
     # The second hidden layer's unit is at z = 0.5 - 0.5 * 1 while both units before it are on.
     network = Network((1, 2, 1, 2))
     weights = np.array([0.5, 1.0, 1.0, -0.5, 1.0, -1.0])
-    found = assert_same(Point(network, weights, np.ones((1, 1)), np.array([1])), 1e-6)
+    found = assert_same(NetworkPoint(network, weights, np.ones((1, 1)), np.array([1])), 1e-6)
     assert np.flatnonzero(found.crossed).tolist() == [0, 2, 3]

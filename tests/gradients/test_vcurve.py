@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gradient_cases import everything, make_point
 
-from ravine.gradients import Point
+from ravine.gradients import NetworkPoint
 from ravine.gradients.networks.vcurve import DIFFERENCES, STEPS, v_curve
 from ravine.networks import Network
 
@@ -50,7 +50,7 @@ def test_the_best_is_the_lowest_point_and_near_where_theory_says(case):
 
 def test_a_dead_network_has_no_curve():
     network = Network((2, 2, 2))
-    dead = Point(network, np.array([-1.0, -1, -1, -1, 0, 0, 0, 0]), np.ones((1, 2)), np.array([0]))
+    dead = NetworkPoint(network, np.array([-1.0, -1, -1, -1, 0, 0, 0, 0]), np.ones((1, 2)), np.array([0]))
     for indices in (everything(dead), np.array([], dtype=int)):
         curve = v_curve(dead, indices)
         assert all(math.isnan(error) for errors in curve.median.values() for error in errors)
@@ -58,7 +58,7 @@ def test_a_dead_network_has_no_curve():
 
 
 def test_steps_at_which_every_difference_straddles_a_kink_are_never_the_best():
-    point = Point(Network((1, 1, 2)), np.array([0.02, 1, -1]), np.ones((1, 1)), np.array([0]))
+    point = NetworkPoint(Network((1, 1, 2)), np.array([0.02, 1, -1]), np.ones((1, 1)), np.array([0]))
     curve = v_curve(point, np.array([0]))
     for name in ("backward", "central"):
         large = [h > 0.02 for h in curve.steps]

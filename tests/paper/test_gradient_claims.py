@@ -8,21 +8,21 @@ from ravine.gradients.networks.check import NetworkCheck
 from ravine.paper.claims import CLAIMS
 from ravine.paper.study import load_paper
 from ravine.report.claims import judge
-from ravine.report.evidence import Evidence
-from ravine.report.verdicts import Judgment
+from ravine.report.stored_study import StoredStudy
+from ravine.report.verdicts import JudgedClaim
 from ravine.studies import cut_short, find_rows, plan
-from report.evidence_cases import check_of, result
+from report.study_cases import check_of, result
 
 PAPER = load_paper()
 PLANNED = plan(type(PAPER)(name="paper", groups=PAPER.groups, seeds=[0, 1, 2]))
 CHECKED = find_rows(PLANNED, "further:1 epoch")
 
 
-def judged(name: str, *checks: NetworkCheck) -> Judgment:
+def judged(name: str, *checks: NetworkCheck) -> JudgedClaim:
     """Judge a claim on the gradient checks of the first seeds."""
     (claim,) = [claim for claim in CLAIMS if claim.id == name]
     stored = {run.id: check for run, check in zip(CHECKED, checks, strict=False)}
-    return judge(claim, Evidence(PLANNED, {run.id: result(run) for run in PLANNED}, stored))
+    return judge(claim, StoredStudy(PLANNED, {run.id: result(run) for run in PLANNED}, stored))
 
 
 def three(**changes) -> list[NetworkCheck]:

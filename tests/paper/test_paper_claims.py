@@ -1,4 +1,4 @@
-"""The claims of the paper on evidence that is made up."""
+"""The claims of the paper on a study that is made up."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from ravine.paper.claims import CLAIMS
 from ravine.paper.study import load_paper
-from ravine.report.claims import judge, judge_all
-from ravine.report.evidence import Evidence
+from ravine.report.claims import judge, judge_claims
+from ravine.report.stored_study import StoredStudy
 from ravine.studies import cut_short, find_rows, plan
-from report.evidence_cases import DEAD, NAN, around, check_of, epochs, result
+from report.study_cases import DEAD, NAN, around, check_of, epochs, result
 
 PAPER = load_paper()
 SEEDS = 5
@@ -73,7 +73,7 @@ ALWAYS = {"gradient-error"}
 
 @pytest.mark.parametrize("planned", [PLANNED, SEEDED, plan(PAPER, ["table1"])], ids=["one seed", "five", "one table"])
 def test_nothing_is_judged_where_nothing_was_run(planned):
-    for judgment in judge_all(CLAIMS, Evidence(planned, {}, {})):
+    for judgment in judge_claims(CLAIMS, StoredStudy(planned, {}, {})):
         if judgment.id in ALWAYS:
             assert judgment.verdict == "cannot be true as written"
             continue
@@ -83,8 +83,8 @@ def test_nothing_is_judged_where_nothing_was_run(planned):
 
 
 @dataclass(frozen=True)
-class Watched(Evidence):
-    """Evidence that refuses rows which the study does not have, and remembers the others."""
+class Watched(StoredStudy):
+    """StoredStudy that refuses rows which the study does not have, and remembers the others."""
 
     asked: set[str] = field(default_factory=set)
 
@@ -127,19 +127,19 @@ def as_published(planned, scatter: float = 1e-4):
 
 
 def test_every_row_that_a_claim_names_is_there():
-    evidence = watched(SEEDED, as_published(SEEDED))
+    study = watched(SEEDED, as_published(SEEDED))
     for claim in CLAIMS:
         for test in (*claim.tests, *(cause.test for cause in claim.causes)):
-            found = test(evidence)
+            found = test(study)
             assert found.undecided not in ("not run", "quick look")
             assert found.measured not in ("", "-")
-    assert {name.partition(":")[0] for name in evidence.asked} == {group.name for group in PAPER.groups}
+    assert {name.partition(":")[0] for name in study.asked} == {group.name for group in PAPER.groups}
 
 
 @pytest.mark.parametrize("seeds", [1, SEEDS])
 def test_a_quick_look_judges_only_what_needs_no_whole_run(seeds):
     planned = cut_short(plan(type(PAPER)(name="paper", groups=PAPER.groups, seeds=list(range(seeds)))))
-    judgments = judge_all(CLAIMS, watched(planned, as_published(planned), cut=True))
+    judgments = judge_claims(CLAIMS, watched(planned, as_published(planned), cut=True))
     decided = {judgment.id for judgment in judgments if judgment.verdict is not None}
     gradients = {"second-each", "gradient-error", "gradient-right", "central-better", "central-order"}
     assert decided == {"parameters", *gradients}
@@ -149,8 +149,8 @@ def test_a_quick_look_judges_only_what_needs_no_whole_run(seeds):
 
 
 def test_one_seed_decides_no_comparison():
-    evidence = watched(PLANNED, as_published(PLANNED))
-    for judgment in judge_all(CLAIMS, evidence):
+    study = watched(PLANNED, as_published(PLANNED))
+    for judgment in judge_claims(CLAIMS, study):
         for finding in judgment.findings:
             if any(
                 words in finding.quantity for words in (" is above that of ", " is below that of ", "one more seed of")
@@ -160,7 +160,7 @@ def test_one_seed_decides_no_comparison():
 
 
 def verdicts(results, planned=SEEDED) -> dict[str, str | None]:
-    return {judgment.id: judgment.verdict for judgment in judge_all(CLAIMS, watched(planned, results))}
+    return {judgment.id: judgment.verdict for judgment in judge_claims(CLAIMS, watched(planned, results))}
 
 
 def test_verdicts_if_all_had_come_out_as_published():
@@ -225,7 +225,7 @@ def test_what_explains_a_nan():
     results = changed("table5:6", lambda run, old: result(run, 0.97))
     for run in find_rows(SEEDED, "further:AdaGrad 0.01, naive softmax")[:1]:
         results[run.id] = result(run, history=[], cause=NAN, test_accuracy=0.1)
-    (judgment,) = [each for each in judge_all(CLAIMS, watched(SEEDED, results)) if each.id == "adagrad-nan"]
+    (judgment,) = [each for each in judge_claims(CLAIMS, watched(SEEDED, results)) if each.id == "adagrad-nan"]
     assert [cause.holds for cause in judgment.causes] == [True, *[False] * (len(judgment.causes) - 1)]
     assert judgment.causes[0].quantity.startswith(
         "A softmax that does not subtract the largest logit first overflows: "
@@ -240,7 +240,7 @@ def test_equal_quotients_of_rate_and_batch_size():
         if run.group == "table1":
             quotient = run.spec.lr / run.spec.batch_size
             results[run.id] = result(run, 0.5 + 0.04 * np.log10(quotient))
-    (judgment,) = [each for each in judge_all(CLAIMS, watched(SEEDED, results)) if each.id == "inverse"]
+    (judgment,) = [each for each in judge_claims(CLAIMS, watched(SEEDED, results)) if each.id == "inverse"]
     assert judgment.verdict == "not reproduced"
     (finding,), (cause,) = judgment.findings, judgment.causes
     # Equal products are two decades of quotients apart.
@@ -252,7 +252,7 @@ def test_equal_quotients_of_rate_and_batch_size():
 
 
 @pytest.mark.parametrize("fate", ["nan at once", "dead after an epoch", "some seeds die", "all equal", "all perfect"])
-def test_no_evidence_stops_a_report(fate):
+def test_no_study_stops_a_report(fate):
     def ended(run):
         if fate == "nan at once" or (fate == "some seeds die" and run.spec.seed in (0, 3)):
             return result(run, history=[], cause=NAN, test_loss=None)
@@ -261,14 +261,14 @@ def test_no_evidence_stops_a_report(fate):
         return result(run, 1.0, 0.0) if fate == "all perfect" else result(run, 0.1, np.log(10))
 
     for planned in (SEEDED, [run for run in SEEDED if run.spec.seed == 0], PLANNED):
-        evidence = watched(planned, {run.id: ended(run) for run in planned})
+        study = watched(planned, {run.id: ended(run) for run in planned})
         for claim in CLAIMS:
-            judge(claim, evidence)
+            judge(claim, study)
             for cause in claim.causes:
-                cause.test(evidence)
+                cause.test(study)
 
 
-def test_no_random_evidence_stops_a_report():
+def test_no_random_study_stops_a_report():
     rng = np.random.default_rng(7)
     for _ in range(3):
         results = {}
@@ -276,4 +276,4 @@ def test_no_random_evidence_stops_a_report():
             count = int(rng.integers(0, run.spec.epochs + 1))
             cause = None if count == run.spec.epochs else [DEAD, NAN][count % 2 if count else 1]
             results[run.id] = result(run, history=epochs(list(rng.random(count)), list(rng.random(count))), cause=cause)
-        judge_all(CLAIMS, watched(SEEDED, results))
+        judge_claims(CLAIMS, watched(SEEDED, results))

@@ -6,7 +6,7 @@ from ravine.pictures import new_figure, svg
 from ravine.report.report import Drawing, MadeBy, Report
 from ravine.report.statistics import mean
 from ravine.report.tables import Row, Table
-from ravine.report.verdicts import Finding, Judgment
+from ravine.report.verdicts import ClaimFinding, JudgedClaim
 from ravine.studies import Published
 
 NASTY = "<b>&\"' </style></title><script>alert(1)</script>"
@@ -54,50 +54,60 @@ TABLES = (
 )
 
 JUDGMENTS = (
-    Judgment(
+    JudgedClaim(
         "sgd-best",
         "Section 3, Table 1",
         "At a rate of 0.1, batches of 10 are best.",
         "reproduced",
         None,
-        [Finding("accuracy; needs the highest", "0.9775 ± 0.0004", True)],
+        [ClaimFinding("accuracy; needs the highest", "0.9775 ± 0.0004", True)],
         [],
         "",
     ),
-    Judgment(
+    JudgedClaim(
         "batches",
         "Section 3",
         "The larger the batch, the better and the faster.",
         "reproduced in part",
         None,
-        [Finding("seconds; needs fewer", "6.6 against 0.6", False), Finding("accuracy; needs more", "0.98", True)],
-        [Finding("no shift of the logits", "diverges too", True), Finding("float64", "the same", False)],
+        [
+            ClaimFinding("seconds; needs fewer", "6.6 against 0.6", False),
+            ClaimFinding("accuracy; needs more", "0.98", True),
+        ],
+        [ClaimFinding("no shift of the logits", "diverges too", True), ClaimFinding("float64", "the same", False)],
         "The paper does not name its processor.",
     ),
-    Judgment(
+    JudgedClaim(
         "slow",
         "Section 4",
         "An epoch takes five minutes.",
         "not reproduced",
         None,
-        [Finding("seconds", "0.6", False)],
-        [Finding("one thread", "not measured", None, "not run")],
+        [ClaimFinding("seconds", "0.6", False)],
+        [ClaimFinding("one thread", "not measured", None, "not run")],
         "",
     ),
-    Judgment(
+    JudgedClaim(
         "images",
         "Abstract",
         "The accuracy is 0.97655.",
         "cannot be true as written",
         None,
-        [Finding("right images of 10,000; needs a whole number", "9765.5", False, None, impossible=True)],
+        [ClaimFinding("right images of 10,000; needs a whole number", "9765.5", False, None, impossible=True)],
         [],
         "",
     ),
-    Judgment(
-        "spread", "Section 5", "It always is so.", None, "one seed", [Finding("spread", "-", None, "one seed")], [], ""
+    JudgedClaim(
+        "spread",
+        "Section 5",
+        "It always is so.",
+        None,
+        "one seed",
+        [ClaimFinding("spread", "-", None, "one seed")],
+        [],
+        "",
     ),
-    Judgment(NASTY, NASTY, NASTY, None, "not run", [Finding(NASTY, NASTY, None, "not run")], [], NASTY),
+    JudgedClaim(NASTY, NASTY, NASTY, None, "not run", [ClaimFinding(NASTY, NASTY, None, "not run")], [], NASTY),
 )
 
 

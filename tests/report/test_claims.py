@@ -8,15 +8,15 @@ from itertools import product
 
 import pytest
 
-from ravine.report.claims import Cause, Claim, judge, judge_all
-from ravine.report.evidence import Evidence
-from ravine.report.verdicts import Finding, verdict_of, verdicts_to_csv, verdicts_to_markdown
+from ravine.report.claims import Cause, Claim, judge, judge_claims
+from ravine.report.stored_study import StoredStudy
+from ravine.report.verdicts import ClaimFinding, verdict_of, verdicts_to_csv, verdicts_to_markdown
 
-HOLDS = Finding("q", "m", True)
-FAILS = Finding("q", "m", False)
-NEVER = Finding("q", "m", False, impossible=True)
-ONE = Finding("q", "m", None, "one seed")
-FEW = Finding("q", "m", None, "too few seeds")
+HOLDS = ClaimFinding("q", "m", True)
+FAILS = ClaimFinding("q", "m", False)
+NEVER = ClaimFinding("q", "m", False, impossible=True)
+ONE = ClaimFinding("q", "m", None, "one seed")
+FEW = ClaimFinding("q", "m", None, "too few seeds")
 
 
 @pytest.mark.parametrize(
@@ -46,12 +46,12 @@ def test_verdicts_do_not_depend_on_the_order_of_what_is_decided():
         assert (verdict is None) == (undecided is not None)
 
 
-def claim_of(*findings: Finding) -> tuple[Claim, list[str]]:
+def claim_of(*findings: ClaimFinding) -> tuple[Claim, list[str]]:
     """Return a claim with these findings and two causes, and the list of what was tested."""
     tested: list[str] = []
 
-    def test(name: str, found: Finding):
-        def run(evidence: Evidence) -> Finding:
+    def test(name: str, found: ClaimFinding):
+        def run(study: StoredStudy) -> ClaimFinding:
             tested.append(name)
             return found
 
@@ -62,7 +62,7 @@ def claim_of(*findings: Finding) -> tuple[Claim, list[str]]:
     return Claim("moon", "1.2", "A claim.", tests, causes, "A note."), tested
 
 
-NOTHING = Evidence([], {}, {})
+NOTHING = StoredStudy([], {}, {})
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def test_causes_are_tested_only_if_something_fails(findings, differs):
 
 
 def test_verdicts_as_files():
-    judgments = judge_all(
-        [claim_of(HOLDS, FAILS)[0], claim_of(ONE)[0], claim_of(Finding("q", "a | b", True))[0]], NOTHING
+    judgments = judge_claims(
+        [claim_of(HOLDS, FAILS)[0], claim_of(ONE)[0], claim_of(ClaimFinding("q", "a | b", True))[0]], NOTHING
     )
     head, part, undecided, good = csv.reader(io.StringIO(verdicts_to_csv(judgments)))
     assert head == ["claim", "section", "statement", "verdict", "measured"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ravine.conformance.schedule import CHECKS, check_schedule
 from ravine.errors import ConfigError
-from ravine.formulas.compose import allowed
+from ravine.formulas.compose import allowed_names
 from ravine.formulas.schedule import grown_batch_size, learning_rates
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES
 from ravine.settings import BY_NAME
@@ -63,7 +63,7 @@ def test_every_setting_is_bounded_and_named_as_nothing_else(name):
     assert set(schedule.bounds) == set(schedule.defaults)
     assert not set(schedule.defaults) & (set(BY_NAME) - {"final_lr"})
     for optimizer in OPTIMIZERS.values():
-        assert not set(schedule.defaults) & allowed(optimizer)
+        assert not set(schedule.defaults) & allowed_names(optimizer)
 
 
 @EACH

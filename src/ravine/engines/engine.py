@@ -12,7 +12,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import Split
 
-Hyper = Mapping[str, float | Array]
+StepwiseHyper = Mapping[str, float | Array]
 """Hyper-parameters by name. One that changes from step to step is an array with a number for each step of the call."""
 
 Factors = Mapping[str, Sequence[float]]
@@ -48,7 +48,7 @@ class Evaluation:
     live_units: tuple[int, ...]
 
 
-def in_layer(hyper: Hyper, factors: Factors, layer: int, step: int = 0) -> dict[str, float]:
+def in_layer(hyper: StepwiseHyper, factors: Factors, layer: int, step: int = 0) -> dict[str, float]:
     """Return the hyper-parameters of a layer, counted from 0, at a step of a call, counted from 0.
 
     >>> in_layer({"lr": np.array([0.2, 0.1]), "alpha": 0.9}, {"lr": [1.0, 0.5]}, layer=1, step=1)
@@ -62,7 +62,7 @@ def in_layer(hyper: Hyper, factors: Factors, layer: int, step: int = 0) -> dict[
     return {name: number(name, value) for name, value in hyper.items()}
 
 
-def in_layers(hyper: Hyper, factors: Factors, layers: int, step: int = 0) -> list[dict[str, float]]:
+def in_layers(hyper: StepwiseHyper, factors: Factors, layers: int, step: int = 0) -> list[dict[str, float]]:
     """Return the hyper-parameters of each layer at a step of a call; without factors, the same ones for all."""
     if not factors:
         return [in_layer(hyper, factors, 0, step)] * layers
@@ -84,7 +84,7 @@ class Engine(Protocol):
         order: Array,
         first: int,
         stop: int,
-        hyper: Hyper,
+        hyper: StepwiseHyper,
         loss_sum: float = 0.0,
         batch_size: int | None = None,
     ) -> Taken:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Split
-from ravine.engines.engine import NO_HYPER, Evaluation, Factors, Hyper, Taken, in_layers
+from ravine.engines.engine import NO_HYPER, Evaluation, Factors, StepwiseHyper, Taken, in_layers
 from ravine.formulas.layers import flattened
 from ravine.formulas.noise import noise_for
 from ravine.formulas.optimizer import Loss, Optimizer
@@ -74,7 +74,7 @@ class SteppingEngine:
         order: Array,
         first: int,
         stop: int,
-        hyper: Hyper,
+        hyper: StepwiseHyper,
         loss_sum: float = 0.0,
         batch_size: int | None = None,
     ) -> Taken:
@@ -113,7 +113,7 @@ class SteppingEngine:
         with np.errstate(all="ignore"):
             self._weights = self._weights - flattened(steps)
 
-    def _in_layers(self, hyper: Hyper, step: int) -> list[dict[str, float]]:
+    def _in_layers(self, hyper: StepwiseHyper, step: int) -> list[dict[str, float]]:
         return in_layers(hyper, self._factors, len(self._network.layout.shapes), step)
 
     def settle(self, hyper: Mapping[str, float]) -> None:

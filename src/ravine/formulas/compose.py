@@ -40,7 +40,7 @@ def with_stages(optimizer: Optimizer, hyperparameters: Mapping[str, Any], stages
     True
     """
     hyperparameters = folded_keys(hyperparameters)
-    known = allowed(optimizer, stages)
+    known = allowed_names(optimizer, stages)
     for name in hyperparameters:
         if name not in known:
             raise ConfigError(unknown(f"hyper-parameter of {optimizer.name}", name, known))
@@ -62,7 +62,7 @@ def stage_of(hyperparameter: str) -> Stage | None:
     return next((stage for stage in STAGES.values() if hyperparameter in stage.defaults), None)
 
 
-def allowed(optimizer: Optimizer, stages: Sequence[Stage] = ()) -> set[str]:
+def allowed_names(optimizer: Optimizer, stages: Sequence[Stage] = ()) -> set[str]:
     """Return the hyper-parameters that may be given with an optimizer: its own and those of stages."""
     return {*optimizer.defaults, *(name for stage in (*STAGES.values(), *stages) for name in stage.defaults)}
 

@@ -20,8 +20,8 @@ from ravine.formulas.declaration import label_of, parameters
 from ravine.formulas.faults import telling_faults
 from ravine.inputs import convert, plain
 
-Point = tuple[float, float]
-View = tuple[Point, Point]
+Position = tuple[float, float]
+View = tuple[Position, Position]
 
 _H = 1e-30
 """The complex step. Its error goes with its square, and it takes nothing from the digits of the real part."""
@@ -43,9 +43,9 @@ class Surface:
 
     name: str
     function: Callable[[Any, Any], Any]
-    start: Point
+    start: Position
     view: View
-    minima: tuple[Point, ...]
+    minima: tuple[Position, ...]
     lowest: float | None
     given_gradient: Callable[[Any, Any], tuple[Any, Any]] | None
 
@@ -128,7 +128,7 @@ class Surface:
             )
         return value
 
-    def nearest_minimum(self, point: Array) -> tuple[Point, float] | None:
+    def nearest_minimum(self, point: Array) -> tuple[Position, float] | None:
         """Return the minimum next to `point`, shape (2,), and how far it is; None if the minima are not known."""
         if not self.minima:
             return None
@@ -141,9 +141,9 @@ def surface(
     function: None = None,
     /,
     *,
-    start: Point | None = None,
+    start: Position | None = None,
     view: View | None = None,
-    minima: Sequence[Point] = (),
+    minima: Sequence[Position] = (),
     lowest: float | None = None,
     gradient: Callable[[Any, Any], tuple[Any, Any]] | None = None,
     name: str | None = None,
@@ -195,7 +195,7 @@ def surface(
                     f"start of {label} has {letter} = {coordinate:g}, and its view is from {low:g} to {high:g}: start "
                     "within the view."
                 )
-        found = convert(plain(minima), list[Point], f"minima of {label}")
+        found = convert(plain(minima), list[Position], f"minima of {label}")
         known = tuple(_finite(f"minima of {label}", point) for point in found)
         value = convert(plain(lowest), float | None, f"lowest of {label}")
         made = Surface(label, function, at, limits, known, value, gradient)
@@ -216,8 +216,8 @@ def _check_weights(label: str, function: Any) -> None:
         )
 
 
-def _finite(name: str, point: Any) -> Point:
-    x, y = convert(plain(point), Point, name)
+def _finite(name: str, point: Any) -> Position:
+    x, y = convert(plain(point), Position, name)
     if not (math.isfinite(x) and math.isfinite(y)):
         raise ConfigError(f"{name}: ({x:g}, {y:g}) is no point; give two finite numbers.")
     return x, y

@@ -8,14 +8,14 @@ from ravine.gradients.functions.check import GradientCheck, check_gradient
 from ravine.gradients.methods import METHODS
 from ravine.gradients.networks.agreement import Agreement, compare_gradients
 from ravine.gradients.networks.derivatives import DEFAULT_STEP, derivatives
-from ravine.gradients.networks.perturb import Point
+from ravine.gradients.networks.perturb import NetworkPoint
 
 __all__ = [
     "DEFAULT_STEP",
     "METHODS",
     "Agreement",
     "GradientCheck",
-    "Point",
+    "NetworkPoint",
     "check_gradient",
     "compare_gradients",
     "derivatives",

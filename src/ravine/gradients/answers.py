@@ -122,7 +122,7 @@ class Evidence:
     blindness: Array
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class GradientVerdict(msgspec.Struct, frozen=True):
     """An answer, how many components it rests on, and if it is not "passes" the cause and what to do."""
 
     answer: Answer
@@ -191,7 +191,7 @@ def combine(judged: Mapping[str, Array]) -> Array:
 
 
 @dataclass(frozen=True)
-class Judgment:
+class Answers:
     """What all methods say: of the whole gradient, each by itself, and of each component.
 
     Attributes:
@@ -201,14 +201,14 @@ class Judgment:
         sharpest: the number of the method with the least bound, (k,).
     """
 
-    whole: Verdict
-    methods: dict[str, Verdict]
+    whole: GradientVerdict
+    methods: dict[str, GradientVerdict]
     components: dict[str, Array]
     together: Array
     sharpest: Array
 
 
-def judge_all(analytic: Array, evidence: Mapping[str, Evidence], rtol: float) -> Judgment:
+def answer_all(analytic: Array, evidence: Mapping[str, Evidence], rtol: float) -> Answers:
     """Give the answers for an analytic gradient of shape (k,)."""
     components = {name: judge(analytic, each, rtol) for name, each in evidence.items()}
     why = {name: reasons(analytic, each, components[name], rtol) for name, each in evidence.items()}
@@ -221,7 +221,7 @@ def judge_all(analytic: Array, evidence: Mapping[str, Evidence], rtol: float) ->
     whole = _verdict(together, reason, np.any(list(live.values()), axis=0))
     if whole.answer == "passes" and not _control(analytic, evidence, rtol):
         whole = cannot_tell(whole, "an error that was planted to try the check was not noticed", _OTHER_METHOD)
-    return Judgment(
+    return Answers(
         whole=whole,
         methods={name: _verdict(components[name], why[name], live[name]) for name in evidence},
         components=components,
@@ -230,7 +230,7 @@ def judge_all(analytic: Array, evidence: Mapping[str, Evidence], rtol: float) ->
     )
 
 
-def cannot_tell(verdict: Verdict, cause: str, mend: str) -> Verdict:
+def cannot_tell(verdict: GradientVerdict, cause: str, mend: str) -> GradientVerdict:
     """Return the verdict, left open for a cause."""
     return msgspec.structs.replace(verdict, answer="cannot tell", cause=cause, mend=mend)
 
@@ -253,10 +253,10 @@ def _live(analytic: Array, evidence: Evidence) -> Array:
     return live
 
 
-def _verdict(judged: Array, why: Array, live: Array) -> Verdict:
+def _verdict(judged: Array, why: Array, live: Array) -> GradientVerdict:
     """Any wrong component fails; else any that is not seen, or none that is not zero, leaves the answer open."""
     right, wrong, unseen = (int((judged == each).sum()) for each in (RIGHT, WRONG, UNSEEN))
-    counted = Verdict("fails" if wrong else "passes", right, wrong, unseen)
+    counted = GradientVerdict("fails" if wrong else "passes", right, wrong, unseen)
     if wrong:
         return counted
     if unseen:

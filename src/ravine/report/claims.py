@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ravine.report.evidence import Evidence
 from ravine.report.findings import Test
-from ravine.report.verdicts import Finding, Judgment, verdict_of
+from ravine.report.stored_study import StoredStudy
+from ravine.report.verdicts import ClaimFinding, JudgedClaim, verdict_of
 
 
 @dataclass(frozen=True)
@@ -41,20 +41,20 @@ class Claim:
     note: str = ""
 
 
-def judge(claim: Claim, evidence: Evidence) -> Judgment:
+def judge(claim: Claim, study: StoredStudy) -> JudgedClaim:
     """Put a claim to its tests and return the verdict with all that was found."""
-    findings = [test(evidence) for test in claim.tests]
+    findings = [test(study) for test in claim.tests]
     verdict, undecided = verdict_of(findings)
     differs = any(finding.holds is False for finding in findings)
-    causes = [_tested(cause, evidence) for cause in claim.causes] if differs else []
-    return Judgment(claim.id, claim.section, claim.statement, verdict, undecided, findings, causes, claim.note)
+    causes = [_tested(cause, study) for cause in claim.causes] if differs else []
+    return JudgedClaim(claim.id, claim.section, claim.statement, verdict, undecided, findings, causes, claim.note)
 
 
-def judge_all(claims: Sequence[Claim], evidence: Evidence) -> list[Judgment]:
+def judge_claims(claims: Sequence[Claim], study: StoredStudy) -> list[JudgedClaim]:
     """Judge every claim, in order."""
-    return [judge(claim, evidence) for claim in claims]
+    return [judge(claim, study) for claim in claims]
 
 
-def _tested(cause: Cause, evidence: Evidence) -> Finding:
-    found = cause.test(evidence)
+def _tested(cause: Cause, study: StoredStudy) -> ClaimFinding:
+    found = cause.test(study)
     return msgspec.structs.replace(found, quantity=f"{cause.statement}: {found.quantity}")

@@ -1,4 +1,4 @@
-"""The tests that claims are put to: each reads the evidence and returns a finding.
+"""The tests that claims are put to: each reads the stored study and returns a finding.
 
 A comparison of two rows is paired by seed, since the same seed gives both the same initial weights and the same order
 of the samples, and rests on Student's 95 % interval of the mean difference: it holds if the interval lies on the
@@ -11,13 +11,13 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
-from ravine.report.evidence import Evidence, NotRunError
 from ravine.report.measure import Measure
 from ravine.report.statistics import Mean, binomial_error, mean, prediction_half_width
-from ravine.report.verdicts import Finding, Undecided
+from ravine.report.stored_study import NotRunError, StoredStudy
+from ravine.report.verdicts import ClaimFinding, Undecided
 from ravine.training import Result
 
-Test = Callable[[Evidence], Finding]
+Test = Callable[[StoredStudy], ClaimFinding]
 """What a claim is put to."""
 
 MOST_NAMED = 3
@@ -27,7 +27,9 @@ Measured = tuple[str, bool | Undecided]
 """What was measured, as text, and whether it is as the claim needs it, or why that cannot be told."""
 
 
-def finding(quantity: Callable[[Evidence], str], judge: Callable[[Evidence], Measured], whole: bool = True) -> Test:
+def finding(
+    quantity: Callable[[StoredStudy], str], judge: Callable[[StoredStudy], Measured], whole: bool = True
+) -> Test:
     """Make a test from what it measures and how it judges.
 
     Args:
@@ -36,17 +38,17 @@ def finding(quantity: Callable[[Evidence], str], judge: Callable[[Evidence], Mea
         whole: whether it needs runs that were not cut short.
     """
 
-    def test(evidence: Evidence) -> Finding:
-        text = quantity(evidence)
-        if whole and evidence.quick:
-            return Finding(text, "-", None, "quick look")
+    def test(study: StoredStudy) -> ClaimFinding:
+        text = quantity(study)
+        if whole and study.quick:
+            return ClaimFinding(text, "-", None, "quick look")
         try:
-            measured, holds = judge(evidence)
+            measured, holds = judge(study)
         except NotRunError:
-            return Finding(text, "-", None, "not run")
+            return ClaimFinding(text, "-", None, "not run")
         if isinstance(holds, bool):
-            return Finding(text, measured, holds)
-        return Finding(text, measured, None, holds)
+            return ClaimFinding(text, measured, holds)
+        return ClaimFinding(text, measured, None, holds)
 
     return test
 
@@ -69,8 +71,8 @@ def grows(row: str, early: Measure, late: Measure) -> Test:
 def no_gain(late: Measure, row: str, early: Measure, other: str) -> Test:
     """Test that nothing that matters is gained."""
 
-    def judge(evidence: Evidence) -> Measured:
-        gain, text = _difference(late, evidence.of(row), early, evidence.of(other))
+    def judge(study: StoredStudy) -> Measured:
+        gain, text = _difference(late, study.of(row), early, study.of(other))
         if gain is None:
             return text, False
         if gain.half_width is None:
@@ -95,10 +97,10 @@ def some(quantity: str, rows: Sequence[str] | str, holds: Callable[[Result], boo
 def more_often(quantity: str, row: str, other: str, holds: Callable[[Result], bool]) -> Test:
     """Test that something holds for more seeds of a row than of another."""
 
-    def judge(evidence: Evidence) -> Measured:
-        held, others = (sum(map(holds, evidence.of(name))) for name in (row, other))
+    def judge(study: StoredStudy) -> Measured:
+        held, others = (sum(map(holds, study.of(name))) for name in (row, other))
         return (
-            f"{held} of {len(evidence.of(row))} runs, {others} of {len(evidence.of(other))} as written",
+            f"{held} of {len(study.of(row))} runs, {others} of {len(study.of(other))} as written",
             held > others,
         )
 
@@ -114,12 +116,12 @@ def _counted(
 ) -> Test:
     names = [rows] if isinstance(rows, str) else list(rows)
 
-    def judge(evidence: Evidence) -> Measured:
-        held = [holds(result) for row in names for result in evidence.of(row)]
+    def judge(study: StoredStudy) -> Measured:
+        held = [holds(result) for row in names for result in study.of(row)]
         return f"{sum(held)} of {len(held)} runs", enough(held)
 
-    def asked(evidence: Evidence) -> str:
-        where = "; ".join(map(evidence.name, names)) if len(names) <= MOST_NAMED else f"{len(names)} rows"
+    def asked(study: StoredStudy) -> str:
+        where = "; ".join(map(study.name, names)) if len(names) <= MOST_NAMED else f"{len(names)} rows"
         return f"{quantity}: {which} {where}"
 
     return finding(asked, judge)
@@ -132,8 +134,8 @@ def like_published(measure: Measure, row: str, published: float, last_digit: flo
     wide that it would admit nearly everything decides nothing.
     """
 
-    def judge(evidence: Evidence) -> Measured:
-        values = _read(measure, evidence.of(row))
+    def judge(study: StoredStudy) -> Measured:
+        values = _read(measure, study.of(row))
         if not values:
             return "every run diverged", False
         center, half = fmean(values), prediction_half_width(values)
@@ -150,16 +152,16 @@ def like_published(measure: Measure, row: str, published: float, last_digit: flo
 def none_above(measure: Measure, rows: Sequence[str], bound: float) -> Test:
     """Test that no row is above a bound, nor the upper end of the 95 % interval of its mean."""
 
-    def judge(evidence: Evidence) -> Measured:
-        found = [(row, mean(_read(measure, evidence.of(row)))) for row in rows]
+    def judge(study: StoredStudy) -> Measured:
+        found = [(row, mean(_read(measure, study.of(row)))) for row in rows]
         means = [(row, m) for row, m in found if m is not None]
         if not means:
             return "every run diverged", False
         row, best = max(means, key=lambda pair: pair[1].value)
         text = f"best {measure.show(best.value)}"
         if best.half_width is None:
-            return f"{text}{_one_seed(measure, best.value)}: {evidence.name(row)}", "one seed"
-        text = f"{text} ± {measure.show(best.half_width)}: {evidence.name(row)}"
+            return f"{text}{_one_seed(measure, best.value)}: {study.name(row)}", "one seed"
+        text = f"{text} ± {measure.show(best.half_width)}: {study.name(row)}"
         # One seed that is left of a row says nothing of the others.
         widths = [(m.value, math.inf if m.half_width is None else m.half_width) for _, m in means]
         if any(value - half > bound for value, half in widths):
@@ -172,8 +174,8 @@ def none_above(measure: Measure, rows: Sequence[str], bound: float) -> Test:
 def mean_at_least(measure: Measure, row: str, bound: float) -> Test:
     """Test that the mean over the seeds is not below a bound."""
 
-    def judge(evidence: Evidence) -> Measured:
-        values = _read(measure, evidence.of(row))
+    def judge(study: StoredStudy) -> Measured:
+        values = _read(measure, study.of(row))
         if not values:
             return "every run diverged", False
         return measure.show(fmean(values)), fmean(values) >= bound
@@ -184,8 +186,8 @@ def mean_at_least(measure: Measure, row: str, bound: float) -> Test:
 def _compared(measure: Measure, row: str, other_measure: Measure, other: str, sign: int) -> Test:
     relation = "is above" if sign > 0 else "is below"
 
-    def judge(evidence: Evidence) -> Measured:
-        difference, text = _difference(measure, evidence.of(row), other_measure, evidence.of(other))
+    def judge(study: StoredStudy) -> Measured:
+        difference, text = _difference(measure, study.of(row), other_measure, study.of(other))
         if difference is None:
             return text, False
         if difference.half_width is None:

@@ -10,14 +10,14 @@ import msgspec
 
 from ravine.gradients.networks.check import NetworkCheck
 from ravine.pictures import png, svg
-from ravine.report.claims import Claim, judge_all
+from ravine.report.claims import Claim, judge_claims
 from ravine.report.commands import command_of
-from ravine.report.evidence import Evidence
 from ravine.report.figures import draw
 from ravine.report.page import page
 from ravine.report.report import MadeBy, Report
+from ravine.report.stored_study import StoredStudy
 from ravine.report.tables import Row, Table, make_table, outcome_of, to_csv, to_latex, to_markdown
-from ravine.report.verdicts import Judgment, verdicts_to_csv, verdicts_to_markdown
+from ravine.report.verdicts import JudgedClaim, verdicts_to_csv, verdicts_to_markdown
 from ravine.storage.files import make_folder, write_whole
 from ravine.studies import Planned, Study
 from ravine.training import Result, StoredRun
@@ -58,7 +58,7 @@ def make_report(
 
     tables = [make_table(group, planned, results) for group in study.groups if wanted(group.name)]
     drawings = [draw(figure, planned, results, checks) for figure in study.figures if wanted(figure.name)]
-    judgments = judge_all(claims, Evidence(planned, results, checks, quick)) if wanted(CLAIMS_PART) else []
+    judgments = judge_claims(claims, StoredStudy(planned, results, checks, quick)) if wanted(CLAIMS_PART) else []
     shown = [table for table in tables if table.rows]
     return Report(
         title=study.title or study.name,
@@ -120,7 +120,7 @@ def _earlier(folder: Path) -> list[str]:
     return [name for name in names if (folder / name).resolve().is_relative_to(folder.resolve())]
 
 
-def verdict_counts(judgments: Sequence[Judgment]) -> str:
+def verdict_counts(judgments: Sequence[JudgedClaim]) -> str:
     """Count the verdicts, in words."""
     counts = Counter(judgment.verdict or f"undecided ({judgment.undecided})" for judgment in judgments)
     return f"{len(judgments)} claims: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
@@ -133,7 +133,7 @@ def best_row(tables: Sequence[Table]) -> Row | None:
 
 
 def _highlights(
-    tables: Sequence[Table], methods: str | None, judgments: Sequence[Judgment], results: Mapping[str, Result]
+    tables: Sequence[Table], methods: str | None, judgments: Sequence[JudgedClaim], results: Mapping[str, Result]
 ) -> tuple[str, ...]:
     diverged = sum(result.status == "diverged" for result in results.values())
     seconds = sum(result.seconds.total for result in results.values())

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ravine.report.inline_svg import inline
 from ravine.report.report import Drawing, MadeBy, Report
 from ravine.report.tables import Table, cells
-from ravine.report.verdicts import Finding, Judgment
+from ravine.report.verdicts import ClaimFinding, JudgedClaim
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
@@ -143,7 +143,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
 
 
-def _tally(judgments: Sequence[Judgment]) -> str:
+def _tally(judgments: Sequence[JudgedClaim]) -> str:
     """Return how often each verdict was given: in words, and as the parts of a bar."""
     if not judgments:
         return ""
@@ -160,7 +160,7 @@ def _tally(judgments: Sequence[Judgment]) -> str:
 # Claims
 
 
-def _claim(judgment: Judgment) -> str:
+def _claim(judgment: JudgedClaim) -> str:
     symbol, kind = _SYMBOLS[judgment.verdict or _OPEN]
     word = judgment.verdict or ": ".join(filter(None, (_OPEN, judgment.undecided)))
     anchor = _anchor("claim", judgment.id)
@@ -178,13 +178,13 @@ def _claim(judgment: Judgment) -> str:
     return f'<article class="claim {kind}" id="{anchor}">\n{_lines(part for part in parts if part)}\n</article>'
 
 
-def _findings(findings: Sequence[Finding], holds: _Outcome, fails: _Outcome) -> str:
+def _findings(findings: Sequence[ClaimFinding], holds: _Outcome, fails: _Outcome) -> str:
     if not findings:
         return ""
     return f'<ul class="findings">\n{_lines(_finding(finding, holds, fails) for finding in findings)}\n</ul>'
 
 
-def _finding(finding: Finding, holds: _Outcome, fails: _Outcome) -> str:
+def _finding(finding: ClaimFinding, holds: _Outcome, fails: _Outcome) -> str:
     if finding.impossible:
         symbol, kind, word = "!", "never", "cannot hold"
     elif finding.holds is None:

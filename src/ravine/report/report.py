@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ravine.report.tables import Table
-from ravine.report.verdicts import Judgment
+from ravine.report.verdicts import JudgedClaim
 
 if TYPE_CHECKING:
     from ravine.pictures import Figure
@@ -53,7 +53,7 @@ class Report:
     highlights: tuple[str, ...]
     tables: tuple[Table, ...]
     drawings: tuple[Drawing, ...]
-    judgments: tuple[Judgment, ...]
+    judgments: tuple[JudgedClaim, ...]
     made_by: tuple[MadeBy, ...]
     command: str
     environment: Mapping[str, str]

@@ -13,7 +13,7 @@ Verdict = Literal["reproduced", "reproduced in part", "not reproduced", "cannot 
 Undecided = Literal["one seed", "too few seeds", "quick look", "not run", "the check cannot tell"]
 
 
-class Finding(msgspec.Struct, frozen=True):
+class ClaimFinding(msgspec.Struct, frozen=True):
     """One thing that was measured.
 
     Attributes:
@@ -31,7 +31,7 @@ class Finding(msgspec.Struct, frozen=True):
     impossible: bool = False
 
 
-class Judgment(msgspec.Struct, frozen=True):
+class JudgedClaim(msgspec.Struct, frozen=True):
     """A claim and what was found.
 
     Attributes:
@@ -47,12 +47,12 @@ class Judgment(msgspec.Struct, frozen=True):
     statement: str
     verdict: Verdict | None
     undecided: Undecided | None
-    findings: list[Finding]
-    causes: list[Finding]
+    findings: list[ClaimFinding]
+    causes: list[ClaimFinding]
     note: str
 
 
-def verdict_of(findings: list[Finding]) -> tuple[Verdict | None, Undecided | None]:
+def verdict_of(findings: list[ClaimFinding]) -> tuple[Verdict | None, Undecided | None]:
     """Return the verdict on a claim from all its findings, or why there is none.
 
     What holds and what fails together make a claim reproduced in part, whatever is undecided beside them; if some of it
@@ -69,20 +69,20 @@ def verdict_of(findings: list[Finding]) -> tuple[Verdict | None, Undecided | Non
 _HEAD = ("claim", "section", "statement", "verdict", "measured")
 
 
-def verdicts_to_csv(judgments: Sequence[Judgment]) -> str:
+def verdicts_to_csv(judgments: Sequence[JudgedClaim]) -> str:
     """Write the verdicts as CSV."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([_HEAD, *map(_cells, judgments)])
     return text.getvalue()
 
 
-def verdicts_to_markdown(judgments: Sequence[Judgment]) -> str:
+def verdicts_to_markdown(judgments: Sequence[JudgedClaim]) -> str:
     """Write the verdicts as a Markdown table."""
     rows = [_HEAD, ("---",) * len(_HEAD), *map(_cells, judgments)]
     return "".join("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |\n" for row in rows)
 
 
-def _cells(judgment: Judgment) -> tuple[str, ...]:
+def _cells(judgment: JudgedClaim) -> tuple[str, ...]:
     measured = "; ".join(finding.measured for finding in judgment.findings)
     verdict = judgment.verdict or f"undecided ({judgment.undecided})"
     return (judgment.id, judgment.section, judgment.statement, verdict, measured)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ravine.errors import ConfigError
-from ravine.formulas.compose import allowed
+from ravine.formulas.compose import allowed_names
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.schedule import Schedule
 from ravine.formulas.stage import Stage
@@ -32,7 +32,7 @@ def check_names_of(schedule: Schedule, optimizer: Optimizer, stages: Sequence[St
             raise ConfigError(
                 f"{schedule.title} has a setting with the name of a setting of a run, {name}: choose another one."
             )
-        if name in allowed(optimizer, stages):
+        if name in allowed_names(optimizer, stages):
             owner = optimizer.name if name in optimizer.defaults else "a stage"
             raise ConfigError(
                 f"{name} is a setting of {schedule.title} and a hyper-parameter of {owner}, and one value cannot be "

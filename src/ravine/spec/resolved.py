@@ -28,10 +28,10 @@ from ravine.spec.values import (
     check_growing_batch,
     check_layers,
     check_seed,
+    normalized,
     require_at_least,
     require_known,
     simplest,
-    typed,
 )
 
 _STEPS = 100
@@ -170,7 +170,7 @@ def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
     >>> resolve(RunSpec(optimizer="momentum")).spec.hyperparameters
     {'alpha': 0.9}
     """
-    spec = typed(spec)
+    spec = normalized(spec)
     require_known("data set", spec.dataset, DATASETS)
     require_known("initializer", spec.init, INITIALIZERS)
     if things is None:

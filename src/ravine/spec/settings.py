@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ravine.errors import ConfigError, shortened, unknown
-from ravine.formulas.compose import allowed
+from ravine.formulas.compose import allowed_names
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
 from ravine.inputs import folded_keys, plain
 from ravine.spec.names import NAMES, check_names, check_names_of
@@ -41,7 +41,7 @@ def from_settings(settings: Mapping[str, Any]) -> ResolvedRun:
     chosen["stages"], stages = tuple(name for name, _ in given), tuple(stage for _, stage in given)
     check_names(base)
     check_names_of(schedule, base, stages)
-    known = NAMES | allowed(base, stages) | set(schedule.defaults)
+    known = NAMES | allowed_names(base, stages) | set(schedule.defaults)
     for name in flat:
         if name not in known:
             others = [other.name for other in SCHEDULES.values() if name in other.defaults]

@@ -59,7 +59,7 @@ def values_of(given: Any, field: str = "hyperparameters") -> dict[str, Value]:
     return folded_keys(values)
 
 
-def typed(spec: RunSpec) -> RunSpec:
+def normalized(spec: RunSpec) -> RunSpec:
     """Check the type of every field, and bring what NumPy made, and names, into the form that ravine works with."""
     given = {field: plain(getattr(spec, field)) for field in spec.__struct_fields__}
     given |= {
@@ -73,8 +73,8 @@ def typed(spec: RunSpec) -> RunSpec:
     require_known("schedule_by", given["schedule_by"], ("epoch", "step"))
     kind = f"dtype of the {given['engine']} engine"
     given["dtype"] = dtype_name(given["dtype"], ENGINES[given["engine"]], kind)
-    typed: RunSpec = convert(given, RunSpec)
-    return typed
+    checked: RunSpec = convert(given, RunSpec)
+    return checked
 
 
 def simplest(spec: RunSpec) -> RunSpec:

@@ -254,7 +254,7 @@ def _is_locked(folder: Path) -> bool:
         return True
 
 
-def describe(folder: Path, spec: RunSpec) -> None:
+def write_spec(folder: Path, spec: RunSpec) -> None:
     """Write beside a checkpoint whose it is, once; a run that ends before its first checkpoint needs no such file."""
     if not (folder / "spec.json").exists():
         write_whole(folder / "spec.json", _json(spec))

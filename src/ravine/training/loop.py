@@ -23,7 +23,7 @@ from ravine.formulas.repeatable import refuse_chance
 from ravine.spec import ResolvedRun
 from ravine.storage.checkpoint import Position, load_checkpoint, save_checkpoint
 from ravine.storage.record import Cause, Epoch, NonFinite, Result, Seconds, Status
-from ravine.storage.store import RunStore, StoredRun, checkpoint_file, describe
+from ravine.storage.store import RunStore, StoredRun, checkpoint_file, write_spec
 from ravine.training import causes, facts, learning
 from ravine.training.environment import environment
 from ravine.training.interruption import Interruption, interruptible
@@ -312,7 +312,7 @@ class _Trainer:
 
     def _save(self) -> None:
         self._spend("total", time.perf_counter() - self.began - self.position.seconds.total)
-        describe(self.folder, self.spec)
+        write_spec(self.folder, self.spec)
         save_checkpoint(self.checkpoint, self.engine.state(), self.position)
 
     def _result(self, status: Status, cause: Cause | None, test: Evaluation | None) -> Result:

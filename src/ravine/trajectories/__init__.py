@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.shelves import SURFACES
-from ravine.formulas.surface import Point, Surface
+from ravine.formulas.surface import Position, Surface
 from ravine.trajectories.animate import animate
 from ravine.trajectories.draw import draw, lowest_of
 from ravine.trajectories.picture import picture
@@ -28,7 +28,7 @@ def draw_paths(
     *,
     steps: int = 100,
     lr: float | None = None,
-    start: Point | None = None,
+    start: Position | None = None,
 ) -> Figure:
     """Draw the paths of optimizers down a surface, each at the rate that `walk` chooses unless one is given.
 

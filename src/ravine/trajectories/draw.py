@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.formulas.surface import Point, Surface
+from ravine.formulas.surface import Position, Surface
 from ravine.trajectories.labels import apart
 from ravine.trajectories.view import limits_of
 from ravine.trajectories.walk import Walk
@@ -101,7 +101,7 @@ def _title(surface: Surface) -> str:
     return f"{surface.name}: {written}"
 
 
-def _draw_map(axes: Axes, surface: Surface, start: Point) -> None:
+def _draw_map(axes: Axes, surface: Surface, start: Position) -> None:
     from ravine.pictures import INK
 
     limits = limits_of(surface, start)
@@ -127,7 +127,7 @@ def _until_lost(points: Array, surface: Surface) -> Array:
     return points[: lost.argmax() + 1] if lost.any() else points
 
 
-def _range(gaps: Sequence[Array]) -> Point:
+def _range(gaps: Sequence[Array]) -> Position:
     """Return the limits of f - f_min: down to round-off, and as far up as a path may climb that comes down again."""
     positive = np.concatenate([gap[gap > 0] for gap in gaps])
     start = float(gaps[0][0])

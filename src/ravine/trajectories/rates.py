@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ravine.formulas.optimizer import Optimizer
-from ravine.formulas.surface import Point, Surface
+from ravine.formulas.surface import Position, Surface
 from ravine.trajectories.trace import trace
 from ravine.trajectories.view import limits_of
 
@@ -17,7 +17,11 @@ RATES = (*(float(f"{digits}e{power}") for power in range(-4, 1) for digits in (1
 
 
 def best_rate(
-    optimizer: Optimizer, surface: Surface, hyperparameters: Mapping[str, float], steps: int, start: Point | None = None
+    optimizer: Optimizer,
+    surface: Surface,
+    hyperparameters: Mapping[str, float],
+    steps: int,
+    start: Position | None = None,
 ) -> float:
     """Return the learning rate of `RATES` whose path ends lowest without leaving the map.
 

@@ -12,7 +12,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.formulas.layers import flattened, shaped
 from ravine.formulas.optimizer import Optimizer
-from ravine.formulas.surface import Point, Surface
+from ravine.formulas.surface import Position, Surface
 
 
 def trace(
@@ -20,7 +20,7 @@ def trace(
     surface: Surface,
     hyperparameters: Mapping[str, float],
     steps: int,
-    start: Point | None = None,
+    start: Position | None = None,
 ) -> Array:
     """Take steps down a surface and return the start and every point after it, (steps + 1, 2) float64.
 

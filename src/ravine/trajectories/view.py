@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ravine.formulas.surface import Point, Surface
+from ravine.formulas.surface import Position, Surface
 
 
-def limits_of(surface: Surface, start: Point | None) -> tuple[Point, Point]:
+def limits_of(surface: Surface, start: Position | None) -> tuple[Position, Position]:
     """Return the limits of x and of y that a map shows: the surface's view, widened until it holds the start."""
     x, y = (
         (min(low, at - 0.05 * (high - low)), max(high, at + 0.05 * (high - low)))

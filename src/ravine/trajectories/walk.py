@@ -13,7 +13,7 @@ from ravine.formulas.compose import with_stages
 from ravine.formulas.kinds import Value, shown, value_of
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.shelves import OPTIMIZERS
-from ravine.formulas.surface import Point, Surface
+from ravine.formulas.surface import Position, Surface
 from ravine.inputs import convert, folded, plain
 from ravine.trajectories.rates import RATES, best_rate
 from ravine.trajectories.trace import trace
@@ -51,7 +51,7 @@ class Walk:
 
 
 def walk(
-    optimizer: str | Optimizer, surface: Surface, *, steps: int, lr: float | None = None, start: Point | None = None
+    optimizer: str | Optimizer, surface: Surface, *, steps: int, lr: float | None = None, start: Position | None = None
 ) -> Walk:
     """Follow one optimizer.
 
@@ -87,7 +87,7 @@ def walks(
     *,
     steps: int = 100,
     lr: float | None = None,
-    start: Point | None = None,
+    start: Position | None = None,
 ) -> list[Walk]:
     """Follow several optimizers from the same start; see `walk`.
 

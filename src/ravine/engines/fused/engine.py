@@ -8,7 +8,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Split
-from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, Hyper, Taken, in_layer, in_layers
+from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, StepwiseHyper, Taken, in_layer, in_layers
 from ravine.engines.fused.frame import LEARN
 from ravine.engines.fused.render import render
 from ravine.engines.fused.workspace import Workspace, ordered
@@ -66,7 +66,7 @@ class FusedEngine:
         order: Array,
         first: int,
         stop: int,
-        hyper: Hyper,
+        hyper: StepwiseHyper,
         loss_sum: float = 0.0,
         batch_size: int | None = None,
     ) -> Taken:
@@ -146,7 +146,7 @@ class FusedEngine:
         """Views of the slots by name, padded."""
         return dict(zip(self._formula.slots, self._space.slots, strict=True)) if self._formula.slots else {}
 
-    def _start(self, hyper: Hyper) -> None:
+    def _start(self, hyper: StepwiseHyper) -> None:
         """Put the slots where they start; they are 0 now."""
         self._started = True
         if self._formula.starts:
@@ -164,10 +164,10 @@ class FusedEngine:
         for name, slot in self._slots.items():
             self._space.pad(slot, flattened([state[f"{name}.{k}"] for k in range(count)]))
 
-    def _in_layers(self, hyper: Hyper) -> list[dict[str, float]]:
+    def _in_layers(self, hyper: StepwiseHyper) -> list[dict[str, float]]:
         return in_layers(hyper, self._factors, len(self._network.layout.shapes))
 
-    def _ordered(self, hyper: Hyper) -> Array:
+    def _ordered(self, hyper: StepwiseHyper) -> Array:
         return ordered(list(self._formula.hyper), hyper, self._factors, len(self._network.layout.shapes))
 
 

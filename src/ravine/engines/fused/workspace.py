@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ravine.arrays import Array
 from ravine.data import Split
-from ravine.engines.engine import Evaluation, Factors, Hyper
+from ravine.engines.engine import Evaluation, Factors, StepwiseHyper
 from ravine.engines.fused import kernels
 from ravine.engines.fused.frame import (
     ACTIVATION_CODES,
@@ -219,7 +219,7 @@ class Workspace:
         return [padded[at : at + r * width].reshape(r, width)[:, :c] for (r, c), width, at in shapes]
 
 
-def ordered(names: Sequence[str], hyper: Hyper, factors: Factors, layers: int) -> Array:
+def ordered(names: Sequence[str], hyper: StepwiseHyper, factors: Factors, layers: int) -> Array:
     """Return hyper-parameters as the kernel wants them: shape (1 or steps, 1 or layers, hyper-parameters)."""
     layers = layers if factors else 1
     each = [np.reshape(hyper[name], (-1, 1)) * factors.get(name, np.ones(layers)) for name in names]

@@ -15,9 +15,9 @@ from ravine.gradients.answers import (
     Answer,
     Blindness,
     Evidence,
-    Verdict,
+    GradientVerdict,
+    answer_all,
     cannot_tell,
-    judge_all,
     require_tolerance,
     worst_first,
 )
@@ -44,7 +44,7 @@ class Component(msgspec.Struct, frozen=True):
 class MethodCheck(msgspec.Struct, frozen=True):
     """What one method says: its own verdict, its errors, and the components with the largest excess over the bound."""
 
-    verdict: Verdict
+    verdict: GradientVerdict
     errors: Errors
     worst: list[Component]
 
@@ -160,7 +160,7 @@ def _check(
     else:
         evidence, steps = _nothing(methods, len(a)), dict.fromkeys(methods, [np.nan] * len(a))
     # Where f is not finite there is no gradient, so that none is wrong.
-    judgment = judge_all(a if np.isfinite(function.value) else np.zeros_like(a), evidence, rtol)
+    judgment = answer_all(a if np.isfinite(function.value) else np.zeros_like(a), evidence, rtol)
     whole = judgment.whole
     if not np.isfinite(function.value):
         whole = cannot_tell(whole, f"f(x) is {function.value}", "Check at a point where f is finite.")

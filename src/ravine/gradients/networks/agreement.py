@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.gradients.answers import WRONG, Evidence, Verdict, cannot_tell, judge_all
+from ravine.gradients.answers import WRONG, Evidence, GradientVerdict, answer_all, cannot_tell
 from ravine.gradients.errors import Errors, histogram, measure, relative_errors
 from ravine.gradients.methods import METHODS
 from ravine.gradients.networks.derivatives import DEFAULT_STEP, Derivative, derivatives
 from ravine.gradients.networks.evidence import network_evidence
-from ravine.gradients.networks.perturb import Point
+from ravine.gradients.networks.perturb import NetworkPoint
 from ravine.networks import gradient
 
 WORST = 5
@@ -51,7 +51,7 @@ class MethodAgreement(msgspec.Struct, frozen=True):
 
     h: float
     errors: Errors
-    verdict: Verdict
+    verdict: GradientVerdict
     worst: list[Weight]
     layers: list[Layer]
     histogram: list[int]
@@ -71,7 +71,7 @@ class Agreement(msgspec.Struct, frozen=True):
     loss: float
     dtype: str
     methods: dict[str, MethodAgreement]
-    verdict: Verdict
+    verdict: GradientVerdict
 
     @property
     def passed(self) -> bool:
@@ -80,7 +80,7 @@ class Agreement(msgspec.Struct, frozen=True):
 
 
 def compare_gradients(
-    point: Point,
+    point: NetworkPoint,
     indices: Array | None = None,
     methods: tuple[str, ...] = METHODS,
     h: float = DEFAULT_STEP,
@@ -109,7 +109,7 @@ def compare_gradients(
     a = analytic[indices].astype(float)
     evidence = {name: each for name, each in network_evidence(point, indices, a, found).items() if name in methods}
     # A loss that is not finite has no gradient, so that none is wrong.
-    judgment = judge_all(a if np.isfinite(loss) else np.zeros_like(a), evidence, rtol(point))
+    judgment = answer_all(a if np.isfinite(loss) else np.zeros_like(a), evidence, rtol(point))
     answers = {
         name: _method(point, indices, a, found[name], evidence[name], judgment.components[name], judgment.methods[name])
         for name in evidence
@@ -125,12 +125,14 @@ def compare_gradients(
     )
 
 
-def rtol(point: Point) -> float:
+def rtol(point: NetworkPoint) -> float:
     """Return the relative error that a right gradient may have beside what its round-off explains."""
     return min(1e4 * float(np.finfo(point.weights.dtype).eps), 1e-5)
 
 
-def _whole(verdict: Verdict, point: Point, indices: Array, analytic: Array, loss: float) -> Verdict:
+def _whole(
+    verdict: GradientVerdict, point: NetworkPoint, indices: Array, analytic: Array, loss: float
+) -> GradientVerdict:
     """Return the verdict, left open where the loss is no number or a layer has nothing that could be wrong."""
     if not np.isfinite(loss):
         mend = "Take other weights, another --sample, or --softmax shifted."
@@ -147,20 +149,20 @@ def _whole(verdict: Verdict, point: Point, indices: Array, analytic: Array, loss
     return verdict
 
 
-def _layers(point: Point, indices: Array) -> Array:
+def _layers(point: NetworkPoint, indices: Array) -> Array:
     ends = np.cumsum([rows * columns for rows, columns in point.network.layout.shapes])
     found: Array = np.searchsorted(ends, indices, side="right")
     return found
 
 
 def _method(
-    point: Point,
+    point: NetworkPoint,
     indices: Array,
     analytic: Array,
     found: Derivative,
     evidence: Evidence,
     judged: Array,
-    verdict: Verdict,
+    verdict: GradientVerdict,
 ) -> MethodAgreement:
     numerical, kinks = found.values, found.kinks
     layout = point.network.layout

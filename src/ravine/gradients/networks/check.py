@@ -14,7 +14,7 @@ from ravine.gradients.methods import METHODS
 from ravine.gradients.networks.agreement import Agreement, compare_gradients
 from ravine.gradients.networks.derivatives import DEFAULT_STEP
 from ravine.gradients.networks.digits import ManyDigits, many_digits
-from ravine.gradients.networks.perturb import Point
+from ravine.gradients.networks.perturb import NetworkPoint
 from ravine.gradients.networks.vcurve import VCurve, v_curve
 from ravine.networks import Network, gradient
 
@@ -70,7 +70,9 @@ def check_network(
     """
     require_samples(samples, data)
     chosen = list(samples)
-    point = Point(network, flat.astype(dtype), scaled(data.images[chosen], dtype), data.labels[chosen].astype(int))
+    point = NetworkPoint(
+        network, flat.astype(dtype), scaled(data.images[chosen], dtype), data.labels[chosen].astype(int)
+    )
     indices = _subset(np.arange(len(flat)), weights, seed)
     # A zero gradient says nothing of a method; where the dead pixels are, every method gives zero.
     live = np.flatnonzero(gradient(network, point.weights, point.x, point.labels)[1])

@@ -12,7 +12,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.errors import ConfigError
 from ravine.gradients.methods import require_methods
-from ravine.gradients.networks.perturb import Moved, Point, moved, taken
+from ravine.gradients.networks.perturb import Moved, NetworkPoint, moved, taken
 
 DEFAULT_STEP = 1e-8
 """Of the three differences, where none is given."""
@@ -45,7 +45,7 @@ def complex_step(dtype: np.dtype[Any]) -> float:
 
 
 def derivatives(
-    point: Point,
+    point: NetworkPoint,
     indices: Array,
     methods: tuple[str, ...],
     h: float = DEFAULT_STEP,
@@ -78,10 +78,10 @@ def derivatives(
     return found
 
 
-def _complex_step(point: Point, indices: Array, progress: Callable[[int], None] | None) -> Derivative:
+def _complex_step(point: NetworkPoint, indices: Array, progress: Callable[[int], None] | None) -> Derivative:
     began = time.perf_counter()
     dtype = np.result_type(point.weights.dtype, np.complex64)
-    there = Point(point.network, point.weights.astype(dtype), point.x.astype(dtype), point.labels)
+    there = NetworkPoint(point.network, point.weights.astype(dtype), point.x.astype(dtype), point.labels)
     h = complex_step(point.weights.dtype)
     end = moved(there, indices, 1j * h, progress)
     # The real part stays where it is, so no kink can be crossed.

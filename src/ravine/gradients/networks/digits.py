@@ -18,7 +18,7 @@ import numpy as np
 from ravine.activations.leaky_relu import LEAK
 from ravine.arrays import Array
 from ravine.errors import ConfigError
-from ravine.gradients.networks.perturb import Point
+from ravine.gradients.networks.perturb import NetworkPoint
 
 Number = Any
 Vector = list[Any]
@@ -46,7 +46,9 @@ def require_digits(digits: int) -> None:
         raise ConfigError(f"digits is {digits}; it must be a whole number from {LEAST_DIGITS} to {MOST_DIGITS}.")
 
 
-def many_digits(point: Point, indices: Array, digits: int, progress: Callable[[int], None] | None = None) -> ManyDigits:
+def many_digits(
+    point: NetworkPoint, indices: Array, digits: int, progress: Callable[[int], None] | None = None
+) -> ManyDigits:
     """Compare both gradients for the weights `indices` (k,), over all samples of the batch."""
     require_digits(digits)
     began = time.perf_counter()
@@ -89,7 +91,7 @@ def many_digits(point: Point, indices: Array, digits: int, progress: Callable[[i
 class _Sample:
     """One sample's forward and backward pass in mpmath numbers."""
 
-    def __init__(self, point: Point, matrices: list[list[Vector]], sample: int) -> None:
+    def __init__(self, point: NetworkPoint, matrices: list[list[Vector]], sample: int) -> None:
         self.network, self.matrices = point.network, matrices
         self.label = int(point.labels[sample])
         # Pixels are the doubles that the network sees, taken as exact.

@@ -20,7 +20,7 @@ from ravine.arrays import Array
 from ravine.formulas.shelves import ACTIVATIONS
 from ravine.gradients.answers import Blindness, Evidence
 from ravine.gradients.networks.derivatives import Derivative, derivatives
-from ravine.gradients.networks.perturb import Point, moved, taken
+from ravine.gradients.networks.perturb import NetworkPoint, moved, taken
 from ravine.losses.cross_entropy import output_delta
 from ravine.networks import forward
 
@@ -38,7 +38,7 @@ _SHORT = 1e-6
 
 
 def network_evidence(
-    point: Point, indices: Array, analytic: Array, found: Mapping[str, Derivative]
+    point: NetworkPoint, indices: Array, analytic: Array, found: Mapping[str, Derivative]
 ) -> dict[str, Evidence]:
     """Return what each method sees of the weights `indices` (k,), whose gradient is said to be `analytic` (k,).
 
@@ -52,7 +52,7 @@ def network_evidence(
     return {name: _evidence(each, *bounds[name], round_off, zero[name]) for name, each in found.items()}
 
 
-def gradient_round_off(point: Point) -> Array:
+def gradient_round_off(point: NetworkPoint) -> Array:
     """Return how far round-off may take each number of the analytic gradient, shape (n,).
 
     A running error analysis, with eps the round-off unit, A^l, Z^l and D^l for the errors of a^l, z^l and delta^l, and
@@ -108,14 +108,16 @@ def _evidence(derivative: Derivative, bounds: Array, blindness: Array, round_off
     return Evidence(values, own + np.where(np.isnan(round_off), np.inf, round_off), zero, blindness)
 
 
-def _complex_bounds(point: Point, derivative: Derivative) -> tuple[Array, Array]:
+def _complex_bounds(point: NetworkPoint, derivative: Derivative) -> tuple[Array, Array]:
     numbers = np.finfo(point.weights.dtype)
     size = np.abs(derivative.values).astype(float)
     bounds = 64 * float(numbers.eps) * size + 4 * float(numbers.smallest_subnormal) / derivative.h
     return bounds, np.full(len(size), Blindness.ROUND_OFF)
 
 
-def _difference_bounds(point: Point, indices: Array, found: Mapping[str, Derivative]) -> dict[str, tuple[Array, Array]]:
+def _difference_bounds(
+    point: NetworkPoint, indices: Array, found: Mapping[str, Derivative]
+) -> dict[str, tuple[Array, Array]]:
     """Return for each difference the bounds, (k,), and why they are large."""
     if not found:
         return {}
@@ -139,13 +141,13 @@ def _difference_bounds(point: Point, indices: Array, found: Mapping[str, Derivat
     return bounds
 
 
-def _least_noise(point: Point) -> float:
+def _least_noise(point: NetworkPoint) -> float:
     """Return the round-off of the loss's last operation; a naive softmax rounds at the size of 1."""
     loss = float(point.losses().mean())
     return float(np.finfo(point.weights.dtype).eps) * (max(1.0, loss) if point.network.softmax == "naive" else loss)
 
 
-def _loss_noise(point: Point, indices: Array, h: float) -> Array:
+def _loss_noise(point: NetworkPoint, indices: Array, h: float) -> Array:
     """Return how rough the loss is when a weight is moved, the same for all of a layer, (k,)."""
     noise = np.zeros(len(indices))
     ends = np.cumsum([rows * columns for rows, columns in point.network.layout.shapes])
@@ -156,7 +158,7 @@ def _loss_noise(point: Point, indices: Array, h: float) -> Array:
     return noise
 
 
-def _scatter(point: Point, indices: Array, h: float) -> float:
+def _scatter(point: NetworkPoint, indices: Array, h: float) -> float:
     """Return twice the largest distance of the loss from a parabola in the step, over some of the weights."""
     moves = moved(point, indices, h)
     answering = indices[moves.change != 0]
@@ -174,7 +176,7 @@ def _scatter(point: Point, indices: Array, h: float) -> float:
     return 2 * largest
 
 
-def _zero(point: Point, indices: Array, analytic: Array, found: Mapping[str, Derivative]) -> dict[str, Array]:
+def _zero(point: NetworkPoint, indices: Array, analytic: Array, found: Mapping[str, Derivative]) -> dict[str, Array]:
     """Tell for each method on which weights it sees that the loss does not depend, (k,) booleans.
 
     The loss must stay the same, bit for bit: along the imaginary axis, where nothing is hidden by round-off, and for a

@@ -25,7 +25,7 @@ _BLOCK = 8192
 
 
 @dataclass(frozen=True)
-class Point:
+class NetworkPoint:
     """A network at its weights, on a batch: where gradients are taken.
 
     Attributes:
@@ -56,14 +56,14 @@ class Moved:
     crossed: Array
 
 
-def taken(point: Point, indices: Array, step: complex) -> Array:
+def taken(point: NetworkPoint, indices: Array, step: complex) -> Array:
     """Return by how much weights really move, fl(w + step) - w, (k,): 0 where the step is lost in the weight."""
     weights = point.weights[indices]
     distance: Array = (weights + step) - weights
     return distance
 
 
-def moved(point: Point, indices: Array, step: complex, progress: Callable[[int], None] | None = None) -> Moved:
+def moved(point: NetworkPoint, indices: Array, step: complex, progress: Callable[[int], None] | None = None) -> Moved:
     """Move each weight of `indices` (k,), one at a time, by `step`, and return what the loss does.
 
     The step that counts is the one that arithmetic can take, see `taken`.
@@ -100,7 +100,7 @@ def _blocks(count: int) -> Iterator[slice]:
     return (slice(low, min(low + _BLOCK, count)) for low in range(0, count, _BLOCK))
 
 
-def _pre_activations(point: Point, activations: tuple[Array, ...], logits: Array) -> list[Array]:
+def _pre_activations(point: NetworkPoint, activations: tuple[Array, ...], logits: Array) -> list[Array]:
     """Return z^1 .. z^L, each (b, n_l)."""
     matrices = point.network.layout.views(point.weights)[:-1]
     hidden = [
@@ -110,7 +110,9 @@ def _pre_activations(point: Point, activations: tuple[Array, ...], logits: Array
     return [*hidden, logits]
 
 
-def _follow(point: Point, outputs: list[Array], layer: int, sample: int, o: Array, by: Array) -> tuple[Array, Array]:
+def _follow(
+    point: NetworkPoint, outputs: list[Array], layer: int, sample: int, o: Array, by: Array
+) -> tuple[Array, Array]:
     """Return the loss of one sample, and whether a kink was crossed, when unit o[k] of `layer` is moved by by[k]."""
     network, label = point.network, point.labels[sample]
     f = ACTIVATIONS[network.activation].function
@@ -148,7 +150,7 @@ def _loss(logits: Array, label: int, softmax: str) -> Array:
     return loss
 
 
-def moved_plainly(point: Point, indices: Array, step: complex) -> Moved:
+def moved_plainly(point: NetworkPoint, indices: Array, step: complex) -> Moved:
     """Do what `moved` does by running the whole network once per weight: slow, and the test of the fast way."""
     base = point.losses()
     sides = _sides(point)
@@ -157,13 +159,13 @@ def moved_plainly(point: Point, indices: Array, step: complex) -> Moved:
     for k, index in enumerate(indices):
         weights = point.weights.copy()
         weights[index] += step
-        there = Point(point.network, weights, point.x, point.labels)
+        there = NetworkPoint(point.network, weights, point.x, point.labels)
         change[k] = (there.losses() - base).mean()
         crossed[k] = any((a != b).any() for a, b in zip(_sides(there), sides, strict=True))
     return Moved(change, crossed)
 
 
-def _sides(point: Point) -> list[Array]:
+def _sides(point: NetworkPoint) -> list[Array]:
     if not ACTIVATIONS[point.network.activation].has_kink:
         return []
     trace = forward(point.network, point.weights, point.x)

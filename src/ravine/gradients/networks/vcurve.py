@@ -10,7 +10,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.gradients.errors import measure
 from ravine.gradients.networks.derivatives import derivatives
-from ravine.gradients.networks.perturb import Point
+from ravine.gradients.networks.perturb import NetworkPoint
 from ravine.networks import gradient
 
 STEPS = tuple(float(h) for h in 10.0 ** np.arange(-1, -16.25, -0.25))
@@ -32,7 +32,7 @@ class VCurve(msgspec.Struct, frozen=True):
     predicted_step: dict[str, float]
 
 
-def v_curve(point: Point, indices: Array, progress: Callable[[int], None] | None = None) -> VCurve:
+def v_curve(point: NetworkPoint, indices: Array, progress: Callable[[int], None] | None = None) -> VCurve:
     """Measure the three differences at every step of `STEPS`, over the weights `indices` (k,)."""
     analytic = gradient(point.network, point.weights, point.x, point.labels)[1][indices]
     median: dict[str, list[float]] = {name: [] for name in DIFFERENCES}
@@ -55,7 +55,7 @@ def v_curve(point: Point, indices: Array, progress: Callable[[int], None] | None
     )
 
 
-def predicted_steps(point: Point, indices: Array) -> dict[str, float]:
+def predicted_steps(point: NetworkPoint, indices: Array) -> dict[str, float]:
     """Return the step at which truncation and round-off balance, by the theory of differences.
 
     With eps the round-off unit and f the loss, forward and backward have their least error at
@@ -71,7 +71,7 @@ def predicted_steps(point: Point, indices: Array) -> dict[str, float]:
     return {"forward": float(one_sided), "backward": float(one_sided), "central": float(central)}
 
 
-def _curvatures(point: Point, indices: Array) -> tuple[float, float]:
+def _curvatures(point: NetworkPoint, indices: Array) -> tuple[float, float]:
     """Return the medians of |f''| and |f'''| by single weights whose gradient is not zero."""
     eps = float(np.finfo(point.weights.dtype).eps)
     base = gradient(point.network, point.weights, point.x, point.labels)[1]

@@ -6,13 +6,13 @@ from statistics import fmean
 
 from ravine.paper.measures import ACCURACY, LOSS, SECONDS
 from ravine.report.claims import Claim
-from ravine.report.evidence import Evidence
 from ravine.report.findings import Measured, finding, higher, lower, no_gain
+from ravine.report.stored_study import StoredStudy
 
 
-def _seconds_of_a_run(evidence: Evidence) -> Measured:
+def _seconds_of_a_run(study: StoredStudy) -> Measured:
     rows = [f"table1:{row}" for row in range(2, 10)]
-    seconds = [result.seconds.total for row in rows for result in evidence.of(row)]
+    seconds = [result.seconds.total for row in rows for result in study.of(row)]
     average = fmean(seconds)
     return f"{average:.1f} s on average, {3300 / average:.0f} times faster", all(1650 <= s <= 6600 for s in seconds)
 

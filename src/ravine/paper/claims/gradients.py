@@ -8,8 +8,8 @@ import msgspec
 
 from ravine.gradients.errors import Errors
 from ravine.report.claims import Cause, Claim
-from ravine.report.evidence import Evidence, NotRunError
 from ravine.report.findings import Measured, Test, finding
+from ravine.report.stored_study import NotRunError, StoredStudy
 
 CHECKED = "further:1 epoch"
 """The row whose gradients are checked."""
@@ -20,56 +20,56 @@ PUBLISHED_ERROR = 3e-42
 DIFFERENCES = ("forward", "backward", "central")
 
 
-def gradient_finding(quantity: str, judge: Callable[[Evidence], Measured]) -> Test:
+def gradient_finding(quantity: str, judge: Callable[[StoredStudy], Measured]) -> Test:
     """Make a test of the gradients after the first epoch, which a quick look has too."""
     return finding(lambda _: quantity, judge, whole=False)
 
 
-def impossible(quantity: str, judge: Callable[[Evidence], Measured]) -> Test:
+def impossible(quantity: str, judge: Callable[[StoredStudy], Measured]) -> Test:
     """Make a test that no measurement can pass."""
     inner = gradient_finding(quantity, judge)
-    return lambda evidence: msgspec.structs.replace(inner(evidence), impossible=True)
+    return lambda study: msgspec.structs.replace(inner(study), impossible=True)
 
 
-def central_is_closest(evidence: Evidence) -> Measured:
+def central_is_closest(study: StoredStudy) -> Measured:
     """Tell whether the central difference has the lowest mean relative error."""
-    return _central_is_lowest(evidence, lambda errors: errors.mean_relative_error)
+    return _central_is_lowest(study, lambda errors: errors.mean_relative_error)
 
 
-def central_is_narrowest(evidence: Evidence) -> Measured:
+def central_is_narrowest(study: StoredStudy) -> Measured:
     """Tell whether the central difference has the lowest 99th percentile of relative errors."""
-    return _central_is_lowest(evidence, lambda errors: errors.p99_relative_error)
+    return _central_is_lowest(study, lambda errors: errors.p99_relative_error)
 
 
-def _central_is_lowest(evidence: Evidence, read: Callable[[Errors], float]) -> Measured:
-    methods = [check.agreement.methods for check in evidence.checks_of(CHECKED)]
+def _central_is_lowest(study: StoredStudy, read: Callable[[Errors], float]) -> Measured:
+    methods = [check.agreement.methods for check in study.checks_of(CHECKED)]
     errors = [[read(found[name].errors) for name in DIFFERENCES] for found in methods]
     held = sum(central < min(forward, backward) for forward, backward, central in errors)
     first = ", ".join(f"{name} {value:.1e}" for name, value in zip(DIFFERENCES, errors[0], strict=True))
     return f"{first}; lowest with {held} of {len(errors)} seeds", held == len(errors)
 
 
-def truncation_decides(evidence: Evidence) -> Measured:
+def truncation_decides(study: StoredStudy) -> Measured:
     """Tell whether the central difference is at its best at h = 1e-8 or below."""
-    curve = evidence.checks_of(CHECKED)[0].curve
+    curve = study.checks_of(CHECKED)[0].curve
     best = curve.best_step["central"]
     return f"best step {best:.1e}, where the median error is {curve.best_median['central']:.1e}", best <= 1e-8
 
 
-def central_in_doubles(evidence: Evidence) -> Measured:
+def central_in_doubles(study: StoredStudy) -> Measured:
     """Tell whether the central difference reaches 3e-40 % in double precision."""
-    errors = [check.agreement.methods["central"].errors.mean_relative_error for check in evidence.checks_of(CHECKED)]
+    errors = [check.agreement.methods["central"].errors.mean_relative_error for check in study.checks_of(CHECKED)]
     return f"{100 * min(errors):.1e} % to {100 * max(errors):.1e} %", max(errors) < PUBLISHED_ERROR
 
 
-def below_double_precision(evidence: Evidence) -> Measured:
+def below_double_precision(study: StoredStudy) -> Measured:
     """Say how far double precision goes."""
     return f"numbers near 1 are {100 * 2.0**-52:.1e} % apart in double precision", False
 
 
-def in_many_digits(evidence: Evidence) -> Measured:
+def in_many_digits(study: StoredStudy) -> Measured:
     """Tell whether 60 digits reach 3e-40 %."""
-    digits = evidence.checks_of(CHECKED)[0].digits
+    digits = study.checks_of(CHECKED)[0].digits
     if digits is None:
         raise NotRunError(CHECKED)
     return (
@@ -78,9 +78,9 @@ def in_many_digits(evidence: Evidence) -> Measured:
     )
 
 
-def gradient_is_right(evidence: Evidence) -> Measured:
+def gradient_is_right(study: StoredStudy) -> Measured:
     """Tell whether the gradient passes with every seed; undecided if no check fails and some cannot tell."""
-    found = [check.agreement for check in evidence.checks_of(CHECKED)]
+    found = [check.agreement for check in study.checks_of(CHECKED)]
     worst = max(each.methods["complex"].errors.median_relative_error for each in found)
     passed = sum(each.passed for each in found)
     text = f"passes with {passed} of {len(found)} seeds; median error of the complex step {worst:.1e}"
@@ -89,9 +89,9 @@ def gradient_is_right(evidence: Evidence) -> Measured:
     return text, True if passed == len(found) else "the check cannot tell"
 
 
-def a_second_each(evidence: Evidence) -> Measured:
+def a_second_each(study: StoredStudy) -> Measured:
     """Tell whether each difference takes about a second."""
-    methods = evidence.checks_of(CHECKED)[0].agreement.methods
+    methods = study.checks_of(CHECKED)[0].agreement.methods
     seconds = {name: methods[name].seconds for name in DIFFERENCES}
     text = ", ".join(f"{name} {value:.2f} s" for name, value in seconds.items())
     return text, all(0.5 <= value <= 2 for value in seconds.values())

@@ -28,7 +28,6 @@ from ravine.paper.measures import (
     zigzag_over,
 )
 from ravine.report.claims import Cause, Claim
-from ravine.report.evidence import Evidence, NotRunError
 from ravine.report.findings import (
     Measured,
     Test,
@@ -41,11 +40,12 @@ from ravine.report.findings import (
     mean_at_least,
     no_gain,
 )
+from ravine.report.stored_study import NotRunError, StoredStudy
 from ravine.training import Result
 
 
-def _parameters(evidence: Evidence) -> Measured:
-    counts = {result.parameters for run in evidence.planned if (result := evidence.results.get(run.id))}
+def _parameters(study: StoredStudy) -> Measured:
+    counts = {result.parameters for run in study.planned if (result := study.results.get(run.id))}
     if not counts:
         raise NotRunError("any row")
     return ", ".join(f"{count:,}" for count in sorted(counts)), counts == {276_200}
@@ -77,18 +77,18 @@ def _still(result: Result) -> bool:
     return not accuracy_rises(result) and _zigzag_below(0.005)(result)
 
 
-def _curve_distance(evidence: Evidence, row: str, other: str) -> float:
+def _curve_distance(study: StoredStudy, row: str, other: str) -> float:
     """Return the mean distance over the epochs of two rows' mean test accuracies."""
     curves = [
         [fmean(e.test_accuracy for e in epochs) for epochs in zip(*(r.history for r in results), strict=True)]
-        for results in (evidence.of(row), evidence.of(other))
+        for results in (study.of(row), study.of(other))
     ]
     return fmean(abs(a - b) for a, b in zip(*curves, strict=True))
 
 
-def _largest_distance(evidence: Evidence, *groups: tuple[str, ...]) -> float:
+def _largest_distance(study: StoredStudy, *groups: tuple[str, ...]) -> float:
     pairs = [pair for group in groups for pair in combinations(group, 2)]
-    return max(_curve_distance(evidence, *pair) for pair in pairs)
+    return max(_curve_distance(study, *pair) for pair in pairs)
 
 
 _EQUAL_QUOTIENT = (("table1:2", "table1:4"), ("table1:3", "table1:5", "table1:7"), ("table1:6", "table1:8"))
@@ -99,10 +99,10 @@ _EQUAL_PRODUCT = (("table1:2", "table1:6"), ("table1:4", "table1:8"), ("table1:5
 def curves_agree(quantity: str, groups: tuple[tuple[str, ...], ...]) -> Test:
     """Test that the mean accuracy curves of the rows of each group lie within a point of each other."""
 
-    def judge(evidence: Evidence) -> Measured:
-        if any(diverged(result) for group in groups for row in group for result in evidence.of(row)):
+    def judge(study: StoredStudy) -> Measured:
+        if any(diverged(result) for group in groups for row in group for result in study.of(row)):
             return "a run diverged", False
-        distance = _largest_distance(evidence, *groups)
+        distance = _largest_distance(study, *groups)
         return f"up to {100 * distance:.2f} points apart", distance < 0.01
 
     return finding(lambda _: f"curves of equal {quantity} within a point of each other, on average over epochs", judge)

@@ -12,7 +12,7 @@ from ravine.gradients.networks.agreement import Agreement, MethodAgreement
 from ravine.gradients.networks.check import NetworkCheck
 from ravine.gradients.networks.digits import ManyDigits
 from ravine.gradients.networks.vcurve import VCurve
-from ravine.report.evidence import Evidence
+from ravine.report.stored_study import StoredStudy
 from ravine.studies import Planned
 from ravine.training import DeadNetwork, Epoch, NonFinite, Result, Seconds
 
@@ -59,11 +59,13 @@ def result(
     return Result(**{**plain, **changes})
 
 
-def evidence_of(
+def study_of(
     planned: Sequence[Planned], rows: dict[str, Sequence[Result | None]], quick: bool = False, **changes: Any
-) -> Evidence:
-    """Return evidence of the results of rows, in the order of their seeds; None is a run that is not stored."""
-    return Evidence(planned, {r.id: r for found in rows.values() for r in found if r is not None}, {}, quick, **changes)
+) -> StoredStudy:
+    """Return a stored study of the results of rows, in the order of their seeds; None is a run that is not stored."""
+    return StoredStudy(
+        planned, {r.id: r for found in rows.values() for r in found if r is not None}, {}, quick, **changes
+    )
 
 
 def around(mean: float, deviation: float) -> list[float]:

@@ -16,7 +16,7 @@ class NotRunError(Exception):
 
 
 @dataclass(frozen=True)
-class Evidence:
+class StoredStudy:
     """Planned runs, the results and gradient checks that are stored, by id, and whether runs were cut short."""
 
     planned: Sequence[Planned]
