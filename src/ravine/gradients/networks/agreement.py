@@ -17,7 +17,7 @@ from ravine.gradients.networks.perturb import Point
 from ravine.networks import gradient
 
 WORST = 5
-"""How many of the worst weights are named."""
+"""The number of the worst weights that a check names."""
 
 
 class Weight(msgspec.Struct, frozen=True):
@@ -131,7 +131,7 @@ def rtol(point: Point) -> float:
 
 
 def _whole(verdict: Verdict, point: Point, indices: Array, analytic: Array, loss: float) -> Verdict:
-    """Return the verdict, left open where the loss is no number or a layer has nothing that could be wrong."""
+    """Return the verdict; "cannot tell" if the loss is not finite or all derivatives of a layer are zero."""
     if not np.isfinite(loss):
         mend = "Take other weights, another --sample, or --softmax shifted."
         return cannot_tell(verdict, f"the loss is {loss}", mend)
