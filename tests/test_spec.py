@@ -417,7 +417,7 @@ def test_numpy_s_numbers_are_as_good_as_python_s():
         ({"warmup": math.nan}, "warmup is nan"),
         ({"warmup": math.inf}, "warmup is inf"),
         ({"schedule_by": "batch"}, "schedule_by"),
-        ({"largest_batch": 100}, "constant schedule has no decay"),
+        ({"largest_batch": 100}, "constant schedule never lowers the rate"),
         ({"largest_batch": 9, "schedule": "cosine"}, "largest_batch is 9; .* 10 or more"),
         ({"per_layer": {"lr": (1.0, 0.5)}}, "2 factors of lr; .* each of the 4 layers"),
         ({"per_layer": {"rl": (1.0,) * 4}}, "unknown hyper-parameter of sgd 'rl'; did you mean 'lr'"),

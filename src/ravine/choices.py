@@ -1,8 +1,7 @@
-"""The names that a setting may take, read from where the things are, without importing them.
+"""The names that a setting may take, read from the files of the package without importing them.
 
-`ravine --help` and the completion of a shell need names, and should not wait for NumPy. So they look at the files of
-the package: what a shelf holds are its files, and what a table holds is read from its text. Where a name is used, the
-things themselves are asked.
+`ravine --help` and the completion of a shell need names, and should not wait for NumPy. So the names of a shelf are
+read from the names of its files, and the names of a table from its text. Code that uses a name finds the thing itself.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ _PACKAGE = Path(__file__).parent
 
 
 def shelf(folder: str, separator: str = "_") -> Choices:
-    """Return what lists the things of a shelf, each of which is declared in a file of its own name.
+    """Return a function that lists the things of a shelf, each of which is declared in a file of its own name.
 
-    A file that declares nothing of its own name is a part of another one. `separator` stands in a name where the file
-    has "_".
+    A file that declares nothing of its own name is a part of another one. The names have `separator` in place of each
+    "_" of the file's name.
 
     >>> shelf("activations", separator="-")()
     ('leaky-relu', 'relu', 'sigmoid', 'tanh')
@@ -42,7 +41,7 @@ def _declares(file: Path) -> bool:
 
 
 def table(file: str, variable: str) -> Choices:
-    """Return what lists the names in a table that a file writes out: the keys, the strings, or the first arguments.
+    """Return a function that lists the names in a table that a file writes out: keys, strings, or first arguments.
 
     >>> table("losses/cross_entropy.py", "SOFTMAX_FORMS")()
     ('shifted', 'naive')
@@ -77,7 +76,7 @@ def _written(value: ast.expr | None) -> Iterator[str]:
 
 
 def files(folders: tuple[str, ...], suffix: str) -> Choices:
-    """Return what lists the files of some folders that have a suffix, without it; a folder need not exist.
+    """Return a function that lists the files with a suffix in some folders, without it; a folder need not exist.
 
     >>> "batch-size" in files(("studies",), ".toml")()
     True
@@ -91,7 +90,7 @@ def files(folders: tuple[str, ...], suffix: str) -> Choices:
 
 
 def these(*names: str) -> Choices:
-    """Return what lists the names that are given."""
+    """Return a function that lists the given names."""
     return lambda: names
 
 

@@ -39,7 +39,7 @@ class DataError(RavineError):
 
 
 class StorageError(RavineError):
-    """A file of ours cannot be written or is held by another process (exit 3)."""
+    """A file of ravine's cannot be written, or another process holds it (exit 3)."""
 
     exit_code = 3
 
@@ -55,7 +55,7 @@ class DownloadError(RavineError):
 
 
 SYNONYMS = {"learning_rate": "lr", "wd": "weight_decay", "clip": "clip_norm", "ema": "weight_average"}
-"""What others call what we have under another name."""
+"""Names that other libraries use, and ravine's name for the same setting."""
 
 
 def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:
@@ -76,7 +76,7 @@ def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:
 def readable(message: str) -> str:
     """Return a message in which a word of hundreds of letters, which no one reads, is cut to its beginning.
 
-    What is no letter, as in the name of a file from another system, is written as its number.
+    A character that cannot be printed, as in the name of a file from another system, is written as its number.
 
     >>> readable("there is no file " + "x" * 3000 + ".")
     'there is no file xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...'

@@ -1,6 +1,6 @@
-"""What a caller gives, in the form in which ravine works with it: names, numbers, dtypes, folders, texts.
+"""Values from outside, brought into the form in which ravine works with them: names, numbers, dtypes, folders, texts.
 
-Whoever takes something from outside, by Python, the command line or a file, brings it into this form first.
+All code that takes a value from Python, the command line or a file brings it into this form first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _WORDS = {
     "object": "a table of settings",
     "null": "nothing",
 }
-"""What msgspec calls types, in words."""
+"""By msgspec's name of a type, the type in words."""
 
 
 def folded(name: str) -> str:
@@ -43,7 +43,7 @@ def folded(name: str) -> str:
 
 
 def folded_keys(given: Mapping[str, T]) -> dict[str, T]:
-    """Return what is given by name with each name folded; one name in two spellings is a `ConfigError`."""
+    """Return a mapping with each of its names folded; one name in two spellings is a `ConfigError`."""
     found: dict[str, T] = {}
     for key, value in given.items():
         name = folded(key)
@@ -56,7 +56,7 @@ def folded_keys(given: Mapping[str, T]) -> dict[str, T]:
 def plain(value: Any) -> Any:
     """Return NumPy's numbers, strings and arrays, and ranges, as Python's own, in lists and mappings too.
 
-    All else comes back as it is. Lists that hold themselves are a `ConfigError`.
+    Any other value is returned as it is. A list that holds itself is a `ConfigError`.
 
     >>> plain({"layers": np.array([784, 10]), "lr": np.float64(0.5)})
     {'layers': [784, 10], 'lr': 0.5}
@@ -84,7 +84,7 @@ def _plain(value: Any) -> Any:
 
 
 def dtype_name(given: Any, allowed: Iterable[str], kind: str = "dtype") -> str:
-    """Return the name of a dtype that is given by its name, or as whatever NumPy takes for one.
+    """Return the name of a dtype, given by its name or as any value that NumPy accepts for a dtype.
 
     >>> dtype_name(np.float64, ["float32", "float64"]), dtype_name(np.dtype("f4"), ["float32", "float64"])
     ('float64', 'float32')
@@ -99,7 +99,7 @@ def dtype_name(given: Any, allowed: Iterable[str], kind: str = "dtype") -> str:
 
 
 def _name_of(given: Any) -> str:
-    """Return what ravine calls a dtype of NumPy, "" if it is none."""
+    """Return ravine's name of a dtype of NumPy; "" if the value is no dtype."""
     try:
         dtype = None if given is None else np.dtype(given)  # NumPy takes None for float64
     except (TypeError, ValueError):
@@ -114,7 +114,7 @@ def path_of(name: str, given: Any) -> Path | None:
     """Return a folder or a file that is given as text or as a path, None if it is not given.
 
     Raises:
-        ConfigError: it is neither; `name` is what the caller calls it.
+        ConfigError: it is neither; `name` is its name in the message.
     """
     if given is None:
         return None

@@ -37,7 +37,7 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
 """Lines differ in marker and style as well, for print without color."""
 
 INK = "#1b1b1b"
-"""Of text, ticks and spines; a page may put its own color in the place of it."""
+"""The color of text, ticks and spines; a page may replace it by its own."""
 
 _STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,

@@ -25,7 +25,7 @@ BAD_SETTINGS = [
     (["--seed", "-1"], "seed is -1"),
     (["--seed", str(2**64)], f"seed is {2**64}"),
     (["--warmup", "-1"], "warmup is -1"),
-    (["--largest-batch", "50"], "constant schedule has no decay"),
+    (["--largest-batch", "50"], "constant schedule never lowers the rate"),
     (["--per-layer", "lr=1,2,3"], "3 factors of lr"),
     (["--per-layer", "rl=1,1,1,1"], "did you mean 'lr'"),
     (["--layers", "784,10"], "layers 784,10 do not fit small: the first must be 64"),

@@ -60,7 +60,7 @@ def test_the_table(trained, capsys):
     [
         ("nothing.png", "cannot read nothing.png: No such file or directory"),
         ("nothing.idx:0", "cannot read nothing.idx"),
-        ("test:70", "entry 70 does not exist: there are 70 test images of small"),
+        ("test:70", "image 70 does not exist: there are 70 test images of small"),
         ("train:99999999999999999999", "does not exist"),
         ("test:-1", "cannot read test:-1"),
         ("test:\N{SUPERSCRIPT TWO}", "cannot read"),
@@ -68,7 +68,7 @@ def test_the_table(trained, capsys):
         ("empty.png", "empty.png is not a picture of a known format"),
         ("half.png", "half.png is damaged"),
         ("wide.png", "wide.png has 8 x 9 pixels; a picture for small has 8 x 8, light on black"),
-        ("two.idx:2", "entry 2 does not exist: there are 2 entries of two.idx"),
+        ("two.idx:2", "image 2 does not exist: there are 2 images in two.idx"),
         ("wide.idx:0", "wide.idx:0 has 8 x 9 pixels"),
         ("labels.idx:0", "images are uint8"),
         ("floats.idx:0", "images are uint8"),

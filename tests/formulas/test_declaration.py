@@ -130,10 +130,10 @@ def test_forms_are_written_above_the_rule_and_handed_to_it():
 
     formula = rule(lazy=idle, evaluated=mean)(drifting).formula
     assert (formula.lazy, formula.evaluated) == (idle, mean)
-    for form in ("lazy", "evaluated"):
+    for form, words in (("lazy", "lazy update"), ("evaluated", "evaluated form")):
         with pytest.raises(ConfigError) as caught:
             rule(**{form: 3})(drifting)
-        assert str(caught.value) == f"the {form} form of rule drifting is 3; give a function."
+        assert str(caught.value) == f"the {words} of rule drifting is 3; give a function."
 
 
 def test_hyperparameters_come_in_declared_order_over_the_defaults():

@@ -41,13 +41,13 @@ def check_network_gradient(
     """Check the gradient of a spec's network on some training samples, against numerical ones, weight by weight.
 
     Args:
-        spec: the network, and how it is trained before the check.
-        run: a stored run whose network and weights are taken instead.
-        epochs: how many epochs of the spec are trained first; 0 checks the initial weights.
+        spec: the network, and its training before the check.
+        run: a stored run, whose network and weights are checked instead.
+        epochs: the number of epochs of training before the check; with 0, the check is at the initial weights.
         samples: numbers of the training samples; the loss is their mean.
         weights: how many weights to check, a seeded subset, or None for all.
         methods, h: see `ravine.gradients.methods`.
-        digits: digits of the check in many digits, over a seeded subset, or None.
+        digits: digits of the high-precision check of a seeded subset of weights; None leaves that check out.
         dtype: float64 or float32, in which gradients and differences are computed; by name, or as NumPy has it.
 
     Raises:

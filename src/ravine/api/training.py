@@ -54,27 +54,27 @@ def train(
     watcher: Watcher | None = None,
     **hyperparameters: float,
 ) -> Run:
-    """Train a network and return the stored run; a run that is stored already is returned at once.
+    """Train a network and return the stored run; a run that is stored already is not trained again.
 
-    The defaults are plain SGD at rate 0.1 in batches of 10, ten epochs. `final_lr` alone means linear decay. Further
-    keyword arguments are hyper-parameters of the optimizer, such as `alpha=0.5` for momentum, or `nesterov=True` for a
-    flag, and settings of the schedule, such as `decay_factor=0.5` for step. NumPy's numbers, strings and arrays will do
-    wherever Python's own do.
+    The defaults are plain SGD at rate 0.1 in batches of 10, ten epochs. Further keyword arguments are hyper-parameters
+    of the optimizer and of stages, such as `alpha=0.5` for momentum, or `nesterov=True` for a flag, and settings of the
+    schedule, such as `decay_factor=0.5` for step. Numbers, strings and arrays of NumPy's are accepted in place of
+    Python's numbers, strings and lists.
 
     Args:
         optimizer: a name that `ravine optimizers` lists, a file as "my_rule.py:my_rule", or an optimizer of your own.
-        stages: stages of your own, as "my_stage.py:my_stage" or as `ravine.stage` makes them; ravine's own are put in
-            by their hyper-parameters, such as weight_decay.
+        stages: stages of your own, as "my_stage.py:my_stage" or as `ravine.stage` makes them. To put in a stage of
+            ravine's own, give its hyper-parameter, such as weight_decay.
         lr: learning rate; the optimizer's default if None.
-        final_lr: the rate that decay heads for; alone, it means linear decay.
-        schedule: how the rate changes: a name, such as "cosine", a file as "my_file.py:mine", or a schedule.
+        final_lr: the rate at the end of the schedule; without `schedule` it means linear decay.
+        schedule: how the rate changes: a name such as "cosine", a file such as "my_file.py:mine", or a schedule.
         schedule_by: whether the rate changes by "epoch" or by "step"; settings of schedules count epochs either way.
-        warmup: epochs in which the rate climbs first.
-        batch_size: samples a step, 1 for on-line learning up to all for batch learning.
-        largest_batch: grow the batch where the schedule would lower the rate, up to so many samples.
-        per_layer: by name of a hyper-parameter, or lr, what it is multiplied by in each layer of weights, as in
+        warmup: epochs at the start in which the rate climbs to the schedule.
+        batch_size: samples in a batch: 1 is on-line learning, all samples batch learning.
+        largest_batch: grow the batch, up to this size, when the schedule would lower the rate.
+        per_layer: by the name of a hyper-parameter, or lr, its factor in each layer of weights, as in
             {"lr": [1, 1, 1, 0.1]}; for optimizers that step layer by layer.
-        epochs, seed: passes over the data; the one seed that weights and shuffles derive from.
+        epochs, seed: passes over the data; the seed of all random numbers: initial weights, shuffles and noise.
         layers, activation, bias, softmax, init: the network; see `ravine.networks`.
         dataset, data_dir: which data, and a folder to take the files from.
         engine, dtype: "fused" in float32 or float64, "reference" in longdouble too. A dtype is given by its name, or as
@@ -84,7 +84,7 @@ def train(
         fresh: train anew even if the run is stored.
         initial_weights: the flat weight vector, shape (n,), in place of a seeded draw.
         order: sample numbers in training order, (k,) or (epochs, k), in place of seeded shuffles.
-        watcher: is told of progress.
+        watcher: an object whose methods the training loop calls to report progress.
 
     Raises:
         ConfigError, DataError, DownloadError, StorageError: with one clear sentence each.
@@ -136,7 +136,7 @@ def run_spec(
 
 
 def checked_watcher(watcher: Watcher | None) -> Watcher:
-    """Return the watcher, or a silent one for None; what has none of its methods is a `ConfigError`."""
+    """Return the watcher, or a silent one for None; an object without its methods is a `ConfigError`."""
     if watcher is None:
         return Silent()
     if not isinstance(watcher, Watcher):

@@ -1,4 +1,4 @@
-"""How a command explains itself: options under titles, examples that run, exit codes."""
+"""Commands whose help has options under titles, examples that run, and exit codes."""
 
 from __future__ import annotations
 

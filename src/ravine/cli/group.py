@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a command is, and what it does, which is the first sentence of its help."""
+    """The place of a command, and the first sentence of its help."""
 
     place: str
     sentence: str
@@ -60,7 +60,7 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Return the commands that begin so, with what they do, without importing them."""
+        """Return the commands that begin with `incomplete`, with the first sentence of their help, without imports."""
         from click.shell_completion import CompletionItem
 
         found = [CompletionItem(n, help=e.sentence) for n, e in self.entries.items() if n.startswith(incomplete)]

@@ -1,4 +1,4 @@
-"""What the library tells by its logger: on stderr, unless `--quiet`."""
+"""The messages of the logger "ravine", written to stderr unless `--quiet` is given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class _Stderr(logging.Handler):
 
 
 def tell_notes(quiet: bool = False) -> None:
-    """Write what the logger "ravine" is told to stderr, or nothing if quiet."""
+    """Write the messages of the logger "ravine" to stderr, or nothing if quiet."""
     logger = logging.getLogger("ravine")
     logger.handlers = [logging.NullHandler() if quiet else _Stderr()]
     logger.propagate = False

@@ -1,4 +1,4 @@
-"""What is shown while a run goes on: a bar on a terminal, a line an epoch elsewhere, nothing if quiet."""
+"""The progress of a run: a bar on a terminal, a line an epoch elsewhere, nothing if quiet."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def progress_bar() -> Any:
 
 @contextmanager
 def checking(quiet: bool) -> Iterator[CheckProgress | None]:
-    """Yield what shows a gradient check: on a terminal one line that is written over, and nothing elsewhere."""
+    """Yield the function that shows the progress of a gradient check: one line on a terminal, nothing elsewhere."""
     if quiet or not sys.stderr.isatty():
         yield None
         return

@@ -1,4 +1,4 @@
-"""`ravine runs list` and `ravine runs show`."""
+"""`ravine runs list`, `ravine runs show` and `ravine runs convert`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is shown while a study goes on: bars on a terminal, a line an ended run elsewhere, nothing if quiet."""
+"""The progress of a study: bars on a terminal, a line for each run that ended elsewhere, nothing if quiet."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def watching_study(quiet: bool, runs: int) -> Iterator[StudyWatcher | None]:
-    """Yield a line a run under way and one for the whole on a terminal, a line an ended run elsewhere."""
+    """Yield the watcher that fits stderr: bars on a terminal, plain lines elsewhere; None if quiet."""
     if quiet or runs == 0:
         yield None
     elif not sys.stderr.isatty():

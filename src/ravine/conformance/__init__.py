@@ -1,4 +1,4 @@
-"""Is an optimizer what it says it is? The checks that ravine's own pass, for any."""
+"""Is an optimizer what it says it is? The checks that ravine's own optimizers pass, for any optimizer."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ MATRIX_TRAINED: dict[str, Check] = {"repeatable": matrices.repeated, "resume": m
 def findings_of(optimizer: Optimizer, speed: bool = True) -> Iterator[Finding]:
     """Check an optimizer, and yield each finding as soon as it is there.
 
-    One whose text cannot be read is checked no further.
+    If the text of the optimizer cannot be read, this is the only finding.
 
     >>> from ravine.optimizers.sgd import sgd
     >>> next(findings_of(sgd)).detail
@@ -72,10 +72,10 @@ def findings_of(optimizer: Optimizer, speed: bool = True) -> Iterator[Finding]:
 
 
 def check_optimizer(optimizer: str | Optimizer, *, speed: bool = True) -> Conformance:
-    """Check an optimizer by the tests that ravine's own pass: `ravine check-optimizer` in Python.
+    """Put an optimizer through the checks that ravine's own pass: `ravine check-optimizer` in Python.
 
     Args:
-        optimizer: an optimizer, a name, or a file as "my_rule.py:my_rule", which is run.
+        optimizer: an optimizer, a name, or a file such as "my_rule.py:my_rule", which ravine runs.
         speed: whether to time its steps beside those of sgd.
 
     >>> check_optimizer("signsgd", speed=False).passed
@@ -98,7 +98,7 @@ def _check(
         except ConfigError as error:
             finding, runs = _fault(name, error), False
         sound = sound and finding.outcome != "failed"
-        # What is not finite would fail all that follows, too.
+        # Numbers that are not finite would fail all later checks, too.
         runs = runs and not (name == "finite" and finding.outcome == "failed")
         yield finding
     for library in LIBRARIES:

@@ -1,4 +1,4 @@
-"""What all checks of a thing found."""
+"""The findings of all checks of one thing."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ravine.conformance.finding import Finding
 
 @dataclass(frozen=True)
 class Conformance:
-    """What all checks of an optimizer, a surface or a schedule found; printed, it is a table.
+    """The findings of all checks of an optimizer, a surface or a schedule; printed, it is a table.
 
     Attributes:
-        name: that of what was checked.
-        summary: what it says of itself.
+        name: the name of the checked thing.
+        summary: the first line of its docstring.
         findings: one for each check.
     """
 
@@ -28,7 +28,7 @@ class Conformance:
 
     @property
     def verdict(self) -> str:
-        """How many checks were made, and how many of them passed."""
+        """A sentence with the number of checks and how many of them passed."""
         made = [finding.outcome for finding in self.findings if finding.outcome != "left out"]
         return f"{made.count('passed')} of {len(made)} checks passed."
 

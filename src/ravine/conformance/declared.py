@@ -117,7 +117,7 @@ def evaluated(optimizer: Optimizer) -> Finding:
 
 
 def zero_gradient(optimizer: Optimizer) -> Finding:
-    """Check the claim of `inert`, and tell where it could be made."""
+    """Check the claim of `inert`; if the optimizer does not make it but could, say so."""
     check, formula = "zero gradient", formula_of(optimizer)
     for hyper in _corners(optimizer):
         _, w, state = _state(optimizer, np.float64, hyper)
@@ -140,7 +140,7 @@ def zero_gradient(optimizer: Optimizer) -> Finding:
 
 
 def lazy_update(optimizer: Optimizer) -> Finding:
-    """Check that the closed form of n steps without a gradient is n real steps."""
+    """Check that the lazy update of n steps is the same as n real steps with zero gradient."""
     check, formula = "lazy update", formula_of(optimizer)
     if formula.lazy is None:
         return left_out(check, "none declared")
@@ -163,7 +163,7 @@ def lazy_update(optimizer: Optimizer) -> Finding:
                     chosen = ", ".join(f"{key}={value:g}" for key, value in hyper.items())
                     return failed(
                         check,
-                        f"after {t} idle steps {name} is off by {error:.1e} of itself (with {chosen})",
+                        f"after {t} steps with zero gradient {name} is off by {error:.1e} of itself (with {chosen})",
                         "The function lazy= must return the sum of the n steps, then the slots after them.",
                     )
     return passed(check, f"{', '.join(map(str, IDLE))} steps; largest difference {worst:.0e}")
@@ -188,7 +188,7 @@ def finite(optimizer: Optimizer) -> Finding:
 
 
 def descent(optimizer: Optimizer) -> Finding:
-    """Check that it comes down a convex quadratic at some learning rate."""
+    """Check that it descends on a convex quadratic at some learning rate."""
     check = "descent"
     given, own = settings(optimizer), settings(optimizer)["lr"]
     still = _quadratic(optimizer, {**given, "lr": 0.0}, 5)

@@ -1,4 +1,4 @@
-"""What a check of an optimizer found, and what checks share."""
+"""Findings of checks, and helpers that several checks share."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Finding:
     """The outcome of one check.
 
     Attributes:
-        check: what was asked.
+        check: the name of the check.
         outcome: "passed", "failed" or "left out".
-        detail: what was seen, or why it was left out.
+        detail: what the check saw, or why it was left out.
         mend: what to do about a failure.
     """
 
@@ -38,12 +38,12 @@ class Finding:
 
 
 def passed(check: str, detail: str) -> Finding:
-    """Return a finding that is good."""
+    """Return the finding of a check that passed."""
     return Finding(check, "passed", detail)
 
 
 def failed(check: str, detail: str, mend: str) -> Finding:
-    """Return a finding with what to do about it."""
+    """Return the finding of a check that failed, with what to do about it."""
     return Finding(check, "failed", detail, mend)
 
 

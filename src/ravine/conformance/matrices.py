@@ -63,7 +63,7 @@ def shapes(optimizer: Optimizer) -> Finding:
 
 
 def inputs(optimizer: Optimizer) -> Finding:
-    """Check that the function changes nothing that it is given or uses, and returns the same for the same."""
+    """Check that the function changes none of its arguments or of the values that it uses, and gives the same twice."""
     text = optimizer.text
     for gradients, weights, state, t in _walk(optimizer, np.float64):
         given = {
@@ -86,7 +86,7 @@ def inputs(optimizer: Optimizer) -> Finding:
 
 
 def layers(optimizer: Optimizer) -> Finding:
-    """Check that an optimizer that is said to step layer by layer takes the same steps if it is given one at a time."""
+    """Check that an optimizer with `by_layer` takes the same steps if it gets one layer at a time."""
     if not optimizer.by_layer:
         return left_out("layers", "one step for all layers together, says the declaration: no per_layer settings")
     weights, hyper = _start(np.float64), settings(optimizer)
@@ -120,7 +120,7 @@ def finite(optimizer: Optimizer) -> Finding:
 
 
 def descent(optimizer: Optimizer) -> Finding:
-    """Check that it comes down a convex quadratic at some learning rate."""
+    """Check that it descends on a convex quadratic at some learning rate."""
     check, given = "descent", settings(optimizer)
     still = _descend(optimizer, {**given, "lr": 0.0}, 5)
     if not np.isfinite(still):

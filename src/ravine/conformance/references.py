@@ -23,7 +23,7 @@ TOLERANCE, ROUND_OFF = 1e-9, 1e-13
 def same_as(optimizer: Optimizer, library: str) -> Finding:
     """Compare 200 steps in float64 with those of the reference implementation, under the defaults and under others.
 
-    The way that each weight has gone is compared and not the weight, beside which a small step would vanish.
+    The check compares how far each weight has moved, and not the weight, beside which a small step would vanish.
     """
     check = f"same as in {library}"
     expression = optimizer.references.get(library)

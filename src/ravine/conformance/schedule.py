@@ -23,10 +23,10 @@ _SMALLEST, _LARGEST = 10, 500
 
 
 def check_schedule(schedule: str | Schedule) -> Conformance:
-    """Check a schedule by the tests that ravine's own pass, over ten epochs, at its default settings.
+    """Put a schedule through the checks that ravine's own pass, over ten epochs, at its default settings.
 
     Args:
-        schedule: a schedule, a name, or a file as "my_file.py:slowing", which is run.
+        schedule: a schedule, a name, or a file such as "my_file.py:slowing", which ravine runs.
 
     >>> print(check_schedule("polynomial"))
     polynomial: Polynomial: a power of the share of training that is left.

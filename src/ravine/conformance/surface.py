@@ -16,17 +16,17 @@ from ravine.formulas.surface import Surface
 from ravine.gradients import check_gradient
 
 _POINTS = 20
-"""How many points of the view the gradient is checked at."""
+"""The number of points of the view at which the gradient is checked."""
 
 _NEAR = 1e-6
-"""What a gradient or a height may be at a minimum, as a share of what is usual in the view."""
+"""The largest gradient and height allowed at a minimum, as a share of their usual size in the view."""
 
 
 def check_surface(surface: str | Surface) -> Conformance:
-    """Check a surface by the tests that ravine's own pass.
+    """Put a surface through the checks that ravine's own pass.
 
     Args:
-        surface: a surface, a name, or a file as "my_file.py:bowl", which is run.
+        surface: a surface, a name, or a file such as "my_file.py:bowl", which ravine runs.
 
     >>> print(check_surface("saddle"))
     saddle: x^2 - y^2 with a bottom: the saddle at (0, 0) holds an optimizer that comes along its ridge.

@@ -1,4 +1,4 @@
-"""Checks of a rule in the engines: both agree, repeat themselves bit for bit, and go on from where they stopped."""
+"""Checks of an optimizer in the engines: both engines agree, and runs repeat and resume bit for bit."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _is_round_off(optimizer: Optimizer, m: int, name: str) -> bool:
 
 
 def same_numbers(optimizer: Optimizer) -> Finding:
-    """Check that both engines compute the same from the number of the step, early in a run and late."""
+    """Check that both engines compute the same numbers from the step number, early in a run and late."""
     check = "numbers of the step"
     engines = {name: engine_of(name, optimizer, "float64", 7) for name in ("reference", "fused")}
     start = {name: engine.state() for name, engine in engines.items()}
@@ -149,7 +149,7 @@ def speed(optimizer: Optimizer) -> Finding:
 
 
 def _nearest(optimizer: Optimizer) -> Optimizer:
-    """Return the one of ravine's with the same treatment of idle rows whose number of slots is the nearest."""
+    """Return ravine's own optimizer with the nearest number of slots that treats zero gradients in the same way."""
     ours = formula_of(optimizer)
 
     def distance(other: Optimizer) -> tuple[bool, int]:

@@ -13,7 +13,7 @@ FILE_NAMES = (
     "t10k-images-idx3-ubyte",
     "train-images-idx3-ubyte",
 )
-"""The four files of every data set, small ones first: a wrong folder or a dead mirror is found out soon."""
+"""The four files of every data set, small ones first, so that a wrong folder or a dead mirror shows soon."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Preparation:
     """How the pictures of a data set were made from larger ones.
 
     Attributes:
-        box: how many pixels the longer side of what is shown was scaled to.
-        center: what of it was put in the middle: its center of "mass", or its "box".
-        alone: whether what is shown is one sign, never two parts side by side.
+        box: the number of pixels to which the longer side of the sign was scaled.
+        center: the point of the sign that was put in the middle: its center of "mass", or that of its "box".
+        alone: whether every picture shows one sign, never two parts side by side.
     """
 
     box: int
@@ -33,7 +33,7 @@ class Preparation:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known of a data set before any of its files is read.
+    """The facts about a data set that are known before any of its files is read.
 
     Attributes:
         name: the name on the command line, in a spec, and of the sub-folder.

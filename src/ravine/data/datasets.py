@@ -37,7 +37,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set in memory, with what is known of it."""
+    """A data set in memory, with the facts about it."""
 
     info: DatasetInfo
     train: Split

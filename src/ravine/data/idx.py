@@ -4,8 +4,7 @@ An IDX file is a magic number (two zero bytes, a type code, the number of dimens
 unsigned integer for each dimension, and then the values, big-endian, in C order. There is nothing after them.
 The format is described by LeCun, Cortes and Burges on the page of the MNIST database.
 
-Every function takes the name of what it reads, because all that it can say about bad input is a `DataError`
-that names the file.
+Every function takes the name of the file for its errors: bad input is always a `DataError` that names the file.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _DTYPES: dict[int, np.dtype[Any]] = {
 
 
 class Header(NamedTuple):
-    """What the first bytes of an IDX file announce."""
+    """The type and the shape that the first bytes of an IDX file announce."""
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -133,7 +132,7 @@ def parse(content: bytes, name: str) -> NDArray[Any]:
 
     Args:
         content: all bytes of the file (see `unpack` for gzip).
-        name: what to call the file in an error.
+        name: the name of the file in an error.
 
     Returns:
         A read-only C-contiguous array of the announced shape. Its dtype is uint8, int8, int16, int32, float32

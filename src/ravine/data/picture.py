@@ -1,4 +1,4 @@
-"""A picture of any kind, prepared as a data set's were: what stands out from the ground, scaled and centered."""
+"""Preparation of any picture like those of a data set: the ink that stands out from the ground, scaled and centered."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ravine.inputs import path_of
 Mask = NDArray[np.bool_]
 
 VISIBLE = 10
-"""Smaller differences of color, of 255, are not told from the ground."""
+"""A smaller difference of color, out of 255, counts as ground."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Picture:
 
     Attributes:
         pixels: (rows, columns) uint8, of the shape of the data set's images, light on dark.
-        done: what was done to the file's picture, in words; empty if its pixels are taken as they are.
+        done: the changes that were made to the file's picture, in words; empty if its pixels are taken as they are.
     """
 
     pixels: NDArray[np.uint8]
@@ -36,10 +36,10 @@ class Picture:
 
 
 def read_picture(path: Path | str, dataset: str = "mnist") -> Picture:
-    """Read a picture file as a picture of a data set, ready for `Run.predict`.
+    """Read a picture file and prepare it like the pictures of a data set, for `Run.predict`.
 
-    A file that looks as the data set's pictures do is taken as it is, bit for bit. Any other is read as a person sees
-    it and prepared as the data set's pictures were. For MNIST (LeCun et al., Proc. IEEE 86, 1998, section III.A):
+    If a file looks like the data set's pictures, its pixels are taken as they are. Any other file is read as a person
+    sees it, and prepared as the data set's pictures were. For MNIST (LeCun et al., Proc. IEEE 86, 1998, section III.A):
 
     1. The ground is the color of the border; where the light is uneven, a surface of second degree in row and column.
     2. The ink of a pixel is its largest difference from the ground in red, green and blue, so that ink is light.
@@ -47,9 +47,9 @@ def read_picture(path: Path | str, dataset: str = "mnist") -> Picture:
     4. It is placed in 28 x 28 pixels, with its center of mass in the middle.
 
     Args:
-        path: a PNG, JPEG, GIF, BMP, WebP, TIFF or PPM file of any size, depth, palette and transparency. Where it is
-            transparent it is laid on white or on black, whichever shows more of it.
-        dataset: whose pictures it shall be like.
+        path: a PNG, JPEG, GIF, BMP, WebP, TIFF or PPM file of any size, depth, palette and transparency. Transparent
+            parts are laid on white or on black, whichever shows more of the picture.
+        dataset: the data set whose pictures are the model.
 
     Raises:
         ConfigError: there is no such data set.
@@ -249,7 +249,7 @@ def _parts(filled: Mask) -> list[list[tuple[int, int]]]:
 
 
 def _check_alone(ink: Floats) -> None:
-    """Refuse what is no sign, or several: wider than any, a full rectangle, or in halves with a gap between them.
+    """Refuse ink that is not one sign: wider than any sign, a full rectangle, or two halves with a gap between them.
 
     Of MNIST's 70,000 pictures, which are one digit each, 27 would be refused if they came in another size.
     """

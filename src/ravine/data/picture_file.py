@@ -1,4 +1,4 @@
-"""A picture file as a person sees it: of any format, depth and palette, upright, on a page where it is transparent."""
+"""Reading a picture file as a person sees it: any format, depth and palette, upright, transparent parts on a page."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _ORIENTATION = 0x0112
 
 @dataclass(frozen=True)
 class Seen:
-    """What a person sees of a file.
+    """The picture that a person sees of a file.
 
     Attributes:
         colors: (rows, columns, 3) float32, red, green and blue from 0 to 255.
-        reduced: how many pixels of the file's side make one of these.
-        done: what was done to see it, in words.
+        reduced: the factor by which each side of the file's picture was reduced.
+        done: the changes that were made, in words.
     """
 
     colors: Floats

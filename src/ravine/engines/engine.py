@@ -1,4 +1,4 @@
-"""What an engine is: it owns a run's weights and state, and takes steps."""
+"""The interface of an engine, which owns a run's weights and state, and takes steps."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ StepwiseHyper = Mapping[str, float | Array]
 """Hyper-parameters by name. One that changes from step to step is an array with a number for each step of the call."""
 
 Factors = Mapping[str, Sequence[float]]
-"""By the name of a hyper-parameter, what it is multiplied by in each layer."""
+"""By the name of a hyper-parameter, the factor by which it is multiplied in each layer."""
 
 NO_HYPER: Mapping[str, float] = MappingProxyType({})
-"""Will do for an optimizer that evaluates the weights that it trains."""
+"""No hyper-parameters; enough for an optimizer that evaluates the weights that it trains."""
 
 NO_FACTORS: Factors = MappingProxyType({})
 """Every layer has the same hyper-parameters."""
@@ -27,12 +27,13 @@ NO_FACTORS: Factors = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Taken:
-    """What a call of `train` did.
+    """The result of a call of `train`.
 
     Attributes:
-        steps: batches whose update was applied. Fewer than asked for means that the next batch's loss is not finite.
-        loss_sum: the sum that the call was given, and after it, batch by batch, the losses of their samples, each
-            taken before the update of its batch.
+        steps: the number of batches whose update was applied. If it is smaller than the number of batches in the call,
+            the loss of the next batch is not finite.
+        loss_sum: the sum that the call was given plus the losses of the samples, each taken before the update of its
+            batch.
     """
 
     steps: int
@@ -90,16 +91,16 @@ class Engine(Protocol):
     ) -> Taken:
         """Take one step for each batch that starts at position first, first + batch size, .. below stop of `order`.
 
-        `order` is an int64 array of sample numbers; the last batch is smaller where `order` ends. Without a batch size
-        it is the largest, which the engine was made for. Stops before the update of a batch whose loss is not finite.
-        Losses are added to `loss_sum` one batch after the other, so that the sum of an epoch has the same bits in
-        however many calls it was made.
+        `order` is an int64 array of sample numbers; the last batch is smaller if `order` ends in it. The default of
+        `batch_size` is the largest, for which the engine was made. The call stops before the update of a batch whose
+        loss is not finite. It adds losses to `loss_sum` one batch after the other, so that the sum of an epoch has the
+        same bits in any number of calls.
 
         A hyper-parameter that a lazy update takes must not change from step to step, nor from layer to layer.
         """
 
     def settle(self, hyper: Mapping[str, float]) -> None:
-        """Make `weights` those after the last step, before hyper-parameters change or the weights are read."""
+        """Bring all rows to the last step; call it before hyper-parameters change or the weights are read."""
 
     def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:
         """Evaluate the settled weights, in the form that the optimizer declares for it, on a whole split."""

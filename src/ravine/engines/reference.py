@@ -1,4 +1,4 @@
-"""Losses and gradients in plain NumPy, by definition right."""
+"""Losses and gradients in plain NumPy, which define what is right."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ravine.losses.cross_entropy import cross_entropy
 from ravine.networks import Network, forward, gradient
 
 _CHUNK = 2000
-"""Samples that are taken at a time, to bound memory."""
+"""Samples that are evaluated at a time, to bound memory."""
 
 
 class NumpyGradients:
-    """The losses and gradients of one network, as the equations stand; see `ravine.engines.stepping.Gradients`."""
+    """The losses and gradients of one network, as the equations say; see `ravine.engines.stepping.Gradients`."""
 
     def __init__(self, network: Network) -> None:
         self._network = network

@@ -1,4 +1,4 @@
-"""The engine whose steps are taken by NumPy: gradients from wherever they are computed, and the optimizer's step.
+"""The engine in which NumPy takes the steps; another object, a `Gradients`, computes the gradients.
 
 With gradients in plain NumPy it is the reference engine, which defines what is right.
 """
@@ -56,11 +56,11 @@ class SteppingEngine:
         self._steps = 0
 
     def compile(self) -> None:
-        """Compile what computes gradients."""
+        """Compile the code that computes gradients."""
         self._gradients.compile()
 
     def prepare(self, split: Split) -> None:
-        """Prepare a split for what computes gradients."""
+        """Prepare a split for the code that computes gradients."""
         self._gradients.prepare(split)
 
     @property
@@ -91,7 +91,7 @@ class SteppingEngine:
         return Taken(self._steps - before, loss_sum)
 
     def _loss(self, split: Split, batch: Array, batch_loss: float, g: Array) -> Loss | None:
-        """Return what a line search calls; at the weights of now it need not compute anything."""
+        """Return the loss function for a line search; it already knows the loss at the weights of now."""
         if not self._optimizer.asks_for_loss:
             return None
         here = self._weights
@@ -117,7 +117,7 @@ class SteppingEngine:
         return in_layers(hyper, self._factors, len(self._network.layout.shapes), step)
 
     def settle(self, hyper: Mapping[str, float]) -> None:
-        """No weight is ever behind."""
+        """Do nothing: no row ever waits for a lazy update."""
 
     def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:
         """Return the weights that are evaluated, shape (n,)."""

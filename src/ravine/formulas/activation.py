@@ -1,4 +1,4 @@
-"""What an activation function is to ravine."""
+"""Activation functions: a function and its slope."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ravine.arrays import Array
 class Activation:
     """An element-wise function a = f(z), with f'(z) given as `slope(a)`, shapes and dtypes unchanged.
 
-    The functions take arrays of any float dtype, and of complex dtype, where a kink is decided by the real part, so
-    that the complex step differentiates the branch that the real network takes. A NaN stays NaN.
+    The functions take arrays of any float or complex dtype. For complex numbers the real part decides the side of a
+    kink, so that the complex step differentiates the branch that the real network takes. A NaN stays NaN.
 
     Attributes:
         name: what the command line calls it.

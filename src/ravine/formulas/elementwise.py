@@ -223,8 +223,8 @@ def declared_formula(
         if parameter in (*GIVEN, "n", *TAKEN) or parameter.startswith("_"):
             words = "; ".join(f"{name} is {given.words}" for name, given in GIVEN.items())
             raise ConfigError(
-                f"{parameter} of {label} is a name that is taken: {words}; n is the number of steps of a lazy update, "
-                f"and {', '.join(TAKEN)} and names that start with _ are the kernel's own."
+                f"{parameter} of {label} is a name that is taken: {words}; n counts the steps of a lazy update, and "
+                f"{', '.join(TAKEN)} and names that start with _ are the kernel's own."
             )
     formula = Formula(label, function, first, tuple(positional), slots, hyper, inert)
     starts = _starts(formula, forms["start"])

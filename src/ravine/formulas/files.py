@@ -28,7 +28,7 @@ def names_file(reference: str) -> bool:
 
 
 def split(reference: str) -> tuple[str, str] | None:
-    """Return the path, and the name, folded, which may be missing; None if it is no reference to a file.
+    """Return the path of a reference and its folded name, "" if it has none; None if it is no reference to a file.
 
     >>> split("rules/mine.py:mine²"), split("rules/mine.py"), split("adam")
     (('rules/mine.py', 'mine2'), ('rules/mine.py', ''), None)
@@ -61,8 +61,8 @@ def run_file(path: str) -> tuple[Path, ModuleType]:
 def _run(file: Path, text: bytes) -> ModuleType:
     """Run a file as a module of its own, once for each content.
 
-    What runs and what is read as its source is this very text: compiled files that Python keeps are told apart by
-    whole seconds, and miss an edit.
+    Python runs this very text, and reads it as the source. The compiled files that Python keeps would miss an edit
+    within the same second.
     """
     if file in _running:
         raise ConfigError(
@@ -105,7 +105,7 @@ def _undecodable_line(text: bytes) -> int | None:
 def _beside(folder: Path) -> Iterator[None]:
     """Let a file import what lies beside it, as a script can.
 
-    What it imported is forgotten, since a file in another folder may have a helper of the same name.
+    Afterwards Python forgets these modules, since a file in another folder may have a helper of the same name.
     """
     place, before = str(folder), set(sys.modules)
     sys.path.insert(0, place)

@@ -1,4 +1,4 @@
-"""What a formula may ask for by name, beside its gradient or step, its slots and its hyper-parameters; and may call."""
+"""The given values that a formula may ask for by name, and the functions that it may call."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ class Given:
     """One name that a formula may ask for.
 
     Attributes:
-        words: what it stands for.
+        words: its meaning.
         varies: whether it may differ from weight to weight, so that no plain `if` may depend on it.
-        compiled: whether the fused engine's kernel has it; an optimizer that asks for another takes its steps in NumPy.
+        compiled: whether the fused engine's kernel has it; if not, NumPy takes the steps of a formula that asks for it.
     """
 
     words: str
@@ -29,10 +29,10 @@ GIVEN = {
     "step_norm": Given("the Euclidean norm of the step of the weight's layer", varies=True, compiled=False),
     "noise": Given("a standard normal number, made of the run's seed, the step and the place", varies=True),
 }
-"""By name, what a formula may ask for. `step_norm` is for stages: it is the norm of what the stage is given."""
+"""The given values by name. `step_norm` is for stages of the step: the norm of the step that the stage gets."""
 
 OF_STAGES = ("step_norm",)
-"""What only a stage may ask for."""
+"""The names that only a stage may ask for."""
 
 TAKEN = ("np", "float", "abs", "min", "max")
 """Names that the text of a kernel needs itself."""

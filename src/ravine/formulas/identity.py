@@ -1,7 +1,7 @@
-"""The text of a function, as far as it decides what the function computes.
+"""The text of a function, with everything that decides what the function computes.
 
-A function of whole matrices, or a schedule, may use anything that Python has: its text is followed to the user's own
-functions, classes and values, wherever they lie. Libraries are followed no further than to a name.
+A matrix optimizer or a schedule may use anything that Python has. Its text includes the texts of the user's own
+functions, classes and values that it uses, wherever they lie; of a library it includes only names.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PLAIN = (bool, int, float, complex, str, bytes, np.number, np.bool_, np.dtype, 
 
 
 def function_text(function: Callable[..., Any]) -> str:
-    """Return the text of a function, and of what it uses, with the values that these have now.
+    """Return the text of a function and of everything that it uses, with the values of now.
 
     Raises:
         ConfigError: a source cannot be read, or the function uses a value that has no text.
@@ -43,7 +43,7 @@ def function_text(function: Callable[..., Any]) -> str:
 
 
 class _Reader:
-    """Follows a function to all that it uses, each once."""
+    """Collects the texts of a function and of everything that it uses, each once."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.home = function.__module__.partition(".")[0]
@@ -79,7 +79,7 @@ class _Reader:
                 self.texts.append(f"{name} = {told_as}")
 
     def shown(self, value: Any, name: str) -> str:
-        """Return a value as text; what it consists of is added where it has a text of its own."""
+        """Return a value as text, and add the texts of the functions and classes in it."""
         if isinstance(value, _PLAIN):
             return repr(value)
         if isinstance(value, np.ndarray) and value.dtype != object:
@@ -118,7 +118,7 @@ class _Reader:
         return self._object(value, name)
 
     def _class(self, cls: type) -> None:
-        """Add what a class of the user's consists of."""
+        """Add the text of a class of the user's."""
         if not self.is_first(cls):
             return
         fields = ", ".join(inspect.get_annotations(cls))

@@ -21,7 +21,7 @@ from ravine.formulas.faults import telling_faults
 from ravine.formulas.kinds import Kind
 
 GIVEN = ("share", "epoch", "epochs", "lr")
-"""What a schedule may ask for by name: the share of training that is done, the time in epochs, the number of epochs,
+"""The names that a schedule may ask for: the share of training that is done, the time in epochs, the number of epochs,
 and the rate that the user gives."""
 
 
@@ -57,7 +57,7 @@ class Schedule(Declaration):
 
     @property
     def takes(self) -> str:
-        """Which settings it takes, as a part of a sentence."""
+        """A part of a sentence that names its settings."""
         return f"{self.title} takes {', '.join(self.defaults) or 'no settings'}"
 
     def rate(self, lr: float, time: Array, epochs: int, settings: Mapping[str, float]) -> Array:
@@ -99,16 +99,16 @@ def schedule(
 ) -> Schedule | Callable[[Callable[..., Any]], Schedule]:
     """Make a `Schedule` of a function, as a decorator with or without arguments.
 
-    The function takes `share`, the share of training that is done, from 0 to 1, and returns what the learning rate is
-    multiplied by. It is given an array of shares, and computes element by element. Beside `share` it may ask by name
-    for `epoch`, the time in epochs, `epochs`, their number, and `lr`, the rate that the user gives; one that asks for
-    `lr` returns the rate itself. Keyword-only parameters are settings, with defaults, bounds and kinds as those of
-    `ravine.rule`.
+    The function takes `share`, the share of training that is done, from 0 to 1, and returns the factor by which the
+    learning rate is multiplied. It gets an array of shares, and must compute element by element. It may also ask by
+    name for `epoch`, the time in epochs, `epochs`, their number, and `lr`, the rate that the user gives. A function
+    that asks for `lr` returns the rate itself and not a factor. Keyword-only parameters are settings, with defaults,
+    bounds and kinds as those of `ravine.rule`.
 
     Args:
         name: what the command line calls it; the function's name if None.
         bounds: intervals of settings, such as {"power": "(0, inf)"}.
-        warms_up: whether it starts below the rate that the user gives. Batches that grow then wait for its peak.
+        warms_up: whether it starts below the rate that the user gives. Growing batches then grow only after its peak.
 
     >>> @schedule(bounds={"power": "(0, inf)"})
     ... def slowing(share, *, power=2.0):
@@ -149,7 +149,7 @@ def learning_rates(
 
     `unit` is the time from one rate to the next: 1 for a schedule by epoch, the length of a step for one by step. With
     a warm-up of W epochs the rates are scaled by (k + unit) / (W + unit) until that is 1: they climb to the schedule in
-    equal steps. A rate beyond all numbers is inf.
+    equal steps. A rate that overflows is inf.
 
     >>> from ravine.formulas.shelves import SCHEDULES
     >>> learning_rates(SCHEDULES["constant"], {}, 1.0, np.arange(4.0), epochs=4, warmup=3, unit=1).tolist()
@@ -173,8 +173,8 @@ def grown_batch_size(
 
         B_k = B_0 eta_0 / eta_k,   rounded, at most `largest`
 
-    The noise of a gradient step goes with eta / B, so that a growing batch anneals a run as a falling rate does, in
-    fewer steps. Where a schedule warms up, its largest rate so far takes the place of eta_0: the batch grows from the
+    The noise of a gradient step is proportional to eta / B, so a growing batch anneals a run as a falling rate does, in
+    fewer steps. If a schedule warms up, its largest rate so far takes the place of eta_0: the batch grows from the
     peak on. Source: Smith, Kindermans, Ying and Le, 2018, "Don't decay the learning rate, increase the batch size",
     section 3.
 

@@ -25,10 +25,10 @@ class Shelf(Mapping[str, T], Generic[T]):
     """All things of one kind, ravine's own by name; `find` also finds those of files and packages.
 
     Attributes:
-        kind: what one of them is called, such as "optimizer".
-        package: the package whose modules declare ravine's own.
-        decorators: what makes one of them of a function, for messages.
-        group: the entry points with which an installed package offers more, named as the package.
+        kind: the word for one thing, such as "optimizer".
+        package: the package whose modules declare ravine's own things.
+        decorators: the decorators that make such a thing of a function, for messages.
+        group: the group of entry points with which installed packages offer more things; it has the name of `package`.
     """
 
     def __init__(self, kind: str, package: str, type_: type[T], decorators: str) -> None:
@@ -58,9 +58,10 @@ class Shelf(Mapping[str, T], Generic[T]):
         return f"{{{', '.join(self)}}}"
 
     def resolve(self, given: object) -> tuple[str, T]:
-        """Return what `find` returns, and before it the name by which to find it again, of a file with its whole path.
+        """Return the thing that `find` finds, after the name by which to find it again.
 
-        A thing that was made in Python has no such name; it is called by its file and its own name.
+        The name of a thing in a file has the whole path of the file. A thing that was made in Python cannot be found
+        again; its name consists of its file and its own name.
         """
         if isinstance(given, str) and names_file(given):
             return self.from_file(given)
@@ -73,13 +74,13 @@ class Shelf(Mapping[str, T], Generic[T]):
         return f"{inspect.getsourcefile(function) or 'python'}:{function.__name__}", thing
 
     def find(self, given: object) -> T:
-        """Return a thing by its name, or by the file that declares it, as FILE.py:NAME, which is run.
+        """Return a thing by its name, or by the file that declares it, as FILE.py:NAME; ravine runs the file.
 
-        A thing is returned as it is. Names are those of ravine's own things and of installed packages, where ravine's
-        own go before.
+        If a thing is given, it is returned as it is. If ravine and an installed package have things of the same name,
+        the name means ravine's.
 
         Raises:
-            ConfigError: there is none; the message suggests the nearest.
+            ConfigError: there is no such thing; the message suggests the nearest name.
         """
         if isinstance(given, self._type):
             return given
@@ -129,9 +130,9 @@ class Shelf(Mapping[str, T], Generic[T]):
         return f"{file}:{name}", own[name]
 
     def installed(self) -> dict[str, EntryPoint]:
-        """Return what installed packages offer, by name, without importing it.
+        """Return the things that installed packages offer, by name, without importing them.
 
-        Of several with one name, it is that of the package which Python finds first.
+        If several packages offer one name, it means the thing of the package that Python finds first.
         """
         return {folded(point.name): point for point in reversed(list(entry_points(group=self.group)))}
 

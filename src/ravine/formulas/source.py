@@ -1,8 +1,8 @@
 """The text of a rule: read once, checked, and put into one plain form.
 
-A rule runs as Python on NumPy's arrays and as compiled code inside a loop. What both can do with the same result is a
-small language: assignments of expressions to names and a return, with arithmetic, comparisons and functions of NumPy.
-Whatever goes beyond it is found here, at its line, before anything is compiled.
+A rule runs as Python on NumPy's arrays and as compiled code inside a loop. Both compute the same only in a small
+language: assignments of expressions to names and a return, with arithmetic, comparisons and functions of NumPy.
+This file finds everything else in a rule, at its line, before anything is compiled.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _WITH_WEIGHTS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
 class Body:
     """A function's text: each `name = expression` in order, and the expressions returned.
 
-    Numbers of the user's module stand in it as numbers, functions of NumPy as `np.name`.
+    Names of numbers in the user's module are replaced by the numbers; functions of NumPy are written `np.name`.
     """
 
     assignments: tuple[tuple[str, ast.expr], ...]
@@ -60,7 +60,7 @@ def read(
 ) -> Body:
     """Return the text of an element-wise function that returns one value and then its slots.
 
-    `label` is what errors call it, and `first` the name of what it changes: `g`, `step` or, in a closed form, `w`.
+    `label` is its name in messages, and `first` the name of its first argument: `g`, `step` or, in a lazy update, `w`.
 
     Raises:
         ConfigError: the text is not of the form that it must have; the message names the file, the line and the mend.
@@ -112,7 +112,7 @@ def read(
 def _parse(label: str, function: Callable[..., Any]) -> ast.FunctionDef:
     """Return a function's syntax tree, whose lines are those of the user's file.
 
-    It is read once, so that a file that is edited later does not pass for the function that runs.
+    The tree is read once, so that a later edit of the file does not change the text of the function that runs.
     """
     if hasattr(function, "__wrapped__"):
         code = inspect.unwrap(function).__code__

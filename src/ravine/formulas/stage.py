@@ -1,4 +1,4 @@
-"""Stages: what goes with every optimizer, before it on the gradient or behind it on the step."""
+"""Stages: changes of the gradient before any optimizer, or of the step behind it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Stage(Declaration):
         formula: the function as a formula, whose first parameter says where the stage stands: "g" before the optimizer,
             "step" behind it.
         order: stages of one side stand in the order of these numbers.
-        penalty: what the loss has in addition where the stage adds its gradient, of one array of weights.
+        penalty: if the stage adds the gradient of a penalty, the function from one array of weights to this penalty.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Stage(Declaration):
 
     @property
     def label(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return f"stage {self.name}"
 
 
 def placed(stage: Stage) -> tuple[float, str]:
-    """Return where a stage stands among those of its side, for sorting."""
+    """Return the key by which the stages of one side are sorted."""
     return stage.order, stage.name
 
 
@@ -80,19 +80,19 @@ def stage(
 ) -> Stage | Callable[[Callable[..., Any]], Stage]:
     """Make a stage of an element-wise function, as a decorator with or without arguments.
 
-    A stage is written as a rule is, see `ravine.rule`. Its first parameter says where it stands: `g`, and it returns
-    the gradient that the optimizer gets; `step`, and it returns the step that the weight takes. It may then ask for
-    `step_norm` too, the norm of the step that it is given in the weight's layer. Among its hyper-parameters may be
-    `lr`, which is the optimizer's. Giving one of the others to a run puts a stage of ravine's own in: `ravine train
-    --optimizer adam --set weight_decay=0.01`.
+    A stage is written as a rule is, see `ravine.rule`. Its first parameter says where it stands. If that is `g`, the
+    stage returns the gradient that the optimizer gets. If it is `step`, the stage returns the step that the weight
+    takes, and may also ask for `step_norm`, the norm of the step that it gets, in the weight's layer. Among its
+    hyper-parameters may be `lr`, which is the optimizer's. A run that gives another hyper-parameter of one of ravine's
+    own stages has this stage: `ravine train --optimizer adam --set weight_decay=0.01`.
 
     Args:
         function: the function.
         bounds, start, evaluated: as for `ravine.rule`.
         order: stages of one side stand in the order of these numbers; those of ravine's own are below 100.
-        inert: says that it leaves a gradient, or a step, of zero as it is, and keeps no state that changes then.
-        penalty: what the loss has in addition where the stage adds its gradient, of one array of weights, so that an
-            optimizer which searches along the loss can go with it.
+        inert: says that a gradient, or a step, of zero stays zero and changes no slot.
+        penalty: for a stage that adds the gradient of a penalty, the function from one array of weights to this
+            penalty. An optimizer that searches along the loss needs it.
 
     >>> @stage(bounds={"sparsity": "[0, inf)"})
     ... def sparsity(g, w, *, sparsity):

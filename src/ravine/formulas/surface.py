@@ -1,4 +1,4 @@
-"""What a surface is to ravine: a loss of two weights, on which the path of an optimizer can be seen.
+"""Surfaces: losses of two weights, on which the path of an optimizer can be seen.
 
 Letters: x and y are the two weights, numbers or arrays of one shape; f is the loss.
 """
@@ -56,13 +56,13 @@ class Surface:
 
     @property
     def formula(self) -> str:
-        """What the docstring has behind "f = " at the start of a line, in plain text; "" if it has none."""
+        """The text after "f = " at the start of a line of the docstring; "" if there is none."""
         found = re.search(r"^ *f = (.+(?:\n *\S.*)*)", self._docstring, re.MULTILINE)
         return " ".join(found[1].split()) if found else ""
 
     @property
     def source(self) -> str:
-        """What the docstring has behind "Source: "; "" if it has none."""
+        """The text after "Source: " in the docstring; "" if there is none."""
         paragraphs = range(len(self._docstring.split("\n\n")))
         sources = (self._paragraph(k) for k in paragraphs if self._paragraph(k).startswith("Source: "))
         return next(sources, "").removeprefix("Source: ")
@@ -148,19 +148,19 @@ def surface(
     gradient: Callable[[Any, Any], tuple[Any, Any]] | None = None,
     name: str | None = None,
 ) -> Callable[[Callable[[Any, Any], Any]], Surface]:
-    """Make a `Surface` of a function of two weights, as a decorator with arguments; start and view it needs.
+    """Make a `Surface` of a function of two weights, as a decorator that needs `start` and `view`.
 
-    The function takes x and y, numbers or arrays of one shape, and returns f. Its docstring may say what the surface
-    is, then the formula in an indented line, `f = ..`, then `Source: ..`.
+    The function takes x and y, numbers or arrays of one shape, and returns f. Its docstring may describe the surface,
+    then give the formula in an indented line, `f = ..`, then `Source: ..`.
 
     Args:
         start: where paths begin if nothing else is said; a point of the view.
         view: what a map shows, ((lowest x, highest x), (lowest y, highest y)).
         minima: every point at which f is lowest, to seven digits or more. Leave them out if you do not know them.
         lowest: f there. It is computed where minima are given.
-        gradient: a function of x and y that returns df/dx and df/dy. Leave it out where the formula is made of
-            arithmetic and NumPy's analytic functions: the complex step finds it to the last digits. It is needed where
-            f has `abs`, `max` or the like, or does not depend on one of the weights.
+        gradient: a function of x and y that returns df/dx and df/dy. Leave it out if the formula consists of
+            arithmetic and NumPy's analytic functions: the complex step finds the gradient to the last digits. It is
+            needed if f has `abs`, `max` or the like, or does not depend on one of the weights.
         name: what the command line calls it; the function's name if None.
 
     >>> @surface(start=(2.0, 1.0), view=((-3, 3), (-3, 3)), minima=[(0, 0)])

@@ -1,7 +1,7 @@
 """Is the gradient right? Finite differences, the complex step, and as many digits as one likes.
 
-`functions` checks the gradient of anybody's own function, `networks` that of a network. Both give the answers of
-`answers` and measure the errors of `errors`.
+`functions` checks the gradient of a function of the user's, `networks` that of a network. Both give the answers that
+`answers` defines, and measure the errors that `errors` defines.
 """
 
 from ravine.gradients.functions.check import GradientCheck, check_gradient

@@ -1,7 +1,7 @@
 """The three answers of a gradient check, and the rule by which they are given.
 
-A method brings evidence: for each of k components a numerical derivative n and a bound e on what the two derivatives
-can be apart without an error, by round-off and truncation of n and by round-off of the analytic derivative a. With
+A method gives evidence: for each of k components a numerical derivative n, and a bound e on |a - n| if the analytic
+derivative a has no error. The bound covers round-off and truncation of n, and round-off of a. With
 the tolerance t = rtol max(|a|, |n|), a component is
 
     wrong     if |a - n| > t + 4 e, or if a is not finite where n is
@@ -31,10 +31,10 @@ RESOLUTION = 1e-3
 """The relative error of a component that a check must notice before it may answer "passes"."""
 
 RIGHT, UNSEEN, WRONG = 1, 0, -1
-"""What a check says of one component."""
+"""The results of a check for one component."""
 
 _MARGIN = 4
-"""How many bounds make an error. Bounds are estimates, and a right gradient must not fail."""
+"""A difference above this many bounds is an error. Bounds are estimates, and a right gradient must not fail."""
 
 
 class Blindness(IntEnum):
@@ -102,16 +102,17 @@ REASONS: dict[Blindness, tuple[str, str]] = {
         "Check at another point, or by another h.",
     ),
 }
-"""What the user reads: the cause, and what to do."""
+"""By the kind of blindness, the words for the user: the cause, and what to do."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one method measured for k components.
+    """The measurements of one method for k components.
 
     Attributes:
         values: numerical derivatives, (k,) floats; nan where there is none.
-        bounds: how far an analytic derivative may be off without an error, (k,) floats; inf where nothing is known.
+        bounds: how far an analytic derivative may be from the numerical one without an error, (k,) floats; inf if
+            that is not known.
         zero: whether f was seen not to depend on the component, (k,) booleans.
         blindness: why a large bound is large, (k,) integers of `Blindness`.
     """
@@ -180,10 +181,10 @@ def reasons(analytic: Array, evidence: Evidence, judged: Array, rtol: float) -> 
 
 
 def combine(judged: Mapping[str, Array]) -> Array:
-    """Return what several methods say of each component together, shape (k,).
+    """Return the joint result of several methods for each component, shape (k,).
 
-    It is right if some method finds it right, and wrong if some finds it wrong; where methods contradict one another
-    nothing is known.
+    A component is right if some method finds it right, wrong if some method finds it wrong, and not seen if methods
+    contradict one another.
     """
     every = np.stack(list(judged.values()))
     right, wrong = (every == RIGHT).any(axis=0), (every == WRONG).any(axis=0)
@@ -192,12 +193,13 @@ def combine(judged: Mapping[str, Array]) -> Array:
 
 @dataclass(frozen=True)
 class Answers:
-    """What all methods say: of the whole gradient, each by itself, and of each component.
+    """The results of all methods: for the whole gradient, for each method alone, and for each component.
 
     Attributes:
         whole: the answer of all methods together.
-        methods: the answer of each alone.
-        components: of each component by each method, and `together`, (k,) of `RIGHT`, `UNSEEN`, `WRONG`.
+        methods: the answer of each method alone.
+        components: by the name of a method, and for `together`, its result for each component, (k,) of `RIGHT`,
+            `UNSEEN`, `WRONG`.
         sharpest: the number of the method with the least bound, (k,).
     """
 
@@ -231,7 +233,7 @@ def answer_all(analytic: Array, evidence: Mapping[str, Evidence], rtol: float) -
 
 
 def cannot_tell(verdict: GradientVerdict, cause: str, mend: str) -> GradientVerdict:
-    """Return the verdict, left open for a cause."""
+    """Return the verdict with the answer "cannot tell", its cause, and what to do."""
     return msgspec.structs.replace(verdict, answer="cannot tell", cause=cause, mend=mend)
 
 

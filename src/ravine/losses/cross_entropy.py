@@ -44,8 +44,8 @@ def cross_entropy(logits: Array, labels: Array, form: str = "shifted") -> Array:
 def output_delta(logits: Array, labels: Array, form: str = "shifted") -> Array:
     """Return dL_b/dz_bo = P_bo - [o = labels_b], shape (b, o).
 
-    The label's own entry is taken as minus the sum of the others, which is the same number, but keeps its digits where
-    P is nearly 1.
+    The number of the label's own class is computed as minus the sum of the others. It is the same number, but keeps its
+    digits if P is nearly 1.
     """
     rows = np.arange(len(labels))
     delta = softmax(logits, form)

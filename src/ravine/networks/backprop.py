@@ -31,7 +31,7 @@ from ravine.networks.network import Network
 
 @dataclass(frozen=True)
 class Trace:
-    """What a forward pass leaves behind: `activations` a^0 .. a^(L-1), each (b, n_l), and `logits` z^L, (b, n_L)."""
+    """The results of a forward pass: `activations` a^0 .. a^(L-1), each (b, n_l), and `logits` z^L, (b, n_L)."""
 
     activations: tuple[Array, ...]
     logits: Array

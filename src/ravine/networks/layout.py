@@ -1,4 +1,4 @@
-"""Where each layer's weights lie in the one flat vector of all weights."""
+"""The layout of the flat weight vector: where the weights of each layer lie in it."""
 
 from __future__ import annotations
 

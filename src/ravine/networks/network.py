@@ -1,4 +1,4 @@
-"""The description of a network: what it computes, without its weights."""
+"""The description of a network, without its weights."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def adabelief(
     eps: Any = 1e-16,
     eps_root: Any = 1e-16,
 ) -> Any:
-    """AdaBelief: Adam that divides by how far gradients are from what the momentum foretells, and not by their size.
+    """AdaBelief: Adam that divides by how far gradients differ from their running mean, and not by their size.
 
         m_t = beta1 m_(t-1) + (1 - beta1) g
         s_t = beta2 s_(t-1) + (1 - beta2) (g - m_t)^2 + eps_root

@@ -14,7 +14,7 @@ from ravine.optimizers.momentum import momentum
     optax="optax.lars(lr, weight_decay=l2, trust_coefficient=trust_ratio, momentum=alpha)",
 )
 def lars() -> None:
-    """LARS: momentum whose gradient in each layer has a length that goes with that of the layer's weights.
+    """LARS: momentum whose gradient in each layer has a length proportional to the norm of the layer's weights.
 
         u   = g + l2 w
         v_t = alpha v_(t-1) + lr trust_ratio (|w| / |u|) u

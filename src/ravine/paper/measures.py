@@ -1,4 +1,4 @@
-"""The numbers that the paper's claims are about, and how large a difference must be to matter."""
+"""The numbers that the paper's claims are about, and the smallest difference of each that matters."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from ravine.training import RunStore
 DEFAULT_FOLDER = "ravine-report"
 
 Watching = Callable[[int], AbstractContextManager[StudyWatcher | None]]
-"""Given the number of runs to do, yields who is told of them."""
+"""A context manager that takes the number of runs to do, and yields a watcher of the study."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ def reproduce(
         runs: folder of runs; `RAVINE_HOME` or `runs` if None.
         data_dir: folder with the data files.
         jobs: runs at once; as many as there are cores if None.
-        watching: yields who is told of progress.
-        progress: is told of the gradient check.
+        watching: a context manager that yields a watcher of the study.
+        progress: a function that is called with the progress of the gradient check.
         quiet: draw no bar of a download.
 
     Raises:

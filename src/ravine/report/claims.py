@@ -26,11 +26,11 @@ class Claim:
 
     Attributes:
         id: its name in `claims.json`.
-        section: where the publication makes it.
-        statement: in our words.
-        tests: what must hold for it to be reproduced.
-        causes: what could explain a difference; they are tested where there is one.
-        note: what else there is to say.
+        section: the section of the publication that makes it.
+        statement: the claim in our words.
+        tests: the tests that must hold for it to be reproduced.
+        causes: possible causes of a difference; they are tested if there is one.
+        note: a further remark.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""The command that makes a run again."""
+"""The command that repeats a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ravine.spec import RunSpec
 
 
 def command_of(spec: RunSpec) -> str:
-    """Return the `ravine train` command of a resolved spec; what is the default is left out, but for the method.
+    """Return the `ravine train` command of a resolved spec, without settings at their defaults except the method's.
 
     >>> from ravine.spec import from_settings
     >>> command_of(from_settings({"optimizer": "momentum", "lr": 0.1, "final_lr": 0.001, "seed": 3}).spec)
@@ -23,7 +23,7 @@ def command_of(spec: RunSpec) -> str:
 
 
 def _schedule(spec: RunSpec) -> dict[str, Any]:
-    """Return the schedule as the command line has it; its name is left out where the rest says it."""
+    """Return the schedule as the command line has it, without its name if the other options already determine it."""
     settings = dict(spec.schedule_settings)
     return {
         "schedule": None if spec.schedule in ("constant", "linear") else spec.schedule,

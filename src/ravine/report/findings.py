@@ -1,4 +1,4 @@
-"""The tests that claims are put to: each reads the stored study and returns a finding.
+"""The tests of claims: each reads the stored study and returns a finding.
 
 A comparison of two rows is paired by seed, since the same seed gives both the same initial weights and the same order
 of the samples, and rests on Student's 95 % interval of the mean difference: it holds if the interval lies on the
@@ -18,19 +18,19 @@ from ravine.report.verdicts import ClaimFinding, Undecided
 from ravine.training import Result
 
 Test = Callable[[StoredStudy], ClaimFinding]
-"""What a claim is put to."""
+"""A test of a claim."""
 
 MOST_NAMED = 3
-"""Rows that a finding names one by one."""
+"""The largest number of rows that a finding names one by one."""
 
 Measured = tuple[str, bool | Undecided]
-"""What was measured, as text, and whether it is as the claim needs it, or why that cannot be told."""
+"""The measured numbers, as text, and whether they are as the claim needs them, or why that cannot be told."""
 
 
 def finding(
     quantity: Callable[[StoredStudy], str], judge: Callable[[StoredStudy], Measured], whole: bool = True
 ) -> Test:
-    """Make a test from what it measures and how it judges.
+    """Make a test from a quantity and the function that judges it.
 
     Args:
         quantity: says what is measured.
@@ -69,7 +69,7 @@ def grows(row: str, early: Measure, late: Measure) -> Test:
 
 
 def no_gain(late: Measure, row: str, early: Measure, other: str) -> Test:
-    """Test that nothing that matters is gained."""
+    """Test that `late` of a row is not above `early` of the other row by more than the margin."""
 
     def judge(study: StoredStudy) -> Measured:
         gain, text = _difference(late, study.of(row), early, study.of(other))

@@ -49,7 +49,7 @@ def make_report(
         claims: what to judge.
         names: groups and figures to show, and "claims"; all if None.
         quick: whether the runs were cut to two epochs.
-        command: what makes this report again.
+        command: the command that makes this report again.
     """
     results = {run: found.result for run, found in stored.items()}
 
@@ -77,7 +77,7 @@ def make_report(
 def write_report(report: Report, folder: Path) -> Path:
     """Write tables, figures, claims and the page into a folder, and return the page.
 
-    What an earlier report wrote there, and this one has not, is removed.
+    Files of an earlier report in the folder that this report does not write are removed.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -157,7 +157,7 @@ def _made_by(planned: Sequence[Planned], results: Mapping[str, Result]) -> tuple
 
 
 def _environment(stored: Mapping[str, StoredRun]) -> dict[str, str]:
-    """Return what the runs were made on; of times the first and the last."""
+    """Return the versions and machines of the runs, and the first and last of their times."""
     values: dict[str, list[str]] = {}
     for run in stored.values():
         for name, value in run.environment.items():

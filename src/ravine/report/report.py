@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure: the name of its files, what it shows, and how to read it."""
+    """A figure: the name of its files, its title, and how to read it."""
 
     name: str
     title: str
@@ -25,7 +25,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class MadeBy:
-    """How one run was made: the command that makes it again, its id, and how it ended."""
+    """The origin of one run: the command that repeats it, its id, and how it ended."""
 
     command: str
     run: str
@@ -34,17 +34,17 @@ class MadeBy:
 
 @dataclass(frozen=True)
 class Report:
-    """What the page and the files show.
+    """The content of the page and of the files.
 
     Attributes:
-        title: of the study.
-        seeds: that each row was run with.
+        title: the title of the study.
+        seeds: the seeds of each row.
         quick: whether runs were cut to two epochs.
         highlights: the summary, a sentence each.
         tables, drawings, judgments: in order.
         made_by: every run.
-        command: what made the report.
-        environment: on what the runs were made; several values where they differ.
+        command: the command that made the report.
+        environment: the versions and machines of the runs; several values if they differ.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""What a verdict can rest on: the stored runs and gradient checks of a study, found by row."""
+"""The evidence for verdicts: the stored runs and gradient checks of a study, found by row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StoredStudy:
     quick: bool = False
 
     def of(self, row: str) -> list[Result]:
-        """Return the results of "GROUP:ROW", in the order of the seeds; rows that are not all there raise."""
+        """Return the results of "GROUP:ROW", in the order of the seeds; a run that is not stored raises."""
         runs = find_rows(self.planned, row)
         if not runs or any(run.id not in self.results for run in runs):
             raise NotRunError(row)

@@ -1,4 +1,4 @@
-"""The table of one group of a study: what was published beside what came out here."""
+"""The table of one group of a study: published results beside ours."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Row:
         train_loss, test_accuracy, seconds: means over the seeds whose run has such a number.
         outcome: "done", "diverged (dead_network)" and so on; with several seeds, how many of each.
         complete: whether every run went to its end, so that its time can be set beside the published one.
-        steps: how many were taken, in a table in which batches grow.
+        steps: the number of steps, in a table in which batches grow.
     """
 
     settings: Mapping[str, str]

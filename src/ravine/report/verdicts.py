@@ -1,4 +1,4 @@
-"""What a study says of a claim, as plain data."""
+"""Verdicts on claims, and the findings behind them, as plain data."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Undecided = Literal["one seed", "too few seeds", "quick look", "not run", "the c
 
 
 class ClaimFinding(msgspec.Struct, frozen=True):
-    """One thing that was measured.
+    """One measurement for a claim.
 
     Attributes:
-        quantity: what, in words, and what the claim needs of it.
+        quantity: the measured quantity and the condition on it, in words.
         measured: the numbers, as text.
-        holds: whether they are as the claim needs them; None if that cannot be told.
-        undecided: why not.
+        holds: whether the numbers meet the condition; None if that cannot be told.
+        undecided: why it cannot be told.
         impossible: whether no measurement can be as the claim needs it.
     """
 
@@ -32,14 +32,14 @@ class ClaimFinding(msgspec.Struct, frozen=True):
 
 
 class JudgedClaim(msgspec.Struct, frozen=True):
-    """A claim and what was found.
+    """A claim and the verdict on it.
 
     Attributes:
-        id, section, statement: the claim, and where the publication makes it.
-        verdict: None if it cannot be told, and `undecided` says why.
-        findings: what was measured for it.
+        id, section, statement: the claim, and the section of the publication that makes it.
+        verdict: the verdict; None if it cannot be told, and then `undecided` says why.
+        findings: the measurements for it.
         causes: possible causes of a difference, each tested: it holds if it explains the difference.
-        note: what else there is to say.
+        note: a further remark.
     """
 
     id: str
@@ -55,8 +55,8 @@ class JudgedClaim(msgspec.Struct, frozen=True):
 def verdict_of(findings: list[ClaimFinding]) -> tuple[Verdict | None, Undecided | None]:
     """Return the verdict on a claim from all its findings, or why there is none.
 
-    What holds and what fails together make a claim reproduced in part, whatever is undecided beside them; if some of it
-    fails and none of it holds, it is not reproduced.
+    If some findings hold and some fail, the claim is reproduced in part, even if others are undecided. If some fail and
+    none holds, it is not reproduced.
     """
     if any(finding.impossible for finding in findings):
         return "cannot be true as written", None

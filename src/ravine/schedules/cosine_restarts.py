@@ -13,7 +13,7 @@ from ravine.formulas.schedule import schedule
 def cosine_restarts(
     epoch: Any, lr: Any, *, first_cycle: Any = 1.0, cycle_factor: Any = 2.0, final_lr: Any = 0.0
 ) -> Any:
-    """Cosine with restarts: half a cosine again and again, each time so many times longer.
+    """Cosine with restarts: half a cosine again and again, each `cycle_factor` times as long as the one before.
 
         eta_k = eta_e + (eta_0 - eta_e) (1 + cos(pi (k - S_i) / T_i)) / 2
         T_i = first_cycle cycle_factor^i,   S_i = T_0 + ... + T_(i-1) <= k < S_(i+1),   eta_e = final_lr

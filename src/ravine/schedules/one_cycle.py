@@ -20,7 +20,7 @@ def one_cycle(share: Any, *, pct_start: Any = 0.3, div_factor: Any = 25.0, final
         eta_k = eta_N + (eta_0 - eta_N) (1 + cos(pi (a - p) / (1 - p))) / 2  for a > p
         eta_s = eta_0 / div_factor,   eta_N = eta_s / final_div_factor,   p = pct_start,   a = k / N
 
-    Source: Smith and Topin, 2018, who go up and down in straight lines, and turn the momentum round with the rate.
+    Source: Smith and Topin, 2018, who go up and down in straight lines, and lower the momentum while the rate rises.
     Defaults: PyTorch's: pct_start 0.3, div_factor 25, final_div_factor 1e4.
     Elsewhere: PyTorch (OneCycleLR) has the same curve between its first step and its last. It counts pct_start in steps
     from 1, so that its peak comes one step earlier, and changes the momentum too unless told otherwise.

@@ -11,7 +11,7 @@ from ravine.formulas.schedule import schedule
 
 @schedule(bounds={"cycles": "[1, inf)", "base_factor": "[0, 1]"}, warms_up=True)
 def triangular(share: Any, *, cycles: int = 1, base_factor: Any = 0.25) -> Any:
-    """Triangular: up to the rate and down again in straight lines, so many times.
+    """Triangular: up to the rate and down again in straight lines, `cycles` times.
 
         eta_k = eta_0 (b + (1 - b) (1 - |2 (c a - floor(c a)) - 1|))
         a = k / N,   b = base_factor,   c = cycles

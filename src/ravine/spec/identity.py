@@ -22,9 +22,9 @@ def text_of(schedule: Schedule) -> str | None:
 def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
     """Return sixteen hexadecimal digits: a hash of all that decides the result of a resolved run.
 
-    They are the settings that differ from the defaults, so that a new setting leaves the ids of old runs as they are
-    (and a default must never change); the texts of the optimizer, and of a schedule that is not ravine's own; and the
-    checksums of the data. The texts count, and not in which folder a file lies.
+    The hash has the settings that differ from the defaults, the text of the optimizer, the text of a schedule that is
+    not ravine's own, and the checksums of the data. Since settings at their defaults are left out, a new setting leaves
+    the ids of old runs as they are, and a default must never change. The folder of a user's file does not count.
     """
     defaults = msgspec.to_builtins(RunSpec())
     settings = {name: value for name, value in msgspec.to_builtins(spec).items() if value != defaults[name]}

@@ -1,4 +1,4 @@
-"""The names of settings: none of them may be that of a hyper-parameter too."""
+"""The names of settings: no hyper-parameter may have one of them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ravine.formulas.stage import Stage
 from ravine.settings import BY_NAME
 
 NAMES = frozenset(BY_NAME) - {"hyperparameters"}
-"""What `from_settings` takes beside hyper-parameters and the schedule's settings, which must have other names."""
+"""The settings of a run; hyper-parameters, and the settings of a schedule, must have other names."""
 
 
 def check_names(optimizer: Optimizer) -> None:

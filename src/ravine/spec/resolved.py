@@ -1,4 +1,4 @@
-"""A run in which every name has become the thing that it names."""
+"""The resolved run: a run in which every name has become the thing that it names."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ from ravine.spec.values import (
 )
 
 _STEPS = 100
-"""At how many times of an epoch rates by step are checked before it is known how many steps there are."""
+"""The number of times in an epoch at which rates by step are checked while the number of steps is not known."""
 
 _TIMES = 100_000
-"""At how many times of a run at most."""
+"""The largest number of such times in a run."""
 
 
 @dataclass(frozen=True)
 class Things:
-    """What the names of a spec stand for.
+    """The things that the names of a spec stand for.
 
     Attributes:
         optimizer: that of `RunSpec.optimizer`.
@@ -60,15 +60,15 @@ class Things:
 class ResolvedRun:
     """A run in which every name has become the thing that it names, and every default a value.
 
-    Nothing behind it looks a name up again: a run goes on with what it was made with, though its user edits a file.
+    No later code looks a name up again: if the user edits a file, a run that goes on keeps the things that it has.
 
     Attributes:
         spec: the run by its names, with every default filled in.
         base: the optimizer that was named.
-        stages: the stages of users that were named, in the order in which they stand.
+        stages: the user's own stages, in the order in which they stand.
         schedule: the schedule.
-        optimizer: `base` with those stages and with those whose hyper-parameters are given; a lazy update that does not
-            hold, since one of its hyper-parameters varies, is left out.
+        optimizer: `base` with these stages and with ravine's own whose hyper-parameters are given. If a hyper-parameter
+            of its lazy update varies, the lazy update is left out.
         network: the network.
         id: sixteen hexadecimal digits, see `identity`.
     """
@@ -86,12 +86,12 @@ class ResolvedRun:
         return resolve(msgspec.structs.replace(self.spec, **changes), Things(self.base, self.stages, self.schedule))
 
     def identity(self) -> str:
-        """Return what the id is now; it is another one if something that the run was made of has changed since."""
+        """Compute the id again; it differs from `id` if something that the run is made of has changed since."""
         return identity(self.spec, self.optimizer, self.schedule)
 
     @property
     def optimizer_text(self) -> str | None:
-        """The text of an optimizer or a stage that is not ravine's own, with all that goes with it."""
+        """The text of the optimizer and its stages, with everything that they use; None if all are ravine's own."""
         own = self.base in OPTIMIZERS.values() and all(stage in STAGES.values() for stage in self.stages)
         return None if own else "\n\n".join(self.optimizer.texts())
 
@@ -160,12 +160,12 @@ class ResolvedRun:
 
 
 def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
-    """Check a spec, fill in every default and find what its names stand for, unless that is given.
+    """Check a spec, fill in every default and find the things that its names stand for, unless `things` are given.
 
     Equal runs have equal resolved specs.
 
     Raises:
-        ConfigError: a name does not exist, or a value is not allowed; the message says which are.
+        ConfigError: a name does not exist, or a value is not allowed; the message says which names and values are.
 
     >>> resolve(RunSpec(optimizer="momentum")).spec.hyperparameters
     {'alpha': 0.9}
@@ -215,7 +215,7 @@ def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
 
 
 def _found(spec: RunSpec) -> tuple[RunSpec, Things]:
-    """Return what the names of a spec stand for, and the spec with names by which that is found again."""
+    """Return the things that the names of a spec stand for, and the spec with names by which to find them again."""
     optimizer, stages = OPTIMIZERS.resolve(spec.optimizer), [STAGES.resolve(stage) for stage in spec.stages]
     schedule = SCHEDULES.resolve(spec.schedule)
     names = {"optimizer": optimizer[0], "stages": tuple(name for name, _ in stages), "schedule": schedule[0]}
@@ -224,9 +224,9 @@ def _found(spec: RunSpec) -> tuple[RunSpec, Things]:
 
 
 def _of_users(names: Mapping[Stage, str]) -> dict[Stage, str]:
-    """Return those stages that are not ravine's own, with their names, in the order in which they stand.
+    """Return the stages that are not ravine's own, with their names, in the order in which they stand.
 
-    Ravine's own are put in by their hyper-parameters, of which a resolved run has all.
+    ravine's own are left out: their hyper-parameters, all of which a resolved run has, put them in again.
     """
     own = set(STAGES.values())
     return {stage: names[stage] for stage in sorted(names, key=placed) if stage not in own}

@@ -15,13 +15,13 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """One training run.
 
     The defaults are plain SGD in batches of 10, ten epochs on MNIST. `optimizer` and `schedule` are names, or
-    FILE.py:NAME, and so are `stages`, those of the user's own. `hyperparameters` holds those of the optimizer and of
-    stages but for the learning rate, numbers, whole numbers and flags; what is not given takes the default.
-    `schedule_settings` are the schedule's. `per_layer` has factors of some hyper-parameters, or of lr, one a layer.
-    With a `largest_batch` batches grow where the schedule would lower the rate, see
-    `formulas.schedule.grown_batch_size`, and the rate falls by what the batch cannot grow. `initial_weights` and
+    FILE.py:NAME; `stages` are the user's own, as FILE.py:NAME. `hyperparameters` has the hyper-parameters of the
+    optimizer and of stages, except the learning rate: numbers, whole numbers and flags. One that is not given has its
+    default. `schedule_settings` has the settings of the schedule. `per_layer` has, for some hyper-parameters or lr, one
+    factor for each layer. With `largest_batch` the batch grows when the schedule would lower the rate, see
+    `formulas.schedule.grown_batch_size`; the rate falls only as far as the batch cannot grow. `initial_weights` and
     `order` are the SHA-256 of arrays that the caller gave in place of those that the seed makes.
-    tests/test_settings.py holds the fields to `ravine.settings`.
+    tests/test_settings.py compares the fields with `ravine.settings`.
     """
 
     dataset: str = "mnist"

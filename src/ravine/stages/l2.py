@@ -19,6 +19,7 @@ def l2(g: Any, w: Any, *, l2: Any) -> Any:
 
         g = g + l2 w
 
-    What most of PyTorch's optimizers call weight_decay; that of AdamW, Adafactor and Muon is the stage weight_decay.
+    Most of PyTorch's optimizers call this weight_decay. In AdamW, Adafactor and Muon weight_decay is the stage of that
+    name.
     """
     return g + l2 * w

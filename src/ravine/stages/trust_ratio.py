@@ -1,4 +1,4 @@
-"""Steps whose length goes with that of the layer's weights."""
+"""Steps whose length is proportional to the norm of the layer's weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ravine.formulas.stage import stage
 
 @stage(order=60, inert=True, bounds={"trust_ratio": "(0, inf)"})
 def trust_ratio(step: Any, weight_norm: Any, step_norm: Any, *, lr: Any, trust_ratio: Any) -> Any:
-    """Give the step of each layer a length that goes with that of the layer's weights.
+    """Give the step of each layer a length that is proportional to the norm of the layer's weights.
 
         step = step trust_ratio lr |w of the layer| / |step of the layer|
 

@@ -9,7 +9,7 @@ from ravine.formulas.stage import stage
 
 @stage(order=50, bounds={"weight_decay": "[0, inf)"})
 def weight_decay(step: Any, w: Any, *, lr: Any, weight_decay: Any) -> Any:
-    """Let the weights decay beside the rule, at the learning rate.
+    """Let the weights decay at the learning rate, independent of the gradient.
 
         w = w - step - lr weight_decay w
 

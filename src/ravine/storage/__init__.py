@@ -1,1 +1,1 @@
-"""What is kept on disk: the store of runs, their records, and checkpoints."""
+"""Runs on disk: the store, the records of runs, and checkpoints."""

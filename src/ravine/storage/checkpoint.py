@@ -21,7 +21,7 @@ _WIDE = "@longdouble"
 
 
 class Position(msgspec.Struct, frozen=True):
-    """Where a run stands: `sample` of the order of `epoch`, counted from 0, with the epoch's loss so far."""
+    """The position of a run: the next `sample` in the order of `epoch`, both from 0, and the epoch's loss so far."""
 
     epoch: int
     sample: int

@@ -1,7 +1,7 @@
-"""Bringing runs that an earlier version stored up to date: their specs, and with them their ids.
+"""Conversion of runs that an earlier version stored: of their specs, and with them their ids.
 
-What decided a run's id then is computed once more from what is stored and from the optimizer as it is now. Only where
-that gives the old id is the run known to be one of this optimizer; any other is left as it is.
+The old id of a run is computed again, from its stored spec and from the optimizer as it is now. If the result is the
+id of the run, its optimizer has not changed, and the run is converted; any other run is left as it is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ravine.storage.store import RunStore, is_of_earlier_form
 
 @dataclass(frozen=True)
 class Converted:
-    """What became of one run.
+    """The outcome of the conversion of one run.
 
     Attributes:
         old: its id before.
@@ -37,9 +37,9 @@ class Converted:
 
 
 def convert_runs(store: RunStore) -> Iterator[Converted]:
-    """Convert the runs of a store that are of the earlier form, and yield what became of each.
+    """Convert the runs of a store that are of the earlier form, and yield the outcome of each.
 
-    A run is written whole under its new id before the old folder goes.
+    A run is written whole under its new id before its old folder is removed.
     """
     for run in store.ids():
         folder = store.root / run

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Writing files and folders so that they are there whole or not at all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def make_folder(path: Path) -> None:
 
 @contextmanager
 def no_empty_folders(path: Path) -> Iterator[None]:
-    """Remove at the end, however it comes, `path` and folders above it that were made meanwhile and are empty."""
+    """At the end, also after an error, remove `path` and folders above it that were made meanwhile and are empty."""
     new = list(takewhile(lambda folder: not folder.exists(), (path, *path.parents)))
     try:
         yield
@@ -48,7 +48,7 @@ def check_writable(folder: Path) -> None:
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     """Make a new folder of files; when this returns all of them are on the disk.
 
-    They are written first and waited for together, which takes the disk a fraction of the time of one after the other.
+    All files are written first, and then waited for together: this takes a fraction of the time of waiting for each.
     """
     path.mkdir(parents=True)
     with ExitStack() as opened:
@@ -76,7 +76,7 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a restart after a crash, finds the old content or the new, never a part.
 
     Raises:
-        StorageError: the disk is full or the folder cannot be written; the old file, if any, still stands.
+        StorageError: the disk is full or the folder cannot be written; the old file, if any, is intact.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:

@@ -1,4 +1,4 @@
-"""Where runs are stored, and which are there, without reading any."""
+"""The folder of runs, and the ids of the runs in it, without reading any run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 PARTIAL = ".partial"
-"""What the name of a working folder ends in."""
+"""The end of the name of a working folder."""
 
 
 def folder_of_runs(given: Path | str | None) -> Path | str:
-    """Return the folder that is given, or else `RAVINE_HOME`, or else `runs`."""
+    """Return the given folder, otherwise `RAVINE_HOME`, otherwise `runs`."""
     return given or os.environ.get("RAVINE_HOME") or "runs"
 
 

@@ -1,4 +1,4 @@
-"""The numbers that come out of a run, each declared once: name, words, how it is written, which way is better."""
+"""The numbers that a run gives, each declared once: its name, its words, its form, and which direction is better."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Quantity:
     """A number that comes out of a run.
 
     Attributes:
-        name: in records, studies and JSON.
-        words: in sentences and beside axes.
-        form: how a value is written, times `scale`.
+        name: its name in records, studies and JSON.
+        words: its name in sentences and beside axes.
+        form: the format of a value that is multiplied by `scale`.
         better: whether a lower or a higher value is the better one.
-        scale: what a value is multiplied by where people read it; 100 for a share.
+        scale: the factor of a value that people read; 100 for a share.
         is_curve: whether figures draw it over the epochs.
     """
 
@@ -71,7 +71,7 @@ CURVES = tuple(quantity for quantity in QUANTITIES.values() if quantity.is_curve
 
 
 SUMMARY = (QUANTITIES["train_loss"], QUANTITIES["test_accuracy"])
-"""Those that tell in a line how a run went."""
+"""The numbers that describe a run in one line."""
 
 
 def shown(record: Epoch | Result, quantities: Sequence[Quantity]) -> list[str]:

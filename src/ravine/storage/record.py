@@ -1,4 +1,4 @@
-"""What a run leaves behind, as plain data: the history, how it ended, and why."""
+"""The records of a run, as plain data: its history, how it ended, and why."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Epoch(msgspec.Struct, frozen=True):
 
     Attributes:
         epoch: counted from 1.
-        steps: how many were taken since the run began.
+        steps: the number of steps since the run began.
         lr: the learning rate of the epoch; of its first step if it changes by step.
-        batch_size: samples a step in this epoch.
+        batch_size: samples in a batch of this epoch.
         train_loss: mean loss over the training samples, each taken before the update of its batch, while the weights
             move.
         test_loss, test_accuracy: over the test set, with the weights at the end of the epoch. A loss that is not
@@ -37,15 +37,17 @@ class Epoch(msgspec.Struct, frozen=True):
 
 
 class NonFinite(msgspec.Struct, frozen=True, tag_field="kind", tag="non_finite"):
-    """The loss of a batch left the finite numbers, and the run stopped before its update.
+    """The cause of a run that stopped because a number is not finite.
 
-    Or the last step of an epoch spoilt weights, and there was no further batch to show it.
+    Either the loss of a batch is not finite, and the run stopped before the update of this batch; or weights are not
+    finite after the last step of an epoch.
 
     Attributes:
-        epoch, step: where, counted from 1; `step` counts all batches of the run.
-        layer: the first layer, counted from 1, that has a number which is not finite; one more than there are layers
-            if only the softmax has.
-        where: "weights" if they were already spoilt, "outputs" if finite weights gave them, "softmax".
+        epoch, step: the epoch and the step, counted from 1; `step` counts all batches of the run.
+        layer: the first layer, counted from 1, that has a number which is not finite; the number of layers plus 1 if
+            only the softmax has one.
+        where: "weights" if weights are not finite, "outputs" if finite weights give outputs that are not, "softmax" if
+            only the softmax does.
         message: the same as a sentence.
     """
 
@@ -78,7 +80,7 @@ Cause = NonFinite | DeadNetwork
 
 
 class Seconds(msgspec.Struct, frozen=True):
-    """Wall time in seconds, of all sittings of the run together."""
+    """Wall time in seconds; if the run was interrupted and resumed, the sum over all its parts."""
 
     compile: float = 0.0
     train: float = 0.0
@@ -89,9 +91,9 @@ class Seconds(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended; the document that `ravine train --json` prints.
 
-    `train_loss` is that of the last whole epoch, and `test_loss` and `test_accuracy` belong to the weights that are
-    kept. A number that is not finite, or that there is none of yet, is None. `hint` is the likeliest cause and what to
-    do, for a run that diverged or did not learn; None if it learned, or if nothing shows why it diverged.
+    `train_loss` is that of the last whole epoch; `test_loss` and `test_accuracy` are those of the stored weights. A
+    number that is not finite, or not known yet, is None. `hint` is the likeliest cause and what to do, for a run that
+    diverged or did not learn; None if it learned, or if there is no evidence for a cause.
     """
 
     status: Status

@@ -50,7 +50,7 @@ class Environment(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A finished run: its folder and what the small files in it say."""
+    """A finished run: its folder and the content of the small files in it."""
 
     folder: Path
     result: Result
@@ -94,7 +94,7 @@ class Unfinished:
 
 
 class RunStore:
-    """The runs of one folder, `--out`, or else `RAVINE_HOME`, or else `runs/`."""
+    """The runs of one folder: `--out`, otherwise `RAVINE_HOME`, otherwise `runs/`."""
 
     def __init__(self, root: Path | str | None = None) -> None:
         found = path_of("the folder of runs", folder_of_runs(root))
@@ -192,9 +192,10 @@ class RunStore:
 
     @contextmanager
     def working_folder(self, run: str) -> Iterator[Path]:
-        """Hold the working folder of a run; nobody else can train it meanwhile, and a crash lets go of it.
+        """Lock the working folder of a run: no other process can train the run meanwhile. A crash ends the lock.
 
-        The folder goes when no checkpoint is left in it, and so does the store's if this made it and nothing is in it.
+        At the end the folder is removed if it has no checkpoint, and so is the store's folder if it was made here and
+        is empty.
         """
         folder = self.root / f"{run}{PARTIAL}"
         with no_empty_folders(self.root):
@@ -255,7 +256,7 @@ def _is_locked(folder: Path) -> bool:
 
 
 def write_spec(folder: Path, spec: RunSpec) -> None:
-    """Write beside a checkpoint whose it is, once; a run that ends before its first checkpoint needs no such file."""
+    """Write the spec beside the first checkpoint of a run; a run that ends before needs no such file."""
     if not (folder / "spec.json").exists():
         write_whole(folder / "spec.json", _json(spec))
 

@@ -19,7 +19,7 @@ _FOLDER_BYTES = 12_000
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is left of a study.
+    """The time and disk that the rest of a study needs.
 
     Attributes:
         seconds: by id, how long each run that is not stored yet will take, alone on one core.
@@ -40,7 +40,8 @@ def estimate(
 ) -> Estimate:
     """Time some steps of each kind of run (engine, network, optimizer, batch size) and multiply.
 
-    `load_data` is called for each kind; one that remembers what it loaded saves time. A damaged run is not run again.
+    `load_data` is called for each kind of run, so it should keep the data that it has loaded. A damaged run counts as
+    stored: it is not run again.
     """
     results, faults = store.results({run.id for run in planned})
     runs = {one.id: one.run for one in planned if one.id not in results and one.id not in faults}

@@ -47,8 +47,8 @@ def check_runs(
 
     Return all checks, and what is wrong with damaged runs, both by id.
 
-    Checked is the loss of the first training sample, by every weight, with the default step, in double precision. The
-    first seed of each row is checked in 60 digits too, which take seconds.
+    Each check is of the loss of the first training sample, for every weight, with the default step, in double
+    precision. For the first seed of each row there is a check in 60 digits too, which takes seconds.
     """
     checks = load_checks(store, [run.id for run in runs])
     faults: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""From a study to its runs, and how a run is told in words."""
+"""The runs of a study, and the description of a run in words."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def find_rows(planned: Sequence[Planned], reference: str) -> list[Planned]:
 
 
 def describe(spec: RunSpec, usual_epochs: int | None = None) -> str:
-    """Describe a run in a few words; as many epochs as usual are not worth one.
+    """Describe a run in a few words, without its number of epochs if that is `usual_epochs`.
 
     >>> describe(from_settings({"optimizer": "momentum", "lr": 0.1, "final_lr": 0.001, "softmax": "naive"}).spec)
     'momentum lr 0.1 to 0.001, alpha 0.9, m 10, 10 epochs, naive softmax'
@@ -102,7 +102,7 @@ def describe(spec: RunSpec, usual_epochs: int | None = None) -> str:
 
 
 def cut_short(planned: Sequence[Planned], epochs: int = 2) -> list[Planned]:
-    """Return the runs with none longer than so many epochs; what was published belongs to the whole ones, and goes."""
+    """Return the runs cut to a number of epochs, without the published results, which are those of whole runs."""
 
     def cut(run: Planned) -> Planned:
         if run.spec.epochs <= epochs:

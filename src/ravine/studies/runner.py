@@ -1,8 +1,8 @@
 """Work through the runs of a study: a pool of threads over one copy of the data.
 
-The kernels release the GIL, so threads keep as many cores busy as there are. What is stored already is not run again,
-and each run is stored when it ends, so that a study that was stopped, or killed, goes on where it was. While a run
-waits for the disk, the next one has its core.
+The kernels release the GIL, so threads keep all cores busy. Stored runs are not repeated, and each run is stored when
+it ends, so a study that was stopped, or killed, goes on where it was. While a run waits for the disk, the next run
+uses its core.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PAUSE = 0.2
 
 
 class StudyWatcher(Protocol):
-    """Who is told how a study goes on; called from several threads, one call at a time."""
+    """An object that follows the progress of a study; several threads call its methods, one call at a time."""
 
     def started(self, run: str, spec: RunSpec) -> None:
         """A run began."""
@@ -50,9 +50,9 @@ class StudyOutcome:
 
     Attributes:
         results: by id, those that are stored now.
-        failed: by id, what went wrong with those that could not be run.
+        failed: by id, the error of each run that failed.
         reused: ids that were stored before.
-        signal: what interrupted the study, if anything did.
+        signal: the signal that interrupted the study; None if none did.
     """
 
     results: dict[str, Result] = field(default_factory=dict)
@@ -70,7 +70,7 @@ def run_study(
     costs: Mapping[str, float] | None = None,
     watcher: StudyWatcher | None = None,
 ) -> StudyOutcome:
-    """Run what is not stored yet, longest first, `jobs` at a time (as many as there are cores if None).
+    """Train the runs that are not stored yet, longest first, `jobs` at a time (as many as there are cores if None).
 
     A run that fails does not stop the rest. Ctrl-C leaves a checkpoint of each run that is under way; the next call
     goes on with them.
@@ -112,7 +112,10 @@ class _Ended(NamedTuple):
 
 
 class _Work:
-    """What the threads of one study share: among it the runs that are left, and `turns`, one a core."""
+    """The state that the threads of one study share.
+
+    It has the runs that are left, and the semaphore `turns`, which lets one run a core train at a time.
+    """
 
     def __init__(
         self,
@@ -183,7 +186,7 @@ class _Work:
 
 
 class _RunWatcher:
-    """Passes on what one run tells, as shares of the whole run."""
+    """Passes on the progress of one run as the share of the whole run that is done."""
 
     def __init__(self, work: _Work, run: str, epochs: int) -> None:
         self._work, self._run, self._epochs = work, run, epochs

@@ -25,8 +25,8 @@
     rows = ["sgd:2", "momentum"]
     measures = ["test_accuracy"]
 
-A group has a grid, every combination of which is a row, or listed rows, or both. A row may have a `label`, and carry a
-`published` result, to be set beside ours. The same run in two groups is trained once. A figure names its
+A group has a grid, or listed rows, or both; every combination of the grid's values is a row. A row may have a `label`,
+and a `published` result, which tables show beside ours. A run that is in two groups is trained once. A figure names its
 rows: a whole group, or one of its rows by number, counted from 1, or by label.
 """
 
@@ -67,13 +67,13 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A picture of some rows.
 
     Attributes:
-        name: of its files.
+        name: the name of its files.
         rows: the rows that it shows, "GROUP", "GROUP:NUMBER" or "GROUP:LABEL".
-        title: what it shows, in words.
+        title: its title.
         kind: curves over the epochs; or the gradient check at the final weights of one row: mean errors, their
             distribution, or errors against steps.
-        measures: what curves show, a panel each.
-        over: what they are drawn over, epochs or steps.
+        measures: the quantities of the curves, each with a panel.
+        over: the horizontal axis, epochs or steps.
         panels: a setting; curves of one measure get a panel for each of its values.
     """
 
@@ -87,9 +87,9 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Groups of runs, what all of them share, the seeds that each row is run with, and the figures to draw.
+    """Groups of runs, the settings that they share, the seeds of each row, and the figures to draw.
 
-    `methods` names the group whose rows are methods to choose from: a report tells the best of them.
+    `methods` names the group whose rows are methods to choose from: a report names the best of them.
     """
 
     name: str
@@ -142,7 +142,7 @@ def load_study(source: str | Path, built_in: Mapping[str, Traversable] = BUILT_I
 
 
 def _anchored(part: Any, folder: Path) -> Any:
-    """Return a part of a study's file in which files that it names, given beside it, are found from anywhere."""
+    """Return a part of a study with whole paths in place of paths that are relative to the study's folder."""
     if isinstance(part, list):
         return [_anchored(each, folder) for each in part]
     if not isinstance(part, dict):

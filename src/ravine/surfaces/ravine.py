@@ -7,7 +7,7 @@ from typing import Any
 from ravine.formulas.surface import surface
 
 STEEP = 75.0
-"""How many times as steep across as along."""
+"""The steepness across, divided by the steepness along."""
 
 
 def _gradient(x: Any, y: Any) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""On what a run was made: recorded beside every number."""
+"""The versions and the machine with which a run was made; they are recorded beside its results."""
 
 from __future__ import annotations
 

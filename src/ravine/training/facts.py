@@ -1,4 +1,4 @@
-"""What can be measured of a run that may not have learned: at its initial weights, at its first step and at its end.
+"""Measurements of a run that may not have learned: at its initial weights, at its first step and at its end.
 
 Letters: b sample, l layer of weights; w_0 the initial weights, w_1 those after the first step that moves any, and g the
 gradient at w_0 of that step's batch.
@@ -22,10 +22,10 @@ from ravine.spec import RunSpec
 from ravine.storage.record import Cause, Epoch
 
 SAMPLES = 200
-"""Training samples on which a network is looked at."""
+"""The number of training samples on which a network is examined."""
 
 _FIRST_STEPS = 5
-"""So many steps an optimizer may take to fill its state before one moves a weight."""
+"""The number of steps that an optimizer may take to fill its state before one moves a weight."""
 
 _LARGEST_BATCH = 2000
 """More samples of a batch tell nothing more about the direction of a step."""
@@ -34,7 +34,7 @@ _FLAT = 0.01
 """A unit whose slope is below this share of the activation's steepest passes next to no gradient."""
 
 _DECADES = 45
-"""As many powers of ten as float32 has."""
+"""The number of powers of ten that float32 has."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class FirstStep:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known of a run that may not have learned.
+    """The measurements of a run that may not have learned.
 
     Attributes:
         spec, history, cause: of the run.

@@ -1,4 +1,4 @@
-"""Whether a run learned, and if not, the likeliest cause with what to do: said only where the evidence is there."""
+"""Hints: did a run learn, and if not, what is the likeliest cause and what to do? Only with evidence for the cause."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ _EXPLODED = 100
 
 
 def plainly_learned(history: Sequence[Epoch], accuracy: float, chance: float, classes: int) -> bool:
-    """Tell from what a run has anyway that it learned, so that nobody need look closer.
+    """Tell from the history alone whether a run learned, so that it need not be examined closer.
 
-    Seeded initial weights have a loss of about ln K or more, so that a run whose loss is below is better than it began.
+    Seeded initial weights have a loss of about ln K or more, so a run whose loss is below is better than at its start.
     """
     if not history or near_chance(accuracy, chance) or went_back(history) is not None:
         return False
@@ -58,7 +58,7 @@ def plainly_learned(history: Sequence[Epoch], accuracy: float, chance: float, cl
 
 
 def near_chance(accuracy: float, chance: float) -> bool:
-    """Tell whether an accuracy is hardly better than to answer the largest class always.
+    """Tell whether an accuracy is hardly better than that of always answering the largest class.
 
     >>> near_chance(0.12, 0.1135), near_chance(0.35, 0.1135)
     (True, False)
@@ -82,7 +82,7 @@ def _rose(facts: Facts) -> bool:
 
 
 def _fell(facts: Facts) -> float:
-    """Return by what share of itself the loss of the same samples fell."""
+    """Return by how much the loss of the same samples fell, as a share of the loss at the start."""
     return 1 - facts.end.loss / facts.start.loss if facts.start.loss > 0 else 0.0
 
 
@@ -97,10 +97,10 @@ def _goes_down(facts: Facts) -> bool:
 
 
 def hint(facts: Facts) -> str | None:
-    """Say in two or three short sentences that a run did not learn, the likeliest cause, and what to do.
+    """Return two or three short sentences: that a run did not learn, the likeliest cause, and what to do.
 
-    None if it learned. Where no cause shows, what was seen is all that is said. A run that diverged has a cause, which
-    says what was seen.
+    Return None if it learned. Without evidence for a cause, the sentences only say what was measured. A run that
+    diverged has a cause, whose message says what was measured.
     """
     seen = "" if facts.cause is not None else _seen(facts)
     if seen is None:
@@ -285,7 +285,7 @@ _CAUSES = (
     _dead_from_the_start, _saturated_from_the_start, _fades, _shrunk, _rate_grew, _steps_too_large,
     _few_steps, _steps_too_small,
 )  # fmt: skip
-"""In this order; the first with evidence is said."""
+"""The possible causes, in this order; the hint names the first for which there is evidence."""
 
 
 def _percent(share: float) -> str:

@@ -31,7 +31,7 @@ from ravine.training.seeds import epoch_order, start_weights
 from ravine.training.watching import Silent, Watcher
 
 _CHUNK_SECONDS = 0.2
-"""Aimed length of one call of the engine: how long Ctrl-C may wait, and how often progress is shown."""
+"""The intended length of one call of the engine: Ctrl-C waits no longer, and progress is shown as often."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,10 +83,10 @@ def train(
 ) -> Outcome:
     """Train a run and store it.
 
-    A run that leaves the finite numbers or whose network dies is a result, with status "diverged" and a cause. One that
-    is interrupted leaves a checkpoint, from which `resume` goes on bit for bit. If you train on several threads,
-    install one signal handler and pass it in as `interruption`. `trained` is called when the run has ended and waits
-    only for the disk.
+    A run whose loss or weights are no longer finite, or whose network dies, is a result, with status "diverged" and a
+    cause. A run that is interrupted leaves a checkpoint, from which `resume` goes on bit for bit. If you train on
+    several threads, install one signal handler and pass it in as `interruption`. `trained` is called when the run has
+    ended and only has to be written to the disk.
 
     Raises:
         ConfigError: the batch size or a given array does not fit the data.
@@ -165,7 +165,7 @@ def engine_of(run: ResolvedRun, weights: Array) -> Engine:
 
 
 class _Trainer:
-    """One sitting of a run: its engine, where it stands, and who watches."""
+    """Trains one run from its start or its checkpoint until it ends or is interrupted."""
 
     def __init__(self, run: ResolvedRun, dataset: Dataset, given: Given, folder: Path, watcher: Watcher) -> None:
         self.run, self.spec, self.network = run, run.spec, run.network

@@ -1,4 +1,4 @@
-"""A run as its user holds it: numbers, weights, predictions, a picture."""
+"""A finished run, for its user: numbers, weights, predictions, a picture."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Run:
 
     @property
     def spec(self) -> RunSpec:
-        """What was run, every default filled in."""
+        """The settings of the run, with every default filled in."""
         return self.result.spec
 
     @property
@@ -74,7 +74,7 @@ class Run:
 
     @property
     def hint(self) -> str | None:
-        """Why it did not learn or diverged, as far as that shows, and what to do; None if it learned."""
+        """The likeliest reason why it diverged or did not learn, and what to do; None if it learned."""
         return self.result.hint
 
     @property

@@ -1,4 +1,4 @@
-"""Who is told how a run goes on."""
+"""Watchers: objects that follow the progress of a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ravine.storage.record import Epoch
 
 @runtime_checkable
 class Watcher(Protocol):
-    """Who is told how a run goes on."""
+    """An object that follows the progress of a run; the training loop calls its methods."""
 
     def note(self, text: str) -> None:
         """Something worth a line happened."""

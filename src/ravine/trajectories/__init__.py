@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ravine.pictures import Figure
 
 USUAL = ("sgd", "momentum", "adam")
-"""Whose paths are drawn if none are named."""
+"""The optimizers whose paths are drawn if the user names none."""
 
 
 def draw_paths(

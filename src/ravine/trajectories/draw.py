@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ravine.pictures import Axes, Figure
 
 _FLOOR = 1e-14
-"""How far down f - f_min is drawn at most; below is round-off."""
+"""The smallest f - f_min that is drawn; smaller differences are round-off."""
 
 
 def draw(surface: Surface, walks: Sequence[Walk]) -> Figure:

@@ -17,7 +17,7 @@ def apart(places: Sequence[float], gap: float) -> list[float]:
     sorted_places = np.array(places)[order]
     offsets = gap * np.arange(len(places))
     raised = np.maximum.accumulate(sorted_places - offsets) + offsets
-    # What was pushed over the top comes down again, and takes with it what is below.
+    # A place that was pushed over the top comes down again, and pushes those below it down.
     highest = 1 - gap * np.arange(len(places))[::-1]
     moved = np.empty(len(places))
     moved[order] = np.minimum(raised, highest)

@@ -12,7 +12,7 @@ from ravine.trajectories.walk import Walk
 
 
 def picture(suffix: str) -> Callable[[Surface, Sequence[Walk]], bytes]:
-    """Return what draws a file of this suffix: .png, .svg or .gif."""
+    """Return the function that draws a file of this suffix: .png, .svg or .gif."""
     from ravine.pictures import png, svg
 
     kinds: dict[str, Callable[[Surface, Sequence[Walk]], bytes]] = {

@@ -1,4 +1,4 @@
-"""The path of an optimizer, from what its user wrote to its points and values."""
+"""The path of an optimizer: from its name and settings to its points and values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ravine.trajectories.rates import RATES, best_rate
 from ravine.trajectories.trace import trace
 
 _FARTHEST = 1000.0
-"""From where a path may start; a map that holds a start further away shows nothing."""
+"""The largest coordinate of a start; a map that holds a start further away shows nothing."""
 
 _MOST_STEPS = 1_000_000
 
@@ -30,7 +30,7 @@ class Walk:
 
     Attributes:
         optimizer: its name, with the hyper-parameters that were given.
-        hyperparameters: all of them, as their user sees them.
+        hyperparameters: all of its hyper-parameters, in their own types.
         chosen: whether the learning rate was chosen from `RATES`.
         points: w_0, w_1 .., (steps + 1, 2), up to the last that is finite.
         values: f there, (steps + 1,).
@@ -58,11 +58,11 @@ def walk(
     Args:
         optimizer: an optimizer, or its name, with its hyper-parameters behind it as in
             "momentum,lr=0.01,alpha=0.5". Those of stages, such as weight_decay, may be among them.
-        surface: what it goes down.
-        steps: how many steps it takes.
-        lr: the learning rate if `optimizer` has none. Where neither has one the best of `RATES` is taken, or the
-            default of an optimizer that searches for the length of its steps itself.
-        start: where it begins; the surface's own start if None.
+        surface: the surface.
+        steps: the number of steps.
+        lr: the learning rate if `optimizer` names none. Without either, the best of `RATES` is taken; an optimizer that
+            searches for the length of its steps keeps its default.
+        start: the start of the path; the surface's own start if None.
     """
     found, given = _read(optimizer)
     _ = found.text  # a fault in it is told at its line

@@ -26,7 +26,7 @@ _HOLES = (
 
 
 def network_code(dtype: str) -> bytes:
-    """Return the object file of what knows no rule."""
+    """Return the object file of the half that knows no rule."""
     frame = FramePointer(getattr(types, dtype))
     entries = {
         symbol(run.run): (run.run, (frame, types.int64)),
@@ -36,7 +36,7 @@ def network_code(dtype: str) -> bytes:
 
 
 def rows_text(dtype: str) -> str:
-    """Return the text of what takes the steps of rows, without a rule."""
+    """Return the text of the half that takes the steps of rows, without a rule."""
     real = getattr(types, dtype)
     texts = {symbol(part): getattr(drift, part.__name__) for part in _PARTS}
     texts |= {symbol(part): getattr(update, part.__name__) for part in _UPDATES}
@@ -45,7 +45,7 @@ def rows_text(dtype: str) -> str:
 
 
 def rule_code(rendered: Rendered, rows: str, dtype: str) -> bytes:
-    """Return the object file of what takes the steps of rows, with a rule."""
+    """Return the object file of the half that takes the steps of rows, with a rule."""
     counts = {
         rule.STATE: rendered.state_size,
         rule.CONSTANTS: rendered.constants,

@@ -22,11 +22,11 @@ _TRIED = (1, 2, 100, 10**6)
 
 
 class FusedEngine:
-    """Trains one network in compiled code; owns its weights, the optimizer's slots and the record of idle rows.
+    """Trains one network in compiled code; owns its weights, the optimizer's slots and the last step of each row.
 
-    A row that meets only zeros has a zero gradient. Where the formula is inert such a row is not touched; where it has
-    a lazy update, `last` holds the step up to which each row was brought, and the update is applied when the row is
-    next needed, and to all by `settle`.
+    A row that meets only zeros has a zero gradient. If the formula is inert, such a row is not touched. If the formula
+    has a lazy update, `last` holds the step up to which each row was brought; the lazy update is applied to a row when
+    it is next needed, and to all rows by `settle`.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class FusedEngine:
         return Taken(taken, float(found.loss[0]))
 
     def settle(self, hyper: Mapping[str, float]) -> None:
-        """Bring all idle rows to the last step."""
+        """Apply the lazy update to all rows that wait for it."""
         self._space.settle(self._ordered(hyper), self._steps)
 
     def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:

@@ -1,4 +1,4 @@
-"""What the kernel works on, as named tuples: declared once, filled by the engine, read by compiled code.
+"""The data of the kernel, as named tuples: declared once, filled by the engine, read by compiled code.
 
 The engine fills a `Frame` with arrays and numbers and hands the kernel its `words`: the addresses of the arrays and the
 numbers, eight bytes each, in the order in which they stand here. Compiled code gets the same named tuples back, with
@@ -29,13 +29,13 @@ LANES = 16
 """Numbers in a vector; rows of weights are padded to whole vectors."""
 
 TABLE = 1024
-"""Idle times below this are tabulated at the start of a call; longer ones are computed when they are met."""
+"""Constants of lazy updates of fewer steps than this are tabulated at the start of a call; others are computed."""
 
 DENSE_SHARE, DENSE_BATCH = 0.5, 32
 """The share of inputs that are not zero, and the batch size, from which data are worked on without lists."""
 
 ACTIVATION_CODES = {"relu": 0, "leaky-relu": 1, "tanh": 2, "sigmoid": 3}
-"""What compiled code calls the activations of `ravine.networks`."""
+"""The code of each activation in the kernel."""
 
 NAIVE = {"shifted": False, "naive": True}
 """Whether a form of the softmax of `ravine.networks` is the one that can overflow."""
@@ -157,7 +157,7 @@ class Work(NamedTuple):
     row: Reals  # two rows of gradients, of which the first is zero
     noise: Reals  # random numbers of a row
     inputs: Reals  # of a block that is worked on without lists; otherwise those of one sample, and zeros between uses
-    table: Reals  # constants of idle steps, shape (TABLE, constants)
+    table: Reals  # constants of lazy updates, shape (TABLE, constants)
     deltas: Reals  # shape (block + 3, deltas)
     # The gradient of a batch, and zero between batches; after SUM the caller clears it. Empty where no batch needs it.
     summed: Reals

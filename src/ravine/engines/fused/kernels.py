@@ -38,7 +38,7 @@ _log = logging.getLogger("ravine")
 
 @dataclass(frozen=True)
 class Kernel:
-    """What can be called, with the words of a frame (`frame.words`), whose arrays must be alive.
+    """The compiled functions; each is called with the words of a frame (`frame.words`), whose arrays must be alive.
 
     Attributes:
         run: (words, mode) -> how many batches were taken, see `kernel/run.py`.
@@ -124,7 +124,7 @@ def _compiling_network(dtype: str, beside: bool) -> Iterator[None]:
         process.wait()
 
 
-# What compiles is imported where it is needed: code from the cache runs without it.
+# The compiler is imported when it is needed: code from the cache runs without it.
 
 
 def _fetch_network(dtype: str) -> bytes:

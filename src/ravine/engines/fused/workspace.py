@@ -50,7 +50,7 @@ class Workspace:
     gradient.
 
     Attributes:
-        trained: weights, slots and the record of idle rows, padded; the kernel changes them.
+        trained: weights, slots and the last step of each row, padded; the kernel changes them.
         summed: the gradient of a batch, padded, where the kernel is asked for it; zero between batches, and after SUM
             for the caller to clear.
     """
@@ -151,7 +151,7 @@ class Workspace:
         return self._compiled.run(words(frame), mode), frame.found
 
     def settle(self, hyper: Array, t: int) -> None:
-        """Bring all idle rows to the end of step t."""
+        """Apply the lazy update to all rows that wait for it, up to the end of step t."""
         frame = self._frame(_NOTHING, np.zeros(0, np.int64), 0, 0, 1, hyper, t, 0.0)
         self._compiled.settle(words(frame), t)
 

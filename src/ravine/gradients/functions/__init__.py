@@ -1,1 +1,1 @@
-"""Is the gradient of anybody's own function right?"""
+"""Is the gradient of a user's own function right?"""

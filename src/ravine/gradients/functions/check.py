@@ -1,4 +1,4 @@
-"""The check for anybody's own loss: plain callables, one answer for each component."""
+"""The check of a user's own function and gradient: plain callables, one answer for each component."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ravine.gradients.methods import require_methods
 from ravine.inputs import convert, plain
 
 _NAMED = 5
-"""How many components are named."""
+"""The number of components that a check names."""
 
 
 class Component(msgspec.Struct, frozen=True):
@@ -42,7 +42,7 @@ class Component(msgspec.Struct, frozen=True):
 
 
 class MethodCheck(msgspec.Struct, frozen=True):
-    """What one method says: its own verdict, its errors, and the components with the largest excess over the bound."""
+    """The result of one method: its verdict, its errors, and the components with the largest excess over the bound."""
 
     verdict: GradientVerdict
     errors: Errors
@@ -50,14 +50,14 @@ class MethodCheck(msgspec.Struct, frozen=True):
 
 
 class GradientCheck(msgspec.Struct, frozen=True):
-    """Whether a gradient agrees with the numerical one; true only if it passes.
+    """The result of a gradient check; its truth value is true only if the gradient passes.
 
     Attributes:
         answer: "passes", "fails" or "cannot tell".
         cause, mend: why it does not pass, and what to do.
-        methods: what each method says.
-        errors: of each component by the method with the least bound.
-        worst: the components that decide: those that are wrong, else those that are not seen, else the least exact.
+        methods: the result of each method.
+        errors: the errors, for each component by the method with the least bound.
+        worst: the components that decide: the wrong ones; without any, those not seen; without any, the least exact.
     """
 
     answer: Answer
@@ -101,12 +101,12 @@ def check_gradient(
     `ravine.gradients.functions.line` the bounds.
 
     Args:
-        f: takes an array of the shape of x and returns one number.
-        grad: takes the same array and returns an array of its shape.
-        x: where to check, any shape, real; whole numbers are taken as float64.
+        f: a function that takes an array of the shape of x and returns one number.
+        grad: a function that takes the same array and returns an array of its shape.
+        x: the point of the check, an array of any shape, real; whole numbers become float64.
         method: "central", "forward", "backward" or "complex", or several: then each component must be seen, and found
             right, by at least one. For "complex" f must be analytic and take complex arrays.
-        h: the step of every method; by default each component gets the one at which its error is least.
+        h: the step of every method; by default each component gets the step at which its error is least.
         rtol: the relative error that a right component may have, at most 0.05. Errors of ten times as much, and of no
             less than 1e-3, must be noticed.
 

@@ -1,4 +1,4 @@
-"""What each method sees of a function at a point: a derivative for each component, and how far it can be off."""
+"""The evidence of each method for a function at a point: the derivative by each component, and its bound."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Gradient:
 
 
 def gradient_of(grad: Callable[[Array], ArrayLike], x: Array) -> Gradient:
-    """Take the gradient at x, and look by how much it changes if x is rounded otherwise, or longer, or asked again."""
+    """Compute the gradient at x, and how much it changes if x is rounded otherwise, has more digits, or is the same."""
     first = _asked(grad, x)
     values = first.ravel().astype(float)
     others = [_asked(grad, each).ravel().astype(float) for each in (x, *rounded_otherwise(x, 3))]
@@ -68,7 +68,7 @@ def _asked(grad: Callable[[Array], ArrayLike], x: Array) -> Array:
 
 
 class Sight:
-    """Everything that can be seen of a function from around a point, each thing looked at once."""
+    """The measurements of a function around a point, each made once."""
 
     def __init__(self, function: Function, gradient: Gradient, h: float | None) -> None:
         self._f, self._gradient, self._h = function, gradient, h

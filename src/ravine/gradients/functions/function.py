@@ -1,4 +1,4 @@
-"""Anybody's function of an array, looked at around a point: errors and overflow beside the point do no harm."""
+"""A user's function of an array, evaluated around a point: errors and overflow beside the point do no harm."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ROUNDINGS = 6
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Silence what NumPy and Python have to say of trial steps: overflow far from x is no fault at x."""
+    """Silence the warnings of NumPy and Python at trial steps: overflow far from x is no fault at x."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
@@ -74,7 +74,7 @@ class Function:
 
 
 def at_point(name: str, function: Callable[[Array], Any], x: Array) -> Any:
-    """Return what a user's function gives at the point of the check; whatever it raises there is a `ConfigError`."""
+    """Return the value of a user's function at the point of the check; an exception there becomes a `ConfigError`."""
     try:
         return function(x.copy())
     except RavineError:

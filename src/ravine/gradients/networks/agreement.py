@@ -17,7 +17,7 @@ from ravine.gradients.networks.perturb import NetworkPoint
 from ravine.networks import gradient
 
 WORST = 5
-"""How many of the worst weights are named."""
+"""The number of the worst weights that a check names."""
 
 
 class Weight(msgspec.Struct, frozen=True):
@@ -133,7 +133,7 @@ def rtol(point: NetworkPoint) -> float:
 def _whole(
     verdict: GradientVerdict, point: NetworkPoint, indices: Array, analytic: Array, loss: float
 ) -> GradientVerdict:
-    """Return the verdict, left open where the loss is no number or a layer has nothing that could be wrong."""
+    """Return the verdict; "cannot tell" if the loss is not finite or all derivatives of a layer are zero."""
     if not np.isfinite(loss):
         mend = "Take other weights, another --sample, or --softmax shifted."
         return cannot_tell(verdict, f"the loss is {loss}", mend)

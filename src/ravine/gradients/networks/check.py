@@ -22,11 +22,11 @@ CURVE_WEIGHTS = 1000
 DIGITS_WEIGHTS = 200
 
 Progress = Callable[[str, int], None]
-"""Is told what is being done, and how many weights were moved for it since the last call."""
+"""A function that gets the name of the present part, and the number of weights moved since its last call."""
 
 
 class NetworkCheck(msgspec.Struct, frozen=True):
-    """All that the check of a network's gradient found.
+    """The result of the check of a network's gradient.
 
     Attributes:
         agreement: each method against the analytic gradient.
@@ -56,14 +56,14 @@ def check_network(
     """Check the gradient of the mean loss over some samples of the data at the flat weights, shape (n,).
 
     Args:
-        network, flat, data: the network, its weights, and where the samples are from.
-        samples: their numbers.
+        network, flat, data: the network, its weights, and the data that have the samples.
+        samples: the numbers of the samples.
         weights: how many weights to check, drawn by the seed, or None for all.
         methods, h: see `ravine.gradients.METHODS`.
         digits: digits of the check with many digits, over weights drawn by the seed, or None.
-        dtype: in which gradients and differences are computed.
-        seed: draws the subsets.
-        progress: is told what is being done.
+        dtype: the dtype in which gradients and differences are computed.
+        seed: the seed that draws the subsets.
+        progress: see `Progress`.
 
     Raises:
         ConfigError: a sample is outside the data.

@@ -15,7 +15,7 @@ from ravine.gradients.methods import require_methods
 from ravine.gradients.networks.perturb import Moved, NetworkPoint, moved, taken
 
 DEFAULT_STEP = 1e-8
-"""Of the three differences, where none is given."""
+"""The step of the three differences if none is given."""
 
 COMPLEX_STEP = 1e-30
 SINGLE_COMPLEX_STEP = 1e-12
@@ -24,7 +24,7 @@ SINGLE_COMPLEX_STEP = 1e-12
 
 @dataclass(frozen=True)
 class Derivative:
-    """What one method found for k weights: `values` (k,), and which differences straddle a kink, `kinks` (k,)."""
+    """Derivatives by one method for k weights: `values` (k,), and which differences straddle a kink, `kinks` (k,)."""
 
     method: str
     h: float

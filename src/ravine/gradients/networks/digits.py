@@ -41,7 +41,7 @@ class ManyDigits(msgspec.Struct, frozen=True):
 
 
 def require_digits(digits: int) -> None:
-    """Refuse a number of digits that double precision has, or that would take for ever."""
+    """Refuse so few digits that double precision has them, and so many that the check would never end."""
     if not LEAST_DIGITS <= digits <= MOST_DIGITS:
         raise ConfigError(f"digits is {digits}; it must be a whole number from {LEAST_DIGITS} to {MOST_DIGITS}.")
 

@@ -1,4 +1,4 @@
-"""What each method sees of a network's gradient, at a step that is given: by how much each derivative may be off.
+"""The evidence of each method for a network's gradient, at a given step: how far each derivative may be off.
 
 With the loss f and the distance h that a weight really moves, a difference D(h) is off by at most
 
@@ -25,13 +25,13 @@ from ravine.losses.cross_entropy import output_delta
 from ravine.networks import forward
 
 _PROBED = 64
-"""How many weights of a layer are moved several times."""
+"""The number of weights of a layer that are moved several times."""
 
 _PROBES = 1 + np.arange(8) / 8
 """The steps by which they are moved, in units of h."""
 
 _ROUND_OFF = 1e4
-"""What is above this many times the least round-off is no round-off, but bends."""
+"""A distance above this many times the least round-off is not round-off: the loss bends."""
 
 _SHORT = 1e-6
 """Up to this step D(h/2) is left out."""

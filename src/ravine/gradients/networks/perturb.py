@@ -1,4 +1,4 @@
-"""What the loss does when one weight is moved, for very many weights, without running the network for each.
+"""The change of the loss when one weight is moved, for very many weights, without running the network for each.
 
 Moving the weight from unit i to unit o of layer l changes one pre-activation per sample, z_bo by step * a_bi, and
 leaves everything before it, and everything beside it, as it is. So only what follows from z_bo is computed again: for
@@ -64,9 +64,9 @@ def taken(point: NetworkPoint, indices: Array, step: complex) -> Array:
 
 
 def moved(point: NetworkPoint, indices: Array, step: complex, progress: Callable[[int], None] | None = None) -> Moved:
-    """Move each weight of `indices` (k,), one at a time, by `step`, and return what the loss does.
+    """Move each weight of `indices` (k,), one at a time, by `step`, and return how the loss changes.
 
-    The step that counts is the one that arithmetic can take, see `taken`.
+    Rounding may change the step that a weight really takes; see `taken`.
     """
     network, weights = point.network, point.weights
     trace = forward(network, weights, point.x)
@@ -151,7 +151,7 @@ def _loss(logits: Array, label: int, softmax: str) -> Array:
 
 
 def moved_plainly(point: NetworkPoint, indices: Array, step: complex) -> Moved:
-    """Do what `moved` does by running the whole network once per weight: slow, and the test of the fast way."""
+    """Compute the same as `moved` with one run of the whole network per weight: slow; tests compare the two."""
     base = point.losses()
     sides = _sides(point)
     change = np.zeros(len(indices), point.weights.dtype)

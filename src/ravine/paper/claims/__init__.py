@@ -1,7 +1,7 @@
-"""The paper's claims, in our own words, each with the tests that it is put to.
+"""The paper's claims, in our own words, each with its tests.
 
-Rows are those of `ravine/paper/paper.toml`. The wording states what the paper says, right or wrong; what was found
-comes from the tests alone.
+Rows are those of `ravine/paper/paper.toml`. The statement of a claim is the paper's, right or wrong; the verdict comes
+from the tests alone.
 """
 
 from ravine.paper.claims import adagrad, comparison, decay, gradients, momentum, sgd

@@ -1,4 +1,4 @@
-"""What claims of several sections ask: whether runs diverge, and how, and whether they are accurate."""
+"""Tests for claims of several sections: whether runs diverge, and how, and whether they are accurate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The claims on the gradient: section 2.2, put to the gradient check after the first epoch."""
+"""The claims on the gradient, section 2.2, tested by the gradient check after the first epoch."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ CLAIMS = (
     ),
     Claim(
         "combined-erratic", "Section 3.3",
-        "There the accuracy curve is erratic, with sudden drops.",
+        "In batches of 100 their accuracy curve is erratic, with sudden drops.",
         (higher(ZIGZAG, "table4:3", "table2:2"),
          every("a drop of 0.2 points or more from one epoch to the next", "table4:3", _drops)),
         (Cause("The decay was not in effect: the same run at a constant rate drops",
