@@ -426,11 +426,11 @@ def test_numpy_s_numbers_are_as_good_as_python_s():
         ({"per_layer": {"alpha": (1.0, 1.0, 1.0, 1.2)}, "optimizer": "momentum"}, "alpha of momentum is 1.08"),
         (
             {"per_layer": {"lr": (1.0,) * 4}, "optimizer": "prodigy"},
-            "prodigy takes one step for all together: leave out per_layer",
+            "prodigy takes one step for all layers together: leave out per_layer",
         ),
         (
             {"per_layer": {"lr": (1.0,) * 4}, "optimizer": "muon", "hyperparameters": {"clip_norm": 1.0}},
-            "muon with a stage that takes the norm of all layers takes one step for all together",
+            "muon with a stage that takes the norm of all layers takes one step for all layers together",
         ),
         ({"per_layer": {"lr": (1.0, 0.5)}, "optimizer": "muon"}, "per_layer has 2 factors of lr"),
         ({"seed": -1}, "seed is -1"),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ravine.gradients.answers import Answer, Verdict
+from ravine.gradients.answers import Answer, GradientVerdict
 from ravine.gradients.errors import HISTOGRAM_EDGES, Errors
 from ravine.gradients.networks.agreement import Agreement, MethodAgreement
 from ravine.gradients.networks.check import NetworkCheck
@@ -105,7 +105,7 @@ def check_of(
         name: MethodAgreement(
             h=1e-8,
             errors=errors_of(mean, (p99 or {}).get(name)),
-            verdict=Verdict("passes", 276_200, 0, 0),
+            verdict=GradientVerdict("passes", 276_200, 0, 0),
             worst=[],
             layers=[],
             histogram=[10 if k == 2 * round(math.log10(mean) + 20) else 0 for k in range(bins)],
@@ -115,7 +115,7 @@ def check_of(
     }
     names = ("forward", "backward", "central")
     return NetworkCheck(
-        agreement=Agreement(276_200, 276_200, 1, 0.5, "float64", methods, Verdict(answer, 276_200, 0, 0)),
+        agreement=Agreement(276_200, 276_200, 1, 0.5, "float64", methods, GradientVerdict(answer, 276_200, 0, 0)),
         curve=VCurve(
             steps=[1e-8, best_step, 1e-2],
             median={name: [1e-6, 1e-9, 1e-4] for name in names},

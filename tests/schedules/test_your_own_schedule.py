@@ -281,5 +281,5 @@ def test_a_schedule_that_changes_a_value_outside_itself_is_refused(small, here):
         seen.append(1)
         return 1 - share / 2
 
-    with pytest.raises(ConfigError, match="counts changes a value outside its state while it trains"):
+    with pytest.raises(ConfigError, match="counts changed a value outside its state while it trained"):
         ravine.train(**SMALL, schedule=counts)
