@@ -7,6 +7,7 @@ id of the run, its optimizer has not changed, and the run is converted; any othe
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ from ravine.errors import RavineError, StorageError
 from ravine.spec import ResolvedRun, RunSpec, resolve
 from ravine.storage.files import replace_folder
 from ravine.storage.store import RunStore, is_of_earlier_form
+
+_NESTED_STARTS = re.compile(r"(^\w+ = 0\.0\n)+(?=\{')", re.MULTILINE)
+"""In the text of an optimizer that uses another one, where the slots of that one start: lines before its defaults."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,23 @@ class Converted:
     why: str | None = None
 
 
+class _EarlierSpec(msgspec.Struct):
+    dataset: str
+    optimizer: str
+    hyperparameters: dict[str, float]
+    schedule: dict[str, Any]
+
+
+class _EarlierResult(msgspec.Struct):
+    spec: _EarlierSpec
+
+
+class _EarlierRecord(msgspec.Struct):
+    """What conversion needs of a stored result."""
+
+    result: _EarlierResult
+
+
 def convert_runs(store: RunStore) -> Iterator[Converted]:
     """Convert the runs of a store that are of the earlier form, and yield the outcome of each.
 
@@ -46,7 +67,9 @@ def convert_runs(store: RunStore) -> Iterator[Converted]:
         if not is_of_earlier_form(folder):
             continue
         try:
-            yield _convert(store, folder, msgspec.json.decode((folder / "result.json").read_bytes()))
+            content = (folder / "result.json").read_bytes()
+            msgspec.json.decode(content, type=_EarlierRecord)
+            yield _convert(store, folder, msgspec.json.decode(content))
         except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             yield Converted(run, why=f"its files cannot be read ({error})")
 
@@ -94,7 +117,7 @@ def _earlier_texts(run: ResolvedRun) -> list[str]:
     """Return an optimizer's texts as they were hashed: without where slots start, and of a user's with their names."""
     formula = run.optimizer.formula
     if formula is None:
-        return run.optimizer.texts()
+        return [_NESTED_STARTS.sub("", text) for text in run.optimizer.texts()]
     texts = run.optimizer.texts()[: -len(formula.slots) or None]
     return texts if run.optimizer_text is None else [*texts, ", ".join(formula.slots)]
 
