@@ -13,6 +13,7 @@ from ravine.cli.main import run
 from ravine.conformance import DECLARED, TRAINED, declared, findings_of, trained
 from ravine.conformance.finding import moved, settings
 from ravine.formulas.elementwise import rule
+from ravine.formulas.shelves import STAGES
 
 
 @pytest.mark.slow
@@ -286,6 +287,42 @@ def test_in_python_by_a_name_or_a_file(file):
     assert not ravine.check_optimizer(f"{file}:misspells").passed
     with pytest.raises(ravine.ConfigError, match="did you mean 'muon'"):
         ravine.check_optimizer("moun")
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_ravine_s_own_stages_pass(name):
+    found = ravine.check_optimizer("sgd", stages=[name], speed=False)
+    assert found.name == f"sgd with {name}"
+    assert found.passed, str(found)
+
+
+@ravine.stage
+def divides(step, *, shortest):
+    """Divide by the step, which may be 0."""
+    return step / np.maximum(np.abs(step), shortest) / np.abs(step)
+
+
+@ravine.stage(inert=True)
+def adds(step, *, share):
+    """Say that a zero stays a zero, and add a share."""
+    return step + share
+
+
+@pytest.mark.parametrize(("stage", "check"), [(divides, "finite"), (adds, "zero gradient")])
+def test_a_stage_that_is_not_what_it_says_fails(stage, check):
+    found = ravine.check_optimizer("sgd", stages=[stage], speed=False)
+    assert check in [finding.check for finding in found.findings if finding.outcome == "failed"]
+
+
+def test_the_command_checks_a_stage_of_a_file(tmp_path, capsys):
+    path = tmp_path / "mine.py"
+    text = "import ravine\n\n@ravine.stage\ndef halve(step):\n    {}\n    return step / 2\n"
+    path.write_text(text.format('"""Halve each step."""'))
+    assert run(["check-optimizer", "sgd", "--stage", f"{path}:halve", "--stage", "clip_value", "--no-speed"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("sgd with halve, clip_value: Halve each step. ")
+    assert run(["check-optimizer", "sgd", "--stage", f"{path}:half", "--no-speed"]) == 3
+    assert "did you mean 'halve'?" in capsys.readouterr().err
 
 
 def test_the_command_knows_no_rule_that_is_not_there(file, capsys):

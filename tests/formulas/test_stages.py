@@ -123,6 +123,34 @@ def test_weight_average_trains_as_before_and_evaluates_the_weighted_mean_of_all_
     np.testing.assert_array_equal(together.evaluate([start()], begun, 0, [hyper])[0], start())
 
 
+@pytest.mark.parametrize(("first", "every"), [(1, 1), (4, 1), (4, 3), (STEPS, 2), (STEPS + 1, 1)])
+def test_uniform_weight_average_evaluates_the_plain_mean_from_a_step_on(first, every):
+    given = {"uniform_weight_average": first, "average_every": every}
+    together = with_stages(adam, given)
+    hyper = together.hyperparameters(given)
+    weights, state = path(together, hyper)
+    np.testing.assert_array_equal(weights, path(adam, adam.hyperparameters({}))[0])
+    taken = weights[first - 1 :: every]
+    mean = taken.mean(axis=0) if len(taken) else weights[-1]
+    np.testing.assert_allclose(together.evaluate([weights[-1]], state, STEPS, [hyper])[0], mean, rtol=1e-12)
+
+
+def test_trust_ratio_makes_a_step_as_long_as_its_share_of_the_weights():
+    def advance(w, g, t):
+        return w - 0.1 * 0.3 * np.linalg.norm(w) * g / np.linalg.norm(g)
+
+    np.testing.assert_allclose(composed(sgd, lr=0.1, trust_ratio=0.3)[0], loop(advance), rtol=1e-12)
+
+
+@pytest.mark.parametrize("weights", [np.zeros(COUNT), start()])
+def test_trust_ratio_leaves_the_step_where_the_weights_or_the_step_are_zero(weights):
+    together = with_stages(sgd, {"trust_ratio": 0.3})
+    hyper = together.hyperparameters({"lr": 0.1, "trust_ratio": 0.3})
+    g = np.zeros(COUNT) if weights.any() else start()
+    (change,), _ = together.step([g], [weights], {}, 1, [hyper])
+    np.testing.assert_allclose(change, 0.1 * g, rtol=1e-15)
+
+
 def test_stages_stand_in_one_order_however_they_are_given():
     some = {"weight_decay": 0.1, "l2": 0.2, "clip_value": 0.3}
     assert with_stages(adam, some) is with_stages(adam, dict(reversed(some.items())))

@@ -16,32 +16,34 @@ from ravine.cli.output import print_json
     examples=[
         ("ravine check-optimizer momentum", "One of ravine's own."),
         ("ravine check-optimizer my_rule.py:my_rule --no-speed", "One in a file of yours, without timing it."),
+        ("ravine check-optimizer sgd --stage my_stage.py:my_stage", "A stage in a file of yours, with sgd."),
     ],
     exits={0: "All checks pass.", 1: "A check fails."},
 )
 @click.argument("optimizer", metavar=FILE_TOO, type=Names(choices.OPTIMIZERS, files=True))
+@option("--stage", "stages", multiple=True, metavar=FILE_TOO, type=Names(choices.STAGES, files=True),
+        group="The checks", help="A stage to check with the optimizer. May be repeated.")  # fmt: skip
 @option("--speed/--no-speed", default=True, show_default=True, group="The checks",
         help="Compare the time of its steps with that of sgd.")  # fmt: skip
 @json_option
-def check_optimizer(optimizer: str, speed: bool, as_json: bool) -> int:
+def check_optimizer(optimizer: str, stages: tuple[str, ...], speed: bool, as_json: bool) -> int:
     """Put an optimizer through the checks that ravine's own optimizers pass.
 
     NAME is an optimizer that `ravine optimizers` lists, and FILE.py:NAME one in a file of your own, which ravine runs.
     The checks look at its text, hyper-parameters, shapes, claims about zero gradients, descent, and both engines in
     float32 and float64. If it names a reference implementation in PyTorch or optax, they compare the two.
     """
-    from ravine.conformance import Conformance, findings_of
-    from ravine.formulas.shelves import OPTIMIZERS
+    from ravine.conformance import Conformance, checked, findings_of
 
-    checked = OPTIMIZERS.find(optimizer)
+    name, summary, composed = checked(optimizer, stages)
     findings = []
     if not as_json:
-        click.echo(f"{checked.name}: {checked.summary}")
-    for finding in findings_of(checked, speed):
+        click.echo(f"{name}: {summary}")
+    for finding in findings_of(composed, speed):
         findings.append(finding)
         if not as_json:
             click.echo(str(finding))
-    found = Conformance(checked.name, checked.summary, tuple(findings))
+    found = Conformance(name, summary, tuple(findings))
     if as_json:
         print_json({"optimizer": found.name, "passed": found.passed, "findings": found.findings})
     else:

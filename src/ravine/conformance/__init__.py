@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ravine.conformance import declared, matrices, trained
 from ravine.conformance.conformance import Conformance
 from ravine.conformance.finding import Finding, Outcome, failed, left_out
 from ravine.conformance.references import same_as
 from ravine.errors import ConfigError
+from ravine.formulas.compose import with_stages
 from ravine.formulas.optimizer import Optimizer
-from ravine.formulas.shelves import OPTIMIZERS
+from ravine.formulas.shelves import OPTIMIZERS, STAGES
+from ravine.formulas.stage import Stage
 
 Check = Callable[[Optimizer], Finding]
 
@@ -71,18 +73,32 @@ def findings_of(optimizer: Optimizer, speed: bool = True) -> Iterator[Finding]:
         yield from _check(optimizer, DECLARED, TRAINED, timed if speed else None)
 
 
-def check_optimizer(optimizer: str | Optimizer, *, speed: bool = True) -> Conformance:
+def check_optimizer(
+    optimizer: str | Optimizer, *, stages: Sequence[str | Stage] = (), speed: bool = True
+) -> Conformance:
     """Put an optimizer through the checks that ravine's own pass: `ravine check-optimizer` in Python.
 
     Args:
         optimizer: an optimizer, a name, or a file such as "my_rule.py:my_rule", which ravine runs.
+        stages: stages, names or files. They are checked with the optimizer, as one.
         speed: whether to time its steps beside those of sgd.
 
     >>> check_optimizer("signsgd", speed=False).passed
     True
+    >>> check_optimizer("sgd", stages=["clip_value"], speed=False).name
+    'sgd with clip_value'
     """
-    found = OPTIMIZERS.find(optimizer)
-    return Conformance(found.name, found.summary, tuple(findings_of(found, speed)))
+    name, summary, found = checked(optimizer, stages)
+    return Conformance(name, summary, tuple(findings_of(found, speed)))
+
+
+def checked(optimizer: str | Optimizer, stages: Sequence[str | Stage] = ()) -> tuple[str, str, Optimizer]:
+    """Return the name and the summary that a table of findings has, and the optimizer with the stages."""
+    base, found = OPTIMIZERS.find(optimizer), [STAGES.find(stage) for stage in stages]
+    if not found:
+        return base.name, base.summary, base
+    names = ", ".join(stage.name for stage in found)
+    return f"{base.name} with {names}", " ".join(stage.summary for stage in found), with_stages(base, {}, found)
 
 
 def _check(
@@ -137,5 +153,6 @@ __all__ = [
     "Finding",
     "Outcome",
     "check_optimizer",
+    "checked",
     "findings_of",
 ]

@@ -26,6 +26,6 @@ def uniform_weight_average(
     Source: Izmailov et al., 2018, "Averaging weights leads to wider optima and better generalization", algorithm 1, as
     PyTorch's AveragedModel; Polyak and Juditsky, 1992, with c = 1.
     """
-    n = (t - uniform_weight_average) // average_every + 1
-    share = 1 / n if t >= uniform_weight_average and (t - uniform_weight_average) % average_every == 0 else 0.0
+    taken = (t - uniform_weight_average) // average_every + 1
+    share = 1 / taken if t >= uniform_weight_average and (t - uniform_weight_average) % average_every == 0 else 0.0
     return step, (1 - share) * a + share * (w - step)
