@@ -41,7 +41,7 @@ def test_the_table_and_the_picture(folder, capsys):
     rows = [line.split() for line in lines[3:6]]
     assert [row[0] for row in rows] == ["sgd", "momentum", "adam"]
     assert all(row[1].endswith("*") and row[2] == "100" for row in rows)
-    assert "* of 26 rates from 0.0001 to 10" in out
+    assert "* the one of 26 rates from 0.0001 to 10" in out
     assert lines[-1] == "drawn: paths-ravine.png"
     assert [file.name for file in folder.iterdir()] == ["paths-ravine.png"]
     with Image.open("paths-ravine.png") as image:

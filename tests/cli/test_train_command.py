@@ -172,7 +172,7 @@ def test_flags_whole_numbers_and_folded_names(small, capsys, tmp_path):
     for given, words in (
         ("heavy=2", "true or false"),
         ("steps=1.5", "a whole number"),
-        ("lr=true", "own, --lr"),
+        ("lr=true", "own option, --lr"),
     ):
         capsys.readouterr()
         assert run(["train", *SMALL, *optimizer, "--set", given]) == 3

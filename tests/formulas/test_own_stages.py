@@ -210,6 +210,27 @@ def test_a_hyper_parameter_that_is_missing_is_asked_for():
     assert refused(lambda: from_settings({"stages": ["l2"]})).startswith("sgd needs a value for l2: ")
 
 
+@stage
+def half(step):
+    """Halve each step."""
+    return step / 2
+
+
+@stage
+def rate_again(step, *, lr):
+    """Multiply each step by the rate once more."""
+    return lr * step
+
+
+@pytest.mark.parametrize("engine", ["reference", "fused"])
+@pytest.mark.parametrize(("alone", "rate"), [(half, 0.125), (rate_again, 0.0625)])
+def test_a_stage_needs_no_hyper_parameter(alone, rate, engine, small):
+    staged = ravine.train(**SMALL, stages=[alone], lr=0.25, engine=engine)
+    plain = ravine.train(**SMALL, lr=rate, engine=engine)
+    np.testing.assert_array_equal(staged.weights, plain.weights)
+    assert staged.id != plain.id
+
+
 def test_a_hyper_parameter_of_a_stage_that_is_not_there_is_unknown():
     assert refused(lambda: from_settings({"shrink": 0.3})).startswith("unknown setting of a run with sgd 'shrink'")
     assert "did you mean 'shrink'?" in refused(lambda: from_settings({"stages": [shrink], "shrnk": 0.3}))
@@ -224,8 +245,6 @@ def test_stages_are_a_list(stages):
 
 def weight_first(w, *, size): ...
 def nothing_at_all(): ...
-def no_hyper_parameter(g): ...
-def rate_alone(g, *, lr): ...
 def both_sides(step, g, *, size): ...
 def slot(g, a, *, size=1.0): ...
 def given_below(g, *, size, norm): ...
@@ -241,8 +260,6 @@ def any_number(g, *more, size): ...
             "stage weight_first takes w first; it must be g, and the stage stands before the optim",
         ),
         (nothing_at_all, {}, "stage nothing_at_all takes nothing first; it must be g"),
-        (no_hyper_parameter, {}, "stage no_hyper_parameter has no hyper-parameter of its own that could put it"),
-        (rate_alone, {}, "stage rate_alone has no hyper-parameter of its own"),
         (both_sides, {}, "stage both_sides takes g and step; it stands on one side of the optimizer: take one."),
         (given_below, {}, "norm of stage given_below is given: write it before the *, after g."),
         (any_number, {}, "stage any_number takes *more: name each parameter."),

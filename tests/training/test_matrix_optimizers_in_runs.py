@@ -33,7 +33,7 @@ def counts(gradients, weights, state, t, *, lr=0.1):
 
 
 def test_a_rule_that_changes_a_value_outside_its_state_is_refused(small, tmp_path):
-    with pytest.raises(ConfigError, match="counts changes a value outside its state"):
+    with pytest.raises(ConfigError, match="counts changed a value outside its state"):
         train_small(small, tmp_path, optimizer=counts)
     assert RunStore(tmp_path).ids() == []
     assert list(tmp_path.glob("*.partial")) == []

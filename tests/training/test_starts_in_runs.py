@@ -162,7 +162,7 @@ def of_a_mistake(*, lr):
         (of_text, "rule plain: the start of v is 'none', which is no number"),
         (of_nothing, "rule plain: the start of v is None, which is no number"),
         (of_roots, "rule plain: the start of v has complex numbers; weights are real"),
-        (of_a_mistake, r"test_starts\.py:\d+: rule plain fails with IndexError: list index out of range"),
+        (of_a_mistake, r"test_starts_in_runs\.py:\d+: rule plain fails with IndexError: list index out of range"),
     ],
 )
 @pytest.mark.parametrize("engine", ["reference", "fused"])

@@ -111,8 +111,6 @@ def stage(
             )
         if {"g", "step"} <= set(positional):
             raise ConfigError(f"stage {label} takes g and step; it stands on one side of the optimizer: take one.")
-        if not keywords:
-            raise ConfigError(f"stage {label} has no hyper-parameter of its own that could put it into a run: add one.")
         hyper = tuple(parameters(function, "stage")[1])
         if not isinstance(order, (int, float)) or isinstance(order, bool) or not math.isfinite(order):
             raise ConfigError(f"order of stage {label} is {order!r}; it must be a number, such as 25.")

@@ -9,6 +9,7 @@ from ravine.optimizers.momentum import momentum
 @composed(
     momentum,
     before=("l2", "trust_ratio"),
+    lr=1.0,
     l2=0.0001,
     trust_ratio=0.001,
     optax="optax.lars(lr, weight_decay=l2, trust_coefficient=trust_ratio, momentum=alpha)",
@@ -24,6 +25,7 @@ def lars() -> None:
 
     Source: You, Gitman and Ginsburg, 2017, "Large batch training of convolutional networks", algorithm 1, where the
     denominator is |g| + l2 |w|.
-    Defaults: trust_ratio 0.001 and l2 0.0001 are within the source's ranges; lr 0.01 and alpha 0.9 are momentum's.
+    Defaults: trust_ratio 0.001 and l2 0.0001 are within the source's ranges; at lr 1 the gradient moves each layer by a
+    thousandth of its length; alpha 0.9 is momentum's.
     Elsewhere: the same in optax (lars), for each array: a bias has its own norm. Neither PyTorch nor Keras has it.
     """
