@@ -32,9 +32,11 @@ from benchmarks.__main__ import Workers
 from ravine.data import Dataset, Split, load, scaled
 from ravine.paper.study import load_paper
 from ravine.spec import RunSpec
+from ravine.storage.record import NonFinite, Result
+from ravine.storage.store import RunStore
 from ravine.studies import Planned, cut_short, plan, run_study
 from ravine.studies.estimate import estimate
-from ravine.training import NonFinite, Result, RunStore, engine_of, start_weights
+from ravine.training import engine_of, start_weights
 
 TABLES = ("table1", "table2", "table3", "table4", "table5")
 EVALUATED = 1_000

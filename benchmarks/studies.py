@@ -28,8 +28,10 @@ import numpy as np
 
 from ravine.data import Dataset, DatasetInfo, Split, catalog
 from ravine.spec import ResolvedRun, RunSpec
+from ravine.storage.record import Result
+from ravine.storage.store import RunStore
 from ravine.studies import load_study, plan, run_study
-from ravine.training import Result, RunStore, train
+from ravine.training import train
 
 PIXELS, CLASSES = (16, 16), 10
 LAYERS = (256, 100, 50, CLASSES)

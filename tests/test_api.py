@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import ravine
-from ravine.storage.store import StoredRun
-from ravine.training import RunStore
+from ravine.storage.store import RunStore, StoredRun
 
 SMALL = {"dataset": "small", "layers": (64, 12, 10), "batch_size": 20, "epochs": 3, "engine": "reference"}
 

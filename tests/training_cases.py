@@ -13,7 +13,9 @@ from ravine.data import Dataset
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES
 from ravine.spec import ResolvedRun, RunSpec, Things, resolve
-from ravine.training import Given, Outcome, Result, RunStore, StoredRun, train
+from ravine.storage.record import Result
+from ravine.storage.store import RunStore, StoredRun
+from ravine.training import Given, Outcome, train
 
 LAYERS = (64, 12, 10)
 

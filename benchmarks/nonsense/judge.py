@@ -21,7 +21,7 @@ from benchmarks.nonsense.world import World
 from ravine.cli.main import run
 from ravine.errors import DataError, DownloadError, RavineError
 from ravine.storage.checkpoint import load_checkpoint
-from ravine.training import RunStore
+from ravine.storage.store import RunStore
 
 STOP_SECONDS, LIMIT_SECONDS = 4.0, 20.0
 """When a case gets Ctrl-C, and again and again, as a user stops what takes long; and when it counts as hanging."""

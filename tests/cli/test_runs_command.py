@@ -7,7 +7,7 @@ from command_cases import SMALL
 
 from ravine.cli.main import run
 from ravine.spec import RunSpec, resolve
-from ravine.training import RunStore
+from ravine.storage.store import RunStore
 
 
 @pytest.fixture

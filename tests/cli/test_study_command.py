@@ -18,8 +18,8 @@ from command_cases import on_a_terminal
 from ravine.cli.main import run
 from ravine.cli.reproduce import built_in_studies
 from ravine.errors import StorageError
+from ravine.storage.store import RunStore
 from ravine.studies import runner
-from ravine.training import RunStore
 from studies.study_cases import SMALL_STUDY, ids, small_plan
 
 PROGRAM = str(Path(__file__).parents[1] / "studies" / "small_ravine.py")

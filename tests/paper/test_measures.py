@@ -19,8 +19,8 @@ from ravine.paper.measures import (
     losses_fall,
     zigzag_over,
 )
+from ravine.storage.record import Seconds
 from ravine.studies import Group, Study, plan
-from ravine.training import Seconds
 from report.study_cases import DEAD, NAN, epochs, result
 
 (RUN,) = plan(Study(name="s", groups=[Group(name="g", rows=[{"lr": 0.1}])]))

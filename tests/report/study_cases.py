@@ -13,8 +13,8 @@ from ravine.gradients.networks.check import NetworkCheck
 from ravine.gradients.networks.digits import ManyDigits
 from ravine.gradients.networks.vcurve import VCurve
 from ravine.report.stored_study import StoredStudy
+from ravine.storage.record import DeadNetwork, Epoch, NonFinite, Result, Seconds
 from ravine.studies import Planned
-from ravine.training import DeadNetwork, Epoch, NonFinite, Result, Seconds
 
 DEAD = DeadNetwork(epoch=1, layer=1, loss=2.3, logits_equal=True, message="dead")
 NAN = NonFinite(epoch=1, step=3, layer=5, where="softmax", message="nan")

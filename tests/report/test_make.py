@@ -15,8 +15,9 @@ from ravine.report.claims import Claim
 from ravine.report.findings import every, higher
 from ravine.report.make import best_row, make_report, verdict_counts, write_report
 from ravine.report.tables import make_table
+from ravine.storage.record import Seconds
+from ravine.storage.store import StoredRun
 from ravine.studies import Figure, Group, Study, plan
-from ravine.training import Seconds, StoredRun
 
 STUDY = Study(
     name="s",

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from ravine.report.tables import cells, make_table, to_csv, to_latex, to_markdown
+from ravine.storage.record import DeadNetwork, Epoch, Result, Seconds
 from ravine.studies import Group, Study, plan
-from ravine.training import DeadNetwork, Epoch, Result, Seconds
 
 GROUP = Group(
     name="decay_and_not",

@@ -17,7 +17,8 @@ from ravine.cli.main import run
 from ravine.errors import DataError, StorageError
 from ravine.spec import resolve
 from ravine.storage.conversion import convert_runs
-from ravine.training import RunStore, train
+from ravine.storage.store import RunStore
+from ravine.training import train
 
 EARLIER = Path(__file__).parent / "earlier_runs"
 SGD, HALVED, MUON, YOGI = "a19c20b60d36b28f", "e77314ad647a502b", "e3021589350c9efc", "9bce669a1a7a4337"

@@ -13,7 +13,8 @@ from safetensors.numpy import load_file
 
 from ravine.errors import BusyError, ConfigError, DataError, StorageError
 from ravine.formulas.elementwise import rule
-from ravine.training import RunStore, train
+from ravine.storage.store import RunStore
+from ravine.training import train
 from training_cases import Recorder, assert_same_run, interrupt_at, small_run, train_small
 
 FILES = ("result.json", "environment.json", "weights.safetensors")

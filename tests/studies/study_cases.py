@@ -9,8 +9,10 @@ import msgspec
 
 from ravine.data import Dataset
 from ravine.spec import RunSpec
+from ravine.storage.record import Result
+from ravine.storage.store import RunStore
 from ravine.studies import Planned, Study, plan, run_study
-from ravine.training import Result, RunStore, train
+from ravine.training import train
 from training_cases import assert_same_run
 
 SMALL_STUDY = """

@@ -9,9 +9,9 @@ import pytest
 from ravine.formulas.matrix import matrix_rule
 from ravine.optimizers.sgd import sgd
 from ravine.spec import from_settings
+from ravine.storage.store import RunStore
 from ravine.studies import Planned
 from ravine.studies.estimate import estimate
-from ravine.training import RunStore
 
 RATES = []
 

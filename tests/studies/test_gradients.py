@@ -11,9 +11,9 @@ from study_cases import SMALL_STUDY, study_of
 from ravine.api.network_gradient import check_network_gradient
 from ravine.errors import StorageError
 from ravine.spec import RunSpec
+from ravine.storage.store import RunStore
 from ravine.studies import gradients, plan, run_study
 from ravine.studies.gradients import check_runs, load_checks, runs_to_check
-from ravine.training import RunStore
 
 FIGURES = """
 [[figures]]

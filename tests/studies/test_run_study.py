@@ -24,8 +24,9 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from ravine.data import load
 from ravine.errors import DataError, StorageError
+from ravine.storage.store import RunStore
 from ravine.studies import plan, run_study, runner
-from ravine.training import RunStore, train
+from ravine.training import train
 
 PROGRAM = str(Path(__file__).parent / "small_ravine.py")
 

@@ -8,7 +8,9 @@ import pytest
 from ravine.formulas.elementwise import rule
 from ravine.networks import forward
 from ravine.spec import ResolvedRun
-from ravine.training import DeadNetwork, Given, NonFinite, RunStore, epoch_order, start_weights
+from ravine.storage.record import DeadNetwork, NonFinite
+from ravine.storage.store import RunStore
+from ravine.training import Given, epoch_order, start_weights
 from ravine.training.causes import non_finite
 from ravine.training.loop import engine_of
 from training_cases import small_run, train_small

@@ -10,7 +10,8 @@ import pytest
 from ravine.engines.stepping import SteppingEngine
 from ravine.errors import DataError, StorageError
 from ravine.storage.checkpoint import load_checkpoint, save_checkpoint
-from ravine.training import Given, RunStore, loop, train
+from ravine.storage.store import RunStore
+from ravine.training import Given, loop, train
 from training_cases import Recorder, assert_same_run, interrupt_at, permutations, small_run, train_small
 
 PROGRESSES = 36  # three epochs of twelve batches

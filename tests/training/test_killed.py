@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ravine.training import RunStore, train
+from ravine.storage.store import RunStore
+from ravine.training import train
 from training_cases import assert_same_run, small_run, train_small, without_times
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,8 @@ from ravine.formulas.matrix import matrix_rule
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.networks import Layout, gradient, losses
 from ravine.storage.record import Epoch
-from ravine.training import Given, RunStore, loop, start_weights, train
+from ravine.storage.store import RunStore
+from ravine.training import Given, loop, start_weights, train
 from ravine.training.facts import first_step, look
 from ravine.training.learning import near_chance, went_back
 from ravine.training.run import Run

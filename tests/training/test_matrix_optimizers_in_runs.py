@@ -16,7 +16,8 @@ from ravine.networks import Network, gradient
 from ravine.optimizers.sgd import sgd
 from ravine.storage.checkpoint import Position, load_checkpoint, save_checkpoint
 from ravine.storage.record import NonFinite, Seconds
-from ravine.training import RunStore, epoch_order, loop, start_weights, train
+from ravine.storage.store import RunStore
+from ravine.training import epoch_order, loop, start_weights, train
 from training_cases import assert_same_run, interrupt_at, small_run, train_small
 
 SETTINGS = {"lbfgs": {"batch_size": 230, "epochs": 8}, "soap": {"lr": 0.01}, "sophia": {"lr": 0.01}}

@@ -10,7 +10,8 @@ from ravine.formulas.elementwise import rule
 from ravine.formulas.matrix import matrix_rule
 from ravine.networks import gradient
 from ravine.storage.checkpoint import load_checkpoint
-from ravine.training import RunStore, epoch_order, loop, start_weights, train
+from ravine.storage.store import RunStore
+from ravine.training import epoch_order, loop, start_weights, train
 from training_cases import assert_same_run, interrupt_at, small_run, train_small
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from ravine.engines.stepping import SteppingEngine
 from ravine.errors import ConfigError
-from ravine.training import Given, RunStore, epoch_order, loop, start_weights
+from ravine.storage.store import RunStore
+from ravine.training import Given, epoch_order, loop, start_weights
 from training_cases import LAYERS, Recorder, assert_same_run, permutations, small_run, train_small, without_times
 
 

@@ -18,7 +18,8 @@ from ravine.formulas.stage import Stage
 from ravine.inputs import convert, path_of, plain
 from ravine.settings import SETTINGS
 from ravine.spec import ResolvedRun, RunSpec, from_settings, resolve
-from ravine.training import Given, Outcome, RunStore, Silent, Watcher, with_given
+from ravine.storage.store import RunStore
+from ravine.training import Given, Outcome, Silent, Watcher, with_given
 from ravine.training import train as train_run
 from ravine.training.run import Run
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ravine.storage.quantities import CURVES, QUANTITIES
-from ravine.training import Epoch, Silent, Watcher
+from ravine.storage.record import Epoch
+from ravine.training import Silent, Watcher
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

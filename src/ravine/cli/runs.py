@@ -12,7 +12,7 @@ from ravine.cli.options import RunIds, json_option, store_option
 from ravine.cli.output import print_json, print_table, setting
 
 if TYPE_CHECKING:
-    from ravine.training import Unfinished
+    from ravine.storage.store import Unfinished
 
 _COMMANDS = {
     "list": Entry("ravine.cli.runs:list_runs", "List finished and interrupted runs, oldest first."),
@@ -39,7 +39,7 @@ def list_runs(out: str | None, as_json: bool) -> None:
     To go on with an interrupted run, repeat the command that began it with --resume.
     """
     from ravine.storage.quantities import SUMMARY, shown
-    from ravine.training import RunStore
+    from ravine.storage.store import RunStore
 
     store = RunStore(out)
     found, damaged = store.results(store.ids())
@@ -123,7 +123,7 @@ def convert(out: str | None, as_json: bool) -> int:
     """
     from ravine.errors import several
     from ravine.storage.conversion import convert_runs
-    from ravine.training import RunStore
+    from ravine.storage.store import RunStore
 
     store = RunStore(out)
     found = list(convert_runs(store))

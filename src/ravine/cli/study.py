@@ -28,8 +28,8 @@ from ravine.errors import several
 
 if TYPE_CHECKING:
     from ravine.storage.quantities import Quantity
+    from ravine.storage.record import Result
     from ravine.studies import Planned, Study
-    from ravine.training import Result
 
 RUNS = "Which runs"
 
@@ -85,10 +85,10 @@ def run_command(
     from ravine.cli.progress import checking
     from ravine.cli.study_progress import watching_study
     from ravine.data import load
+    from ravine.storage.store import RunStore
     from ravine.studies import describe, run_study
     from ravine.studies.estimate import estimate
     from ravine.studies.gradients import check_runs, runs_to_check
-    from ravine.training import RunStore
 
     chosen, planned = _planned(study, only, seeds)
     store = RunStore(out)
@@ -144,7 +144,7 @@ def status(study: str, only: str | None, seeds: int | None, out: str | None, as_
 
     STUDY is a TOML file, or the name of one that `ravine study --help` lists.
     """
-    from ravine.training import RunStore
+    from ravine.storage.store import RunStore
 
     chosen, planned = _planned(study, only, seeds)
     results, failed = RunStore(out).results({run.id for run in planned})
@@ -173,8 +173,8 @@ def report(study: str, only: str | None, seeds: int | None, into: Path | None, o
     """
     from ravine.report.make import make_report, write_report
     from ravine.report.tables import cells
+    from ravine.storage.store import RunStore
     from ravine.studies.gradients import load_checks, runs_to_check
-    from ravine.training import RunStore
 
     chosen, planned = _planned(study, only, seeds)
     store = RunStore(out)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from ravine.spec import RunSpec
-    from ravine.training import Result
+    from ravine.storage.record import Result
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from ravine.cli.output import print_json
 from ravine.settings import BY_NAME, WHERE
 
 if TYPE_CHECKING:
-    from ravine.training import Result
+    from ravine.storage.record import Result
 
 
 @click.command(

@@ -8,7 +8,7 @@ from itertools import pairwise
 from ravine.report.measure import Measure
 from ravine.report.statistics import zigzag
 from ravine.storage.quantities import QUANTITIES
-from ravine.training import Epoch, Result
+from ravine.storage.record import Epoch, Result
 
 TEST_IMAGES = 10_000
 

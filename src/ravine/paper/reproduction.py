@@ -19,10 +19,10 @@ from ravine.paper.study import load_paper
 from ravine.report.make import CLAIMS_PART, make_report, write_report
 from ravine.report.report import Report
 from ravine.storage.files import check_writable
+from ravine.storage.store import RunStore
 from ravine.studies import StudyOutcome, StudyWatcher, cut_short, plan, run_study, with_seeds
 from ravine.studies.estimate import estimate
 from ravine.studies.gradients import check_runs, runs_to_check
-from ravine.training import RunStore
 
 DEFAULT_FOLDER = "ravine-report"
 

@@ -16,8 +16,8 @@ from ravine.pictures import Figure as Picture
 from ravine.report.report import Drawing
 from ravine.report.settings import differing, settings_of
 from ravine.storage.quantities import QUANTITIES
+from ravine.storage.record import Result
 from ravine.studies import Figure, Planned, find_rows
-from ravine.training import Result
 
 _WIDE = 0.9
 """Accuracies below this get an axis on which the distance to 100 % is logarithmic, so that 10 % and 98 % both show."""

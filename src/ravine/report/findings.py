@@ -15,7 +15,7 @@ from ravine.report.measure import Measure
 from ravine.report.statistics import Mean, binomial_error, mean, prediction_half_width
 from ravine.report.stored_study import NotRunError, StoredStudy
 from ravine.report.verdicts import ClaimFinding, Undecided
-from ravine.training import Result
+from ravine.storage.record import Result
 
 Test = Callable[[StoredStudy], ClaimFinding]
 """A test of a claim."""

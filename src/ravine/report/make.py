@@ -19,8 +19,9 @@ from ravine.report.stored_study import StoredStudy
 from ravine.report.tables import Row, Table, make_table, outcome_of, to_csv, to_latex, to_markdown
 from ravine.report.verdicts import JudgedClaim, verdicts_to_csv, verdicts_to_markdown
 from ravine.storage.files import make_folder, write_whole
+from ravine.storage.record import Result
+from ravine.storage.store import StoredRun
 from ravine.studies import Planned, Study
-from ravine.training import Result, StoredRun
 
 CLAIMS_PART = "claims"
 """The name of the part of a report that has the verdicts."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ravine.training import Result
+from ravine.storage.record import Result
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import mode
 
 from ravine.gradients.networks.check import NetworkCheck
+from ravine.storage.record import Result
 from ravine.studies import Planned, describe, find_rows
-from ravine.training import Result
 
 
 class NotRunError(Exception):

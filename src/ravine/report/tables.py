@@ -11,8 +11,8 @@ import msgspec
 
 from ravine.report.settings import differing, settings_of
 from ravine.report.statistics import Mean, mean
+from ravine.storage.record import Result
 from ravine.studies import Group, Planned, Published
-from ravine.training import Result
 
 ALWAYS = ("lr", "batch_size")
 """Settings that a table shows even if all its rows agree in them."""

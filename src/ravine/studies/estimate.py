@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from ravine.data import Dataset, Split, load
 from ravine.errors import ConfigError
 from ravine.spec import ResolvedRun
+from ravine.storage.store import RunStore
 from ravine.studies.plan import Planned
-from ravine.training import RunStore, engine_of, epoch_order, start_weights
+from ravine.training import engine_of, epoch_order, start_weights
 
 _CALIBRATION_SECONDS = 0.1
 _EVALUATION_SHARE = 1.1

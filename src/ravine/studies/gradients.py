@@ -14,9 +14,9 @@ from ravine.data import Dataset, load
 from ravine.errors import DataError
 from ravine.gradients.networks.check import NetworkCheck, Progress, check_network
 from ravine.storage.files import make_folder, write_whole
+from ravine.storage.store import RunStore
 from ravine.studies.plan import Planned, find_rows
 from ravine.studies.study import Study
-from ravine.training import RunStore
 
 
 def runs_to_check(study: Study, planned: Sequence[Planned]) -> list[Planned]:

@@ -23,8 +23,10 @@ from threadpoolctl import threadpool_limits
 from ravine.data import Dataset, load
 from ravine.errors import BusyError, RavineError
 from ravine.spec import ResolvedRun, RunSpec
+from ravine.storage.record import Epoch, Result
+from ravine.storage.store import RunStore
 from ravine.studies.plan import Planned
-from ravine.training import Epoch, Result, RunStore, train
+from ravine.training import train
 from ravine.training.interruption import Interruption, interruptible
 
 _PAUSE = 0.2

@@ -41,7 +41,7 @@ class Rendered:
         text: the text of the module.
         state_size: how many vectors a state has: the weights and each slot.
         constants: how many constants a step needs, one at least.
-        lazy_constants: how many idle steps need, one at least.
+        lazy_constants: how many missed steps need, one at least.
         lazy: whether rows without a gradient drift, by a closed form.
         eager: whether every row is updated at every step.
         norms: whether the rule asks for norms of the gradient.

@@ -6,7 +6,7 @@ from ravine.paper.claims.common import explains_nan, naive_softmax, nan
 from ravine.paper.measures import ACCURACY, LOSS, losses_fall
 from ravine.report.claims import Cause, Claim
 from ravine.report.findings import every, higher, like_published, none_above, some
-from ravine.training import NonFinite, Result
+from ravine.storage.record import NonFinite, Result
 
 ADAGRAD = [f"table5:{row}" for row in range(1, 7)]
 

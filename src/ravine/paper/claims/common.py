@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ravine.report.claims import Cause
 from ravine.report.findings import Test, every, more_often, some
-from ravine.training import DeadNetwork, NonFinite, Result
+from ravine.storage.record import DeadNetwork, NonFinite, Result
 
 CLASS_0 = 0.098
 """Share of test images that show a 0: the accuracy of the constant answer 0."""

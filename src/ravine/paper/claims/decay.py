@@ -6,7 +6,7 @@ from ravine.paper.claims.common import constant, unstable
 from ravine.paper.measures import ACCURACY, LOSS, ZIGZAG, zigzag_over
 from ravine.report.claims import Claim
 from ravine.report.findings import every, higher, like_published, lower
-from ravine.training import Result
+from ravine.storage.record import Result
 
 
 def _smooth_end(result: Result) -> bool:

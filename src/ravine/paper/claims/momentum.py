@@ -6,7 +6,7 @@ from ravine.paper.claims.common import accuracy_above, constant, dies_with_naive
 from ravine.paper.measures import ACCURACY, LOSS, ZIGZAG, largest_drop
 from ravine.report.claims import Cause, Claim
 from ravine.report.findings import every, higher, like_published, lower, none_above, some
-from ravine.training import Result
+from ravine.storage.record import Result
 
 MOMENTUM = [f"table3:{row}" for row in range(1, 9)]
 

@@ -41,7 +41,7 @@ from ravine.report.findings import (
     no_gain,
 )
 from ravine.report.stored_study import NotRunError, StoredStudy
-from ravine.training import Result
+from ravine.storage.record import Result
 
 
 def _parameters(study: StoredStudy) -> Measured:

@@ -1,4 +1,4 @@
-"""A batch of one sample: its lists are the rows to update, and their idle steps are taken on the way."""
+"""A batch of one sample: its lists are the rows to update, and their missed steps are taken on the way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ravine.engines.fused.vectors import add_product_to_each, each_zero, load, t
 
 @inlined
 def update_list(frame: Frame, layer: Count, t: Count, c: Packed) -> None:
-    """Take the idle steps and then the step of the rows on the list of a batch's only sample."""
+    """Take the missed steps and then the step of the rows on the list of a batch's only sample."""
     plan, d, activation, hidden = frame.plan, frame.work.deltas, frame.options.activation, layer > 0
     units, values = frame.lists.units, frame.lists.values
     base, width, d0, row = plan.bases[layer], plan.widths[layer], plan.delta_at[layer], plan.first_rows[layer]
@@ -26,13 +26,13 @@ def update_list(frame: Frame, layer: Count, t: Count, c: Packed) -> None:
         i0, i1, i2, i3 = taken(units, p, 4)
         x = taken(values, p, 4)
         rows = base + i0 * width, base + i1 * width, base + i2 * width, base + i3 * width
-        idles = (
+        missed = (
             pending(frame, row + i0, t),
             pending(frame, row + i1, t),
             pending(frame, row + i2, t),
             pending(frame, row + i3, t),
         )
-        s0, s1, s2, s3 = update_four_rows(frame, width, c, d0, rows, x, idles)
+        s0, s1, s2, s3 = update_four_rows(frame, width, c, d0, rows, x, missed)
         if hidden:
             x0, x1, x2, x3 = x
             d[below + i0] = slope(activation, d, x0) * s0
@@ -52,11 +52,11 @@ def update_list(frame: Frame, layer: Count, t: Count, c: Packed) -> None:
 
 
 @leaf
-def update_four_rows(frame: Frame, width: Offset, c: Packed, d0: Offset, rows: Any, x: Any, idles: Any) -> Any:
-    """Take the idle steps and the step of four rows; return, for each, its dot product with the delta in between."""
+def update_four_rows(frame: Frame, width: Offset, c: Packed, d0: Offset, rows: Any, x: Any, missed: Any) -> Any:
+    """Take the missed steps and the step of four rows; return, for each, its dot product with the delta in between."""
     r0, r1, r2, r3 = rows
     x0, x1, x2, x3 = x
-    c0, c1, c2, c3 = idles
+    c0, c1, c2, c3 = missed
     w, slots, length, d = frame.trained.w, frame.trained.slots, frame.plan.weights, frame.work.deltas
     s = each_zero(d, 4)
     for j in range(u(0), width, LANES):
@@ -75,7 +75,7 @@ def update_four_rows(frame: Frame, width: Offset, c: Packed, d0: Offset, rows: A
 
 @leaf
 def update_one_row(frame: Frame, width: Offset, c: Packed, d0: Offset, r0: Offset, x0: Real, c0: Packed) -> Real:
-    """Take the idle steps and the step of one row; return its dot product with the delta in between."""
+    """Take the missed steps and the step of one row; return its dot product with the delta in between."""
     w, slots, length, d = frame.trained.w, frame.trained.slots, frame.plan.weights, frame.work.deltas
     s = each_zero(d, 1)
     for j in range(u(0), width, LANES):

@@ -1,4 +1,4 @@
-"""The steps that idle rows have not yet taken."""
+"""The steps that rows have missed, because their gradient was zero."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ravine.engines.fused.vectors import load, store
 
 @plain
 def tabulate_lazy(address: Address) -> None:
-    """Tabulate what idle steps need, if the rule is lazy."""
+    """Tabulate what missed steps need, if the rule is lazy."""
     frame = unpack(address)
     if lazy():
         tabulate(frame.work.table, frame.batches.hyper)
@@ -19,7 +19,7 @@ def tabulate_lazy(address: Address) -> None:
 
 @inlined
 def pending(frame: Frame, row: Offset, t: Count) -> Packed:
-    """Return what the idle steps of a row up to step t - 1 need."""
+    """Return what the missed steps of a row up to step t - 1 need."""
     if lazy():
         n = t - 1 - frame.trained.last[row]
         if n < TABLE:
@@ -61,9 +61,9 @@ def catch_up_layer(address: Address, layer: Count, rows: Offset, t: Count) -> No
 
 @leaf
 def add_lazy_rows(address: Address, layer: Count, t: Count) -> None:
-    """Add value * row, as it is after its idle steps, over the list of a batch's only sample to the sums.
+    """Add value * row, as it is after its missed steps, over the list of a batch's only sample to the sums.
 
-    The idle steps are not written: `update_one` takes them again.
+    The missed steps are not written: `update_one` takes them again.
     """
     frame = unpack(address)
     z, w, slots, length = frame.work.sums, frame.trained.w, frame.trained.slots, frame.plan.weights

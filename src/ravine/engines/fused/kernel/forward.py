@@ -30,8 +30,8 @@ def forward(
     """Run one sample through the network as sample b of a block; return its loss and whether it is classified rightly.
 
     Leaves its lists in `Lists`, its output delta in `Work.deltas`, and zeros where the hidden deltas go. The sums of
-    its first layer are already in the deltas, but for a sample that is alone in its batch: its idle rows are all about
-    to be updated, and are not brought up to date before.
+    its first layer are already in the deltas, unless the sample is alone in its batch: then its rows are about to be
+    updated, and are not brought up to date before.
     """
     plan, options, lists = frame.plan, frame.options, frame.lists
     w, z, d = frame.trained.w, frame.work.sums, frame.work.deltas

@@ -14,7 +14,7 @@ from ravine.engines.fused.pointers import DOUBLES, FramePointer, declared
 
 @declared(types.none, FramePointer)
 def tabulate_lazy(address: Address) -> None:
-    """Tabulate what idle steps need, if the rule is lazy."""
+    """Tabulate what missed steps need, if the rule is lazy."""
 
 
 @declared(types.none, FramePointer, types.int64, types.uint64, types.int64)
@@ -29,7 +29,7 @@ def catch_up_layer(address: Address, layer: Count, rows: Offset, t: Count) -> No
 
 @declared(types.none, FramePointer, types.int64, types.int64)
 def add_lazy_rows(address: Address, layer: Count, t: Count) -> None:
-    """Add value * row, as it is after its idle steps, over the list of a batch's only sample to the sums."""
+    """Add value * row, as it is after its missed steps, over the list of a batch's only sample to the sums."""
 
 
 @declared(types.none, FramePointer, DOUBLES, types.int64)

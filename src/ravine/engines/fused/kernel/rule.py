@@ -17,7 +17,7 @@ from ravine.engines.fused.pointers import DOUBLES, REALS, declared
 from ravine.engines.fused.vectors import Vector
 
 STATE, CONSTANTS, LAZY_CONSTANTS = 7001, 7013, 7019
-"""Stand for how many vectors a state has, and for how many constants a step and idle steps need."""
+"""Stand for how many vectors a state has, and for how many constants a step and missed steps need."""
 
 
 def State(real: Any) -> Packed:
@@ -31,7 +31,7 @@ def Constants(real: Any) -> Packed:
 
 
 def LazyConstants(real: Any) -> Packed:
-    """Return the type of what idle steps need."""
+    """Return the type of what missed steps need."""
     return pointers.Packed(real, LAZY_CONSTANTS)
 
 
@@ -67,7 +67,7 @@ def step(state: Packed, g: Real, noise: Real, c: Packed) -> Packed:
 
 @declared(State, State, LazyConstants)
 def lazy_update(state: Packed, c: Packed) -> Packed:
-    """Return the state after idle steps."""
+    """Return the state after missed steps."""
 
 
 @declared(Constants, REALS, DOUBLES, types.int64, types.float64, types.float64)
@@ -77,7 +77,7 @@ def step_constants(w: Reals, hyper: Doubles, t: Count, norm: float, layer_norm: 
 
 @declared(LazyConstants, REALS, DOUBLES, types.int64)
 def lazy_constants(w: Reals, hyper: Doubles, n: Count) -> Packed:
-    """Return what n idle steps need; n = 0 changes nothing."""
+    """Return what n missed steps need; n = 0 changes nothing."""
 
 
 @declared(types.none, REALS, DOUBLES)
