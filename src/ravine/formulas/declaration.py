@@ -6,6 +6,8 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from ravine.errors import ConfigError, shortened, unknown
@@ -113,15 +115,28 @@ def label_of(function: Any, name: str | None, kind: str) -> str:
     return label
 
 
-def declared(
-    kind: str, function: Any, name: str | None, bounds: Any, without: tuple[str, ...] = ()
-) -> tuple[str, list[str], dict[str, float | None], dict[str, str], dict[str, Kind]]:
+@dataclass(frozen=True)
+class Signature:
+    """What the signature of a function declares.
+
+    Attributes:
+        name: the name of the thing.
+        positional: the names before the `*`.
+        defaults, bounds, kinds: its hyper-parameters, as `Declaration` has them.
+    """
+
+    name: str
+    positional: tuple[str, ...]
+    defaults: Mapping[str, float | None]
+    bounds: Mapping[str, str]
+    kinds: Mapping[str, Kind]
+
+
+def signature_of(kind: str, function: Any, name: str | None, bounds: Any, without: tuple[str, ...] = ()) -> Signature:
     """Read a signature, and make the checks that are the same for every kind of declared thing.
 
     `kind` is the word for the thing in messages. Hyper-parameters named in `without` belong to another thing and are
     left out. Without a name of its own, the thing has the name of its function.
-
-    Return its name, its positional parameters, and the defaults, the bounds and the kinds of its hyper-parameters.
     """
     label = label_of(function, name, kind)
     positional, keywords = parameters(function, kind)
@@ -141,7 +156,7 @@ def declared(
             raise ConfigError(f"the default of {bounded} of {label} is {default:g}, and its bounds are {interval}.")
     kinds = {key: found for key, found in kinds_of(function).items() if key in keywords}
     _check_kinds(label, function, intervals, kinds)
-    return label, positional, keywords, intervals, kinds
+    return Signature(label, tuple(positional), MappingProxyType(keywords), intervals, kinds)
 
 
 def _check_kinds(label: str, function: Any, bounds: Mapping[str, str], kinds: Mapping[str, Kind]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, overload
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError, shortened
-from ravine.formulas.declaration import declared, parameters
+from ravine.formulas.declaration import parameters, signature_of
 from ravine.formulas.formula import Formula, Start, State
 from ravine.formulas.given import GIVEN, OF_STAGES, TAKEN
 from ravine.formulas.identity import function_text
@@ -171,17 +171,17 @@ def rule(
     """
 
     def declare(function: Callable[..., Any]) -> ElementwiseOptimizer:
-        label, positional, keywords, intervals, kinds = declared("rule", function, name, bounds)
-        intervals = with_bounds_of_rates(label, keywords, kinds, intervals)
+        found = signature_of("rule", function, name, bounds)
+        intervals = with_bounds_of_rates(found)
         forms = {"start": start, "lazy": lazy, "evaluated": evaluated}
-        formula = declared_formula(f"rule {label}", function, "g", positional, tuple(keywords), inert, forms)
+        label, hyper = f"rule {found.name}", tuple(found.defaults)
         return ElementwiseOptimizer(
-            label,
+            found.name,
             function,
-            MappingProxyType(keywords),
+            found.defaults,
             intervals,
-            kinds,
-            formula,
+            found.kinds,
+            declared_formula(label, function, "g", found.positional, hyper, inert, forms),
             references={library: made for library, made in (("torch", torch), ("optax", optax)) if made},
             full_batch=full_batch,
         )

@@ -16,7 +16,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError, several, shortened
-from ravine.formulas.declaration import declared, parameters
+from ravine.formulas.declaration import parameters, signature_of
 from ravine.formulas.faults import code_of, telling_faults
 from ravine.formulas.formula import State
 from ravine.formulas.identity import function_text
@@ -339,25 +339,24 @@ def matrix_rule(
     """
 
     def declare(function: Callable[..., Any]) -> MatrixOptimizer:
-        label, positional, keywords, intervals, kinds = declared("rule", function, name, bounds)
-        intervals = with_bounds_of_rates(label, keywords, kinds, intervals)
-        if tuple(positional) not in [(*ARGUMENTS, *more) for more in ((), ("loss",), ("noise",), ("loss", "noise"))]:
+        found = signature_of("rule", function, name, bounds)
+        if found.positional not in [(*ARGUMENTS, *more) for more in ((), ("loss",), ("noise",), ("loss", "noise"))]:
             raise ConfigError(
-                f"rule {label} takes {', '.join(positional) or 'nothing'}; a matrix rule takes {', '.join(ARGUMENTS)}, "
-                "in this order, and behind them loss, noise, or both, if it needs them."
+                f"rule {found.name} takes {', '.join(found.positional) or 'nothing'}; a matrix rule takes "
+                f"{', '.join(ARGUMENTS)}, in this order, and after them loss, noise, or both, if it needs them."
             )
-        _check_start(label, start)
+        _check_start(found.name, start)
         if callable(start):
-            _check_form(label, "start", start, ("weights",), keywords)
+            _check_form(found.name, "start", start, ("weights",), found.defaults)
         if evaluated is not None:
-            _check_form(label, "evaluated form", evaluated, ("weights", "state", "t"), keywords)
+            _check_form(found.name, "evaluated form", evaluated, ("weights", "state", "t"), found.defaults)
         return MatrixOptimizer(
-            label,
+            found.name,
             function,
-            MappingProxyType(keywords),
-            intervals,
-            kinds,
-            asked=tuple(positional[len(ARGUMENTS) :]),
+            found.defaults,
+            with_bounds_of_rates(found),
+            found.kinds,
+            asked=found.positional[len(ARGUMENTS) :],
             searches=searches,
             by_layer=by_layer,
             references={library: made for library, made in (("torch", torch), ("optax", optax)) if made},

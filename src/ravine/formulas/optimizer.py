@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError
-from ravine.formulas.declaration import Declaration
+from ravine.formulas.declaration import Declaration, Signature
 from ravine.formulas.formula import Formula, State
 from ravine.formulas.layers import in_layers
 from ravine.formulas.noise import Noise
@@ -98,12 +98,10 @@ def no_loss(weights: Sequence[Array]) -> NoReturn:
     raise NotImplementedError("there is no loss here")
 
 
-def with_bounds_of_rates(
-    label: str, keywords: Mapping[str, Any], kinds: Mapping[str, str], bounds: dict[str, str]
-) -> dict[str, str]:
+def with_bounds_of_rates(found: Signature) -> dict[str, str]:
     """Return the bounds of an optimizer's hyper-parameters, and check that there is a learning rate among them."""
-    if "lr" not in keywords:
-        raise ConfigError(f"rule {label} takes no lr: declare the learning rate after *, as in `(g, *, lr)`.")
-    if kinds["lr"] != "number":
-        raise ConfigError(f"lr of {label} is declared as a {kinds['lr']}: the learning rate is a number.")
-    return {**BOUNDS, **bounds}
+    if "lr" not in found.defaults:
+        raise ConfigError(f"rule {found.name} takes no lr: declare the learning rate after *, as in `(g, *, lr)`.")
+    if found.kinds["lr"] != "number":
+        raise ConfigError(f"lr of {found.name} is declared as a {found.kinds['lr']}: the learning rate is a number.")
+    return {**BOUNDS, **found.bounds}

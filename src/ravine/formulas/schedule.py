@@ -16,7 +16,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError
-from ravine.formulas.declaration import Declaration, declared
+from ravine.formulas.declaration import Declaration, signature_of
 from ravine.formulas.faults import telling_faults
 from ravine.formulas.kinds import Kind
 
@@ -118,20 +118,20 @@ def schedule(
     """
 
     def declare(function: Callable[..., Any]) -> Schedule:
-        label, positional, keywords, intervals, kinds = declared("schedule", function, name, bounds)
-        strays = [given for given in positional if given not in GIVEN]
-        if strays or not {"share", "epoch"}.intersection(positional):
+        found = signature_of("schedule", function, name, bounds)
+        strays = [given for given in found.positional if given not in GIVEN]
+        if strays or not {"share", "epoch"}.intersection(found.positional):
             asked = strays[0] if strays else "no share"
             raise ConfigError(
-                f"schedule {label} takes {asked}: before the * it may ask for {', '.join(GIVEN)}, and must ask for "
-                "share or epoch; settings come after the *, as in `(share, *, power=1.0)`."
+                f"schedule {found.name} takes {asked}: before the * it may ask for {', '.join(GIVEN)}, and must ask "
+                "for share or epoch; settings come after the *, as in `(share, *, power=1.0)`."
             )
-        for parameter in keywords:
+        for parameter in found.defaults:
             if parameter in GIVEN:
-                raise ConfigError(f"{parameter} of {label} is given to the schedule: write it before the *.")
+                raise ConfigError(f"{parameter} of {found.name} is given to the schedule: write it before the *.")
         if not isinstance(warms_up, bool):
-            raise ConfigError(f"warms_up of {label} is {warms_up!r}; it is True or False.")
-        return Schedule(label, function, tuple(positional), MappingProxyType(keywords), intervals, kinds, warms_up)
+            raise ConfigError(f"warms_up of {found.name} is {warms_up!r}; it is True or False.")
+        return Schedule(found.name, function, found.positional, found.defaults, found.bounds, found.kinds, warms_up)
 
     return declare if function is None else declare(function)
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, overload
 
 from ravine.errors import ConfigError
-from ravine.formulas.declaration import Declaration, declared, parameters
+from ravine.formulas.declaration import Declaration, parameters, signature_of
 from ravine.formulas.elementwise import declared_formula
 from ravine.formulas.formula import Formula, Start
 from ravine.formulas.kinds import Kind
@@ -102,7 +102,8 @@ def stage(
     """
 
     def declare(function: Callable[..., Any]) -> Stage:
-        label, positional, keywords, intervals, kinds = declared("stage", function, None, bounds, without=("lr",))
+        found = signature_of("stage", function, None, bounds, without=("lr",))
+        label, positional = found.name, found.positional
         first = positional[0] if positional else ""
         if first not in ("g", "step"):
             raise ConfigError(
@@ -121,6 +122,6 @@ def stage(
                 f"stage {label} has a penalty: this must be a function of an array of weights, and the stage must take "
                 "g and no slots, and add the gradient of the penalty."
             )
-        return Stage(label, function, MappingProxyType(keywords), intervals, kinds, formula, float(order), penalty)
+        return Stage(label, function, found.defaults, found.bounds, found.kinds, formula, float(order), penalty)
 
     return declare if function is None else declare(function)
