@@ -255,7 +255,7 @@ def test_a_step_is_shortened_layer_by_layer_in_both_engines(small, stages, optim
         ({"stages": ["my_stages.py:shrot"]}, "unknown stage in my_stages.py 'shrot'; did you mean 'short'"),
         ({"stages": ["gone.py:short"]}, "gone.py cannot be read"),
         ({"stages": ["sgd"]}, "unknown stage 'sgd'"),
-        ({"stages": [ravine.OPTIMIZERS["sgd"]]}, "a stage is given as a name, as a file such as my_file.py:my_name"),
+        ({"stages": [ravine.OPTIMIZERS["sgd"]]}, "the rule sgd is no stage: give a name"),
         ({"stages": "my_stages.py:short"}, "stages is 'my_stages.py:short'; it must be a list"),
         ({"stages": None}, "stages is None; it must be a list"),
         ({"optimizer": "my_stages.py:short"}, "my_stages.py has no optimizer of its own: put @ravine.rule"),

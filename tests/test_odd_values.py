@@ -68,10 +68,10 @@ def test_train_refuses_odd_values(small, runs, settings, words):
         ({"lr": "fast"}, ["lr is 'fast'; it must be a number"]),
         ({"start": 4}, ["start is 4; it must be a list"]),
         ({"start": (1, 2, 3)}, ["start is (1, 2, 3); it must be a list of 2"]),
-        ({"surface": {}}, ["a surface is given as a name", "and {} is none of these"]),
+        ({"surface": {}}, ["{} is no surface: give a name"]),
         ({"optimizers": "sgd"}, ["optimizers is 'sgd'; it must be a list"]),
         ({"optimizers": []}, ["optimizers is []"]),
-        ({"optimizers": [None]}, ["None is none of these"]),
+        ({"optimizers": [None]}, ["None is no optimizer"]),
     ],
 )
 def test_draw_paths_refuses_odd_values(arguments, words):

@@ -286,7 +286,7 @@ def test_flat_settings_that_are_the_schedule_s(settings, schedule, own):
         ({"decay_factor": 0.5}, "is a setting of the schedule exponential or step, and the constant schedule takes no"),
         ({"schedule": "one_cycle", "pct_start": 1}, r"pct_start of the one_cycle schedule is 1; .* \(0, 1\)"),
         ({"schedule": "cosin"}, "unknown schedule 'cosin'; did you mean 'cosine'"),
-        ({"schedule": 3}, "a schedule is given as a name, as a file such as my_file.py:my_name"),
+        ({"schedule": 3}, "3 is no schedule: give a name, a file such as my_file.py:my_name"),
         ({"schedule": math.sqrt}, "what @ravine.schedule makes of a function"),
         ({"schedule": "exponential", "decay_factor": 1e20}, "gives a learning rate of .* at epoch 2 of 10"),
     ],

@@ -88,8 +88,8 @@ class Shelf(Mapping[str, T], Generic[T]):
             what = f"the function {given.__name__}" if inspect.isfunction(given) else shortened(given)
             what = f"the {given.label}" if isinstance(given, Declaration) else what
             raise ConfigError(
-                f"{_article(self.kind)} is given as a name, as a file such as my_file.py:my_name, or as what "
-                f"{self.decorators} makes of a function, and {what} is none of these."
+                f"{what} is no {self.kind}: give a name, a file such as my_file.py:my_name, or what "
+                f"{self.decorators} makes of a function."
             )
         if names_file(given):
             return self.from_file(given)[1]
@@ -163,7 +163,3 @@ def _name_of(thing: object) -> str:
 def _module_of(thing: object) -> str | None:
     function = getattr(thing, "function", None)
     return getattr(function, "__module__", None)
-
-
-def _article(kind: str) -> str:
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
