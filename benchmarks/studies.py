@@ -153,11 +153,11 @@ class KernelClock:
 
     def watch(self, run: ResolvedRun) -> None:
         """Put the clock around the entries of the run's kernel, which this process has loaded."""
-        from ravine.engines.fused import kernels
+        from ravine.engines.fused import compilation
         from ravine.engines.fused.render import render
 
         assert run.optimizer.formula is not None, "its steps are not taken in compiled code"
-        kernel = kernels.load(render(run.optimizer.formula), run.spec.dtype)
+        kernel = compilation.load(render(run.optimizer.formula), run.spec.dtype)
         for name in ("run", "settle"):
             object.__setattr__(kernel, name, self._timed(getattr(kernel, name)))  # it is frozen
 

@@ -10,7 +10,7 @@ import pytest
 from ravine import choices
 from ravine.cli.reproduce import built_in_studies
 from ravine.data.catalog import DATASETS
-from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, SURFACES
+from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, STAGES, SURFACES
 from ravine.losses.cross_entropy import SOFTMAX_FORMS
 from ravine.networks import INITIALIZERS
 
@@ -21,6 +21,7 @@ PAIRS = {
     "SOFTMAX_FORMS": SOFTMAX_FORMS,
     "DATA_SETS": tuple(DATASETS),
     "SCHEDULES": SCHEDULES,
+    "STAGES": STAGES,
     "SURFACES": SURFACES,
     "STUDIES": built_in_studies(),
 }

@@ -13,6 +13,7 @@ import ravine
 import settings_page
 from ravine.cli.main import ravine as command_line
 from ravine.errors import ConfigError
+from ravine.formulas.shelves import STAGES
 from ravine.settings import BY_NAME, ENGINES, SETTINGS, Setting
 from ravine.spec import RunSpec, from_settings, resolve
 
@@ -120,12 +121,14 @@ def test_a_sentence_is_one(setting: Setting):
 def test_every_choice_is_taken_and_no_other(setting):
     others = {"schedule": {"lr": 0.1}, "dtype": {"engine": "reference"}, "schedule_by": {"final_lr": 0.001}}
     for name in setting.choices():
-        given = {**others.get(setting.name, {}), setting.name: name}
+        given = {**others.get(setting.name, {}), setting.name: [name] if setting.several else name}
         if name in ("linear", "cosine"):
             given["final_lr"] = 0.001
+        if setting.name == "stages":
+            given |= {key: STAGES[name].example(key) for key in STAGES[name].defaults}
         from_settings(given)
     with pytest.raises(ConfigError, match="nonsense"):
-        from_settings({setting.name: "nonsense"})
+        from_settings({setting.name: ["nonsense"] if setting.several else "nonsense"})
 
 
 def test_every_engine_takes_its_dtypes_and_no_other():

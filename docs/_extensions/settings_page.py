@@ -31,8 +31,9 @@ _ALLOWED = {
     float | None: "a number",
     bool: "true or false",
     str: "a name, or FILE.py:NAME",
+    str | None: "a name, or FILE.py:NAME",
     tuple[int, ...]: "whole numbers",
-    tuple[str, ...]: "FILE.py:NAME, several",
+    tuple[str, ...]: "names, or FILE.py:NAME, several",
     dict[str, bool | int | float]: "numbers, whole numbers, flags",
     dict[str, tuple[float, ...]]: "factors by name",
 }
@@ -52,8 +53,9 @@ def _table(settings: list[Setting]) -> str:
 def _row(setting: Setting) -> list[str]:
     name = f"`{setting.name}`" if setting.name != "hyperparameters" else "its own name"
     options = ", ".join(f"`{option}`" for option in setting.options)
-    names = [f"`{choice}`" for choice in setting.choices()] if setting.choices and setting.listed else []
-    allowed = ", ".join([*names, "FILE.py:NAME"] if names and setting.files else names) or _ALLOWED[setting.type]
+    # Names that a new file on a shelf adds to are not repeated here: the page need not change with the shelf.
+    names = [f"`{choice}`" for choice in setting.choices()] if setting.choices and not setting.files else []
+    allowed = ", ".join(names) or _ALLOWED[setting.type]
     return [name, options, allowed, _default(setting), setting.help.replace(": {}", "")]
 
 

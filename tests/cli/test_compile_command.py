@@ -11,7 +11,7 @@ import pytest
 
 import ravine
 from ravine.cli.main import run
-from ravine.engines.fused import cache, kernels
+from ravine.engines.fused import cache, compilation
 
 SMALL = ["--dataset", "small", "--layers", "64,12,10", "-m", "50", "--epochs", "1"]
 MINE = """
@@ -28,8 +28,8 @@ def mine(g, *, lr=0.1):
 def mine(tmp_path, monkeypatch):
     """Return a rule that was never compiled, in a cache of its own that has what all rules share."""
     for part in ("network", "rows"):
-        kernels.compile_common("float32", part)
-    shared = [kernels._network("float32"), kernels._rows("float32")]
+        compilation.compile_common("float32", part)
+    shared = [compilation._network("float32"), compilation._rows("float32")]
     contents = {name: (cache._root() / name).read_bytes() for name in shared}
     monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / "cache")
     for name, content in contents.items():

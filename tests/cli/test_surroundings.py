@@ -44,10 +44,10 @@ def compiled(cache: Path, before: str = "", **settings: str) -> dict[str, bytes]
     """Compile a rule into a new cache and return the machine code."""
     code = (
         f"{before}\n"
-        "from ravine.engines.fused import kernels\n"
+        "from ravine.engines.fused import compilation\n"
         "from ravine.engines.fused.render import render\n"
         "from ravine.optimizers.signum import signum\n"
-        "kernels.compile_rule(render(signum.formula), 'float32')\n"
+        "compilation.compile_rule(render(signum.formula), 'float32')\n"
     )
     done = python(code, XDG_CACHE_HOME=str(cache), **settings)
     assert (done.returncode, done.stderr) == (0, "")

@@ -11,7 +11,7 @@ from ravine.report.claims import judge
 from ravine.report.stored_study import StoredStudy
 from ravine.report.verdicts import JudgedClaim
 from ravine.studies import cut_short, find_rows, plan
-from report.study_cases import check_of, result
+from report.stored_cases import check_of, result
 
 PAPER = load_paper()
 PLANNED = plan(type(PAPER)(name="paper", groups=PAPER.groups, seeds=[0, 1, 2]))

@@ -21,7 +21,7 @@ from ravine.paper.measures import (
 )
 from ravine.storage.record import Seconds
 from ravine.studies import Group, Study, plan
-from report.study_cases import DEAD, NAN, epochs, result
+from report.stored_cases import DEAD, NAN, epochs, result
 
 (RUN,) = plan(Study(name="s", groups=[Group(name="g", rows=[{"lr": 0.1}])]))
 

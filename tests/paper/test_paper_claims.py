@@ -12,7 +12,7 @@ from ravine.paper.study import load_paper
 from ravine.report.claims import judge, judge_claims
 from ravine.report.stored_study import StoredStudy
 from ravine.studies import cut_short, find_rows, plan
-from report.study_cases import DEAD, NAN, around, check_of, epochs, result
+from report.stored_cases import DEAD, NAN, around, check_of, epochs, result
 
 PAPER = load_paper()
 SEEDS = 5

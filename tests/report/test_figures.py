@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import msgspec
 import numpy as np
 import pytest
-from study_cases import DEAD, NAN, check_of, epochs, result
+from stored_cases import DEAD, NAN, check_of, epochs, result
 
 from ravine.pictures import png, svg
 from ravine.report.figures import draw

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from study_cases import DEAD, T4, around, epochs, result, study_of
+from stored_cases import DEAD, T4, around, epochs, result, study_of
 
 from ravine.paper.measures import (
     ACCURACY,

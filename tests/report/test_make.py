@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from study_cases import DEAD, check_of, result
+from stored_cases import DEAD, check_of, result
 
 from ravine.errors import StorageError
 from ravine.paper.measures import ACCURACY

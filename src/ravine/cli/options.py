@@ -171,7 +171,8 @@ def _option(setting: Setting, changes: Mapping[str, Any]) -> Decorator:
     if setting.choices is None:
         kind = _KINDS[setting.type]
     else:
-        kind = {"type": Names(setting.choices, files=setting.files), "metavar": _metavar(setting)}
+        names = Names(setting.choices, files=setting.files)
+        kind = {"type": names, "metavar": _metavar(setting), "multiple": setting.several}
     given = {**described, **kind, **_default(setting.default), **changes}
     given["show_default"] = given.get("default") is not None
     if given.get("default") is None and setting.unset is not None:

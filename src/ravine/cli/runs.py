@@ -152,7 +152,7 @@ def _plain(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items()) or "-"
     if isinstance(value, list | tuple):
-        return ",".join(map(str, value))
+        return ",".join(map(str, value)) or "-"
     if isinstance(value, bool):
         return str(value).lower()
     return "-" if value is None else str(value)

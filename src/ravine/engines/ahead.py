@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
-from ravine.engines.fused import kernels
+from ravine.engines.fused import compilation
 from ravine.engines.fused.render import render
 from ravine.formulas.formula import Formula
 
@@ -26,7 +26,7 @@ def compile_ahead(
     """
     dtypes = list(dtypes)
     wanted = [(render(formula), dtype) for dtype in dtypes for formula in formulas]
-    missing = [(rendered, dtype) for rendered, dtype in wanted if kernels.seconds_to_compile(rendered, dtype)]
+    missing = [(rendered, dtype) for rendered, dtype in wanted if compilation.seconds_to_compile(rendered, dtype)]
     for rendered, dtype in wanted:
         if (rendered, dtype) not in missing:
             yield rendered.name, dtype
@@ -39,9 +39,9 @@ def compile_ahead(
             common = [
                 (dtype, part) for dtype in dict.fromkeys(dtype for _, dtype in missing) for part in ("rows", "network")
             ]
-            for shared in [pool.submit(kernels.compile_common, *one) for one in common]:
+            for shared in [pool.submit(compilation.compile_common, *one) for one in common]:
                 shared.result()
-            compiled = {pool.submit(kernels.compile_rule, *one): one for one in missing}
+            compiled = {pool.submit(compilation.compile_rule, *one): one for one in missing}
             for one in as_completed(compiled):
                 one.result()
                 rendered, dtype = compiled[one]

@@ -24,7 +24,7 @@ from ravine.spec import ResolvedRun
 from ravine.storage.checkpoint import Position, load_checkpoint, save_checkpoint
 from ravine.storage.record import Cause, Epoch, NonFinite, Result, Seconds, Status
 from ravine.storage.store import RunStore, StoredRun, checkpoint_file, write_spec
-from ravine.training import causes, facts, learning
+from ravine.training import causes, facts, hints
 from ravine.training.environment import environment
 from ravine.training.interruption import Interruption, interruptible
 from ravine.training.seeds import epoch_order, start_weights
@@ -342,11 +342,11 @@ class _Trainer:
         moved = not np.array_equal(weights, self.start.astype(weights.dtype))
         _, chance = facts.commonest(self.dataset.test.labels)
         classes = self.dataset.info.classes
-        plainly = learning.plainly_learned(history, accuracy, chance, classes)
+        plainly = hints.plainly_learned(history, accuracy, chance, classes)
         if plainly and moved and cause is None and self.given.weights is None:
             return None
         with self._timing("evaluate"):
-            return learning.hint(self._facts(cause, accuracy, chance))
+            return hints.hint(self._facts(cause, accuracy, chance))
 
     def _facts(self, cause: Cause | None, accuracy: float, chance: float) -> facts.Facts:
         spec, network, split, end = self.spec, self.network, self.dataset.train, self.engine.weights

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from ravine.arrays import Array
 from ravine.data import Split
 from ravine.engines.engine import Evaluation, Factors, StepwiseHyper
-from ravine.engines.fused import kernels
+from ravine.engines.fused import compilation
 from ravine.engines.fused.frame import (
     ACTIVATION_CODES,
     DENSE_BATCH,
@@ -66,7 +66,7 @@ class Workspace:
     ) -> None:
         self._network, self._rendered, self._batch_size = network, rendered, batch_size
         self._dtype = np.dtype(dtype)
-        self._kernel: kernels.Kernel | None = None
+        self._kernel: compilation.Kernel | None = None
         self._plan = plan = _plan(network, min(max(batch_size, EVALUATED), BLOCK))
         length, slots = int(plan.weights), rendered.state_size - 1
         self.trained = Trained(
@@ -124,7 +124,7 @@ class Workspace:
 
     def compile(self) -> None:
         """Load the kernel from the cache or compile it, so that no later call waits for it."""
-        self._kernel = kernels.load(self._rendered, self._dtype.name)
+        self._kernel = compilation.load(self._rendered, self._dtype.name)
 
     def run(
         self,
@@ -185,7 +185,7 @@ class Workspace:
         return list(self.trained.slots.reshape(-1, len(self.trained.w)))
 
     @property
-    def _compiled(self) -> kernels.Kernel:
+    def _compiled(self) -> compilation.Kernel:
         if self._kernel is None:
             self.compile()
         assert self._kernel is not None

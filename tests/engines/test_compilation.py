@@ -11,33 +11,33 @@ import pytest
 from llvmlite import binding
 
 from optimizer_cases import ELEMENTWISE
-from ravine.engines.fused import kernels, llvm
+from ravine.engines.fused import compilation, llvm
 from ravine.engines.fused.render import render
 
-FILES = sorted(str(path.relative_to(kernels._FOLDER)) for path in kernels._FOLDER.rglob("*.py"))
+FILES = sorted(str(path.relative_to(compilation._FOLDER)) for path in compilation._FOLDER.rglob("*.py"))
 
 
 def names():
-    kernels._machine_and_text.cache_clear()
+    compilation._machine_and_text.cache_clear()
     return (
-        kernels._network("float32"),
-        kernels._rows("float32"),
-        kernels._rule(render(ELEMENTWISE["sgd"].formula), "float32"),
+        compilation._network("float32"),
+        compilation._rows("float32"),
+        compilation._rule(render(ELEMENTWISE["sgd"].formula), "float32"),
     )
 
 
 @pytest.fixture(autouse=True)
 def _forget():
     yield
-    kernels._machine_and_text.cache_clear()
+    compilation._machine_and_text.cache_clear()
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_all_names_change_with_each_file_that_decides_what_is_compiled(tmp_path, monkeypatch, file):
     before = names()
     assert names() == before
-    folder = shutil.copytree(kernels._FOLDER, tmp_path / "fused")
-    monkeypatch.setattr(kernels, "_FOLDER", folder)
+    folder = shutil.copytree(compilation._FOLDER, tmp_path / "fused")
+    monkeypatch.setattr(compilation, "_FOLDER", folder)
     assert names() == before
     with (folder / file).open("a", encoding="utf-8") as text:
         text.write("# edited\n")
@@ -48,7 +48,7 @@ def test_all_names_change_with_the_activations_of_which_compiled_code_takes_cons
     before = names()
     edited = tmp_path / "leaky_relu.py"
     edited.write_text("LEAK = 0.02\n", encoding="utf-8")
-    monkeypatch.setattr(kernels.leaky_relu, "__file__", str(edited))
+    monkeypatch.setattr(compilation.leaky_relu, "__file__", str(edited))
     assert not set(names()) & set(before)
 
 
@@ -56,14 +56,16 @@ def test_all_names_change_with_the_processor_and_the_compiler(monkeypatch):
     found = {*names()}
     monkeypatch.setattr(llvm, "processor", lambda: "another")
     found |= {*names()}
-    monkeypatch.setattr(kernels, "version", lambda package: "99")
+    monkeypatch.setattr(compilation, "version", lambda package: "99")
     found |= {*names()}
     assert len(found) == 9
 
 
 def test_names_tell_rules_and_dtypes_apart():
     found = {
-        kernels._rule(render(rule.formula), dtype) for rule in ELEMENTWISE.values() for dtype in ("float32", "float64")
+        compilation._rule(render(rule.formula), dtype)
+        for rule in ELEMENTWISE.values()
+        for dtype in ("float32", "float64")
     }
     assert len(found) == 2 * len(ELEMENTWISE)
 
@@ -71,7 +73,7 @@ def test_names_tell_rules_and_dtypes_apart():
 COMPILE = """
 import sys, warnings
 import numpy as np
-from ravine.engines.fused import kernels
+from ravine.engines.fused import compilation
 from ravine.engines.fused.engine import FusedEngine
 from ravine.engines.fused.render import render
 from ravine.networks import Network
@@ -81,9 +83,9 @@ network = Network((3, 2))
 optimizer = OPTIMIZERS[sys.argv[1]]
 engine = FusedEngine(network, optimizer, np.zeros(6), "float64", 1)
 rendered = render(optimizer.formula)
-before = kernels.seconds_to_compile(rendered, "float64")
+before = compilation.seconds_to_compile(rendered, "float64")
 engine.compile()
-print(before, kernels.seconds_to_compile(rendered, "float64"), "numba" in sys.modules)
+print(before, compilation.seconds_to_compile(rendered, "float64"), "numba" in sys.modules)
 """
 
 
