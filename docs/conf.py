@@ -19,7 +19,8 @@ for name in ravine.__all__:  # they are imported when first asked for, and autod
 
 project = "ravine"
 author = "the authors of ravine"
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "optimizer_pages", "schedule_pages"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "optimizer_pages"]
+extensions += ["schedule_pages", "stage_pages"]
 exclude_patterns = ["_build", "_extensions"]
 html_math_renderer = "mathml"
 

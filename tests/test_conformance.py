@@ -289,6 +289,19 @@ def test_in_python_by_a_name_or_a_file(file):
         ravine.check_optimizer("moun")
 
 
+@rule(bounds={"beta": "[0, 1)"}, start={"v": 1e-3})
+def peak(g, v, *, lr=0.01, beta=0.9):
+    """Divide by the largest gradient so far."""
+    v = np.maximum(beta * v, g * g)
+    return lr * g / np.sqrt(v), v
+
+
+def test_a_value_that_the_bounds_allow_is_tried():
+    found = declared.finite(peak)
+    assert found.outcome == "failed"
+    assert found.detail.startswith("at beta = 0, which its bounds allow, gradients of zero give weights that are not")
+
+
 @pytest.mark.parametrize("name", STAGES)
 def test_ravine_s_own_stages_pass(name):
     found = ravine.check_optimizer("sgd", stages=[name], speed=False)

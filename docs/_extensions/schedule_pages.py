@@ -14,6 +14,7 @@ import numpy as np
 
 from optimizer_pages import drawn, escaped, picture, table
 from ravine.formulas import kinds
+from ravine.formulas.declaration import Declaration
 from ravine.formulas.schedule import Schedule
 from ravine.formulas.shelves import SCHEDULES
 from ravine.pictures import BLUE, Axes, Figure, new_figure, own_style, png
@@ -35,22 +36,36 @@ def page(schedules: Iterable[Schedule]) -> str:
 
 def section(schedule: Schedule) -> list[str]:
     """Return the parts of one schedule: its name, picture, docstring and settings."""
-    first, *paragraphs = (inspect.getdoc(schedule.function) or schedule.name).split("\n\n")
-    parts = [f"## {escaped(schedule.name)}", escaped(first), picture(f"{schedule.name}.svg")]
+    return described(schedule, picture(f"{schedule.name}.svg"), "setting")
+
+
+def described(thing: Declaration, below: str, parameter: str) -> list[str]:
+    """Return the parts of one thing on a shelf: its name, docstring and parameters; `below` follows the first line."""
+    first, *paragraphs = text_of(thing).split("\n\n")
+    parts = [f"## {escaped(thing.name)}", escaped(first), below]
     for paragraph in paragraphs:
         lines = paragraph.split("\n")
         is_equation = paragraph.startswith("    ")
         parts.append(
             f"```text\n{inspect.cleandoc(paragraph)}\n```" if is_equation else "\n\n".join(map(escaped, joined(lines)))
         )
-    if schedule.defaults:
+    if thing.defaults:
         rows = [
-            (f"`{name}`", "must be given" if default is None else kinds.shown(schedule.typed({name: default})[name]),
-             schedule.domain(name).replace("inf", "∞"))
-            for name, default in schedule.defaults.items()
+            (f"`{name}`", "must be given" if default is None else kinds.shown(thing.typed({name: default})[name]),
+             thing.domain(name).replace("inf", "∞"))
+            for name, default in thing.defaults.items()
         ]  # fmt: skip
-        parts.append(table(("setting", "default", "allowed"), rows))
+        parts.append(table((parameter, "default", "allowed"), rows))
     return parts
+
+
+def text_of(thing: Declaration) -> str:
+    """Return the docstring without its margin, which is that of the closing quotes.
+
+    `inspect.getdoc` would take the margin of an equation away if nothing but the equation follows the first line.
+    """
+    lines = (thing.function.__doc__ or thing.name).split("\n")
+    return "\n".join(line.removeprefix(lines[-1]) for line in lines).strip() if len(lines) > 1 else lines[0]
 
 
 def joined(lines: list[str]) -> list[str]:

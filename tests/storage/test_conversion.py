@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from ravine.cli.main import run
-from ravine.errors import DataError, StorageError
+from ravine.errors import DataError
 from ravine.spec import resolve
 from ravine.storage.conversion import convert_runs
 from ravine.storage.store import RunStore
@@ -22,6 +22,7 @@ from ravine.training import train
 
 EARLIER = Path(__file__).parent / "earlier_runs"
 SGD, HALVED, MUON, YOGI = "a19c20b60d36b28f", "e77314ad647a502b", "e3021589350c9efc", "9bce669a1a7a4337"
+CHANGED = "its id is not that of its settings and of {} as it is now"
 
 
 @pytest.fixture
@@ -60,14 +61,16 @@ def test_a_schedule_becomes_a_name_and_settings(store):
 def test_an_optimizer_with_another_text_is_left(store):
     found = converted(store)[YOGI]
     assert found.new is None
-    assert found.why == "the text of yogi is another one now; train it again"
+    assert found.why == f"{CHANGED.format('yogi')}; train it again"
     assert (store.root / YOGI / "result.json").read_bytes() == (EARLIER / YOGI / "result.json").read_bytes()
 
 
 def test_a_rule_that_was_changed_is_left(store, tmp_path):
     text = (tmp_path / "halved.py").read_text()
     (tmp_path / "halved.py").write_text(text.replace("kept * v", "2 * kept * v"))
-    assert converted(store)[HALVED].why == "the text of halved is another one now; train it again"
+    assert (
+        converted(store)[HALVED].why == "its id is not that of its settings and of halved as it is now; train it again"
+    )
 
 
 def test_a_rule_that_is_gone_is_told(store, tmp_path):
@@ -98,24 +101,66 @@ def test_a_damaged_run_is_left_and_the_others_are_converted(content, store):
     assert (store.root / SGD / "result.json").read_bytes() == content
 
 
-def test_a_run_that_was_trained_again_meanwhile_stays(store, small):
+def test_a_conversion_that_was_stopped_before_the_old_folder_went_is_finished(store):
     new = converted(store)[SGD].new
     shutil.copytree(EARLIER / SGD, store.root / SGD)
+    assert converted(store)[SGD].new == new
+    assert not (store.root / SGD).exists()
+
+
+def test_a_run_that_was_trained_again_with_another_result_stays(store, small):
+    new = converted(store)[SGD].new
+    shutil.copytree(EARLIER / SGD, store.root / SGD)
+    (store.root / SGD / "weights.safetensors").write_bytes(b"others")
     before = (store.root / new / "result.json").read_bytes()
     found = converted(store)[SGD]
     assert found.new is None
-    assert f"run {new}, which it would become, is stored already" in found.why
+    assert f"run {new}, which it would become, is stored already, with other weights" in found.why
     assert (store.root / new / "result.json").read_bytes() == before
     assert (store.root / SGD).exists()
 
 
-def test_nothing_is_lost_if_the_disk_is_full(store, monkeypatch):
+@pytest.mark.parametrize("name", ["history", "status", "parameters"])
+def test_a_record_that_could_not_be_read_after_conversion_is_left(name, store):
+    path = store.root / SGD / "result.json"
+    content = json.loads(path.read_text())
+    del content["result"][name]
+    path.write_text(json.dumps(content))
+    found = converted(store)
+    assert found[SGD].new is None
+    assert found[SGD].damaged
+    assert sorted(folder.name for folder in store.root.iterdir()) == sorted(
+        [SGD, YOGI, *(run.new for run in found.values() if run.new)]
+    )
+
+
+@pytest.mark.parametrize("file", ["weights.safetensors", "environment.json"])
+def test_a_run_without_one_of_its_files_is_left(file, store):
+    (store.root / SGD / file).unlink()
+    assert converted(store)[SGD].damaged
+    assert sorted(path.name for path in (store.root / SGD).iterdir()) == sorted(
+        {"weights.safetensors", "environment.json", "result.json", "spec.json"} - {file}
+    )
+
+
+@pytest.mark.parametrize("schedule", [{}, {"kind": 3}, {"kind": "falling"}])
+def test_a_schedule_that_never_was_is_told(schedule, store):
+    path = store.root / SGD / "result.json"
+    content = json.loads(path.read_text())
+    content["result"]["spec"]["schedule"] = schedule
+    path.write_text(json.dumps(content))
+    assert converted(store)[SGD].new is None
+
+
+def test_a_folder_that_cannot_be_written_is_told_of_each_run(store, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("ravine.storage.files.write_folder", full)
-    with pytest.raises(StorageError, match="No space left on device"):
-        converted(store)
+    found = converted(store)
+    assert {run.why for run in found.values() if run.damaged} == {
+        f"cannot write into {store.root}: No space left on device"
+    }
     assert sorted(path.name for path in store.root.iterdir()) == sorted([SGD, HALVED, MUON, YOGI])
 
 
@@ -135,7 +180,7 @@ def test_the_command_tells_what_became_of_each(store, capsys):
     assert run(["runs", "convert"]) == 0
     out, err = capsys.readouterr()
     assert sum(" is now " in line for line in out.splitlines()) == 3
-    assert f"run {YOGI} is left as it is: the text of yogi is another one now" in err
+    assert f"run {YOGI} is left as it is: its id is not that of its settings" in err
     assert "3 of 4 runs of an earlier version brought up to date" in out
     assert run(["runs", "list", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["runs"]) == 3

@@ -105,9 +105,10 @@ def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[s
         return {}  # completing a word does not wait for NumPy
     from ravine.formulas.kinds import value_of
 
-    pairs = {}
+    pairs: dict[str, Any] = {}
     for text in values:
         name, equals, value = text.partition("=")
+        _refuse_twice(name.strip(), pairs)
         try:
             pairs[name.strip()] = value_of(value)
         except ValueError:
@@ -119,11 +120,17 @@ def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[s
     return pairs
 
 
+def _refuse_twice(name: str, given: Mapping[str, Any]) -> None:
+    if name in given:
+        raise click.BadParameter(f"{name!r} is given twice; give it once.")
+
+
 def _factors(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
     """Read each NAME=FACTOR,FACTOR,.."""
-    factors = {}
+    factors: dict[str, tuple[float, ...]] = {}
     for text in values:
         name, _, numbers = text.partition("=")
+        _refuse_twice(name.strip(), factors)
         try:
             factors[name.strip()] = tuple(float(number) for number in numbers.split(","))
         except ValueError:

@@ -128,7 +128,7 @@ def convert(out: str | None, as_json: bool) -> int:
     store = RunStore(out)
     found = list(convert_runs(store))
     if as_json:
-        print_json({"converted": [{"old": run.old, "new": run.new, "why": run.why} for run in found]})
+        print_json({"converted": found})
     for run in found:
         if run.why is not None:
             click.echo(f"ravine: run {run.old} is left as it is: {run.why}", err=True)
@@ -137,7 +137,7 @@ def convert(out: str | None, as_json: bool) -> int:
     if not as_json:
         done = sum(run.new is not None for run in found)
         click.echo(f"{done} of {several(len(found), 'run')} of an earlier version brought up to date in {store.root}.")
-    return 0
+    return 3 if any(run.damaged for run in found) else 0
 
 
 def _builtins(value: object) -> dict[str, object]:

@@ -47,11 +47,10 @@ def train(as_json: bool, quiet: bool, **settings: Any) -> int:
 
     where = {name: settings.pop(name) for name in ("data_dir", "out", "resume", "fresh")}
     given = settings.pop("hyperparameters")
-    taken = sorted(set(BY_NAME).intersection(given))
+    taken = sorted((BY_NAME.keys() - {"hyperparameters"}).intersection(given))
     if taken:
-        raise ConfigError(
-            f"{taken[0]} is given with --set; give it with its own option, --{taken[0].replace('_', '-')}."
-        )
+        own = BY_NAME[taken[0]].options[0]
+        raise ConfigError(f"{taken[0]} is given with --set; give it with its own option, {own}.")
     run = from_settings({**settings, **given})
     with watching(quiet, run.spec.epochs) as watcher:
         outcome = run_spec(run, watcher=watcher, **where)
@@ -71,7 +70,8 @@ def _print_summary(result: Result, folder: Any) -> None:
     from ravine.storage.quantities import CURVES
 
     spec, seconds = result.spec, result.seconds
-    settings = [f"lr {spec.lr:g}", *(f"{name} {shown(value)}" for name, value in spec.hyperparameters.items())]
+    settings = [f"lr {spec.lr:g}", *(f"with {name}" for name in spec.stage_names)]
+    settings += [f"{name} {shown(value)}" for name, value in spec.hyperparameters.items()]
     settings += [f"{name} times {','.join(f'{f:g}' for f in factors)}" for name, factors in spec.per_layer.items()]
     click.echo(f"run {result.id}: {result.status}")
     click.echo(f"  network        {'-'.join(map(str, spec.layers))}, {result.parameters:,} weights")

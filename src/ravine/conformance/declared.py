@@ -8,7 +8,19 @@ from typing import Any
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.conformance.finding import GUARD, Finding, State, advance, failed, left_out, passed, settings, started, step
+from ravine.conformance.finding import (
+    GUARD,
+    Finding,
+    State,
+    advance,
+    at_ends,
+    failed,
+    left_out,
+    passed,
+    settings,
+    started,
+    step,
+)
 from ravine.errors import ConfigError, several
 from ravine.formulas.formula import Formula
 from ravine.formulas.intervals import contains, ends
@@ -170,7 +182,10 @@ def lazy_update(optimizer: Optimizer) -> Finding:
 
 
 def finite(optimizer: Optimizer) -> Finding:
-    """Check that zero, tiny and huge gradients leave the weights finite, early in a run and late."""
+    """Check that zero, tiny and huge gradients leave the weights finite, early in a run and late.
+
+    Zero gradients must do so at the ends of each hyper-parameter's bounds too.
+    """
     check = "finite"
     for dtype, sizes in ((np.float32, (0.0, 1e-30, 1e15)), (np.float64, (0.0, 1e-200, 1e120))):
         for size in sizes:
@@ -183,6 +198,15 @@ def finite(optimizer: Optimizer) -> Finding:
                     told = f"gradients up to {size:g} in {np.dtype(dtype)} give weights that are not finite at step {t}"
                     usual = (told, GUARD)
                     return failed(check, *(fault_of_numbers(formula_of(optimizer), t, settings(optimizer)) or usual))
+    zeros, start = np.zeros(COUNT), np.linspace(-1, 1, COUNT)
+    for place, hyper in at_ends(optimizer):
+        w, state = start, started(optimizer, start, hyper)
+        for t in range(1, 9):
+            w, state = advance(optimizer, zeros, w, t, state, hyper)
+        if not np.isfinite(w).all():
+            usual = ("gradients of zero give weights that are not finite", GUARD)
+            told, mend = fault_of_numbers(formula_of(optimizer), t, hyper) or usual
+            return failed(check, f"at {place}, which its bounds allow, {told}", f"{mend} Or narrow the bounds.")
     late = ", ".join(f"{t:,}" for t in LATE)
     return passed(check, f"after 20 steps with zero, tiny and huge gradients, and at steps {late}")
 

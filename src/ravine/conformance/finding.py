@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +13,9 @@ from ravine.arrays import Array
 from ravine.formulas.intervals import contains, ends
 from ravine.formulas.kinds import Kind
 from ravine.formulas.optimizer import Optimizer
+
+_BESIDE = 1e-3
+"""How far from an end that is not allowed a hyper-parameter is tried."""
 
 Outcome = Literal["passed", "failed", "left out"]
 
@@ -86,6 +90,17 @@ def settings(optimizer: Optimizer) -> dict[str, float]:
     return optimizer.hyperparameters(
         {name: optimizer.example(name) for name, default in optimizer.defaults.items() if default is None}
     )
+
+
+def at_ends(optimizer: Optimizer) -> Iterator[tuple[str, dict[str, float]]]:
+    """Yield the name and the value of one hyper-parameter at an end of its bounds, or just inside, and all of them."""
+    for name, interval in optimizer.bounds.items():
+        low, high = ends(interval)
+        inner = [low if interval[0] == "[" else low + _BESIDE, high if interval[-1] == "]" else high - _BESIDE]
+        number = [end for end in inner if math.isfinite(end) and optimizer.kinds[name] == "number"]
+        for end in number:
+            if contains(interval, end):
+                yield f"{name} = {end:g}", {**settings(optimizer), name: end}
 
 
 def moved(optimizer: Optimizer) -> dict[str, float]:

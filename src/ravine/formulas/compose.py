@@ -188,7 +188,11 @@ def _round_matrices(
     hyper_names = tuple(merged.defaults)
     first = join(f"stages before {optimizer.name}", "g", parts[0], hyper_names, named)
     last = join(f"stages behind {optimizer.name}", "step", parts[1], hyper_names, named)
-    asks = first.asks | last.asks
+    asks, slots = first.asks | last.asks, {*first.slots, *last.slots}
+
+    def inner(state: State) -> dict[str, Array]:
+        """Return the state of the optimizer alone."""
+        return {name: value for name, value in state.items() if name.rpartition(".")[0] not in slots}
 
     @functools.wraps(named)
     def staged(
@@ -201,9 +205,14 @@ def _round_matrices(
         noise = given.get("noise")
         gradients, kept = first.apply(gradients, weights, state, t, each, noise, found)
         own: list[Hyper] = [{name: hyper[name] for name in optimizer.defaults}] * len(each)
-        steps, inner = optimizer.step(gradients, weights, state, t, own, loss, noise)
+        steps, after = optimizer.step(gradients, weights, inner(state), t, own, loss, noise)
+        for name in after:
+            if name.rpartition(".")[0] in slots:
+                raise ConfigError(
+                    f"rule {optimizer.name} and a stage both have the state {name}: give it another name."
+                )
         steps, more = last.apply(steps, weights, state, t, each, noise, found)
-        return steps, {**inner, **kept, **more}
+        return steps, {**after, **kept, **more}
 
     def start(weights: Sequence[Array], **hyper: float) -> dict[str, Array]:
         each: list[Hyper] = [hyper] * len(in_layers(weights))
@@ -213,12 +222,12 @@ def _round_matrices(
     def evaluated(weights: Sequence[Array], state: State, t: int, **hyper: float) -> list[Array]:
         each: list[Hyper] = [hyper] * len(in_layers(weights))
         if optimizer.evaluated is not None:
-            return optimizer.evaluate(weights, state, t, each)
+            own: list[Hyper] = [{name: hyper[name] for name in optimizer.defaults}] * len(each)
+            return optimizer.evaluate(weights, inner(state), t, own)
         return (last if last.evaluated else first).evaluate(weights, state, t, each)
 
     others = [formula for formula in (optimizer, first, last) if formula.evaluated is not None]
     check_one_average(optimizer.name, len(others))
-    forms = [s.formula.evaluated for s in (*before, *behind) if s.formula.evaluated is not None]
     return dataclasses.replace(
         optimizer,
         name=optimizer.name if named is optimizer.function else named.__name__,
@@ -230,14 +239,16 @@ def _round_matrices(
         references=references,
         starts=start,
         evaluated=evaluated if others else None,
-        made_of=(optimizer, *(s.function for s in (*before, *behind)), *forms),
+        made_of=(optimizer, *before, *behind),
     )
 
 
 def check_one_average(name: str, count: int) -> None:
     """Refuse two things that both say which weights are evaluated."""
     if count > 1:
-        raise ConfigError(f"{name} already evaluates other weights than it trains; leave out the second average.")
+        raise ConfigError(
+            f"{name}: two of the optimizer and its stages say which weights are evaluated; leave one of them out."
+        )
 
 
 def _penalized(loss: Loss, stages: Sequence[Stage], hyper: Mapping[str, float]) -> Loss:

@@ -88,9 +88,10 @@ def texts_of(formula: Formula) -> list[str]:
     """Return the texts that decide what a formula computes.
 
     The order of the slots in the signature is one of them, since the returned values go to the slots in this order.
+    So is the claim that a zero gradient changes nothing, since the fused engine relies on it.
     """
     lazy = formula.lazy_body()
-    found = [formula.body().text, *([lazy.text] if lazy else [])]
+    found = [formula.body().text, *([lazy.text] if lazy else []), *(["inert"] if formula.inert else [])]
     if formula.evaluated is not None:
         found.append(function_text(formula.evaluated))
     for slot in formula.slots:

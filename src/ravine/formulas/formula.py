@@ -20,7 +20,7 @@ from ravine.formulas.declaration import parameters
 from ravine.formulas.faults import code_of, telling_faults
 from ravine.formulas.given import GIVEN
 from ravine.formulas.ieee import as_ieee, function_of, plain_text
-from ravine.formulas.layers import in_layers, joined, norms, shaped
+from ravine.formulas.layers import in_layers, joined, norms, read_only, shaped
 from ravine.formulas.noise import Noise, noise_for
 from ravine.formulas.source import Body, read
 
@@ -118,7 +118,7 @@ class Formula:
     def _start_of(self, slot: str, w: Array, hyper: Mapping[str, float]) -> Array:
         start = self.starts.get(slot, 0.0)
         with np.errstate(all="ignore"):
-            value = self._called(start, {"w": w}, hyper) if callable(start) else start
+            value = self._called(start, {"w": read_only([w])[0]}, hyper) if callable(start) else start
             return self._like(value, w, f"the start of {slot}").copy()
 
     def apply(
@@ -175,10 +175,11 @@ class Formula:
         found: list[Array] = []
         for layer, indices in enumerate(_places(weights)):
             like = [weights[k] for k in indices]
-            slots = {slot: joined([state[f"{slot}.{k}"] for k in indices]) for slot in self.slots}
-            w = joined(like)
+            slots = [joined([state[f"{slot}.{k}"] for k in indices]) for slot in self.slots]
+            w, *kept = read_only([joined(like), *slots])
+            known = {"w": w, "t": float(t), **dict(zip(self.slots, kept, strict=True))}
             with np.errstate(all="ignore"):
-                value = self._called(self.evaluated, {"w": w, "t": float(t), **slots}, hyper[layer])
+                value = self._called(self.evaluated, known, hyper[layer])
             if np.iscomplexobj(value):
                 raise ConfigError(f"the evaluated form of {self.label} returns complex numbers; weights are real.")
             found += shaped(self._like(value, w, "the evaluated form"), like)
@@ -218,7 +219,7 @@ class Formula:
     def _called(self, form: Callable[..., Any], known: Mapping[str, Any], hyper: Mapping[str, float]) -> Any:
         """Call the lazy update, a start or the evaluated form with the arguments that it asks for by name."""
         positional, keywords = parameters(form)
-        with telling_faults(self.label, self.function):
+        with telling_faults(self.label, form):
             return as_ieee(form)(*(known[name] for name in positional), **{name: hyper[name] for name in keywords})
 
     def _like(self, value: Any, w: Array, what: str) -> Array:

@@ -56,7 +56,8 @@ def join(label: str, first: str, parts: Sequence[Part], hyper: tuple[str, ...], 
     evaluated = [part for part in parts if part.formula.evaluated is not None]
     if len(evaluated) > 1:
         raise ConfigError(
-            f"{named.__name__} already evaluates other weights than it trains; leave out the second average."
+            f"{named.__name__}: two of the optimizer and its stages say which weights are evaluated; leave one of them "
+            "out."
         )
     return Formula(
         label,

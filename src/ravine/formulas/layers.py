@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,14 @@ def flattened(arrays: Sequence[Array]) -> Array:
 def joined(arrays: Sequence[Array]) -> Array:
     """Return all numbers of some arrays as one vector to read, a view if it is one array."""
     return arrays[0].ravel() if len(arrays) == 1 else flattened(arrays)
+
+
+def read_only(arrays: Iterable[Array]) -> list[Array]:
+    """Return views of arrays that a user's function can read and not change."""
+    views = [array.view() for array in arrays]
+    for view in views:
+        view.flags.writeable = False
+    return views
 
 
 def shaped(vector: Array, like: Sequence[Array]) -> list[Array]:

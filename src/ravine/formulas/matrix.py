@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from ravine.formulas.faults import code_of, telling_faults
 from ravine.formulas.formula import State
 from ravine.formulas.identity import function_text
 from ravine.formulas.kinds import Kind, is_finite
-from ravine.formulas.layers import in_layers
+from ravine.formulas.layers import in_layers, read_only
 from ravine.formulas.noise import Noise, noise_for
 from ravine.formulas.optimizer import Hyper, Loss, Optimizer, no_loss, with_bounds_of_rates
 from ravine.inputs import plain
@@ -32,6 +32,13 @@ Start = Mapping[str, float] | Callable[..., Mapping[str, Array]]
 """Numbers by name, for arrays of the shapes of the weights; or a function of the weights that returns the state."""
 
 
+class HasTexts(Protocol):
+    """A thing that has texts: an optimizer, or a stage."""
+
+    def texts(self) -> list[str]:
+        """Return the texts that decide what it does."""
+
+
 @dataclass(frozen=True, eq=False)
 class MatrixOptimizer(Optimizer):
     """An optimizer of whole matrices; for its attributes see `Optimizer`.
@@ -40,7 +47,7 @@ class MatrixOptimizer(Optimizer):
         asked: "loss" and "noise", as far as its function takes them after `ARGUMENTS`, in this order.
         starts: the state before the first step; None if it is empty.
         evaluated: the function that returns the weights to evaluate; None if these are the trained ones.
-        made_of: the optimizer and the functions of which it was composed, if it has no source of its own.
+        made_of: the optimizer and the stages of which it was composed, if it has no source of its own.
     """
 
     name: str
@@ -55,7 +62,7 @@ class MatrixOptimizer(Optimizer):
     full_batch: bool = False
     starts: Start = field(default_factory=dict)
     evaluated: Callable[..., Any] | None = None
-    made_of: tuple[Optimizer | Callable[..., Any], ...] = ()
+    made_of: tuple[HasTexts, ...] = ()
     formula: None = None
 
     @property
@@ -74,7 +81,7 @@ class MatrixOptimizer(Optimizer):
     def _start_alone(self, weights: Sequence[Array], hyper: Hyper) -> dict[str, Array]:
         if callable(self.starts):
             with np.errstate(all="ignore"), telling_faults(self.label, self.starts):
-                found = _as_arrays(self.starts(weights, **_chosen(self.starts, self.typed(hyper))))
+                found = _as_arrays(self.starts(read_only(weights), **_chosen(self.starts, self.typed(hyper))))
             fault = _fault_of_state(found)
             if fault:
                 raise ConfigError(f"the start form of {self.label} returns {fault}; it must return arrays by name.")
@@ -122,7 +129,8 @@ class MatrixOptimizer(Optimizer):
         noise: Noise,
     ) -> tuple[list[Array], dict[str, Array]]:
         known = {"loss": loss, "noise": noise}
-        asked = [gradients, weights, state, t, *(known[name] for name in self.asked)]
+        kept = dict(zip(state, read_only(state.values()), strict=True))
+        asked = [read_only(gradients), read_only(weights), kept, t, *(known[name] for name in self.asked)]
         steps: Any
         after: Any
         missing = "" if state else "At the first step there is no state: declare start=, or use state.get(name, start)."
@@ -157,7 +165,8 @@ class MatrixOptimizer(Optimizer):
     def _evaluate_alone(self, weights: Sequence[Array], state: State, t: int, hyper: Hyper) -> list[Array]:
         assert self.evaluated is not None
         with np.errstate(all="ignore"), telling_faults(self.label, self.evaluated):
-            found = self.evaluated(weights, state, t, **_chosen(self.evaluated, self.typed(hyper)))
+            kept = dict(zip(state, read_only(state.values()), strict=True))
+            found = self.evaluated(read_only(weights), kept, t, **_chosen(self.evaluated, self.typed(hyper)))
             fault = _fault_of_arrays(list(found) if isinstance(found, Iterable) else found, weights, "array")
         if fault:
             raise ConfigError(
@@ -174,14 +183,12 @@ class MatrixOptimizer(Optimizer):
     @property
     def text(self) -> str:
         """The text of its function and of everything that the function uses, with the values of now."""
-        parts: Iterable[Optimizer | Callable[..., Any]] = self.made_of or (self.function,)
-        return "\n".join(part.text if isinstance(part, Optimizer) else function_text(part) for part in parts)
+        return "\n".join(self.texts()) if self.made_of else function_text(self.function)
 
     def texts(self) -> list[str]:
         """Return the texts of its function, of its start and of its evaluated weights."""
-        inner = [text for part in self.made_of if isinstance(part, Optimizer) for text in part.texts()[1:]]
         if self.made_of:
-            return [self.text, *inner]
+            return [text for part in self.made_of for text in part.texts()]
         starts = function_text(self.starts) if callable(self.starts) else repr(dict(self.starts))
         evaluated = [] if self.evaluated is None else [function_text(self.evaluated)]
         return [self.text, *([f"start = {starts}"] if self.starts else []), *evaluated]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, overload
 
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, shortened
 from ravine.formulas.declaration import Declaration, parameters, signature_of
-from ravine.formulas.elementwise import declared_formula
+from ravine.formulas.elementwise import declared_formula, texts_of
 from ravine.formulas.formula import Formula, Start
+from ravine.formulas.identity import function_text
 from ravine.formulas.kinds import Kind
+from ravine.inputs import plain
 
 LAST = 1000.0
 """The place of a stage that does not say where it stands."""
+
+_FAR = 1e9
+"""Places are nearer than this."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +49,11 @@ class Stage(Declaration):
     def label(self) -> str:
         """Its name in messages."""
         return f"stage {self.name}"
+
+    def texts(self) -> list[str]:
+        """Return the texts that decide what it does, its side among them."""
+        penalty = [] if self.penalty is None else [function_text(self.penalty)]
+        return [self.formula.first, *texts_of(self.formula), *penalty]
 
 
 def placed(stage: Stage) -> tuple[float, str]:
@@ -102,6 +111,8 @@ def stage(
     """
 
     def declare(function: Callable[..., Any]) -> Stage:
+        if isinstance(bounds, Mapping) and "lr" in bounds:
+            raise ConfigError("lr is the optimizer's: leave it out of the bounds of a stage.")
         found = signature_of("stage", function, None, bounds, without=("lr",))
         label, positional = found.name, found.positional
         first = positional[0] if positional else ""
@@ -112,9 +123,14 @@ def stage(
             )
         if {"g", "step"} <= set(positional):
             raise ConfigError(f"stage {label} takes g and step; it stands on one side of the optimizer: take one.")
-        hyper = tuple(parameters(function, "stage")[1])
-        if not isinstance(order, (int, float)) or isinstance(order, bool) or not math.isfinite(order):
-            raise ConfigError(f"order of stage {label} is {order!r}; it must be a number, such as 25.")
+        keywords = parameters(function, "stage")[1]
+        if keywords.get("lr") is not None:
+            raise ConfigError(f"lr of stage {label} is the optimizer's: give it no default.")
+        if first == "g" and "step_norm" in positional:
+            raise ConfigError(f"stage {label} asks for step_norm before there is a step; only a stage of step has one.")
+        hyper, number = tuple(keywords), plain(order)
+        if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) < _FAR:
+            raise ConfigError(f"order of stage {label} is {shortened(order)}; it must be a number, such as 25.")
         forms = {"start": start, "lazy": None, "evaluated": evaluated}
         formula = declared_formula(f"stage {label}", function, first, positional, hyper, inert, forms)
         if penalty is not None and (not callable(penalty) or first != "g" or formula.slots):
@@ -122,6 +138,6 @@ def stage(
                 f"stage {label} has a penalty: this must be a function of an array of weights, and the stage must take "
                 "g and no slots, and add the gradient of the penalty."
             )
-        return Stage(label, function, found.defaults, found.bounds, found.kinds, formula, float(order), penalty)
+        return Stage(label, function, found.defaults, found.bounds, found.kinds, formula, float(number), penalty)
 
     return declare if function is None else declare(function)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import msgspec
 
@@ -15,8 +16,10 @@ from ravine.spec.run_spec import RunSpec
 
 
 def text_of(schedule: Schedule) -> str | None:
-    """Return the text of a schedule that is not ravine's own."""
-    return None if schedule in SCHEDULES.values() else function_text(schedule.function)
+    """Return the text of a schedule that is not ravine's own, and whether it climbs to the rate by itself."""
+    if schedule in SCHEDULES.values():
+        return None
+    return function_text(schedule.function) + ("\nwarms_up" if schedule.warms_up else "")
 
 
 def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
@@ -27,13 +30,14 @@ def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
     the ids of old runs as they are, and a default must never change. The folder of a user's file does not count.
     """
     defaults = msgspec.to_builtins(RunSpec())
-    settings = {name: value for name, value in msgspec.to_builtins(spec).items() if value != defaults[name]}
+    given = {name: _unsigned(value) for name, value in msgspec.to_builtins(spec).items()}
+    settings = {name: value for name, value in given.items() if value != defaults[name]}
     settings |= {
         "optimizer": spec.optimizer_name,
         "stages": [stage.rpartition(":")[2] for stage in spec.stages],
-        "hyperparameters": {name: float(value) for name, value in spec.hyperparameters.items()},
+        "hyperparameters": {name: _unsigned(float(value)) for name, value in spec.hyperparameters.items()},
         "schedule": spec.schedule_name,
-        "schedule_settings": {name: float(value) for name, value in spec.schedule_settings.items()},
+        "schedule_settings": {name: _unsigned(float(value)) for name, value in spec.schedule_settings.items()},
     }
     decisive = {
         "settings": settings,
@@ -42,3 +46,8 @@ def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
         "data": sorted(DATASETS[spec.dataset].sha256.values()),
     }
     return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()[:16]
+
+
+def _unsigned(value: Any) -> Any:
+    """Return 0.0 for -0.0, which trains as it does, and any other value as it is."""
+    return value + 0.0 if isinstance(value, float) else value

@@ -14,13 +14,20 @@ from ravine.settings import BY_NAME
 NAMES = frozenset(BY_NAME) - {"hyperparameters"}
 """The settings of a run; hyper-parameters, and the settings of a schedule, must have other names."""
 
+OTHERS = frozenset({"initial_weights", "order", "data_dir", "out", "resume", "fresh", "watcher"})
+"""The other keywords of `ravine.train`, which would get the value of a hyper-parameter of their name."""
+
+
+def _what(name: str) -> str:
+    return "a setting of a run" if name in NAMES else "a keyword of ravine.train"
+
 
 def check_names(optimizer: Optimizer) -> None:
     """Check that no hyper-parameter but lr has the name of a setting of a run, which would get its value."""
-    taken = sorted((NAMES - {"lr"}).intersection(optimizer.defaults))
+    taken = sorted((NAMES | OTHERS).difference({"lr"}).intersection(optimizer.defaults))
     if taken:
         raise ConfigError(
-            f"{optimizer.name} has a hyper-parameter with the name of a setting of a run, {taken[0]}: choose another "
+            f"{optimizer.name} has a hyper-parameter with the name of {_what(taken[0])}, {taken[0]}: choose another "
             "one."
         )
 
@@ -28,9 +35,9 @@ def check_names(optimizer: Optimizer) -> None:
 def check_names_of(schedule: Schedule, optimizer: Optimizer, stages: Sequence[Stage]) -> None:
     """Check that no setting of a schedule has the name of something else, which would get its value."""
     for name in schedule.defaults:
-        if name in NAMES - {"final_lr"}:
+        if name in (NAMES | OTHERS) - {"final_lr"}:
             raise ConfigError(
-                f"{schedule.title} has a setting with the name of a setting of a run, {name}: choose another one."
+                f"{schedule.title} has a setting with the name of {_what(name)}, {name}: choose another one."
             )
         if name in allowed_names(optimizer, stages):
             owner = optimizer.name if name in optimizer.defaults else "a stage"

@@ -122,7 +122,10 @@ class ResolvedRun:
         unit = size / count if spec.schedule_by == "step" else 1.0
         times = epoch + steps * unit if spec.schedule_by == "step" else np.full(len(steps), float(epoch))
         rates = learning_rates(self.schedule, self._settings, spec.lr, times, spec.epochs, spec.warmup, unit)
-        return self._checked(times, rates * (size / spec.batch_size))
+        if size > spec.batch_size:
+            # A batch is chosen for a whole epoch, so that a rate which rises within it would rise beyond lr.
+            rates = np.minimum(rates * (size / spec.batch_size), np.maximum(rates, spec.lr))
+        return self._checked(times, rates)
 
     def check_rates(self, count: int) -> None:
         """Check the rates of all steps of a run by step whose epochs take `count` samples, before it begins.

@@ -64,6 +64,11 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return _label(self.optimizer)
 
     @property
+    def stage_names(self) -> tuple[str, ...]:
+        """The names of the stages of the user's own, without the paths of their files."""
+        return tuple(stage.rpartition(":")[2] for stage in self.stages)
+
+    @property
     def schedule_name(self) -> str:
         """The schedule's name without the path of its file."""
         return self.schedule.rpartition(":")[2]

@@ -20,6 +20,9 @@ from ravine.spec.run_spec import RunSpec
 
 _LARGEST_SEED = 2**63 - 1
 
+MOST = 2**31 - 1
+"""The most epochs, samples in a batch, or units in a layer."""
+
 
 def sizes(layers: Any) -> tuple[int, ...]:
     """Return the sizes of layers, which are whole numbers."""
@@ -28,6 +31,9 @@ def sizes(layers: Any) -> tuple[int, ...]:
         raise ConfigError(
             f"layers is {shortened(layers)}; it must be a list of whole numbers, for example [784, 300, 10]."
         )
+    for size in sizes:
+        if size > MOST:
+            raise ConfigError(f"layers has a layer of {shortened(size)} units; it must have at most {MOST:,}.")
     return tuple(sizes)
 
 
@@ -147,6 +153,8 @@ def require_known(kind: str, name: Any, names: Any) -> None:
 
 
 def require_at_least(name: str, value: int, least: int) -> None:
-    """Refuse a number that is too small."""
+    """Refuse a number that is too small, or beyond any run."""
     if value < least:
         raise ConfigError(f"{name} is {value}; it must be a whole number of {least} or more.")
+    if value > MOST:
+        raise ConfigError(f"{name} is {shortened(value)}; it must be a whole number of at most {MOST:,}.")

@@ -21,5 +21,6 @@ def trust_ratio(step: Any, weight_norm: Any, step_norm: Any, *, lr: Any, trust_r
     Source: You, Gitman and Ginsburg, 2017, section 4, and You et al., 2020, "Large batch optimization for deep
     learning", algorithm 2 with phi(z) = z; as optax's scale_by_trust_ratio.
     """
+    direction = step / np.where(step_norm > 0, step_norm, 1.0)
     scales = (weight_norm > 0) & (step_norm > 0)
-    return np.where(scales, trust_ratio * lr * weight_norm / np.where(step_norm > 0, step_norm, 1.0), 1.0) * step
+    return np.where(scales, trust_ratio * lr * weight_norm * direction, step)

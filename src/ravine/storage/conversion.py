@@ -16,12 +16,14 @@ from typing import Any
 import msgspec
 
 from ravine.data import DATASETS
-from ravine.errors import RavineError, StorageError
+from ravine.errors import DataError, RavineError
+from ravine.formulas.formula import Formula
+from ravine.formulas.identity import function_text
 from ravine.spec import ResolvedRun, RunSpec, resolve
-from ravine.storage.files import replace_folder
+from ravine.storage.files import remove_folder, write_folder_whole
 from ravine.storage.store import RunStore, is_of_earlier_form
 
-_NESTED_STARTS = re.compile(r"(^\w+ = 0\.0\n)+(?=\{')", re.MULTILINE)
+_NESTED_STARTS = re.compile(r"(^(?:inert|\w+ = 0\.0)\n)+(?=\{')", re.MULTILINE)
 """In the text of an optimizer that uses another one, where the slots of that one start: lines before its defaults."""
 
 
@@ -33,18 +35,24 @@ class Converted:
         old: its id before.
         new: its id now; None if it could not be converted.
         why: why it could not.
+        damaged: whether that is because its files are damaged, or because files cannot be written.
     """
 
     old: str
     new: str | None = None
     why: str | None = None
+    damaged: bool = False
+
+
+class _EarlierSchedule(msgspec.Struct):
+    kind: str
 
 
 class _EarlierSpec(msgspec.Struct):
     dataset: str
     optimizer: str
     hyperparameters: dict[str, float]
-    schedule: dict[str, Any]
+    schedule: _EarlierSchedule
 
 
 class _EarlierResult(msgspec.Struct):
@@ -60,7 +68,7 @@ class _EarlierRecord(msgspec.Struct):
 def convert_runs(store: RunStore) -> Iterator[Converted]:
     """Convert the runs of a store that are of the earlier form, and yield the outcome of each.
 
-    A run is written whole under its new id before its old folder is removed.
+    A run is written whole under its new id, and read again, before its old folder is removed.
     """
     for run in store.ids():
         folder = store.root / run
@@ -71,7 +79,7 @@ def convert_runs(store: RunStore) -> Iterator[Converted]:
             msgspec.json.decode(content, type=_EarlierRecord)
             yield _convert(store, folder, msgspec.json.decode(content))
         except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-            yield Converted(run, why=f"its files cannot be read ({error})")
+            yield Converted(run, why=f"its files cannot be read ({error})", damaged=True)
 
 
 def _convert(store: RunStore, folder: Path, record: dict[str, Any]) -> Converted:
@@ -82,16 +90,29 @@ def _convert(store: RunStore, folder: Path, record: dict[str, Any]) -> Converted
     except (RavineError, msgspec.ValidationError) as error:
         return Converted(old, why=str(error))
     if _earlier_id(spec, run) != old:
-        return Converted(old, why=f"the text of {run.spec.optimizer_name} is another one now; train it again")
-    if (store.root / run.id).exists():
-        return Converted(old, why=f"run {run.id}, which it would become, is stored already; delete one of the two")
+        name = run.spec.optimizer_name
+        return Converted(old, why=f"its id is not that of its settings and of {name} as it is now; train it again")
     changed = {**record, "result": {**record["result"], "id": run.id, "spec": msgspec.to_builtins(run.spec)}}
     files = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
     files |= {"result.json": _json(changed), "spec.json": _json(run.spec)}
+    new = store.root / run.id
+    stood = new.exists()
     try:
-        replace_folder(folder, store.root / run.id, files)
+        if not stood:
+            write_folder_whole(new, files)
+        stored = store.load(run.id)
+        assert stored is not None
+        stored.weights()
+        if (new / "weights.safetensors").read_bytes() != files["weights.safetensors"]:
+            why = f"run {run.id}, which it would become, is stored already, with other weights; delete one of the two"
+            return Converted(old, why=why)
+        remove_folder(folder)
+    except DataError as error:
+        if not stood:
+            remove_folder(new)
+        return Converted(old, why=f"it cannot be read after conversion ({error})", damaged=True)
     except OSError as error:
-        raise StorageError(f"cannot write {store.root / run.id}: {error.strerror or error}.") from error
+        return Converted(old, why=f"cannot write into {store.root}: {error.strerror or error}", damaged=True)
     return Converted(old, run.id)
 
 
@@ -116,10 +137,19 @@ def _earlier_id(spec: Mapping[str, Any], run: ResolvedRun) -> str:
 def _earlier_texts(run: ResolvedRun) -> list[str]:
     """Return an optimizer's texts as they were hashed: without where slots start, and of a user's with their names."""
     formula = run.optimizer.formula
-    if formula is None:
-        return [_NESTED_STARTS.sub("", text) for text in run.optimizer.texts()]
-    texts = run.optimizer.texts()[: -len(formula.slots) or None]
-    return texts if run.optimizer_text is None else [*texts, ", ".join(formula.slots)]
+    if formula is not None:
+        own = [] if run.optimizer_text is None else [", ".join(formula.slots)]
+        return [*_texts_of(formula), *own]
+    parts: tuple[Any, ...] = getattr(run.optimizer, "made_of", ()) or (run.optimizer,)
+    forms = [stage.formula.evaluated for stage in parts[1:] if stage.formula.evaluated is not None]
+    texts = map(function_text, (*(part.function for part in parts), *forms))
+    return [_NESTED_STARTS.sub("", "\n".join(texts))]
+
+
+def _texts_of(formula: Formula) -> list[str]:
+    lazy = formula.lazy_body()
+    evaluated = [] if formula.evaluated is None else [function_text(formula.evaluated)]
+    return [formula.body().text, *([lazy.text] if lazy else []), *evaluated]
 
 
 def _json(value: Any) -> bytes:

@@ -60,16 +60,21 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
             os.fsync(file.fileno())
 
 
-def replace_folder(old: Path, new: Path, files: Mapping[str, bytes]) -> None:
-    """Write a new folder of files and then remove an old one; a reader finds either of them whole."""
-    temporary = new.with_name(f".{new.name}.new")
-    shutil.rmtree(temporary, ignore_errors=True)  # left over by a process that was killed at this place
+def write_folder_whole(path: Path, files: Mapping[str, bytes]) -> None:
+    """Make a new folder of files, which a reader finds whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         write_folder(temporary, files)
-        temporary.rename(new)
+        temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    shutil.rmtree(old)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder, which a reader finds whole or not at all."""
+    hidden = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    path.rename(hidden)
+    shutil.rmtree(hidden)
 
 
 def write_whole(path: Path, content: bytes) -> None:

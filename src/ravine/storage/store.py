@@ -277,7 +277,7 @@ def _read(folder: Path, name: str, kind: type[T]) -> T:
         if is_of_earlier_form(folder):
             raise DataError(
                 f"the run in {folder} was stored by an earlier version of ravine; `ravine runs convert` brings it up "
-                "to date."
+                "to date, or says why it cannot."
             ) from None
         raise _damaged(folder, f"{name} cannot be read ({error})") from error
 

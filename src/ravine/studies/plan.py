@@ -88,6 +88,7 @@ def describe(spec: RunSpec, usual_epochs: int | None = None) -> str:
     parts = [f"{spec.optimizer_name} lr {spec.lr:g}" + (f" to {final:g}" if final is not None else "")]
     if spec.schedule not in ("constant", "linear"):
         parts.append(f"{spec.schedule_name} schedule")
+    parts += [f"with {name}" for name in spec.stage_names]
     parts += [f"{name} {shown(value)}" for name, value in spec.hyperparameters.items()]
     if spec.schedule_by == "step" and spec.schedule != "constant":
         parts.append("by step")
