@@ -86,7 +86,7 @@ def test_the_id_is_the_hash_of_a_document_that_must_not_change():
             "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
             "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
         ],
-        "optimizer": ["return lr * g"],
+        "optimizer": ["return lr * g", "inert"],
         "schedule": None,
         "settings": {
             "hyperparameters": {},

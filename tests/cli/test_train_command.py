@@ -187,3 +187,22 @@ def test_a_hint_is_the_last_line(small, capsys):
     assert "138 steps moved the weights by only" in last
     assert run(["train", *SMALL, "--lr", "0.1"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("  stored in ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--set", "weight_decay=0.1", "--set", "weight_decay=0.2"],
+        ["--set", "weight_decay=0.1", "--set", " weight_decay=0.1"],
+        ["--per-layer", "lr=1,1", "--per-layer", "lr=1,2"],
+    ],
+)
+def test_a_value_is_given_once(arguments, small, capsys):
+    assert run(["train", *SMALL, *arguments]) == 2
+    assert "is given twice; give it once" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "option"), [("stages", "--stage"), ("batch_size", "--batch-size")])
+def test_a_setting_has_an_option_of_its_own(name, option, small, capsys):
+    assert run(["train", *SMALL, "--set", f"{name}=3"]) == 3
+    assert f"give it with its own option, {option}." in capsys.readouterr().err

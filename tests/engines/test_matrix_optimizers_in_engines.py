@@ -178,7 +178,9 @@ def test_one_may_evaluate_other_weights_than_it_trains(name, factors, network):
 
 
 def test_a_second_average_is_refused():
-    with pytest.raises(ConfigError, match=r"^averaged already evaluates other weights than it trains; leave out the"):
+    with pytest.raises(
+        ConfigError, match=r"^averaged: two of the optimizer and its stages say which weights are evaluated; leave one"
+    ):
         with_stages(averaged, {"weight_average": 0.9})
 
 

@@ -159,5 +159,7 @@ def test_a_layer_whose_factor_is_0_stays_under_it(name):
 
 
 def test_an_average_of_a_rule_and_one_of_a_stage_are_one_too_many():
-    with pytest.raises(ConfigError, match=r"^schedule_free_sgd already evaluates other weights than it trains; leave"):
+    with pytest.raises(
+        ConfigError, match=r"^schedule_free_sgd: two of the optimizer and its stages say which weights are"
+    ):
         with_stages(schedule_free_sgd, {"weight_average": 0.9})

@@ -368,3 +368,91 @@ def test_values_of_two_formulas_never_have_one_name():
 
     told = refused(lambda: from_settings({"optimizer": takes_it, "stages": [shrink], "shrink": 0.1}))
     assert told == "rule takes_it and stage shrink both have shrink_0: choose another name in one of them."
+
+
+def norm_too_early(g, step_norm): ...
+def rate_of_its_own(step, *, lr=0.5): ...
+
+
+@pytest.mark.parametrize(
+    ("function", "declaration", "words"),
+    [
+        (norm_too_early, {}, "stage norm_too_early asks for step_norm before there is a step"),
+        (rate_of_its_own, {}, "lr of stage rate_of_its_own is the optimizer's: give it no default."),
+        (both_sides, {"bounds": {"lr": "[0, 1]"}}, "lr is the optimizer's: leave it out of the bounds of a stage."),
+        (slot, {"order": 10**400}, "order of stage slot is "),
+        (slot, {"order": np.inf}, "order of stage slot is inf"),
+    ],
+)
+def test_what_only_the_optimizer_has_is_refused(function, declaration, words):
+    assert refused(lambda: stage(**declaration)(function)).startswith(words)
+
+
+def test_a_place_may_be_a_number_of_numpy():
+    assert stage(order=np.int64(7))(slot).order == 7
+
+
+STAGES_WITH_STATE = [
+    {"lookahead": 3},
+    {"weight_average": 0.9},
+    {"gradient_average": 0.5},
+    {"uniform_weight_average": 1},
+]
+
+
+@pytest.mark.parametrize("settings", STAGES_WITH_STATE, ids=str)
+@pytest.mark.parametrize("name", [name for name, each in ravine.OPTIMIZERS.items() if each.formula is None])
+def test_a_matrix_optimizer_sees_its_own_state_alone(name, settings, small):
+    if ravine.OPTIMIZERS[name].searches and "gradient_average" in settings:
+        words = refused(lambda: ravine.train(**SMALL, optimizer=name, **settings))
+        assert "gradient_average" in words
+        return
+    run = ravine.train(**SMALL, optimizer=name, **settings)
+    assert run.status == "done"
+
+
+@matrix_rule
+def first_step_alone(gradients, weights, state, t, *, lr=0.1):
+    """Do nothing but at the first step, which has no state."""
+    return [(0 if state else lr) * g for g in gradients], {"seen": 1.0}
+
+
+@pytest.mark.parametrize("settings", STAGES_WITH_STATE[1:2] + STAGES_WITH_STATE[3:], ids=str)
+def test_the_state_is_empty_at_the_first_step_with_stages_too(settings, small):
+    plain_, staged = (ravine.train(**SMALL, optimizer=first_step_alone, **more) for more in ({}, settings))
+    assert staged.history[0].train_loss == plain_.history[0].train_loss
+
+
+def halves(weights, state, t, *, share):
+    return [share * w for w in weights]
+
+
+@matrix_rule(evaluated=halves)
+def shown_in_part(gradients, weights, state, t, *, lr=0.1, share=0.5):
+    """SGD whose weights are evaluated in part."""
+    return [lr * g for g in gradients], state
+
+
+def test_evaluated_weights_of_a_matrix_rule_go_with_a_stage(small):
+    whole = ravine.train(**SMALL, weight_decay=0.01)
+    part = ravine.train(**SMALL, optimizer=shown_in_part, weight_decay=0.01)
+    np.testing.assert_allclose(part.weights, whole.weights / 2, rtol=1e-12)
+
+
+@matrix_rule(start={"lookahead_slow": 0.0})
+def namesake(gradients, weights, state, t, *, lr=0.1):
+    """Keep a state of the name that a stage has."""
+    return [lr * g for g in gradients], {f"lookahead_slow.{k}": w for k, w in enumerate(weights)}
+
+
+def test_a_state_of_one_name_in_a_matrix_rule_and_a_stage_is_refused(small):
+    words = refused(lambda: ravine.train(**SMALL, optimizer=namesake, lookahead=3))
+    assert words.startswith("rule namesake and a stage both have the state lookahead_slow.0")
+
+
+@pytest.mark.parametrize("name", ["order", "out", "fresh", "resume", "watcher", "data_dir", "initial_weights"])
+def test_a_hyper_parameter_has_no_name_of_a_keyword_of_train(name, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(f"from ravine import rule\n@rule\ndef mine(g, *, lr=0.1, {name}=1.0):\n    return lr * g\n")
+    told = refused(lambda: from_settings({"optimizer": str(path)}))
+    assert told == f"mine has a hyper-parameter with the name of a keyword of ravine.train, {name}: choose another one."

@@ -253,7 +253,7 @@ def test_slots_of_a_rule_must_not_have_the_names_of_a_stage_s_own():
 
 
 def test_one_kind_of_evaluated_weights_is_enough():
-    with pytest.raises(ConfigError, match="already evaluates other weights than it trains"):
+    with pytest.raises(ConfigError, match="two of the optimizer and its stages say which weights are evaluated"):
         with_stages(schedule_free_adamw, {"weight_average": 0.9})
 
 
@@ -277,3 +277,11 @@ def test_a_stage_changes_the_id_of_a_run_and_the_spec_says_it():
     assert decayed.spec.hyperparameters["weight_decay"] == 0
     assert resolve(decayed.spec).spec == decayed.spec
     assert resolve(decayed.spec).id == decayed.id
+
+
+def test_trust_ratio_of_tiny_steps_and_large_weights_is_finite():
+    together = with_stages(sgd, {"trust_ratio": 1.0})
+    hyper = together.hyperparameters({"lr": 0.1, "trust_ratio": 1.0})
+    weights, g = np.full(COUNT, 100, np.float32), np.full(COUNT, 1e-22, np.float32)
+    (change,), _ = together.step([g], [weights], {}, 1, [hyper])
+    np.testing.assert_allclose(change, 10.0, rtol=1e-2)

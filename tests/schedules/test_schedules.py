@@ -36,7 +36,8 @@ def all_rates(name, lr, epochs, warmup=0.0, per_epoch=1, **settings):
 def batch_sizes(name, lr, epochs, smallest, largest, **settings):
     schedule = SCHEDULES[name]
     values = schedule.hyperparameters({**NEEDED.get(name, {}), **settings})
-    return [grown_batch_size(schedule, values, lr, epoch, epochs, smallest, largest) for epoch in range(epochs)]
+    starts = np.arange(float(epochs))[:, None]
+    return [grown_batch_size(schedule, values, lr, start, epochs, smallest, largest) for start in starts]
 
 
 # --- all of them ---
@@ -295,3 +296,33 @@ def test_settings_that_do_not_fit_are_refused(settings, words):
     with pytest.raises(ConfigError, match=words) as refusal:
         resolve(from_settings(settings))
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("cosine_restarts", {"first_cycle": 1.02, "cycle_factor": 1.0}),
+        ("triangular", {"cycles": 3, "base_factor": 0.0}),
+        ("one_cycle", {}),
+        ("inverse_sqrt", {}),
+    ],
+)
+def test_a_rate_that_rises_while_the_batch_has_grown_stays_below_that_of_the_run(name, own):
+    settings = {"schedule": name, "schedule_by": "step", "lr": 0.1, "epochs": 6, "batch_size": 10, **own}
+    run = from_settings({**settings, "largest_batch": 500})
+    for epoch in range(6):
+        size = run.batch_size_in(epoch)
+        # A size is rounded to a whole number of samples.
+        assert run.rates_in(epoch, np.arange(600 // size), 600).max() <= 0.1 * (size + 0.5) / size + 1e-3
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "largest_batch"])
+@pytest.mark.parametrize("count", [2**31, 10**30])
+def test_a_count_beyond_any_run_is_refused(name, count):
+    with pytest.raises(ConfigError, match="it must be a whole number of at most 2,147,483,647"):
+        from_settings({"schedule": "cosine", name: count})
+
+
+def test_a_layer_beyond_any_network_is_refused():
+    with pytest.raises(ConfigError, match=r"layers has a layer of 1000.* it must have at most 2,147,483,647"):
+        from_settings({"layers": [784, 10**40, 10]})

@@ -100,8 +100,11 @@ def _start(schedule: Schedule) -> Finding:
 
 def _growing(schedule: Schedule) -> Finding:
     settings = _settings(schedule)
-    sizes = [grown_batch_size(schedule, settings, _LR, epoch, _EPOCHS, _SMALLEST, _LARGEST) for epoch in range(_EPOCHS)]
-    rates = _rates(schedule, np.arange(float(_EPOCHS)))
+    starts = np.arange(float(_EPOCHS))
+    sizes = [
+        grown_batch_size(schedule, settings, _LR, start, _EPOCHS, _SMALLEST, _LARGEST) for start in starts[:, None]
+    ]
+    rates = _rates(schedule, starts)
     peaks = np.maximum.accumulate(rates) if schedule.warms_up else np.full(_EPOCHS, _LR)
     for epoch, (size, rate, peak) in enumerate(zip(sizes, rates, peaks, strict=True)):
         wanted = _LARGEST if rate == 0 else min(max(_SMALLEST * peak / rate, _SMALLEST), _LARGEST)

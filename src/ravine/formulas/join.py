@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ravine.errors import ConfigError
+from ravine.formulas.faults import telling_faults
 from ravine.formulas.formula import NORM_OF, Formula, norm_of
 from ravine.formulas.given import GIVEN
 from ravine.formulas.source import Body
@@ -147,9 +148,11 @@ def _evaluated(part: Part) -> Callable[..., Any]:
         return form
     names = {slot: part.slot(slot) for slot in part.formula.slots}
     inner: Callable[..., Any] = form
+    label = part.formula.label
 
     def evaluated(*arguments: Any, **hyper: Any) -> Any:
-        return inner(*arguments, **hyper)
+        with telling_faults(label, inner):
+            return inner(*arguments, **hyper)
 
     signature = inspect.signature(form)
     evaluated.__signature__ = signature.replace(  # type: ignore[attr-defined]

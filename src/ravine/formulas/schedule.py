@@ -164,28 +164,29 @@ def grown_batch_size(
     schedule: Schedule,
     settings: Mapping[str, float],
     lr: float,
-    epoch: int,
+    times: Array,
     epochs: int,
     smallest: int,
     largest: int,
 ) -> int:
-    """Return the batch size of an epoch, counted from 0, in which the batch grows where the rate would fall.
+    """Return the batch size of an epoch, in which the batch grows where the rate would fall.
 
         B_k = B_0 eta_0 / eta_k,   rounded, at most `largest`
 
-    The noise of a gradient step is proportional to eta / B, so a growing batch anneals a run as a falling rate does, in
-    fewer steps. If a schedule warms up, its largest rate so far takes the place of eta_0: the batch grows from the
-    peak on. Source: Smith, Kindermans, Ying and Le, 2018, "Don't decay the learning rate, increase the batch size",
-    section 3.
+    `times` are times of epoch k at which its rate is looked at, in epochs since the run began; the first is k, and
+    eta_k is the largest rate at them. The noise of a gradient step is proportional to eta / B, so a growing batch
+    anneals a run as a falling rate does, in fewer steps. If a schedule warms up, its largest rate so far takes the
+    place of eta_0: the batch grows from the peak on. Source: Smith, Kindermans, Ying and Le, 2018, "Don't decay the
+    learning rate, increase the batch size", section 3.
 
     >>> from ravine.formulas.shelves import SCHEDULES
     >>> step, settings = SCHEDULES["step"], {"decay_factor": 0.2, "decay_every": 2}
-    >>> [grown_batch_size(step, settings, 0.1, k, 6, smallest=10, largest=100) for k in range(6)]
+    >>> [grown_batch_size(step, settings, 0.1, np.array([float(k)]), 6, smallest=10, largest=100) for k in range(6)]
     [10, 10, 50, 50, 100, 100]
     """
-    rate = float(schedule.rate(lr, np.array(float(epoch)), epochs, settings))
+    rate = float(schedule.rate(lr, times, epochs, settings).max())
     peak = lr
     if schedule.warms_up:
-        peak = max(rate, float(schedule.rate(lr, np.arange(float(epoch + 1)), epochs, settings).max()))
+        peak = max(rate, float(schedule.rate(lr, np.arange(times[0] + 1), epochs, settings).max()))
     wanted = smallest * peak / rate if rate > 0 else float(smallest if peak == 0 else largest)
     return round(min(max(wanted, smallest), largest))

@@ -110,8 +110,10 @@ class ResolvedRun:
         if spec.largest_batch is None:
             return spec.batch_size
         assert spec.lr is not None
+        # A batch is chosen for a whole epoch, and a rate may rise within it.
+        times = epoch + (np.arange(_STEPS) / _STEPS if spec.schedule_by == "step" else np.zeros(1))
         return grown_batch_size(
-            self.schedule, self._settings, spec.lr, epoch, spec.epochs, spec.batch_size, spec.largest_batch
+            self.schedule, self._settings, spec.lr, times, spec.epochs, spec.batch_size, spec.largest_batch
         )
 
     def rates_in(self, epoch: int, steps: Array, count: int) -> Array:
@@ -122,10 +124,7 @@ class ResolvedRun:
         unit = size / count if spec.schedule_by == "step" else 1.0
         times = epoch + steps * unit if spec.schedule_by == "step" else np.full(len(steps), float(epoch))
         rates = learning_rates(self.schedule, self._settings, spec.lr, times, spec.epochs, spec.warmup, unit)
-        if size > spec.batch_size:
-            # A batch is chosen for a whole epoch, so that a rate which rises within it would rise beyond lr.
-            rates = np.minimum(rates * (size / spec.batch_size), np.maximum(rates, spec.lr))
-        return self._checked(times, rates)
+        return self._checked(times, rates * (size / spec.batch_size))
 
     def check_rates(self, count: int) -> None:
         """Check the rates of all steps of a run by step whose epochs take `count` samples, before it begins.

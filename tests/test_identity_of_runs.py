@@ -1,0 +1,127 @@
+"""Whatever decides a run's result is in its id: two declarations that train otherwise never share one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import ravine
+from ravine import matrix_rule, rule, schedule, stage
+from ravine.errors import ConfigError
+from ravine.spec import from_settings
+
+SMALL = {"dataset": "small", "layers": (64, 12, 10), "batch_size": 20, "epochs": 2, "dtype": "float64"}
+
+
+def kept(start):
+    @stage(start={"a": start})
+    def kept(step, a):
+        return step * a, a
+
+    return kept
+
+
+def pulled(strength):
+    @stage(penalty=lambda w, *, pull: strength * pull * float((w * w).sum()))
+    def pulled(g, w, *, pull=1.0):
+        return g + 2 * pull * w
+
+    return pulled
+
+
+def falling(warms_up):
+    @schedule(warms_up=warms_up)
+    def falling(share):
+        return 1 - share
+
+    return falling
+
+
+def claimed(inert):
+    @rule(inert=inert)
+    def claimed(g, *, lr=0.1):
+        return lr * g
+
+    return claimed
+
+
+def evaluated(half):
+    @stage(evaluated=lambda w: w / 2 if half else w)
+    def evaluated(step):
+        return step
+
+    return evaluated
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"optimizer": "muon", "stages": [kept(0.5)]}, {"optimizer": "muon", "stages": [kept(1.0)]}),
+        ({"optimizer": "sgd", "stages": [kept(0.5)]}, {"optimizer": "sgd", "stages": [kept(1.0)]}),
+        ({"optimizer": "lbfgs", "stages": [pulled(1)]}, {"optimizer": "lbfgs", "stages": [pulled(9)]}),
+        ({"schedule": falling(True)}, {"schedule": falling(False)}),
+        ({"optimizer": claimed(True)}, {"optimizer": claimed(False)}),
+        ({"optimizer": "muon", "stages": [evaluated(True)]}, {"optimizer": "muon", "stages": [evaluated(False)]}),
+        ({"optimizer": "adam", "stages": [evaluated(True)]}, {"optimizer": "adam", "stages": [evaluated(False)]}),
+    ],
+)
+def test_what_decides_the_result_decides_the_id(one, other):
+    assert from_settings(one).id != from_settings(other).id
+    assert from_settings(one).id == from_settings(one).id
+
+
+@pytest.mark.parametrize("settings", [{"lr": 0.0}, {"weight_decay": 0.0}, {"warmup": 0.0}])
+def test_minus_zero_is_zero(settings):
+    (name,) = settings
+    assert from_settings(settings).id == from_settings({name: -0.0}).id
+
+
+def stealing(w):
+    w *= 0.5
+    return w
+
+
+@stage(evaluated=stealing)
+def shown(step):
+    return step
+
+
+@stage(start={"a": stealing})
+def begun(step, a):
+    return step, a
+
+
+@rule(evaluated=lambda w, a: np.multiply(a, 0, out=a) + w)
+def emptied(g, a, *, lr=0.1):
+    return lr * g, a
+
+
+@matrix_rule
+def overwriting(gradients, weights, state, t, *, lr=0.1):
+    for g in gradients:
+        g *= lr
+    return gradients, state
+
+
+@matrix_rule(start={"m": 1.0})
+def forgetting(gradients, weights, state, t, *, lr=0.1):
+    state["m.0"][:] = 0
+    return [lr * g for g in gradients], state
+
+
+@pytest.mark.parametrize("engine", ["reference", "fused"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "sgd", "stages": [shown]},
+        {"optimizer": "muon", "stages": [shown]},
+        {"optimizer": "sgd", "stages": [begun]},
+        {"optimizer": "muon", "stages": [begun]},
+        {"optimizer": emptied},
+        {"optimizer": overwriting},
+        {"optimizer": forgetting},
+    ],
+)
+def test_a_function_that_writes_into_what_it_is_given_is_told_at_its_line(settings, engine, small):
+    with pytest.raises(ConfigError, match=r"test_identity_of_runs\.py:\d+: .* fails with ValueError: .*read-only"):
+        ravine.train(**SMALL, **settings, engine=engine)
