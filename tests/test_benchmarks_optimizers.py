@@ -82,8 +82,8 @@ def test_a_rule_with_another_text_or_default_is_measured_again(optimizers, run, 
     assert list(optimizers.load()["optimizers"]) == ["adam", "sgd"]
 
 
-def test_docstrings_and_declarations_are_not_part_of_the_text(optimizers):
-    @rule(bounds={"lr": "[0, 1]"})
+def test_docstrings_and_bounds_are_not_part_of_the_text(optimizers):
+    @rule(inert=True, bounds={"lr": "[0, 1]"})
     def documented(g, *, lr=0.1):
         """Say something else."""
         return lr * g  # and comment on it

@@ -123,5 +123,7 @@ def forgetting(gradients, weights, state, t, *, lr=0.1):
     ],
 )
 def test_a_function_that_writes_into_what_it_is_given_is_told_at_its_line(settings, engine, small):
-    with pytest.raises(ConfigError, match=r"test_identity_of_runs\.py:\d+: .* fails with ValueError: .*read-only"):
+    with pytest.raises(
+        ConfigError, match=r"test_identity_of_runs\.py:\d+: .* fails with ValueError: .*read-only.* write a = a \+ b"
+    ):
         ravine.train(**SMALL, **settings, engine=engine)

@@ -19,7 +19,9 @@ def test_one_of_your_own_gets_all_that_ravine_s_have():
     def pull(step, w, *, lr, pull=0.5):
         """Pull every weight to 0.
 
-        step = step + lr pull w
+            step = step + lr pull w
+
+        It pulls at every step.
         """
         return step + lr * pull * w
 

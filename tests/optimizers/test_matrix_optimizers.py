@@ -417,7 +417,7 @@ def test_a_rule_that_divides_by_zero_is_told_that_and_not_that_it_changes_its_in
     [
         (together, "layers", "Leave out by_layer=True"),
         (climbs, "descent", "the step is what is subtracted"),
-        (in_place, "inputs", "changes gradients[0]"),
+        (in_place, "shapes and dtypes", "write a = a + b and not a += b"),
         (forgetful, "inputs", "differs when it is called again"),
     ],
 )

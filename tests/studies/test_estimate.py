@@ -23,7 +23,7 @@ def noting(gradients, weights, state, t, loss, *, lr=0.1):
     return [lr * g for g in gradients], {}
 
 
-watched = dataclasses.replace(noting, made_of=(sgd.function,))  # the same whatever RATES holds
+watched = dataclasses.replace(noting, made_of=(sgd,))  # the same whatever RATES holds
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "lbfgs", watched])

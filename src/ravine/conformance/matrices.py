@@ -63,26 +63,15 @@ def shapes(optimizer: Optimizer) -> Finding:
 
 
 def inputs(optimizer: Optimizer) -> Finding:
-    """Check that the function changes none of its arguments or of the values that it uses, and gives the same twice."""
+    """Check that the function gives the same step for the same input, and changes no value that it uses."""
     text = optimizer.text
     for gradients, weights, state, t in _walk(optimizer, np.float64):
-        given = {
-            **{f"gradients[{k}]": g for k, g in enumerate(gradients)},
-            **{f"weights[{k}]": w for k, w in enumerate(weights)},
-            **{f"state[{name!r}]": value for name, value in state.items()},
-        }
-        before, names = {name: value.copy() for name, value in given.items()}, set(state)
-        first = _step(optimizer, gradients, weights, state, t, settings(optimizer))
-        changed = [name for name, value in given.items() if value.tobytes() != before[name].tobytes()]
-        changed += ["state"] if set(state) != names else []
-        if changed:
-            return failed("inputs", f"step {t} changes {', '.join(changed)}", "Write a = a + b and not a += b.")
-        second = _step(optimizer, gradients, weights, state, t, settings(optimizer))
-        if flattened(first[0]).tobytes() != flattened(second[0]).tobytes():
+        once, again = (_step(optimizer, gradients, weights, state, t, settings(optimizer))[0] for _ in range(2))
+        if flattened(once).tobytes() != flattened(again).tobytes():
             return failed("inputs", f"step {t} differs when it is called again", "Keep all that it needs in state.")
     if optimizer.text != text:
         return failed("inputs", "it changes a value of its module", "Keep all that changes in state.")
-    return passed("inputs", "not changed; the same step for the same input")
+    return passed("inputs", "the same step for the same input")
 
 
 def layers(optimizer: Optimizer) -> Finding:

@@ -25,8 +25,16 @@ def telling_faults(what: str, function: Callable[..., Any], missing: str = "") -
         file = code_of(function).co_filename
         line = line_in(error, file)
         place = "" if line is None or file.startswith("<") else f"{file}:{line}: "
-        hint = f" {missing}".rstrip() if isinstance(error, KeyError) else ""
+        hint = f" {_mend(error, missing)}".rstrip()
         raise ConfigError(f"{place}{what} fails with {told(error)}{hint}") from error
+
+
+def _mend(error: Exception, missing: str) -> str:
+    if isinstance(error, KeyError):
+        return missing
+    if isinstance(error, ValueError) and "read-only" in str(error):
+        return "What it is given must stay as it is: write a = a + b and not a += b."
+    return ""
 
 
 def code_of(function: Callable[..., Any]) -> CodeType:
