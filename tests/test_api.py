@@ -259,7 +259,7 @@ def test_a_step_is_shortened_layer_by_layer_in_both_engines(small, stages, optim
         ({"stages": "my_stages.py:short"}, "stages is 'my_stages.py:short'; it must be a list"),
         ({"stages": None}, "stages is None; it must be a list"),
         ({"optimizer": "my_stages.py:short"}, "my_stages.py has no optimizer of its own: put @ravine.rule"),
-        ({"optimizer": "lbfgs", "most": 1}, "lbfgs searches along the loss, whose gradient halved would change"),
+        ({"optimizer": "lbfgs", "most": 1}, "lbfgs searches along the loss, and halved changes the gradient"),
     ],
 )
 def test_stages_that_do_not_fit_are_told_in_one_sentence(small, runs, stages, given, words):

@@ -386,7 +386,7 @@ def test_numpy_s_numbers_are_as_good_as_python_s():
         ({"engine": "fusde"}, "unknown engine 'fusde'; did you mean 'fused'"),
         (
             {"hyperparameters": {"clip_norm": 1.0}, "optimizer": "lbfgs"},
-            "lbfgs searches along the loss, whose gradient clip_norm would change",
+            "lbfgs searches along the loss, and clip_norm changes the gradient",
         ),
         (
             {"hyperparameters": {"beta": 1.0}, "optimizer": "soap"},

@@ -1,4 +1,4 @@
-"""The type of arrays, said once; each docstring tells shape and dtype."""
+"""The type of arrays for annotations; the docstring of each function tells shape and dtype."""
 
 from __future__ import annotations
 

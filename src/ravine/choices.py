@@ -1,7 +1,8 @@
 """The names that a setting may take, read from the files of the package without importing them.
 
-`ravine --help` and the completion of a shell need names, and should not wait for NumPy. So the names of a shelf are
-read from the names of its files, and the names of a table from its text. Code that uses a name finds the thing itself.
+`ravine --help` and the completion of a shell need names, and should not wait for NumPy. So the names of a shelf, a
+folder with one thing a file, are read from the names of its files, and the names of a table from its text. Code that
+uses a name finds the thing itself.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ _PACKAGE = Path(__file__).parent
 def shelf(folder: str, separator: str = "_") -> Choices:
     """Return a function that lists the things of a shelf, each of which is declared in a file of its own name.
 
-    A file that declares nothing of its own name is a part of another one. The names have `separator` in place of each
-    "_" of the file's name.
+    A file that declares nothing under its own name is left out: other files of the shelf import from it. The names have
+    `separator` in place of each "_" of the file's name.
 
     >>> shelf("activations", separator="-")()
     ('leaky-relu', 'relu', 'sigmoid', 'tanh')

@@ -120,7 +120,7 @@ def several(count: int, what: str) -> str:
 
 
 def line_in(error: BaseException, file: str) -> int | None:
-    """Return the last line of a file on the way to an error, None if it is not on the way."""
+    """Return the last line of a file in the traceback of an error, None if the file is not in it."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     return lines[-1] if lines else None
 

@@ -126,7 +126,7 @@ def path_of(name: str, given: Any) -> Path | None:
     except (OSError, ValueError) as error:
         fault = getattr(error, "strerror", None) or error
         if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:  # as with a zero byte
-            refused = f"{name} is {shortened(str(path))}, which is no path here ({fault})"
+            refused = f"{name} is {shortened(str(path))}, which cannot be a path ({fault})"
             raise ConfigError(f"{refused}; give another.") from None
     return path
 
@@ -148,7 +148,10 @@ def text_of(content: bytes) -> str:
 
 
 def is_utf16(content: bytes) -> bool:
-    """Tell whether a text begins as those in UTF-16 and UTF-32 do: with their mark, or with a letter beside a zero."""
+    """Tell whether a text seems to be in UTF-16 or UTF-32.
+
+    It then begins with a byte-order mark, or one of its first two bytes is zero.
+    """
     return content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:2]
 
 

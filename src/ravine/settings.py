@@ -77,7 +77,7 @@ SETTINGS = (
     Setting("lr", float | None, None, "Learning rate.", OPTIMIZER, metavar="NUMBER", unset="the optimizer's",
             always=True),
     Setting("stages", tuple[str, ...], (), "A stage before or behind the optimizer: {}. Or a file of your own, which "
-            "ravine runs. May be repeated. The hyper-parameter of one of ravine's own puts it in too, as --set "
+            "ravine runs. May be repeated. For one of ravine's own, its hyper-parameter is enough, as --set "
             "weight_decay=0.01.", OPTIMIZER, choices.STAGES, files=True, flags=("--stage",), several=True),
     Setting("hyperparameters", dict[str, bool | int | float], {}, "A hyper-parameter of the optimizer, of a stage or "
             "of the schedule, as alpha=0.5; a flag is true or false. May be repeated.", OPTIMIZER,

@@ -12,7 +12,7 @@ from ravine.formulas.shelves import SURFACES
 BAD = [
     (["momentun"], 3, "unknown optimizer 'momentun'; did you mean 'momentum'?"),
     (["sgd,alpha=0.5"], 3, "unknown hyper-parameter of sgd 'alpha'"),
-    (["lbfgs,clip_norm=0.1"], 3, "lbfgs searches along the loss, whose gradient clip_norm would change"),
+    (["lbfgs,clip_norm=0.1"], 3, "lbfgs searches along the loss, and clip_norm changes the gradient"),
     (["sgd,lr"], 3, "'lr' in 'sgd,lr' is not NAME=VALUE, with a number, true or false; write for example sgd,lr=0.01."),
     (["sgd", "--lr", "-1"], 3, "lr of sgd is -1"),
     (["sgd", "--steps", "0"], 3, "steps is 0"),

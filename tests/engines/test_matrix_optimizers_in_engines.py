@@ -179,7 +179,8 @@ def test_one_may_evaluate_other_weights_than_it_trains(name, factors, network):
 
 def test_a_second_average_is_refused():
     with pytest.raises(
-        ConfigError, match=r"^averaged: two of the optimizer and its stages say which weights are evaluated; leave one"
+        ConfigError,
+        match=r"^averaged: more than one of the optimizer and its stages chooses the weights to evaluate; keep one",
     ):
         with_stages(averaged, {"weight_average": 0.9})
 

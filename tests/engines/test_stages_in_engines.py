@@ -159,7 +159,5 @@ def test_a_layer_whose_factor_is_0_stays_under_it(name):
 
 
 def test_an_average_of_a_rule_and_one_of_a_stage_are_one_too_many():
-    with pytest.raises(
-        ConfigError, match=r"^schedule_free_sgd: two of the optimizer and its stages say which weights are"
-    ):
+    with pytest.raises(ConfigError, match=r"^schedule_free_sgd: more than one of the optimizer and its stages chooses"):
         with_stages(schedule_free_sgd, {"weight_average": 0.9})

@@ -257,7 +257,7 @@ def any_number(g, *more, size): ...
         (
             weight_first,
             {},
-            "stage weight_first takes w first; it must be g, and the stage stands before the optim",
+            "stage weight_first takes w first; it must be g, for a stage before the optim",
         ),
         (nothing_at_all, {}, "stage nothing_at_all takes nothing first; it must be g"),
         (both_sides, {}, "stage both_sides takes g and step; it stands on one side of the optimizer: take one."),
@@ -294,7 +294,7 @@ def test_a_stage_s_fault_is_told_at_its_line():
 
     line = sums.function.__code__.co_firstlineno + 2
     told = refused(lambda: from_settings({"stages": [sums]}))
-    assert told.startswith(f"{__file__}:{line}: stage sums calls `.sum()` of `g`; a rule is of one weight")
+    assert told.startswith(f"{__file__}:{line}: stage sums calls `.sum()` of `g`; a rule computes with one weight")
 
 
 def test_names_that_two_things_have_are_refused_and_not_mixed_up():
@@ -377,7 +377,7 @@ def rate_of_its_own(step, *, lr=0.5): ...
 @pytest.mark.parametrize(
     ("function", "declaration", "words"),
     [
-        (norm_too_early, {}, "stage norm_too_early asks for step_norm before there is a step"),
+        (norm_too_early, {}, "stage norm_too_early asks for step_norm, but takes g"),
         (rate_of_its_own, {}, "lr of stage rate_of_its_own is the optimizer's: give it no default."),
         (both_sides, {"bounds": {"lr": "[0, 1]"}}, "lr is the optimizer's: leave it out of the bounds of a stage."),
         (slot, {"order": 10**400}, "order of stage slot is "),

@@ -253,7 +253,9 @@ def test_slots_of_a_rule_must_not_have_the_names_of_a_stage_s_own():
 
 
 def test_one_kind_of_evaluated_weights_is_enough():
-    with pytest.raises(ConfigError, match="two of the optimizer and its stages say which weights are evaluated"):
+    with pytest.raises(
+        ConfigError, match="more than one of the optimizer and its stages chooses the weights to evaluate"
+    ):
         with_stages(schedule_free_adamw, {"weight_average": 0.9})
 
 

@@ -138,8 +138,8 @@ def test_sophia_is_optax_s_without_momentum():
 @pytest.mark.parametrize(
     ("expression", "detail"),
     [
-        ("torch.optim.SGD(weights, lr=1.00001 * lr)", "the weights part at step 1 "),
-        ("torch.optim.SGD(weights, lr=lr, momentum=0.9)", "the weights part at step 2 "),
+        ("torch.optim.SGD(weights, lr=1.00001 * lr)", "the weights differ from step 1 "),
+        ("torch.optim.SGD(weights, lr=lr, momentum=0.9)", "the weights differ from step 2 "),
         ("torch.optim.SDG(weights, lr=lr)", "torch.optim.SDG(weights, lr=lr) fails: AttributeError"),
     ],
 )

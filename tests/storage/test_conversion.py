@@ -181,7 +181,7 @@ def test_the_command_tells_what_became_of_each(store, capsys):
     out, err = capsys.readouterr()
     assert sum(" is now " in line for line in out.splitlines()) == 3
     assert f"run {YOGI} is left as it is: its id is not that of its settings" in err
-    assert "3 of 4 runs of an earlier version brought up to date" in out
+    assert "3 of 4 runs of an earlier version updated" in out
     assert run(["runs", "list", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)["runs"]) == 3
     assert run(["runs", "convert", "--json"]) == 0

@@ -236,7 +236,7 @@ BAD = [
     ({"optimizers": ["momentum,alpha=much"]}, "is not NAME=VALUE"),
     ({"optimizers": ["momentum,alhpa=0.5"]}, "did you mean 'alpha'"),
     ({"optimizers": ["momentum,alpha=1"]}, r"alpha of momentum is 1; .*\[0, 1\)"),
-    ({"optimizers": ["lbfgs,clip_norm=1"]}, "lbfgs searches along the loss, whose gradient clip_norm would change"),
+    ({"optimizers": ["lbfgs,clip_norm=1"]}, "lbfgs searches along the loss, and clip_norm changes the gradient"),
     ({"lr": -1.0}, "lr of sgd is -1"),
     ({"lr": np.nan}, "lr of sgd is nan"),
     ({"steps": 0}, "steps is 0; it must be at least 1"),

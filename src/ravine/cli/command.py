@@ -49,7 +49,7 @@ class Command(click.Command):
 
     Attributes:
         examples: command lines, each with a sentence about it.
-        exits: the exit codes that it can end with beside 2 and 3, and those with a more exact meaning here.
+        exits: its exit codes besides 0, 2 and 3, and those that have a more exact meaning in this command.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ def compile_optimizers(
     """Compile optimizers for this processor now, so that no run waits for it.
 
     NAME is an optimizer that `ravine optimizers` lists, and FILE.py:NAME one in a file of your own, which ravine runs.
-    The command is meant for images of containers, clusters with a shared home, and classes. It does not compile again
+    The command is meant for images of containers, clusters with a shared home, and courses. It does not compile again
     what is in the cache. Matrix optimizers share the kernel of sgd, which computes their gradients. A run whose
     optimizer has stages, such as weight decay, still has to compile the two together, which takes a second or two.
     """
@@ -54,13 +54,15 @@ def compile_optimizers(
         raise StorageError(
             "compiled kernels cannot be kept: make the folder named above writable, or set XDG_CACHE_HOME to another."
         )
-    # Of an optimizer that is not compiled, the kernel computes the gradients, as it does with sgd.
+    # For an optimizer that is not compiled, the kernel of sgd computes the gradients.
     compiled = [each.formula if each.formula and each.formula.compiles else OPTIMIZERS["sgd"].formula for each in found]
     formulas = [formula for formula in dict.fromkeys(compiled) if formula is not None]
     began, count = time.perf_counter(), len(formulas) * len(set(dtypes))
     if not quiet:
-        click.echo(f"ravine: looking for {several(count, 'kernel')}, compiling those that are not there", err=True)
+        click.echo(
+            f"ravine: looking for {several(count, 'kernel')}, compiling those that are not in the cache", err=True
+        )
     for done, (name, dtype) in enumerate(compile_ahead(formulas, dict.fromkeys(dtypes), jobs), start=1):
         if not quiet:
-            click.echo(f"{done} of {count}: {name} in {dtype} is there", err=True)
+            click.echo(f"{done} of {count}: {name} in {dtype} is in the cache", err=True)
     click.echo(f"{several(count, 'kernel')} in the cache; {time.perf_counter() - began:.0f} s.")

@@ -56,7 +56,7 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
         ("ravine gradcheck --run 3f9c --weights 500", "The network of a stored run."),
     ],
     exits={
-        0: "The gradient passes: every weight is seen by some method, and is right.",
+        0: "The gradient passes: the check would notice an error in any weight, and finds none.",
         1: "The gradient fails; the worst weights are named.",
         6: "The check cannot tell; it says why, and what to do.",
         **TRAINS,

@@ -1,4 +1,4 @@
-"""Groups of commands, which import the module of a command when it is used: `--help` needs none of NumPy and Numba."""
+"""Groups of commands. A command is imported only when it is used, so that `--help` does not wait for NumPy."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class Group(click.Group):
         return list(self.entries)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command, None if there is none of the name."""
+        """Import a command and return it; None if no command has this name."""
         return self.entries[cmd_name].load() if cmd_name in self.entries else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that the first word names; of a name that does not exist, tell the nearest."""
+        """Find the command that the first word names; for a name that does not exist, suggest the nearest."""
         if args[0] not in self.entries and not args[0].startswith("-"):
             ctx.fail(unknown("command", args[0], self.entries))
         return super().resolve_command(ctx, args)

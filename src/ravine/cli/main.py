@@ -79,7 +79,7 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
-        error.message = readable(error.message)  # type: ignore[misc]  # nobody else has it
+        error.message = readable(error.message)  # type: ignore[misc]  # no other code uses this error
         error.show()
         return error.exit_code
     except RavineError as error:
@@ -94,11 +94,11 @@ def run(arguments: list[str]) -> int:
     except SystemExit:
         if sys.stdout is output:
             raise
-        return _NOBODY_READS  # as in `ravine optimizers | head -1`; click has put something else in the place of stdout
+        return _NOBODY_READS  # as in `ravine optimizers | head -1`; click has replaced stdout
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EPIPE):
             raise
-        # Python must not try again to write what did not go out when it exits.
+        # Otherwise Python tries again, when it exits, to write what could not be written.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if error.errno == errno.EPIPE:
             return _NOBODY_READS

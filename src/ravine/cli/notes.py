@@ -21,6 +21,6 @@ def tell_notes(quiet: bool = False) -> None:
 
 
 def hear(context: click.Context, parameter: click.Parameter, quiet: bool) -> bool:
-    """Take the option `--quiet` before the command begins."""
+    """Act on the option `--quiet` before the command begins."""
     tell_notes(quiet)
     return quiet

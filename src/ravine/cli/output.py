@@ -37,7 +37,7 @@ def number(value: float | None) -> str:
 
 
 def setting(value: float | None) -> str:
-    """Format a number that was chosen, without the zeros behind it."""
+    """Format a number that was chosen, without trailing zeros."""
     return "-" if value is None else f"{value:g}"
 
 

@@ -37,7 +37,7 @@ def _point(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
         ("ravine paths", "sgd, momentum and adam down a ravine, in paths-ravine.png."),
         (
             "ravine paths momentum momentum,alpha=0.5 --surface beale --out beale.gif",
-            "Two settings of one optimizer on another surface, as they grow.",
+            "An animation of two settings of one optimizer on another surface.",
         ),
         ("ravine paths --list", "The surfaces and their formulas."),
     ],

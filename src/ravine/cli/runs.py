@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "list": Entry("ravine.cli.runs:list_runs", "List finished and interrupted runs, oldest first."),
     "show": Entry("ravine.cli.runs:show", "Show one run: its history, settings and machine."),
-    "convert": Entry("ravine.cli.runs:convert", "Bring runs that an earlier version stored up to date."),
+    "convert": Entry("ravine.cli.runs:convert", "Update the runs that an earlier version stored."),
 }
 
 
@@ -116,7 +116,7 @@ def show(run: str, out: str | None, as_json: bool) -> None:
 @store_option
 @json_option
 def convert(out: str | None, as_json: bool) -> int:
-    """Bring runs that an earlier version stored up to date.
+    """Update the runs that an earlier version stored.
 
     A run gets the id that its settings have now. If the text of its optimizer has changed since, the run is left as it
     is, because it might have another result today.
@@ -136,7 +136,7 @@ def convert(out: str | None, as_json: bool) -> int:
             click.echo(f"{run.old} is now {run.new}")
     if not as_json:
         done = sum(run.new is not None for run in found)
-        click.echo(f"{done} of {several(len(found), 'run')} of an earlier version brought up to date in {store.root}.")
+        click.echo(f"{done} of {several(len(found), 'run')} of an earlier version updated in {store.root}.")
     return 3 if any(run.damaged for run in found) else 0
 
 

@@ -110,7 +110,7 @@ def _check(
     sound = runs = True
     for name, check in alone.items():
         try:
-            finding = check(optimizer) if runs else left_out(name, "mend the fault above first")
+            finding = check(optimizer) if runs else left_out(name, "correct the failure above first")
         except ConfigError as error:
             finding, runs = _fault(name, error), False
         sound = sound and finding.outcome != "failed"
@@ -121,7 +121,7 @@ def _check(
         if runs:
             yield _guarded(f"same as in {library}", functools.partial(same_as, library=library), optimizer)
     for name, check in training.items():
-        yield _guarded(name, check, optimizer) if sound else left_out(name, "mend the failures above first")
+        yield _guarded(name, check, optimizer) if sound else left_out(name, "correct the failures above first")
     if speed is not None and sound:
         yield _guarded("speed", speed, optimizer)
 

@@ -33,7 +33,7 @@ COUNT = 64
 IDLE = (1, 2, 3, 17, 1500)
 STEPS = 1000
 LATE = (100, 10_000, 1_000_000)
-"""Steps late in a run, at which numbers of the step alone, such as beta**t, must be sound too."""
+"""Steps late in a run, at which numbers that depend on the step alone, such as beta**t, must be finite too."""
 
 
 def formula_of(optimizer: Optimizer) -> Formula:
@@ -110,10 +110,10 @@ def shapes(optimizer: Optimizer) -> Finding:
 
 
 def evaluated(optimizer: Optimizer) -> Finding:
-    """Check that the weights which are evaluated are finite numbers in the shape of the weights, at any time."""
+    """Check that the evaluated weights are finite numbers in the shape of the weights, at any step."""
     check, hyper = "evaluated weights", settings(optimizer)
     if not optimizer.evaluates_others:
-        return left_out(check, "those that are trained")
+        return left_out(check, "the trained weights are evaluated")
     for dtype in (np.float32, np.float64):
         w: Array = np.random.default_rng(7).normal(size=COUNT).astype(dtype)
         state, start = started(optimizer, w, hyper), w
@@ -124,7 +124,7 @@ def evaluated(optimizer: Optimizer) -> Finding:
             if not np.isfinite(seen).all():
                 return failed(check, f"they are not finite after {t} steps", "Guard each division; t is 0 at first.")
             if t == 0 and not np.array_equal(seen, start):
-                return failed(check, "before the first step they are others than the start", "Return w where t is 0.")
+                return failed(check, "before the first step they are not the initial weights", "Return w where t is 0.")
     return passed(check, "finite and in the shape of the weights, before the first step and after each of 20")
 
 
@@ -230,7 +230,7 @@ def descent(optimizer: Optimizer) -> Finding:
         return failed(
             check,
             f"{STEPS} steps on a convex quadratic leave {share:.0%} of the loss at the best of {len(allowed)} rates",
-            "The step is what is subtracted: it must not be 0, and point along the gradient and not against it.",
+            "ravine subtracts the step: it must not be 0, and must point along the gradient and not against it.",
         )
     return passed(check, f"{STEPS} steps on a quadratic leave {share:.0e} of the loss at lr {best:g}")
 

@@ -93,7 +93,10 @@ def settings(optimizer: Optimizer) -> dict[str, float]:
 
 
 def at_ends(optimizer: Optimizer) -> Iterator[tuple[str, dict[str, float]]]:
-    """Yield the name and the value of one hyper-parameter at an end of its bounds, or just inside, and all of them."""
+    """Yield settings in which one hyper-parameter is at an end of its bounds, or just inside an end that is open.
+
+    Each comes with the name and the value of that hyper-parameter as text.
+    """
     for name, interval in optimizer.bounds.items():
         low, high = ends(interval)
         inner = [low if interval[0] == "[" else low + _BESIDE, high if interval[-1] == "]" else high - _BESIDE]

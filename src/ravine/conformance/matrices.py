@@ -77,7 +77,7 @@ def inputs(optimizer: Optimizer) -> Finding:
 def layers(optimizer: Optimizer) -> Finding:
     """Check that an optimizer with `by_layer` takes the same steps if it gets one layer at a time."""
     if not optimizer.by_layer:
-        return left_out("layers", "one step for all layers together, says the declaration: no per_layer settings")
+        return left_out("layers", "declared to take one step for all layers together, so per_layer is not allowed")
     weights, hyper = _start(np.float64), settings(optimizer)
     each: list[Hyper] = [dict(hyper) for _ in in_layers(weights)]  # as many, so that each is taken by itself
     together, apart = _started(optimizer, weights, hyper), optimizer.start(weights, each)
@@ -124,7 +124,7 @@ def descent(optimizer: Optimizer) -> Finding:
         return failed(
             check,
             f"{STEPS} steps on a convex quadratic leave {share:.0%} of the loss at the best of {len(final)} rates",
-            "The step is what is subtracted: it must not be 0, and point along the gradient and not against it.",
+            "ravine subtracts the step: it must not be 0, and must point along the gradient and not against it.",
         )
     return passed(check, f"at most {STEPS} steps on a quadratic leave {share:.0e} of the loss at lr {best:g}")
 
@@ -164,7 +164,8 @@ def speed(optimizer: Optimizer) -> Finding:
         cost[each.name] = 1e3 * (time.perf_counter() - begin) / _TIMED
     ours, sgd = cost.values()
     return passed(
-        "speed", f"{ours:.1f} ms a step at m = 100 over {_TIMED}; {ours / sgd:.1f} times sgd's on this engine"
+        "speed",
+        f"{ours:.1f} ms a step at batch size 100, mean of {_TIMED}; {ours / sgd:.1f} times sgd's on this engine",
     )
 
 
@@ -234,7 +235,10 @@ def _walk(optimizer: Optimizer, dtype: Any) -> list[tuple[Arrays, Arrays, dict[s
 
 
 def _descend(optimizer: Optimizer, hyper: Mapping[str, float], steps: int) -> float:
-    """Return the loss of the quadratic after some steps without noise, or at the minimum; infinity if not finite."""
+    """Return the loss of the quadratic after some steps without noise; infinity if it is not finite.
+
+    Steps end early where the loss is nearly 0.
+    """
     weights = _start(np.float64)
     state = _started(optimizer, weights, hyper)
     for t in range(1, steps + 1):

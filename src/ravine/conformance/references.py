@@ -30,7 +30,7 @@ def same_as(optimizer: Optimizer, library: str) -> Finding:
     if expression is None:
         return left_out(check, "names no reference implementation")
     if optimizer.asks_for_loss:
-        return left_out(check, "it asks for the loss, and the gradients that are compared have none")
+        return left_out(check, "it asks for the loss, and this check has gradients alone")
     try:
         module = importlib.import_module(library)
     except ImportError:
@@ -40,11 +40,11 @@ def same_as(optimizer: Optimizer, library: str) -> Finding:
     like = [np.empty(shape) for shape in (MATRICES if optimizer.formula is None else ((COUNT,),))]
     worst = 0.0
     for hyper in (settings(optimizer), moved(optimizer)):
-        # The expression is Python of the rule's author, as its body is.
+        # To evaluate the expression is as safe as to run the rule: both are Python of the same author.
         try:
             theirs = walk(module, expression, optimizer.typed(hyper), gradients, start, like) - start
         except Exception as error:
-            return failed(check, f"{expression} fails: {type(error).__name__}: {error}", "Mend the expression.")
+            return failed(check, f"{expression} fails: {type(error).__name__}: {error}", "Correct the expression.")
         ours = _ours(optimizer, hyper, gradients, start, like) - start
         apart, gone = np.abs(ours - theirs), np.abs(theirs).max(axis=0)
         same = (apart <= TOLERANCE * gone + ROUND_OFF).all(axis=1)
@@ -52,9 +52,9 @@ def same_as(optimizer: Optimizer, library: str) -> Finding:
             chosen = ", ".join(f"{name}={shown(value)}" for name, value in optimizer.typed(hyper).items())
             return failed(
                 check,
-                f"the weights part at step {int(np.argmin(same)) + 1} and are {apart[-1].max():.0e} apart in the end, "
+                f"the weights differ from step {int(np.argmin(same)) + 1} on, and by {apart[-1].max():.0e} at the end, "
                 f"with {chosen}",
-                f"Compare the equations with those of {expression.partition('(')[0]}, or name none.",
+                f"Compare the equations with those of {expression.partition('(')[0]}, or name no reference.",
             )
         worst = max(worst, float((apart.max(axis=0) / np.maximum(gone, 1e-300))[gone > ROUND_OFF].max(initial=0)))
     return passed(check, f"{expression.partition('(')[0]}: {STEPS} steps, largest difference {worst:.0e}")

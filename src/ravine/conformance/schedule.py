@@ -16,7 +16,7 @@ from ravine.formulas.shelves import SCHEDULES
 _LR = 1.0
 _EPOCHS = 10
 _TIMES = np.arange(1001.0) * _EPOCHS / 1000
-"""Shares from 0 to 1, both among them."""
+"""Times in epochs from the start to the end: the shares 0, 0.001, .., 1."""
 
 _SMALLEST, _LARGEST = 10, 500
 """Batch sizes at the start and at most."""
@@ -47,7 +47,7 @@ def _findings(schedule: Schedule) -> Iterator[Finding]:
         try:
             finding = check(schedule)
         except ConfigError as error:
-            finding = failed(name, str(error).rstrip("."), "Mend it there.")
+            finding = failed(name, str(error).rstrip("."), "Correct the schedule.")
         yield finding
         if finding.outcome == "failed":
             return
@@ -79,7 +79,9 @@ def _arrays(schedule: Schedule) -> Finding:
 
 def _repeated(schedule: Schedule) -> Finding:
     if not np.array_equal(_rates(schedule, _TIMES), _rates(schedule, _TIMES)):
-        return failed("same twice", "the rates are not the same when they are asked again", "Leave random numbers out.")
+        return failed(
+            "same twice", "the rates are not the same when they are computed again", "Leave random numbers out."
+        )
     return passed("same twice", "the same rates")
 
 
@@ -87,8 +89,10 @@ def _start(schedule: Schedule) -> Finding:
     first = float(_rates(schedule, _TIMES[:1])[0])
     if schedule.warms_up:
         if first >= _LR:
-            return failed("start", f"it starts at {first:g} of {_LR:g}, and says that it warms up", "Leave it out.")
-        return passed("start", f"it starts at {first / _LR:.3g} times the rate that is given, as it says")
+            return failed(
+                "start", f"it starts at {first:g} of {_LR:g}, and says that it warms up", "Leave out warms_up=True."
+            )
+        return passed("start", f"it starts at {first / _LR:.3g} times the rate that is given, as warms_up=True says")
     if not np.isclose(first, _LR, rtol=1e-12):
         return failed(
             "start",
@@ -109,7 +113,11 @@ def _growing(schedule: Schedule) -> Finding:
     for epoch, (size, rate, peak) in enumerate(zip(sizes, rates, peaks, strict=True)):
         wanted = _LARGEST if rate == 0 else min(max(_SMALLEST * peak / rate, _SMALLEST), _LARGEST)
         if abs(size - wanted) > 0.5 + 1e-9:
-            return failed("growing batch", f"the batch has {size} samples in epoch {epoch}", "Report this to ravine.")
+            return failed(
+                "growing batch",
+                f"the batch has {size} samples in epoch {epoch}",
+                "This is a fault of ravine: please report it.",
+            )
     return passed("growing batch", f"from {min(sizes)} to {max(sizes)} samples in {_EPOCHS} epochs")
 
 

@@ -19,7 +19,10 @@ _POINTS = 20
 """The number of points of the view at which the gradient is checked."""
 
 _NEAR = 1e-6
-"""The largest gradient and height allowed at a minimum, as a share of their usual size in the view."""
+"""The largest height above `lowest` that a minimum may have, as a share of the usual height in the view.
+
+The gradient there may be ten times this share of its usual size.
+"""
 
 
 def check_surface(surface: str | Surface) -> Conformance:
@@ -59,7 +62,7 @@ def _findings(surface: Surface) -> Iterator[Finding]:
             with np.errstate(all="ignore"):
                 finding = check(surface)
         except ConfigError as error:
-            finding = failed(name, str(error).rstrip("."), "Mend it there.")
+            finding = failed(name, str(error).rstrip("."), "Correct the surface.")
         yield finding
         if finding.outcome == "failed":
             return
@@ -73,7 +76,7 @@ def _finite(surface: Surface) -> Finding:
             return failed(
                 "finite",
                 f"f is {value} at ({px:g}, {py:g})",
-                "Choose a view in which it is finite, or add what keeps it so.",
+                "Choose a view in which it is finite, or change the formula so that it is.",
             )
     return passed("finite", f"at the start and at {x.size} points of the view")
 
@@ -97,7 +100,7 @@ def _repeated(surface: Surface) -> Finding:
     x, y = _grid(surface)
     if not np.array_equal(_values(surface, x, y), _values(surface, x, y), equal_nan=True):
         return failed(
-            "same twice", "f or its gradient is not the same when it is asked again", "Leave random numbers out."
+            "same twice", "f or its gradient is not the same when it is computed again", "Leave random numbers out."
         )
     return passed("same twice", "the same loss and gradient")
 

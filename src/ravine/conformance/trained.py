@@ -27,7 +27,7 @@ _SPEED = Network((784, 300, 100, 100, 10))
 
 
 def same_in_double(optimizer: Optimizer) -> Finding:
-    """Check that both engines agree in float64 but for the order of sums."""
+    """Check that both engines agree in float64, apart from round-off."""
     check = "engines agree, float64"
     worst, noisy = 0.0, set[str]()
     for m in BATCHES:
@@ -40,15 +40,15 @@ def same_in_double(optimizer: Optimizer) -> Finding:
                 continue
             worst = max(worst, error)
             if not error <= 1e-10:
-                return failed(check, f"{name} differs by {error:.0e} of itself at m = {m}", _report(optimizer))
+                return failed(check, f"{name} differs by {error:.0e} of itself at batch size {m}", _report(optimizer))
     told = f"; {', '.join(sorted(noisy))}: round-off, not compared" if noisy else ""
-    return passed(check, f"m = {', '.join(map(str, BATCHES))}; largest difference {worst:.0e}{told}")
+    return passed(check, f"batch sizes {', '.join(map(str, BATCHES))}; largest difference {worst:.0e}{told}")
 
 
 def _is_round_off(optimizer: Optimizer, m: int, name: str) -> bool:
     """Tell whether a part of the state holds nothing but rounding errors, which two engines need not share.
 
-    It does if a change of the weights in their last digit changes it as much as it is large.
+    It does if a change of the weights in their last digit changes it by more than a thousandth of itself.
     """
     one, other = (_run("reference", optimizer, "float64", m, nudge).state()[name] for nudge in (0.0, 1.0))
     return _difference(one, other) > _ROUND_OFF
@@ -77,7 +77,10 @@ def same_numbers(optimizer: Optimizer) -> Finding:
 
 
 def same_in_single(optimizer: Optimizer) -> Finding:
-    """Check that float32 has the round-off of NumPy's float32, measured against float64, and not more."""
+    """Check that the fused engine's round-off in float32 is at most four times NumPy's, or 1e-6.
+
+    Round-off is the difference from the run in float64.
+    """
     check = "engines agree, float32"
     told = []
     for m in BATCHES:
@@ -88,9 +91,9 @@ def same_in_single(optimizer: Optimizer) -> Finding:
         told.append(f"{ours:.0e}")
         if not ours <= 4 * yardstick + 1e-6:
             return failed(
-                check, f"round-off at m = {m} is {ours:.0e} where NumPy's is {yardstick:.0e}", _report(optimizer)
+                check, f"round-off at batch size {m} is {ours:.0e} where NumPy's is {yardstick:.0e}", _report(optimizer)
             )
-    return passed(check, f"round-off at m = {', '.join(map(str, BATCHES))}: {', '.join(told)}")
+    return passed(check, f"round-off at batch sizes {', '.join(map(str, BATCHES))}: {', '.join(told)}")
 
 
 def _report(optimizer: Optimizer) -> str:
@@ -145,7 +148,7 @@ def speed(optimizer: Optimizer) -> Finding:
                 times[each].append(1e6 * (time.perf_counter() - begin) / len(order))
     cost = {each.name: statistics.median(times[each]) for each in optimizers}
     told = [f"{cost[optimizer.name] / cost[name]:.2f} times {name} ({cost[name]:.1f})" for name in list(cost)[1:]]
-    return passed("speed", "; ".join([f"{cost[optimizer.name]:.1f} us a sample at m = 10", *told]))
+    return passed("speed", "; ".join([f"{cost[optimizer.name]:.1f} us a sample at batch size 10", *told]))
 
 
 def _nearest(optimizer: Optimizer) -> Optimizer:
@@ -163,7 +166,7 @@ def _nearest(optimizer: Optimizer) -> Optimizer:
 
 
 def _run(name: str, optimizer: Optimizer, dtype: str, m: int, nudge: float = 0.0) -> Engine:
-    """Return an engine after some steps, which begin at weights that are moved by so many of their last digits."""
+    """Return an engine after some steps, from weights that are moved by `nudge` units in their last digit."""
     engine = engine_of(name, optimizer, dtype, m)
     weights = engine.weights
     engine.restore({**engine.state(), "weights": weights + nudge * np.spacing(weights)})

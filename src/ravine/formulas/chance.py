@@ -1,7 +1,7 @@
-"""Whatever differs from run to run in a rule: random numbers of its own, the clock, the order of hashes.
+"""Find in a rule what could make equal runs differ: random numbers of its own, the clock, the order of hashes.
 
-The id of a run stands for one result. A matrix optimizer may use all of Python, and so may break that. Here it is found
-in its text; `ravine.formulas.repeatable` tries its first steps.
+The id of a run stands for one result. A matrix optimizer may use all of Python, so its result may differ from run to
+run. This file looks for the causes in its text; `ravine.formulas.repeatable` takes its first steps twice.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _is_unseeded(call: ast.Call) -> bool:
 
 
 def _meant(node: ast.expr, function: Any, imported: Mapping[str, Any]) -> Any:
-    """Return the object that a name, or a name of a module or class, stands for; None if that is not known."""
+    """Return the object that a name, or an attribute of a module or class, stands for; None if that is not known."""
     if isinstance(node, ast.Attribute):
         owner = _meant(node.value, function, imported)
         return getattr(owner, node.attr, None) if isinstance(owner, (ModuleType, type)) else None

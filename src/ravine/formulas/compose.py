@@ -1,7 +1,8 @@
 """An optimizer with stages before and behind it, put together as one optimizer.
 
-Stages are joined to one formula for each side. To an element-wise optimizer they are joined too, so that the whole is
-one formula, which the fused engine compiles; round a matrix optimizer they are computed array by array.
+With an element-wise optimizer, all stages are joined with the optimizer into one formula, which the fused engine
+compiles. With a matrix optimizer, the stages before it are joined into one formula and those behind it into another,
+and NumPy computes both.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ from ravine.inputs import folded_keys
 def with_stages(optimizer: Optimizer, hyperparameters: Mapping[str, Any], stages: Sequence[Stage] = ()) -> Optimizer:
     """Return the optimizer with the given stages, and with ravine's own stages whose hyper-parameters are given.
 
-    If the optimizer and a stage have a hyper-parameter of the same name, the value is the optimizer's.
+    If the optimizer and one of ravine's own stages have a hyper-parameter of the same name, the value is the
+    optimizer's, and the stage is not added.
 
     Raises:
-        ConfigError: neither the optimizer nor a stage has a hyper-parameter of that name, or two stages have one name.
+        ConfigError: neither the optimizer nor a stage has a hyper-parameter of that name, two stages have one name, or
+            a given stage has a hyper-parameter that the optimizer or another stage has too.
 
     >>> from ravine.optimizers.adam import adam
     >>> with_stages(adam, {"weight_decay": 0.01}).defaults["weight_decay"] is None
@@ -94,7 +97,7 @@ def composed(
     """Make an optimizer of another one and stages; a decorator of a function that has only a name and a docstring.
 
     `defaults` has the defaults that differ from the other optimizer's, and hyper-parameters of stages, each of which
-    puts its stage in. The stages named in `before` stand before the optimizer in this order, whichever side they are
+    adds its stage. The stages named in `before` stand before the optimizer in this order, whichever side they are
     written for. They get a gradient, which no learning rate has multiplied yet, so their `lr` is 1.
     """
     first = tuple(STAGES.find(stage) for stage in before)
@@ -182,7 +185,7 @@ def _round_matrices(
     for stage in before:
         if optimizer.searches and stage.penalty is None:
             raise ConfigError(
-                f"{optimizer.name} searches along the loss, whose gradient {stage.name} would change and not the loss: "
+                f"{optimizer.name} searches along the loss, and {stage.name} changes the gradient but not the loss: "
                 f"leave {stage.name} out."
             )
     hyper_names = tuple(merged.defaults)
@@ -244,15 +247,15 @@ def _round_matrices(
 
 
 def check_one_average(name: str, count: int) -> None:
-    """Refuse two things that both say which weights are evaluated."""
+    """Refuse an optimizer and stages of which more than one chooses the weights to evaluate."""
     if count > 1:
         raise ConfigError(
-            f"{name}: two of the optimizer and its stages say which weights are evaluated; leave one of them out."
+            f"{name}: more than one of the optimizer and its stages chooses the weights to evaluate; keep one of them."
         )
 
 
 def _penalized(loss: Loss, stages: Sequence[Stage], hyper: Mapping[str, float]) -> Loss:
-    """Return the loss with the penalties of some stages, whose gradients they add."""
+    """Return the loss and its gradients with the penalties of some stages added."""
     adding = [stage for stage in stages if stage.penalty is not None]
 
     def penalized(weights: Sequence[Array]) -> tuple[float, list[Array]]:

@@ -61,7 +61,7 @@ class ElementwiseOptimizer(Optimizer):
 
     @property
     def evaluates_others(self) -> bool:
-        """Whether the weights that are evaluated are others than those that are trained."""
+        """Whether the weights that are evaluated differ from those that are trained."""
         return self.formula.evaluated is not None
 
     @property
@@ -216,7 +216,9 @@ def declared_formula(
         raise ConfigError(f"{label} asks for noise, which moves weights without a gradient: leave out inert=True.")
     only_of_stages = [name for name in OF_STAGES if name in positional]
     if only_of_stages and label.startswith("rule"):
-        raise ConfigError(f"{label} asks for {only_of_stages[0]}, the norm of a step: only a stage of the step can.")
+        raise ConfigError(
+            f"{label} asks for {only_of_stages[0]}, the norm of a step: only a stage behind the optimizer can."
+        )
     for parameter in hyper:
         if parameter in GIVEN:
             raise ConfigError(f"{parameter} of {label} is given: write it before the *, after {first}.")
@@ -266,7 +268,8 @@ def _check_form(formula: Formula, kind: str, form: Callable[..., Any], allowed: 
     positional, keywords = parameters(form)
     fits = set(positional) <= allowed and set(keywords) <= set(formula.hyper)
     if not fits or (needed is not None and needed not in positional):
+        must = f", and must ask for {needed}" if needed else ""
         raise ConfigError(
             f"the {kind} of {formula.label} may ask for {', '.join(sorted(allowed))} and, after *, for "
-            f"{', '.join(formula.hyper)}; it asks for {', '.join([*positional, *keywords]) or 'nothing'}."
+            f"{', '.join(formula.hyper)}{must}; it asks for {', '.join([*positional, *keywords]) or 'nothing'}."
         )

@@ -1,4 +1,4 @@
-"""Faults in functions that a user wrote, told at their line."""
+"""Errors in functions that a user wrote, reported with their file and line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _mend(error: Exception, missing: str) -> str:
     if isinstance(error, KeyError):
         return missing
     if isinstance(error, ValueError) and "read-only" in str(error):
-        return "What it is given must stay as it is: write a = a + b and not a += b."
+        return "It must not change its arguments: write a = a + b and not a += b."
     return ""
 
 

@@ -134,7 +134,7 @@ class Formula:
         """Return the values of the formula at step t and the state afterwards, in the dtype of the weights.
 
         `values` are gradients, or for a stage of the step, steps. `hyper` has the hyper-parameters of each layer.
-        Without `norms`, the norms are those of `values`; without `noise`, the noise is that of the seed 0.
+        Without `gradient_norms`, the norms are those of `values`; without `noise`, the noise is that of the seed 0.
         """
         take = self.taker()
         changed: list[Array] = []

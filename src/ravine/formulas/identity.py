@@ -32,7 +32,7 @@ _PLAIN = (bool, int, float, complex, str, bytes, np.number, np.bool_, np.dtype, 
 
 
 def function_text(function: Callable[..., Any]) -> str:
-    """Return the text of a function and of everything that it uses, with the values of now.
+    """Return the text of a function and of everything that it uses, with the present values.
 
     Raises:
         ConfigError: a source cannot be read, or the function uses a value that has no text.
@@ -50,7 +50,7 @@ class _Reader:
         self.texts: list[str] = []
         self.seen: set[int] = set()
         self.lines: set[tuple[str, str]] = set()
-        self.kept: list[Any] = []  # an object that is gone would leave its id to another one
+        self.kept: list[Any] = []  # Python may give the id of an object that is deleted to another one
 
     def is_first(self, value: Any) -> bool:
         """Tell whether a value is met for the first time, and remember it."""
@@ -182,7 +182,7 @@ def _libraries() -> tuple[Path, ...]:
 
 
 def _is_generated(method: FunctionType) -> bool:
-    """Tell whether a method has no source in its class, as those that dataclasses are given."""
+    """Tell whether a method has no source in its class, as the methods that `dataclass` adds."""
     file = method.__code__.co_filename
     return file == "<string>" or (_is_of_library(file) and method.__module__ != inspect.getmodulename(file))
 
@@ -191,7 +191,7 @@ def _is_generated(method: FunctionType) -> bool:
 def _tree(function: Any) -> ast.AST:
     """Return a function's syntax tree without decorators, annotations and docstrings.
 
-    It is read once: a file that is edited later is another function's.
+    It is read once, since after an edit the file has the text of another function.
     """
     try:
         source = textwrap.dedent(inspect.getsource(function.__code__))
@@ -209,10 +209,10 @@ def _tree(function: Any) -> ast.AST:
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes out what decides nothing."""
+    """Takes out what does not change the result: docstrings and annotations."""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        """Take out the docstring and what a function is said to return."""
+        """Take out the docstring and the annotation of the returned value."""
         node.returns = None
         if ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
@@ -231,9 +231,10 @@ class _Bare(ast.NodeTransformer):
 
 
 def _used(function: Any, tree: ast.AST, imported: Mapping[str, Any], own: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """Yield what a function takes from outside, by the name under which it does, without built-in names.
+    """Yield the names that a function uses from outside its body, except built-in ones, each with its value.
 
-    Modules of libraries are left out, but for those of the packages `own`: their names stand in the tree.
+    Of the user's modules, and those of the packages `own`, the parts that are used are yielded. Other modules are left
+    out: the tree has their names.
     """
     cells = inspect.getclosurevars(function).nonlocals
     names = dict.fromkeys([*cells, *_global_names(function.__code__)])
@@ -251,7 +252,7 @@ def _imported(function: Any, tree: ast.AST) -> Iterator[tuple[str, Any]]:
     """Yield by name what a function imports in its own body, as far as it can be imported."""
     package = function.__globals__.get("__package__")
     for node in ast.walk(tree):
-        with suppress(Exception):  # the step itself will tell
+        with suppress(Exception):  # the first step will report an import that fails
             if isinstance(node, ast.Import):
                 for one in node.names:
                     module, top = importlib.import_module(one.name), one.name.partition(".")[0]
@@ -274,7 +275,7 @@ def _global_names(code: CodeType) -> Iterator[str]:
 
 
 def _of_module(name: str, module: ModuleType, tree: ast.AST) -> Iterator[tuple[str, Any]]:
-    """Yield what is taken from a module, as helper.scale or package.helper.scale."""
+    """Yield the parts of a module that a tree uses, such as helper.scale or package.helper.scale, with their values."""
     for node in ast.walk(tree):
         path = _path(node)
         if path[:1] != [name] or len(path) < 2:

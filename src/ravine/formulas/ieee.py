@@ -1,7 +1,8 @@
-"""Numbers of the step as IEEE 754 and compiled code have them, where Python would raise or leave the real numbers.
+"""Arithmetic of plain numbers as IEEE 754 defines it, so that NumPy's steps are those of compiled code.
 
-In a quotient, a remainder or a power of plain numbers, 1 / 0 is inf, the root of a negative number nan, and what
-overflows inf. All else is Python's and NumPy's own arithmetic.
+Python raises an error for 1 / 0 and for a power that overflows, and returns a complex number for the root of a negative
+one. Here 1 / 0 and what overflows are inf, and such a root is nan. This concerns quotients, remainders and powers of
+plain numbers; all else is Python's and NumPy's own arithmetic.
 """
 
 from __future__ import annotations
@@ -24,13 +25,13 @@ _EXCEPTIONAL: dict[type[ast.operator], tuple[str, Callable[[Any, Any], Any], np.
     ast.Mod: ("_rest", operator.mod, np.mod),
     ast.Pow: ("_power", operator.pow, np.power),
 }
-"""The operations in which Python's numbers are not those of IEEE 754, with what computes both."""
+"""The operations in which Python differs from IEEE 754: a name for the call, Python's function, and NumPy's."""
 
 _POWER = "_np_power"
-"""What stands for np.power, which takes the root of -inf for nan where `**` and compiled code have inf."""
+"""The name that replaces np.power, in which the root of -inf is nan; in Python's `**` and compiled code it is inf."""
 
 _NUMBER = "_number"
-"""What turns a double of NumPy's, which would make doubles of all that it meets, into a number of Python's."""
+"""The name of the function that makes a Python number of a NumPy double, which would turn float32 into float64."""
 
 
 def function_of(parameters: str, lines: Sequence[str], **others: Any) -> Callable[..., Any]:
@@ -59,9 +60,10 @@ def _number(found: Any) -> Any:
 
 @functools.cache
 def as_ieee(form: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function, of any Python, whose own quotients, remainders and powers of numbers are those of IEEE 754.
+    """Return a function, which may use any Python, with its own quotients, remainders and powers as in IEEE 754.
 
-    It is for the forms that a rule declares beside its step. One whose source cannot be read is returned as it is.
+    It is for the functions that a rule declares beside its step. If the source of one cannot be read, it is returned
+    as it is.
 
     >>> def form(w, t):
     ...     return w * np.where(t > 0, 1 / t, 1.0)
@@ -94,10 +96,10 @@ def as_ieee(form: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Operations(ast.NodeTransformer):
-    """Turns operations that Python's numbers have in their own way into calls."""
+    """Turns the operations of `_EXCEPTIONAL` into calls."""
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        """Turn an operation into a call, if it is one of them."""
+        """Turn an operation into a call, if it is one of `_EXCEPTIONAL`."""
         left, right = self.visit(node.left), self.visit(node.right)
         if type(node.op) not in _EXCEPTIONAL:
             return ast.copy_location(ast.BinOp(left, node.op, right), node)
@@ -106,10 +108,10 @@ class _Operations(ast.NodeTransformer):
 
 
 class _Ieee(_Operations):
-    """Turns what NumPy makes of numbers into Python's, too."""
+    """Turns the results of NumPy's functions of numbers into Python numbers, too."""
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """Turn np.power into a call of ours, and what NumPy makes of numbers into Python's."""
+        """Replace np.power, and turn the result of a call into a Python number if it is a NumPy double."""
         function = ast.Name(_POWER, ast.Load()) if ast.unparse(node.func) == "np.power" else node.func
         call = ast.Call(function, [self.visit(argument) for argument in node.args], [])
         return ast.Call(ast.Name(_NUMBER, ast.Load()), [call], [])
@@ -117,7 +119,7 @@ class _Ieee(_Operations):
 
 @functools.cache
 def _operations() -> dict[str, Callable[[Any, Any], Any]]:
-    """Return by name what computes the operations in which Python's numbers are others."""
+    """Return the functions that compute the operations of `_EXCEPTIONAL`, by name."""
     return {name: _ieee(python, numpy, python) for name, python, numpy in _EXCEPTIONAL.values()}
 
 

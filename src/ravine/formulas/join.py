@@ -1,4 +1,4 @@
-"""Several formulas, one behind the other, joined to the text of one."""
+"""Several formulas, one behind the other, joined into one formula with one text."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Part:
     ahead: bool = False
 
     def slot(self, slot: str) -> str:
-        """Return the name of a slot in the whole."""
+        """Return the name of a slot in the joined formula."""
         return slot if self.name is None else f"{self.name}_{slot}"
 
 
 def join(label: str, first: str, parts: Sequence[Part], hyper: tuple[str, ...], named: Callable[..., Any]) -> Formula:
-    """Return one formula of all parts: the first gets the argument `first`, each other the result of the one before.
+    """Return one formula of all parts: the first gets the argument `first`, each later one the result before it.
 
     It has the name and the docstring of the function `named`.
     """
@@ -57,8 +57,8 @@ def join(label: str, first: str, parts: Sequence[Part], hyper: tuple[str, ...], 
     evaluated = [part for part in parts if part.formula.evaluated is not None]
     if len(evaluated) > 1:
         raise ConfigError(
-            f"{named.__name__}: two of the optimizer and its stages say which weights are evaluated; leave one of them "
-            "out."
+            f"{named.__name__}: more than one of the optimizer and its stages chooses the weights to evaluate; keep "
+            "one of them."
         )
     return Formula(
         label,
@@ -75,7 +75,10 @@ def join(label: str, first: str, parts: Sequence[Part], hyper: tuple[str, ...], 
 
 
 def _append(lines: list[tuple[str, ast.expr]], results: dict[str, str], part: Part, value: str) -> str:
-    """Append the lines of a part that is given `value`, note its slots' results, and return its value's name."""
+    """Append the lines of a part, note the names of its slots' results, and return the name of its own result.
+
+    `value` is the name of what the part gets.
+    """
     body, prefix = part.formula.body(), part.name or "rule"
     renamed: dict[str, ast.expr] = {part.formula.first: _name(value)}
     renamed |= {slot: _name(part.slot(slot)) for slot in part.formula.slots}
@@ -85,7 +88,7 @@ def _append(lines: list[tuple[str, ast.expr]], results: dict[str, str], part: Pa
         lines.append((f"{prefix}_step_norm", ast.Call(_name(NORM_OF), [_name(value)], [])))
         renamed["step_norm"] = _name(f"{prefix}_step_norm")
     for name, line in body.assignments:
-        # Under its own name it would take the place of what the parts behind it are given, such as w.
+        # Under its own name it could replace a value that later parts are given, such as w.
         lines.append((f"{prefix}_{name}_", _replaced(line, renamed)))
         renamed = {**renamed, name: _name(f"{prefix}_{name}_")}
     names = [f"{prefix}_{k}" for k in range(len(body.results))]
@@ -116,7 +119,7 @@ def _names(line: ast.expr) -> list[ast.Name]:
 
 
 def _take_names(owners: dict[str, str], part: Part, assigned: set[str]) -> None:
-    """Note by name that a part has its slots and assigns to some names; refuse a name that something else has.
+    """Note in `owners` the names that a part uses, its slots and `assigned`; refuse one that has another owner.
 
     Otherwise the joined text would use one value for another of the same name, without any error.
     """
@@ -141,7 +144,7 @@ def _function(
 
 
 def _evaluated(part: Part) -> Callable[..., Any]:
-    """Return the form in which a part has weights evaluated, with its slots under their names in the whole."""
+    """Return the evaluated form of a part, with its slots under their names in the joined formula."""
     form = part.formula.evaluated
     assert form is not None
     if part.name is None:

@@ -33,7 +33,7 @@ def kinds_of(function: Callable[..., Any]) -> dict[str, Kind]:
 
 
 def _kind(annotation: Any, default: Any) -> Kind:
-    # `from __future__ import annotations` makes text of an annotation, and text of quoted one.
+    # Under `from __future__ import annotations` an annotation is text; a quoted one has its quotes in that text.
     name = annotation.strip("'\" ") if isinstance(annotation, str) else annotation
     if name is int or name == "int":
         return "whole number"
@@ -43,7 +43,7 @@ def _kind(annotation: Any, default: Any) -> Kind:
 
 
 def value_of(text: str) -> Value:
-    """Return what a text as of the command line says: true or false in any case, or a number.
+    """Return the value that a text gives, as on the command line: true or false in any case, or a number.
 
     >>> value_of("False"), value_of("0.5")
     (False, 0.5)
@@ -109,7 +109,7 @@ def allowed(kind: Kind, interval: str) -> str:
 
 
 def is_finite(value: object) -> bool:
-    """Tell whether a value is a number that a float can hold, and no flag.
+    """Tell whether a value is a number that a float can hold, and neither True nor False.
 
     >>> is_finite(1e-6), is_finite(10**400), is_finite(True), is_finite("1")
     (True, False, False, False)

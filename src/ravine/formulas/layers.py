@@ -1,4 +1,4 @@
-"""Lists of arrays, as optimizers see a network's weights: each layer's matrix, and its bias behind it."""
+"""Lists of arrays, as optimizers see a network's weights: each layer's matrix, followed by its bias."""
 
 from __future__ import annotations
 

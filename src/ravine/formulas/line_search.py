@@ -35,8 +35,9 @@ def strong_wolfe(at: Callable[[float], Point], start: Point, first: float) -> Po
         start: the point at alpha = 0; its slope must be negative.
         first: the alpha to try first.
 
-    Where there is none among `TRIES` points, as when the loss falls by less than its round-off, it is the best that
-    satisfies the first condition, or else `start`. A loss that is not finite counts as too high.
+    If none of `TRIES` points satisfies both conditions, as when the loss falls by less than its round-off, the result
+    is the best point that satisfies the first condition, or else `start`. A loss that is not finite counts as too
+    high.
     """
     before, alpha = start, first
     for count in range(1, TRIES):

@@ -1,4 +1,4 @@
-"""Factors of matrices for optimizers, in the dtype of the matrix, whatever LAPACK has."""
+"""Factors of matrices for optimizers, in the dtype of the matrix, even where LAPACK does not have it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ravine.arrays import Array
 def eigenvectors(matrix: Array) -> tuple[Array, Array]:
     """Return the eigenvalues of a symmetric matrix, the largest first, and in columns its eigenvectors, in its dtype.
 
-    They are computed in double precision. Those of a matrix that is not finite are not a number: a run that leaves the
-    finite numbers ends with a cause, and not in LAPACK.
+    They are computed in double precision. If the matrix is not finite, all of them are nan, so that the run ends as
+    diverged, with a cause, and not with an error of LAPACK.
     """
     if not np.isfinite(matrix).all():
         return np.full(len(matrix), np.nan, matrix.dtype), np.full_like(matrix, np.nan)

@@ -44,7 +44,7 @@ class MatrixOptimizer(Optimizer):
     """An optimizer of whole matrices; for its attributes see `Optimizer`.
 
     Attributes:
-        asked: "loss" and "noise", as far as its function takes them after `ARGUMENTS`, in this order.
+        asked: those of "loss" and "noise" that its function takes after `ARGUMENTS`, in this order.
         starts: the state before the first step; None if it is empty.
         evaluated: the function that returns the weights to evaluate; None if these are the trained ones.
         made_of: the optimizer and the stages of which it was composed, if it has no source of its own.
@@ -177,12 +177,12 @@ class MatrixOptimizer(Optimizer):
 
     @property
     def evaluates_others(self) -> bool:
-        """Whether the weights that are evaluated are others than those that are trained."""
+        """Whether the weights that are evaluated differ from those that are trained."""
         return self.evaluated is not None
 
     @property
     def text(self) -> str:
-        """The text of its function and of everything that the function uses, with the values of now."""
+        """The text of its function and of everything that the function uses, with the present values."""
         return "\n".join(self.texts()) if self.made_of else function_text(self.function)
 
     def texts(self) -> list[str]:
@@ -194,7 +194,7 @@ class MatrixOptimizer(Optimizer):
         return [self.text, *([f"start = {starts}"] if self.starts else []), *evaluated]
 
     def varying(self, names: frozenset[str]) -> MatrixOptimizer:
-        """Return the optimizer itself: it has no lazy update that could fail to hold."""
+        """Return the optimizer itself: it has no lazy update to leave out."""
         return self
 
 

@@ -16,8 +16,8 @@ from ravine.formulas.given import FUNCTIONS
 
 MADE_OF = "a rule is made of names, numbers, + - * / ** and np functions"
 ONE_WEIGHT = (
-    "a rule is of one weight; one of whole arrays is written under @ravine.matrix_rule, and `norm`, a parameter after "
-    "g, is the norm of the whole gradient"
+    "a rule computes with one weight; write a rule for whole arrays under @ravine.matrix_rule, or take `norm`, the "
+    "norm of the whole gradient, as a parameter after g"
 )
 _INSTEAD: dict[Any, str] = {
     np.add: "a + b", np.subtract: "a - b", np.multiply: "a * b", np.divide: "a / b", np.float_power: "a ** b",

@@ -33,7 +33,7 @@ MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 INCREMENTS = (0x9E3779B9, 0xBB67AE85)
 LOW = 0xFFFFFFFF
 _CACHED = 8192
-"""Pairs that are computed together: what they take stays in the processor's cache."""
+"""The number of pairs that are computed together: few enough for their arrays to stay in the processor's cache."""
 
 HALF_ROOT = math.sqrt(0.5)
 LOG_2 = math.log(2)

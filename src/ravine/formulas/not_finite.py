@@ -1,4 +1,4 @@
-"""Which number of a step keeps it from being finite, and what to write instead."""
+"""Find the number in a rule that makes its step infinite or nan, and say what to write instead."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ravine.formulas.source import Body
 
 
 def fault_of_numbers(formula: Formula, t: int, hyper: Mapping[str, float]) -> tuple[str, str] | None:
-    """Find the number of step t that keeps the step from being finite, whatever the gradient; None if there is none.
+    """Find the number that keeps step t from being finite, whatever the gradient; None if there is none.
 
     Return a sentence that names it, with its line, and what to write instead.
 
@@ -24,13 +24,16 @@ def fault_of_numbers(formula: Formula, t: int, hyper: Mapping[str, float]) -> tu
     ...     return lr / (t - 1) * g
     >>> fault, mend = fault_of_numbers(late.formula, 1, {"lr": 0.1})
     >>> fault.partition(": ")[2], mend
-    ('lr / (t - 1) is inf at step 1.', 'Write lr / np.maximum(t - 1, 1), or choose by np.where what that step takes.')
+    ('lr / (t - 1) is inf at step 1.', 'Write lr / np.maximum(t - 1, 1), or choose another value by np.where.')
     """
     return _Search(formula, t, hyper).fault()
 
 
 class _Search:
-    """Follows a text from top to bottom and keeps, by name, values of numbers and faults of what is not finite."""
+    """Reads a rule from top to bottom.
+
+    It keeps, by name, the values that are plain numbers, and the parts that make a value infinite or nan.
+    """
 
     def __init__(self, formula: Formula, t: int, hyper: Mapping[str, float]) -> None:
         self.formula, self.t = formula, t
@@ -66,7 +69,10 @@ class _Search:
             return function_of(f"*, {', '.join(self.values)}", [f"return {plain_text(node)}"])(**self.values)
 
     def _in(self, node: ast.expr) -> ast.expr | None:
-        """Return what is not finite in an expression, chosen parts alone, and of several the first and innermost."""
+        """Return the first and innermost part of an expression that is not finite, None if there is none.
+
+        Of a choice, by `if` or np.where, only the side that is chosen counts.
+        """
         if self._is_number(node) and np.isfinite(self._value(node)):
             return None
         match node:
@@ -100,11 +106,15 @@ def _mend(node: ast.expr, value: Callable[[ast.expr], Any]) -> str:
                 {ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%"}[type(op)],
                 ast.unparse(right),
             )
-            return f"Write {one} {sign} np.maximum({other}, 1), or choose by np.where what that step takes."
+            return f"Write {one} {sign} np.maximum({other}, 1), or choose another value by np.where."
         case ast.BinOp(left=left, op=ast.Pow(), right=right) if value(left) < 0:
-            return f"Write np.maximum({ast.unparse(left)}, 0) ** {_operand(right)}, or choose by np.where."
+            return (
+                f"Write np.maximum({ast.unparse(left)}, 0) ** {_operand(right)}, or choose another value by np.where."
+            )
         case ast.BinOp(left=left, op=ast.Pow(), right=right) if value(left) == 0:
-            return f"Write np.maximum({ast.unparse(left)}, 1) ** {_operand(right)}, or choose by np.where."
+            return (
+                f"Write np.maximum({ast.unparse(left)}, 1) ** {_operand(right)}, or choose another value by np.where."
+            )
         case ast.Call(func=function, args=[argument]):
             bounded = f"np.maximum({ast.unparse(argument)}, 1)"
             return f"{ast.unparse(function)} is taken of {value(argument):g}: bound that, as by {bounded}."

@@ -73,7 +73,7 @@ class Optimizer(Declaration, ABC):
     @property
     @abstractmethod
     def evaluates_others(self) -> bool:
-        """Whether the weights that are evaluated are others than those that are trained."""
+        """Whether the weights that are evaluated differ from those that are trained."""
 
     @property
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Does a run's dtype have the hyper-parameters that it is given?"""
+"""Can the dtype of a run represent its hyper-parameters?"""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from ravine.formulas.intervals import contains
 
 
 def check_precision(declared: Declaration, values: Mapping[str, float], dtype: str) -> None:
-    """Check that hyper-parameters stay what they are in the dtype in which an optimizer computes.
+    """Check that hyper-parameters are still valid after rounding to the dtype in which an optimizer computes.
 
-    Formulas meet them as numbers of that dtype. One that becomes 0 there guards no division, and one that becomes
-    infinite, or that rounding moves out of its bounds, was never allowed. Numbers below the smallest normal one have
-    fewer digits, which harms nothing: both engines compute with them, so they pass.
+    A hyper-parameter that rounds to 0, such as a small eps, would no longer guard a division. One that rounds to
+    infinity, or out of its bounds, is not allowed either. Subnormal numbers have fewer digits, but both engines compute
+    with them, so they pass.
 
     Raises:
-        ConfigError: one of them does not stay.
+        ConfigError: one of them becomes 0 or infinite, or leaves its bounds.
     """
     kind = np.dtype(dtype).type
     info = np.finfo(kind)

@@ -55,7 +55,7 @@ def _take_twice(optimizer: Optimizer, hyper: Mapping[str, float]) -> None:
                 for _ in range(2)
             )
         except ConfigError:
-            return  # it needs other weights than these, or fails: the run will tell
+            return  # it does not run with these weights; if it fails in a run too, the run reports it
         if _global_state() != before:
             raise ConfigError(
                 f"{place} draws from a global generator, whose state the id of a run does not hold. {INSTEAD}"

@@ -36,7 +36,7 @@ class Schedule(Declaration):
         defaults: each setting's default, None where the user must give one.
         bounds: each bounded setting's interval, such as "[0, 1)".
         kinds: each setting's kind: "number", "whole number" or "flag".
-        warms_up: it starts below the rate that the user gives.
+        warms_up: whether it starts below the rate that the user gives.
     """
 
     noun: ClassVar[str] = "schedule"
@@ -64,7 +64,7 @@ class Schedule(Declaration):
         """Return eta_k at some times in epochs, an array of any shape; `settings` are all of the schedule's.
 
         Raises:
-            ConfigError: the function fails, or returns what is no number for each time.
+            ConfigError: the function fails, or does not return one real number for each time.
         """
         share = time / epochs
         given = {"share": share, "epoch": time.copy(), "epochs": epochs, "lr": lr}
@@ -169,12 +169,12 @@ def grown_batch_size(
     smallest: int,
     largest: int,
 ) -> int:
-    """Return the batch size of an epoch, in which the batch grows where the rate would fall.
+    """Return the batch size of an epoch: where the rate would fall, the batch grows instead.
 
         B_k = B_0 eta_0 / eta_k,   rounded, at most `largest`
 
-    `times` are times of epoch k at which its rate is looked at, in epochs since the run began; the first is k, and
-    eta_k is the largest rate at them. The noise of a gradient step is proportional to eta / B, so a growing batch
+    `times` are times within epoch k, in epochs since the run began; the first of them is k. eta_k is the largest rate
+    at these times. The noise of a gradient step is proportional to eta / B, so a growing batch
     anneals a run as a falling rate does, in fewer steps. If a schedule warms up, its largest rate so far takes the
     place of eta_0: the batch grows from the peak on. Source: Smith, Kindermans, Ying and Le, 2018, "Don't decay the
     learning rate, increase the batch size", section 3.

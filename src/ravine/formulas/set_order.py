@@ -1,4 +1,4 @@
-"""Where a function's text follows the order of a set, which the hashes of strings make another one in each process."""
+"""Find where a function goes through a set: its order depends on hashes of strings, which differ in each process."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _COMBINING = frozenset(["union", "intersection", "difference", "symmetric_differ
 
 
 def followed_sets(tree: ast.AST, meant: Callable[[ast.expr], Any]) -> Iterator[ast.expr]:
-    """Yield each set whose order a function's text follows; `meant` returns what a name stands for, None if unknown.
+    """Yield each set in a function's text whose order may change the result.
 
-    Sets of numbers have the same order in each process, and so may be followed.
+    `meant` returns the object that a name stands for, None if unknown. Sets of numbers have the same order in each
+    process, and so are left out.
 
     >>> tree = ast.parse("for k in {'a', 'b'}: print(sorted({'c'}))")
     >>> [ast.unparse(one) for one in followed_sets(tree, lambda name: None)]
@@ -74,7 +75,7 @@ class _Sets:
         ]
         for target, value in _in_pairs(tree):
             given.append((target, value))
-        for _ in given:  # one may be given to the next
+        for _ in given:  # a set may pass from one name to the next
             self._names |= {name for name, value in given if self.holds(value)}
 
     def holds(self, node: ast.expr) -> bool:
@@ -113,7 +114,7 @@ def _is_number(node: ast.expr) -> bool:
 
 
 def _are_numbers(node: ast.expr) -> bool:
-    """Tell whether what is gone through is numbers, as far as the text shows."""
+    """Tell whether an expression is a collection of numbers, as far as the text shows."""
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         return all(map(_is_number, node.elts))
     return isinstance(node, ast.Call) and _name(node.func) in ("range", "arange")

@@ -63,7 +63,7 @@ def read(
     `label` is its name in messages, and `first` the name of its first argument: `g`, `step` or, in a lazy update, `w`.
 
     Raises:
-        ConfigError: the text is not of the form that it must have; the message names the file, the line and the mend.
+        ConfigError: the text is not in the form that it must have; the message names the line and says what to write.
 
     >>> from ravine.optimizers.momentum import momentum
     >>> print(read(momentum.function, "rule momentum", "g", ["v"], momentum.defaults).text)
@@ -210,7 +210,7 @@ class _Reader(ast.NodeVisitor):
         return self._number(node, self._find(node))
 
     def visit_Subscript(self, node: ast.Subscript) -> NoReturn:
-        mend = "a rule is of one weight, which has no parts: leave the index out"
+        mend = "a rule computes with one weight, which has no parts: leave the index out"
         if not self._is_computed(node.value):
             mend = "give the number a name of its own"
         self.fail(node, f"uses `{ast.unparse(node)}`; {mend}")

@@ -16,10 +16,10 @@ from ravine.formulas.kinds import Kind
 from ravine.inputs import plain
 
 LAST = 1000.0
-"""The place of a stage that does not say where it stands."""
+"""The order of a stage that declares none: behind all of ravine's own."""
 
 _FAR = 1e9
-"""Places are nearer than this."""
+"""The order of a stage must be below this in size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +92,8 @@ def stage(
     A stage is written as a rule is, see `ravine.rule`. Its first parameter says where it stands. If that is `g`, the
     stage returns the gradient that the optimizer gets. If it is `step`, the stage returns the step that the weight
     takes, and may also ask for `step_norm`, the norm of the step that it gets, in the weight's layer. Among its
-    hyper-parameters may be `lr`, which is the optimizer's. A run that gives another hyper-parameter of one of ravine's
-    own stages has this stage: `ravine train --optimizer adam --set weight_decay=0.01`.
+    hyper-parameters may be `lr`, which is the optimizer's. If a run gives any other hyper-parameter of one of
+    ravine's own stages, this stage is part of the run: `ravine train --optimizer adam --set weight_decay=0.01`.
 
     Args:
         function: the function.
@@ -118,8 +118,8 @@ def stage(
         first = positional[0] if positional else ""
         if first not in ("g", "step"):
             raise ConfigError(
-                f"stage {label} takes {first or 'nothing'} first; it must be g, and the stage stands before the "
-                "optimizer, or step, and it stands behind it."
+                f"stage {label} takes {first or 'nothing'} first; it must be g, for a stage before the optimizer, "
+                "or step, for one behind it."
             )
         if {"g", "step"} <= set(positional):
             raise ConfigError(f"stage {label} takes g and step; it stands on one side of the optimizer: take one.")
@@ -127,7 +127,9 @@ def stage(
         if keywords.get("lr") is not None:
             raise ConfigError(f"lr of stage {label} is the optimizer's: give it no default.")
         if first == "g" and "step_norm" in positional:
-            raise ConfigError(f"stage {label} asks for step_norm before there is a step; only a stage of step has one.")
+            raise ConfigError(
+                f"stage {label} asks for step_norm, but takes g: only a stage behind the optimizer gets a step."
+            )
         hyper, number = tuple(keywords), plain(order)
         if isinstance(number, bool) or not isinstance(number, (int, float)) or not abs(number) < _FAR:
             raise ConfigError(f"order of stage {label} is {shortened(order)}; it must be a number, such as 25.")

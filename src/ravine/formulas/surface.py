@@ -24,7 +24,7 @@ Position = tuple[float, float]
 View = tuple[Position, Position]
 
 _H = 1e-30
-"""The complex step. Its error goes with its square, and it takes nothing from the digits of the real part."""
+"""The complex step h. The derivative has an error of the order h^2, and h changes no digit of the real part."""
 
 
 @dataclass(frozen=True, eq=False)

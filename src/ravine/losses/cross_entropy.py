@@ -27,7 +27,7 @@ def cross_entropy(logits: Array, labels: Array, form: str = "shifted") -> Array:
 
     The shifted form is log(1 + r) - (z_y - max z), with r the sum of e^(z - max z) over all o but the largest. It is
     finite for all finite logits, and keeps all its digits when the label is nearly certain and the loss nearly 0. The
-    naive form is -log(P_y) to the letter: inf where P_y underflows, nan where e^z overflows.
+    naive form is -log(P_y) as written: inf where P_y underflows, nan where e^z overflows.
     """
     rows = np.arange(len(labels))
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
@@ -55,9 +55,9 @@ def output_delta(logits: Array, labels: Array, form: str = "shifted") -> Array:
 
 
 def _shifted(logits: Array) -> Array:
-    """Return the logits minus the largest of their row, of complex ones that with the largest real part.
+    """Return the logits minus the largest of their row; among complex logits, that is the one of largest real part.
 
-    Softmax is the same for every shift, also for a complex one, so the complex step loses nothing here.
+    Softmax is the same for every shift, also a complex one, so the complex step stays exact.
     """
     top = logits.real.argmax(axis=-1)[..., None]
     z: Array = logits - np.take_along_axis(logits, top, axis=-1)

@@ -33,10 +33,10 @@ def ademamix(
 
     where a_t rises to mix, and b_t from beta1 to beta3, over the first mix_warmup steps: with x = min(t / mix_warmup,
     1), a_t = x mix, and the half-life of b_t rises in proportion to x, ln b_t = ln beta1 ln beta3 / ((1 - x) ln beta3 +
-    x ln beta1). At mix_warmup = 1 both are what they become.
+    x ln beta1). At mix_warmup = 1 both have their last values from the start.
 
-    Source: Pagliardini, Ablin and Grangier, 2024, "The AdEMAMix optimizer: better, faster, older", eqs. AdEMAMix and
-    the schedules behind it; its weight decay is the stage weight_decay.
+    Source: Pagliardini, Ablin and Grangier, 2024, "The AdEMAMix optimizer: better, faster, older", the equation named
+    AdEMAMix and the schedules after it; its weight decay is the stage weight_decay.
     Defaults: those of the authors' own code: lr 0.001, beta1 0.9, beta2 0.999, beta3 0.9999, mix 5, eps 1e-8, no
     schedules.
     Elsewhere: the same in optax (contrib.ademamix), which calls mix alpha and is given its schedules.

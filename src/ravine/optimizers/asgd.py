@@ -32,12 +32,13 @@ def asgd(
         w   = w - r_t (g + decay w)
         a_t = a_(t-1) + (w - a_(t-1)) / max(1, t - 1 - begin)
 
-    The mean a is evaluated and stored; before step begin it is w.
+    The mean a is evaluated and stored; it is w up to step begin + 2.
 
     Source: Polyak and Juditsky, 1992; Xu, 2011, "Towards optimal one pass large scale learning with averaged stochastic
     gradient descent", with its rate.
     Defaults: those of PyTorch: lr 0.01, decay 0.0001, alpha 0.75, begin 1000000.
-    Elsewhere: the same in PyTorch (ASGD), which calls decay lambd and begin t0, and leaves the mean to its user.
+    Elsewhere: the same in PyTorch (ASGD), which calls decay lambd and begin t0, and keeps the mean in its
+    state, from which the user has to take it.
     Neither optax nor Keras has it.
     """
     eta = lr / (1 + decay * lr * (t - 1)) ** alpha

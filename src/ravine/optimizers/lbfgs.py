@@ -16,9 +16,10 @@ from ravine.formulas.optimizer import Loss
 
 
 def newton_direction(g: Array, s: Array, y: Array) -> Array:
-    """Return -H g, (n,), with H the inverse Hessian that the steps s and the changes y of the gradient, (k, n), tell.
+    """Return -H g, (n,), with H the inverse Hessian estimated from the last steps.
 
-    Nocedal and Wright, algorithm 7.4, from (s y) / (y y) of the last step.
+    s are these steps and y the changes of the gradient along them, (k, n). Nocedal and Wright, algorithm 7.4, which
+    starts at H = <s, y> / <y, y> of the last step.
     """
     q = g
     rho = [1 / float(si @ yi) for si, yi in zip(s, y, strict=True)]
@@ -50,7 +51,7 @@ def lbfgs(
         y_t = f'(w + a d) - g
         w   = w + a d
 
-    where H_t is told by the last memory pairs of s and y, and a line search finds an a with
+    where H_t is estimated from the last memory pairs of s and y, and a line search finds an a with
 
         f(w + a d) <= f(w) + 10^-4 a <g, d>
         |<f'(w + a d), d>| <= 0.9 |<g, d>|
@@ -58,9 +59,9 @@ def lbfgs(
     The search tries a = lr first; before there is a pair, the a with which the step has the length lr, or lr itself if
     g is shorter than 1. Both gradients of y are of one batch.
 
-    It is meant for batches of all samples (batch_size 60000 for MNIST): what it learns from one small batch is noise to
-    the next. A step computes the gradient of its batch twice, or more often where the search needs it. If the search
-    finds nothing lower, the weights stay and the pairs are forgotten.
+    It is meant for batches of all samples (batch_size 60000 for MNIST): what it learns from one small batch does not
+    hold for the next. A step computes the gradient of its batch twice, or more often where the search needs it. If the
+    search finds nothing lower, the weights stay and the pairs are forgotten.
 
     Source: Nocedal and Wright, Numerical Optimization, 2006: algorithms 7.4 and 7.5 with eq. 7.20, line search by
     algorithms 3.5 and 3.6.

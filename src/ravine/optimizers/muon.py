@@ -19,7 +19,7 @@ STEPS = 5
 def orthogonalized(matrix: Array) -> Array:
     """Return U S' V^T for a matrix U S V^T, with all of S' near 1, by five Newton-Schulz steps.
 
-    A direction whose share of S is below about 0.001 stays behind, and a matrix of zeros stays one.
+    A singular value below about 0.001 |S| does not come near 1 in five steps, and a matrix of zeros stays one.
     """
     a, b, c = COEFFICIENTS
     x: Array = matrix.T if len(matrix) > matrix.shape[1] else matrix
@@ -41,7 +41,7 @@ def muon(
     momentum: Any = 0.95,
     adam_rate: Any = 0.05,
 ) -> Any:
-    """Muon: momentum whose matrix is made orthogonal, so that every direction of it takes a step of one size.
+    """Muon: momentum whose matrix is made orthogonal, so that it takes a step of the same size in every direction.
 
         M_t = momentum M_(t-1) + (1 - momentum) G
         W   = W - lr sqrt(max(1, o / i)) NS(momentum M_t + (1 - momentum) G)
@@ -53,9 +53,9 @@ def muon(
     with a, b, c = 3.4445, -4.7750, 2.0315: U S V^T becomes U S' V^T, with S' from about 0.7 to 1.2 wherever S is not
     tiny.
 
-    Source: Jordan et al., 2024, "Muon: An optimizer for hidden layers in neural networks". It has muon for the hidden
-    layers alone, and another optimizer for the first and the last one; here every matrix gets it. Biases take Adam's
-    steps at the rate adam_rate lr.
+    Source: Jordan et al., 2024, "Muon: An optimizer for hidden layers in neural networks". The source has muon for the
+    hidden layers alone, and another optimizer for the first and the last; here every matrix gets muon. Biases take
+    Adam's steps at the rate adam_rate lr.
     Defaults: lr 0.02 and momentum 0.95 are those of the source; adam_rate 0.05 gives biases Adam's usual 0.001.
     Elsewhere: PyTorch (Muon) has these equations with lr 0.001, and in addition the stage weight_decay = 0.1; it
     orthogonalizes in bfloat16, and takes matrices only. optax (contrib.muon) corrects both terms for their start at

@@ -35,12 +35,12 @@ def nadam(
         d_t  = (1 - mu_t) g / q_t + mu_(t+1) m_t / q_(t+1)
         w    = w - lr d_t / (sqrt(v_t / (1 - beta2^t)) + eps)
 
-    The slot holds q, the product's distance from 1, since it starts at 0.
+    The slot holds q and not the product mu_1 mu_2 ... mu_t, since slots start at 0 and the product at 1.
 
     Source: Dozat, 2016, in the form of PyTorch's NAdam, without the factor beta2 that the source has before the
     corrected v.
     Defaults: those of PyTorch: lr 0.002, beta1 0.9, beta2 0.999, eps 1e-8, momentum_decay 0.004.
-    Elsewhere: the same in PyTorch (NAdam), which keeps the product in its default precision. Keras (Nadam) has
+    Elsewhere: the same in PyTorch (NAdam), which keeps the product in PyTorch's default dtype. Keras (Nadam) has
     momentum_decay 1, eps = 1e-7 and lr 0.001. optax (nadam) has no schedule: mu is beta1, g is divided
     by 1 - beta1^t and m by 1 - beta1^(t+1).
     """

@@ -26,7 +26,7 @@ def nesterov_buffered(g: Any, b: Any, *, lr: Any = 0.01, alpha: Any = 0.9) -> An
 
     Source: Nesterov, 1983; Sutskever, Martens, Dahl and Hinton, 2013, section 2, in the form of PyTorch's SGD.
     Defaults: lr 0.01, alpha 0.9.
-    Elsewhere: the same in PyTorch (SGD, nesterov), which wants alpha above 0, and in optax (sgd, nesterov). Keras (SGD,
+    Elsewhere: the same in PyTorch (SGD, nesterov), which needs alpha above 0, and in optax (sgd, nesterov). Keras (SGD,
     nesterov) and our nesterov have the rate inside the velocity: the same path as long as the rate is constant.
     """
     b = alpha * b + g

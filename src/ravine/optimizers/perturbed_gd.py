@@ -21,7 +21,7 @@ def perturbed_gd(
     threshold: Any = 0.01,
     interval: int = 100,
 ) -> Any:
-    """Perturbed gradient descent: where the gradient is small, a random kick, which does not stay on a saddle.
+    """Perturbed gradient descent: where the gradient is small, a random kick moves the weights off a saddle.
 
         k_t = 1                         where |g| <= threshold and r_(t-1) = 0
         k_t = 0                         elsewhere

@@ -44,7 +44,7 @@ def prodigy(
 
     Source: Mishchenko and Defazio, 2023, with Adam's steps, as in the authors' own code; Adam's correction for the
     start at zero is a factor of the rate. The factor 1 - sqrt(beta2) of both r and s is left out, since it cancels.
-    Defaults: those of the source: lr 1, of which a schedule takes shares, beta1 0.9, beta2 0.999, eps 1e-8, d0 1e-6.
+    Defaults: those of the source: lr 1, which a schedule may lower, beta1 0.9, beta2 0.999, eps 1e-8, d0 1e-6.
     Elsewhere: optax (contrib.prodigy) is the same, but NaN until there is a gradient that is not 0. The authors' own
     code has the correction off by default. PyTorch and Keras have none.
     """

@@ -27,8 +27,8 @@ def rmsprop_centered(g: Any, s: Any, m: Any, *, lr: Any = 0.001, rho: Any = 0.9,
         m_t = rho m_(t-1) + (1 - rho) g
         w   = w - lr g / (sqrt(s_t - m_t^2) + eps)
 
-    The variance s - m^2 is never below 0; where rounding makes it so, under gradients that hardly change, it counts as
-    0.
+    In exact arithmetic the variance s - m^2 is never negative. Rounding can make it negative where gradients hardly
+    change; it then counts as 0.
 
     Source: Graves, 2013, equations 38 to 41, which have momentum besides.
     Defaults: those of our rmsprop: lr 0.001, rho 0.9, eps 1e-8.

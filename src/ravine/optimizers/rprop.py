@@ -37,16 +37,16 @@ def rprop(
 
     where p is the sign of the last gradient, or 0 after a change of sign, and r the size of the step.
 
-    Sizes are counted in units of lr and start at r_0 = 1, so that a rate of 0 stands still and a schedule acts on all
-    of them. Mini-batches change signs by chance, which shrinks the sizes whatever the slope is.
+    Sizes are counted in units of lr and start at r_0 = 1, so that no weight moves at lr = 0, and a schedule acts on
+    all of them. Mini-batches change signs by chance, which shrinks the sizes whatever the slope is.
 
     Source: Riedmiller and Braun, 1993; without its return to the old weight after a change of sign, which is iRprop-,
     Igel and Huesken, 2000.
     Defaults: those of PyTorch: lr 0.01, etas 0.5 and 1.2, sizes between 0.000001 and 50, which are 0.0001 and 5000
     times lr.
     Elsewhere: PyTorch (Rprop) is the same under a constant rate, with bounds of the size that are not multiplied by lr;
-    lr is its first size and a later one has no effect. optax (rprop) takes a step by the gradient of the step before.
-    Keras has none.
+    lr is only its first size, and a later change of lr has no effect. optax (rprop) takes a step by the gradient of the
+    step before. Keras has none.
     """
     turn = np.sign(g) * p
     r = np.where(turn > 0, eta_plus * r, np.where(turn < 0, eta_minus * r, r))

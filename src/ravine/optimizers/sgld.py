@@ -9,7 +9,7 @@ from ravine.formulas.elementwise import rule
 
 @rule(bounds={"temperature": "[0, inf)"})
 def sgld(g: Any, noise: Any, *, lr: Any = 0.1, temperature: Any = 1e-6) -> Any:
-    """Stochastic gradient Langevin dynamics: gradient descent among random kicks, which ends in no point.
+    """Stochastic gradient Langevin dynamics: gradient descent with noise, which samples weights and never settles.
 
         w = w - lr g + sqrt(2 lr temperature) z
 

@@ -18,8 +18,8 @@ from ravine.formulas.optimizer import Loss
 def curvature(loss: Loss, weights: Sequence[Array], noise: Noise) -> Array:
     """Return u H u, number by number, for the Hessian H of a loss and the signs u of the noise, (n,).
 
-    Its mean over all u is the diagonal of H. H u is a central difference of two gradients, whose distance is the cube
-    root of the round-off.
+    Its mean over all u is the diagonal of H. H u is a central difference of gradients, whose step is the cube root of
+    the machine epsilon.
     """
     w = flattened(weights)
     signs = np.copysign(1, flattened(noise())).astype(w.dtype)
@@ -53,14 +53,14 @@ def sophia(
     eps: Any = 1e-12,
     hessian_frequency: int = 10,
 ) -> Any:
-    """Sophia: momentum over an estimate of the Hessian's diagonal, with a longest step for each weight.
+    """Sophia: momentum over an estimate of the Hessian's diagonal, with a bound on the step of each weight.
 
         m_t = beta1 m_(t-1) + (1 - beta1) g
         h_t = beta2 h_(t-1) + (1 - beta2) u (f'(w + c u) - f'(w - c u)) / (2 c)
         w   = w - lr min(max(m_t / max(gamma h_t, eps), -1), 1)
 
-    where u are random signs, those of the noise, whose product with H u has the diagonal of H as its mean, and c is the
-    cube root of the round-off, about 0.005 in float32. h changes at the first step and at every hessian_frequency-th
+    where u are random signs, those of the noise; u (H u) has the diagonal of H as its mean. c is the cube root of the
+    machine epsilon, about 0.005 in float32. h changes at the first step and at every hessian_frequency-th
     after it, which costs two more gradients of the batch. A weight without curvature takes the longest step, lr.
 
     Source: Liu et al., 2023, "Sophia: A Scalable Stochastic Second-order Optimizer for Language Model Pre-training",

@@ -9,7 +9,7 @@ from ravine.formulas.schedule import schedule
 
 @schedule(bounds={"decay_factor": "(0, inf)"})
 def exponential(epoch: Any, *, decay_factor: Any = 0.9) -> Any:
-    """Exponential: a factor every epoch.
+    """Exponential: the rate is multiplied by the same factor every epoch.
 
         eta_k = eta_0 decay_factor^k
 

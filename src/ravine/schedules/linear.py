@@ -13,8 +13,8 @@ def linear(share: Any, lr: Any, *, final_lr: Any) -> Any:
 
         eta_k = eta_0 (1 - a) + a eta_N,   a = k / N
 
-    With k counted from 0 the first epoch runs at eta_0, as the name "initial" says, and the last at one N-th above
-    eta_N.
+    k is counted from 0, so the first epoch runs at eta_0, and the last at eta_N + (eta_0 - eta_N) / N, which is
+    not yet eta_N.
     Source: the paper's eq. 5.
     Defaults: none for final_lr, which must be given.
     Elsewhere: PyTorch (LinearLR) is the same with start_factor 1, end_factor final_lr / lr and total_iters N.

@@ -9,7 +9,7 @@ from ravine.formulas.schedule import schedule
 
 @schedule(bounds={"decay_factor": "(0, inf)", "decay_every": "[1, inf)"})
 def step(epoch: Any, *, decay_factor: Any = 0.1, decay_every: int = 5) -> Any:
-    """Step: a factor every `decay_every` epochs.
+    """Step: the rate is multiplied by a factor once every `decay_every` epochs.
 
         eta_k = eta_0 decay_factor^floor(k / decay_every)
 

@@ -15,7 +15,7 @@ NAMES = frozenset(BY_NAME) - {"hyperparameters"}
 """The settings of a run; hyper-parameters, and the settings of a schedule, must have other names."""
 
 OTHERS = frozenset({"initial_weights", "order", "data_dir", "out", "resume", "fresh", "watcher"})
-"""The other keywords of `ravine.train`, which would get the value of a hyper-parameter of their name."""
+"""The other keywords of `ravine.train`, each of which would get the value of a hyper-parameter of its name."""
 
 
 def _what(name: str) -> str:
@@ -23,7 +23,7 @@ def _what(name: str) -> str:
 
 
 def check_names(optimizer: Optimizer) -> None:
-    """Check that no hyper-parameter but lr has the name of a setting of a run, which would get its value."""
+    """Check that no hyper-parameter but lr has the name of a setting of a run: the setting would get its value."""
     taken = sorted((NAMES | OTHERS).difference({"lr"}).intersection(optimizer.defaults))
     if taken:
         raise ConfigError(
@@ -33,7 +33,7 @@ def check_names(optimizer: Optimizer) -> None:
 
 
 def check_names_of(schedule: Schedule, optimizer: Optimizer, stages: Sequence[Stage]) -> None:
-    """Check that no setting of a schedule has the name of something else, which would get its value."""
+    """Check that no setting of a schedule has the name of something else, because that would get its value."""
     for name in schedule.defaults:
         if name in (NAMES | OTHERS) - {"final_lr"}:
             raise ConfigError(

@@ -35,10 +35,10 @@ from ravine.spec.values import (
 )
 
 _STEPS = 100
-"""The number of times in an epoch at which rates by step are checked while the number of steps is not known."""
+"""How many points of an epoch stand for its steps in a schedule by step, while the number of steps is not known."""
 
 _TIMES = 100_000
-"""The largest number of such times in a run."""
+"""The largest number of such points in a run."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,11 @@ class ResolvedRun:
             self.rates_in(epoch, np.arange(math.ceil(count / self.batch_size_in(epoch))), count)
 
     def check_some_rates(self) -> None:
-        """Check the rates of a run before its data are known: of each epoch, by step at times between them too."""
+        """Check rates of a run before its data are known.
+
+        They are the rates at the start of each epoch and, in a schedule by step, at points within the epochs; in a long
+        run, those at `_TIMES` points.
+        """
         spec = self.spec
         assert spec.lr is not None
         every = _STEPS if spec.schedule_by == "step" else 1
@@ -167,7 +171,7 @@ def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
     Equal runs have equal resolved specs.
 
     Raises:
-        ConfigError: a name does not exist, or a value is not allowed; the message says which names and values are.
+        ConfigError: a name does not exist, or a value is not allowed; the message says what is allowed.
 
     >>> resolve(RunSpec(optimizer="momentum")).spec.hyperparameters
     {'alpha': 0.9}

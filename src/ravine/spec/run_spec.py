@@ -19,7 +19,7 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     optimizer and of stages, except the learning rate: numbers, whole numbers and flags. One that is not given has its
     default. `schedule_settings` has the settings of the schedule. `per_layer` has, for some hyper-parameters or lr, one
     factor for each layer. With `largest_batch` the batch grows when the schedule would lower the rate, see
-    `formulas.schedule.grown_batch_size`; the rate falls only as far as the batch cannot grow. `initial_weights` and
+    `formulas.schedule.grown_batch_size`; the rate falls only where the batch can grow no further. `initial_weights` and
     `order` are the SHA-256 of arrays that the caller gave in place of those that the seed makes.
     tests/test_settings.py compares the fields with `ravine.settings`.
     """

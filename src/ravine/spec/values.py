@@ -66,7 +66,7 @@ def values_of(given: Any, field: str = "hyperparameters") -> dict[str, Value]:
 
 
 def normalized(spec: RunSpec) -> RunSpec:
-    """Check the type of every field, and bring what NumPy made, and names, into the form that ravine works with."""
+    """Check the type of every field, and bring names and NumPy's values into the form that ravine works with."""
     given = {field: plain(getattr(spec, field)) for field in spec.__struct_fields__}
     given |= {
         "stages": tuple(given["stages"]) if isinstance(given["stages"], list) else given["stages"],
@@ -107,7 +107,7 @@ def check_data(spec: RunSpec, network: Network) -> None:
 
 
 def check_seed(spec: RunSpec) -> None:
-    """Check that a seed has 63 bits."""
+    """Check that a seed fits into 63 bits."""
     if not 0 <= spec.seed <= _LARGEST_SEED:
         raise ConfigError(f"seed is {spec.seed}; it must be a whole number from 0 to {_LARGEST_SEED}.")
 
@@ -124,7 +124,7 @@ def check_growing_batch(spec: RunSpec) -> None:
 
 
 def check_layers(spec: RunSpec, optimizer: Optimizer, alone: Optimizer, values: Mapping[str, float]) -> None:
-    """Check the factors of each layer, and that what they give is allowed; `alone` is the optimizer without stages."""
+    """Check the factors of each layer, and the values that they lead to; `alone` is the optimizer without stages."""
     if not spec.per_layer:
         return
     layers = len(spec.layers) - 1
@@ -147,13 +147,13 @@ def check_layers(spec: RunSpec, optimizer: Optimizer, alone: Optimizer, values: 
 
 
 def require_known(kind: str, name: Any, names: Any) -> None:
-    """Refuse a name that is none of some."""
+    """Refuse a name that is not among the known ones."""
     if not isinstance(name, str) or name not in names:
         raise ConfigError(unknown(kind, name, names))
 
 
 def require_at_least(name: str, value: int, least: int) -> None:
-    """Refuse a number that is too small, or beyond any run."""
+    """Refuse a number that is too small, or too large for any run."""
     if value < least:
         raise ConfigError(f"{name} is {value}; it must be a whole number of {least} or more.")
     if value > MOST:
