@@ -1,7 +1,7 @@
-"""How every picture looks, and how it is written: ink on a clear ground, and colors that everybody can tell apart.
+"""How every picture looks, and how it is written: on a transparent ground, in colors that everybody can tell apart.
 
-Pictures are the same whatever the user's matplotlibrc says. Other files take matplotlib from here, since it must not be
-imported with a back-end in its environment that is not there.
+Pictures are the same whatever the user's matplotlibrc says. Other files import matplotlib from here, since its own
+import fails if the variable MPLBACKEND names a back-end that is not installed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ finally:
     if _backend is not None:
         os.environ["MPLBACKEND"] = _backend
 if _backend and _first:
-    with suppress(ValueError):  # it is for windows on a screen, which ravine has none of
+    with suppress(ValueError):  # a wrong back-end does no harm: ravine opens no windows
         mpl.rcParams["backend"] = _backend
 
 # The palette of Okabe and Ito (2008), which people with any color vision can tell apart.
@@ -52,7 +52,7 @@ _STYLE: dict[Any, Any] = {
 
 @contextmanager
 def own_style(**settings: Any) -> Iterator[None]:
-    """Draw with matplotlib's own defaults and ours, not with the user's; also a decorator of what draws."""
+    """Draw with matplotlib's own defaults and ravine's, not with the user's settings; also good as a decorator."""
     with mpl.rc_context():
         defaults: dict[Any, Any] = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
         with warnings.catch_warnings():
@@ -82,7 +82,7 @@ def png(figure: Figure) -> bytes:
 
 
 def svg(figure: Figure, name: str) -> bytes:
-    """Return a figure as SVG, on a clear ground; the same figure and name give the same bytes."""
+    """Return a figure as SVG, on a transparent ground; the same figure and name give the same bytes."""
     content = io.BytesIO()
     with own_style(**{"svg.hashsalt": name}):
         figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
