@@ -1,8 +1,8 @@
 """ravine beside other libraries: `python -m benchmarks [--json]`, after `pip install -e ".[peers]"`.
 
 The same network, images, batches, initial weights and rates in float32 for every peer, each in a process of its own
-that waits while another one trains. First all are warmed up, which is told apart, and their losses over the same
-samples are compared; then they are timed in turn, round after round, and medians are quoted.
+that waits while another one trains. First each peer warms up (`--json` gives these seconds apart), and the losses of
+all over the same samples are compared. Then they are timed in turn, round after round, and medians are printed.
 
 Two comparisons. One core: every peer has one core and one thread. Whole machine: the better of one run with all
 threads and of one run a core at the same time, in samples per second of all together. A ratio is that of the fastest
@@ -25,7 +25,10 @@ from benchmarks.peers import PEERS
 
 SAMPLES = {1: 1_000, 10: 6_000, 100: 12_000, 1000: 12_000}
 TOLERANCE = 0.02
-"""Largest difference of mean losses of what is compared: scikit-learn has biases, and eps stands elsewhere in some."""
+"""A peer whose mean loss differs from ravine's by more is left out.
+
+A small difference is allowed: scikit-learn has biases, and some peers add eps at another place.
+"""
 
 
 def main() -> None:
@@ -69,7 +72,7 @@ class Workers:
         self._every = _start(peer, "all")
 
     def prepare(self, **task: Any) -> dict[str, Any]:
-        """Warm all of them up, one after the other; return what the first one said, or the first error."""
+        """Let all processes warm up, one after the other; return the answer of the first one, or the first error."""
         said = [_ask([process], {"prepare": task})[0] for process in (*self._alone, self._every)]
         return next((answer for answer in said if "error" in answer), said[0])
 

@@ -7,16 +7,16 @@ their gradients are written by hand and computed in the dtype of x. The oracle i
 digits: a gradient counts as right if all its components are within 1e-4 of it, and as wrong if the error of one is at
 least 1e-3 of that component. A draw that is neither is drawn again.
 
-Where a method can tell at all is a rule on the oracle's numbers, not on the check's answer. With the round-off unit eps
-of the dtype, F the sum of the sizes of f's terms, and f', f'', f''' the derivatives by a component, the least error
-that round-off and truncation leave a difference is
+Whether a method could tell at all is computed from the oracle's numbers, not from the check's answer. With the
+round-off unit eps of the dtype, F the sum of the sizes of f's terms, and f', f'', f''' the derivatives by a component,
+the least error that a difference has from round-off and truncation is
 
     central              min over h of  eps F / h + h^2 |f'''| / 6
     forward, backward    min over h of  2 eps F / h + h |f''| / 2
 
 over steps h up to 1 or the largest |x|. A method can tell if ten times that is at most 1e-3 |f'| for each component
-that is not zero. The complex step can if f is analytic and a central difference can tell some component, which confirms
-it. Of several methods one must be able to.
+that is not zero. The complex step can tell if f is analytic and a central difference can tell for some component, which
+confirms the complex step. Several methods can tell if one of them can.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Doubles:
 
 
 class Digits:
-    """The same over mpmath's."""
+    """The same functions over mpmath's numbers."""
 
     exp, sin, cos, tanh, log, sqrt = mpmath.exp, mpmath.sin, mpmath.cos, mpmath.tanh, mpmath.log, mpmath.sqrt
     size = staticmethod(abs)
@@ -170,7 +170,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A function at a point: `scale` is what x is measured in."""
+    """A function at a point x; each component of x is divided by its number in `scale` before it goes into a term."""
 
     terms: list[Term]
     x: np.ndarray
@@ -224,7 +224,7 @@ def oracle_of(drawn: Drawn) -> Oracle:
 
 
 def can_tell(drawn: Drawn, oracle: Oracle, method: str) -> bool:
-    """Tell whether the best difference there is leaves less than a tenth of an error of 1e-3, see above."""
+    """Tell whether the least error of the method is at most a tenth of an error of 1e-3; see the top of this file."""
     shown = least_error(drawn, oracle, "central" if method == "complex" else method) * 10 <= WRONG * abs(oracle.first)
     return drawn.is_analytic and bool(shown.any()) if method == "complex" else bool(shown[oracle.first != 0].all())
 

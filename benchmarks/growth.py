@@ -8,8 +8,8 @@ are those of the paper: 784-300-100-100-10, batches of 10, 60,000 images.
     batch size  samples in a batch
     data        images in an epoch: the first so many of the training images, whole epochs
 
-Each point is the median of short runs after some that are not timed. For widths the slope of log time against log
-number of weights is told: 1 is linear.
+Each point is the median of short runs after some that are not timed. For widths the exponent of growth is printed, the
+slope of log time against log number of weights: 1 is linear.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ TITLES = {
     "data": ("Data", "images in an epoch"),
 }
 SECONDS = 0.25
-"""Aimed length of a run, unless it is to be whole epochs."""
+"""The intended length of a run; where whole epochs are timed, it is rounded to them."""
 
 
 def main() -> None:
@@ -102,7 +102,7 @@ def measure(
     engine.compile()
     part = Split(data.images[:images], data.labels[:images])
     engine.prepare(part)
-    # A small rate keeps wide and deep networks in the finite numbers.
+    # At a small rate wide and deep networks do not diverge.
     hyper = rule.hyperparameters({"lr": 1e-5})
 
     def train(samples: int) -> float:
@@ -113,7 +113,7 @@ def measure(
         taken = engine.train(part, order, 0, samples, hyper)
         engine.settle(hyper)
         spent = time.perf_counter() - began
-        assert taken.steps == -(-samples // batch_size), "the run left the finite numbers"
+        assert taken.steps == -(-samples // batch_size), "the loss is not finite"
         return spent
 
     first = max(4 * batch_size, 100)
@@ -125,7 +125,7 @@ def measure(
 
 
 def _whole(samples: float, part: int, least: int) -> int:
-    """Return about so many samples, in whole parts, and no fewer than `least`."""
+    """Return `samples`, rounded to a multiple of `part`, and no fewer than `least`."""
     return max(round(samples / part), -(-least // part)) * part
 
 

@@ -1,10 +1,10 @@
 """Matrix optimizers beside PyTorch: `python -m benchmarks.matrices [--json]`, after `pip install -e ".[peers]"`.
 
 Milliseconds a step on one core and one thread, on the paper's network and MNIST in float32: muon beside PyTorch's own,
-soap and shampoo beside those of pytorch-optimizer, which follow the authors' code. Same images, batches and initial
-weights, and the same frequency of what is not done at every step. Each side has a process of its own; the steps in
-which preconditioners are computed most often are taken before; then both are timed in turn, round after round, and
-medians are quoted.
+soap and shampoo beside those of pytorch-optimizer, which follow the authors' code. Both sides have the same images,
+batches and initial weights, and compute preconditioners equally often. Each side has a process of its own. The first
+steps, in which preconditioners are computed most often, are not timed; then both sides are timed in turn, round after
+round, and medians are printed.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def serve(side: str) -> None:
 
 
 def rate_of(optimizer: str) -> float:
-    """Return the default rate, but for shampoo: at that of ours theirs diverges in batches of 1000."""
+    """Return the default rate, except for shampoo: at ravine's default the other one diverges in batches of 1000."""
     from ravine.formulas.shelves import OPTIMIZERS
 
     return 0.01 if optimizer == "shampoo" else float(OPTIMIZERS.find(optimizer).defaults["lr"] or 0)

@@ -1,12 +1,12 @@
 """What every optimizer of ravine reaches and costs: `python -m benchmarks.optimizers [NAME ...] [--speed] [--json]`.
 
-The network is the paper's, the data MNIST, in float32; an optimizer is found by itself. Its curve: a run at each of
-five learning rates, of which the best is kept. Its speed: microseconds per sample on one thread, in rounds that
-alternate with sgd in one process, and the ratio to sgd.
+The network is the paper's, the data MNIST, in float32. The curve of an optimizer comes from the best of its runs at
+five learning rates. Its speed is in microseconds per sample on one thread, in rounds that alternate with sgd in one
+process; the ratio to sgd is given too.
 
-The figures stay in `docs/optimizers/measured.json`. Measured are those optimizers that are named, or those whose rule
-is new or has another text by now; each is stored as soon as it is there, so that one can stop and go on. `--speed`
-measures the speeds alone, of all that have a curve if none is named, and keeps the curves.
+The figures are kept in `docs/optimizers/measured.json`. The command measures the optimizers that are named; without a
+name, those that are new or whose text has changed. It stores each as soon as it is measured, so it may be stopped and
+started again. `--speed` measures the speeds alone, by default of all optimizers with a curve, and keeps the curves.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def source(rule: Optimizer) -> str:
 
 
 def curve(name: str) -> dict[str, Any]:
-    """Train at each rate and return what the best run was, and the loss at every rate; None of one that diverged."""
+    """Train at each rate; return the best run, and the loss at every rate, which is None if the run diverged."""
     rule = EVERY[name]
     size, epochs = (ALL, 30) if rule.full_batch else (100, 3)
     runs = {}
@@ -135,7 +135,7 @@ def curve(name: str) -> dict[str, Any]:
 
 
 def rates(rule: Optimizer) -> list[float]:
-    """Return the learning rates to try: five around the default, or the default alone for one that searches itself."""
+    """Return the learning rates to try: five around the default, or the default alone if the optimizer searches."""
     default = rule.hyperparameters({})["lr"]
     if rule.searches:
         return [default]
@@ -176,7 +176,7 @@ class Timed:
         self.engine.compile()
         self.engine.prepare(_data().train)
         default = rule.hyperparameters({})
-        # A small rate keeps every rule in the finite numbers in batches of 1, but a line search begins at the rate.
+        # At a small rate no rule diverges in batches of 1. A line search begins at its rate, and keeps it.
         self.hyper = default if rule.searches else {**default, "lr": default["lr"] / 100}
         block = FULL_BLOCK if batch_size == ALL else BLOCK
         self._train(block)
@@ -212,7 +212,7 @@ def _data() -> Dataset:
 
 
 def _store(document: dict[str, Any]) -> dict[str, Any]:
-    """Write the document with the optimizers that there are, by name, and return it."""
+    """Write the document, with only the optimizers that exist now, sorted by name; return it."""
     entries = {name: document["optimizers"][name] for name in EVERY if name in document["optimizers"]}
     stored = {"machine": machine(), "command": COMMAND, "protocol": PROTOCOL, "optimizers": entries}
     make_folder(FILE.parent)

@@ -2,18 +2,18 @@
 
 The runs are the rows of the paper's Tables 1 to 5: sgd, momentum and AdaGrad with and without decay, ten epochs each.
 
-ravine trains them for real, into a temporary folder, through what `ravine study run` calls: the estimate of each run,
-the pool of threads, evaluation after each epoch, checkpoints and stored runs. Compiling the kernels, or loading those
-that were compiled before, and reading the data come first and are told apart. The memory is the peak of the process,
-and the compiler's where it had to compile.
+ravine trains them in full, into a temporary folder, through what `ravine study run` calls: the estimate of each run,
+the pool of threads, evaluation after each epoch, checkpoints and stored runs. The data are read first, and the kernels
+are compiled, or loaded if they were compiled before; the seconds of the kernels are printed apart. The memory is the
+peak of the process. It includes the compiler's memory if kernels had to be compiled.
 
-PyTorch's hours are not spent but scaled. What a step costs depends on the optimizer and the batch size alone (a decay
-of the rate or another rate costs nothing), and so each such pair is timed over some steps after as many for warming
-up, in turn as one run a core at once, each with one thread, and as one run with all threads; of the medians the better
-one counts. It is multiplied by the steps that ravine took in each row: a run that diverges ends early for both. One
-evaluation of the test images after each epoch is added, in batches of 1,000, with all threads or with one thread a core
-as if these did not hinder each other. ravine evaluates the same images; neither runs through the training images
-again, because the training loss is summed while training.
+PyTorch does not train in full: its time is estimated from some steps. The time of a step depends only on the optimizer
+and the batch size, not on the rate or its decay. So each pair of these is timed over some steps, after as many steps to
+warm up: in turn as one run a core at once, each with one thread, and as one run with all threads. The better of the two
+medians counts. It is multiplied by the steps that ravine took in each row, since a run that diverges ends early in both
+libraries. The time of one evaluation of the test images after each epoch is added, in batches of 1,000, with all
+threads, or with one thread a core as if these did not slow each other down. ravine evaluates the same images. Neither
+library evaluates the training images, because the training loss is summed while training.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def steps_taken(result: Result, images: int) -> int:
 
 
 def evaluations_of(result: Result) -> int:
-    """Return how often the test images were evaluated: after each epoch, and when the numbers were lost."""
+    """Return how often the test images were evaluated: after each epoch, and when a number was not finite."""
     return len(result.history) + isinstance(result.cause, NonFinite)
 
 

@@ -3,7 +3,7 @@
 RESULT.json is what `python -m benchmarks --json` printed. The picture has a row for each optimizer and two columns, one
 core and the whole machine; lines are microseconds per sample against batch size, on logarithmic axes. With --table a
 Markdown table is printed: medians on one core / on the whole machine, and how many times faster ravine is than the
-best of the others.
+fastest other library.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def plain_numbers(axes: Axes) -> None:
 
 
 def label_ends(axes: Axes, size: float = 8.5) -> None:
-    """Write the label of each line at its right end, with a thread to it where labels have to make room."""
+    """Write the label of each line at its right end; a thin line leads to a label that had to move aside."""
     lines = [line for line in axes.get_lines() if not line.get_label().startswith("_")]
     ends = [(line.get_xdata()[-1], line.get_ydata()[-1]) for line in lines]
     scale = axes.transData + axes.transAxes.inverted()

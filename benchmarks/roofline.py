@@ -5,21 +5,21 @@ Three things are found, all on one pinned core and in float32, and put together.
 The machine. How many multiply-and-adds it does in registers; and, for sets of rows of 304 numbers that fit into each
 cache, how fast it reads rows in random order and adds them to one row, four at a time, which is the forward pass, and
 how fast it changes rows in place, which is an update. GB/s count what is read, and for updates what is written as well.
-The best of the repeats is quoted, since these are ceilings.
+The best of the repeats counts, since these speeds are upper bounds.
 
 The work. What training cannot do without, counted by the reference forward pass over the samples that are timed, at the
 initial weights: the multiply-and-adds with a factor that is not zero (forward, deltas, gradient of the weights; in
 whole vectors of 16, as they are executed), the weights that a batch reads forward, once for each row that it needs, and
 the weights and slots of the optimizer that its step reads and writes, once for each row that has a gradient, or for all
-rows where the rule moves all of them (Adam). That a row stays in registers for a whole batch is too good to be true,
-but nothing can need less. The arithmetic of the rule itself, and all that is done once a unit or a pixel, is left out.
+rows where the rule moves all of them (Adam). No program can keep a row in registers for a whole batch, but none can
+need less than this. The arithmetic of the rule itself, and all that is done once a unit or a pixel, is left out.
 
 The floor. Training has two phases, forward, and gradient with update. The arithmetic floor of a phase is its
 multiply-and-adds over the peak, its traffic floor its bytes over the speed of a set of rows as large as all weights
 and slots together. Arithmetic and traffic can overlap, and so the floor of a phase is the larger one; one phase needs
 the other, and so the floor of training is the sum of the two. The share is the floor over the median
-microseconds that the engine takes. Rows that were used a moment ago may come from a nearer cache than the set as a
-whole does, so this floor is a yardstick and no proof.
+microseconds that the engine takes. The floor is an estimate and not a proof, since rows that were used a moment ago may
+come from a nearer cache than the set as a whole does.
 """
 
 from __future__ import annotations
@@ -217,13 +217,13 @@ def aligned(count: int) -> NDArray[np.float32]:
 
 
 def working_sets() -> dict[str, int]:
-    """Return bytes that lie in each cache, with room to spare, and in no cache."""
+    """Return numbers of bytes: one that fits into each cache, with room to spare, and one that fits into none."""
     first, second, third = (cache_bytes(level) for level in (1, 2, 3))
     return {"L1": first // 2, "L2": second // 2, "L3": third // 4, "DRAM": max(256 * KIB**2, 2 * third)}
 
 
 def cache_bytes(level: int) -> int:
-    """Return the size of this core's data cache of a level, as the system tells it, else that of `CACHES`."""
+    """Return the size of this core's data cache of a level, as the system reports it; otherwise that of `CACHES`."""
     core = max(os.sched_getaffinity(0))
     for folder in sorted(Path(f"/sys/devices/system/cpu/cpu{core}/cache").glob("index*")):
         try:
@@ -293,7 +293,7 @@ def seconds(data: Split, order: NDArray[np.int64], rule: Optimizer, batch_size: 
         taken = engine.train(data, order, 0, len(order), hyper)
         engine.settle(hyper)
         times.append(time.perf_counter() - began)
-        assert taken.steps == -(-len(order) // batch_size), "the run left the finite numbers"
+        assert taken.steps == -(-len(order) // batch_size), "the loss is not finite"
     return times[1:]
 
 

@@ -1,9 +1,9 @@
 """Seconds from the start of a process to its first training step: `python -m benchmarks.startup [--json]`.
 
 Fresh processes are timed from outside: imports, data, kernel and one step of the paper's network. They come in turn,
-round after round, and each round begins with an empty cache of kernels: the first optimizer compiles all, each further
-one, and each new combination with stages, its own part alone, and one that was compiled before nothing. Medians are
-told, and what one process waits for the kernel at each batch size.
+round after round, and each round begins with an empty cache of kernels. So the first optimizer compiles everything;
+each further optimizer, and each new combination with stages, compiles only its own part; and an optimizer that was
+compiled before compiles nothing. Medians are printed, and how long one process waits for the kernel at each batch size.
 """
 
 from __future__ import annotations

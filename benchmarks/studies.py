@@ -1,11 +1,11 @@
 """How busy a study of many short runs keeps the cores: `python -m benchmarks.studies [--runs N] [--jobs N] [--json]`.
 
 Synthetic images, one epoch a run, one seed a run; the default images make a run of about 0.1 s. Kernel seconds are the
-processor time that the threads spend inside the three compiled entries (train, settle, evaluate), taken around each
-call; their share is of wall time times jobs. The rest is told apart too: other processor time of the process, which is
-Python and system calls, and idle time, in which fewer than `jobs` threads had work to do or got a core. On a machine
-that is not at rest they do not get one: how many cores were busy elsewhere is told beside. Afterwards `ravine study
-status` is timed in fresh processes.
+processor time that the threads spend inside the compiled functions (train, settle, evaluate), taken around each call.
+Three shares of wall time times jobs are printed: that of the kernels; that of the other processor time of the process,
+which is Python and system calls; and that of idle time, in which fewer than `jobs` threads had work to do or got a
+core. Other processes may take cores from the threads, so the number of cores that they kept busy is printed too.
+Afterwards `ravine study status` is timed in fresh processes.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from ravine.data import DatasetInfo, catalog
 catalog.DATASETS["synthetic"] = DatasetInfo(**json.loads(sys.argv[1]))
 sys.exit(run(["study", "status", *sys.argv[2:]]))
 """
-"""The command, after the data set of the study was put into the table."""
+"""Runs `ravine study status` after it has put the data set of the study into the table of data sets."""
 
 
 def main() -> None:

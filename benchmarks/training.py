@@ -82,7 +82,7 @@ def _engine(name: str, optimizer: str, batch_size: int) -> Engine:
 
 def _train(engine: Engine, data: Split, optimizer: str, count: int, threads: int | None) -> tuple[float, float]:
     """Train on `count` samples; return the seconds and the mean loss."""
-    # A small rate keeps every optimizer in the finite numbers over all repeats.
+    # At a small rate no optimizer diverges over all repeats.
     hyper = OPTIMIZERS.find(optimizer).hyperparameters({"lr": 0.001})
     order = epoch_order(0, 0, len(data.labels))[:count].astype(np.int64)
     with threadpool_limits(threads):

@@ -1,9 +1,9 @@
-"""A process that trains with one peer when told to: started and told by `python -m benchmarks`.
+"""A process that trains with one peer; `python -m benchmarks` starts it and sends it what to do.
 
     python -m benchmarks.worker PEER CORE      CORE is the number of the one core to use, or all
 
-Reads one JSON document a line and answers each with one: {"prepare": {"optimizer", "batch_size", "samples"}}, which
-also warms up, and {"go": true}, which trains once and tells the seconds.
+It reads one JSON document a line and answers each with another. {"prepare": {"optimizer", "batch_size", "samples"}}
+makes it build the peer and train once to warm up; {"go": true} makes it train once and answer with the seconds.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
         os.environ.update(ONE_THREAD)  # before any library is loaded
         os.sched_setaffinity(0, {int(core)})
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # so that what a library prints does not get among the answers
     worker = Worker(peer, threads=0 if core == "all" else 1)
     for line in sys.stdin:
         asked = json.loads(line)

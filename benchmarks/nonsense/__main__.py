@@ -3,8 +3,8 @@
 Command lines are made up for every command and option, and calls of `ravine.train`, `check_gradient`, `draw_paths`,
 `load_run` and others, with values that are good, nearly good and odd; files that they read are damaged. Each runs in a
 folder of its own with small data. It must end in a result or in a documented error of one sentence, with the exit code
-of its kind, without a warning, with nothing half-written left behind, and soon after Ctrl-C. What does not is printed
-with what repeats it; the exit code is 1 then.
+of its kind, without a warning, with nothing half-written left behind, and soon after Ctrl-C. Each case that does not
+is printed with the options that repeat it, and the exit code is 1.
 
 A case depends on the seed and its number alone: `--seed S --first N --count 1` repeats it.
 """

@@ -112,7 +112,7 @@ GOOD: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 Target = tuple[str, Sequence[str], dict[str, str], float]
-"""What is called, its parameters, those that are given unless a call says otherwise, and how often it comes."""
+"""A function that is called: its name, parameters, the arguments of a call by default, and how often it comes."""
 
 
 def _parameters(function: Callable[..., Any], *more: str) -> list[str]:

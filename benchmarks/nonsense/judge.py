@@ -1,4 +1,4 @@
-"""What one case led to, and what of it is a fault."""
+"""How one case ended, and which faults that end has."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ravine.storage.checkpoint import load_checkpoint
 from ravine.storage.store import RunStore
 
 STOP_SECONDS, LIMIT_SECONDS = 4.0, 20.0
-"""When a case gets Ctrl-C, and again and again, as a user stops what takes long; and when it counts as hanging."""
+"""The seconds after which a case gets Ctrl-C, again and again, and those after which it counts as hanging."""
 
 LONGEST_MESSAGE = 1000
 """Letters of a message; it must be one line."""
@@ -137,7 +137,7 @@ class _Seen:
 
 @contextlib.contextmanager
 def _watched(world: World) -> Iterator[_Seen]:
-    """Give a case a world of its own and catch all that it tells; one that takes long gets Ctrl-C."""
+    """Give a case a world of its own and catch all that it prints; a case that takes long gets Ctrl-C."""
     before = _files(world)
     seen = _Seen("fault", "", "", [], [])
     out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", errors) for errors in ("strict", "backslashreplace"))

@@ -132,7 +132,7 @@ def _small_data(folder: Path) -> None:
 
 
 def _compile() -> None:
-    """Compile what the cases use: whoever stops Numba at its first compilation leaves it broken in this process."""
+    """Compile what the cases use, since a case that stops Numba in its first compilation breaks it for later cases."""
     import ravine
 
     with tempfile.TemporaryDirectory() as out:

@@ -2,8 +2,8 @@
 
 Each file has `LIBRARIES`, what must be installed, `OPTIMIZERS`, and `make(task)`, which returns a function that
 trains on the samples of an order, batch after batch, and returns their mean loss. Every peer gets the same images in
-[0, 1], the same initial weights and the same order, keeps its weights from call to call, and may prepare what it
-likes in `make`.
+[0, 1], the same initial weights and the same order. It keeps its weights from call to call, and `make` may take as
+much time as it needs, since it is not timed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Train = Callable[[NDArray[np.int64]], float]
 
 LR, ALPHA = 0.001, 0.9
-"""A small rate keeps every optimizer in the finite numbers over all repeats; momentum's alpha."""
+"""The learning rate, so small that no optimizer diverges over all repeats; and momentum's alpha."""
 
 PEERS = ("ravine", "numpy", "torch", "torch_compiled", "jax_scan", "optax_scan", "sklearn", "keras")
 

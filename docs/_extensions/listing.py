@@ -16,7 +16,7 @@ def listing(optimizer: Optimizer) -> str:
     """Return the optimizer's function, its other forms, and the functions and constants of its file that they use.
 
     Decorators and docstrings are left out, and annotations that only say Any. An optimizer that is put together from
-    others has no text in a file; what it comes to is shown.
+    others has no text of its own in a file; the text that results from joining them is returned.
     """
     formula = optimizer.formula
     try:

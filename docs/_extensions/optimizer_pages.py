@@ -49,7 +49,7 @@ class Description:
     Attributes:
         title: what stands before the colon of the first line; the optimizer's name if there is none.
         purpose: the rest of the first line, which says what the optimizer does.
-        body: paragraphs, and blocks of equations as LaTeX, each with whether it is one, in their order.
+        body: paragraphs, and blocks of equations as LaTeX, in their order. With each stands whether it is equations.
         notes: the paragraphs of `LABELS`, by their label.
     """
 
@@ -219,7 +219,7 @@ def _hyperparameters(optimizer: Optimizer) -> str:
 
 
 def _state(optimizer: Optimizer) -> str:
-    """Tell what the optimizer keeps, and what a weight costs it whose gradient is zero."""
+    """Say which state the optimizer keeps, and what it does with weights whose gradient is zero."""
     formula = optimizer.formula
     if formula is None:
         return "It is a matrix optimizer, and takes its steps in NumPy."
@@ -283,7 +283,7 @@ def _number(value: float | None) -> str:
 
 
 def _times(entry: Entry) -> str:
-    """Return the time per sample as a multiple of sgd's, with a star where there is but one batch of all samples."""
+    """Return the time per sample as a multiple of sgd's, with a star if a batch has all samples."""
     times = entry["times_sgd"]
     return f"{times['100']:.2f}" if "100" in times else rf"{times[max(times, key=int)]:.2f}\*"
 
@@ -344,7 +344,7 @@ def drawn(figure: Figure, name: str, label: str) -> str:
 def write(
     folder: Path, optimizers: Sequence[Optimizer], entries: Mapping[str, Entry], protocol: str, machine: str
 ) -> None:
-    """Write the pages and pictures of optimizers and the list of them; take away those of others."""
+    """Write the pages and pictures of optimizers and the list of them; delete the pages and pictures of others."""
     files = {"index.md": index(optimizers, entries, protocol, machine)}
     for optimizer in optimizers:
         name, entry = optimizer.name, entries[optimizer.name]
@@ -367,7 +367,7 @@ def write(
 def measured(names: Iterable[str]) -> tuple[dict[str, Entry], str, str]:
     """Return the measurements of optimizers, their protocol and the machine.
 
-    What the file lacks, or has of another text of the optimizer, is measured now, and not stored.
+    An optimizer that the file lacks, or whose text has changed since, is measured now; the result is not stored.
     """
     from benchmarks import optimizers
 
@@ -377,7 +377,7 @@ def measured(names: Iterable[str]) -> tuple[dict[str, Entry], str, str]:
         if optimizers.up_to_date(name):
             entries[name] = stored["optimizers"][name]
         else:
-            log.info("measuring %s, of which %s has nothing, or another text", name, optimizers.FILE.name)
+            log.info("measuring %s, since %s has no figures of its present text", name, optimizers.FILE.name)
             entries[name] = optimizers.measure(name)
     return entries, stored["protocol"], stored["machine"]
 

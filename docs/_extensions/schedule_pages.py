@@ -120,7 +120,7 @@ def draw(axes: Axes, schedule: Schedule) -> None:
 
 
 def write(folder: Path, schedules: Iterable[Schedule]) -> None:
-    """Write the page and the pictures; take away those of schedules that are no more."""
+    """Write the page and the pictures; delete the pictures of schedules that no longer exist."""
     every = list(schedules)
     files = {"index.md": page(every)}
     for schedule in every:

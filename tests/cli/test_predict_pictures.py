@@ -95,5 +95,5 @@ def test_one_picture_that_is_refused_stops_all(trained, tmp_path, capsys):
     assert command(["predict", str(trained.folder), "test:0", str(tmp_path / "blank.png")]) == 3
     out, err = capsys.readouterr()
     assert out == ""
-    assert "blank.png shows nothing that stands out from its ground" in err
+    assert "blank.png shows nothing that stands out from its background" in err
     assert err.count("\n") == 1

@@ -123,7 +123,7 @@ def test_what_was_done_is_told(tmp_path):
     assert told("light-on-dark.png") == ("light on dark", size)
     assert told("white-on-nothing.png")[:2] == ("transparent, put on black", "light on dark")
     assert told("black-on-nothing.png")[:2] == ("transparent, put on white", "dark on light, inverted")
-    assert told("red-on-green.png")[0] == "told from its ground by color"
+    assert told("red-on-green.png")[0] == "told from its background by color"
     assert told("turned.jpg")[0] == "turned upright"
     assert told("gray-32-bit.tif")[0] == "numbers from -200 to 565 shown as black to white"
     frames = [Image.fromarray(255 - strokes(shift=(0, shift))) for shift in (0, 5, 10)]
@@ -199,15 +199,15 @@ REFUSED = {
     "scene.jpg": (noise("scene"), "uneven or noisy"),
     "grains.png": (noise("0.03"), "shows noise"),
     "more-grains.png": (noise("0.3"), "shows noise"),
-    "half-grains.png": (noise("0.5"), "shows noise|plain ground"),
-    "two.png": (side_by_side(strokes(), strokes()), "several signs"),
-    "stacked.png": (255 - np.concatenate([strokes(), strokes()]), "several signs"),
-    "row.png": (np.pad(np.zeros((20, 90), np.uint8), 9, constant_values=255), "several signs"),
+    "half-grains.png": (noise("0.5"), "shows noise|plain background"),
+    "two.png": (side_by_side(strokes(), strokes()), "several characters"),
+    "stacked.png": (255 - np.concatenate([strokes(), strokes()]), "several characters"),
+    "row.png": (np.pad(np.zeros((20, 90), np.uint8), 9, constant_values=255), "several characters"),
     "square.png": (np.pad(np.zeros((60, 50), np.uint8), 30, constant_values=255), "full rectangle"),
-    "frame.png": (np.pad(np.full((90, 90), 255, np.uint8), 3), "too little plain ground"),
+    "frame.png": (np.pad(np.full((90, 90), 255, np.uint8), 3), "too little plain background"),
     "halves.png": (
         np.repeat(np.array([[0, 255]], np.uint8), 50, axis=1).repeat(100, axis=0),
-        "plain ground|full rectangle",
+        "plain background|full rectangle",
     ),
     "dot.png": (np.pad(np.zeros((3, 3), np.uint8), 20, constant_values=255), "3 x 3 pixels of ink"),
     "pixel.png": (np.zeros((1, 1), np.uint8), "has 1 x 1 pixels"),

@@ -267,7 +267,7 @@ def test_none_above_a_bound(mean, holds):
         found = none_above(ACCURACY, names, 0.98)(study_of(PLANNED, rows))
         assert found.holds is holds
         assert found.undecided == (None if holds is not None else "too few seeds")
-        assert found.quantity == "test accuracy of none of 2 rows is above 98.00 %"
+        assert found.quantity == "none of 2 rows has a test accuracy above 98.00 %"
         assert found.measured == f"best {100 * mean:.2f} % ± {100 * HALF * 0.01:.2f} %: sgd lr 0.1, m 10"
 
 

@@ -166,7 +166,11 @@ def test_rows_are_found_by_number_and_by_label():
         ),
         ('["test_loss"]', "[]", "figure few of study six has no measures; give at least one"),
         ('"momenta:2"', '"momenta:4"', "figure few of study six shows momenta:4, and there is no such row"),
-        ('"momenta:2"', '"momentum"', "shows momentum, and there is no such row; give GROUP or GROUP:NUMBER"),
+        (
+            '"momenta:2"',
+            '"momentum"',
+            "shows momentum, and there is no such row; give GROUP, GROUP:NUMBER or GROUP:LABEL",
+        ),
         (":the plain one", ":the other one", "figure labelled of study six shows momenta:the other one"),
         ('["train_loss"]', '["train_loss", "test_loss"]', "figure whole of study six has panels by lr and 2 measures"),
         ('"lr"', '"lrr"', "figure whole of study six has panels by an unknown setting 'lrr'; did you mean 'lr'?"),

@@ -234,7 +234,7 @@ def test_given_arrays_that_do_not_fit(small, runs, given, words):
 
 
 def test_a_batch_larger_than_the_data(small, runs):
-    with pytest.raises(ConfigError, match="batch size is 231; it must be at most 230, the training samples"):
+    with pytest.raises(ConfigError, match="batch size is 231; it must be at most 230, the number of training samples"):
         train_small(small, runs, batch_size=231)
 
 

@@ -20,6 +20,8 @@ FILE_NAMES = (
 class Preparation:
     """How the pictures of a data set were made from larger ones.
 
+    The sign is what a picture shows: a digit, a character, a piece of clothing.
+
     Attributes:
         box: the number of pixels to which the longer side of the sign was scaled.
         center: the point of the sign that was put in the middle: its center of "mass", or that of its "box".

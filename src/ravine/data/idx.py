@@ -78,7 +78,7 @@ def read_header(content: bytes, name: str) -> Header:
     dimensions = content[3]
     if content[:2] != b"\x00\x00" or dtype is None or dimensions == 0:
         raise DataError(
-            f"{name} is not IDX data: its magic number is 0x{content[:4].hex()}, where 0x0000TTDD is due, "
+            f"{name} is not IDX data: its magic number is 0x{content[:4].hex()}; it must be 0x0000TTDD, "
             f"with a type code TT from 08, 09, 0b, 0c, 0d, 0e and DD >= 1 dimensions."
         )
     if dimensions > _MAX_DIMENSIONS:
@@ -97,8 +97,8 @@ def read_header(content: bytes, name: str) -> Header:
 def unpack(content: bytes, name: str) -> bytes:
     """Return the uncompressed bytes of a file that may be gzip, inflating no more than its header announces.
 
-    Bytes that are not gzip come back as they are, unread. When the compressed data go on past the announced
-    end, one byte of that is kept, for `parse` to object to.
+    Bytes that are not gzip are returned as they are, unread. If the compressed data go on past the announced
+    end, the result is one byte too long, and `parse` refuses it.
 
     Raises:
         DataError: the gzip data are damaged or end early, more bytes follow them, or the IDX header inside is

@@ -1,4 +1,7 @@
-"""Preparation of any picture like those of a data set: the ink that stands out from the ground, scaled and centered."""
+"""Make any picture like those of a data set: find the ink on its background, scale it and center it.
+
+The ground is the background of a picture, and the ink is what stands out from it.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def read_picture(path: Path | str, dataset: str = "mnist") -> Picture:
     If a file looks like the data set's pictures, its pixels are taken as they are. Any other file is read as a person
     sees it, and prepared as the data set's pictures were. For MNIST (LeCun et al., Proc. IEEE 86, 1998, section III.A):
 
-    1. The ground is the color of the border; where the light is uneven, a surface of second degree in row and column.
+    1. The ground, or background, has the color of the border; uneven light makes it a surface of second degree.
     2. The ink of a pixel is its largest difference from the ground in red, green and blue, so that ink is light.
     3. The ink is cropped, specks are left out, and its longer side is scaled to 20 pixels, with antialiasing.
     4. It is placed in 28 x 28 pixels, with its center of mass in the middle.
@@ -89,7 +92,7 @@ def _wrong_size(seen: Seen, info: DatasetInfo) -> str:
 
 
 def _is_one_of_its_own(colors: Floats, info: DatasetInfo) -> bool:
-    """Whether a picture looks as those of the data set do: its size, light on black, and in its place."""
+    """Tell whether a picture looks like the data set's own: of their size, light on black, and centered as they are."""
     if colors.shape[:2] != info.shape or np.median(colors[border(info.shape)], axis=0).max() > VISIBLE:
         return False
     if info.preparation is None:
@@ -98,7 +101,7 @@ def _is_one_of_its_own(colors: Floats, info: DatasetInfo) -> bool:
     if ink.max() < VISIBLE:
         return False
     if info.preparation.center == "box":
-        return True  # some of these data sets' own lie far from the middle
+        return True  # in some pictures of these data sets the sign lies far from the middle
     marked = ink > ink.max() / 5
     longer = max(_size(extent(marked)))
     off = [abs(_mean_place(ink, axis) - length // 2) for axis, length in enumerate(info.shape)]
@@ -138,7 +141,7 @@ def _ground(colors: Floats) -> tuple[Floats, float]:
     height, width = colors.shape[:2]
     rows, columns = np.linspace(-1, 1, height, dtype=np.float32), np.linspace(-1, 1, width, dtype=np.float32)
     edge = np.argwhere(border((height, width)))
-    edge = edge[:: 1 + len(edge) // 5000]  # enough to fit six numbers to
+    edge = edge[:: 1 + len(edge) // 5000]  # 5,000 places are enough to fit six numbers
     v, u = rows[edge[:, 0]], columns[edge[:, 1]]
     curved = [u, v, u * u, u * v, v * v] if min(height, width) >= 28 else []
     values, terms = colors[edge[:, 0], edge[:, 1]], np.stack([np.ones_like(u), *curved], axis=1)
@@ -146,10 +149,13 @@ def _ground(colors: Floats) -> tuple[Floats, float]:
     for _ in range(8):
         near = off <= np.median(off)
         off = np.abs(values - terms @ np.linalg.lstsq(terms[near], values[near], rcond=None)[0]).max(axis=1)
-    noise = float(np.quantile(off, 0.25)) / 0.3186  # a quarter of a normal distribution lies so near its middle
+    # A quarter of a normal distribution lies within 0.3186 standard deviations of its mean.
+    noise = float(np.quantile(off, 0.25)) / 0.3186
     kept = off <= max(VISIBLE, 3 * noise)
     if kept.mean() < 0.5:
-        raise DataError("has no single ground: its border is of many colors; cut out what is meant, on a plain ground.")
+        raise DataError(
+            "has no single background: its border is of many colors; cut out what is meant, on a plain background."
+        )
     factors = np.linalg.lstsq(terms[kept], values[kept], rcond=None)[0]
     if not curved:
         return np.broadcast_to(factors[0], colors.shape), noise
@@ -164,9 +170,10 @@ def _ink(colors: Floats, ground: Floats, noise: float) -> Floats:
     marked = far > _otsu(far)
     if not marked.any() or far[marked].mean() < max(VISIBLE, noise):
         raise DataError(
-            "shows nothing that stands out: its ground is uneven or noisy; cut out what is meant, on a plain ground."
+            "shows nothing that stands out: its background is uneven or noisy; cut out what is meant, "
+            "on a plain background."
             if noise > VISIBLE
-            else "shows nothing that stands out from its ground; give a picture with more contrast."
+            else "shows nothing that stands out from its background; give a picture with more contrast."
         )
     full = np.quantile(far[marked], 0.95)
     ink: Floats = np.minimum(far / full, 1)
@@ -189,15 +196,15 @@ def _otsu(values: Floats) -> float:
 
 
 def _check_shape(marked: Mask) -> None:
-    """Refuse ink that is no drawing on a ground."""
+    """Refuse ink that covers too much of the picture, or that is noise."""
     if marked[border(marked.shape)].mean() > 0.4 or marked.mean() > 0.75:
-        raise DataError("has too little plain ground; leave some around what is meant, evenly lit.")
+        raise DataError("has too little plain background; leave some around what is meant, evenly lit.")
     if marked.size >= 256 and _relatedness(marked) < 0.1:
         raise DataError("shows noise: whether a pixel is ink does not depend on its neighbors; give a clearer picture.")
 
 
 def _relatedness(marked: Mask) -> float:
-    """Return the correlation between a pixel's being ink and its neighbor's, over neighbors in all eight directions."""
+    """Return the correlation between neighboring pixels, 1 for ink and 0 for ground, over all eight directions."""
     share = marked.mean()
     height, width = marked.shape
     pairs = []
@@ -209,9 +216,9 @@ def _relatedness(marked: Mask) -> float:
 
 
 def _without_specks(marked: Mask) -> tuple[Mask, Mask]:
-    """Return the ink without parts that are small beside the largest, and the area that what is left lies in.
+    """Return the ink without parts much smaller than the largest one, and the area in which the other parts lie.
 
-    Parts are told apart on a grid of at most 64 x 64 cells.
+    A part is a connected set of cells with ink, on a grid of at most 64 x 64 cells.
     """
     cell = -(-max(marked.shape) // 64)
     height, width = marked.shape
@@ -257,9 +264,9 @@ def _check_alone(ink: Floats) -> None:
     marked = ink > 0.2
     beside, above = _gap(marked, ink, axis=0), _gap(marked, ink, axis=1)
     if width > 2 * height or beside > 0 or above > 0.1 * height:
-        raise DataError("shows several signs; cut them apart, one a picture.")
+        raise DataError("shows several characters; cut them apart and give one picture for each.")
     if width > 0.6 * height and marked.mean() > 0.9:
-        raise DataError("shows a full rectangle, no sign.")
+        raise DataError("shows a full rectangle, not a character.")
 
 
 def _gap(marked: Mask, ink: Floats, axis: int) -> int:
@@ -299,7 +306,7 @@ def _mean_place(ink: Floats, axis: int) -> float:
 def _how_it_stands_out(colors: Floats, ground: Floats, ink: Mask) -> str:
     lighter = float((gray(colors) - gray(ground))[ink].mean())
     if abs(lighter) < VISIBLE:
-        return "told from its ground by color"
+        return "told from its background by color"
     return "light on dark" if lighter > 0 else "dark on light, inverted"
 
 

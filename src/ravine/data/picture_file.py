@@ -115,10 +115,10 @@ def _stretched(numbers: NDArray[np.float64]) -> tuple[Image.Image, tuple[str, ..
 
 
 def _on_a_page(colors: Floats, alpha: Floats) -> tuple[Floats, str]:
-    """Lay what is partly transparent on the page that shows it best, and tell which.
+    """Put a partly transparent picture on a background that shows it, and say which.
 
-    A page of its own with transparent margins is cut out of them. All else is drawn straight on nothing: a viewer
-    lays that on white or on black, and one of the two shows it.
+    An opaque page with transparent margins is cut out, and its transparent parts get the color of its border. Any
+    other drawing has no page of its own, and is put on white or on black, whichever contrasts with it.
     """
     opaque = alpha > alpha.max() / 2
     rows, columns = extent(opaque)

@@ -45,7 +45,7 @@ MAX_DOWNLOAD = 2**28
 
 
 class Content(NamedTuple):
-    """A file's verified bytes, in the form that its checksum is of, and what to call the file in an error."""
+    """The verified bytes of a file, plain or gzip as they were hashed, and the file's name for errors."""
 
     origin: str
     data: bytes
@@ -230,8 +230,8 @@ def verified(info: DatasetInfo, name: str, data: bytes, origin: str) -> Content:
         The bytes in the form that was hashed: uncompressed, unless the table has the checksum of the `.gz`.
 
     Raises:
-        DataError: the bytes are not those of this file. What is wrong with their form is told before their
-            checksum.
+        DataError: the bytes are not those of this file. If they are not IDX data, the message says so, and
+            otherwise that the checksum is wrong.
     """
     packed = _hashed_packed(info)
     hashed = data if packed else idx.unpack(data, origin)

@@ -18,8 +18,8 @@ def compile_ahead(
 ) -> Iterator[tuple[str, str]]:
     """Put the kernels of some formulas into the cache; yield the name and the dtype of each when it is there.
 
-    `jobs` kernels are compiled at once, one a core if None, each in a new process. A script that calls this function
-    must therefore be one that can be imported.
+    `jobs` kernels are compiled at once, one a core if None, each in a new process. Each of these processes imports the
+    script that calls this function, so the script must begin its work under `if __name__ == "__main__":`.
 
     Raises:
         ConfigError: a formula cannot be compiled.

@@ -100,13 +100,13 @@ class Engine(Protocol):
         """
 
     def settle(self, hyper: Mapping[str, float]) -> None:
-        """Bring all rows to the last step; call it before hyper-parameters change or the weights are read."""
+        """Apply the lazy updates that still wait; call it before hyper-parameters change or the weights are read."""
 
     def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:
-        """Evaluate the settled weights, in the form that the optimizer declares for it, on a whole split."""
+        """Evaluate the settled weights, or those that the optimizer declares in their place, on a whole split."""
 
     def evaluated_weights(self, hyper: Mapping[str, float]) -> Array:
-        """Return the settled weights in the form in which they are evaluated and stored, shape (n,)."""
+        """Return the weights that are evaluated and stored, shape (n,); settle first."""
 
     @property
     def steps(self) -> int:
@@ -117,7 +117,7 @@ class Engine(Protocol):
         """A copy of the flat weight vector, shape (n,), in the dtype of the run."""
 
     def state(self) -> dict[str, Array]:
-        """Return all that the next step depends on; also good between two steps of an epoch."""
+        """Return all that the next step depends on; it may be called after any step of an epoch."""
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go back to a `state()` of the same engine, network and optimizer."""

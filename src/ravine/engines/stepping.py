@@ -26,7 +26,7 @@ class Gradients(Protocol):
         """Do now whatever must be done once before the first gradient; otherwise the first gradient does it."""
 
     def prepare(self, split: Split) -> None:
-        """Bring a split into a form of its own now; otherwise its first use does it."""
+        """Convert a split now to the form that the gradients are computed from; otherwise its first use does it."""
 
     def gradient(self, weights: Array, split: Split, batch: Array) -> tuple[float, Array]:
         """Return the sum of the losses of a batch, and the gradient of their mean, a new array of shape (n,)."""
@@ -91,7 +91,7 @@ class SteppingEngine:
         return Taken(self._steps - before, loss_sum)
 
     def _loss(self, split: Split, batch: Array, batch_loss: float, g: Array) -> Loss | None:
-        """Return the loss function for a line search; it already knows the loss at the weights of now."""
+        """Return the loss function for a line search; it already knows the loss at the present weights."""
         if not self._optimizer.asks_for_loss:
             return None
         here = self._weights

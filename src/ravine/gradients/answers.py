@@ -5,7 +5,7 @@ derivative a has no error. The bound covers round-off and truncation of n, and r
 the tolerance t = rtol max(|a|, |n|), a component is
 
     wrong     if |a - n| > t + 4 e, or if a is not finite where n is
-    right     if |a - n| <= t + e, and the same a, times 1 + r or times 1 - r, would have been called wrong
+    right     if |a - n| <= t + e, and both a (1 + r) and a (1 - r) would have been called wrong
     not seen  otherwise
 
 with the resolution r, the relative error that must be noticed. A derivative that is zero has no relative error: it is
@@ -58,15 +58,16 @@ class Blindness(IntEnum):
 REASONS: dict[Blindness, tuple[str, str]] = {
     Blindness.LOST: (
         "the step is lost in x: x + h rounds to x, or nearly so",
-        "Take a longer h, float64, or the complex step.",
+        "Take a longer h, or float64, or the complex step.",
     ),
     Blindness.ROUND_OFF: (
         "the difference is no larger than the round-off of f",
-        "Take another h or none, float64, the complex step beside the differences, or a point where f is smaller.",
+        "Take another h or leave h out, or take float64, the complex step as a second method, or a point where f is "
+        "smaller.",
     ),
     Blindness.TRUNCATION: (
         "f bends within the step, so that the difference is not the derivative",
-        "Take a shorter h, or none; if none was given, float64, the complex step, or another point.",
+        "Take a shorter h or leave h out; if you gave no h, take float64, the complex step, or another point.",
     ),
     Blindness.KINK: (
         "f has a kink or a jump there: differences to either side disagree",
@@ -74,7 +75,7 @@ REASONS: dict[Blindness, tuple[str, str]] = {
     ),
     Blindness.NOT_FINITE: ("f is not finite beside x", "Check at a point around which f is finite."),
     Blindness.GRADIENT_NOISE: (
-        "the gradient itself has too few digits there: it changes when x is rounded otherwise or has more digits",
+        "the gradient itself has too few digits there: it changes with the last digits of x, or if x has more digits",
         "Use float64, or sum so that less cancels; a gradient that draws random numbers needs a fixed seed.",
     ),
     Blindness.NOT_COMPLEX: (
@@ -99,7 +100,7 @@ REASONS: dict[Blindness, tuple[str, str]] = {
     ),
     Blindness.CONTRADICTION: (
         "one method finds the derivative right and another finds it wrong",
-        "Check at another point, or by another h.",
+        "Check at another point, or with another h.",
     ),
 }
 """By the kind of blindness, the words for the user: the cause, and what to do."""
@@ -124,7 +125,7 @@ class Evidence:
 
 
 class GradientVerdict(msgspec.Struct, frozen=True):
-    """An answer, how many components it rests on, and if it is not "passes" the cause and what to do."""
+    """An answer, how many components it rests on, and if it is "cannot tell" the cause and what to do."""
 
     answer: Answer
     right: int
@@ -137,7 +138,9 @@ class GradientVerdict(msgspec.Struct, frozen=True):
 def require_tolerance(rtol: float) -> None:
     """Refuse a tolerance that is no share of the component, or that would let everything pass."""
     if not 0 <= rtol <= 0.05:
-        raise ConfigError(f"rtol is {rtol:g}; it must be from 0 to 0.05, the relative error that a right gradient has.")
+        raise ConfigError(
+            f"rtol is {rtol:g}; it must be from 0 to 0.05, a relative error that a right gradient may have."
+        )
 
 
 def resolution(rtol: float) -> float:
@@ -198,9 +201,9 @@ class Answers:
     Attributes:
         whole: the answer of all methods together.
         methods: the answer of each method alone.
-        components: by the name of a method, and for `together`, its result for each component, (k,) of `RIGHT`,
-            `UNSEEN`, `WRONG`.
-        sharpest: the number of the method with the least bound, (k,).
+        components: by the name of a method, its result for each component, (k,) of `RIGHT`, `UNSEEN`, `WRONG`.
+        together: the joint result of all methods for each component, in the same form.
+        sharpest: for each component, the number of the method with the least bound, (k,).
     """
 
     whole: GradientVerdict
@@ -222,7 +225,7 @@ def answer_all(analytic: Array, evidence: Mapping[str, Evidence], rtol: float) -
     live = {name: _live(analytic, each) for name, each in evidence.items()}
     whole = _verdict(together, reason, np.any(list(live.values()), axis=0))
     if whole.answer == "passes" and not _control(analytic, evidence, rtol):
-        whole = cannot_tell(whole, "an error that was planted to try the check was not noticed", _OTHER_METHOD)
+        whole = cannot_tell(whole, "the check did not notice an error that was planted to test it", _OTHER_METHOD)
     return Answers(
         whole=whole,
         methods={name: _verdict(components[name], why[name], live[name]) for name in evidence},
@@ -256,7 +259,7 @@ def _live(analytic: Array, evidence: Evidence) -> Array:
 
 
 def _verdict(judged: Array, why: Array, live: Array) -> GradientVerdict:
-    """Any wrong component fails; else any that is not seen, or none that is not zero, leaves the answer open."""
+    """Give the answer: "fails" if a component is wrong; "cannot tell" if one is not seen, or if all are zero."""
     right, wrong, unseen = (int((judged == each).sum()) for each in (RIGHT, WRONG, UNSEEN))
     counted = GradientVerdict("fails" if wrong else "passes", right, wrong, unseen)
     if wrong:

@@ -59,7 +59,7 @@ def initial_weights(network: Network, initializer: str, rng: np.random.Generator
         raise ConfigError(unknown("initializer", initializer, INITIALIZERS))
     try:
         flat = np.zeros(network.layout.size)
-    except (MemoryError, ValueError):  # more than there is, or than can be counted
+    except (MemoryError, ValueError):  # more than the memory holds, or more than NumPy can count
         layers, size = ",".join(map(str, network.layers)), network.layout.size
         raise ConfigError(
             f"layers {layers} make {size:.3g} weights, more than the memory holds: give smaller ones."

@@ -16,7 +16,7 @@ class Layout:
     """The flat weight vector of a multi-layer perceptron, layer after layer.
 
     Layer l maps n_l inputs to n_(l+1) outputs. Its weights are a matrix of shape (n_l, n_(l+1)), indexed (i, o), so
-    that all weights that one input meets are one contiguous row. With biases there is one row more, the last, whose
+    that all weights that multiply one input are one contiguous row. With biases there is one row more, the last, whose
     input is always 1.
 
     >>> layout = Layout((784, 300, 100, 100, 10))
@@ -59,7 +59,7 @@ class Layout:
         return tuple(part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True))
 
     def tensors(self, flat: Array) -> tuple[Array, ...]:
-        """Return each layer's matrix, (i, o), and with biases behind it its bias, (o,), as views of `flat`.
+        """Return each layer's matrix, (i, o), followed by its bias, (o,), if it has one; all are views of `flat`.
 
         >>> [part.shape for part in Layout((3, 2, 1), bias=True).tensors(np.zeros(11))]
         [(3, 2), (2,), (2, 1), (1,)]

@@ -34,7 +34,7 @@ def loss_on_test_at(epoch: int) -> Measure:
 
 
 def zigzag_over(first: int, last: int) -> Measure:
-    """Return the zig-zag of the test accuracy over the epochs from `first` to `last`, both counted."""
+    """Return the zig-zag of the test accuracy over the epochs `first` to `last`, both included, counted from 1."""
 
     def read(result: Result) -> float | None:
         curve = [epoch.test_accuracy for epoch in result.history[first - 1 : last]]

@@ -27,7 +27,7 @@ from ravine.studies.gradients import check_runs, runs_to_check
 DEFAULT_FOLDER = "ravine-report"
 
 Watching = Callable[[int], AbstractContextManager[StudyWatcher | None]]
-"""A context manager that takes the number of runs to do, and yields a watcher of the study."""
+"""A function that takes the number of runs to train, and returns a context manager that yields a watcher."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ def reproduce(
         runs: folder of runs; `RAVINE_HOME` or `runs` if None.
         data_dir: folder with the data files.
         jobs: runs at once; as many as there are cores if None.
-        watching: a context manager that yields a watcher of the study.
+        watching: a function that returns a context manager with a watcher of the study; see `Watching`.
         progress: a function that is called with the progress of the gradient check.
-        quiet: draw no bar of a download.
+        quiet: draw no progress bar for a download.
 
     Raises:
         ConfigError, DataError, DownloadError, StorageError: with one clear sentence each.

@@ -12,7 +12,9 @@ from ravine.spec import RunSpec
 
 
 def command_of(spec: RunSpec) -> str:
-    """Return the `ravine train` command of a resolved spec, without settings at their defaults except the method's.
+    """Return the `ravine train` command of a resolved spec.
+
+    It leaves out settings that have their default values, except those that describe the method (`Setting.always`).
 
     >>> from ravine.spec import from_settings
     >>> command_of(from_settings({"optimizer": "momentum", "lr": 0.1, "final_lr": 0.001, "seed": 3}).spec)

@@ -106,7 +106,7 @@ def _panel(
         curves = [[_number(getattr(epoch, measure)) for epoch in history] for history in histories]
         whole = max(histories, key=len, default=[])
         epochs = range(1, len(whole) + 1)
-        # Seeds differ in where they end, and not in how many steps an epoch has.
+        # Runs of one row may end at different epochs, but an epoch has the same number of steps in all of them.
         places = list(epochs) if over == "epochs" else [epoch.steps for epoch in whole]
         at = [[curve[epoch - 1] for curve in curves if len(curve) >= epoch] for epoch in epochs]
         color = COLORS[number % len(COLORS)]

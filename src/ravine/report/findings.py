@@ -130,8 +130,8 @@ def _counted(
 def like_published(measure: Measure, row: str, published: float, last_digit: float) -> Test:
     """Test that a published number could be one more seed of ours: it lies in the 95 % prediction interval.
 
-    `last_digit` is the unit of the last digit that was published; half of it is granted to its rounding. An interval so
-    wide that it would admit nearly everything decides nothing.
+    `last_digit` is the unit of the last digit that was published. The interval is widened by half of it, since the
+    published number was rounded. An interval so wide that it would admit nearly every number decides nothing.
     """
 
     def judge(study: StoredStudy) -> Measured:
@@ -162,13 +162,13 @@ def none_above(measure: Measure, rows: Sequence[str], bound: float) -> Test:
         if best.half_width is None:
             return f"{text}{_one_seed(measure, best.value)}: {study.name(row)}", "one seed"
         text = f"{text} ± {measure.show(best.half_width)}: {study.name(row)}"
-        # One seed that is left of a row says nothing of the others.
+        # If only one seed of a row has a value, the spread over the seeds is not known.
         widths = [(m.value, math.inf if m.half_width is None else m.half_width) for _, m in means]
         if any(value - half > bound for value, half in widths):
             return text, False
         return text, True if all(value + half <= bound for value, half in widths) else "too few seeds"
 
-    return finding(lambda e: f"{measure.name} of none of {len(rows)} rows is above {measure.show(bound)}", judge)
+    return finding(lambda e: f"none of {len(rows)} rows has a {measure.name} above {measure.show(bound)}", judge)
 
 
 def mean_at_least(measure: Measure, row: str, bound: float) -> Test:

@@ -15,7 +15,8 @@ class Measure:
     Attributes:
         name: in words.
         read: takes it from a result; None if the run has none.
-        margin: if no larger difference is left on the claimed side, the claim fails.
+        margin: the smallest difference that matters. A claim fails if its interval reaches no farther than this into
+            the claimed side of zero.
         loose: a prediction interval with a larger half width decides nothing.
         form: writes it, times `scale`.
         digits, unit: of differences.

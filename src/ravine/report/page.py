@@ -45,7 +45,7 @@ def page(report: Report, svgs: Mapping[str, str]) -> str:
     Args:
         report: what to show; parts that are empty are left out.
         svgs: by the name of a drawing, the SVG that matplotlib made of it with `svg.fonttype` "none" and a transparent
-            background. What is drawn in `INK` or black gets the color of the page's text, which is light in the dark.
+            background. What is drawn in `INK` or black gets the color of the page's text, light if the page is dark.
     """
     sections = [
         _Section("claims", "Claims", "\n".join(_claim(judgment) for judgment in report.judgments)),

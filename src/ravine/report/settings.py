@@ -33,6 +33,6 @@ def differing(settings: Iterable[Mapping[str, str]], always: Sequence[str] = ())
     """Return the names of settings that are not the same everywhere, and those that are always wanted, in order."""
     every = list(settings)
     seen = dict.fromkeys(name for one in every for name in one)
-    # A final rate says that there is decay.
+    # The schedule is left out: a final rate already says that there is decay.
     ordered = [n for n in _FIRST if n in seen] + [n for n in seen if n not in (*_FIRST, "schedule")]
     return [name for name in ordered if name in always or len({one.get(name) for one in every}) > 1]

@@ -25,7 +25,11 @@ class StoredStudy:
     quick: bool = False
 
     def of(self, row: str) -> list[Result]:
-        """Return the results of "GROUP:ROW", in the order of the seeds; a run that is not stored raises."""
+        """Return the results of "GROUP:ROW", in the order of the seeds.
+
+        Raises:
+            NotRunError: a run is not stored.
+        """
         runs = find_rows(self.planned, row)
         if not runs or any(run.id not in self.results for run in runs):
             raise NotRunError(row)

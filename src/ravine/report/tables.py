@@ -81,7 +81,7 @@ def outcome_of(result: Result) -> str:
 def _row(settings: Mapping[str, str], published: Published | None, results: Sequence[Result], grows: bool) -> Row:
     endings = [outcome_of(result) for result in results]
     counted = {ending: endings.count(ending) for ending in endings}
-    # The last epoch of a network that died belongs to the death, not to the training before it.
+    # The last epoch of a network that died does not show how well it trained before.
     losses = [r.train_loss for r in results if r.train_loss is not None and r.cause is None]
     return Row(
         settings=settings,

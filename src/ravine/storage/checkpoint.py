@@ -32,7 +32,7 @@ class Position(msgspec.Struct, frozen=True):
 
 
 def pack_arrays(arrays: Mapping[str, Array], metadata: dict[str, str]) -> bytes:
-    """Return named arrays as safetensors; long doubles, which it does not know, go as bytes."""
+    """Return named arrays as safetensors; long doubles, which this format does not know, are written as bytes."""
     plain = {}
     for name, array in arrays.items():
         wide = array.dtype == np.longdouble and array.dtype != np.float64

@@ -24,7 +24,10 @@ from ravine.storage.files import remove_folder, write_folder_whole
 from ravine.storage.store import RunStore, is_of_earlier_form
 
 _NESTED_STARTS = re.compile(r"(^(?:inert|\w+ = 0\.0)\n)+(?=\{')", re.MULTILINE)
-"""In the text of an optimizer that uses another one, where the slots of that one start: lines before its defaults."""
+"""The lines that say where the slots of a nested optimizer start.
+
+They stand before its defaults, in the text of the optimizer that uses it.
+"""
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,10 @@ def _earlier_id(spec: Mapping[str, Any], run: ResolvedRun) -> str:
 
 
 def _earlier_texts(run: ResolvedRun) -> list[str]:
-    """Return an optimizer's texts as they were hashed: without where slots start, and of a user's with their names."""
+    """Return an optimizer's texts as the earlier version hashed them.
+
+    They do not say where slots start. Those of a user's optimizer have the names of the slots.
+    """
     formula = run.optimizer.formula
     if formula is not None:
         own = [] if run.optimizer_text is None else [", ".join(formula.slots)]

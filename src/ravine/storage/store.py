@@ -1,6 +1,7 @@
 """Runs on disk: one immutable folder for a finished run, one working folder for a run that is under way.
 
-    ROOT/ID/            spec.json, result.json, environment.json, weights.safetensors; optimizer.txt if it is a user's
+    ROOT/ID/            spec.json, result.json, environment.json, weights.safetensors; and optimizer.txt, schedule.txt
+                        if the optimizer or the schedule is the user's own
     ROOT/ID.partial/    spec.json, checkpoint.safetensors, lock
 
 A finished folder is written under a temporary name and renamed, so that one that is there is whole.
@@ -112,7 +113,7 @@ class RunStore:
             return matches[0]
         if not matches:
             raise ConfigError(
-                f"there is no run {shortened(prefix)} in {self.root}; `ravine runs list` shows those that are."
+                f"there is no run {shortened(prefix)} in {self.root}; `ravine runs list` shows the runs there."
             )
         raise ConfigError(f"{shortened(prefix)} fits {len(matches)} runs: {', '.join(matches)}. Give more digits.")
 
@@ -154,12 +155,13 @@ class RunStore:
         weights: Array,
         texts: Mapping[str, str | None] = MappingProxyType({}),
     ) -> StoredRun:
-        """Store a finished run, with texts of what is not ravine's own, such as "optimizer".
+        """Store a finished run; a stored run of the same id is replaced.
 
-        One of the same id is replaced, and a checkpoint is no longer needed.
+        `texts` has the texts of things that are not ravine's own, by kind: "optimizer" and "schedule".
         """
         folder = self.root / result.id
-        # Names that are known spare a search among thousands of runs; who saves a run holds its working folder.
+        # Fixed names spare a search among thousands of folders. They are safe: only the process that holds the run's
+        # working folder saves the run.
         temporary, old = (self.root / f".{result.id}.{state}" for state in ("new", "old"))
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -231,7 +233,7 @@ class RunStore:
 def _locked(folder: Path) -> FileLock:
     """Make a folder and take its lock, which another process may hold.
 
-    It may also be about to remove the folder, which makes one of the steps fail: they are then taken again.
+    That process may also be about to remove the folder, so that one of the steps fails; then all are tried again.
     """
     for attempt in range(_TRIES):
         try:

@@ -55,7 +55,7 @@ def estimate(
         if kind not in kinds:
             try:
                 kinds[kind] = _seconds_per_epoch(run, load_data(spec.dataset).train)
-            except ConfigError:  # what is wrong with an optimizer the run itself will tell
+            except ConfigError:  # the run itself will say what is wrong with the optimizer
                 kinds[kind] = 0.0
         seconds[name] = kinds[kind] * spec.epochs
         disk += spec.network.layout.size * (8 if spec.dtype == "float64" else 4) + _FOLDER_BYTES
@@ -70,7 +70,8 @@ def _seconds_per_epoch(run: ResolvedRun, data: Split) -> float:
     # A batch that grows makes later epochs faster, which the estimate leaves out.
     size = spec.batch_size
     order = epoch_order(0, 0, len(data.labels))
-    # Weights that stand still never diverge; but a line search takes its time only where they move.
+    # At lr = 0 the weights stay where they are, and cannot diverge. A line search keeps its rate, since it takes its
+    # usual time only if the weights move.
     numbers = {name: float(value) for name, value in spec.hyperparameters.items()}
     hyper = {**numbers, "lr": spec.lr if run.optimizer.searches and spec.lr is not None else 0.0}
     engine.prepare(data)

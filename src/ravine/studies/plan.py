@@ -126,7 +126,9 @@ def _shown(study: Study, figure: Figure, planned: list[Planned]) -> list[Planned
     for reference in figure.rows:
         found = find_rows(planned, reference)
         if not found:
-            raise ConfigError(f"{place} shows {reference}, and there is no such row; give GROUP or GROUP:NUMBER.")
+            raise ConfigError(
+                f"{place} shows {reference}, and there is no such row; give GROUP, GROUP:NUMBER or GROUP:LABEL."
+            )
         shown += found
     if figure.panels is not None:
         _check_panels(figure, shown, place)

@@ -88,11 +88,12 @@ def run_study(
     datasets = {name: load_data(name) for name in sorted({runs[run].spec.dataset for run in todo})}
     jobs = min(jobs or os.cpu_count() or 1, len(todo))
     threads = 2 * jobs  # half of them may wait for the disk
-    # One limit around all threads: each run sets and restores its own inside it, and that restores this one.
+    # Each run limits BLAS to one thread, and at its end restores the limit that it found, while other runs go on. So
+    # the same limit is set here, around all of them.
     with threadpool_limits(1), interruptible() as interruption:
         work = _Work(runs, todo, store, datasets, watcher, interruption, threading.Semaphore(jobs))
         with ThreadPoolExecutor(threads, thread_name_prefix="run") as pool:
-            # As many wait as there are threads: to look after thousands would keep this thread busy.
+            # No more futures are waited for than there are threads: thousands of them would keep this thread busy.
             futures = (pool.submit(work.next) for _ in todo)
             waiting = set(islice(futures, threads))
             while waiting:
@@ -116,7 +117,7 @@ class _Ended(NamedTuple):
 class _Work:
     """The state that the threads of one study share.
 
-    It has the runs that are left, and the semaphore `turns`, which lets one run a core train at a time.
+    It has the runs that are left, and the semaphore `turns`, which lets `jobs` runs train at a time.
     """
 
     def __init__(
@@ -162,7 +163,7 @@ class _Work:
                     trained=turn.close,
                 )
             except BusyError:
-                # Another study has it; its result will do as well as ours.
+                # Another process trains this run, and will store the same result.
                 turn.close()
                 time.sleep(_PAUSE)
                 turn.enter_context(self.turns)

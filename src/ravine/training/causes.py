@@ -47,7 +47,10 @@ def non_finite_weights(network: Network, weights: Array, epoch: int, step: int) 
 
 
 def with_number(cause: NonFinite, optimizer: Optimizer, t: int, hyper: Mapping[str, float]) -> NonFinite:
-    """Return the cause, and what to write, where a number of step t alone kept the step from being finite."""
+    """Return the cause; its message names a number in the rule that makes step t not finite, if there is one.
+
+    Such a number does not depend on the gradient, as 1 / (t - 1) at t = 1. The message also says what to write instead.
+    """
     formula = optimizer.formula
     found = fault_of_numbers(formula, t, hyper) if formula is not None and t > 0 else None
     if found is None or cause.where == "softmax":

@@ -66,7 +66,8 @@ class FirstStep:
     Attributes:
         size: |w_1 - w_0| / |w_0|; nan if w_1 is not finite.
         cosine: of the angle between w_1 - w_0 and g; -1 is straight down.
-        decades: by how many powers of ten it must be shorter for the loss of its batch to fall; 0 if that falls.
+        decades: by how many powers of ten the step must be shorter for the loss of its batch to fall; 0 if the loss
+            falls already, or if the step does not go down.
     """
 
     size: float

@@ -35,10 +35,13 @@ _FADED = 1e-3
 
 _FEW_STEPS = 100
 _NEAR = 0.1
-"""A run that stayed this near to its initial weights, relative to their size, and lost less of the loss, is slow."""
+"""A run is slow if its weights moved by less than this share of their initial size, and its loss fell by less too."""
 
 _FALL = 5
-"""How far a straight line would fall, relative to the loss, at a rate that learns; a loss is no straight line."""
+"""A larger rate is chosen so that the loss, if it fell in a straight line, would fall by this multiple of itself.
+
+It is above 1, since a loss does not fall in a straight line.
+"""
 
 _USUAL_STEP = 1e-3
 """About what a first step that learns is, relative to the weights."""

@@ -102,7 +102,7 @@ def train(
         if resume:
             trainer.resume()
         elif checkpoint_file(folder).exists():
-            watcher.note(f"an interrupted run of this spec is discarded; --resume would go on with it ({run.id})")
+            watcher.note(f"an interrupted run of these settings is discarded; --resume would have kept it ({run.id})")
             checkpoint_file(folder).unlink()
         # Compilation may take some seconds and leaves nothing to save: a signal ends it at once.
         trainer.compile()
@@ -126,7 +126,7 @@ def train(
 
 @functools.cache
 def _blas() -> ThreadpoolController:
-    """Return the thread pools of the libraries that are loaded; NumPy's BLAS is by now, and no other is ours."""
+    """Return the thread pools of the libraries that are loaded. NumPy's BLAS is among them; ravine uses no other."""
     return ThreadpoolController()
 
 
@@ -136,7 +136,9 @@ def _check(run: ResolvedRun, dataset: Dataset, given: Given) -> None:
     run.check_rates(count if given.order is None or given.order.ndim == 0 else given.order.shape[-1])
     if given.weights is not None:
         if given.weights.shape != (size,):
-            raise ConfigError(f"initial_weights has shape {given.weights.shape}; give {size} numbers, ({size},).")
+            raise ConfigError(
+                f"initial_weights has shape {given.weights.shape}; give {size} numbers, in shape ({size},)."
+            )
         with np.errstate(over="ignore"):
             finite = np.isfinite(given.weights.astype(spec.dtype))
         if not finite.all():
@@ -154,7 +156,7 @@ def _check(run: ResolvedRun, dataset: Dataset, given: Given) -> None:
         count = order.shape[-1]
     for name, size in (("batch size", spec.batch_size), ("largest_batch", spec.largest_batch or 0)):
         if size > count:
-            raise ConfigError(f"{name} is {size}; it must be at most {count}, the training samples.")
+            raise ConfigError(f"{name} is {size}; it must be at most {count}, the number of training samples.")
 
 
 def engine_of(run: ResolvedRun, weights: Array) -> Engine:
@@ -231,7 +233,7 @@ class _Trainer:
             taken = self.engine.train(self.dataset.train, order, first, stop, hyper, self.position.loss_sum, size)
             seconds = time.perf_counter() - began
             self._spend("train", seconds)
-            # An epoch that takes no time must not let it grow without end.
+            # Steps that take no measurable time must not let the chunk grow beyond an epoch.
             self.chunk = min(len(order), max(1, math.ceil(self.chunk * min(10.0, _CHUNK_SECONDS / seconds))))
             reached = min(first + taken.steps * size, len(order))
             self.position = msgspec.structs.replace(
@@ -316,7 +318,7 @@ class _Trainer:
         save_checkpoint(self.checkpoint, self.engine.state(), self.position)
 
     def _result(self, status: Status, cause: Cause | None, test: Evaluation | None) -> Result:
-        """Put the result together; without `test`, the numbers of the last whole epoch are the run's."""
+        """Put the result together; without `test`, it has the numbers of the last whole epoch."""
         history = self.position.history
         last = history[-1] if history else None
         accuracy = test.accuracy if test else last.test_accuracy if last else None
@@ -337,7 +339,7 @@ class _Trainer:
         )
 
     def _hint(self, cause: Cause | None, accuracy: float) -> str | None:
-        """Say that the run did not learn, and why; a closer look costs a run nothing that plainly has learned."""
+        """Return the hint; a run that plainly has learned gets none, and loses no time by a closer look."""
         history, weights = self.position.history, self.engine.weights
         moved = not np.array_equal(weights, self.start.astype(weights.dtype))
         _, chance = facts.commonest(self.dataset.test.labels)
@@ -356,7 +358,7 @@ class _Trainer:
         names = self.dataset.info.class_names
         common, share = facts.commonest(split.labels if given is None else split.labels[given].ravel())
         last, last_share = facts.commonest(split.labels[last_order[-max(20, len(last_order) // 10) :]])
-        # In float64 a step shows that is lost in the round-off of the run's own dtype.
+        # Float64 shows a step that is lost in the round-off of the run's own dtype.
         plain = engine_of(self.run.replaced(engine="reference", dtype="float64"), start)
         return facts.Facts(
             spec=spec,

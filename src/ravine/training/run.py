@@ -94,7 +94,7 @@ class Run:
 
     @property
     def test_accuracy(self) -> float | None:
-        """Share of test images classified right at the end."""
+        """Share of test images that are classified correctly at the end."""
         return self.result.test_accuracy
 
     @property

@@ -1,4 +1,4 @@
-"""Paths that grow."""
+"""Animations in which paths grow, step by step."""
 
 from __future__ import annotations
 

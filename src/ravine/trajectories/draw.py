@@ -81,7 +81,7 @@ def draw_lines(surface: Surface, walks: Sequence[Walk]) -> tuple[Figure, list[An
 
 
 def lowest_of(surface: Surface, walks: Sequence[Walk]) -> tuple[float, str]:
-    """Return the lowest value of a surface, or of some paths over it if that is not known, and which of both it is."""
+    """Return the lowest value of a surface, or that of some paths over it if it is not known; and words for it."""
     if surface.lowest is not None:
         return surface.lowest, "lowest"
     return min(float(w.values.min()) for w in walks), "the lowest seen"
@@ -121,7 +121,10 @@ def _draw_map(axes: Axes, surface: Surface, start: Position) -> None:
 
 
 def _until_lost(points: Array, surface: Surface) -> Array:
-    """Cut a path ten maps away from its start; one that runs away to and fro would cover the map."""
+    """Cut a path where it is ten times the size of the map away from its start.
+
+    The lines of a path that runs away to and fro would cover the map.
+    """
     size = np.ptp(limits_of(surface, (points[0, 0], points[0, 1])), axis=1)
     lost = (np.abs(points - points[0]) > 10 * size).any(axis=1)
     return points[: lost.argmax() + 1] if lost.any() else points

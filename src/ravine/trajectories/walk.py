@@ -65,7 +65,7 @@ def walk(
         start: the start of the path; the surface's own start if None.
     """
     found, given = _read(optimizer)
-    _ = found.text  # a fault in it is told at its line
+    _ = found.text  # this raises an error with the line of a fault, if there is one
     if lr is not None:
         given = {"lr": lr, **given}
     chosen = "lr" not in given and not found.searches

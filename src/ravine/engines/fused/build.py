@@ -36,7 +36,7 @@ def network_code(dtype: str) -> bytes:
 
 
 def rows_text(dtype: str) -> str:
-    """Return the text of the half that takes the steps of rows, without a rule."""
+    """Return LLVM's text of the half that takes the steps of rows; the functions of a rule are missing in it."""
     real = getattr(types, dtype)
     texts = {symbol(part): getattr(drift, part.__name__) for part in _PARTS}
     texts |= {symbol(part): getattr(update, part.__name__) for part in _UPDATES}
@@ -58,8 +58,8 @@ def rule_code(rendered: Rendered, rows: str, dtype: str) -> bytes:
     holes = {symbol(hole): (getattr(module, hole.__name__), _parameters(hole, real, counts)) for hole in _HOLES}
     known = module_of(holes)
     for constants in (rule.step_constants, rule.lazy_constants):
-        # The loops must not know the numbers: a factor that happens to be 1 would be left out, and the rest rounded
-        # in another way than it is with any other factor.
+        # LLVM must not know the constants when it compiles the loops. It would leave out a factor that happens to be 1,
+        # and round the rest in another way than with any other factor.
         known.get_function(symbol(constants)).add_function_attribute("noinline")
     exported = {symbol(part) for part in (*_PARTS, *_UPDATES)}
     return machine_code([known, binding.parse_assembly(rows)], exported)

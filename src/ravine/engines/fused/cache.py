@@ -1,7 +1,7 @@
 """Machine code on disk, shared by all processes of a user.
 
-Each file begins with the SHA-256 of its name and of the rest: code that was damaged, or that is another one's, would
-not raise an error, it would run.
+Each file begins with the SHA-256 of its name and of the rest. Otherwise code that is damaged, or that belongs to
+another kernel, would not raise an error: it would run.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _log = logging.getLogger("ravine")
 
 
 def holds(name: str) -> bool:
-    """Tell whether something was made before and is whole."""
+    """Tell whether the cache has a file of this name that is whole."""
     return _read(_wanted() / name) is not None or _read(_root() / name) is not None
 
 
 def fetch(name: str, make: Callable[[], bytes]) -> bytes:
     """Return the content of a file, made now if it is not there or damaged; one process makes it, others wait."""
-    content = _read(_wanted() / name)  # a cache that can only be read may be full of good code
+    content = _read(_wanted() / name)  # a cache that can only be read may have the code too
     if content is None:
         path = _root() / name
         with FileLock(path.with_name(f"{name}.lock")):

@@ -70,7 +70,7 @@ def load(rendered: Rendered, dtype: str) -> Kernel:
     Raises:
         ConfigError: the rule cannot be compiled.
     """
-    with _lock:  # two threads that want the same kernel
+    with _lock:  # otherwise two threads could compile the same kernel
         return _loaded(rendered, dtype)
 
 
@@ -103,9 +103,9 @@ def _loaded(rendered: Rendered, dtype: str) -> Kernel:
 
 @contextmanager
 def _compiling_network(dtype: str, beside: bool) -> Iterator[None]:
-    """Let another process compile the network into the cache meanwhile: Numba works on one core of a process.
+    """Let another process compile the network into the cache meanwhile, since Numba works on one core of a process.
 
-    Whatever becomes of that process, what it leaves undone is done afterwards.
+    If that process fails, this one compiles the network afterwards.
     """
     interpreter = sys.executable if not getattr(sys, "frozen", False) else None
     if not (beside and interpreter and cache.is_shared() and (os.cpu_count() or 1) > 1):
@@ -180,7 +180,7 @@ def _rule(rendered: Rendered, dtype: str) -> str:
 
 @functools.cache
 def _machine_and_text() -> str:
-    """Return the hash of all that decides what is compiled, but for the rule: texts, compiler and processor."""
+    """Return the hash of all that decides the machine code beside the rule: texts, compiler and processor."""
     parts: list[Any] = [version("numba"), version("llvmlite"), llvm.processor(), sorted(FUNCTIONS)]
     digest = hashlib.sha256(repr(parts).encode())
     for text in (Path(leaky_relu.__file__), *sorted(_FOLDER.rglob("*.py"))):

@@ -134,7 +134,7 @@ class FusedEngine:
         for padded in (self._space.trained.w, self._space.trained.slots):
             padded[:] = 0
         self._space.pad(self._space.trained.w, state["weights"])
-        # A state of before the first step has no slots, which are then made.
+        # A state from before the first step has no slots; the first step makes them.
         self._started = any(name.startswith("slot.") for name in state)
         if self._started:
             self._fill({name.removeprefix("slot."): state[name] for name in state})
@@ -147,19 +147,19 @@ class FusedEngine:
         return dict(zip(self._formula.slots, self._space.slots, strict=True)) if self._formula.slots else {}
 
     def _start(self, hyper: StepwiseHyper) -> None:
-        """Put the slots where they start; they are 0 now."""
+        """Set the slots, which are 0 until now, to the values at which they start."""
         self._started = True
         if self._formula.starts:
             weights = list(self._network.layout.tensors(self.weights))
             self._fill(self._optimizer.start(weights, self._in_layers(hyper)))
 
     def _kept(self) -> dict[str, Array]:
-        """Return the slots of each array of weights, as `Optimizer.start` names them."""
+        """Return the slots of each array of weights, under the names that `Optimizer.start` gives them."""
         parts = {name: self._network.layout.tensors(self._space.unpad(slot)) for name, slot in self._slots.items()}
         return {f"{name}.{k}": array for name, arrays in parts.items() for k, array in enumerate(arrays)}
 
     def _fill(self, state: Mapping[str, Array]) -> None:
-        """Take slots over that have such names."""
+        """Set the slots to those of a state that has the same names."""
         count = len(self._network.layout.tensors(self.weights))
         for name, slot in self._slots.items():
             self._space.pad(slot, flattened([state[f"{name}.{k}"] for k in range(count)]))

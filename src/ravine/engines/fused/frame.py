@@ -4,11 +4,12 @@ The engine fills a `Frame` with arrays and numbers and hands the kernel its `wor
 numbers, eight bytes each, in the order in which they stand here. Compiled code gets the same named tuples back, with
 pointers in place of arrays (`pointers.unpack`).
 
-Words. A *row* is all the weights that one input meets, padded with zeros to whole vectors of 16 numbers; a network has
-sizes[l] rows in layer l and one more where it has biases. A *list* holds the units of one sample in one layer that are
-not zero (of other activations than ReLU, all units), and their values. A *block* is the samples of a batch that are
-worked on together. A *nonzero* is one activation of a block with its sample, sorted by unit. The *deltas* of a sample
-are the derivatives of its loss with respect to the sums of each layer, layer after layer.
+Words. A *row* is all the weights that multiply one input, padded with zeros to whole vectors of 16 numbers; a network
+has sizes[l] rows in layer l and one more where it has biases. A *list* holds the units of one sample in one layer that
+are not zero (of other activations than ReLU, all units), and their values. A *block* is the samples of a batch that are
+worked on together. A *nonzero* is one entry of the lists of a block, with its sample; nonzeros are sorted by unit. The
+*deltas* of a sample are the derivatives of its loss with respect to the sums of each layer, layer after layer. A row
+*misses* the steps in which its gradient is zero; its *missed steps* are taken later, by the lazy update.
 
 Offsets are unsigned, which spares each access Numba's test for a negative index. A number beside one must be unsigned
 too, u(1) and not 1: with a signed one Numba, as NumPy, makes a float of both.
@@ -56,7 +57,7 @@ Flag = Annotated[Any, "boolean"]
 Count = Annotated[Any, "int64"]
 Offset = Annotated[Any, "uint64"]
 Reals = Annotated[Any, "real*"]
-"""Numbers of the dtype of the weights: an array here, a pointer in compiled code. So are all types in the plural."""
+"""Numbers of the dtype of the weights: an array in Python, a pointer in compiled code, as all plural types below."""
 Doubles = Annotated[Any, "float64*"]
 Counts = Annotated[Any, "int64*"]
 Offsets = Annotated[Any, "uint64*"]
@@ -87,12 +88,12 @@ class Options(NamedTuple):
     activation: Count  # one of ACTIVATION_CODES
     bias: Flag
     naive: Flag  # softmax without a shift, which can overflow
-    lazy: Flag  # rows without a gradient drift, by a closed form that is applied when they are next needed
+    lazy: Flag  # rows without a gradient change in a closed form, which is applied when they are next needed
     eager: Flag  # every row is updated at every step
     norms: Flag  # the rule asks for norms of the gradient, which is added up in `Work.summed` before the step
     noise: Flag  # the rule asks for random numbers, and every row is visited, as with norms
     layered: Flag  # each layer has hyper-parameters of its own
-    wipe: Flag  # of zeros a step makes what is not finite: the padding of rows is cleared after each step
+    wipe: Flag  # a step turns zeros into numbers that are not finite, so the padding is cleared after each step
     seed: Offset  # of the random numbers
 
 
@@ -151,7 +152,7 @@ class Nonzeros(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Memory of the kernel's own; but for `row` and `summed`, what is used was written in the same batch."""
+    """Scratch memory of the kernel. Except for `row` and `summed`, it reads only what it wrote in the same batch."""
 
     sums: Reals  # of one layer of one sample
     row: Reals  # two rows of gradients, of which the first is zero
@@ -166,15 +167,15 @@ class Work(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What the kernel has to tell."""
+    """The results of the kernel."""
 
     loss: Doubles  # losses are added to loss[0]
-    hits: Counts  # and samples that are classified rightly to hits[0]
+    hits: Counts  # the number of correctly classified samples is added to hits[0]
     live: Bytes  # 1 for each unit (counted as rows are) that was not zero for some sample
 
 
 class Frame(NamedTuple):
-    """All of it."""
+    """All data of the kernel."""
 
     plan: Plan
     options: Options
@@ -189,13 +190,13 @@ class Frame(NamedTuple):
 
 @functools.cache
 def fields(kind: Any) -> dict[str, Any]:
-    """Return by name, for each field of one of these tuples, a tuple's class or what compiled code sees."""
+    """Return the fields of one of these tuples by name: the class of a tuple, or the type that compiled code sees."""
     hints = typing.get_type_hints(kind, include_extras=True)
     return {name: hint.__metadata__[0] if hasattr(hint, "__metadata__") else hint for name, hint in hints.items()}
 
 
 def words(frame: Frame) -> Array:
-    """Return what the kernel is given, shape (fields,), uint64. The arrays must be kept alive and where they are."""
+    """Return what the kernel is given, shape (fields,), uint64. The caller must keep the arrays alive meanwhile."""
     return np.array([*_words(frame, frame.trained.w.dtype)], np.uint64)
 
 

@@ -1,7 +1,7 @@
 """From Python to LLVM's text: Numba types and lowers the kernel's functions; `llvm.py` makes machine code of them.
 
-Numba would optimize and assemble each function by itself, and once more inside each caller. Here nothing is optimized
-before all of it is together, and passes are left out that have nothing to do in a kernel.
+Numba would optimize and assemble each function by itself, and once more inside each caller. Here LLVM optimizes once,
+when all functions are together, and those passes of Numba are left out that a kernel does not need.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ class _Lowering(LoweringPass):
             lower = Lower(context, library, descriptor, state.func_ir, metadata=state.metadata)
             lower.lower()
 
-        # Numba keeps its functions by what Python would call; nobody does, and any built-in method will do.
+        # Numba registers a function under the object that Python would call. Nobody calls it from Python here, so any
+        # built-in method will do.
         entry_point = object().__dir__
         context.insert_user_function(entry_point, descriptor, [library])
         state.cr = compiler._LowerResult(descriptor, lower.call_helper, cfunc=entry_point, env=lower.env)
@@ -73,7 +74,7 @@ class Frontend(CompilerBase):
     """The passes of Numba that a kernel needs."""
 
     def define_pipelines(self) -> list[Any]:
-        """Return them."""
+        """Return the passes, as the one pipeline of the kernel."""
         passes = PassManager("ravine")
         for one in (
             untyped_passes.TranslateByteCode,

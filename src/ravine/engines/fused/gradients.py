@@ -22,7 +22,7 @@ class KernelGradients:
     """The losses and gradients of one network, in batches up to a size; see `ravine.engines.stepping.Gradients`."""
 
     def __init__(self, network: Network, dtype: str, batch_size: int) -> None:
-        # A kernel has a formula, though none of its steps is taken here; with norms it has room for a whole gradient.
+        # A kernel needs a formula, though it takes none of its steps here. With norms it has room for a whole gradient.
         rendered = dataclasses.replace(render(sgd.formula), told="gradients", norms=True)
         self._space = Workspace(network, rendered, dtype, batch_size)
 

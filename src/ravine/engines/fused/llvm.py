@@ -32,10 +32,10 @@ def machine_code(modules: Iterable[Any], exported: Collection[str]) -> bytes:
 
 
 def _refuse_strangers(module: Any) -> None:
-    """See to it that the code calls nothing that would not be there when it is loaded in another process.
+    """Raise an error if the code calls a function that is missing in the process that loads it later.
 
-    A missing function would end that process without a word. So would memory that is allocated in the loop: Numba's
-    runtime is not there.
+    A call of a missing function would end that process without a message. So would code that allocates memory, since
+    it calls Numba's runtime, which that process does not load.
     """
     library = ctypes.CDLL(None) if sys.platform != "win32" else ctypes.cdll.msvcrt
     for one in module.functions:
@@ -45,7 +45,7 @@ def _refuse_strangers(module: Any) -> None:
 
 
 def processor() -> str:
-    """Return a text that differs wherever the machine code may."""
+    """Return a text that names the processor: it differs if the machine code may differ."""
     return f"{binding.get_process_triple()} {binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
 
 
@@ -59,7 +59,7 @@ class Loaded:
         self._engine.finalize_object()
 
     def function(self, name: str, *parameters: Any) -> Function:
-        """Return a function that Numba compiled, which returns a whole number and lets other threads run meanwhile."""
+        """Return a compiled function that Python can call; it returns a whole number and releases the GIL."""
         address = self._engine.get_function_address(name)
         if not address:
             raise LookupError(f"machine code without {name}")
@@ -79,7 +79,7 @@ class Loaded:
 
 
 def _machine() -> Any:
-    """Return a machine as Numba makes it: code for this very processor, which may lie anywhere in memory."""
+    """Return LLVM's target machine, set up as Numba does: its code is for this processor and may lie anywhere."""
     _begin()
     target = binding.Target.from_triple(binding.get_process_triple())
     return target.create_target_machine(

@@ -1,4 +1,4 @@
-"""Numba as it is by itself: the machine code that is kept does not depend on the user's settings of Numba."""
+"""Numba with its own defaults, so that the machine code in the cache does not depend on the user's settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 def plain_numba() -> Iterator[None]:
     """Hide the variables NUMBA_* of the environment, of which some change code and others stop Numba.
 
-    If Numba is in use already, the number of its threads stays, which cannot be changed any more.
+    If Numba is imported already, its number of threads stays, since it can no longer be changed.
     """
     kept = {"NUMBA_NUM_THREADS"} if "numba.core.config" in sys.modules else set()
     hidden = {name: os.environ[name] for name in os.environ if name.startswith("NUMBA_") and name not in kept}
@@ -30,7 +30,7 @@ def plain_numba() -> Iterator[None]:
 
 
 def _read_environment() -> None:
-    """Let Numba read its settings anew, as it does before it compiles; what it cannot read is not ours to tell."""
+    """Let Numba read its settings anew, as it does before it compiles; it is silent about those that it cannot read."""
     config = sys.modules.get("numba.core.config")
     if config is not None:
         with suppress(Exception), warnings.catch_warnings():

@@ -61,7 +61,7 @@ DOUBLES: Kind = types.CPointer(types.float64)
 
 @functools.cache
 def tuple_type(kind: Any, real: Any) -> Any:
-    """Return what compiled code calls a named tuple of `frame`."""
+    """Return the type that a named tuple of `frame` has in compiled code."""
 
     def of(field: Any) -> Any:
         if isinstance(field, type):
@@ -96,7 +96,7 @@ def unpack(typing: Any, frame: Any) -> Any:
 
 @intrinsic
 def like(typing: Any, pointer: Any, number: Any) -> Any:
-    """Return a number in the type of those that a pointer points to."""
+    """Return a number, converted to the type of the numbers that a pointer points to."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return context.cast(builder, args[1], number, pointer.dtype)
@@ -139,22 +139,22 @@ def shifted(typing: Any, pointer: Any, count: Any) -> Any:
 
 @intrinsic
 def spread(typing: Any, packed: Any) -> Any:
-    """Return as a tuple what was packed."""
+    """Return packed values as a tuple."""
     result = types.UniTuple(packed.element, packed.count)
     return result(packed), lambda context, builder, sig, args: args[0]
 
 
 @intrinsic
 def first_of(typing: Any, packed: Any) -> Any:
-    """Return the first of what was packed: the weights, of a state."""
+    """Return the first of some packed values; in a state these are the weights."""
     return packed.element(packed), lambda context, builder, sig, args: builder.extract_value(args[0], 0)
 
 
 def declared(result: Kind, *parameters: Kind) -> Callable[[Declared], Declared]:
     """Let compiled code call a function that is defined in another module of LLVM, as `symbol(function)`.
 
-    The result and the parameters are Numba's types, or functions from the type of a weight to one; that type is told by
-    the first argument of a call.
+    The result and the parameters are Numba's types, or functions that make such a type from that of a weight. The first
+    argument of a call tells which type the weights have.
     """
 
     def declare(function: Declared) -> Declared:
@@ -184,12 +184,12 @@ def declared(result: Kind, *parameters: Kind) -> Callable[[Declared], Declared]:
 
 
 def symbol(function: Callable[..., Any]) -> str:
-    """Return the name by which modules know a function of each other."""
+    """Return the name under which a module calls a function of another module."""
     return f"ravine.{function.__name__}"
 
 
 def _real(kind: Any) -> Any:
-    """Return the type of a weight, as a pointer to weights, a frame or a state has it."""
+    """Return the type of a weight, read from that of a pointer to weights, a frame or a state."""
     if isinstance(kind, FramePointer):
         return kind.real
     return kind.dtype if isinstance(kind, types.CPointer) else kind.element.element

@@ -1,8 +1,8 @@
 """From a rule, written once as mathematics, to the text of a kernel.
 
-The rule's body is taken apart along one line. What depends on hyper-parameters and the step number alone goes to a
-prelude that runs once per step, in double precision, and is cast to the dtype of the weights; what depends on the
-weight, its gradient or its state stays in the loop. NumPy does the same by itself when a Python float meets an array,
+The rule's body is split in two. What depends on hyper-parameters, the step number and norms of the gradient alone goes
+to a prelude that runs once per step, in double precision, and is cast to the dtype of the weights. What depends on the
+weight, its gradient or its state stays in the loop. NumPy casts a Python float in the same way when it meets an array,
 so both engines round the same numbers. Literals are cast too, since Numba would widen `float32 * 0.5` to double.
 """
 
@@ -28,7 +28,7 @@ from ravine.engines.fused.vectors import load as _load, pack as _pack, store as 
 """The rendered text has names that start with _, which a rule's own names do not."""
 
 _OF_WHOLE = (ast.FloorDiv, ast.Mod, ast.Pow)
-"""Operations that compiled code has in another way for whole numbers, of which a condition is one."""
+"""Operations that compiled code computes in another way for whole numbers; a condition counts as a whole number."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Rendered:
     """What the kernel asks of a rule, as a module; `kernel/rule.py` says what each function does.
 
     Attributes:
-        name: the rule's.
-        told: what the kernel is called where one waits for it.
+        name: the name of the rule.
+        told: the name of the kernel in the message that says that it is being compiled.
         text: the text of the module.
         state_size: how many vectors a state has: the weights and each slot.
         constants: how many constants a step needs, one at least.
         lazy_constants: how many missed steps need, one at least.
-        lazy: whether rows without a gradient drift, by a closed form.
+        lazy: whether rows without a gradient change in a closed form, the lazy update.
         eager: whether every row is updated at every step.
         norms: whether the rule asks for norms of the gradient.
         noise: whether it asks for random numbers.
@@ -73,7 +73,11 @@ def render(formula: Formula) -> Rendered:
 
 @functools.cache
 def _render(formula: Formula, text: str, lazy_text: str | None) -> Rendered:
-    """Return it; the texts change with the numbers of the formula's module, and so are part of the key."""
+    """Return what the kernel asks of a formula.
+
+    The texts are arguments, and so a part of the cache's key, since they change when a constant of the formula's module
+    changes.
+    """
     update = _take_apart(formula.body(), arrays={"g", "w", "noise", *formula.slots})
     form = formula.lazy_body()
     lazy = None if form is None else _take_apart(form, arrays={"w", *formula.slots})
@@ -130,11 +134,11 @@ def _take_apart(body: Body, arrays: set[str]) -> _Parts:
 
 
 def _of_numbers(node: ast.expr) -> str:
-    """Return an expression of numbers as the prelude has it.
+    """Return the text in the prelude of an expression of numbers.
 
-    Whole numbers and conditions that are computed with become floats, since whole numbers of compiled code end at 64
-    bits and have no fractions: 2**-1 would be 0. Only the exponent of a power stays whole, of which products are made.
-    np.where would make an array of its choice.
+    Whole numbers and conditions become floats, since whole numbers of compiled code end at 64 bits and have no
+    fractions: 2**-1 would be 0. Only the exponent of a power stays whole, so that the power is computed as products.
+    np.where is replaced, since it would return an array.
     """
     node = copy.deepcopy(node)
     exponents = {id(one.right) for one in ast.walk(node) if isinstance(one, ast.BinOp) and isinstance(one.op, ast.Pow)}
@@ -186,14 +190,14 @@ class _Splitter(ast.NodeTransformer):
         node.left = self.visit(node.left)
         power = node.right.value if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant) else None
         if isinstance(power, int) and 2 <= power <= 4:
-            # A product takes an operation or three, a power a call for each number.
+            # Products take one to three operations for a whole vector; a power takes a call for each of its numbers.
             return functools.reduce(lambda one, other: ast.BinOp(one, ast.Mult(), other), [node.left] * power)
         node.right = self.visit(node.right)
         return node
 
 
 def _prelude(name: str, formula: Formula, given: Sequence[str], parts: _Parts | None) -> str:
-    """Write the function that computes the constants of one step (or of n with zero gradient)."""
+    """Write the function that computes the constants of one step (or of n steps with a zero gradient)."""
     lines = [f"{key} = _hyper[{index}]" for index, key in enumerate(formula.hyper)]
     lines += [*(f"{one} = float(_{one})" for one in given), *(parts.prelude if parts else [])]
     constants = [f"_like(_w, _c{k})" for k in range(parts.constants if parts else 0)] or ["_like(_w, 0)"]

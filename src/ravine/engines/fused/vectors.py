@@ -6,7 +6,7 @@ a loop for the remainder, and on short rows these take as long as the work. A lo
 processor needs: one with AVX-512 and float32, two with AVX2.
 
 Compiled code may compute with vectors as with numbers: + - * / **, comparisons, `np.where` and the functions that a
-rule may call; a number that meets a vector counts 16 times.
+rule may call; a number beside a vector stands for 16 equal numbers.
 """
 
 from __future__ import annotations
@@ -99,14 +99,14 @@ def splat(typing: Any, number: Any) -> Any:
 
 @intrinsic
 def zeros(typing: Any, array: Any) -> Any:
-    """Return a vector of zeros of the numbers of an array."""
+    """Return a vector of zeros, of the type of an array's numbers."""
     kind = Vector(array.dtype)
     return kind(array), lambda context, builder, sig, args: ir.Constant(context.get_value_type(kind), [0.0] * LANES)
 
 
 @intrinsic(prefer_literal=True)
 def each_zero(typing: Any, array: Any, count: Any) -> Any:
-    """Return `count` vectors of zeros of the numbers of an array."""
+    """Return `count` vectors of zeros, of the type of an array's numbers."""
     if not isinstance(count, types.IntegerLiteral):
         return None
     result, generate = _vectors_of_zeros(array, count.literal_value)
@@ -122,7 +122,7 @@ def no_products(typing: Any, array: Any, factors: Any) -> Any:
 
 @intrinsic(prefer_literal=True)
 def taken(typing: Any, array: Any, index: Any, count: Any) -> Any:
-    """Return array[index], array[index + 1], .., `count` numbers; those without a sign as offsets."""
+    """Return array[index], array[index + 1], .., `count` numbers; whole numbers as uint64, the type of offsets."""
     if not isinstance(count, types.IntegerLiteral):
         return None
     element = types.uint64 if isinstance(array.dtype, types.Integer) else array.dtype
@@ -176,7 +176,7 @@ def sum_of_products(typing: Any, factors: Any, vectors: Any) -> Any:
 
 @intrinsic
 def add_products(typing: Any, start: Any, factors: Any, vectors: Any) -> Any:
-    """Return start + x0 * a0 + x1 * a1 + .., written from left to right; a leaf may take another order."""
+    """Return start + x0 * a0 + x1 * a1 + .., written from left to right; in a `leaf` the order may change."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return functools.reduce(builder.fadd, _products(context, builder, factors, vectors, *args[1:]), args[0])
@@ -202,7 +202,7 @@ def totals(typing: Any, vectors: Any) -> Any:
 
 @intrinsic
 def pack(typing: Any, values: Any) -> Any:
-    """Return a tuple of vectors and numbers, of which the first is a vector, or one of numbers, as one value."""
+    """Return a tuple as one value; it has vectors and numbers with a vector first, or numbers alone."""
     element = values.types[0]
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -332,7 +332,7 @@ def _define(function: Any, count: int, emit: Emit, result: Any = None) -> None:
 
 
 def _combine_truth(function: Any, emit: Emit, count: int = 2, beside: tuple[Any, ...] = ()) -> None:
-    """Let a function take vectors of truth values, and with one of them a number of the kinds in `beside`."""
+    """Let a function take vectors of truth values, or one such vector and a number of the kinds in `beside`."""
     truth = Vector(types.boolean)
 
     class _Typing(AbstractTemplate):
@@ -359,7 +359,8 @@ def _combine_truth(function: Any, emit: Emit, count: int = 2, beside: tuple[Any,
 def _element(args: Sequence[Any]) -> Any:
     """Return the type of the numbers in the vectors among `args`, None if there are no vectors or they differ.
 
-    Vectors of truth values become numbers of that type; where there are no others, of the type of the number beside.
+    Vectors of truth values become numbers of that type. If there are no other vectors, the type is that of a number
+    among `args`.
     """
     elements = {arg.element for arg in args if isinstance(arg, Vector)}
     if elements == {types.boolean}:

@@ -38,7 +38,7 @@ BLOCK = 128
 """Samples worked on together. A larger batch is taken block by block, so that memory does not grow with it."""
 
 EVALUATED = 16
-"""Samples evaluated together at least, so that they share what is read of the first layer."""
+"""The least number of samples evaluated together, so that they share the rows of the first layer that are read."""
 
 _CACHE_LINE = 64
 
@@ -51,8 +51,8 @@ class Workspace:
 
     Attributes:
         trained: weights, slots and the last step of each row, padded; the kernel changes them.
-        summed: the gradient of a batch, padded, where the kernel is asked for it; zero between batches, and after SUM
-            for the caller to clear.
+        summed: the gradient of a batch, padded, where the kernel is asked for it. It is zero between batches; after a
+            run in the mode SUM the caller clears it.
     """
 
     def __init__(
@@ -232,7 +232,7 @@ def _data(split: Split) -> Data:
 
 
 def _plan(network: Network, block: int) -> Plan:
-    """Return where everything lies, for blocks of so many samples."""
+    """Return where everything lies, for blocks of `block` samples."""
     sizes = np.array(network.layers)
     widths = -(-sizes[1:] // LANES) * LANES
     rows = sizes[:-1] + network.bias

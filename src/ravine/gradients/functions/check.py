@@ -54,10 +54,11 @@ class GradientCheck(msgspec.Struct, frozen=True):
 
     Attributes:
         answer: "passes", "fails" or "cannot tell".
-        cause, mend: why it does not pass, and what to do.
+        cause, mend: why the check cannot tell, and what to do; empty for the other two answers.
         methods: the result of each method.
         errors: the errors, for each component by the method with the least bound.
-        worst: the components that decide: the wrong ones; without any, those not seen; without any, the least exact.
+        worst: the components that decide the answer: the wrong ones; if there are none, those that are not seen; if
+            there are none either, those with the largest relative error.
     """
 
     answer: Answer
@@ -96,8 +97,8 @@ def check_gradient(
     """Compare `grad(x)` with a numerical gradient of the scalar function `f` at `x`.
 
     The answer is "passes" if an error of 1e-3 in any component would have been noticed and there is none, "fails" if a
-    component differs by more than the method and the round-off of f and of the gradient can explain, else "cannot
-    tell", with the cause and what to do. `ravine.gradients.answers` has the rule,
+    component differs by more than the method and the round-off of f and of the gradient can explain, and otherwise
+    "cannot tell", with the cause and what to do. `ravine.gradients.answers` has the rule,
     `ravine.gradients.functions.line` the bounds.
 
     Args:
@@ -121,8 +122,8 @@ def check_gradient(
     >>> wrong.answer, wrong.worst[0].index
     ('fails', (1,))
     >>> print(check_gradient(lambda x: 1e20 + x.sum(), np.ones_like, [1.0, 2.0]))
-    cannot tell: the difference is no larger than the round-off of f. Take another h or none, float64, the complex \
-step beside the differences, or a point where f is smaller.
+    cannot tell: the difference is no larger than the round-off of f. Take another h or leave h out, or take float64, \
+the complex step as a second method, or a point where f is smaller.
     """
     names = convert(plain([method] if isinstance(method, str) else method), tuple[str, ...], "method")
     require_methods(names)
@@ -190,8 +191,8 @@ def _check(
 
 
 _UNSTEADY = (
-    "f returns another number each time it is asked, and the differences do not stand above that",
-    "Fix the seed of what f draws.",
+    "f returns another number each time it is called, and the differences are no larger than that",
+    "Fix the seed of the random numbers that f draws.",
 )
 
 

@@ -18,7 +18,8 @@ from ravine.gradients.functions.line import Estimate, Line
 from ravine.gradients.functions.zeros import zero_bound
 
 _SHARE = 1e-20
-"""The complex step as a share of the component: nothing is subtracted, so its square must only be nothing beside 1."""
+"""The complex step as a share of the component. Nothing is subtracted, so the step need only be so short that its
+square is negligible beside 1."""
 
 _SEEN = 1e-2
 """The share of a difference that its bound may be for it to confirm the complex step."""
@@ -35,7 +36,10 @@ class Gradient:
 
 
 def gradient_of(grad: Callable[[Array], ArrayLike], x: Array) -> Gradient:
-    """Compute the gradient at x, and how much it changes if x is rounded otherwise, has more digits, or is the same."""
+    """Compute the gradient at x, and how much it changes when it is computed again.
+
+    It is computed again at the same x, with other last digits of x, and in a longer dtype.
+    """
     first = _asked(grad, x)
     values = first.ravel().astype(float)
     others = [_asked(grad, each).ravel().astype(float) for each in (x, *rounded_otherwise(x, 3))]
@@ -45,7 +49,10 @@ def gradient_of(grad: Callable[[Array], ArrayLike], x: Array) -> Gradient:
 
 
 def _lost_digits(grad: Callable[[Array], ArrayLike], x: Array, values: Array) -> Array:
-    """Return by how much the gradient changes in a longer dtype, 0 where it takes none: 1 - p has few digits near 1."""
+    """Return by how much the gradient changes in a longer dtype, 0 if `grad` accepts none.
+
+    This shows digits that are lost in a difference, as in 1 - p where p is near 1.
+    """
     try:
         found = _asked(grad, x.astype(np.float64 if x.dtype == np.float32 else np.longdouble))
     except Exception:
@@ -103,7 +110,7 @@ class Sight:
         if self._h is None:
             return best
         given = self._line(k, self._h).at(method)
-        # How far the difference at the given step is off is seen best from the best step.
+        # The difference at the best step shows how far the one at the given step is off.
         apart = abs(given.value - best.value) + best.bound
         bound = given.bound + (apart if math.isfinite(apart) else math.inf)
         rules = Blindness.TRUNCATION if given.bound < apart < math.inf else given.blindness
@@ -170,7 +177,7 @@ class Sight:
         return self._evidence(values, bounds, blindness), steps
 
     def _confirm(self, values: Array, bounds: Array, blindness: Array) -> None:
-        """Set the bounds of the complex step aside where no real difference shows that f is analytic."""
+        """Make the bounds of the complex step infinite if no real difference confirms that f is analytic."""
         real = np.array([each.value for each in self._central])
         error = np.array([each.bound for each in self._central])
         trusted = np.isfinite(bounds)
@@ -179,7 +186,7 @@ class Sight:
         if (apart & trusted).any() or not agree.any():
             blindness[trusted] = Blindness.NOT_ANALYTIC
             bounds[:] = np.inf
-        # A derivative that is zero to the last bit is what is left of an abs, too; then the difference must show it.
+        # The complex step returns exactly zero for abs too. So the real difference bounds a derivative of zero.
         silent = (values == 0) & np.isfinite(bounds)
         bounds[silent] += 4 * error[silent] + np.abs(np.nan_to_num(real[silent]))
 

@@ -15,7 +15,7 @@ from ravine.arrays import Array
 from ravine.errors import ConfigError, RavineError, told
 
 _ROUNDINGS = 6
-"""How often x is rounded otherwise to see the round-off of a function."""
+"""How often the last digits of x are changed to see the round-off of a function."""
 
 
 @contextmanager
@@ -33,7 +33,7 @@ class Function:
         x: the point, of a float dtype.
         value: f(x).
         eps: the round-off unit of f's values.
-        noise: by how much f changes when x is rounded otherwise, or when it is asked again.
+        noise: by how much f changes when the last digits of x change, or when it is called again at the same x.
     """
 
     def __init__(self, f: Callable[[Array], Any], x: Array) -> None:
@@ -61,7 +61,7 @@ class Function:
         return (taken, self.real(there)) if math.isfinite(taken) else (math.nan, math.nan)
 
     def turned(self, index: tuple[int, ...], step: float, x: Array | None = None) -> complex | float | None:
-        """Return f(x + i step e) for one component e: a float if f drops the imaginary part, None if it takes none."""
+        """Return f(x + i step e) for one component e: a float if f drops the imaginary part, None if f fails there."""
         there = (self.x if x is None else x).astype(complex)
         there.imag[index] += step  # 1j times NaN has a real part.
         return self._tried(there)

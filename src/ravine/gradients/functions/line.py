@@ -7,22 +7,27 @@ p = 1 for F and B and p = 2 for C, the derivative is
     D(h) = P(h)                              where the step is given
     D(h) = (4^p P(h) - P(4h)) / (4^p - 1)    where it is searched for: Richardson's extrapolation
 
-which falls short by a truncation error of order q = p or q = 2p. The error of D(h) is bounded by the sum of
+whose truncation error is of order q = p or q = 2p. The error of D(h) is bounded by the sum of
 
     uneven      eps (|x| + h) |F(h) - D(h)| / h, as x + h and x - h are rounded
-    round-off   N / h, where N is the largest of eps |f|, of what f changes by when all of x is rounded otherwise, of
-                the least change of f where it stays the same over some steps, and of 3 h' |D(4h') - D(h')| over shorter
-                steps h', as far as that is below 8 N
-    bending     |D(4h) - D(h)| 2^-q, or |D(16h) - D(4h)| 2^-2q, or for a shorter step |D(h) - D(h')|, less 3 N / h'
-                where it is below 8 N / h': the largest of them
-    a kink      K(h), the difference of F and B, both extrapolated, where it is above 2 N / h and more than 0.35 of it
-                may be left at h / 4, of whose K round-off hides 4 N / h, while of a smooth function 1/16 would be left;
-                and always where 4 h reaches beyond zero, at which abs, norm and ReLU have their kinks; from zero
-                itself, at most K(h') + 8 N / h' of shorter steps h'
+    round-off   N / h, where N is the largest of
+                - eps |f|
+                - the change of f when the last digits of x change
+                - the least change of f over any step, if f stays the same over some step
+                - 3 h' |D(4h') - D(h')| over shorter steps h', as far as that is below 8 N
+    bending     the largest of
+                - |D(4h) - D(h)| 2^-q
+                - |D(16h) - D(4h)| 2^-2q
+                - |D(h) - D(h')| for shorter steps h', less 3 N / h' where it is below 8 N / h'
+    a kink      K(h), the difference of F and B, both extrapolated; it is left out unless
+                - K(h) is above 2 N / h, and K(h / 4) may be above 0.35 K(h). K(h / 4) counts with 4 N / h added, which
+                  round-off may hide. A smooth function would have K(h) / 16.
+                - or 4 h reaches beyond zero, where abs, norm and ReLU have their kinks
+                - or x is zero; then the least of K(h), and of K(h') + 8 N / h' for shorter steps h', is taken
 
-The search goes to longer steps while round-off rules and to shorter ones while f bends, and keeps the least bound. It
-takes no step above 1 and above the largest |x|: from farther off nobody knows what f does at x. A step over which f
-changes by less than 32 N says nothing.
+The search goes to longer steps while round-off is the largest part of the bound, and to shorter ones while bending is;
+it keeps the least bound. It takes no step that is above 1 and above the largest |x|: so far off, f may have nothing to
+do with f at x. A step over which f changes by less than 32 N says nothing.
 
 Compare Press et al., Numerical Recipes, section 5.7 (steps), Ridders 1982 (errors from several steps), and More and
 Wild 2012 (the noise of f).
@@ -48,7 +53,7 @@ _LEAP = 4
 
 @dataclass(frozen=True)
 class Estimate:
-    """A derivative, its bound, the step, what rules the bound, and by how much F and B differ from it."""
+    """A derivative, its bound, the step, the largest part of the bound, and by how much F and B differ from it."""
 
     value: float
     bound: float
@@ -57,7 +62,7 @@ class Estimate:
     bend: float = math.nan
 
     def nearby(self, size: float) -> float:
-        """Return what the derivative becomes as far off as the component is large, or a step off if that is zero."""
+        """Return about how much the derivative changes over a distance of `size`, or over one step if that is zero."""
         return self.bend * (size / self.h if size and self.h else 1.0)
 
 
@@ -83,7 +88,7 @@ class Line:
         length: the unit s of the steps.
         size: the size of the component.
         longest: no step is searched for beyond this.
-        noise: by how much f changes when x is rounded otherwise.
+        noise: by how much f changes when the last digits of x change.
         eps: the round-off unit of f's values.
     """
 
@@ -228,7 +233,10 @@ class Line:
         return max(self.eps * self._step(k).size, self.noise, unit, _SMALLEST)
 
     def _shorter(self, method: str, k: int) -> tuple[float, float]:
-        """Return the change of f's values that may be noise, and that of the derivative which is not, below a step."""
+        """Return two changes over the steps shorter than s 4^k, each the largest.
+
+        The first is a change of f's values that may be noise, the second a change of the derivative that is not.
+        """
         for j in range(k - 3, k):
             self._step(j)
         scatter = structure = 0.0
@@ -246,7 +254,7 @@ class Line:
         """Return the truncation error as longer steps show it."""
         here, longer, longest = (self._difference(method, j) for j in (k, k + 1, k + 2))
         if not math.isfinite(longer):
-            # So near the end of where f is finite, the shorter step tells.
+            # Over the longer step f is not finite, so the shorter one is taken.
             shorter = self._difference(method, k - 1)
             return abs(here - shorter) if math.isfinite(shorter) else math.inf
         share = 2.0 ** -self._order(method)
@@ -261,7 +269,7 @@ class Line:
     def _kink_at_zero(self, k: int) -> float:
         """Return how large a kink at zero can be, 0 if the step does not reach there.
 
-        From zero itself a kink is the same at every step, so that the step which shows least of one bounds it.
+        At x = 0 a kink has the same size at every step, so the step that shows the smallest kink bounds it.
         """
         if self.size:
             return self._gap(k) if _RATIO * self._step(k).h > self.size else 0.0

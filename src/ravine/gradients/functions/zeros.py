@@ -3,19 +3,20 @@
 A difference that is zero proves nothing where f is large: 1e20 + x is 1e20. A derivative of zero is seen in one of
 these ways.
 
-- **It stands still.** The derivative is zero within a bound that is small beside what it becomes nearby: a minimum, or
-  an even function at 0.
-- **Nothing happens along the imaginary axis**, for steps of all sizes, bit for bit. There round-off hides nothing:
-  where f is analytic a short step shows the derivative however small it is, and a long one makes even bounded functions
-  large (Liouville). So is a unit found that ReLU has switched off, whose gate is the real part. What reads the real
-  part alone stands still there, too, and is not analytic: if f changes farther off along the real axis, the complex
-  step must show a derivative there, and if f never changes, it must ignore the component or read its imaginary part.
-- **Nothing happens for ever.** A function that takes no complex numbers stays the same for steps up to the largest
-  numbers there are, to both sides, and if the component is NaN.
-- **Nothing happens up to a kink** to either side, nor along the imaginary axis, where f has other parts that are not
-  analytic: just beyond, f changes by much more than its round-off, in proportion to the distance. A smooth function
-  would creep out of its round-off, and one that is rounded jumps. Without the imaginary axis a kink proves nothing: f
-  may have a small slope before it.
+- **f is stationary.** The derivative is zero within a bound that is small beside what the derivative becomes nearby: f
+  has a minimum there, or is an even function at 0.
+- **f stays the same along the imaginary axis**, bit for bit, for steps of all sizes. Round-off hides nothing there: if
+  f is analytic, a short step shows even the smallest derivative, and a long step makes even a bounded function large
+  (Liouville). This shows that ReLU has switched a unit off too, since the real part decides whether the unit is open.
+  But a function that reads only the real part also stays the same there, and is not analytic. So if f changes farther
+  off along the real axis, the complex step must show a derivative at that place; and if f never changes, it must ignore
+  the component, or read its imaginary part.
+- **f stays the same along the whole real axis**, for steps to both sides up to the largest numbers there are, and if
+  the component is NaN. This is for functions that accept no complex numbers.
+- **f stays the same up to a kink** to either side, and along the imaginary axis. This is for functions with other parts
+  that are not analytic. Just beyond the kink, f must change by much more than its round-off, in proportion to the
+  distance: a smooth function would rise slowly out of its round-off, and one that is rounded would jump. If f accepts
+  no complex numbers, a kink proves nothing: f may have a small slope before it.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def zero_bound(
 
 
 def _is_cancelled(f: Function, index: tuple[int, ...], scale: float, shown: float, found: Estimate) -> bool:
-    """Tell whether the complex step, too, is zero beside what the derivative becomes if x is rounded otherwise.
+    """Tell whether the complex step, too, is zero beside what the derivative becomes if the last digits of x change.
 
     A component that is zero is not rounded; only the square of the complex step is left there.
     """
@@ -79,7 +80,7 @@ def _stands_still(f: Function, index: tuple[int, ...], found: Estimate) -> bool:
 
 
 def _side(f: Function, index: tuple[int, ...], scale: float) -> str:
-    """Tell what f does to one side: it "stays" the same for ever, or up to a "kink", or "creeps" away or jumps."""
+    """Tell what f does to one side: "stays" the same everywhere, or up to a "kink"; or "creeps" away, or jumps."""
     near, far = _first_change(f, index, scale)
     if not far:
         return "stays"
@@ -110,8 +111,8 @@ def _changes(f: Function, index: tuple[int, ...], step: float) -> bool:
 def _is_kink(f: Function, index: tuple[int, ...], near: float, far: float) -> bool:
     """Tell whether f, the same at the step `near` and not at `far`, leaves its value between them in a kink.
 
-    Behind a kink f moves away in proportion to the distance, or faster. What creeps out of its round-off, or jumps, has
-    hardly moved on when it is eight times as far behind the place.
+    Beyond a kink f moves away in proportion to the distance, or faster. A function that creeps out of its round-off, or
+    jumps, has hardly moved on at eight times the distance.
     """
     while abs(far - near) > 1e-5 * abs(near):
         middle = near + (far - near) / 2

@@ -45,8 +45,8 @@ class Layer(msgspec.Struct, frozen=True):
 class MethodAgreement(msgspec.Struct, frozen=True):
     """How far one method agrees with the gradient.
 
-    `verdict` is its answer alone; `worst` names the weights that are wrong and differ most beside their bound, or if
-    none is wrong those with the largest relative error.
+    `verdict` is the answer of this method alone. `worst` names the wrong weights whose difference is the largest
+    multiple of its bound; if none is wrong, it names the weights with the largest relative error.
     """
 
     h: float

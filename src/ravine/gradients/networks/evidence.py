@@ -4,10 +4,11 @@ With the loss f and the distance h that a weight really moves, a difference D(h)
 
     max(|F - B|, 2 |D(h) - D(h/2)|) + N / h
 
-where F and B are the one-sided differences, between which the derivative of a function lies that bends one way, and N
-is the round-off of the loss. N is measured, layer by layer: some weights are moved by several steps near h, and N is
-twice the largest distance of the loss from a parabola through them. D(h/2) is left out at short steps, over which a
-network does not bend twice. The complex step subtracts nothing; it is off by the round-off of the gradient itself.
+where F and B are the one-sided differences, and N is the round-off of the loss. If a function bends in one direction
+only, its derivative lies between F and B. N is measured, layer by layer: some weights are moved by several steps near
+h, and N is twice the largest distance of the loss from a parabola through these points. D(h/2) is left out at short
+steps, over which a network does not bend twice. The complex step subtracts nothing; it is off by its own round-off. The
+round-off of the analytic gradient is added to every bound.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ leaves everything before it, and everything beside it, as it is. So only what fo
 the next layer one row of weights times one changed activation, and after that whole layers, for a block of weights at a
 time, as matrix products.
 
-Samples whose a_bi is zero, or whose unit o is switched off before and after, are left out: nothing follows there.
+Samples whose a_bi is zero, or whose unit o is switched off before and after, are left out: their loss does not change.
 """
 
 from __future__ import annotations

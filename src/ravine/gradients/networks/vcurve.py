@@ -40,7 +40,7 @@ def v_curve(point: NetworkPoint, indices: Array, progress: Callable[[int], None]
     for h in STEPS:
         for name, found in derivatives(point, indices, DIFFERENCES, h, progress).items():
             errors = measure(analytic, found.values, found.kinks)
-            # Where every difference straddles a kink there is nothing to show.
+            # If every difference straddles a kink, this step has no error to show.
             median[name].append(errors.median_relative_error if errors.compared else float("nan"))
             mean[name].append(errors.mean_relative_error if errors.compared else float("nan"))
     # Where no step has an error, as in a dead network, the index is 0 and the best error nan.

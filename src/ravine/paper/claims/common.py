@@ -41,23 +41,23 @@ def nan(row: str) -> Test:
 
 
 def explains_nan(statement: str, row: str, unchanged: str) -> Cause:
-    """Suspect what a row of further runs changes, if more of them end in numbers that are not finite."""
+    """Return a cause that a row of further runs tests: it holds if more of them end in nan than unchanged runs."""
     return Cause(statement, more_often("the loss becomes nan", row, unchanged, ended_in_nan))
 
 
 def naive_softmax(row: str, unchanged: str) -> Cause:
-    """Suspect a softmax that exponentiates logits as they are."""
+    """Return the cause that softmax exponentiates the logits as they are."""
     return explains_nan("A softmax that does not subtract the largest logit first overflows", row, unchanged)
 
 
 def dies_with_naive_softmax(row: str, place: str) -> Cause:
-    """Ask whether a naive softmax leaves a loss of 2.30 where the paper has one."""
+    """Return the cause that with a naive softmax the loss is 2.30, in a place where the paper has that loss."""
     statement = f"With that softmax the loss is 2.30, not nan, in {place}, as the paper has it"
     return Cause(statement, some("the network dies, and the loss stays finite", row, died))
 
 
 def accuracy_above(bound: float, *rows: str) -> Test:
-    """Test that every run of some rows is at least so accurate."""
+    """Test that the test accuracy of every run of some rows is at least `bound`."""
     return every(
         f"test accuracy at least {bound:.0%}", rows, lambda r: r.test_accuracy is not None and r.test_accuracy >= bound
     )

@@ -216,7 +216,7 @@ CLAIMS = (
         (accuracy_above(0.97, "table1:3", "table1:5", "table1:7"),
          every("training loss below 0.03", ("table1:3", "table1:5", "table1:7"),
                lambda r: (r.train_loss or math.inf) < 0.03)),
-        note="Of these three the quotient of rate and batch size is the same.",
+        note="All three have the same quotient of rate and batch size.",
     ),
     Claim(
         "inverse", "Section 2.1",

@@ -22,7 +22,7 @@ def slope(activation: Count, d: Reals, a: Real) -> Real:
         return like(d, LEAK) if a <= like(d, 0) else one
     if activation == TANH:
         return one - a * a
-    # The last of a closed set; what is not of it was NaN before, in `activate`, and has stopped the run.
+    # Only sigmoid is left. Of an unknown activation `activate` makes NaN, which stops the run before this.
     return a * (one - a)
 
 

@@ -53,7 +53,10 @@ def update_list(frame: Frame, layer: Count, t: Count, c: Packed) -> None:
 
 @leaf
 def update_four_rows(frame: Frame, width: Offset, c: Packed, d0: Offset, rows: Any, x: Any, missed: Any) -> Any:
-    """Take the missed steps and the step of four rows; return, for each, its dot product with the delta in between."""
+    """Take the missed steps and the step of four rows.
+
+    Return, for each row, its dot product with the delta after the missed steps and before the step.
+    """
     r0, r1, r2, r3 = rows
     x0, x1, x2, x3 = x
     c0, c1, c2, c3 = missed
@@ -75,7 +78,7 @@ def update_four_rows(frame: Frame, width: Offset, c: Packed, d0: Offset, rows: A
 
 @leaf
 def update_one_row(frame: Frame, width: Offset, c: Packed, d0: Offset, r0: Offset, x0: Real, c0: Packed) -> Real:
-    """Take the missed steps and the step of one row; return its dot product with the delta in between."""
+    """Take the missed steps and the step of one row; return what `update_four_rows` returns for each row."""
     w, slots, length, d = frame.trained.w, frame.trained.slots, frame.plan.weights, frame.work.deltas
     s = each_zero(d, 1)
     for j in range(u(0), width, LANES):

@@ -28,7 +28,7 @@ _bare: dict[str, Any] = {
 
 
 def plain(function: Compiled) -> Compiled:
-    """Compile a function that is called."""
+    """Compile a function that others call; it is not inlined."""
     return _compiled(function)
 
 
@@ -43,7 +43,7 @@ def leaf(function: Compiled) -> Compiled:
 
 
 def exact(function: Compiled) -> Compiled:
-    """Compile a part of a rule: as it is written, but for multiply-and-add in one rounding."""
+    """Compile a part of a rule: in the order in which it is written, but a product and a sum may share one rounding."""
     return _compiled(function, forceinline=True, fastmath={"contract"})
 
 
@@ -54,5 +54,5 @@ def _compiled(function: Compiled, **options: Any) -> Compiled:
 
 @inlined
 def choose(condition: Any, one: Any, other: Any) -> Any:
-    """Return the number that np.where would choose, and not in an array."""
+    """Return what np.where would choose, as a number and not as an array."""
     return one if condition else other

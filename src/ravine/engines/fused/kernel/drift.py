@@ -61,7 +61,7 @@ def catch_up_layer(address: Address, layer: Count, rows: Offset, t: Count) -> No
 
 @leaf
 def add_lazy_rows(address: Address, layer: Count, t: Count) -> None:
-    """Add value * row, as it is after its missed steps, over the list of a batch's only sample to the sums.
+    """Add value * row to the sums, for the rows on the list of a batch's only sample, as after their missed steps.
 
     The missed steps are not written: `update_one` takes them again.
     """

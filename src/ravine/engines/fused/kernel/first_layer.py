@@ -25,7 +25,7 @@ from ravine.engines.fused.vectors import (
 
 @inlined
 def fetch_ahead(frame: Frame, position: Count) -> None:
-    """Ask for the data of the next samples: they lie anywhere in memory."""
+    """Prefetch the data of the next two samples, since samples lie anywhere in memory."""
     data, order = frame.data, frame.batches.order
     end = frame.batches.length - 1
     later = position + 2 if position + 2 < end else end
@@ -68,7 +68,8 @@ def first_sums(address: Address, frame: Frame, low: Count, m: Count, t: Count) -
 def add_shared_rows(frame: Frame, z0: Offset, p: Offset, end: Offset, h: Offset, stop: Offset) -> None:
     """Add the rows of the first layer on two lists, p to end and h to stop, to the deltas of two samples, z0 the first.
 
-    Most inputs of an image are inputs of others too, and a row for both is read once. `inputs` are zero and left so.
+    Nearly half of the inputs of an image are inputs of another one too, and the row of such an input is read once for
+    both. `Work.inputs` is zero before and after.
     """
     w, z, z1, width = frame.trained.w, frame.work.deltas, z0 + frame.plan.deltas, frame.plan.widths[0]
     x, units, values, spare = frame.work.inputs, frame.lists.units, frame.lists.values, frame.nonzeros
@@ -100,8 +101,8 @@ def dense_sums(address: Address, frame: Frame, low: Count, m: Count, t: Count) -
     """Write the inputs of a block with few zeros to `inputs`, and the sums of the first layer to the deltas.
 
     Four samples at a time and four vectors of their sums, which AVX-512 holds in registers: each weight is read once
-    for four samples. With many zeros, lists are faster. Inputs and deltas have three rows more than a block, which
-    nobody reads.
+    for four samples. With many zeros, lists are faster. Inputs and deltas have room for three samples more than a
+    block, so that the last four samples need not all exist; nobody reads the results of those that do not.
     """
     data, order, x = frame.data, frame.batches.order, frame.work.inputs
     n, width = frame.plan.sizes[0], frame.plan.widths[0]

@@ -27,7 +27,7 @@ def list_inputs(b: Offset, sample: Count, data: Data, n: Offset, lists: Lists) -
 def forward(
     address: Address, frame: Frame, b: Offset, alone: Flag, sample: Count, t: Count, m: Count
 ) -> tuple[float, bool]:
-    """Run one sample through the network as sample b of a block; return its loss and whether it is classified rightly.
+    """Run one sample through the network as sample b of a block; return its loss, and whether its class is correct.
 
     Leaves its lists in `Lists`, its output delta in `Work.deltas`, and zeros where the hidden deltas go. The sums of
     its first layer are already in the deltas, unless the sample is alone in its batch: then its rows are about to be

@@ -133,7 +133,7 @@ def add_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, m: Count) ->
 
 @plain
 def forget(frame: Frame, t: Count) -> None:
-    """Undo the trace of the blocks of a batch whose update is not taken."""
+    """Clear the summed gradient, and take back the marks in `last`, of a batch whose update is not taken."""
     for j in range(frame.work.summed_length):
         frame.work.summed[j] = 0
     last = frame.trained.last

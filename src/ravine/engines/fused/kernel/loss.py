@@ -13,8 +13,8 @@ from ravine.engines.fused.pointers import like
 def cross_entropy(z: Reals, n: Offset, label: Offset, naive: Flag, d: Reals, d0: Offset, m: Real) -> Real:
     """Write delta = (softmax(z) - one-hot) / m to d[d0:] and return the sample's loss.
 
-    As in `ravine.losses.cross_entropy`, nothing is taken from 1 where it may be nearly 1: the sums leave out the
-    largest logit for the loss, and the label for its own delta.
+    As in `ravine.losses.cross_entropy`, no probability near 1 is subtracted from 1: one sum leaves out the largest
+    logit, for the loss, and another one leaves out the label, for the label's delta.
     """
     zero = like(z, 0)
     top = u(0)

@@ -1,7 +1,7 @@
-"""What the half of the kernel that knows no rule calls of the other half; `update.py` and `drift.py` have the texts.
+"""What the first half of the kernel, which knows no rule, calls of the second; `update.py` and `drift.py` define it.
 
-The halves are compiled apart: the one without rules once for all of them. They call each other once a list, a layer or
-a batch, never once a row.
+The halves are compiled apart, the first half once for all rules. It calls the second once a list, a layer or a batch,
+never once a row.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def catch_up_layer(address: Address, layer: Count, rows: Offset, t: Count) -> No
 
 @declared(types.none, FramePointer, types.int64, types.int64)
 def add_lazy_rows(address: Address, layer: Count, t: Count) -> None:
-    """Add value * row, as it is after its missed steps, over the list of a batch's only sample to the sums."""
+    """Add value * row to the sums, for the rows on the list of a batch's only sample, as after their missed steps."""
 
 
 @declared(types.none, FramePointer, DOUBLES, types.int64)

@@ -17,7 +17,10 @@ from ravine.engines.fused.pointers import DOUBLES, REALS, declared
 from ravine.engines.fused.vectors import Vector
 
 STATE, CONSTANTS, LAZY_CONSTANTS = 7001, 7013, 7019
-"""Stand for how many vectors a state has, and for how many constants a step and missed steps need."""
+"""Placeholders for how many vectors a state has, and how many constants a step and missed steps need.
+
+`build.rule_code` puts the numbers of a rule in their place.
+"""
 
 
 def State(real: Any) -> Packed:
@@ -37,7 +40,7 @@ def LazyConstants(real: Any) -> Packed:
 
 @declared(types.boolean)
 def lazy() -> Flag:
-    """Tell whether rows without a gradient drift, by a closed form that is applied when they are next needed."""
+    """Tell whether rows without a gradient change in a closed form, which is applied when they are next needed."""
 
 
 @declared(types.boolean)
@@ -62,7 +65,7 @@ def write(w: Reals, slots: Reals, length: Offset, at: Offset, state: Packed) -> 
 
 @declared(State, State, Vector, Vector, Constants)
 def step(state: Packed, g: Real, noise: Real, c: Packed) -> Packed:
-    """Return the state after a step with the gradient g, which is the rule itself; most ask for no noise."""
+    """Return the state after one step of the rule with the gradient g; most rules ask for no noise."""
 
 
 @declared(State, State, LazyConstants)
@@ -87,4 +90,4 @@ def tabulate(table: Reals, hyper: Doubles) -> None:
 
 @declared(LazyConstants, REALS, types.int64)
 def tabulated(table: Reals, n: Count) -> Packed:
-    """Fetch them."""
+    """Return lazy_constants(.., n) from the table."""

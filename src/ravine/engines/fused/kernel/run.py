@@ -30,7 +30,7 @@ def run(address: Address, mode: Count) -> Count:
 
     To LEARN is to take a step for each batch, and to stop before the update of one whose loss is not finite. To SUM is
     to add up the gradient of the first batch in `summed`, and to tell its loss; if that is not finite, no batch was
-    taken. To EVALUATE is to count the samples that are classified rightly and to mark the units that are live; the
+    taken. To EVALUATE is to count the samples that are classified correctly and to mark the units that are live; the
     weights are settled, and t is 0.
     """
     frame = unpack(address)
@@ -88,7 +88,7 @@ def run(address: Address, mode: Count) -> Count:
 
 @plain
 def wipe_padding(frame: Frame) -> None:
-    """Write zeros to the padding of the weights: what is not finite there would reach the deltas, as 0 times it."""
+    """Write zeros to the padding of the weights: 0 times a number there that is not finite would make deltas NaN."""
     plan, w = frame.plan, frame.trained.w
     for layer in range(plan.layers):
         width = plan.widths[layer]
