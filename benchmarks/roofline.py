@@ -41,8 +41,8 @@ from benchmarks.training import NETWORK, SAMPLES
 from ravine.data import Split, scaled
 from ravine.data import load as load_data
 from ravine.engines import make_engine
-from ravine.engines.fused.render import LANES
-from ravine.engines.fused.vectors import load, store, total
+from ravine.engines.fused.frame import LANES
+from ravine.engines.fused.vectors import load, store, totals
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.networks import forward
@@ -121,7 +121,7 @@ def begin(start, at):
 @inlined
 def sum_of(a):
     a0, a1, a2, a3, a4 = a
-    return total(a0 + a1 + a2 + a3 + a4)
+    return totals((a0 + a1 + a2 + a3 + a4,))[0]
 
 
 @compiled
