@@ -76,15 +76,15 @@ SETTINGS = (
             "which ravine runs.", OPTIMIZER, choices.OPTIMIZERS, listed=False, files=True, always=True),
     Setting("lr", float | None, None, "Learning rate.", OPTIMIZER, metavar="NUMBER", unset="the optimizer's",
             always=True),
-    Setting("stages", tuple[str, ...], (), "A stage before or behind the optimizer: {}. Or a file of your own, which "
-            "ravine runs. May be repeated. For one of ravine's own, its hyper-parameter is enough, as --set "
-            "weight_decay=0.01.", OPTIMIZER, choices.STAGES, files=True, flags=("--stage",), several=True),
+    Setting("stages", tuple[str, ...], (), "A stage before or behind the optimizer: {}. It may also be a file of "
+            "your own, which ravine runs. May be repeated. For one of ravine's own, its hyper-parameter is enough, as "
+            "--set weight_decay=0.01.", OPTIMIZER, choices.STAGES, files=True, flags=("--stage",), several=True),
     Setting("hyperparameters", dict[str, bool | int | float], {}, "A hyper-parameter of the optimizer, of a stage or "
             "of the schedule, as alpha=0.5; a flag is true or false. May be repeated.", OPTIMIZER,
             metavar="NAME=VALUE", flags=("--set",), always=True),
-    Setting("schedule", str | None, None, "How the learning rate changes: {}. Or a file of your own, which ravine "
-            "runs.",
-            OPTIMIZER, choices.SCHEDULES, files=True, unset="constant, or linear with a final rate"),
+    Setting("schedule", str | None, None, "How the learning rate changes: {}. It may also be a file of your "
+            "own, which ravine runs.", OPTIMIZER, choices.SCHEDULES, files=True,
+            unset="constant, or linear with a final rate"),
     Setting("final_lr", float | None, None, "Learning rate at the end of the schedule. Without --schedule it means "
             "linear decay.", OPTIMIZER, metavar="NUMBER"),
     Setting("schedule_by", str, "epoch", "Whether the learning rate changes by epoch or by step.", OPTIMIZER,

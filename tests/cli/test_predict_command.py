@@ -67,7 +67,7 @@ def test_the_table(trained, capsys):
         ("text.png", "text.png is not a picture of a known format"),
         ("empty.png", "empty.png is not a picture of a known format"),
         ("half.png", "half.png is damaged"),
-        ("wide.png", "wide.png has 8 x 9 pixels; a picture for small has 8 x 8, light on black"),
+        ("wide.png", "wide.png has 9 x 8 pixels; a picture for small has 8 x 8, light on black"),
         ("two.idx:2", "image 2 does not exist: there are 2 images in two.idx"),
         ("wide.idx:0", "wide.idx:0 has 8 x 9 pixels"),
         ("labels.idx:0", "images are uint8"),

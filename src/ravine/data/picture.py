@@ -87,8 +87,8 @@ def read_picture(path: Path | str, dataset: str = "mnist") -> Picture:
 
 
 def _wrong_size(seen: Seen, info: DatasetInfo) -> str:
-    has, takes = (f"{rows} x {columns}" for rows, columns in (seen.colors.shape[:2], info.shape))
-    return f"has {has} pixels; a picture for {info.name} has {takes}, light on black."
+    takes = _by(info.shape)
+    return f"has {_by(seen.colors.shape[:2])} pixels; a picture for {info.name} has {takes}, light on black."
 
 
 def _is_one_of_its_own(colors: Floats, info: DatasetInfo) -> bool:
