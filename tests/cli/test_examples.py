@@ -26,7 +26,7 @@ EXAMPLES = [(line, path) for path, command in LEAVES.items() for line, _ in comm
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Make a folder with a run, an optimizer, a stage, a study and a picture, under the names that the examples have."""
+    """Make a folder with a run, an optimizer, a stage, a study and a picture, named as in the examples."""
     folder = tmp_path_factory.mktemp("examples")
     ravine.train(layers=(784, 10), lr=0.1, batch_size=100, epochs=1, out=folder / "runs")
     write_rules(folder / "my_rule.py", "@rule\ndef my_rule(g, *, lr=0.1):\n    return lr * g\n")

@@ -7,6 +7,7 @@ import pytest
 from engine_cases import flat
 
 from ravine.conformance.trained import some_data
+from ravine.data import Split
 from ravine.engines import make_engine
 from ravine.formulas.elementwise import rule
 from ravine.formulas.matrix import matrix_rule
@@ -116,3 +117,42 @@ def test_a_rule_that_is_not_finite_at_zeros_agrees_in_both_engines(layers, activ
         found.append(one.weights)
     assert np.isfinite(found[0]).all()
     np.testing.assert_allclose(found[1], found[0], rtol=1e-9, atol=1e-12)
+
+
+@rule(bounds={"eps": "[0, inf)"})
+def relative(g, *, lr=0.01, eps=1e-3):
+    return lr * g / (np.abs(g) + eps)
+
+
+@rule
+def limited(g, *, lr=0.01):
+    return lr * g / (np.abs(g) + lr)
+
+
+def both_after(rule, factors, *rates):
+    """Return the weights of both engines after a call for each list of rates; no gradient of the network is 0."""
+    network, found = Network((60, 17, 9, 10), "tanh"), []
+    weights = np.random.default_rng(5).normal(0, 0.3, network.layout.size)
+    zeros = some_data(300, 60)
+    data = Split(np.maximum(zeros.images, 1), zeros.labels)
+    for name in ("reference", "fused"):
+        one = make_engine(name, network, rule, weights, "float64", 300, factors, seed=SEED)
+        for each in rates:
+            hyper = {**rule.defaults, "lr": np.array(each)}
+            one.train(data, np.arange(300 * len(each)) % 300, 0, 300 * len(each), hyper)
+        found.append(one.weights)
+    return found
+
+
+@pytest.mark.parametrize("factors", [(1.0, 0.0, 1.0), (1.0, 1.0, 0.0), (0.5, 0.0, 0.0)])
+def test_a_rule_that_is_not_finite_at_zeros_in_a_later_layer_agrees_in_both_engines(factors):
+    reference, fused = both_after(relative, {"eps": factors}, [0.01] * 5)
+    assert np.isfinite(reference).all()
+    np.testing.assert_allclose(fused, reference, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("rates", [[0.0, 0.1, 0.1], [0.1, 0.0, 0.1], [0.1, 0.1, 0.0, 0.0]])
+def test_a_rule_that_is_not_finite_at_zeros_at_a_later_rate_agrees_in_both_engines(rates):
+    reference, fused = both_after(limited, {}, [0.1, 0.1], rates, [0.1, 0.1])
+    assert np.isfinite(reference).all()
+    np.testing.assert_allclose(fused, reference, rtol=1e-9, atol=1e-12)

@@ -220,3 +220,24 @@ def test_a_form_sees_what_is_around_it():
         assert form(0, 0.0) == [math.inf, 0.5]
         scale[0] = -1.0
         assert form(0, 0.0) == [-math.inf, -0.5]
+
+
+def test_a_form_sees_the_values_that_a_closure_has_now():
+    def made():
+        scale = 1.0
+
+        def form(w, t):
+            return scale * w / t
+
+        def change(value):
+            nonlocal scale
+            scale = value
+
+        return form, change
+
+    form, change = made()
+    with np.errstate(all="ignore"):
+        assert as_ieee(form)(2.0, 0.0) == math.inf
+        change(-3.0)
+        assert as_ieee(form)(2.0, 0.0) == -math.inf
+        assert as_ieee(form)(2.0, 1.0) == -6.0

@@ -456,3 +456,43 @@ def test_a_hyper_parameter_has_no_name_of_a_keyword_of_train(name, tmp_path):
     path.write_text(f"from ravine import rule\n@rule\ndef mine(g, *, lr=0.1, {name}=1.0):\n    return lr * g\n")
     told = refused(lambda: from_settings({"optimizer": str(path)}))
     assert told == f"mine has a hyper-parameter with the name of a keyword of ravine.train, {name}: choose another one."
+
+
+@stage
+def times_rate(g, *, lr):
+    """Multiply the gradient by the learning rate."""
+    return lr * g
+
+
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+@pytest.mark.parametrize("optimizer", [sgd, "muon"])
+def test_a_stage_before_the_optimizer_gets_the_rate_that_the_optimizer_has(optimizer, engine, small):
+    settings = {**SMALL, "optimizer": optimizer, "lr": 0.25, "engine": engine}
+    with_rate = ravine.train(**settings, stages=[times_rate])
+    quarter = ravine.train(**settings, stages=[doubled], factor=0.25)
+    np.testing.assert_allclose(with_rate.weights, quarter.weights, rtol=1e-9, atol=1e-12)
+
+
+def back_at_once(w, m, t):
+    return w + 0 * m * (1 / t)
+
+
+@stage(evaluated=back_at_once)
+def kept_in_m(step, m):
+    """Keep the steps, and divide by t in the evaluated weights, before the first step too."""
+    return step, m + step
+
+
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+def test_the_evaluated_form_of_a_stage_computes_as_ieee_754_says(engine, small):
+    run = ravine.train(**{**SMALL, "batch_size": 200}, lr=1e300, stages=[kept_in_m], engine=engine)
+    assert run.status == "diverged"
+
+
+def test_the_text_of_a_stage_with_evaluated_weights_is_the_user_s_alone():
+    texts = from_settings({"optimizer": "sgd", "stages": [kept_in_m]}).optimizer.texts()
+    assert "def back_at_once(w, m, t):\n    return w + 0 * m * (1 / t)" in texts
+    assert not any("ravine" in text or "ConfigError" in text for text in texts)
+    average = from_settings({"optimizer": "sgd", "weight_average": 0.9}).optimizer.texts()
+    assert len(average) == 3
+    assert average[1].startswith("def _averaged(w, a, t, *, weight_average):\n    return")

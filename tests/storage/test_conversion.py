@@ -1,7 +1,8 @@
 """Runs that an earlier version stored come up to date; what cannot be shown to be the same run stays as it is.
 
 The runs in `earlier_runs` were stored by ravine 0.1.0 as of 25 November 2026, before a schedule was a name: sgd with a
-rate that falls, the rule in halved.py, muon with weight decay, and yogi, whose text is another one now.
+rate that falls, the rule in halved.py, muon with weight decay, sgd with an average of its weights, and yogi, whose text
+is another one now.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ravine.training import train
 
 EARLIER = Path(__file__).parent / "earlier_runs"
 SGD, HALVED, MUON, YOGI = "a19c20b60d36b28f", "e77314ad647a502b", "e3021589350c9efc", "9bce669a1a7a4337"
+AVERAGE = "6bfdb0b8baebca2c"
 CHANGED = "its id is not that of its settings and of {} as it is now"
 
 
@@ -38,7 +40,7 @@ def converted(store):
     return {run.old: run for run in convert_runs(store)}
 
 
-@pytest.mark.parametrize("old", [SGD, HALVED, MUON])
+@pytest.mark.parametrize("old", [SGD, HALVED, MUON, AVERAGE])
 def test_a_converted_run_is_the_run_that_its_settings_give_today(old, store, small):
     weights = (EARLIER / old / "weights.safetensors").read_bytes()
     new = store.load(converted(store)[old].new)
@@ -161,7 +163,7 @@ def test_a_folder_that_cannot_be_written_is_told_of_each_run(store, monkeypatch)
     assert {run.why for run in found.values() if run.damaged} == {
         f"cannot write into {store.root}: No space left on device"
     }
-    assert sorted(path.name for path in store.root.iterdir()) == sorted([SGD, HALVED, MUON, YOGI])
+    assert sorted(path.name for path in store.root.iterdir()) == sorted([SGD, HALVED, MUON, AVERAGE, YOGI])
 
 
 def test_converting_twice_changes_nothing(store):
@@ -179,10 +181,10 @@ def test_a_run_of_an_earlier_form_says_what_to_do(store):
 def test_the_command_tells_what_became_of_each(store, capsys):
     assert run(["runs", "convert"]) == 0
     out, err = capsys.readouterr()
-    assert sum(" is now " in line for line in out.splitlines()) == 3
+    assert sum(" is now " in line for line in out.splitlines()) == 4
     assert f"run {YOGI} is left as it is: its id is not that of its settings" in err
-    assert "3 of 4 runs of an earlier version updated" in out
+    assert "4 of 5 runs of an earlier version updated" in out
     assert run(["runs", "list", "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)["runs"]) == 3
+    assert len(json.loads(capsys.readouterr().out)["runs"]) == 4
     assert run(["runs", "convert", "--json"]) == 0
     assert [run["old"] for run in json.loads(capsys.readouterr().out)["converted"]] == [YOGI]

@@ -16,8 +16,8 @@ from typing import Any
 from ravine.arrays import Array
 from ravine.errors import ConfigError, unknown
 from ravine.formulas.elementwise import ElementwiseOptimizer
-from ravine.formulas.formula import State
-from ravine.formulas.join import Part, join
+from ravine.formulas.formula import Part, State
+from ravine.formulas.join import join
 from ravine.formulas.layers import in_layers, norms
 from ravine.formulas.matrix import MatrixOptimizer
 from ravine.formulas.optimizer import Hyper, Loss, Optimizer, no_loss
@@ -107,7 +107,7 @@ def composed(
     ahead = (*first, *(stage for stage in rest if stage.formula.first == "g"))
     behind = tuple(stage for stage in rest if stage.formula.first == "step")
     references = {library: made for library, made in (("torch", torch), ("optax", optax)) if made}
-    return lambda function: _composed(optimizer, ahead, behind, function, defaults, references)
+    return lambda function: _composed(optimizer, ahead, behind, function, defaults, references, rateless=first)
 
 
 def _composed(
@@ -117,8 +117,12 @@ def _composed(
     named: Callable[..., Any],
     changed: Mapping[str, float],
     references: Mapping[str, str],
+    rateless: Sequence[Stage] = (),
 ) -> Optimizer:
-    """Return the optimizer with stages on both sides, with the name and the docstring of a function."""
+    """Return the optimizer with stages on both sides, with the name and the docstring of a function.
+
+    For the stages in `rateless` lr is 1.
+    """
     stages = [*before, *behind]
     _check_names(optimizer, stages)
     merged = _Merged(
@@ -126,7 +130,7 @@ def _composed(
         {**optimizer.bounds, **{key: value for s in stages for key, value in s.bounds.items()}},
         {**optimizer.kinds, **{key: value for s in stages for key, value in s.kinds.items()}},
     )
-    parts = [[Part(s.name, s.formula, ahead=ahead) for s in side] for side, ahead in ((before, True), (behind, False))]
+    parts = [[Part(s.name, s.formula, ahead=s in rateless) for s in side] for side in (before, behind)]
     if isinstance(optimizer, ElementwiseOptimizer):
         own = Part(None, optimizer.formula)
         formula = join(f"rule {named.__name__}", "g", [*parts[0], own, *parts[1]], tuple(merged.defaults), named)

@@ -53,6 +53,7 @@ class Formula:
         lazy: its lazy update, the closed form of n steps with zero gradient; None if it has none.
         evaluated: the function that returns the weights to evaluate and store; None if these are the trained ones.
         joined: the text, if it was joined from several formulas and so has no source of its own.
+        averaging: of these formulas, the one that declares `evaluated`; None if it was not joined.
     """
 
     label: str
@@ -66,6 +67,7 @@ class Formula:
     lazy: Callable[..., Any] | None = None
     evaluated: Callable[..., Any] | None = None
     joined: Body | None = None
+    averaging: Part | None = None
 
     def body(self) -> Body:
         """Return the text, with the numbers that its module holds now."""
@@ -172,6 +174,10 @@ class Formula:
         """Return the weights that are evaluated after step t; `hyper` has the hyper-parameters of each layer."""
         if self.evaluated is None:
             return list(weights)
+        if self.averaging is not None:
+            part, count = self.averaging, len(weights)
+            own = {f"{slot}.{k}": state[f"{part.slot(slot)}.{k}"] for slot in part.formula.slots for k in range(count)}
+            return part.formula.evaluate(weights, own, t, hyper)
         found: list[Array] = []
         for layer, indices in enumerate(_places(weights)):
             like = [weights[k] for k in indices]
@@ -239,6 +245,26 @@ class Formula:
                 "for each weight, or one for all."
             )
         return array if array.shape == w.shape else np.broadcast_to(array, w.shape)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One formula of several that are joined.
+
+    Attributes:
+        name: a prefix for its names, so that no other part has them; None for the optimizer, which keeps its names.
+        formula: the formula.
+        ahead: whether no learning rate applies to it, since it stands before an optimizer and was written to stand
+            behind one. Its lr is 1.
+    """
+
+    name: str | None
+    formula: Formula
+    ahead: bool = False
+
+    def slot(self, slot: str) -> str:
+        """Return the name of a slot in the joined formula."""
+        return slot if self.name is None else f"{self.name}_{slot}"
 
 
 def norm_of(layer: Array) -> Any:

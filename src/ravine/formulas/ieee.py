@@ -15,6 +15,7 @@ import math
 import operator
 import textwrap
 from collections.abc import Callable, Sequence
+from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -75,8 +76,7 @@ def as_ieee(form: Callable[..., Any]) -> Callable[..., Any]:
     try:
         lines, first = inspect.getsourcelines(own)
         tree = ast.parse(textwrap.dedent("".join(lines)))
-        kept = {name: cell.cell_contents for name, cell in zip(own.co_freevars, form.__closure__ or (), strict=True)}
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError):
         return form
     function = tree.body[0]
     if not isinstance(function, ast.FunctionDef) or function.name != own.co_name:
@@ -84,14 +84,18 @@ def as_ieee(form: Callable[..., Any]) -> Callable[..., Any]:
     function.decorator_list, function.args.defaults = [], []
     function.args.kw_defaults = [None for _ in function.args.kw_defaults]
     ast.increment_lineno(tree, first - 1)
-    helpers = _operations()
-    around = ast.parse(f"def around({', '.join([*kept, *helpers])}):\n    return {own.co_name}")
+    # The cells of a closure stay those of the form, whose values may change.
+    cells = dict(zip(own.co_freevars, form.__closure__ or (), strict=True))
+    cells |= {name: CellType(operation) for name, operation in _operations().items()}
+    around = ast.parse(f"def around({', '.join(cells)}):\n    return {own.co_name}")
     assert isinstance(around.body[0], ast.FunctionDef)
     around.body[0].body.insert(0, _Operations().visit(function))
     made: dict[str, Any] = {}
     exec(compile(ast.fix_missing_locations(around), own.co_filename, "exec"), form.__globals__, made)
-    changed: Callable[..., Any] = made["around"](**kept, **helpers)
-    changed.__defaults__, changed.__kwdefaults__ = form.__defaults__, form.__kwdefaults__
+    code = made["around"](**cells).__code__
+    closure = tuple(cells[name] for name in code.co_freevars)
+    changed = FunctionType(code, form.__globals__, form.__name__, form.__defaults__, closure)
+    changed.__kwdefaults__ = form.__kwdefaults__
     return changed
 
 

@@ -4,37 +4,15 @@ from __future__ import annotations
 
 import ast
 import copy
-import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ravine.errors import ConfigError
-from ravine.formulas.faults import telling_faults
-from ravine.formulas.formula import NORM_OF, Formula, norm_of
+from ravine.formulas.formula import NORM_OF, Formula, Part, norm_of
 from ravine.formulas.given import GIVEN
 from ravine.formulas.source import Body
-
-
-@dataclass(frozen=True)
-class Part:
-    """One formula of several.
-
-    Attributes:
-        name: a prefix for its names, so that no other part has them; None for the optimizer, which keeps its names.
-        formula: the formula.
-        ahead: whether it stands before the optimizer. It then gets a gradient, which no rate has multiplied: lr is 1.
-    """
-
-    name: str | None
-    formula: Formula
-    ahead: bool = False
-
-    def slot(self, slot: str) -> str:
-        """Return the name of a slot in the joined formula."""
-        return slot if self.name is None else f"{self.name}_{slot}"
 
 
 def join(label: str, first: str, parts: Sequence[Part], hyper: tuple[str, ...], named: Callable[..., Any]) -> Formula:
@@ -69,8 +47,9 @@ def join(label: str, first: str, parts: Sequence[Part], hyper: tuple[str, ...], 
         hyper,
         inert=all(part.formula.inert for part in parts),
         starts={part.slot(slot): start for part in parts for slot, start in part.formula.starts.items()},
-        evaluated=_evaluated(evaluated[0]) if evaluated else None,
+        evaluated=evaluated[0].formula.evaluated if evaluated else None,
         joined=body,
+        averaging=evaluated[0] if evaluated else None,
     )
 
 
@@ -141,24 +120,3 @@ def _function(
     function: Callable[..., Any] = scope[named.__name__]
     function.__doc__ = named.__doc__
     return function
-
-
-def _evaluated(part: Part) -> Callable[..., Any]:
-    """Return the evaluated form of a part, with its slots under their names in the joined formula."""
-    form = part.formula.evaluated
-    assert form is not None
-    if part.name is None:
-        return form
-    names = {slot: part.slot(slot) for slot in part.formula.slots}
-    inner: Callable[..., Any] = form
-    label = part.formula.label
-
-    def evaluated(*arguments: Any, **hyper: Any) -> Any:
-        with telling_faults(label, inner):
-            return inner(*arguments, **hyper)
-
-    signature = inspect.signature(form)
-    evaluated.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[p.replace(name=names.get(p.name, p.name)) for p in signature.parameters.values()]
-    )
-    return evaluated

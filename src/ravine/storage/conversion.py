@@ -29,6 +29,9 @@ _NESTED_STARTS = re.compile(r"(^(?:inert|\w+ = 0\.0)\n)+(?=\{')", re.MULTILINE)
 They stand before its defaults, in the text of the optimizer that uses it.
 """
 
+_AROUND_A_FORM = "def evaluated(*arguments, **hyper):\n    return form(*arguments, **hyper)"
+"""The text of the function that the earlier version put around the evaluated form of a stage."""
+
 
 @dataclass(frozen=True)
 class Converted:
@@ -153,8 +156,10 @@ def _earlier_texts(run: ResolvedRun) -> list[str]:
 
 
 def _texts_of(formula: Formula) -> list[str]:
-    lazy = formula.lazy_body()
-    evaluated = [] if formula.evaluated is None else [function_text(formula.evaluated)]
+    lazy, form = formula.lazy_body(), formula.evaluated
+    evaluated = [] if form is None else [function_text(form)]
+    if form is not None and formula.averaging is not None and formula.averaging.name is not None:
+        evaluated = [f"{_AROUND_A_FORM}\n{evaluated[0]}\nform = {form.__qualname__}"]
     return [formula.body().text, *([lazy.text] if lazy else []), *evaluated]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Split
-from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, StepwiseHyper, Taken, in_layer, in_layers
+from ravine.engines.engine import NO_FACTORS, NO_HYPER, Evaluation, Factors, StepwiseHyper, Taken, in_layers
 from ravine.engines.fused.frame import LEARN
 from ravine.engines.fused.render import render
 from ravine.engines.fused.workspace import Workspace, ordered
@@ -45,7 +45,8 @@ class FusedEngine:
         self._space = Workspace(network, render(self._formula), dtype, batch_size, layered=bool(factors), seed=seed)
         self._space.pad(self._space.trained.w, weights)
         self._steps = 0
-        self._tried = self._started = False
+        self._started = False
+        self._tried: set[tuple[tuple[str, float], ...]] = set()
 
     def compile(self) -> None:
         """Load the kernel from the cache or compile it, so that no later call waits for it."""
@@ -71,10 +72,7 @@ class FusedEngine:
         batch_size: int | None = None,
     ) -> Taken:
         """Take steps; see `Engine.train`."""
-        if not self._tried:
-            self._tried = True
-            if not _stays_finite(self._formula, in_layer(hyper, self._factors, 0)):
-                self._space.wipe_padding()
+        self._watch_padding(hyper)
         if not self._started:
             self._start(hyper)
         taken, found = self._space.run(
@@ -146,6 +144,18 @@ class FusedEngine:
         """Views of the slots by name, padded."""
         return dict(zip(self._formula.slots, self._space.slots, strict=True)) if self._formula.slots else {}
 
+    def _watch_padding(self, hyper: StepwiseHyper) -> None:
+        """Have the padding cleared from now on, if a step of a call would not keep it finite in some layer.
+
+        Of a hyper-parameter that changes from step to step, the first, the last and the smallest value are tried: a
+        step that divides by a rate fails where that is 0.
+        """
+        smallest = {int(np.argmin(values)) for values in hyper.values() if isinstance(values, np.ndarray)}
+        each = {tuple(values.items()) for step in {0, -1, *smallest} for values in self._in_layers(hyper, step)}
+        if not all(_stays_finite(self._formula, dict(values)) for values in each - self._tried):
+            self._space.wipe_padding()
+        self._tried = each
+
     def _start(self, hyper: StepwiseHyper) -> None:
         """Set the slots, which are 0 until now, to the values at which they start."""
         self._started = True
@@ -164,8 +174,8 @@ class FusedEngine:
         for name, slot in self._slots.items():
             self._space.pad(slot, flattened([state[f"{name}.{k}"] for k in range(count)]))
 
-    def _in_layers(self, hyper: StepwiseHyper) -> list[dict[str, float]]:
-        return in_layers(hyper, self._factors, len(self._network.layout.shapes))
+    def _in_layers(self, hyper: StepwiseHyper, step: int = 0) -> list[dict[str, float]]:
+        return in_layers(hyper, self._factors, len(self._network.layout.shapes), step)
 
     def _ordered(self, hyper: StepwiseHyper) -> Array:
         return ordered(list(self._formula.hyper), hyper, self._factors, len(self._network.layout.shapes))
