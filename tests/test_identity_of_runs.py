@@ -70,10 +70,55 @@ def test_what_decides_the_result_decides_the_id(one, other):
     assert from_settings(one).id == from_settings(one).id
 
 
-@pytest.mark.parametrize("settings", [{"lr": 0.0}, {"weight_decay": 0.0}, {"warmup": 0.0}])
-def test_minus_zero_is_zero(settings):
-    (name,) = settings
-    assert from_settings(settings).id == from_settings({name: -0.0}).id
+@rule
+def signed(g, *, lr=0.1, k=1.0):
+    return lr * np.copysign(1.0, k) * g
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"lr": 0.0}, {"lr": -0.0}),
+        ({"weight_decay": 0.0}, {"weight_decay": -0.0}),
+        ({"warmup": 0.0}, {"warmup": -0.0}),
+        ({"schedule": "cosine", "final_lr": 0.0}, {"schedule": "cosine", "final_lr": -0.0}),
+        ({"optimizer": signed, "k": 0.0}, {"optimizer": signed, "k": -0.0}),
+        (
+            {"optimizer": signed, "per_layer": {"k": [1, 0.0]}},
+            {"optimizer": signed, "per_layer": {"k": [1, -0.0]}},
+        ),
+    ],
+)
+def test_minus_zero_is_zero(one, other):
+    runs = [from_settings({"layers": (784, 12, 10), **each}) for each in (one, other)]
+    assert len({run.id for run in runs}) == 1
+    # The text of a spec shows the sign, which == does not.
+    assert len({repr(run.spec) for run in runs}) == 1
+
+
+def begun_at(number, kind):
+    if kind is rule:
+
+        @rule(start={"m": number})
+        def begun_at(g, m, *, lr=0.1):
+            return lr * np.copysign(g, m), m
+
+        return begun_at
+
+    @matrix_rule(start={"m": number})
+    def begun_at(gradients, weights, state, t, *, lr=0.1):
+        return [lr * np.copysign(g, state[f"m.{k}"]) for k, g in enumerate(gradients)], state
+
+    return begun_at
+
+
+@pytest.mark.parametrize("kind", [rule, matrix_rule])
+def test_a_start_at_minus_zero_is_one_at_zero(kind):
+    zero, minus, whole = (begun_at(number, kind) for number in (0.0, -0.0, 0))
+    assert from_settings({"optimizer": zero}).id == from_settings({"optimizer": minus}).id
+    assert from_settings({"optimizer": zero}).id == from_settings({"optimizer": whole}).id
+    (start,) = minus.start([np.ones((2, 3))], [{"lr": 0.1}]).values()
+    assert not np.signbit(start).any()
 
 
 def stealing(w):

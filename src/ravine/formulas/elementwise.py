@@ -245,7 +245,7 @@ _WHAT = {"g": "its gradient", "step": "the step"}
 
 
 def _starts(formula: Formula, start: Any) -> dict[str, Start]:
-    """Check where slots are said to start."""
+    """Check where slots are said to start, and return it with 0.0 for -0.0, as every number of a run."""
     if not isinstance(start, Mapping):
         raise ConfigError(f'start of {formula.label} is {start!r}; write it as {{"v": 1e-6}}, by the names of slots.')
     for slot, value in start.items():
@@ -259,7 +259,7 @@ def _starts(formula: Formula, start: Any) -> dict[str, Start]:
                 f"{slot} of {formula.label} starts at {shortened(plain(value))}; give a finite number, or a function "
                 "of w and of keyword-only hyper-parameters."
             )
-    return {slot: value if callable(value) else float(value) for slot, value in start.items()}
+    return {slot: value if callable(value) else float(value) + 0.0 for slot, value in start.items()}
 
 
 def _check_form(formula: Formula, kind: str, form: Callable[..., Any], allowed: set[str], needed: str | None) -> None:

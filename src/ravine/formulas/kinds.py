@@ -56,7 +56,7 @@ def value_of(text: str) -> Value:
 
 
 def number_of(value: Any, kind: Kind) -> float:
-    """Return a value of a kind as the number that formulas compute with.
+    """Return a value of a kind as the number that formulas compute with; -0.0 becomes 0.0.
 
     Raises:
         ValueError: it is not of this kind.
@@ -72,7 +72,7 @@ def number_of(value: Any, kind: Kind) -> float:
         fits = not isinstance(value, (bool, np.bool_)) and (kind == "number" or number.is_integer())
     if not fits:
         raise ValueError
-    return number
+    return number + 0.0  # -0.0 equals 0.0, and must train as it does
 
 
 def typed(number: float, kind: Kind) -> Value:

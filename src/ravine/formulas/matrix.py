@@ -368,7 +368,7 @@ def matrix_rule(
             by_layer=by_layer,
             references={library: made for library, made in (("torch", torch), ("optax", optax)) if made},
             full_batch=full_batch,
-            starts=start if callable(start) else MappingProxyType(dict(start)),
+            starts=start if callable(start) else MappingProxyType(_numbers(start)),
             evaluated=evaluated,
         )
 
@@ -386,6 +386,11 @@ def _check_start(label: str, start: Any) -> None:
     for name, value in start.items():
         if not isinstance(name, str) or not is_finite(plain(value)):
             raise ConfigError(f"{name} of rule {label} starts at {shortened(plain(value))}; give a finite number.")
+
+
+def _numbers(start: Mapping[str, Any]) -> dict[str, float]:
+    """Return the numbers that a state starts at, one form for equal ones: 1.0 for 1, and 0.0 for -0.0."""
+    return {name: float(value) + 0.0 for name, value in start.items()}
 
 
 def _check_form(

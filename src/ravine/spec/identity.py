@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
-
 import msgspec
 
 from ravine.data import DATASETS
@@ -30,14 +28,13 @@ def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
     the ids of old runs as they are, and a default must never change. The folder of a user's file does not count.
     """
     defaults = msgspec.to_builtins(RunSpec())
-    given = {name: _unsigned(value) for name, value in msgspec.to_builtins(spec).items()}
-    settings = {name: value for name, value in given.items() if value != defaults[name]}
+    settings = {name: value for name, value in msgspec.to_builtins(spec).items() if value != defaults[name]}
     settings |= {
         "optimizer": spec.optimizer_name,
         "stages": [stage.rpartition(":")[2] for stage in spec.stages],
-        "hyperparameters": {name: _unsigned(float(value)) for name, value in spec.hyperparameters.items()},
+        "hyperparameters": {name: float(value) for name, value in spec.hyperparameters.items()},
         "schedule": spec.schedule_name,
-        "schedule_settings": {name: _unsigned(float(value)) for name, value in spec.schedule_settings.items()},
+        "schedule_settings": {name: float(value) for name, value in spec.schedule_settings.items()},
     }
     decisive = {
         "settings": settings,
@@ -46,8 +43,3 @@ def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
         "data": sorted(DATASETS[spec.dataset].sha256.values()),
     }
     return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()[:16]
-
-
-def _unsigned(value: Any) -> Any:
-    """Return 0.0 for -0.0, which trains as it does, and any other value as it is."""
-    return value + 0.0 if isinstance(value, float) else value

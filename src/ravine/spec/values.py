@@ -38,13 +38,13 @@ def sizes(layers: Any) -> tuple[int, ...]:
 
 
 def factors_of(per_layer: Any) -> dict[str, tuple[float, ...]]:
-    """Return factors by name, each one or more numbers."""
+    """Return factors by name, each one or more numbers; -0.0 becomes 0.0."""
     factors = plain(per_layer)
     if not isinstance(factors, dict) or not all(_are_numbers(each) for each in factors.values()):
         raise ConfigError(
             f'per_layer is {shortened(per_layer)}; it must be numbers by name, for example {{"lr": [1, 1, 0.5]}}.'
         )
-    return {name: tuple(map(float, each)) for name, each in folded_keys(factors).items()}
+    return {name: tuple(float(factor) + 0.0 for factor in each) for name, each in folded_keys(factors).items()}
 
 
 def _are_numbers(values: Any) -> bool:
@@ -66,7 +66,10 @@ def values_of(given: Any, field: str = "hyperparameters") -> dict[str, Value]:
 
 
 def normalized(spec: RunSpec) -> RunSpec:
-    """Check the type of every field, and bring names and NumPy's values into the form that ravine works with."""
+    """Check the type of every field, and bring names and NumPy's values into the form that ravine works with.
+
+    Two specs that train alike get one form: -0.0 becomes 0.0.
+    """
     given = {field: plain(getattr(spec, field)) for field in spec.__struct_fields__}
     given |= {
         "stages": tuple(given["stages"]) if isinstance(given["stages"], list) else given["stages"],
@@ -80,7 +83,7 @@ def normalized(spec: RunSpec) -> RunSpec:
     kind = f"dtype of the {given['engine']} engine"
     given["dtype"] = dtype_name(given["dtype"], ENGINES[given["engine"]], kind)
     checked: RunSpec = convert(given, RunSpec)
-    return checked
+    return msgspec.structs.replace(checked, warmup=checked.warmup + 0.0)
 
 
 def simplest(spec: RunSpec) -> RunSpec:
