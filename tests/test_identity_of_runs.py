@@ -53,9 +53,29 @@ def evaluated(half):
     return evaluated
 
 
+def scaled(kind):
+    def scaled(gradients, weights, state, t, *, lr=0.1, k=1):
+        return [lr * len(repr(k)) * g for g in gradients], {}
+
+    scaled.__annotations__["k"] = kind
+    return matrix_rule(scaled)
+
+
+def slowed(kind):
+    def slowed(share, *, k=1):
+        return (1 - share) / len(repr(k))
+
+    slowed.__annotations__["k"] = kind
+    return schedule(slowed)
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
+        ({"optimizer": scaled(int)}, {"optimizer": scaled(float)}),
+        ({"optimizer": scaled(int)}, {"optimizer": scaled(bool)}),
+        ({"optimizer": scaled(bool)}, {"optimizer": scaled(float)}),
+        ({"schedule": slowed(int)}, {"schedule": slowed(float)}),
         ({"optimizer": "muon", "stages": [kept(0.5)]}, {"optimizer": "muon", "stages": [kept(1.0)]}),
         ({"optimizer": "sgd", "stages": [kept(0.5)]}, {"optimizer": "sgd", "stages": [kept(1.0)]}),
         ({"optimizer": "lbfgs", "stages": [pulled(1)]}, {"optimizer": "lbfgs", "stages": [pulled(9)]}),

@@ -29,12 +29,14 @@ def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
     """
     defaults = msgspec.to_builtins(RunSpec())
     settings = {name: value for name, value in msgspec.to_builtins(spec).items() if value != defaults[name]}
+    # A whole number is written as 2, a flag as true, and any other number as 2.0: the kind of a hyper-parameter decides
+    # the type in which a function gets it.
     settings |= {
         "optimizer": spec.optimizer_name,
         "stages": [stage.rpartition(":")[2] for stage in spec.stages],
-        "hyperparameters": {name: float(value) for name, value in spec.hyperparameters.items()},
+        "hyperparameters": spec.hyperparameters,
         "schedule": spec.schedule_name,
-        "schedule_settings": {name: float(value) for name, value in spec.schedule_settings.items()},
+        "schedule_settings": spec.schedule_settings,
     }
     decisive = {
         "settings": settings,
