@@ -194,18 +194,55 @@ def _tree(function: Any) -> ast.AST:
     It is read once, since after an edit the file has the text of another function.
     """
     try:
-        source = textwrap.dedent(inspect.getsource(function.__code__))
-        tree: ast.AST = ast.parse(source).body[0]
-    except SyntaxError as error:  # a lambda in the middle of a statement is read with its surroundings
-        if function.__name__ == "<lambda>":
-            return ast.Expr(ast.Constant(source))
-        raise ConfigError(f"the source of {function.__name__} cannot be read: define it in a file.") from error
-    except OSError as error:
+        tree: ast.AST
+        if function.__code__.co_name == "<lambda>":
+            tree = _lambda(function.__code__)
+        else:
+            tree = ast.parse(textwrap.dedent(inspect.getsource(function.__code__))).body[0]
+    except (SyntaxError, OSError) as error:
         raise ConfigError(f"the source of {function.__name__} cannot be read: define it in a file.") from error
     if isinstance(tree, ast.FunctionDef):
         tree.decorator_list = []
     bare: ast.AST = ast.fix_missing_locations(_Bare().visit(tree))
     return bare
+
+
+def _lambda(code: CodeType) -> ast.Lambda:
+    """Return the syntax tree of the very lambda that a code was compiled from, with lines that are counted from 1.
+
+    A line may hold several lambdas, and the statement around one may begin above it. So the whole file is read, and the
+    places of the code's instructions tell which lambda it is: they lie in its body.
+    """
+    lines, _ = inspect.findsource(code)
+    nodes = [node for node in ast.walk(ast.parse("".join(lines))) if isinstance(node, ast.Lambda)]
+    nodes = [node for node in nodes if node.lineno == code.co_firstlineno]
+    places = list(_places(code))
+    if places:
+        nodes = [node for node in nodes if all(_lies_in(node.body, place) for place in places)]
+        # Those that are left lie within each other, and the code is that of the innermost.
+        nodes = sorted(nodes, key=lambda node: (node.body.lineno, node.body.col_offset))[-1:]
+    if len(nodes) != 1:
+        place = f"{code.co_filename}:{code.co_firstlineno}"
+        raise ConfigError(f"{place}: which lambda of this line is meant cannot be told: write it as a `def`.")
+    return ast.increment_lineno(nodes[0], 1 - nodes[0].lineno)
+
+
+_Place = tuple[tuple[int, int], tuple[int, int]]
+"""Where a part of a file begins and where it ends, both as line and column."""
+
+
+def _places(code: CodeType) -> Iterator[_Place]:
+    """Yield the places of a code's instructions; Python may have been told to keep none."""
+    for first, last, start, end in code.co_positions():
+        if first is None or last is None or start is None or end is None:
+            continue
+        if (first, start) != (last, end):  # an instruction that Python adds, such as the one that begins a code
+            yield (first, start), (last, end)
+
+
+def _lies_in(node: ast.expr, place: _Place) -> bool:
+    assert node.end_lineno is not None and node.end_col_offset is not None
+    return (node.lineno, node.col_offset) <= place[0] and place[1] <= (node.end_lineno, node.end_col_offset)
 
 
 class _Bare(ast.NodeTransformer):
