@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from ravine import schedule
 from ravine.errors import ConfigError
 from ravine.formulas.identity import function_text
 from ravine.formulas.shelves import OPTIMIZERS
+from ravine.spec import from_settings
 
 HEAD = """
 import functools
@@ -68,3 +70,49 @@ def test_a_lambda_that_cannot_be_told_from_another_one_is_refused(tmp_path):
     (tmp_path / "moved.py").write_text("A, F = 1, lambda w: 4 * w\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"moved\.py:1: which lambda of this line is meant .* write it as a `def`"):
         function_text(space["F"])
+
+
+SELF = """
+@ravine.matrix_rule
+def tried(gradients, weights, state, t, *, lr=0.1):
+    return [lr * len(tried.name) * @@ * g for g in gradients], {}
+"""
+ONE_ANOTHER = """
+@ravine.matrix_rule
+def tried(gradients, weights, state, t, *, lr=0.1):
+    return other(gradients, weights, state, t, lr=lr)
+
+@ravine.matrix_rule
+def other(gradients, weights, state, t, *, lr=0.1):
+    return ([@@ * g for g in gradients], {}) if t else tried(gradients, weights, state, t, lr=lr)
+"""
+EVALUATED = """
+@ravine.rule(evaluated=lambda w: w * tried.defaults["lr"] * @@)
+def tried(g, *, lr=0.1):
+    return lr * g
+"""
+
+
+@pytest.mark.parametrize("text", [SELF, ONE_ANOTHER, EVALUATED])
+def test_the_text_of_a_rule_that_uses_itself_ends(tmp_path, text):
+    texts = []
+    for factor in (4.0, 5.0, 4.0):
+        (tmp_path / "tried.py").write_text(HEAD + text.replace("@@", str(factor)), encoding="utf-8")
+        texts.append(OPTIMIZERS.find(f"{tmp_path}/tried.py:tried").texts())
+    assert texts[0] != texts[1]
+    assert texts[0] == texts[2]
+
+
+def test_a_schedule_that_calls_itself_without_end_is_told_at_its_line():
+    @schedule
+    def endless(share):
+        return endless(share)
+
+    with pytest.raises(ConfigError, match=r"test_function_text\.py:\d+: schedule endless fails with RecursionError"):
+        from_settings({"schedule": endless})
+
+
+def test_a_list_that_holds_itself_is_refused(tmp_path):
+    rule = found(tmp_path / "one", "L = [1.0]\nL.append(L)\n", "L[0]")
+    with pytest.raises(ConfigError, match="tried uses a list or a dictionary that holds itself"):
+        rule.texts()

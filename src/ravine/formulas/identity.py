@@ -17,6 +17,7 @@ import sysconfig
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -31,14 +32,33 @@ from ravine.formulas.schedule import Schedule
 _PLAIN = (bool, int, float, complex, str, bytes, np.number, np.bool_, np.dtype, type(None), type(Ellipsis))
 
 
+_reading: ContextVar[tuple[Callable[..., Any], ...]] = ContextVar("_reading", default=())
+"""The functions whose texts are being read, each for the one before it: a rule may use a rule, and itself."""
+
+
 def function_text(function: Callable[..., Any]) -> str:
     """Return the text of a function and of everything that it uses, with the present values.
+
+    Of a function that uses itself by the name of the rule or schedule that it makes, the text is there once; within it
+    stand its name and its place among the functions that are being read.
 
     Raises:
         ConfigError: a source cannot be read, or the function uses a value that has no text.
     """
+    around = _reading.get()
+    if function in around:
+        return f"{function.__qualname__}, text {around.index(function)}"
     reader = _Reader(function)
-    reader.function(function, defaults=False)
+    token = _reading.set((*around, function))
+    try:
+        reader.function(function, defaults=False)
+    except RecursionError:
+        raise ConfigError(
+            f"{function.__qualname__} uses a list or a dictionary that holds itself, or values within values without "
+            "end; such a value has no text, and so cannot be part of a run's id: use one that ends."
+        ) from None
+    finally:
+        _reading.reset(token)
     return "\n".join(reader.texts)
 
 
