@@ -133,7 +133,9 @@ class MatrixOptimizer(Optimizer):
         asked = [read_only(gradients), read_only(weights), kept, t, *(known[name] for name in self.asked)]
         steps: Any
         after: Any
-        missing = "" if state else "At the first step there is no state: declare start=, or use state.get(name, start)."
+        missing = ""
+        if t == 1 and not state:
+            missing = "At the first step there is no state: declare start=, or use state.get(name, start)."
         with np.errstate(all="ignore"), telling_faults(self.label, self.function, missing):
             returned = self.function(*asked, **self.typed(hyper))
             steps, after = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
