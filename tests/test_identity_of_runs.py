@@ -174,10 +174,51 @@ def forgetting(gradients, weights, state, t, *, lr=0.1):
     return [lr * g for g in gradients], state
 
 
+@matrix_rule
+def searching(gradients, weights, state, t, loss, *, lr=0.1):
+    _, slopes = loss(weights)
+    slopes[0][:] = 0
+    return [lr * g for g in gradients], {}
+
+
+@matrix_rule
+def shaken(gradients, weights, state, t, noise, *, lr=0.1):
+    drawn = noise(1)
+    drawn[-1] *= 0.1
+    return [lr * (g + z) for g, z in zip(gradients, drawn, strict=True)], {}
+
+
+def cut(w, *, most):
+    np.minimum(w, most, out=w)
+    return 0.0
+
+
+@stage(penalty=cut)
+def penalized(g, w, *, most=0.5):
+    return g
+
+
+@schedule
+def moved(share):
+    share *= 0.5
+    return 1 - share
+
+
+@schedule
+def counted(epoch):
+    epoch += 1
+    return 1 / epoch
+
+
 @pytest.mark.parametrize("engine", ["reference", "fused"])
 @pytest.mark.parametrize(
     "settings",
     [
+        {"optimizer": searching},
+        {"optimizer": shaken},
+        {"optimizer": "lbfgs", "stages": [penalized]},
+        {"schedule": moved},
+        {"schedule": counted, "schedule_by": "step"},
         {"optimizer": "sgd", "stages": [shown]},
         {"optimizer": "muon", "stages": [shown]},
         {"optimizer": "sgd", "stages": [begun]},

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+import statistics
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from optimizer_cases import MATRIX
-from ravine import train
+from ravine import matrix_rule, rule, schedule, stage, train
 from ravine.errors import ConfigError
 from ravine.formulas.repeatable import refuse_chance
 from ravine.formulas.shelves import OPTIMIZERS
@@ -192,3 +196,109 @@ def test_a_run_is_refused_before_it_begins(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="draws random numbers"):
         train(optimizer=rule, layers=(784, 4, 10), epochs=1, out=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+SMALL = {"dataset": "small", "layers": (64, 6, 10), "batch_size": 20, "epochs": 2, "lr": 0.1}
+
+
+def drawn(size):
+    return np.array(statistics.NormalDist(0, 1).samples(size))
+
+
+def counted(size):
+    return np.full(size, next(getattr(np, "counted")))  # noqa: B009  a text that shows less
+
+
+def begun(draw):
+    @rule(name="begun", start={"still": lambda w: w, "m": lambda w: draw(w.size)})
+    def begun(g, still, m, *, lr=0.1):
+        return lr * (g + 0 * m), still, m
+
+    return {"optimizer": begun}
+
+
+def begun_as_matrices(draw):
+    @matrix_rule(name="begun", start=lambda weights: {"m": draw(weights[0].size)})
+    def begun(gradients, weights, state, t, *, lr=0.1):
+        return [lr * g for g in gradients], state
+
+    return {"optimizer": begun}
+
+
+def shown(draw):
+    @rule(name="shown", evaluated=lambda w: w + draw(w.size))
+    def shown(g, *, lr=0.1):
+        return lr * g
+
+    return {"optimizer": shown}
+
+
+def shown_as_matrices(draw):
+    @matrix_rule(name="shown", evaluated=lambda weights, state, t: [w + state["m"] * draw(1) for w in weights])
+    def shown(gradients, weights, state, t, *, lr=0.1):
+        return [lr * g for g in gradients], {"m": state.get("m", 0.0) + 1.0}
+
+    return {"optimizer": shown}
+
+
+def begun_stage(draw):
+    @stage(start={"a": lambda w: draw(w.size)})
+    def begun(step, a):
+        return step + 0 * a, a
+
+    return {"stages": [begun]}
+
+
+def shown_stage(draw):
+    @stage(evaluated=lambda w: w * draw(w.size))
+    def shown(step):
+        return step
+
+    return {"stages": [shown]}
+
+
+def penalized(draw):
+    @stage(penalty=lambda w: draw(1)[0])
+    def penalized(g):
+        return g
+
+    return {"optimizer": "lbfgs", "stages": [penalized]}
+
+
+def falling(draw):
+    @schedule
+    def falling(share):
+        return 1 - share / (2 + np.abs(draw(share.size)))
+
+    return {"schedule": falling}
+
+
+WITH_CHANCE = [
+    (begun, "the start of m of rule begun"),
+    (begun_as_matrices, "the start of rule begun"),
+    (shown, "the evaluated form of rule shown"),
+    (shown_as_matrices, "the evaluated form of rule shown"),
+    (begun_stage, "the start of a of stage begun"),
+    (shown_stage, "the evaluated form of stage shown"),
+    (penalized, "the penalty of stage penalized"),
+    (falling, "schedule falling"),
+]
+
+
+@pytest.mark.parametrize("base", [{}, {"optimizer": "muon"}])
+@pytest.mark.parametrize(("settings", "what"), WITH_CHANCE)
+def test_chance_in_whatever_is_free_python_is_refused_at_its_line(small, tmp_path, monkeypatch, base, settings, what):
+    monkeypatch.setattr(np, "counted", itertools.count(), raising=False)
+    for draw, words in ((drawn, "draws from a global generator"), (counted, "gives other numbers when it is called")):
+        with pytest.raises(ConfigError, match=rf"test_chance\.py:\d+: {what} {words}.*Let it depend on") as told:
+            train(**SMALL, **{**base, **settings(draw)}, out=tmp_path / "runs")
+        (line,) = re.findall(r"test_chance\.py:(\d+)", str(told.value))
+        near = Path(__file__).read_text(encoding="utf-8").splitlines()[int(line) - 1]
+        assert "lambda" in near or near.strip() == "@schedule"
+    assert not list((tmp_path / "runs").glob("*"))
+
+
+@pytest.mark.parametrize(("settings", "what"), WITH_CHANCE)
+def test_the_same_functions_without_chance_train(small, tmp_path, settings, what):
+    run = train(**SMALL, **settings(lambda size: np.ones(size)), out=tmp_path / "runs")
+    assert run.status == "done"

@@ -1,4 +1,4 @@
-"""The text of a function has whatever decides what the function computes: what differs in its effect has another text."""
+"""The text of a function has whatever decides what the function computes: another effect is another text."""
 
 from __future__ import annotations
 

@@ -583,6 +583,17 @@ def test_what_is_no_function_is_refused(f, grad, words):
         check_gradient(f, grad, [1.0])
 
 
+def exits(x):
+    raise SystemExit(0)
+
+
+def test_a_function_that_exits_is_told():
+    with pytest.raises(ConfigError, match=r"f fails at x with SystemExit: 0\."):
+        check_gradient(exits, df, point())
+    with pytest.raises(ConfigError, match=r"grad fails at x with SystemExit: 0\."):
+        check_gradient(f, exits, point())
+
+
 def test_other_bad_input():
     with pytest.raises(ConfigError, match="complex number"):
         check_gradient(lambda x: 1j * x.sum(), df, point())

@@ -612,6 +612,7 @@ STEPS = [np.zeros((4, 3)), np.zeros(3)]
             r"fails with KeyError: 'm'. At the first step there is no state: declare start=, or use state.get",
         ),
         ("return [lr * missing for g in gradients], {}", "fails with NameError: name 'missing' is not defined"),
+        ("raise SystemExit(0)", "fails with SystemExit: 0."),
     ],
 )
 def test_what_a_function_returns_amiss_is_told_at_its_line(tmp_path, body, words):

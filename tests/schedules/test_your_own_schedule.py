@@ -281,3 +281,35 @@ def test_a_schedule_that_changes_a_value_outside_itself_is_refused(small, here):
 
     with pytest.raises(ConfigError, match="counts changed a value outside its state while it trained"):
         ravine.train(**SMALL, schedule=counts)
+
+
+def by_the_largest(share):
+    return 1 - share + 0.5 * (share.max() - share)
+
+
+def by_the_number(share):
+    return 1 - share / len(share)
+
+
+def by_the_place(share):
+    return np.linspace(1, 0.5, len(share))
+
+
+@pytest.mark.parametrize("by", ["epoch", "step"])
+@pytest.mark.parametrize("function", [by_the_largest, by_the_number, by_the_place])
+def test_rates_that_hang_on_how_many_are_asked_for_are_refused(small, tmp_path, function, by):
+    words = rf"test_your_own_schedule\.py:\d+: schedule {function.__name__} gives other rates for many times at once"
+    with pytest.raises(ConfigError, match=f"{words}.* compute element by element"):
+        ravine.train(**SMALL, schedule=ravine.schedule(function), schedule_by=by, out=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("epochs", [1, 5, 40])
+def test_the_last_digits_of_powers_and_waves_pass(small, tmp_path, epochs):
+    @ravine.schedule
+    def waves(share, epoch, epochs, lr):
+        return lr * (0.5 + 0.5 * np.cos(np.pi * share)) ** 1.7 * np.exp(-epoch / epochs)
+
+    for by in ("epoch", "step"):
+        run = ravine.train(**{**SMALL, "epochs": epochs}, schedule=waves, schedule_by=by, out=tmp_path / by)
+        assert run.status == "done"

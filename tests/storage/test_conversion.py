@@ -145,6 +145,14 @@ def test_a_run_without_one_of_its_files_is_left(file, store):
     )
 
 
+@pytest.mark.parametrize(("file", "content"), [("weights.safetensors", b"cut"), ("environment.json", b"{")])
+def test_a_damaged_file_is_told_where_it_lies(file, content, store):
+    (store.root / SGD / file).write_bytes(content)
+    found = converted(store)[SGD]
+    assert f"the run in {store.root / SGD} is damaged: {file}" in found.why
+    assert [path.name for path in store.root.iterdir() if path.name in found.why] == [SGD]
+
+
 @pytest.mark.parametrize("schedule", [{}, {"kind": 3}, {"kind": "falling"}])
 def test_a_schedule_that_never_was_is_told(schedule, store):
     path = store.root / SGD / "result.json"

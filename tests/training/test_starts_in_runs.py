@@ -104,6 +104,42 @@ def test_an_engine_goes_on_from_before_the_first_step(small, optimizer, engine):
     assert {name: value.tobytes() for name, value in one.items()} == {n: v.tobytes() for n, v in other.items()}
 
 
+def once(weights):
+    return {"push": np.full(3, 0.5)}
+
+
+def shown(weights, state, t):
+    return [w + state["push"][0] if "push" in state else w for w in weights]
+
+
+@matrix_rule(start=once, evaluated=shown)
+def pushed_once(gradients, weights, state, t, *, lr=0.05):
+    push = state["push"][0] if "push" in state else 0.0
+    return [lr * (g + push) for g in gradients], {}
+
+
+def test_a_start_holds_for_the_first_step_alone(small):
+    run = small_run(pushed_once, dtype="float64")
+    begun, taken = (loop.engine_of(run, start_weights(run.spec)) for _ in range(2))
+    weights, images = start_weights(run.spec), small.train.images[:40] / 255
+    assert begun.evaluated_weights({"lr": 0.05}).tolist() == (weights + 0.5).tolist()
+    taken.train(small.train, np.arange(40), 0, 40, {"lr": 0.05}, batch_size=20)
+    for k, push in ((0, 0.5), (20, 0.0)):
+        _, g = gradient(run.network, weights, images[k : k + 20], small.train.labels[k : k + 20])
+        weights = weights - 0.05 * (g + push)
+    np.testing.assert_allclose(taken.evaluated_weights({"lr": 0.05}), weights, rtol=1e-12, atol=1e-14)
+
+
+def test_a_run_whose_state_is_empty_goes_on_without_its_start(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)
+    undisturbed = train_small(small, tmp_path / "undisturbed", optimizer=pushed_once, batch_size=60)
+    for progress in (1, 4):
+        store = RunStore(tmp_path / f"at {progress}")
+        interrupt_at(small_run(pushed_once, batch_size=60), small, store, progress)
+        resumed = train(small_run(pushed_once, batch_size=60), small, store, resume=True)
+        assert_same_run(resumed.stored, undisturbed)
+
+
 def test_a_checkpoint_holds_each_slot_by_name_and_array(small, runs, monkeypatch):
     monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)
     run, store = small_run(anchored, engine="fused", bias=True), RunStore(runs)

@@ -43,7 +43,7 @@ def same_as(optimizer: Optimizer, library: str) -> Finding:
         # To evaluate the expression is as safe as to run the rule: both are Python of the same author.
         try:
             theirs = walk(module, expression, optimizer.typed(hyper), gradients, start, like) - start
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             return failed(check, f"{expression} fails: {type(error).__name__}: {error}", "Correct the expression.")
         ours = _ours(optimizer, hyper, gradients, start, like) - start
         apart, gone = np.abs(ours - theirs), np.abs(theirs).max(axis=0)

@@ -106,12 +106,17 @@ class SteppingEngine:
 
     def _apply(self, g: Array, each: list[dict[str, float]], loss: Loss | None) -> None:
         gradients, weights = (list(self._network.layout.tensors(flat)) for flat in (g, self._weights))
-        state = self._state or self._optimizer.start(weights, each)
+        state = self._begun(weights, each)
         self._steps += 1
         noise = noise_for(weights, self._seed, self._steps)
         steps, self._state = self._optimizer.step(gradients, weights, state, self._steps, each, loss, noise)
         with np.errstate(all="ignore"):
             self._weights = self._weights - flattened(steps)
+
+    def _begun(self, weights: Sequence[Array], each: list[dict[str, float]]) -> dict[str, Array]:
+        """Return the state; before the first step it is the optimizer's start."""
+        # The number of steps tells, and not the state: a rule may return an empty one, which then is its state.
+        return self._state if self._steps else self._optimizer.start(weights, each)
 
     def _in_layers(self, hyper: StepwiseHyper, step: int) -> list[dict[str, float]]:
         return in_layers(hyper, self._factors, len(self._network.layout.shapes), step)
@@ -124,7 +129,7 @@ class SteppingEngine:
         if not self._optimizer.evaluates_others:
             return self.weights
         weights, each = list(self._network.layout.tensors(self._weights)), self._in_layers(hyper, 0)
-        state = self._state or self._optimizer.start(weights, each)
+        state = self._begun(weights, each)
         return flattened(self._optimizer.evaluate(weights, state, self._steps, each))
 
     def evaluate(self, split: Split, hyper: Mapping[str, float] = NO_HYPER) -> Evaluation:

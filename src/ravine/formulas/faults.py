@@ -21,7 +21,7 @@ def telling_faults(what: str, function: Callable[..., Any], missing: str = "") -
         yield
     except RavineError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a function that exits would end ravine, with nothing told
         file = code_of(function).co_filename
         line = line_in(error, file)
         place = "" if line is None or file.startswith("<") else f"{file}:{line}: "
@@ -29,7 +29,7 @@ def telling_faults(what: str, function: Callable[..., Any], missing: str = "") -
         raise ConfigError(f"{place}{what} fails with {told(error)}{hint}") from error
 
 
-def _mend(error: Exception, missing: str) -> str:
+def _mend(error: BaseException, missing: str) -> str:
     if isinstance(error, KeyError):
         return missing
     if isinstance(error, ValueError) and "read-only" in str(error):

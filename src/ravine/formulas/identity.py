@@ -261,7 +261,8 @@ def _places(code: CodeType) -> Iterator[_Place]:
 
 
 def _lies_in(node: ast.expr, place: _Place) -> bool:
-    assert node.end_lineno is not None and node.end_col_offset is not None
+    assert node.end_lineno is not None
+    assert node.end_col_offset is not None
     return (node.lineno, node.col_offset) <= place[0] and place[1] <= (node.end_lineno, node.end_col_offset)
 
 

@@ -128,12 +128,14 @@ class MatrixOptimizer(Optimizer):
         loss: Loss,
         noise: Noise,
     ) -> tuple[list[Array], dict[str, Array]]:
-        known = {"loss": loss, "noise": noise}
+        known = {"loss": _read_only_loss(loss), "noise": lambda draw=0: read_only(noise(draw))}
         kept = dict(zip(state, read_only(state.values()), strict=True))
         asked = [read_only(gradients), read_only(weights), kept, t, *(known[name] for name in self.asked)]
         steps: Any
         after: Any
-        missing = "" if state else "At the first step there is no state: declare start=, or use state.get(name, start)."
+        missing = ""
+        if t == 1 and not state:
+            missing = "At the first step there is no state: declare start=, or use state.get(name, start)."
         with np.errstate(all="ignore"), telling_faults(self.label, self.function, missing):
             returned = self.function(*asked, **self.typed(hyper))
             steps, after = returned if isinstance(returned, tuple) and len(returned) == 2 else (returned, None)
@@ -273,6 +275,16 @@ def _as_array(value: Any) -> Array | None:
 def _state_of(layer: int, state: State) -> dict[str, Array]:
     mark = f"{layer}:"
     return {name.removeprefix(mark): value for name, value in state.items() if name.startswith(mark)}
+
+
+def _read_only_loss(loss: Loss) -> Loss:
+    """Return the loss with gradients to read: at the present weights they are those that the rule is given."""
+
+    def read(weights: Sequence[Array]) -> tuple[float, list[Array]]:
+        value, gradients = loss(weights)
+        return value, read_only(gradients)
+
+    return read
 
 
 def _noise_of(layer: int, noise: Noise) -> Noise:

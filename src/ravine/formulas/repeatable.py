@@ -1,9 +1,11 @@
-"""Does an optimizer take the same steps again? A run must be the same each time."""
+"""Do the functions of an optimizer, its stages and a schedule give the same again? A run must be the same each time."""
 
 from __future__ import annotations
 
+import dataclasses
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,63 +13,167 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.errors import ConfigError
 from ravine.formulas.chance import INSTEAD
-from ravine.formulas.faults import code_of
-from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.faults import code_of, telling_faults
+from ravine.formulas.formula import Formula
+from ravine.formulas.layers import in_layers, read_only
+from ravine.formulas.matrix import MatrixOptimizer
+from ravine.formulas.optimizer import Hyper, Optimizer
+from ravine.formulas.schedule import Schedule
+from ravine.formulas.stage import Stage
 
 _SHAPES = ((4, 3), (3,), (3, 2), (2,))
 _STEPS = (*range(1, 13), 100, 1000)
+_TIMES = 16
+"""At how many times of a run a schedule is tried."""
+
+_ALONE = "Let it depend on its arguments alone."
 
 
-def refuse_chance(optimizer: Optimizer, hyper: Mapping[str, float]) -> None:
-    """Refuse an optimizer whose first steps differ when they are taken again, or that draws from a global generator.
+def refuse_chance(optimizer: Optimizer, hyper: Mapping[str, float], made_of: Sequence[Optimizer | Stage] = ()) -> None:
+    """Refuse an optimizer that gives other numbers when it is called again, or that draws from a global generator.
+
+    `made_of` has the optimizer and the user's stages from which it was composed, if it was.
 
     Raises:
-        ConfigError: it does.
+        ConfigError: this is so of its first steps, of its start or evaluated form, or of a penalty.
     """
     with_these = optimizer, tuple(sorted(hyper.items()))
-    if optimizer.formula is None and with_these not in _passed:  # a formula has no way to differ
+    if with_these in _passed:
+        return
+    for part in made_of or (optimizer,):
+        for what, function, call in _forms(part, hyper):
+            _called_twice(call, f"{_place(function)}: {what}", "it is called again", _ALONE)
+    if optimizer.formula is None:  # the text of a formula has no way to differ, unlike its start and evaluated form
         _take_twice(optimizer, hyper)
-        _passed.add(with_these)
+    _passed.add(with_these)
 
 
 _passed: set[tuple[Optimizer, tuple[tuple[str, float], ...]]] = set()
 
 
+def refuse_uneven(schedule: Schedule, settings: Mapping[str, float], lr: float, epochs: int, by: str) -> None:
+    """Refuse a schedule that gives other rates when it is called again, or for many times at once than for each alone.
+
+    The clock decides for how many steps at once a run asks for rates. `by` is "epoch" or "step".
+
+    Raises:
+        ConfigError: the schedule does.
+    """
+    times = np.linspace(0, epochs, _TIMES, endpoint=False)
+    times = np.floor(times) if by == "epoch" else times
+    what = f"{_place(schedule.function)}: {schedule.label}"
+    rates = _called_twice(
+        lambda: schedule.rate(lr, times, epochs, settings), what, "it is called again", "Let it depend on time alone."
+    )
+    alone = np.concatenate([schedule.rate(lr, times[k : k + 1], epochs, settings) for k in range(_TIMES)])
+    # NumPy may round the last digits of a number in a long array otherwise.
+    if rates is not None and not np.allclose(rates, alone, rtol=1e-9, atol=1e-12 * lr, equal_nan=True):
+        raise ConfigError(
+            f"{what} gives other rates for many times at once than for each alone, and the clock decides for how many "
+            "a run asks: compute element by element, and choose with np.where."
+        )
+
+
+def _forms(
+    part: Optimizer | Stage, hyper: Mapping[str, float]
+) -> Iterator[tuple[str, Callable[..., Any], Callable[[], Any]]]:
+    """Yield the functions of a part that are free Python, but for a rule of matrices: name, function, call."""
+    weights = _weights(np.random.default_rng(0))
+    # One dictionary for all layers, as in a run whose layers have the same hyper-parameters.
+    each: list[Hyper] = [{name: hyper[name] for name in (*part.defaults, "lr")}] * len(in_layers(weights))
+    owner: Formula | MatrixOptimizer
+    if part.formula is not None:
+        owner = part.formula
+        for slot, start in owner.starts.items():
+            if callable(start):
+                alone = dataclasses.replace(owner, slots=(slot,))
+                yield f"the start of {slot} of {part.label}", start, partial(alone.start, weights, each)
+    else:
+        assert isinstance(part, MatrixOptimizer)
+        owner = part
+        if callable(owner.starts):
+            yield f"the start of {part.label}", owner.starts, partial(owner.start, weights, each)
+    if isinstance(part, Stage) and part.penalty is not None:
+        yield f"the penalty of {part.label}", part.penalty, partial(_penalties, part, weights, each[0])
+    if owner.evaluated is not None:
+        try:
+            state = owner.start(weights, each)
+            if isinstance(owner, MatrixOptimizer):  # without a start it has its state after a step
+                state = owner.step(_copied(weights), weights, state, 1, each, _bowl)[1]
+        except ConfigError:
+            return  # if it fails in a run too, the run reports it
+        call = partial(owner.evaluate, weights, state, 1, each)
+        yield f"the evaluated form of {part.label}", owner.evaluated, call
+
+
+def _penalties(stage: Stage, weights: Sequence[Array], hyper: Hyper) -> list[float]:
+    assert stage.penalty is not None
+    chosen = {name: hyper[name] for name in stage.defaults}
+    with np.errstate(all="ignore"), telling_faults(stage.label, stage.penalty):
+        return [float(stage.penalty(w, **chosen)) for w in read_only(weights)]
+
+
 def _take_twice(optimizer: Optimizer, hyper: Mapping[str, float]) -> None:
-    code = code_of(optimizer.function)
-    place = f"{code.co_filename}:{code.co_firstlineno}: rule {optimizer.name}"
     rng = np.random.default_rng(0)
-    weights: list[Array] = [rng.normal(size=shape) for shape in _SHAPES]
+    weights = _weights(rng)
     each = optimizer.everywhere(hyper, weights)
     try:
         state = optimizer.start(weights, each)
     except ConfigError:
         return
     for t in _STEPS:
-        gradients = [rng.normal(size=shape) for shape in _SHAPES]
-        before = _global_state()
-        try:
-            # Copies, so that a rule that changes what it is given meets the same twice.
-            one, other = (
-                optimizer.step(
-                    _copied(gradients), _copied(weights), {n: v.copy() for n, v in state.items()}, t, each, _bowl
-                )
-                for _ in range(2)
-            )
-        except ConfigError:
-            return  # it does not run with these weights; if it fails in a run too, the run reports it
-        if _global_state() != before:
-            raise ConfigError(
-                f"{place} draws from a global generator, whose state the id of a run does not hold. {INSTEAD}"
-            )
-        if _bits(*one) != _bits(*other):
-            raise ConfigError(
-                f"{place} gives other numbers when step {t} is taken again from the same weights and state: a run must "
-                f"be the same each time. Keep all that changes in the state. {INSTEAD}"
-            )
-        steps, state = one
+        gradients = _weights(rng)
+        taken = _called_twice(
+            partial(_step, optimizer, gradients, weights, state, t, each),
+            f"{_place(optimizer.function)}: rule {optimizer.name}",
+            f"step {t} is taken again from the same weights and state",
+            f"Keep all that changes in the state. {INSTEAD}",
+        )
+        if taken is None:
+            return
+        steps, state = taken
         with np.errstate(all="ignore"):
             weights = [w - step for w, step in zip(weights, steps, strict=True)]
+
+
+def _step(
+    optimizer: Optimizer,
+    gradients: Sequence[Array],
+    weights: Sequence[Array],
+    state: Mapping[str, Array],
+    t: int,
+    each: Sequence[Hyper],
+) -> tuple[list[Array], dict[str, Array]]:
+    """Take a step from copies, so that a rule that changes what it is given meets the same twice."""
+    kept = {name: value.copy() for name, value in state.items()}
+    return optimizer.step(_copied(gradients), _copied(weights), kept, t, each, _bowl)
+
+
+def _called_twice(call: Callable[[], Any], what: str, again: str, mend: str) -> Any:
+    """Call a function twice, and return what it returns; None if it fails, which the run reports if it meets it too.
+
+    Raises:
+        ConfigError: it returns other numbers the second time, or draws from a global generator.
+    """
+    before = _global_state()
+    try:
+        one, other = call(), call()
+    except ConfigError:
+        return None
+    if _global_state() != before:
+        raise ConfigError(f"{what} draws from a global generator, whose state the id of a run does not hold. {mend}")
+    if _bits(one) != _bits(other):
+        raise ConfigError(f"{what} gives other numbers when {again}: a run must be the same each time. {mend}")
+    return one
+
+
+def _place(function: Callable[..., Any]) -> str:
+    code = code_of(function)
+    return f"{code.co_filename}:{code.co_firstlineno}"
+
+
+def _weights(rng: np.random.Generator) -> list[Array]:
+    return [rng.normal(size=shape) for shape in _SHAPES]
 
 
 def _copied(arrays: Sequence[Array]) -> list[Array]:
@@ -85,5 +191,8 @@ def _global_state() -> tuple[Any, ...]:
     return random.getstate(), name, np.asarray(key).tobytes(), *rest
 
 
-def _bits(steps: Sequence[Array], state: Mapping[str, Array]) -> list[tuple[str, bytes]]:
-    return [("", step.tobytes()) for step in steps] + [(name, value.tobytes()) for name, value in state.items()]
+def _bits(value: Any) -> Any:
+    """Return the bits of an array or a number, in lists and mappings too."""
+    if isinstance(value, Mapping):
+        return {name: _bits(part) for name, part in value.items()}
+    return [_bits(part) for part in value] if isinstance(value, (list, tuple)) else np.asarray(value).tobytes()

@@ -19,6 +19,7 @@ from ravine.errors import ConfigError
 from ravine.formulas.declaration import Declaration, signature_of
 from ravine.formulas.faults import telling_faults
 from ravine.formulas.kinds import Kind
+from ravine.formulas.layers import read_only
 
 GIVEN = ("share", "epoch", "epochs", "lr")
 """The names that a schedule may ask for: the share of training that is done, the time in epochs, the number of epochs,
@@ -66,8 +67,8 @@ class Schedule(Declaration):
         Raises:
             ConfigError: the function fails, or does not return one real number for each time.
         """
-        share = time / epochs
-        given = {"share": share, "epoch": time.copy(), "epochs": epochs, "lr": lr}
+        share, epoch = read_only([np.asarray(time / epochs), time])
+        given = {"share": share, "epoch": epoch, "epochs": epochs, "lr": lr}
         with np.errstate(all="ignore"), telling_faults(self.label, self.function):
             returned = self.function(*(given[name] for name in self.arguments), **self.typed(settings))
             rates = np.asarray(returned)

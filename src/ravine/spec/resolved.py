@@ -16,6 +16,7 @@ from ravine.errors import ConfigError
 from ravine.formulas.compose import with_stages
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.precision import check_precision
+from ravine.formulas.repeatable import refuse_uneven
 from ravine.formulas.schedule import Schedule, grown_batch_size, learning_rates
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
 from ravine.formulas.stage import Stage, placed
@@ -130,11 +131,16 @@ class ResolvedRun:
         """Check the rates of all steps of a run by step whose epochs take `count` samples, before it begins.
 
         Raises:
-            ConfigError: one is negative, or not finite in the run's dtype.
+            ConfigError: one is negative, or not finite in the run's dtype; or the user's schedule gives other rates
+                when it is asked again, or asked for other numbers of them.
         """
-        if self.spec.schedule_by == "epoch":  # `resolve` has checked them
+        spec = self.spec
+        assert spec.lr is not None
+        if self.schedule not in SCHEDULES.values():
+            refuse_uneven(self.schedule, self._settings, spec.lr, spec.epochs, spec.schedule_by)
+        if spec.schedule_by == "epoch":  # `resolve` has checked them
             return
-        for epoch in range(self.spec.epochs):
+        for epoch in range(spec.epochs):
             self.rates_in(epoch, np.arange(math.ceil(count / self.batch_size_in(epoch))), count)
 
     def check_some_rates(self) -> None:

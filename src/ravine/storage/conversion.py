@@ -114,9 +114,11 @@ def _convert(store: RunStore, folder: Path, record: dict[str, Any]) -> Converted
             return Converted(old, why=why)
         remove_folder(folder)
     except DataError as error:
+        fault = str(error)
         if not stood:
             remove_folder(new)
-        return Converted(old, why=f"it cannot be read after conversion ({error})", damaged=True)
+            fault = fault.replace(str(new), str(folder))  # the files that are at fault are copies of those there
+        return Converted(old, why=f"it cannot be read after conversion ({fault})", damaged=True)
     except OSError as error:
         return Converted(old, why=f"cannot write into {store.root}: {error.strerror or error}", damaged=True)
     return Converted(old, run.id)

@@ -95,7 +95,7 @@ def train(
     watcher = watcher or Silent()
     spec, schedule = run.spec, run.schedule_text
     _check(run, dataset, given)
-    refuse_chance(run.optimizer, {**spec.hyperparameters, "lr": spec.lr or 0.0})
+    refuse_chance(run.optimizer, {**spec.hyperparameters, "lr": spec.lr or 0.0}, (run.base, *run.stages))
     # BLAS splits its sums by its number of threads, and so its bits would depend on the machine.
     with store.working_folder(run.id) as folder, _blas().limit(limits=1):
         trainer = _Trainer(run, dataset, given, folder, watcher)

@@ -69,7 +69,7 @@ class Function:
     def _tried(self, x: Array) -> complex | float | None:
         try:
             return _number(self._f(x))
-        except Exception:
+        except (Exception, SystemExit):
             return None
 
 
@@ -79,7 +79,7 @@ def at_point(name: str, function: Callable[[Array], Any], x: Array) -> Any:
         return function(x.copy())
     except RavineError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"{name} fails at x with {told(error)}") from error
 
 
