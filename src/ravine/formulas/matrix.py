@@ -408,6 +408,8 @@ def _numbers(start: Mapping[str, Any]) -> dict[str, float]:
 def _check_form(
     label: str, kind: str, form: Callable[..., Any], arguments: tuple[str, ...], hyper: Mapping[str, Any]
 ) -> None:
+    if not inspect.isfunction(form):
+        raise ConfigError(f"the {kind} of {label} is {shortened(plain(form))}; give a function, such as a `def` makes.")
     positional, keywords = parameters(form)
     if tuple(positional) != arguments or not set(keywords) <= set(hyper):
         raise ConfigError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -135,7 +136,7 @@ def stage(
             raise ConfigError(f"order of stage {label} is {shortened(order)}; it must be a number, such as 25.")
         forms = {"start": start, "lazy": None, "evaluated": evaluated}
         formula = declared_formula(f"stage {label}", function, first, positional, hyper, inert, forms)
-        if penalty is not None and (not callable(penalty) or first != "g" or formula.slots):
+        if penalty is not None and (not inspect.isfunction(penalty) or first != "g" or formula.slots):
             raise ConfigError(
                 f"stage {label} has a penalty: this must be a function of an array of weights, and the stage must take "
                 "g and no slots, and add the gradient of the penalty."
