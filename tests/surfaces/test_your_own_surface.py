@@ -179,6 +179,23 @@ def test_a_declaration_that_does_not_fit_is_refused(settings, words):
         ravine.surface(**{"start": (1, 1), "view": VIEW, **settings})(square)
 
 
+def lifted(x, y):
+    x += 0.25
+    return x * x + y * y
+
+
+def test_a_surface_that_writes_into_its_points_is_told():
+    words = r"test_your_own_surface\.py:\d+: .*surface \w+ fails with ValueError: .*read-only.* write a = a \+ b"
+    sunk = ravine.surface(start=(1, 1), view=VIEW)(lifted)
+    points = np.array([[1.0, 0.5], [2.0, -1.0]])
+    with pytest.raises(ConfigError, match=words):
+        sunk.f(*points.T)
+    sloped = ravine.surface(start=(1, 1), view=VIEW, gradient=lambda x, y: (lifted(x, y), y))(square)
+    with pytest.raises(ConfigError, match=words):
+        sloped.gradient(*points.T)
+    assert points.tolist() == [[1.0, 0.5], [2.0, -1.0]]
+
+
 def test_a_decorator_without_start_or_view_says_what_to_write(tmp_path):
     for settings in ({}, {"start": (1, 1)}, {"view": VIEW}):
         with pytest.raises(ConfigError, match=r"a surface needs a start and a view: write @ravine.surface"):

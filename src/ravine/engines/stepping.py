@@ -115,8 +115,9 @@ class SteppingEngine:
 
     def _begun(self, weights: Sequence[Array], each: list[dict[str, float]]) -> dict[str, Array]:
         """Return the state; before the first step it is the optimizer's start."""
-        # The number of steps tells, and not the state: a rule may return an empty one, which then is its state.
-        return self._state if self._steps else self._optimizer.start(weights, each)
+        # A matrix rule may return an empty state, which then is its state. A formula keeps its slots from step to step.
+        begun = self._state or (self._steps and self._optimizer.formula is None)
+        return self._state if begun else self._optimizer.start(weights, each)
 
     def _in_layers(self, hyper: StepwiseHyper, step: int) -> list[dict[str, float]]:
         return in_layers(hyper, self._factors, len(self._network.layout.shapes), step)

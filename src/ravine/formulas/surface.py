@@ -18,6 +18,7 @@ from ravine.arrays import Array
 from ravine.errors import ConfigError, shortened
 from ravine.formulas.declaration import label_of, parameters
 from ravine.formulas.faults import telling_faults
+from ravine.formulas.layers import read_only
 from ravine.inputs import convert, plain
 
 Position = tuple[float, float]
@@ -77,7 +78,7 @@ class Surface:
     def f(self, x: Any, y: Any) -> Any:
         """Return the loss, of numbers or arrays of one shape, real or complex."""
         with telling_faults(f"surface {self.name}", self.function):
-            return self._checked(self.function(x, y), x, y)
+            return self._checked(self.function(*_to_read(x, y)), x, y)
 
     def gradient(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Return df/dx and df/dy, of numbers or arrays of one shape.
@@ -91,7 +92,7 @@ class Surface:
         if self.given_gradient is None:
             return self._complex_step(x, y, 0), self._complex_step(x, y, 1)
         with telling_faults(f"gradient of surface {self.name}", self.given_gradient):
-            parts = self.given_gradient(x, y)
+            parts = self.given_gradient(*_to_read(x, y))
             if not isinstance(parts, Sequence) or len(parts) != 2:
                 raise ConfigError(f"the gradient of surface {self.name} must return two values, df/dx and df/dy.")
             return self._checked(parts[0], x, y), self._checked(parts[1], x, y)
@@ -135,6 +136,11 @@ class Surface:
         distances = [float(np.hypot(*(point - minimum))) for minimum in self.minima]
         nearest = distances.index(min(distances))
         return self.minima[nearest], distances[nearest]
+
+
+def _to_read(*values: Any) -> list[Any]:
+    """Return numbers as they are, and of arrays views that the user's function cannot change: they may be a path."""
+    return [read_only([value])[0] if isinstance(value, np.ndarray) else value for value in values]
 
 
 def surface(
