@@ -274,11 +274,11 @@ def falling(draw):
 
 
 WITH_CHANCE = [
-    (begun, "the start of m of rule begun"),
+    (begun, "the start of rule begun"),
     (begun_as_matrices, "the start of rule begun"),
     (shown, "the evaluated form of rule shown"),
     (shown_as_matrices, "the evaluated form of rule shown"),
-    (begun_stage, "the start of a of stage begun"),
+    (begun_stage, "the start of stage begun"),
     (shown_stage, "the evaluated form of stage shown"),
     (penalized, "the penalty of stage penalized"),
     (falling, "schedule falling"),

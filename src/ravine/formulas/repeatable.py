@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -16,7 +15,6 @@ from ravine.formulas.chance import INSTEAD
 from ravine.formulas.faults import code_of, telling_faults
 from ravine.formulas.formula import Formula
 from ravine.formulas.layers import in_layers, read_only
-from ravine.formulas.matrix import MatrixOptimizer
 from ravine.formulas.optimizer import Hyper, Optimizer
 from ravine.formulas.schedule import Schedule
 from ravine.formulas.stage import Stage
@@ -41,8 +39,8 @@ def refuse_chance(optimizer: Optimizer, hyper: Mapping[str, float], made_of: Seq
     if with_these in _passed:
         return
     for part in made_of or (optimizer,):
-        for what, function, call in _forms(part, hyper):
-            _called_twice(call, f"{_place(function)}: {what}", "it is called again", _ALONE)
+        for what, call in _forms(part, hyper):
+            _called_twice(call, f"{_place(part.function)}: {what}", "it is called again", _ALONE)
     if optimizer.formula is None:  # the text of a formula has no way to differ, unlike its start and evaluated form
         _take_twice(optimizer, hyper)
     _passed.add(with_these)
@@ -74,36 +72,22 @@ def refuse_uneven(schedule: Schedule, settings: Mapping[str, float], lr: float, 
         )
 
 
-def _forms(
-    part: Optimizer | Stage, hyper: Mapping[str, float]
-) -> Iterator[tuple[str, Callable[..., Any], Callable[[], Any]]]:
-    """Yield the functions of a part that are free Python, but for a rule of matrices: name, function, call."""
+def _forms(part: Optimizer | Stage, hyper: Mapping[str, float]) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Yield by name calls of the functions of a part that are free Python, but for the step."""
     weights = _weights(np.random.default_rng(0))
     # One dictionary for all layers, as in a run whose layers have the same hyper-parameters.
     each: list[Hyper] = [{name: hyper[name] for name in (*part.defaults, "lr")}] * len(in_layers(weights))
-    owner: Formula | MatrixOptimizer
-    if part.formula is not None:
-        owner = part.formula
-        for slot, start in owner.starts.items():
-            if callable(start):
-                alone = dataclasses.replace(owner, slots=(slot,))
-                yield f"the start of {slot} of {part.label}", start, partial(alone.start, weights, each)
-    else:
-        assert isinstance(part, MatrixOptimizer)
-        owner = part
-        if callable(owner.starts):
-            yield f"the start of {part.label}", owner.starts, partial(owner.start, weights, each)
+    owner: Formula | Optimizer = part.formula if isinstance(part, Stage) else part
+    yield f"the start of {part.label}", partial(owner.start, weights, each)
     if isinstance(part, Stage) and part.penalty is not None:
-        yield f"the penalty of {part.label}", part.penalty, partial(_penalties, part, weights, each[0])
-    if owner.evaluated is not None:
-        try:
-            state = owner.start(weights, each)
-            if isinstance(owner, MatrixOptimizer):  # without a start it has its state after a step
-                state = owner.step(_copied(weights), weights, state, 1, each, _bowl)[1]
-        except ConfigError:
-            return  # if it fails in a run too, the run reports it
-        call = partial(owner.evaluate, weights, state, 1, each)
-        yield f"the evaluated form of {part.label}", owner.evaluated, call
+        yield f"the penalty of {part.label}", partial(_penalties, part, weights, each[0])
+    try:
+        state = owner.start(weights, each)
+        if isinstance(owner, Optimizer) and owner.evaluates_others:  # without a start, its state comes with a step
+            state = owner.step(_copied(weights), weights, state, 1, each, _bowl)[1]
+    except ConfigError:
+        return  # if it fails in a run too, the run reports it
+    yield f"the evaluated form of {part.label}", partial(owner.evaluate, weights, state, 1, each)
 
 
 def _penalties(stage: Stage, weights: Sequence[Array], hyper: Hyper) -> list[float]:
