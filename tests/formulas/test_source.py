@@ -240,6 +240,34 @@ inner = make(0.5)
 """
 
 
+@pytest.mark.parametrize("number", [2, 2.0, -0.0, 0.0, True, np.float32(2), math.inf])
+def test_the_text_is_read_again_only_if_a_name_stands_for_something_else(number):
+    scale = 1
+    away = types.ModuleType("away")
+    away.factor = 1
+
+    @rule
+    def mine(g, *, lr):
+        return lr * scale * away.factor * g
+
+    first = mine.formula.body()
+    scale = int("1")
+    assert mine.formula.body() is first
+    assert mine.formula.taker() is not None
+    for changed in ("scale", "factor"):
+        if changed == "scale":
+            scale = number
+        else:
+            away.factor = number
+        body = mine.formula.body()
+        assert body is not first
+        assert mine.formula.body() is body
+        told = mine.formula.taker()({"g": np.ones(1)}, {"lr": 1.0})[0]
+        np.testing.assert_array_equal(told, scale * away.factor * np.ones(1))
+        assert np.signbit(told) == np.signbit(float(scale) * float(away.factor))
+        first = body
+
+
 def test_what_stands_at_the_margin_does_not_matter(tmp_path):
     declared = OPTIMIZERS.find(f"{write_rules(tmp_path / 'margin.py', MARGIN.replace('LINE', 'v'))}:inner")
     assert declared.text == "v = 0.5 * v + g\nu = v\nreturn (lr * u, v)"

@@ -211,7 +211,7 @@ class Formula:
         >>> momentum.formula.taker()({"g": np.ones(2), "v": np.zeros(2)}, {"lr": 0.1, "alpha": 0.9})
         (array([0.1, 0.1]), {'v': array([0.1, 0.1])})
         """
-        computed = _computed(self, self.body().text)
+        computed = _computed(self, self.body())
 
         def take(given: Mapping[str, Any], hyper: Mapping[str, float]) -> tuple[Any, dict[str, Any]]:
             with np.errstate(all="ignore"), telling_faults(self.label, self.function):
@@ -284,12 +284,8 @@ def _without_lazy(formula: Formula) -> Formula:
 
 
 @functools.cache
-def _computed(formula: Formula, text: str) -> Callable[..., tuple[Any, ...]]:
-    """Return the text of a formula as a function.
-
-    The text changes with the numbers of the formula's module, and so is part of the key.
-    """
-    body = formula.body()
+def _computed(formula: Formula, body: Body) -> Callable[..., tuple[Any, ...]]:
+    """Return the text of a formula as a function."""
     lines = [f"{name} = {plain_text(value)}" for name, value in body.assignments]
     lines.append(f"return ({', '.join(map(plain_text, body.results))},)")
     parameters = (

@@ -48,8 +48,11 @@ def shaped(vector: Array, like: Sequence[Array]) -> list[Array]:
     >>> [part.tolist() for part in shaped(np.arange(3), [np.zeros((1, 2)), np.zeros(1)])]
     [[[0, 1]], [2]]
     """
-    parts = np.split(vector, np.cumsum([array.size for array in like])[:-1])
-    return [part.reshape(array.shape) for part, array in zip(parts, like, strict=True)]
+    parts, first = [], 0
+    for array in like:
+        parts.append(vector[first : first + array.size].reshape(array.shape))
+        first += array.size
+    return parts
 
 
 def norms(layers: Sequence[Sequence[Array]]) -> tuple[Any, list[Any]]:

@@ -15,7 +15,7 @@ import functools
 import inspect
 import math
 import operator
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from types import ModuleType
@@ -34,6 +34,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
     ast.Pow: operator.pow, ast.Mod: operator.mod, ast.FloorDiv: operator.floordiv,
 }  # fmt: skip
+_NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 _WITH_WEIGHTS = (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.Pow)
 
 
@@ -47,7 +48,7 @@ class Body:
     assignments: tuple[tuple[str, ast.expr], ...]
     results: tuple[ast.expr, ...]
 
-    @property
+    @functools.cached_property
     def text(self) -> str:
         """The body written plainly, the same for equal bodies wherever they stand."""
         lines = [f"{name} = {ast.unparse(value)}" for name, value in self.assignments]
@@ -70,6 +71,46 @@ def read(
     v = alpha * v + lr * g
     return (v, v)
     """
+    key = function, label, first, tuple(slots), tuple(hyperparameters)
+    known = _known.get(key)
+    if known is None or not known.holds():
+        known = _known[key] = _read(*key)
+    return known.body
+
+
+@dataclass(frozen=True)
+class _Text:
+    """The text of a function, and what each name from outside its body stood for when it was read."""
+
+    function: Callable[..., Any]
+    body: Body
+    taken: Mapping[tuple[str, ...], Any]
+
+    def holds(self) -> bool:
+        """Tell whether the names still stand for the same."""
+        return all(_is_same(_value_of(self.function, path), value) for path, value in self.taken.items())
+
+
+_known: dict[Hashable, _Text] = {}
+"""What was read: a step in NumPy asks for the text each time, and to read it takes longer than the step."""
+
+
+def _value_of(function: Callable[..., Any], path: Sequence[str]) -> Any:
+    """Return what a name such as scale, or helper.scale, stands for in a function; None if there is nothing."""
+    first, *parts = path
+    value = function.__globals__.get(first, getattr(builtins, first, None))
+    if first in function.__code__.co_freevars:
+        value = _cells(function).get(first)
+    return functools.reduce(lambda owner, part: getattr(owner, part, None), parts, value)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    return one is other or (type(one) is type(other) and isinstance(one, _NUMBERS) and repr(one) == repr(other))
+
+
+def _read(
+    function: Callable[..., Any], label: str, first: str, slots: Sequence[str], hyperparameters: Sequence[str]
+) -> _Text:
     tree = _parse(label, function)
 
     def fail(node: ast.AST, fault: str) -> NoReturn:
@@ -102,7 +143,8 @@ def read(
             if len(results) != 1 + len(slots):
                 names = ", ".join(["the step", *slots])
                 fail(statement, f"returns {several(len(results), 'value')}; it must return {names}, in this order")
-            return Body(tuple(assignments), tuple(map(reader.visit, results)))
+            body = Body(tuple(assignments), tuple(map(reader.visit, results)))
+            return _Text(function, body, reader.taken)
         else:
             fail(statement, mend_of(statement))
     fail(tree, "returns nothing; it must return the step and the new slots")
@@ -142,11 +184,16 @@ def _parse(label: str, function: Callable[..., Any]) -> ast.FunctionDef:
 
 def _surroundings(function: Callable[..., Any]) -> dict[str, Any]:
     """Return what the function sees outside its own body."""
+    return {**vars(builtins), **function.__globals__, **_cells(function)}
+
+
+def _cells(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the variables of the functions around a function that it uses."""
     cells = {}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        with contextlib.suppress(ValueError):  # a variable of the function around it that has no value yet
+        with contextlib.suppress(ValueError):  # a variable that has no value yet
             cells[name] = cell.cell_contents
-    return {**vars(builtins), **function.__globals__, **cells}
+    return cells
 
 
 class _Reader(ast.NodeVisitor):
@@ -158,6 +205,7 @@ class _Reader(ast.NodeVisitor):
         self.fail, self.surroundings, self.own = fail, _surroundings(function), function.__code__.co_varnames
         self.names = set(inspect.signature(function).parameters)
         self.arrays, self.conditions = set(arrays), set[str]()
+        self.taken: dict[tuple[str, ...], Any] = {}
 
     def assign(self, name: str, value: ast.expr) -> None:
         self.names.add(name)
@@ -231,7 +279,7 @@ class _Reader(ast.NodeVisitor):
 
     def _number(self, node: ast.expr, found: Any) -> ast.expr:
         """Return the number that is written here, or that a name outside the body stands for."""
-        if not isinstance(found, (bool, int, float, np.bool_, np.integer, np.floating)):
+        if not isinstance(found, _NUMBERS):
             self.fail(node, f"uses {ast.unparse(node)}, which is not a number but {_article(found)}")
         if isinstance(found, (bool, np.bool_)):
             return ast.copy_location(ast.Constant(bool(found)), node)
@@ -247,7 +295,12 @@ class _Reader(ast.NodeVisitor):
         return ast.copy_location(plain, node)
 
     def _find(self, node: ast.expr) -> Any:
-        """Return the object that a name, or a name of a module, stands for."""
+        """Return the object that a name, or a name of a module, stands for, and note it."""
+        found = self._found(node)
+        self.taken[tuple(ast.unparse(node).split("."))] = found
+        return found
+
+    def _found(self, node: ast.expr) -> Any:
         if isinstance(node, ast.Name):
             if node.id in self.names:
                 self.fail(node, f"calls {node.id}, which is a number; write a product as {node.id} * (..)")

@@ -39,15 +39,17 @@ def trace(
     w = np.array(surface.start if start is None else start, dtype=float).reshape(2, 1)
     hyper = [hyperparameters]
 
+    def slope(weights: Sequence[Array]) -> list[Array]:
+        return shaped(np.array(surface.gradient(*flattened(weights))), weights)
+
     def loss(weights: Sequence[Array]) -> tuple[float, list[Array]]:
-        point = flattened(weights)
-        return float(surface.f(*point)), shaped(np.array(surface.gradient(*point)), weights)
+        return float(surface.f(*flattened(weights))), slope(weights)
 
     with np.errstate(all="ignore"):
         state = optimizer.start([w], hyper)
         points = [flattened(optimizer.evaluate([w], state, 0, hyper))]
         for t in range(1, steps + 1):
-            taken, state = optimizer.step(loss([w])[1], [w], state, t, hyper, loss)
+            taken, state = optimizer.step(slope([w]), [w], state, t, hyper, loss)
             w = w - taken[0]
             point = flattened(optimizer.evaluate([w], state, t, hyper))
             if not np.isfinite([*flattened([w]), *point, surface.f(*point)]).all():
