@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,10 +46,8 @@ def described(thing: Declaration, below: str, parameter: str) -> list[str]:
     parts = [f"## {escaped(thing.name)}", escaped(first), below]
     for paragraph in paragraphs:
         lines = paragraph.split("\n")
-        is_equation = paragraph.startswith("    ")
-        parts.append(
-            f"```text\n{inspect.cleandoc(paragraph)}\n```" if is_equation else "\n\n".join(map(escaped, joined(lines)))
-        )
+        equation = f"```text\n{inspect.cleandoc(paragraph)}\n```"
+        parts.append(equation if is_equation(paragraph) else "\n\n".join(map(escaped, joined(lines))))
     if thing.defaults:
         rows = [
             (f"`{name}`", "must be given" if default is None else kinds.shown(thing.typed({name: default})[name]),
@@ -57,6 +56,14 @@ def described(thing: Declaration, below: str, parameter: str) -> list[str]:
         ]  # fmt: skip
         parts.append(table((parameter, "default", "allowed"), rows))
     return parts
+
+
+def is_equation(paragraph: str) -> bool:
+    """Tell whether a paragraph is an equation: it is indented, or begins with a name and =.
+
+    A formatter takes the indentation away if nothing but the equation follows the first line.
+    """
+    return paragraph.startswith("    ") or re.match(r"\w+ = ", paragraph) is not None
 
 
 def text_of(thing: Declaration) -> str:

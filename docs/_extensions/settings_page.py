@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import groupby
 from pathlib import Path
 
@@ -38,6 +39,9 @@ _ALLOWED = {
     dict[str, tuple[float, ...]]: "factors by name",
 }
 
+_CODE = re.compile(r"--[a-z-]+( \w+=[\w.,]*\w)?|\b\w+=[\w.,]*\w")
+"""An option or a value in a help text, which a page shows as code: -- would become a dash."""
+
 
 def page() -> str:
     """Return the page: a table for each group of settings."""
@@ -46,7 +50,7 @@ def page() -> str:
 
 
 def _table(settings: list[Setting]) -> str:
-    rows = [["name", "option", "allowed", "default", "what it is"], ["---"] * 5, *map(_row, settings)]
+    rows = [["name", "what it is", "allowed", "default", "option"], ["---"] * 5, *map(_row, settings)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -56,7 +60,8 @@ def _row(setting: Setting) -> list[str]:
     # Names that a new file on a shelf adds to are not repeated here: the page need not change with the shelf.
     names = [f"`{choice}`" for choice in setting.choices()] if setting.choices and not setting.files else []
     allowed = ", ".join(names) or _ALLOWED[setting.type]
-    return [name, options, allowed, _default(setting), setting.help.replace(": {}", "")]
+    told = _CODE.sub(r"`\g<0>`", setting.help.replace(": {}", ""))
+    return [name, told, allowed, _default(setting), options]
 
 
 def _default(setting: Setting) -> str:

@@ -19,9 +19,7 @@ def test_one_of_your_own_gets_all_that_ravine_s_have():
     def pull(step, w, *, lr, pull=0.5):
         """Pull every weight to 0.
 
-            step = step + lr pull w
-
-        It pulls at every step.
+        step = step + lr pull w
         """
         return step + lr * pull * w
 
