@@ -127,12 +127,12 @@ def test_single_precision_has_the_round_off_that_it_should_have(data, name, batc
 
 
 @pytest.mark.parametrize("bias", [False, True], ids=["plain", "bias"])
-@pytest.mark.parametrize("idle", [1, 2, 1022, 1023, 1024, 1025, 1500])
-def test_a_row_that_waits_long_is_brought_up_to_date_exactly(idle, bias):
-    # Pixel 0 is seen in the first step, then not for `idle` steps, which passes the end of the table, then again.
+@pytest.mark.parametrize("missed", [1, 2, 1022, 1023, 1024, 1025, 1500])
+def test_a_row_that_waits_long_is_brought_up_to_date_exactly(missed, bias):
+    # Pixel 0 is seen in the first step, then not for `missed` steps, which passes the end of the table, then again.
     images = np.array([[255, 9, 0], [0, 100, 7], [30, 0, 200]])
     data = split(images, [0, 1, 2])
-    order = np.array([0] + [1] * idle + [2])
+    order = np.array([0] + [1] * missed + [2])
     hyper = {"lr": 0.003, "alpha": 0.999}
     fused, reference = pair(Network((3, 4, 3), activation="tanh", bias=bias), momentum, 1)
     for engine in (fused, reference):

@@ -181,7 +181,7 @@ def test_a_slot_may_be_left_at_zero_and_the_step_too():
 
 
 @pytest.mark.parametrize("name", LAZY)
-def test_no_idle_steps_change_nothing(name):
+def test_a_lazy_update_of_no_steps_changes_nothing(name):
     module, rule = functions_of(ELEMENTWISE[name]), ELEMENTWISE[name]
 
     @njit

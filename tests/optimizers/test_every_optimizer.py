@@ -132,7 +132,7 @@ def test_an_inert_rule_changes_nothing_where_the_gradient_is_zero(name):
 
 @pytest.mark.parametrize("n", [1, 2, 3, 17, 2000])
 @pytest.mark.parametrize("name", LAZY)
-def test_the_closed_form_of_n_idle_steps_is_n_real_steps_without_a_gradient(name, n):
+def test_the_lazy_update_of_n_missed_steps_is_n_real_steps_without_a_gradient(name, n):
     rule = ELEMENTWISE[name]
     for hyper in settings(rule):
         state = after = random_state(rule)

@@ -30,7 +30,7 @@ from ravine.formulas.precision import check_precision
 from ravine.spec import check_names
 
 COUNT = 64
-IDLE = (1, 2, 3, 17, 1500)
+MISSED = (1, 2, 3, 17, 1500)
 STEPS = 1000
 LATE = (100, 10_000, 1_000_000)
 """Steps late in a run, at which numbers that depend on the step alone, such as beta**t, must be finite too."""
@@ -160,10 +160,10 @@ def lazy_update(optimizer: Optimizer) -> Finding:
     for hyper in _corners(optimizer):
         _, w, state = _state(optimizer, np.float64, hyper)
         total, after = np.zeros(COUNT), state
-        for t in range(1, max(IDLE) + 1):
+        for t in range(1, max(MISSED) + 1):
             change, after = step(optimizer, np.zeros(COUNT), w - total, t, after, hyper)
             total = total + change
-            if t not in IDLE:
+            if t not in MISSED:
                 continue
             closed, slots = formula.closed(w, {slot: state[f"{slot}.0"] for slot in formula.slots}, t, hyper)
             pairs = {"step": (closed, total), **{slot: (slots[slot], after[f"{slot}.0"]) for slot in formula.slots}}
@@ -178,7 +178,7 @@ def lazy_update(optimizer: Optimizer) -> Finding:
                         f"after {t} steps with zero gradient {name} is off by {error:.1e} of itself (with {chosen})",
                         "The function lazy= must return the sum of the n steps, then the slots after them.",
                     )
-    return passed(check, f"{', '.join(map(str, IDLE))} steps; largest difference {worst:.0e}")
+    return passed(check, f"{', '.join(map(str, MISSED))} steps; largest difference {worst:.0e}")
 
 
 def finite(optimizer: Optimizer) -> Finding:

@@ -16,10 +16,9 @@ from typing import Any
 from ravine.arrays import Array
 from ravine.errors import ConfigError, unknown
 from ravine.formulas.elementwise import ElementwiseOptimizer
-from ravine.formulas.faults import telling_faults
 from ravine.formulas.formula import Part, State
 from ravine.formulas.join import join
-from ravine.formulas.layers import in_layers, norms, read_only
+from ravine.formulas.layers import in_layers, norms
 from ravine.formulas.matrix import MatrixOptimizer
 from ravine.formulas.optimizer import Hyper, Loss, Optimizer, no_loss
 from ravine.formulas.shelves import STAGES
@@ -267,10 +266,7 @@ def _penalized(loss: Loss, stages: Sequence[Stage], hyper: Mapping[str, float]) 
         value, slopes = loss(weights)
         each: list[Hyper] = [hyper] * len(in_layers(weights))
         for stage in adding:
-            assert stage.penalty is not None
-            with telling_faults(f"the penalty of {stage.label}", stage.penalty):
-                chosen = {name: hyper[name] for name in stage.defaults}
-                value += sum(stage.penalty(w, **chosen) for w in read_only(weights))
+            value += stage.penalty_at(weights, hyper)
             slopes = stage.formula.apply(slopes, weights, {}, 0, each)[0]
         return value, slopes
 

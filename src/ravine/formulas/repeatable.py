@@ -12,9 +12,9 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.errors import ConfigError
 from ravine.formulas.chance import INSTEAD
-from ravine.formulas.faults import code_of, telling_faults
+from ravine.formulas.faults import code_of
 from ravine.formulas.formula import Formula
-from ravine.formulas.layers import in_layers, read_only
+from ravine.formulas.layers import in_layers
 from ravine.formulas.optimizer import Hyper, Optimizer
 from ravine.formulas.schedule import Schedule
 from ravine.formulas.stage import Stage
@@ -80,7 +80,7 @@ def _forms(part: Optimizer | Stage, hyper: Mapping[str, float]) -> Iterator[tupl
     owner: Formula | Optimizer = part.formula if isinstance(part, Stage) else part
     yield f"the start of {part.label}", partial(owner.start, weights, each)
     if isinstance(part, Stage) and part.penalty is not None:
-        yield f"the penalty of {part.label}", partial(_penalties, part, weights, each[0])
+        yield f"the penalty of {part.label}", partial(part.penalty_at, weights, each[0])
     try:
         state = owner.start(weights, each)
         if isinstance(owner, Optimizer) and owner.evaluates_others:  # without a start, its state comes with a step
@@ -88,13 +88,6 @@ def _forms(part: Optimizer | Stage, hyper: Mapping[str, float]) -> Iterator[tupl
     except ConfigError:
         return  # if it fails in a run too, the run reports it
     yield f"the evaluated form of {part.label}", partial(owner.evaluate, weights, state, 1, each)
-
-
-def _penalties(stage: Stage, weights: Sequence[Array], hyper: Hyper) -> list[float]:
-    assert stage.penalty is not None
-    chosen = {name: hyper[name] for name in stage.defaults}
-    with np.errstate(all="ignore"), telling_faults(stage.label, stage.penalty):
-        return [float(stage.penalty(w, **chosen)) for w in read_only(weights)]
 
 
 def _take_twice(optimizer: Optimizer, hyper: Mapping[str, float]) -> None:

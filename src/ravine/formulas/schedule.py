@@ -175,10 +175,10 @@ def grown_batch_size(
         B_k = B_0 eta_0 / eta_k,   rounded, at most `largest`
 
     `times` are times within epoch k, in epochs since the run began; the first of them is k. eta_k is the largest rate
-    at these times. The noise of a gradient step is proportional to eta / B, so a growing batch
-    anneals a run as a falling rate does, in fewer steps. If a schedule warms up, its largest rate so far takes the
-    place of eta_0: the batch grows from the peak on. Source: Smith, Kindermans, Ying and Le, 2018, "Don't decay the
-    learning rate, increase the batch size", section 3.
+    at these times. The noise of a gradient step is proportional to eta / B, so a growing batch anneals a run as a
+    falling rate does, in fewer steps. If a schedule warms up, its largest rate so far takes the place of eta_0: the
+    batch grows from the peak on. Source: Smith, Kindermans, Ying and Le, 2018, "Don't decay the learning rate, increase
+    the batch size", section 3.
 
     >>> from ravine.formulas.shelves import SCHEDULES
     >>> step, settings = SCHEDULES["step"], {"decay_factor": 0.2, "decay_every": 2}

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, overload
 
+import numpy as np
+
+from ravine.arrays import Array
 from ravine.errors import ConfigError, shortened
 from ravine.formulas.declaration import Declaration, parameters, signature_of
 from ravine.formulas.elementwise import declared_formula, texts_of
+from ravine.formulas.faults import telling_faults
 from ravine.formulas.formula import Formula, Start
 from ravine.formulas.identity import function_text
 from ravine.formulas.kinds import Kind
+from ravine.formulas.layers import read_only
 from ravine.inputs import plain
 
 LAST = 1000.0
@@ -55,6 +60,14 @@ class Stage(Declaration):
         """Return the texts that decide what it does, its side among them."""
         penalty = [] if self.penalty is None else [function_text(self.penalty)]
         return [self.formula.first, *texts_of(self.formula), *penalty]
+
+    def penalty_at(self, weights: Sequence[Array], hyper: Mapping[str, float]) -> float:
+        """Return the penalty of some arrays of weights, 0 if there is none; `hyper` may have other names too."""
+        if self.penalty is None:
+            return 0.0
+        chosen = {name: hyper[name] for name in self.defaults}
+        with np.errstate(all="ignore"), telling_faults(f"the penalty of {self.label}", self.penalty):
+            return sum(self.penalty(w, **chosen) for w in read_only(weights))
 
 
 def placed(stage: Stage) -> tuple[float, str]:

@@ -34,7 +34,7 @@ def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
     # the type in which a function gets it.
     settings |= {
         "optimizer": spec.optimizer_name,
-        "stages": [stage.rpartition(":")[2] for stage in spec.stages],
+        "stages": spec.stage_names,
         "hyperparameters": spec.hyperparameters,
         "schedule": spec.schedule_name,
         "schedule_settings": spec.schedule_settings,
