@@ -9,8 +9,8 @@ import pytest
 from study_cases import SMALL_STUDY, ids, small_plan, study_of
 
 from ravine.errors import ConfigError
-from ravine.spec import RunSpec, from_settings, resolve
-from ravine.studies import cut_short, describe, find_rows, load_study, plan
+from ravine.spec import RunSpec, describe, from_settings, resolve
+from ravine.studies import cut_short, find_rows, load_study, plan
 
 LAST_ROW = '{ optimizer = "sgd", lr = 0.1 }'
 

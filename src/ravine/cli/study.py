@@ -85,8 +85,9 @@ def run_command(
     from ravine.cli.progress import checking
     from ravine.cli.study_progress import watching_study
     from ravine.data import load
+    from ravine.spec import describe
     from ravine.storage.store import RunStore
-    from ravine.studies import describe, run_study
+    from ravine.studies import run_study
     from ravine.studies.estimate import estimate
     from ravine.studies.gradients import check_runs, runs_to_check
 
@@ -256,8 +257,8 @@ def _columns() -> tuple[Quantity, ...]:
 
 
 def _row(run: Planned, state: str, result: Result | None) -> tuple[str, ...]:
+    from ravine.spec import describe
     from ravine.storage.quantities import shown
-    from ravine.studies import describe
 
     spec = run.spec
     settings = (run.group, str(run.row + 1), describe(spec), str(spec.seed))

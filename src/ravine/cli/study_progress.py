@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ravine.cli.progress import progress_bar
+from ravine.spec import describe
 from ravine.storage.quantities import SUMMARY
-from ravine.studies import StudyWatcher, describe
+from ravine.studies import StudyWatcher
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -14,7 +14,7 @@ from ravine.gradients.networks.figures import error_distributions, mean_errors, 
 from ravine.pictures import COLORS, LINES, MARKERS, Axes, new_figure, own_style, ticker
 from ravine.pictures import Figure as Picture
 from ravine.report.report import Drawing
-from ravine.report.settings import differing, settings_of
+from ravine.spec import differing, settings_of
 from ravine.storage.quantities import QUANTITIES
 from ravine.storage.record import Result
 from ravine.studies import Figure, Planned, find_rows

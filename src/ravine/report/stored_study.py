@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from statistics import mode
 
 from ravine.gradients.networks.check import NetworkCheck
+from ravine.spec import describe
 from ravine.storage.record import Result
-from ravine.studies import Planned, describe, find_rows
+from ravine.studies import Planned, find_rows
 
 
 class NotRunError(Exception):

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ravine.report.settings import differing, settings_of
 from ravine.report.statistics import Mean, mean
+from ravine.spec import differing, settings_of
 from ravine.storage.record import Result
 from ravine.studies import Group, Planned, Published
 

@@ -1,8 +1,20 @@
-"""A run as a value: its settings, the things that these name, and its id."""
+"""A run as a value: its settings, the things that these name, its id, and the run in words."""
 
+from ravine.spec.description import describe
+from ravine.spec.differences import differing, settings_of
 from ravine.spec.names import check_names
 from ravine.spec.resolved import ResolvedRun, Things, resolve
 from ravine.spec.run_spec import RunSpec
 from ravine.spec.settings import from_settings
 
-__all__ = ["ResolvedRun", "RunSpec", "Things", "check_names", "from_settings", "resolve"]
+__all__ = [
+    "ResolvedRun",
+    "RunSpec",
+    "Things",
+    "check_names",
+    "describe",
+    "differing",
+    "from_settings",
+    "resolve",
+    "settings_of",
+]

@@ -1,6 +1,6 @@
 """Studies: many runs as data, and a runner that works through them."""
 
-from ravine.studies.plan import Planned, cut_short, describe, find_rows, plan
+from ravine.studies.plan import Planned, cut_short, find_rows, plan
 from ravine.studies.runner import StudyOutcome, StudyWatcher, run_study
 from ravine.studies.study import BUILT_IN, Figure, Group, Published, Study, load_study, with_seeds
 
@@ -14,7 +14,6 @@ __all__ = [
     "StudyOutcome",
     "StudyWatcher",
     "cut_short",
-    "describe",
     "find_rows",
     "load_study",
     "plan",

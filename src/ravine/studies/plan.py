@@ -1,4 +1,4 @@
-"""The runs of a study, and the description of a run in words."""
+"""The runs of a study."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ravine.errors import ConfigError, RavineError, unknown
-from ravine.formulas.kinds import shown
 from ravine.inputs import convert
 from ravine.spec import ResolvedRun, RunSpec, from_settings
 from ravine.storage.quantities import CURVES
@@ -75,31 +74,6 @@ def find_rows(planned: Sequence[Planned], reference: str) -> list[Planned]:
     return [
         run for run in planned if run.group == group and (not colon or (row and row in (str(run.row + 1), run.label)))
     ]
-
-
-def describe(spec: RunSpec, usual_epochs: int | None = None) -> str:
-    """Describe a run in a few words, without its number of epochs if that is `usual_epochs`.
-
-    >>> describe(from_settings({"optimizer": "momentum", "lr": 0.1, "final_lr": 0.001, "softmax": "naive"}).spec)
-    'momentum lr 0.1 to 0.001, alpha 0.9, m 10, 10 epochs, naive softmax'
-    """
-    usual = RunSpec()
-    final = spec.schedule_settings.get("final_lr")
-    parts = [f"{spec.optimizer_name} lr {spec.lr:g}" + (f" to {final:g}" if final is not None else "")]
-    if spec.schedule not in ("constant", "linear"):
-        parts.append(f"{spec.schedule_name} schedule")
-    parts += [f"with {name}" for name in spec.stage_names]
-    parts += [f"{name} {shown(value)}" for name, value in spec.hyperparameters.items()]
-    if spec.schedule_by == "step" and spec.schedule != "constant":
-        parts.append("by step")
-    parts += [f"{name} times {','.join(f'{f:g}' for f in factors)}" for name, factors in spec.per_layer.items()]
-    parts.append(f"m {spec.batch_size}" + (f" to at most {spec.largest_batch}" if spec.largest_batch else ""))
-    if spec.epochs != usual_epochs:
-        parts.append("1 epoch" if spec.epochs == 1 else f"{spec.epochs} epochs")
-    if spec.softmax != usual.softmax:
-        parts.append(f"{spec.softmax} softmax")
-    names = ("activation", "init", "dtype")
-    return ", ".join([*parts, *(getattr(spec, name) for name in names if getattr(spec, name) != getattr(usual, name))])
 
 
 def cut_short(planned: Sequence[Planned], epochs: int = 2) -> list[Planned]:

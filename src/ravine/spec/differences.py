@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from ravine.formulas.kinds import shown
-from ravine.spec import RunSpec
+from ravine.spec.run_spec import RunSpec
 
 _FIRST = ("optimizer", "lr", "final_lr", "batch_size")
 
