@@ -80,6 +80,7 @@ def small_info(files: dict[str, bytes]) -> DatasetInfo:
         class_names=tuple("abcdefghij"),
         sha256={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         mirrors=(),
+        megabytes=1,
         source="a test",
         license="none",
     )

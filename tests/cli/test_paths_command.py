@@ -88,7 +88,7 @@ def test_the_list_of_surfaces(folder, capsys):
     for surface in SURFACES.values():
         assert surface.formula in out
     assert run(["paths", "--list", "--json"]) == 0
-    assert [each["surface"] for each in json.loads(capsys.readouterr().out)] == list(SURFACES)
+    assert [each["surface"] for each in json.loads(capsys.readouterr().out)["surfaces"]] == list(SURFACES)
     assert not list(folder.iterdir())
 
 

@@ -108,7 +108,7 @@ def test_optimizers(capsys):
     assert run(["optimizers", "momentum"]) == 0
     assert "alpha" in capsys.readouterr().out
     assert run(["optimizers", "--json"]) == 0
-    listed = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
+    listed = {each["name"]: each for each in json.loads(capsys.readouterr().out)["optimizers"]}
     assert listed["adam"]["defaults"] == {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
     assert listed["adam"]["slots"] == ["m", "v"]
     assert run(["optimizers", "momentun"]) == 3
@@ -121,7 +121,7 @@ def test_datasets(small, capsys, tmp_path):
     assert {line.split()[0] for line in out.splitlines()[1:]} == {"mnist", "fashion-mnist", "kmnist", "small"}
     assert str(tmp_path / "files" / "small") in out
     assert run(["datasets", "--json"]) == 0
-    listed = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
+    listed = {each["name"]: each for each in json.loads(capsys.readouterr().out)["datasets"]}
     assert listed["small"]["folder"] == str(tmp_path / "files" / "small")
     assert listed["mnist"]["shape"] == [28, 28]
     assert listed["mnist"]["license"]

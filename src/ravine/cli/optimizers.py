@@ -38,11 +38,12 @@ def optimizers(name: str | None, as_json: bool) -> None:
         _show(OPTIMIZERS.find(name))
         return
     if name:
-        print_json([_facts(OPTIMIZERS.find(name), _source(name))])
+        print_json({"optimizers": [_facts(OPTIMIZERS.find(name), _source(name))]})
         return
     found = [*((label, optimizer, "ravine") for label, optimizer in OPTIMIZERS.items()), *_installed()]
     if as_json:
-        print_json([{**_facts(optimizer, package), "name": label} for label, optimizer, package in found])
+        listed = [{**_facts(optimizer, package), "name": label} for label, optimizer, package in found]
+        print_json({"optimizers": listed})
     else:
         rows = [(label, package, _defaults(optimizer), _purpose(optimizer)) for label, optimizer, package in found]
         print_table(("name", "from", "defaults", "what it does"), rows)

@@ -209,5 +209,5 @@ store_option = option("--out", type=click.Path(), metavar="FOLDER", group=WHERE,
                       help="Folder of runs.  [default: $RAVINE_HOME or runs]")  # fmt: skip
 jobs_option = option("--jobs", type=click.IntRange(1), metavar="NUMBER", group=WHERE,
                      help="How many to run at once.  [default: one a core]")  # fmt: skip
-json_option = option("--json", "as_json", is_flag=True, group=OUTPUT, help="Print the result as one JSON document.")
+json_option = option("--json", "as_json", is_flag=True, group=OUTPUT, help="Print the result as one JSON object.")
 quiet_option = option("--quiet", "-q", is_flag=True, callback=hear, group=OUTPUT, help="Show no progress.")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
+if TYPE_CHECKING:
+    import msgspec
 
-def print_json(value: Any) -> None:
-    """Print one document to stdout; numbers that are not finite come out as null."""
+
+def print_json(value: Mapping[str, Any] | msgspec.Struct) -> None:
+    """Print one document, an object, to stdout; numbers that are not finite come out as null."""
     import json
 
     import msgspec

@@ -127,7 +127,7 @@ def _write(file: Path, content: bytes) -> None:
 
 def _list(surfaces: list[Surface], as_json: bool) -> None:
     if as_json:
-        print_json([_describe(surface) for surface in surfaces])
+        print_json({"surfaces": [_describe(surface) for surface in surfaces]})
     else:
         for surface in surfaces:
             click.echo(f"{surface.name}\n  f = {surface.formula}\n  {surface.summary}")
