@@ -9,6 +9,7 @@ import click
 
 from ravine import choices
 from ravine.cli.command import Command
+from ravine.cli.layout import prose, terminal_width
 from ravine.cli.options import FILE_TOO, Names, json_option
 from ravine.cli.output import print_json, print_table
 
@@ -101,7 +102,7 @@ def _show(optimizer: Optimizer) -> None:
     doc = inspect.getdoc(optimizer.function)
     click.echo(f"{optimizer.name}\n")
     if doc:
-        click.echo(f"{doc}\n")
+        click.echo("\n".join([*prose(doc, terminal_width()), ""]))
     rows = [
         (key, "-" if value is None else shown(value), optimizer.domain(key)) for key, value in _typed(optimizer).items()
     ]

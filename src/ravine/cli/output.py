@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ravine.cli.layout import paragraph, table, terminal_width
+
 if TYPE_CHECKING:
     import msgspec
 
@@ -25,13 +27,15 @@ def print_json(value: Mapping[str, Any] | msgspec.Struct) -> None:
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns to stdout, as wide as their widest cell; numbers stand to the right."""
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    numeric = [bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(head))]
-    for row in [head, *rows]:
-        cells = zip(row, widths, numeric, strict=True)
-        line = "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells)
-        click.echo(line.rstrip())
+    """Print a table to stdout that fits the terminal."""
+    for line in table(head, rows, terminal_width()):
+        click.echo(line)
+
+
+def print_text(text: str) -> None:
+    """Print a sentence to stdout, in lines that fit the terminal."""
+    for line in paragraph(text, terminal_width()):
+        click.echo(line)
 
 
 def number(value: float | None) -> str:
@@ -42,9 +46,3 @@ def number(value: float | None) -> str:
 def setting(value: float | None) -> str:
     """Format a number that was chosen, without trailing zeros."""
     return "-" if value is None else f"{value:g}"
-
-
-def _is_number(cell: str) -> bool:
-    return cell.removesuffix(" %").replace(",", "").replace(".", "").replace("-", "").replace("e", "").isdigit() or (
-        cell == "-"
-    )

@@ -22,7 +22,7 @@ from ravine.cli.options import (
     quiet_option,
     store_option,
 )
-from ravine.cli.output import print_json, print_table
+from ravine.cli.output import print_json, print_table, print_text
 from ravine.cli.reproduce import built_in_studies
 from ravine.errors import several
 
@@ -113,8 +113,9 @@ def run_command(
             for run in planned
         ]
         print_table(("group", "row", "settings", "seed", "run", "seconds"), rows)
-        click.echo(
-            f"\n{len(costs.seconds)} runs to do: about {costs.wall:.0f} s with {jobs} at a time, "
+        click.echo()
+        print_text(
+            f"{len(costs.seconds)} runs to do: about {costs.wall:.0f} s with {jobs} at a time, "
             f"and {costs.disk / 1e6:.0f} MB of disk."
         )
         return 0
@@ -183,7 +184,7 @@ def report(study: str, only: str | None, seeds: int | None, into: Path | None, o
     checks = load_checks(store, [run.id for run in runs_to_check(chosen, planned)])
     made = make_report(chosen, planned, stored, checks, names=_names(only), command=f"ravine study report {study}")
     for table in made.tables:
-        click.echo(f"{table.name}: {table.title}" if table.title else table.name)
+        print_text(f"{table.name}: {table.title}" if table.title else table.name)
         print_table(*cells(table))
         click.echo()
     if not made.made_by:
@@ -245,7 +246,7 @@ def _show(
     hints = {run.id: result.hint for run, _, result in rows if result is not None and result.hint is not None}
     if hints:
         first, hint = next(iter(hints.items()))
-        click.echo(f"{several(len(hints), 'run')} diverged or did not learn; the first, {first}: {hint}")
+        print_text(f"{several(len(hints), 'run')} diverged or did not learn; the first, {first}: {hint}")
     for run_id, fault in failed.items():
         click.echo(f"ravine: run {run_id}: {fault}", err=True)
 
