@@ -11,7 +11,7 @@ from ravine.formulas.shelves import SURFACES
 
 BAD = [
     (["momentun"], 3, "unknown optimizer 'momentun'; did you mean 'momentum'?"),
-    (["sgd,alpha=0.5"], 3, "unknown hyper-parameter of sgd 'alpha'"),
+    (["sgd,alpha=0.5"], 3, "sgd has no alpha; momentum, nesterov"),
     (["lbfgs,clip_norm=0.1"], 3, "lbfgs searches along the loss, and clip_norm changes the gradient"),
     (["sgd,lr"], 3, "'lr' in 'sgd,lr' is not NAME=VALUE, with a number, true or false; write for example sgd,lr=0.01."),
     (["sgd", "--lr", "-1"], 3, "lr of sgd is -1"),
