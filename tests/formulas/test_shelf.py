@@ -166,9 +166,9 @@ def test_what_is_no_file_of_python(here):
 )  # fmt: skip
 def test_what_goes_wrong_in_a_file_is_told_at_its_line(here, text, line, words):
     path = write_rules(here / "wrong.py", text)
-    told = refusal("wrong.py:mine")
+    told = refusal("wrong.py")
     assert told.startswith(f"{path}:{LINES_OF_HEAD + line}: {words}")
-    assert refusal("wrong.py:mine") == told
+    assert refusal("wrong.py") == told
     assert not [name for name in sys.modules if name.startswith("ravine_rules_")]
 
 
