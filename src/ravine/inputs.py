@@ -21,6 +21,8 @@ from ravine.errors import ConfigError, shortened, unknown
 
 T = TypeVar("T")
 
+_MOST_JOBS = 10_000
+
 _WORDS = {
     "int": "a whole number",
     "float": "a number",
@@ -129,6 +131,26 @@ def path_of(name: str, given: Any) -> Path | None:
             refused = f"{name} is {shortened(str(path))}, which cannot be a path ({fault})"
             raise ConfigError(f"{refused}; give another.") from None
     return path
+
+
+def count_of(name: str, given: Any, most: int) -> int:
+    """Return a whole number from 1 to `most`, given in Python, on the command line or in a file.
+
+    >>> count_of("seeds", np.int64(3), 10)
+    3
+
+    Raises:
+        ConfigError: it is none.
+    """
+    count: int = convert(plain(given), int, name)
+    if not 1 <= count <= most:
+        raise ConfigError(f"{name} is {shortened(count)}; it must be a whole number from 1 to {most}.")
+    return count
+
+
+def jobs_of(given: int | None) -> int:
+    """Return how many runs, or compilations, go on at once: as many as there are cores if None is given."""
+    return os.cpu_count() or 1 if given is None else count_of("jobs", given, _MOST_JOBS)
 
 
 def text_of(content: bytes) -> str:

@@ -593,8 +593,8 @@ def test_several_values_in_place_of_one_are_told_with_what_to_write(x, kind):
         check_gradient(cubes, lambda x: kind([cubes(x), slopes(x)]), x)
     if x.shape:
         assert str(caught.value) == (
-            f"grad returns a {kind.__name__} of 2 values, of which the second has the shape of x: return that alone, as "
-            "in `lambda x: grad(x)[1]`."
+            f"grad returns a {kind.__name__} of 2 values, of which the second has the shape of x: return that alone, "
+            "as in `lambda x: grad(x)[1]`."
         )
     with pytest.raises(ConfigError) as caught:
         check_gradient(lambda x: kind([cubes(x), slopes(x)]), slopes, x)

@@ -43,7 +43,9 @@ def compile_optimizers(
     from ravine.engines.fused import cache
     from ravine.errors import ConfigError, StorageError, several, unknown
     from ravine.formulas.shelves import OPTIMIZERS
+    from ravine.inputs import jobs_of
 
+    jobs = jobs_of(jobs)
     if not names and not every:
         raise ConfigError("name the optimizers to compile, or ask for --all.")
     for dtype in dtypes:

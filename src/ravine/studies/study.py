@@ -40,9 +40,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from ravine.errors import ConfigError, shortened
+from ravine.errors import ConfigError
 from ravine.formulas.files import names_file
-from ravine.inputs import convert, folded, plain, text_of
+from ravine.inputs import convert, count_of, folded, text_of
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -160,7 +160,4 @@ def _anchored(part: Any, folder: Path) -> Any:
 
 def with_seeds(study: Study, count: int) -> Study:
     """Return the study with the seeds 0 to count - 1; a count that is not allowed is a `ConfigError`."""
-    count = convert(plain(count), int, "seeds")
-    if not 1 <= count <= _MOST_SEEDS:
-        raise ConfigError(f"seeds is {shortened(count)}; it must be a whole number from 1 to {_MOST_SEEDS}.")
-    return msgspec.structs.replace(study, seeds=list(range(count)))
+    return msgspec.structs.replace(study, seeds=list(range(count_of("seeds", count, _MOST_SEEDS))))

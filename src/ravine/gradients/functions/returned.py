@@ -34,7 +34,8 @@ def several_for_one(name: str, returned: Any, shape: tuple[int, ...], wanted: st
     """
     if not isinstance(returned, (tuple, list)) or len(returned) < 2:
         return None
-    fits = [place for place, value in enumerate(returned) if shape_of(value) == shape]
+    ragged = list if isinstance(returned, list) else ()  # lists in a list are meant as one array
+    fits = [k for k, value in enumerate(returned) if shape_of(value) == shape and not isinstance(value, ragged)]
     what = f"{name} returns a {type(returned).__name__} of {len(returned)} values"
     if len(fits) == 1 and fits[0] < len(_ORDINALS):
         alone = f"return that alone, as in `lambda x: {name}(x)[{fits[0]}]`"
