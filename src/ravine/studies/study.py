@@ -42,7 +42,7 @@ import msgspec
 
 from ravine.errors import ConfigError
 from ravine.formulas.files import names_file
-from ravine.inputs import convert, count_of, folded, text_of
+from ravine.inputs import convert, count_of, expanded, folded, path_of, text_of
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,8 +120,11 @@ def load_study(source: str | Path, built_in: Mapping[str, Traversable] = BUILT_I
     if str(source) in built_in:
         text = built_in[str(source)].read_text(encoding="utf-8")
     else:
+        file = path_of("the study", source)
+        if file is None:
+            raise ConfigError("the study is None; it must be a file, or the name of a study.")
         try:
-            content = Path(source).read_bytes()
+            content = file.read_bytes()
         except OSError as error:
             fault = error.strerror or error
             raise ConfigError(f"cannot read the study {source}: {fault}. Built in: {', '.join(built_in)}.") from error
@@ -152,7 +155,7 @@ def _anchored(part: Any, folder: Path) -> Any:
         if isinstance(name, list):
             return [found(each) for each in name]
         is_file = isinstance(name, str) and names_file(name)
-        return str(folder / Path(name).expanduser()) if is_file else name
+        return str(folder / expanded(name)) if is_file else name
 
     named = {key: found(value) for key, value in part.items() if key in ("optimizer", "stages")}
     return {**{key: _anchored(value, folder) for key, value in part.items()}, **named}
