@@ -211,7 +211,7 @@ BAD = [
     (["--methods", ""], 3, "no method is given; name at least one of forward, backward, central, complex."),
     (["--methods", " , "], 3, "no method is given"),
     (["--run", "nothing"], 3, "there is no run 'nothing'"),
-    (["--weights", "0"], 3, "weights is 0; it must be all or a whole number of 1 or more."),
+    (["--weights", "0"], 3, "weights is 0; it must be all or a whole number from 1 to"),
     (["--weights", "-7"], 3, "weights is -7"),
     (["--weights", "some"], 2, "'some' is neither all nor a whole number."),
     (["--digits", "3"], 3, "digits is 3; it must be a whole number from 15 to 1000."),
