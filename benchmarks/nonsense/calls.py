@@ -88,7 +88,6 @@ GOOD: dict[str, tuple[str, ...]] = {
     "path": ("'pictures/seven.png'", "Path('pictures/seven.gif')", "'pictures/damaged.png'", "'pictures/plain.png'",
              "'pictures/point.png'", "'pictures/small.bmp'"),
     "per_layer": ("{'lr': [1, 0.5]}", "{}", "{'lr': np.array([1, 1])}", "{'alpha': (0.5, 1)}"),
-    "resume": ("False", "True"),
     "rtol": ("1e-5", "0"),
     "run": ("runs[0]", "runs[1]", "runs[2]", "'runs/' + runs[0]", "Path('runs') / runs[1]", "runs[0][:6]"),
     "samples": ("[0]", "(0, 1, 2)", "range(3)", "np.array([5])"),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ravine._version import __version__
 
 if TYPE_CHECKING:
-    from ravine.api import load_run, train
+    from ravine.api import extend, load_run, train
     from ravine.api.network_gradient import check_network_gradient
     from ravine.conformance import check_optimizer
     from ravine.conformance.schedule import check_schedule
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ravine.trajectories import draw_paths
 
 _HOMES = {
-    "ravine.api": ("load_run", "train"),
+    "ravine.api": ("extend", "load_run", "train"),
     "ravine.api.network_gradient": ("check_network_gradient",),
     "ravine.conformance": ("check_optimizer",),
     "ravine.conformance.schedule": ("check_schedule",),
@@ -91,6 +91,7 @@ __all__ = [
     "check_surface",
     "draw_paths",
     "epoch_order",
+    "extend",
     "load_run",
     "matrix_rule",
     "read_picture",

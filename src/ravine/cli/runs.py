@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -12,11 +13,16 @@ from ravine.cli.options import RunIds, json_option, store_option
 from ravine.cli.output import print_json, print_table, setting
 
 if TYPE_CHECKING:
-    from ravine.storage.store import Unfinished
+    from ravine.spec import RunSpec
+    from ravine.storage.record import Epoch
+
+_COLUMNS = ("optimizer", "lr", "batch_size", "epochs")
+"""The settings that have columns of their own in a list of runs."""
 
 _COMMANDS = {
     "list": Entry("ravine.cli.runs:list_runs", "List finished and interrupted runs, oldest first."),
     "show": Entry("ravine.cli.runs:show", "Show one run: its history, settings and machine."),
+    "extend": Entry("ravine.cli.runs_extend:extend", "Train a finished run on, from where it ended."),
     "convert": Entry("ravine.cli.runs:convert", "Update the runs that an earlier version stored."),
 }
 
@@ -36,8 +42,10 @@ def runs() -> None:
 def list_runs(out: str | None, as_json: bool) -> None:
     """List finished and interrupted runs, oldest first.
 
-    To go on with an interrupted run, repeat the command that began it with --resume.
+    Beside the most important settings the table has every other one in which the runs differ. To go on with an
+    interrupted run, repeat the command that began it.
     """
+    from ravine.spec import differing, settings_of
     from ravine.storage.quantities import SUMMARY, shown
     from ravine.storage.store import RunStore
 
@@ -46,31 +54,30 @@ def list_runs(out: str | None, as_json: bool) -> None:
     results = list(found.values())
     unfinished = store.unfinished()
     if as_json:
-        print_json(
-            {"runs": results, "unfinished": [{"id": u.id, "spec": u.spec, "epochs": u.epochs} for u in unfinished]}
-        )
+        stopped = [{"id": u.id, "spec": u.spec, "epochs": len(u.history), "running": u.running} for u in unfinished]
+        print_json({"runs": results, "unfinished": stopped})
+    elif results or unfinished:
+        ends: list[tuple[str, str, RunSpec, list[str]]] = [(r.id, r.status, r.spec, shown(r, SUMMARY)) for r in results]
+        ends += [(u.id, u.status, u.spec, ["-" for _ in SUMMARY]) for u in unfinished]
+        settings = [settings_of(spec) for _, _, spec, _ in ends]
+        names = differing(settings, always=_COLUMNS)
+        others = [name for name in names if name not in _COLUMNS]
+        rows = [
+            (run, status, *(own[name] for name in _COLUMNS), str(spec.seed), *numbers, _named(own, others))
+            for (run, status, spec, numbers), own in zip(ends, settings, strict=True)
+        ]
+        head = ("id", "status", *_COLUMNS, "seed", *(quantity.head for quantity in SUMMARY))
+        width = len(head) + bool(others)
+        print_table((*head, "other settings")[:width], [row[:width] for row in rows])
     else:
-        rows = [(r.id, r.status, *_settings(r.spec), *shown(r, SUMMARY)) for r in results]
-        rows += [(u.id, _standing(u), *_settings(u.spec), *("-" for _ in SUMMARY)) for u in unfinished]
-        columns = [quantity.head for quantity in SUMMARY]
-        head = ("id", "status", "optimizer", "lr", "batch", "epochs", "seed", *columns)
-        if rows:
-            print_table(head, rows)
-        else:
-            click.echo(f"There are no runs in {store.root}.", err=True)
+        click.echo(f"There are no runs in {store.root}.", err=True)
     for fault in damaged.values():
         click.echo(f"ravine: {fault}", err=True)
 
 
-def _standing(run: Unfinished) -> str:
-    return f"{'running' if run.running else 'stopped'}, {run.epochs} of {run.spec.epochs} epochs"
-
-
-def _settings(spec: object) -> tuple[str, ...]:
-    from ravine.spec import RunSpec
-
-    assert isinstance(spec, RunSpec)
-    return spec.optimizer_label, setting(spec.lr), str(spec.batch_size), str(spec.epochs), str(spec.seed)
+def _named(settings: Mapping[str, str], names: Sequence[str]) -> str:
+    """Write those of some settings that a run has, with their names."""
+    return ", ".join(f"{name} {settings[name]}" for name in names if name in settings)
 
 
 @click.command(
@@ -86,11 +93,20 @@ def _settings(spec: object) -> tuple[str, ...]:
 def show(run: str, out: str | None, as_json: bool) -> None:
     """Show one run: its history, settings and machine.
 
-    RUN is the first digits of its id, or its folder.
+    RUN is the first digits of its id, or its folder. Of a run that was stopped it shows the epochs until then.
     """
     from ravine.api import load_run
-    from ravine.storage.quantities import CURVES, shown
+    from ravine.storage.store import RunStore
 
+    stopped = RunStore(out).find_unfinished(run)
+    if stopped is not None:
+        if as_json:
+            print_json({"id": stopped.id, "status": stopped.status, "history": stopped.history, "spec": stopped.spec})
+            return
+        click.echo(f"run {stopped.id}: {stopped.status}; the command that began it goes on with it\n")
+        _print_history(stopped.history)
+        _print_settings(stopped.spec)
+        return
     found = load_run(run, out)
     if as_json:
         print_json({**_builtins(found.result), "environment": found.environment})
@@ -100,16 +116,26 @@ def show(run: str, out: str | None, as_json: bool) -> None:
     if result.hint is not None:
         click.echo(f"hint: {result.hint}")
     click.echo(f"in  {found.folder}\n")
-    rows = [(str(r.epoch), setting(r.lr), *shown(r, CURVES), f"{r.seconds:.2f}") for r in result.history]
-    print_table(("epoch", "lr", *(quantity.head for quantity in CURVES), "seconds"), rows)
-    click.echo()
-    print_table(("setting", "value"), [(name, _plain(value)) for name, value in _builtins(result.spec).items()])
+    _print_history(result.history)
+    _print_settings(result.spec)
     click.echo()
     print_table(("environment", "value"), [(name, str(value)) for name, value in found.environment.items()])
     if found.optimizer_text is not None:
         click.echo(f"\n{result.spec.optimizer_label}, as it was:\n\n{found.optimizer_text}", nl=False)
     if found.schedule_text is not None:
         click.echo(f"\n{result.spec.schedule_label}, as it was:\n\n{found.schedule_text}", nl=False)
+
+
+def _print_history(history: Sequence[Epoch]) -> None:
+    from ravine.storage.quantities import CURVES, shown
+
+    rows = [(str(r.epoch), setting(r.lr), *shown(r, CURVES), f"{r.seconds:.2f}") for r in history]
+    print_table(("epoch", "lr", *(quantity.head for quantity in CURVES), "seconds"), rows)
+    click.echo()
+
+
+def _print_settings(spec: RunSpec) -> None:
+    print_table(("setting", "value"), [(name, _plain(value)) for name, value in _builtins(spec).items()])
 
 
 @click.command(cls=Command, examples=[("ravine runs convert", "All runs that `ravine train` has stored.")])

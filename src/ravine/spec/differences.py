@@ -26,6 +26,8 @@ def settings_of(spec: RunSpec) -> dict[str, str]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
     return shown(value) if isinstance(value, (bool, int, float)) else str(value)
 
 
@@ -33,6 +35,7 @@ def differing(settings: Iterable[Mapping[str, str]], always: Sequence[str] = ())
     """Return the names of settings that are not the same everywhere, and those that are always wanted, in order."""
     every = list(settings)
     seen = dict.fromkeys(name for one in every for name in one)
-    # The schedule is left out: a final rate already says that there is decay.
-    ordered = [n for n in _FIRST if n in seen] + [n for n in seen if n not in (*_FIRST, "schedule")]
+    if all(one.get("schedule") == ("linear" if "final_lr" in one else "constant") for one in every):
+        seen.pop("schedule", None)  # a final rate already says that there is decay
+    ordered = [n for n in _FIRST if n in seen] + [n for n in seen if n not in _FIRST]
     return [name for name in ordered if name in always or len({one.get(name) for one in every}) > 1]

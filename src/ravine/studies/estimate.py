@@ -46,7 +46,7 @@ def estimate(
     """
     results, faults = store.results({run.id for run in planned})
     runs = {one.id: one.run for one in planned if one.id not in results and one.id not in faults}
-    kinds: dict[tuple[object, ...], float] = {}
+    kinds: dict[tuple[object, ...], tuple[float, int]] = {}
     seconds, disk = {}, 0
     for name, run in runs.items():
         spec = run.spec
@@ -54,16 +54,18 @@ def estimate(
         kind = (spec.engine, spec.dtype, spec.network, optimizer, spec.batch_size, spec.dataset)
         if kind not in kinds:
             try:
-                kinds[kind] = _seconds_per_epoch(run, load_data(spec.dataset).train)
+                kinds[kind] = _cost(run, load_data(spec.dataset).train)
             except ConfigError:  # the run itself will say what is wrong with the optimizer
-                kinds[kind] = 0.0
-        seconds[name] = kinds[kind] * spec.epochs
-        disk += spec.network.layout.size * (8 if spec.dtype == "float64" else 4) + _FOLDER_BYTES
+                kinds[kind] = 0.0, 0
+        epoch, state = kinds[kind]
+        seconds[name] = epoch * spec.epochs
+        disk += state + _FOLDER_BYTES
     longest = max(seconds.values(), default=0.0)
     return Estimate(seconds, max(longest, sum(seconds.values()) / jobs), disk)
 
 
-def _seconds_per_epoch(run: ResolvedRun, data: Split) -> float:
+def _cost(run: ResolvedRun, data: Split) -> tuple[float, int]:
+    """Return the seconds that an epoch takes, and the bytes of the weights and the state that are stored at its end."""
     spec = run.spec
     engine = engine_of(run, start_weights(spec))
     engine.compile()
@@ -81,4 +83,5 @@ def _seconds_per_epoch(run: ResolvedRun, data: Split) -> float:
         began = time.perf_counter()
         engine.train(data, order, 0, min(len(order), steps * size), hyper, batch_size=size)
         spent = time.perf_counter() - began
-    return _EVALUATION_SHARE * spent * len(order) / min(len(order), steps * size)
+    bytes_kept = sum(array.nbytes for array in engine.state().values())
+    return _EVALUATION_SHARE * spent * len(order) / min(len(order), steps * size), bytes_kept

@@ -157,7 +157,6 @@ class _Work:
                     resolved,
                     self.datasets[spec.dataset],
                     self.store,
-                    resume=True,
                     watcher=_RunWatcher(self, run, spec.epochs),
                     interruption=self.interruption,
                     trained=turn.close,

@@ -14,7 +14,7 @@ from ravine.data import info_of, scaled
 from ravine.errors import ConfigError
 from ravine.losses.cross_entropy import softmax
 from ravine.networks import forward
-from ravine.spec import RunSpec
+from ravine.spec import ResolvedRun, RunSpec, describe
 from ravine.storage.record import Cause, Epoch, Result, Seconds
 from ravine.storage.store import StoredRun
 
@@ -29,10 +29,12 @@ class Run:
         result: everything that `ravine train --json` prints.
         environment: versions, processor and time of the run.
         folder: where it is stored.
+        stored: the run as it is on the disk.
+        resolved: the run with the things that its names stand for, if it was trained or asked for in this process.
     """
 
-    def __init__(self, stored: StoredRun) -> None:
-        self._stored = stored
+    def __init__(self, stored: StoredRun, resolved: ResolvedRun | None = None) -> None:
+        self.stored, self.resolved = stored, resolved
         self.result: Result = stored.result
         self.environment = stored.environment
         self.folder: Path = stored.folder
@@ -40,7 +42,7 @@ class Run:
     def __repr__(self) -> str:
         r = self.result
         accuracy = "" if r.test_accuracy is None else f", test_accuracy={r.test_accuracy:.4f}"
-        return f"Run({r.id}, {r.status}, {r.spec.optimizer_name}, lr={r.spec.lr:g}{accuracy})"
+        return f"Run({r.id}, {r.status}, {describe(r.spec)}{accuracy})"
 
     @property
     def id(self) -> str:
@@ -55,12 +57,12 @@ class Run:
     @property
     def optimizer_text(self) -> str | None:
         """The text of the optimizer as it was then, None if it is one of ravine's own."""
-        return self._stored.optimizer_text
+        return self.stored.optimizer_text
 
     @property
     def schedule_text(self) -> str | None:
         """The text of the schedule as it was then, None if it is one of ravine's own."""
-        return self._stored.schedule_text
+        return self.stored.schedule_text
 
     @property
     def status(self) -> str:
@@ -105,7 +107,7 @@ class Run:
     @cached_property
     def weights(self) -> Array:
         """The flat weight vector, shape (n,), read-only, in the dtype of the run."""
-        weights = self._stored.weights()
+        weights = self.stored.weights()
         weights.flags.writeable = False
         return weights
 
