@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +24,8 @@ from ravine.storage.store import RunStore
 from ravine.training import Given, Outcome, Silent, Watcher, with_given
 from ravine.training import train as train_run
 from ravine.training.run import Run
+
+_log = logging.getLogger("ravine")
 
 
 def train(
@@ -133,7 +136,7 @@ def run_spec(
     stored = None if fresh else store.load(run.id)
     if stored is not None:
         stored.weights()  # raises if they are damaged
-        watcher.note(f"run {run.id} is stored in {stored.folder} and shown as it is; --fresh trains it anew")
+        _log.info("run %s is stored in %s and shown as it is; --fresh trains it anew", run.id, stored.folder)
         return Run(stored, run)
     if data is None:
         data = load(run.spec.dataset, folder_of_data, quiet=isinstance(watcher, Silent))

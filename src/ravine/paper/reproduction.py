@@ -13,6 +13,7 @@ from pathlib import Path
 from ravine.data import load
 from ravine.errors import ConfigError, unknown
 from ravine.gradients.networks.check import Progress
+from ravine.html import heading, paragraph
 from ravine.inputs import path_of
 from ravine.paper.claims import CLAIMS
 from ravine.paper.study import load_paper
@@ -43,6 +44,12 @@ class Reproduction:
     outcome: StudyOutcome
     report: Report | None = None
     page: Path | None = None
+
+    def _repr_html_(self) -> str:
+        if self.report is None or self.page is None:
+            return heading("Reproduction", "interrupted; the same call goes on")
+        sentences = "".join(map(paragraph, self.report.highlights))
+        return heading(self.report.title) + sentences + paragraph(f"The report is in {self.page.absolute()}")
 
 
 def reproduce(

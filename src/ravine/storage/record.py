@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import msgspec
@@ -11,8 +12,9 @@ from ravine.spec import RunSpec
 Status = Literal["done", "diverged", "interrupted"]
 
 
-class Epoch(msgspec.Struct, frozen=True):
-    """One line of the history.
+@dataclass(frozen=True)
+class Epoch:
+    """One line of the history. It is a dataclass, of which `pandas.DataFrame` makes columns.
 
     Attributes:
         epoch: counted from 1.

@@ -12,11 +12,14 @@ from numpy.typing import ArrayLike
 from ravine.arrays import Array
 from ravine.data import info_of, scaled
 from ravine.errors import ConfigError
+from ravine.html import heading, paragraph, picture, table
 from ravine.losses.cross_entropy import softmax
 from ravine.networks import forward
 from ravine.spec import ResolvedRun, RunSpec, describe
-from ravine.storage.record import Cause, Epoch, Result, Seconds
+from ravine.storage.quantities import QUANTITIES
+from ravine.storage.record import Cause, Result, Seconds
 from ravine.storage.store import StoredRun
+from ravine.training.history import History
 
 if TYPE_CHECKING:
     from ravine.pictures import Figure
@@ -43,6 +46,18 @@ class Run:
         r = self.result
         accuracy = "" if r.test_accuracy is None else f", test_accuracy={r.test_accuracy:.4f}"
         return f"Run({r.id}, {r.status}, {describe(r.spec)}{accuracy})"
+
+    def _repr_html_(self) -> str:
+        from ravine.pictures import png
+
+        r = self.result
+        rows = [(quantity.head, quantity.show(quantity.of(r))) for quantity in QUANTITIES.values()]
+        rows += [("epochs", f"{len(r.history)} of {r.spec.epochs}"), ("seed", str(r.spec.seed)), ("id", r.id)]
+        text = heading(f"Run {r.status}", describe(r.spec))
+        text += paragraph(r.cause.message) if r.cause is not None else ""
+        text += paragraph(f"Hint: {r.hint}") if r.hint is not None else ""
+        text += table(("quantity", "value"), rows)
+        return text + picture(png(self.plot()), "Losses and test accuracy over the epochs") if r.history else text
 
     @property
     def id(self) -> str:
@@ -80,9 +95,9 @@ class Run:
         return self.result.hint
 
     @property
-    def history(self) -> list[Epoch]:
-        """One record an epoch."""
-        return self.result.history
+    def history(self) -> History:
+        """One record an epoch, and each quantity as a column."""
+        return History(self.result.history)
 
     @property
     def train_loss(self) -> float | None:
