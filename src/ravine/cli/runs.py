@@ -10,6 +10,7 @@ from ravine.cli.command import Command
 from ravine.cli.group import Entry, Group
 from ravine.cli.options import RunIds, json_option, store_option
 from ravine.cli.output import print_json, print_table, setting
+from ravine.words import several
 
 if TYPE_CHECKING:
     from ravine.storage.store import Unfinished
@@ -63,7 +64,7 @@ def list_runs(out: str | None, as_json: bool) -> None:
 
 
 def _standing(run: Unfinished) -> str:
-    return f"{'running' if run.running else 'stopped'}, {run.epochs} of {run.spec.epochs} epochs"
+    return f"{'running' if run.running else 'stopped'}, {run.epochs} of {several(run.spec.epochs, 'epoch')}"
 
 
 def _settings(spec: object) -> tuple[str, ...]:
@@ -121,7 +122,6 @@ def convert(out: str | None, as_json: bool) -> int:
     A run gets the id that its settings have now. If the text of its optimizer has changed since, the run is left as it
     is, because it might have another result today.
     """
-    from ravine.errors import several
     from ravine.storage.conversion import convert_runs
     from ravine.storage.store import RunStore
 

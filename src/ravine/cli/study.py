@@ -24,7 +24,7 @@ from ravine.cli.options import (
 )
 from ravine.cli.output import print_json, print_table
 from ravine.cli.reproduce import built_in_studies
-from ravine.errors import several
+from ravine.words import duration, several
 
 if TYPE_CHECKING:
     from ravine.storage.quantities import Quantity
@@ -114,7 +114,7 @@ def run_command(
         ]
         print_table(("group", "row", "settings", "seed", "run", "seconds"), rows)
         click.echo(
-            f"\n{len(costs.seconds)} runs to do: about {costs.wall:.0f} s with {jobs} at a time, "
+            f"\n{several(len(costs.seconds), 'run')} to do: about {duration(costs.wall)} with {jobs} at a time, "
             f"and {costs.disk / 1e6:.0f} MB of disk."
         )
         return 0
@@ -241,7 +241,9 @@ def _show(
     head = ("group", "row", "settings", "seed", "state", *columns, "run")
     print_table(head, [_row(run, state, result) for run, state, result in rows])
     unique = {run.id for run in planned}
-    click.echo(f"\n{len(results)} of {len(unique)} runs are stored{f', {len(failed)} failed' if failed else ''}.")
+    are = "is" if len(unique) == 1 else "are"
+    failures = f", {len(failed)} failed" if failed else ""
+    click.echo(f"\n{len(results)} of {several(len(unique), 'run')} {are} stored{failures}.")
     hints = {run.id: result.hint for run, _, result in rows if result is not None and result.hint is not None}
     if hints:
         first, hint = next(iter(hints.items()))
