@@ -157,7 +157,7 @@ def test_files(tmp_path):
     tables = {f"tables/{name}.{ending}" for name in ("rates", "methods") for ending in ("csv", "md", "tex")}
     figures = {f"figures/{name}.{ending}" for name in ("curves", "errors") for ending in ("png", "svg")}
     claims = {"claims.json", "tables/claims.csv", "tables/claims.md"}
-    assert found == {"files.json", "index.html", *claims, *tables, *figures}
+    assert found == {"files.json", "index.html", "runs.csv", "epochs.csv", *claims, *tables, *figures}
     claims = json.loads((index.parent / "claims.json").read_text(encoding="utf-8"))
     assert [claim["verdict"] for claim in claims] == ["reproduced", "reproduced", None]
     assert claims[0]["findings"][0]["measured"] == "2 of 2 runs"
@@ -175,7 +175,7 @@ def test_what_an_earlier_report_left_is_cleared_away_and_nothing_else(tmp_path):
     (tmp_path / "notes.txt").write_text("2")
     index = write_report(made(names=["curves"]), tmp_path)
     found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    own = {"files.json", "index.html", "figures/curves.png", "figures/curves.svg"}
+    own = {"files.json", "index.html", "runs.csv", "epochs.csv", "figures/curves.png", "figures/curves.svg"}
     assert found == {*own, "tables/mine.csv", "notes.txt"}
     outside = tmp_path.parent / "outside.txt"
     outside.write_text("3")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "list": Entry("ravine.cli.runs:list_runs", "List finished and interrupted runs, oldest first."),
     "show": Entry("ravine.cli.runs:show", "Show one run: its history, settings and machine."),
+    "export": Entry(
+        "ravine.cli.runs_export:export", "Write runs as CSV files, which pandas.read_csv reads as they are."
+    ),
     "convert": Entry("ravine.cli.runs:convert", "Update the runs that an earlier version stored."),
 }
 

@@ -10,6 +10,7 @@ import msgspec
 
 from ravine.gradients.networks.check import NetworkCheck
 from ravine.pictures import png, svg
+from ravine.report import tidy
 from ravine.report.best import best_row, contenders
 from ravine.report.claims import Claim, judge_claims
 from ravine.report.commands import command_of
@@ -17,11 +18,12 @@ from ravine.report.figures import draw
 from ravine.report.page import page
 from ravine.report.report import MadeBy, Report
 from ravine.report.stored_study import StoredStudy
-from ravine.report.tables import make_table, outcome_of, to_csv, to_latex, to_markdown
+from ravine.report.tables import make_table, outcome_of, table_to_csv, table_to_latex, table_to_markdown
 from ravine.report.verdicts import JudgedClaim, verdicts_to_csv, verdicts_to_markdown
 from ravine.storage.files import make_folder, write_whole
 from ravine.storage.record import Result
 from ravine.storage.store import StoredRun
+from ravine.storage.tidy import to_csv
 from ravine.studies import Planned, Study
 from ravine.words import duration, several
 
@@ -76,11 +78,14 @@ def make_report(
         made_by=_made_by(planned, results),
         command=command,
         environment=_environment(stored),
+        source=study.source,
+        runs=tidy.run_rows(planned, results),
+        epochs=tidy.epoch_rows(planned, results),
     )
 
 
 def write_report(report: Report, folder: Path) -> Path:
-    """Write tables, figures, claims and the page into a folder, and return the page.
+    """Write tables, figures, claims, tidy rows and the page into a folder, and return the page.
 
     Files of an earlier report in the folder that this report does not write are removed.
 
@@ -88,7 +93,7 @@ def write_report(report: Report, folder: Path) -> Path:
         StorageError: the folder cannot be written.
     """
     files = _files(report)
-    for name in _earlier(folder):
+    for name in written(folder):
         if name not in files:
             (folder / name).unlink(missing_ok=True)
     for name, content in files.items():
@@ -102,7 +107,7 @@ def _files(report: Report) -> dict[str, bytes]:
     """Return the files of a report by their names, the page last."""
     files = {}
     for table in report.tables:
-        for ending, write in (("csv", to_csv), ("md", to_markdown), ("tex", to_latex)):
+        for ending, write in (("csv", table_to_csv), ("md", table_to_markdown), ("tex", table_to_latex)):
             files[f"tables/{table.name}.{ending}"] = write(table).encode()
     svgs = {drawing.name: svg(drawing.figure, drawing.name) for drawing in report.drawings}
     for drawing in report.drawings:
@@ -112,12 +117,15 @@ def _files(report: Report) -> dict[str, bytes]:
         files["claims.json"] = msgspec.json.format(msgspec.json.encode(report.judgments), indent=2) + b"\n"
         files["tables/claims.csv"] = verdicts_to_csv(report.judgments).encode()
         files["tables/claims.md"] = verdicts_to_markdown(report.judgments).encode()
+    if report.runs:
+        files["runs.csv"] = to_csv(report.runs, list(report.runs[0])).encode()
+        files["epochs.csv"] = to_csv(report.epochs, tidy.EPOCH_COLUMNS).encode()
     files["index.html"] = page(report, {name: content.decode() for name, content in svgs.items()}).encode()
     return files
 
 
-def _earlier(folder: Path) -> list[str]:
-    """Return the names of the files that an earlier report wrote into the folder, and none outside it."""
+def written(folder: Path) -> list[str]:
+    """Return the names of the files that the last report wrote into the folder, and none outside it."""
     try:
         names = msgspec.json.decode((folder / _WRITTEN).read_bytes(), type=list[str])
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
