@@ -16,6 +16,7 @@ from ravine._version import __version__
 if TYPE_CHECKING:
     from ravine.api import extend, load_run, train
     from ravine.api.network_gradient import check_network_gradient
+    from ravine.api.rows import epoch_rows, run_rows
     from ravine.conformance import check_optimizer
     from ravine.conformance.schedule import check_schedule
     from ravine.conformance.surface import check_surface
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ravine.api": ("extend", "load_run", "train"),
     "ravine.api.network_gradient": ("check_network_gradient",),
+    "ravine.api.rows": ("epoch_rows", "run_rows"),
     "ravine.conformance": ("check_optimizer",),
     "ravine.conformance.schedule": ("check_schedule",),
     "ravine.conformance.surface": ("check_surface",),
@@ -91,12 +93,14 @@ __all__ = [
     "check_surface",
     "draw_paths",
     "epoch_order",
+    "epoch_rows",
     "extend",
     "load_run",
     "matrix_rule",
     "read_picture",
     "reproduce",
     "rule",
+    "run_rows",
     "schedule",
     "stage",
     "start_weights",

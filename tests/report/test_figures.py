@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from xml.etree import ElementTree
 
-import msgspec
 import numpy as np
 import pytest
 from stored_cases import DEAD, NAN, check_of, epochs, result
@@ -159,7 +159,7 @@ def test_runs_that_died_in_the_first_epoch(measures):
 def test_a_loss_that_is_not_finite_leaves_a_gap():
     run = row("g", 1)[0]
     history = epochs(*CURVES[0])
-    history[1] = msgspec.structs.replace(history[1], test_loss=None)
+    history[1] = dataclasses.replace(history[1], test_loss=None)
     (axes,) = drawn(
         Figure(name="f", rows=["g:1"], measures=("test_loss",)), {run.id: result(run, history=history)}
     ).figure.axes

@@ -12,7 +12,7 @@ import numpy as np
 from ravine.api.training import finished, load_run, run_spec
 from ravine.api.watching import watching
 from ravine.data import load
-from ravine.errors import ConfigError, several, unknown
+from ravine.errors import ConfigError, unknown
 from ravine.formulas.schedule import Schedule
 from ravine.formulas.shelves import SCHEDULES
 from ravine.inputs import convert, folded_keys, path_of, plain
@@ -20,6 +20,7 @@ from ravine.spec import ResolvedRun, Things, resolve
 from ravine.spec.values import values_of
 from ravine.training import Given, Outcome, Watcher
 from ravine.training.run import Run
+from ravine.words import several
 
 
 def extend(

@@ -11,6 +11,7 @@ from ravine.cli.command import Command
 from ravine.cli.group import Entry, Group
 from ravine.cli.options import RunIds, json_option, store_option
 from ravine.cli.output import print_json, print_table, setting
+from ravine.words import several
 
 if TYPE_CHECKING:
     from ravine.spec import RunSpec
@@ -23,6 +24,9 @@ _COMMANDS = {
     "list": Entry("ravine.cli.runs:list_runs", "List finished and interrupted runs, oldest first."),
     "show": Entry("ravine.cli.runs:show", "Show one run: its history, settings and machine."),
     "extend": Entry("ravine.cli.runs_extend:extend", "Train a finished run on, from where it ended."),
+    "export": Entry(
+        "ravine.cli.runs_export:export", "Write runs as CSV files, which pandas.read_csv reads as they are."
+    ),
     "convert": Entry("ravine.cli.runs:convert", "Update the runs that an earlier version stored."),
 }
 
@@ -147,7 +151,6 @@ def convert(out: str | None, as_json: bool) -> int:
     A run gets the id that its settings have now. If the text of its optimizer has changed since, the run is left as it
     is, because it might have another result today.
     """
-    from ravine.errors import several
     from ravine.storage.conversion import convert_runs
     from ravine.storage.store import RunStore
 

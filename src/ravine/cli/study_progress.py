@@ -13,6 +13,7 @@ from ravine.cli.progress import progress_bar
 from ravine.spec import describe
 from ravine.storage.quantities import SUMMARY
 from ravine.studies import StudyWatcher
+from ravine.words import several
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -64,7 +65,7 @@ class _Bars:
 
     def __init__(self, bar: Progress, runs: int) -> None:
         self._bar, self._lines = bar, _Lines(runs)
-        self._whole = bar.add_task("", total=runs, state=f"{runs} runs")
+        self._whole = bar.add_task("", total=runs, state=several(runs, "run"))
         self._tasks: dict[str, TaskID] = {}
         self._shares: dict[str, float] = {}
 

@@ -13,6 +13,7 @@ from ravine.report.inline_svg import inline
 from ravine.report.report import Drawing, MadeBy, Report
 from ravine.report.tables import Table, cells
 from ravine.report.verdicts import ClaimFinding, JudgedClaim
+from ravine.words import several
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
@@ -120,13 +121,14 @@ def _spoken(name: str) -> str:
 
 def _summary(report: Report) -> str:
     counts = [
-        _count(len(report.judgments), "claim"),
-        _count(sum(bool(table.rows) for table in report.tables), "table"),
-        _count(len(report.drawings), "figure"),
-        _count(len(report.made_by), "run"),
+        (len(report.judgments), "claim"),
+        (sum(bool(table.rows) for table in report.tables), "table"),
+        (len(report.drawings), "figure"),
+        (len(report.made_by), "run"),
     ]
     seeds = ("seed " if len(report.seeds) == 1 else "seeds ") + ", ".join(map(str, report.seeds))
-    facts = " · ".join(fact for fact in (*counts, seeds if report.seeds else "") if fact)
+    counted = [several(count, what) for count, what in counts if count]
+    facts = " · ".join([*counted, seeds] if report.seeds else counted)
     parts = [f"<h1>{_whole(report.title)}</h1>", f'<p class="facts">{facts}</p>']
     if report.quick:
         parts.append(
@@ -137,10 +139,6 @@ def _summary(report: Report) -> str:
     if report.highlights:
         parts.append(f'<ul class="highlights">\n{_lines(f"<li>{escape(h)}</li>" for h in report.highlights)}\n</ul>')
     return _lines(part for part in parts if part)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
 
 
 def _tally(judgments: Sequence[JudgedClaim]) -> str:
@@ -300,7 +298,7 @@ def _runs(runs: Sequence[MadeBy]) -> str:
         f'<span class="run"><code>{escape(run.run)}</code> {escape(run.outcome)}</span></li>'
         for run in runs
     )
-    summary = f"{_count(len(runs), 'run')}: the command that makes {'it' if len(runs) == 1 else 'each'} again"
+    summary = f"{several(len(runs), 'run')}: the command that makes {'it' if len(runs) == 1 else 'each'} again"
     return f"<details>\n<summary>{summary}</summary>\n<ul>\n{items}\n</ul>\n</details>"
 
 

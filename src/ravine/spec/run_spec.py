@@ -71,6 +71,11 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         return tuple(stage.rpartition(":")[2] for stage in self.stages)
 
     @property
+    def stage_labels(self) -> tuple[str, ...]:
+        """The names of these stages, each with the name of its file, without the folder."""
+        return tuple(map(_label, self.stages))
+
+    @property
     def schedule_name(self) -> str:
         """The schedule's name without the path of its file."""
         return self.schedule.rpartition(":")[2]

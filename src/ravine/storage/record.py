@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
 from typing import Literal
 
 import msgspec
@@ -12,7 +12,7 @@ from ravine.spec import RunSpec
 Status = Literal["done", "diverged", "interrupted"]
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Epoch:
     """One line of the history. It is a dataclass, of which `pandas.DataFrame` makes columns.
 
@@ -36,6 +36,10 @@ class Epoch:
     test_loss: float | None
     test_accuracy: float
     seconds: float
+
+
+EPOCH_FIELDS = tuple(field.name for field in dataclasses.fields(Epoch))
+"""The names of what an epoch has."""
 
 
 class NonFinite(msgspec.Struct, frozen=True, tag_field="kind", tag="non_finite"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import overload
 
@@ -12,9 +11,7 @@ from ravine.arrays import Array
 from ravine.errors import ConfigError, unknown
 from ravine.html import table
 from ravine.storage.quantities import CURVES
-from ravine.storage.record import Epoch
-
-COLUMNS = tuple(field.name for field in dataclasses.fields(Epoch))
+from ravine.storage.record import EPOCH_FIELDS, Epoch
 
 
 class History(Sequence[Epoch]):
@@ -28,7 +25,7 @@ class History(Sequence[Epoch]):
     (0.5, array([nan]), ('epoch', 'steps', 'lr'))
     """
 
-    columns = COLUMNS
+    columns = EPOCH_FIELDS
 
     def __init__(self, records: Sequence[Epoch]) -> None:
         self._records = tuple(records)
@@ -47,8 +44,8 @@ class History(Sequence[Epoch]):
             return History(self._records[place])
         if not isinstance(place, str):
             return self._records[place]
-        if place not in COLUMNS:
-            raise ConfigError(unknown("column of the history", place, COLUMNS))
+        if place not in EPOCH_FIELDS:
+            raise ConfigError(unknown("column of the history", place, EPOCH_FIELDS))
         values = [getattr(record, place) for record in self._records]
         whole = all(isinstance(value, int) for value in values)
         return np.array(values, dtype=int if whole else float)
