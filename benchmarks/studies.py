@@ -134,6 +134,7 @@ def synthetic(count: int) -> Dataset:
         class_names=tuple(map(str, range(CLASSES))),
         sha256={"train": _sha256(train), "test": _sha256(test)},
         mirrors=(),
+        megabytes=1,
         source="a benchmark",
         license="none",
     )

@@ -32,7 +32,11 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give all test processes one cache of compiled kernels where the user's own cannot be written."""
+    """Give all test processes one cache of compiled kernels where the user's own cannot be written.
+
+    The width of the terminal, which pytest-xdist passes on to its processes, is forgotten.
+    """
+    os.environ.pop("COLUMNS", None)
     kernels = platformdirs.user_cache_path("ravine") / "kernels"
     try:
         kernels.mkdir(parents=True, exist_ok=True)
@@ -80,6 +84,7 @@ def small_info(files: dict[str, bytes]) -> DatasetInfo:
         class_names=tuple("abcdefghij"),
         sha256={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},
         mirrors=(),
+        megabytes=1,
         source="a test",
         license="none",
     )

@@ -275,7 +275,7 @@ def test_stages_that_do_not_fit_are_told_in_one_sentence(small, runs, stages, gi
     [
         ({"lerning_rate": 0.1}, r"unknown setting of .* with sgd 'lerning_rate'"),
         ({"batchsize": 3}, "did you mean 'batch_size'"),
-        ({"alpha": 0.5}, r"unknown setting of .* with sgd 'alpha'"),
+        ({"alpha": 0.5}, r"sgd has no alpha; momentum, nesterov"),
         ({"optimizer": "momentum", "aplha": 0.5}, "did you mean 'alpha'"),
         ({"optimizer": "sdg"}, "did you mean 'sgd'"),
         ({"schedule": "step", "final_lr": 0.1}, "the step schedule takes decay_factor, decay_every"),

@@ -47,6 +47,7 @@ CHANGES = {
     "dtype": "float64",
     "initial_weights": "0" * 64,
     "order": "0" * 64,
+    "extends": "0" * 16,
 }
 # A change of hyper-parameters needs an optimizer that has some, and some settings a rate that changes.
 BASES = {
@@ -390,7 +391,7 @@ def test_numpy_s_numbers_are_as_good_as_python_s():
         ),
         (
             {"hyperparameters": {"beta": 1.0}, "optimizer": "soap"},
-            "unknown hyper-parameter of soap 'beta'; did you mean 'beta",
+            "soap has no beta; schedule_free_sgd and signum have it",
         ),
         ({"hyperparameters": {"eps": 0.0}, "optimizer": "soap"}, "eps of soap is 0"),
         ({"dtype": "float23"}, "unknown dtype of the fused engine 'float23'; did you mean 'float32'"),

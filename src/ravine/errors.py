@@ -58,8 +58,10 @@ SYNONYMS = {"learning_rate": "lr", "wd": "weight_decay", "clip": "clip_norm", "e
 """Names that other libraries use, and ravine's name for the same setting."""
 
 
-def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:
+def unknown(kind: str, name: object, allowed: Iterable[str], known: str | None = None) -> str:
     """Word the message for a name that does not exist, with the nearest one that does.
+
+    At the end it lists the names that are allowed, or says `known` in place of that.
 
     >>> unknown("optimizer", "adma", ["adam", "adamax", "sgd"])
     "unknown optimizer 'adma'; did you mean 'adam'? Known: adam, adamax, sgd."
@@ -70,7 +72,8 @@ def unknown(kind: str, name: object, allowed: Iterable[str]) -> str:
     usual = [known for known in names if known == SYNONYMS.get(given)]
     near = usual or swapped or difflib.get_close_matches(given, names, n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"unknown {kind} {text!r}{hint} Known: {', '.join(names)}."
+    listed = f"Known: {', '.join(names) or 'none'}." if known is None else known
+    return f"unknown {kind} {text!r}{hint} {listed}"
 
 
 def readable(message: str) -> str:

@@ -45,12 +45,15 @@ BAD_SETTINGS = [
     (["--final-lr", "nan"], "final_lr of the linear schedule is nan"),
     (["--schedule", "step", "--set", "decay_factor=inf"], "decay_factor of the step schedule is inf"),
     (["--schedule", "exponential", "--set", "decay_factor=1e300"], "gives a learning rate of 1e+299 at epoch 1 of"),
-    (["--set", "decay_every=2"], "decay_every is a setting of the schedule step, and the constant schedule takes no"),
+    (
+        ["--set", "decay_every=2"],
+        "decay_every is a setting of the step schedule, and the constant schedule takes no settings: give",
+    ),
     (
         ["--schedule", "step", "--final-lr", "0.1"],
         "final_lr is given, and the step schedule takes decay_factor, decay_e",
     ),
-    (["--set", "alpha=0.5"], "unknown setting of a run with sgd 'alpha'"),
+    (["--set", "alpha=0.5"], "sgd has no alpha; momentum, nesterov, nesterov_buffered and others have it"),
     (["--set", "lr=0.5"], "lr is given with --set; give it with its own option, --lr"),
     (["--set", "batch_size=5"], "give it with its own option, --batch-size"),
     (["--optimizer", "momentum", "--set", "alhpa=0.5"], "did you mean 'alpha'?"),

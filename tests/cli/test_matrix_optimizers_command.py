@@ -36,7 +36,7 @@ def test_they_are_listed_and_shown(capsys, name):
 
 def test_the_list_as_json(capsys):
     assert run(["optimizers", "--json"]) == 0
-    found = {facts["name"]: facts for facts in json.loads(capsys.readouterr().out)}
+    found = {facts["name"]: facts for facts in json.loads(capsys.readouterr().out)["optimizers"]}
     assert found["muon"]["slots"] is None
     assert found["muon"]["defaults"]["momentum"] == 0.95
     assert found["adam"]["slots"] == ["m", "v"]

@@ -60,7 +60,7 @@ def test_a_rule_of_a_file_is_shown(file, capsys):
     assert ["drag", "-", "(-inf,", "inf)"] in rows
     assert out.endswith("\n\nv = beta * v + g\nreturn (lr * (v + drag * v), v)\n")
     assert run(["optimizers", "my_rules.py", "--json"]) == 0
-    (shown,) = json.loads(capsys.readouterr().out)
+    (shown,) = json.loads(capsys.readouterr().out)["optimizers"]
     assert (shown["name"], shown["package"], shown["slots"]) == ("mine", None, ["v"])
     assert shown["defaults"] == {"lr": 0.1, "beta": 0.5, "drag": None}
     assert shown["bounds"] == {"lr": "[0, inf)", "beta": "[0, 1)"}
@@ -79,7 +79,7 @@ def test_a_matrix_optimizer_is_shown(tmp_path, monkeypatch, capsys):
     assert run(["optimizers", "matrix.py"]) == 0
     assert capsys.readouterr().out.endswith(":\n    return (gradients, state)\n")
     assert run(["optimizers", "matrix.py", "--json"]) == 0
-    (shown,) = json.loads(capsys.readouterr().out)
+    (shown,) = json.loads(capsys.readouterr().out)["optimizers"]
     assert (shown["name"], shown["slots"], shown["inert"]) == ("all_at_once", None, False)
 
 
@@ -101,7 +101,7 @@ def test_rules_of_packages_are_listed_with_their_package(packages, capsys):
 def test_rules_of_packages_in_json(packages, capsys):
     assert run(["optimizers", "--json"]) == 0
     out, err = capsys.readouterr()
-    listed = {each["name"]: each for each in json.loads(out)}
+    listed = {each["name"]: each for each in json.loads(out)["optimizers"]}
     assert (listed["acme-good"]["package"], listed["adam"]["package"]) == ("acme-good", "ravine")
     assert listed["adam"]["slots"] == ["m", "v"]
     assert err.count("\n") == 2

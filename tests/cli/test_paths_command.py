@@ -11,7 +11,7 @@ from ravine.formulas.shelves import SURFACES
 
 BAD = [
     (["momentun"], 3, "unknown optimizer 'momentun'; did you mean 'momentum'?"),
-    (["sgd,alpha=0.5"], 3, "unknown hyper-parameter of sgd 'alpha'"),
+    (["sgd,alpha=0.5"], 3, "sgd has no alpha; momentum, nesterov"),
     (["lbfgs,clip_norm=0.1"], 3, "lbfgs searches along the loss, and clip_norm changes the gradient"),
     (["sgd,lr"], 3, "'lr' in 'sgd,lr' is not NAME=VALUE, with a number, true or false; write for example sgd,lr=0.01."),
     (["sgd", "--lr", "-1"], 3, "lr of sgd is -1"),
@@ -88,7 +88,7 @@ def test_the_list_of_surfaces(folder, capsys):
     for surface in SURFACES.values():
         assert surface.formula in out
     assert run(["paths", "--list", "--json"]) == 0
-    assert [each["surface"] for each in json.loads(capsys.readouterr().out)] == list(SURFACES)
+    assert [each["surface"] for each in json.loads(capsys.readouterr().out)["surfaces"]] == list(SURFACES)
     assert not list(folder.iterdir())
 
 

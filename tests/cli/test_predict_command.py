@@ -24,7 +24,7 @@ def predicted(capsys, trained, *images: str) -> list[dict]:
     assert run(["predict", trained.id, *images, "--json"]) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    return json.loads(out)
+    return json.loads(out)["images"]
 
 
 def test_the_same_image_in_every_form(trained, small, capsys, tmp_path):

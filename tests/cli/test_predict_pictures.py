@@ -38,7 +38,7 @@ def enlarged(pixels: np.ndarray, times: int = 5) -> np.ndarray:
 
 def predicted(trained: ravine.Run, capsys, *images: Path, options: tuple[str, ...] = ("--quiet",)) -> list[dict]:
     assert command(["predict", str(trained.folder), *map(str, images), "--json", *options]) == 0
-    return json.loads(capsys.readouterr().out)
+    return json.loads(capsys.readouterr().out)["images"]
 
 
 @pytest.mark.parametrize("name", [*GUISES, "photo.jpg"])

@@ -49,7 +49,11 @@ def test_an_interrupted_run_is_listed(small, capsys, runs):
         history = [Epoch(k, 12 * k, 0.1, 20, 2.0 / k, 1.5, 0.1234 * k, 0.5) for k in (1, 2)]
         save_checkpoint(folder / "checkpoint.safetensors", {}, Position(2, 0, 0.0, 0.0, history, Seconds()))
     assert run(["runs", "list"]) == 0
-    assert f"{unfinished_run.id}  stopped, 2 of 10 epochs" in capsys.readouterr().out
+    (row,) = capsys.readouterr().out.splitlines()[1:]
+    assert row.split() == [
+        unfinished_run.id,
+        *["stopped", "sgd", "0.1", "10", "2", "of", "10", "0", "1.000", "24.68", "%"],
+    ]
     assert run(["runs", "list", "--json"]) == 0
     (unfinished,) = json.loads(capsys.readouterr().out)["unfinished"]
     assert (unfinished["id"], unfinished["epochs"], unfinished["running"]) == (unfinished_run.id, 2, False)
@@ -178,7 +182,7 @@ def test_optimizers(capsys):
     assert run(["optimizers", "momentum"]) == 0
     assert "alpha" in capsys.readouterr().out
     assert run(["optimizers", "--json"]) == 0
-    listed = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
+    listed = {each["name"]: each for each in json.loads(capsys.readouterr().out)["optimizers"]}
     assert listed["adam"]["defaults"] == {"lr": 0.001, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8}
     assert listed["adam"]["slots"] == ["m", "v"]
     assert run(["optimizers", "momentun"]) == 3
@@ -191,7 +195,7 @@ def test_datasets(small, capsys, tmp_path):
     assert {line.split()[0] for line in out.splitlines()[1:]} == {"mnist", "fashion-mnist", "kmnist", "small"}
     assert str(tmp_path / "files" / "small") in out
     assert run(["datasets", "--json"]) == 0
-    listed = {each["name"]: each for each in json.loads(capsys.readouterr().out)}
+    listed = {each["name"]: each for each in json.loads(capsys.readouterr().out)["datasets"]}
     assert listed["small"]["folder"] == str(tmp_path / "files" / "small")
     assert listed["mnist"]["shape"] == [28, 28]
     assert listed["mnist"]["license"]

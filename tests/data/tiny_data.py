@@ -62,6 +62,7 @@ def make_tiny(name: str, seed: int, *, hashed: str = "plain", **changes: object)
         "class_names": ("a", "b", "c", "d"),
         "sha256": sha256,
         "mirrors": (),
+        "megabytes": 1,
         "source": "a test",
         "license": "none",
     }

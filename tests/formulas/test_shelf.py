@@ -166,9 +166,9 @@ def test_what_is_no_file_of_python(here):
 )  # fmt: skip
 def test_what_goes_wrong_in_a_file_is_told_at_its_line(here, text, line, words):
     path = write_rules(here / "wrong.py", text)
-    told = refusal("wrong.py:mine")
+    told = refusal("wrong.py")
     assert told.startswith(f"{path}:{LINES_OF_HEAD + line}: {words}")
-    assert refusal("wrong.py:mine") == told
+    assert refusal("wrong.py") == told
     assert not [name for name in sys.modules if name.startswith("ravine_rules_")]
 
 
@@ -331,7 +331,7 @@ def test_a_rule_made_in_python_is_a_setting():
     assert run.spec == from_settings({"optimizer": made_here, "beta": 1 / 4}).spec
     assert from_settings({"optimizer": adam}).spec == from_settings({"optimizer": "adam"}).spec
     assert from_settings({"optimizer": adam}).id == from_settings({"optimizer": "adam"}).id
-    with pytest.raises(ConfigError, match="unknown setting of a run with made_here 'gamma'"):
+    with pytest.raises(ConfigError, match="made_here has no gamma; sophia has it"):
         from_settings({"optimizer": made_here, "gamma": 0.25})
     with pytest.raises(ConfigError) as caught:
         from_settings({"optimizer": 3})

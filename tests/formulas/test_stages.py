@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ravine.errors import ConfigError
-from ravine.formulas.compose import stage_of, with_stages
+from ravine.formulas.compose import with_stages
 from ravine.formulas.elementwise import rule
+from ravine.formulas.names import stage_of
 from ravine.formulas.shelves import STAGES
 from ravine.optimizers.adam import adam
 from ravine.optimizers.momentum import momentum

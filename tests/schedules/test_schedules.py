@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ravine.conformance.schedule import CHECKS, check_schedule
 from ravine.errors import ConfigError
-from ravine.formulas.compose import allowed_names
+from ravine.formulas.names import allowed_names
 from ravine.formulas.schedule import grown_batch_size, learning_rates
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES
 from ravine.settings import BY_NAME
@@ -280,11 +280,14 @@ def test_flat_settings_that_are_the_schedule_s(settings, schedule, own):
         ),
         (
             {"schedule": "exponential", "decay_every": 2},
-            "is a setting of the schedule step, and the exponential schedule",
+            "is a setting of the step schedule, and the exponential schedule",
         ),
         ({"schedule": "exponential", "decay_factor": -0.5}, "decay_factor of the exponential schedule is -0.5"),
         ({"schedule": "exponential", "decay_factor": object()}, "decay_factor is <object object>"),
-        ({"decay_factor": 0.5}, "is a setting of the schedule exponential or step, and the constant schedule takes no"),
+        (
+            {"decay_factor": 0.5},
+            "is a setting of the exponential and step schedules, and the constant schedule takes no",
+        ),
         ({"schedule": "one_cycle", "pct_start": 1}, r"pct_start of the one_cycle schedule is 1; .* \(0, 1\)"),
         ({"schedule": "cosin"}, "unknown schedule 'cosin'; did you mean 'cosine'"),
         ({"schedule": 3}, "3 is no schedule: give a name, a file such as my_file.py:my_name"),

@@ -226,7 +226,7 @@ def test_runs_in_words(settings, words):
     [
         ("{ batch_siez = 3 }", "'batch_siez'; did you mean 'batch_size'?"),
         ("{ alhpa = 0.5 }", "'alhpa'; did you mean 'alpha'?"),
-        ('{ optimizer = "sgd", alpha = 0.5 }', "unknown setting of a run with sgd 'alpha'"),
+        ('{ optimizer = "sgd", alpha = 0.5 }', "sgd has no alpha; momentum, nesterov"),
         ('{ optimizer = "adma" }', "unknown optimizer 'adma'; did you mean 'adam'?"),
         ('{ dataset = "smal" }', "unknown data set 'smal'; did you mean 'small'?"),
         ('{ dtype = "float46" }', "did you mean 'float64'?"),

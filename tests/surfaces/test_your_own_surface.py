@@ -199,7 +199,7 @@ def test_a_surface_that_writes_into_its_points_is_told():
 def test_a_decorator_without_start_or_view_says_what_to_write(tmp_path):
     for settings in ({}, {"start": (1, 1)}, {"view": VIEW}):
         with pytest.raises(ConfigError, match=r"a surface needs a start and a view: write @ravine.surface"):
-            ravine.surface(**settings)
+            ravine.surface(**settings)(lambda_named)
     (tmp_path / "bare.py").write_text("from ravine import surface\n\n@surface\ndef f(x, y):\n    return x * y\n")
     with pytest.raises(ConfigError, match=r"bare.py:3: a surface needs a start and a view"):
         SURFACES.find(f"{tmp_path / 'bare.py'}")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import ravine
+from ravine.api import run_spec
 from ravine.errors import ConfigError, DataError
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.storage.store import RunStore
@@ -161,6 +162,14 @@ def test_a_run_without_an_end_to_go_on_from(small):
     ordered = trained(2, order=np.arange(230))
     with pytest.raises(ConfigError, match="in an order that was given and is not stored"):
         ravine.extend(ordered, epochs=3)
+
+
+def test_the_settings_of_an_extended_run_cannot_be_trained_from_the_beginning(small, runs):
+    short = trained(2, final_lr=0.001)
+    longer = ravine.extend(short, epochs=3)
+    with pytest.raises(ConfigError, match=f"that extends run {short.id}: use ravine.extend"):
+        run_spec(longer.spec, fresh=True)
+    assert run_spec(longer.spec).weights.tobytes() == longer.weights.tobytes()
 
 
 def test_a_run_of_an_earlier_version_has_no_state(small):

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ravine import choices
 from ravine.cli.command import Command
+from ravine.cli.layout import paragraph, terminal_width
 from ravine.cli.options import FILE_TOO, Names, json_option, option
-from ravine.cli.output import print_json
+from ravine.cli.output import print_json, print_text
+
+if TYPE_CHECKING:
+    from ravine.conformance import Finding
 
 
 @click.command(
@@ -38,14 +44,23 @@ def check_optimizer(optimizer: str, stages: tuple[str, ...], speed: bool, as_jso
     name, summary, composed = checked(optimizer, stages)
     findings = []
     if not as_json:
-        click.echo(f"{name}: {summary}")
+        print_text(f"{name}: {summary}")
     for finding in findings_of(composed, speed):
         findings.append(finding)
         if not as_json:
-            click.echo(str(finding))
+            click.echo("\n".join(_lines(finding)))
     found = Conformance(name, summary, tuple(findings))
     if as_json:
         print_json({"optimizer": found.name, "passed": found.passed, "findings": found.findings})
     else:
         click.echo(found.verdict)
     return 0 if found.passed else 1
+
+
+def _lines(finding: Finding) -> list[str]:
+    """Return the lines of a finding that fit the terminal."""
+    width, first = terminal_width(), finding.label
+    lines = paragraph(finding.detail, width, first=first, indent=len(first))
+    if finding.mend:
+        lines += paragraph(finding.mend, width, first=" " * len(first), indent=len(first))
+    return lines

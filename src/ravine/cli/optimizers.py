@@ -9,6 +9,7 @@ import click
 
 from ravine import choices
 from ravine.cli.command import Command
+from ravine.cli.layout import prose, terminal_width
 from ravine.cli.options import FILE_TOO, Names, json_option
 from ravine.cli.output import print_json, print_table
 
@@ -38,11 +39,12 @@ def optimizers(name: str | None, as_json: bool) -> None:
         _show(OPTIMIZERS.find(name))
         return
     if name:
-        print_json([_facts(OPTIMIZERS.find(name), _source(name))])
+        print_json({"optimizers": [_facts(OPTIMIZERS.find(name), _source(name))]})
         return
     found = [*((label, optimizer, "ravine") for label, optimizer in OPTIMIZERS.items()), *_installed()]
     if as_json:
-        print_json([{**_facts(optimizer, package), "name": label} for label, optimizer, package in found])
+        listed = [{**_facts(optimizer, package), "name": label} for label, optimizer, package in found]
+        print_json({"optimizers": listed})
     else:
         rows = [(label, package, _defaults(optimizer), _purpose(optimizer)) for label, optimizer, package in found]
         print_table(("name", "from", "defaults", "what it does"), rows)
@@ -100,7 +102,7 @@ def _show(optimizer: Optimizer) -> None:
     doc = inspect.getdoc(optimizer.function)
     click.echo(f"{optimizer.name}\n")
     if doc:
-        click.echo(f"{doc}\n")
+        click.echo("\n".join([*prose(doc, terminal_width()), ""]))
     rows = [
         (key, "-" if value is None else shown(value), optimizer.domain(key)) for key, value in _typed(optimizer).items()
     ]

@@ -213,5 +213,5 @@ fresh_option = option("--fresh", is_flag=True, group=WHERE, help="Train from the
                       "or was interrupted.")  # fmt: skip
 jobs_option = option("--jobs", type=click.IntRange(1), metavar="NUMBER", group=WHERE,
                      help="How many to run at once.  [default: one a core]")  # fmt: skip
-json_option = option("--json", "as_json", is_flag=True, group=OUTPUT, help="Print the result as one JSON document.")
+json_option = option("--json", "as_json", is_flag=True, group=OUTPUT, help="Print the result as one JSON object.")
 quiet_option = option("--quiet", "-q", is_flag=True, callback=hear, group=OUTPUT, help="Show no progress.")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ravine.cli.layout import paragraph, table, terminal_width
 
-def print_json(value: Any) -> None:
-    """Print one document to stdout; numbers that are not finite come out as null."""
+if TYPE_CHECKING:
+    import msgspec
+
+
+def print_json(value: Mapping[str, Any] | msgspec.Struct) -> None:
+    """Print one document, an object, to stdout; numbers that are not finite come out as null."""
     import json
 
     import msgspec
@@ -22,13 +27,15 @@ def print_json(value: Any) -> None:
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print columns to stdout, as wide as their widest cell; numbers stand to the right."""
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    numeric = [bool(rows) and all(_is_number(row[column]) for row in rows) for column in range(len(head))]
-    for row in [head, *rows]:
-        cells = zip(row, widths, numeric, strict=True)
-        line = "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells)
-        click.echo(line.rstrip())
+    """Print a table to stdout that fits the terminal."""
+    for line in table(head, rows, terminal_width()):
+        click.echo(line)
+
+
+def print_text(text: str) -> None:
+    """Print a sentence to stdout, in lines that fit the terminal."""
+    for line in paragraph(text, terminal_width()):
+        click.echo(line)
 
 
 def number(value: float | None) -> str:
@@ -39,9 +46,3 @@ def number(value: float | None) -> str:
 def setting(value: float | None) -> str:
     """Format a number that was chosen, without trailing zeros."""
     return "-" if value is None else f"{value:g}"
-
-
-def _is_number(cell: str) -> bool:
-    return cell.removesuffix(" %").replace(",", "").replace(".", "").replace("-", "").replace("e", "").isdigit() or (
-        cell == "-"
-    )

@@ -10,7 +10,7 @@ import click
 from ravine import choices
 from ravine.cli.command import Command, listed
 from ravine.cli.options import FILE_TOO, OUTPUT, Names, json_option, option
-from ravine.cli.output import number, print_json, print_table, setting
+from ravine.cli.output import number, print_json, print_table, print_text, setting
 
 if TYPE_CHECKING:
     from ravine.formulas.surface import Surface
@@ -127,7 +127,7 @@ def _write(file: Path, content: bytes) -> None:
 
 def _list(surfaces: list[Surface], as_json: bool) -> None:
     if as_json:
-        print_json([_describe(surface) for surface in surfaces])
+        print_json({"surfaces": [_describe(surface) for surface in surfaces]})
     else:
         for surface in surfaces:
             click.echo(f"{surface.name}\n  f = {surface.formula}\n  {surface.summary}")
@@ -161,7 +161,8 @@ def _print(surface: Surface, walks: list[Walk]) -> None:
 
     lowest, what = lowest_of(surface, walks)
     parts = [*([f"f = {surface.formula}"] if surface.formula else []), f"{what} {setting(lowest)}"]
-    click.echo(f"{surface.name}: {', '.join(parts)}\n")
+    print_text(f"{surface.name}: {', '.join(parts)}")
+    click.echo()
     head = ("optimizer", "lr", "steps", "x", "y", "f", "nearest minimum", "distance", "")
     rows = []
     for walk in walks:
@@ -185,4 +186,5 @@ def _print(surface: Surface, walks: list[Walk]) -> None:
         from ravine.trajectories import RATES
 
         rates = f"{len(RATES)} rates from {RATES[0]:g} to {RATES[-1]:g}"
-        click.echo(f"\n* the one of {rates} whose path ends lowest without leaving the map")
+        click.echo()
+        print_text(f"* the one of {rates} whose path ends lowest without leaving the map")

@@ -58,12 +58,11 @@ def predict(
             click.echo(f"{image}: {'; '.join(done)}", err=True)
     answers = list(zip(images, classes, steps, probabilities.tolist(), strict=True))
     if as_json:
-        print_json(
-            [
-                {"image": i, "class": c, "prepared": done, "probabilities": dict(zip(names, p, strict=True))}
-                for i, c, done, p in answers
-            ]
-        )
+        described = [
+            {"image": i, "class": c, "prepared": done, "probabilities": dict(zip(names, p, strict=True))}
+            for i, c, done, p in answers
+        ]
+        print_json({"images": described})
     else:
         print_table(("image", "class", *names), [(i, c, *(f"{share:.4f}" for share in p)) for i, c, _, p in answers])
 

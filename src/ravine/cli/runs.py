@@ -15,9 +15,10 @@ from ravine.words import several
 
 if TYPE_CHECKING:
     from ravine.spec import RunSpec
-    from ravine.storage.record import Epoch
+    from ravine.storage.record import Epoch, Result
+    from ravine.storage.store import Unfinished
 
-_COLUMNS = ("optimizer", "lr", "batch_size", "epochs")
+_COLUMNS = ("optimizer", "lr", "batch_size")
 """The settings that have columns of their own in a list of runs."""
 
 _COMMANDS = {
@@ -49,8 +50,6 @@ def list_runs(out: str | None, as_json: bool) -> None:
     Beside the most important settings the table has every other one in which the runs differ. To go on with an
     interrupted run, repeat the command that began it.
     """
-    from ravine.spec import differing, settings_of
-    from ravine.storage.quantities import SUMMARY, shown
     from ravine.storage.store import RunStore
 
     store = RunStore(out)
@@ -61,22 +60,33 @@ def list_runs(out: str | None, as_json: bool) -> None:
         stopped = [{"id": u.id, "spec": u.spec, "epochs": len(u.history), "running": u.running} for u in unfinished]
         print_json({"runs": results, "unfinished": stopped})
     elif results or unfinished:
-        ends: list[tuple[str, str, RunSpec, list[str]]] = [(r.id, r.status, r.spec, shown(r, SUMMARY)) for r in results]
-        ends += [(u.id, u.status, u.spec, ["-" for _ in SUMMARY]) for u in unfinished]
-        settings = [settings_of(spec) for _, _, spec, _ in ends]
-        names = differing(settings, always=_COLUMNS)
-        others = [name for name in names if name not in _COLUMNS]
-        rows = [
-            (run, status, *(own[name] for name in _COLUMNS), str(spec.seed), *numbers, _named(own, others))
-            for (run, status, spec, numbers), own in zip(ends, settings, strict=True)
-        ]
-        head = ("id", "status", *_COLUMNS, "seed", *(quantity.head for quantity in SUMMARY))
-        width = len(head) + bool(others)
-        print_table((*head, "other settings")[:width], [row[:width] for row in rows])
+        _print_list(results, unfinished)
     else:
         click.echo(f"There are no runs in {store.root}.", err=True)
     for fault in damaged.values():
         click.echo(f"ravine: {fault}", err=True)
+
+
+def _print_list(results: Sequence[Result], unfinished: Sequence[Unfinished]) -> None:
+    from ravine.spec import differing, settings_of
+    from ravine.storage.quantities import SUMMARY, shown
+
+    listed: list[tuple[str, str, RunSpec, str, list[str]]] = [
+        (run.id, run.status, run.spec, str(run.spec.epochs), shown(run, SUMMARY)) for run in results
+    ]
+    for stopped in unfinished:
+        numbers = shown(stopped.history[-1], SUMMARY) if stopped.history else ["-" for _ in SUMMARY]
+        epochs = f"{len(stopped.history)} of {stopped.spec.epochs}"
+        listed.append((stopped.id, "running" if stopped.running else "stopped", stopped.spec, epochs, numbers))
+    settings = [settings_of(spec) for _, _, spec, _, _ in listed]
+    others = [name for name in differing(settings) if name not in (*_COLUMNS, "epochs")]
+    rows = [
+        (run, status, *(own[name] for name in _COLUMNS), epochs, str(spec.seed), *numbers, _named(own, others))
+        for (run, status, spec, epochs, numbers), own in zip(listed, settings, strict=True)
+    ]
+    head = ("id", "status", *_COLUMNS, "epochs", "seed", *(quantity.head for quantity in SUMMARY), "other settings")
+    columns = len(head) if others else len(head) - 1
+    print_table(head[:columns], [row[:columns] for row in rows])
 
 
 def _named(settings: Mapping[str, str], names: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from ravine.cli.options import (
     quiet_option,
     store_option,
 )
-from ravine.cli.output import print_json, print_table
+from ravine.cli.output import print_json, print_table, print_text
 from ravine.cli.reproduce import built_in_studies
 from ravine.words import duration, several
 
@@ -88,7 +88,7 @@ def run_command(
     from ravine.spec import describe
     from ravine.storage.store import RunStore
     from ravine.studies import run_study
-    from ravine.studies.estimate import estimate
+    from ravine.studies.estimate import estimate, tell_cost
     from ravine.studies.gradients import check_runs, runs_to_check
 
     chosen, planned = _planned(study, only, seeds)
@@ -113,11 +113,13 @@ def run_command(
             for run in planned
         ]
         print_table(("group", "row", "settings", "seed", "run", "seconds"), rows)
-        click.echo(
-            f"\n{several(len(costs.seconds), 'run')} to do: about {duration(costs.wall)} with {jobs} at a time, "
+        click.echo()
+        print_text(
+            f"{several(len(costs.seconds), 'run')} to do: about {duration(costs.wall)} with {jobs} at a time, "
             f"and {costs.disk / 1e6:.0f} MB of disk."
         )
         return 0
+    tell_cost(costs, jobs)
     with watching_study(quiet, len(costs.seconds)) as watcher:
         outcome = run_study(planned, store, load_data=load_data, jobs=jobs, costs=costs.seconds, watcher=watcher)
     if outcome.signal is None:
@@ -199,7 +201,7 @@ def report(study: str, only: str | None, seeds: int | None, into: Path | None, o
         )
         return
     for table in made.tables:
-        click.echo(f"{table.name}: {table.title}" if table.title else table.name)
+        print_text(f"{table.name}: {table.title}" if table.title else table.name)
         print_table(*cells(table))
         click.echo()
     if not made.made_by:
@@ -266,7 +268,7 @@ def _show(
     hints = {run.id: result.hint for run, _, result in rows if result is not None and result.hint is not None}
     if hints:
         first, hint = next(iter(hints.items()))
-        click.echo(f"{several(len(hints), 'run')} diverged or did not learn; the first, {first}: {hint}")
+        print_text(f"{several(len(hints), 'run')} diverged or did not learn; the first, {first}: {hint}")
     for run_id, fault in failed.items():
         click.echo(f"ravine: run {run_id}: {fault}", err=True)
 

@@ -36,9 +36,14 @@ class Finding:
     detail: str
     mend: str = ""
 
+    @property
+    def label(self) -> str:
+        """The columns before the detail, when findings are printed below each other."""
+        return f"  {self.outcome:<8}  {self.check:<22}  "
+
     def __str__(self) -> str:
-        line = f"  {self.outcome:<8}  {self.check:<22}  {self.detail}"
-        return f"{line}\n  {'':<8}  {'':<22}  {self.mend}" if self.mend else line
+        line = f"{self.label}{self.detail}"
+        return f"{line}\n{' ' * len(self.label)}{self.mend}" if self.mend else line
 
 
 def passed(check: str, detail: str) -> Finding:

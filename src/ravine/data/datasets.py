@@ -70,7 +70,8 @@ def load(name: str = "mnist", data_dir: Path | None = None, *, quiet: bool = Fal
     Args:
         name: a key of `DATASETS`.
         data_dir: a folder with the four files, plain or as .gz, or with a sub-folder `name` that has them.
-        quiet: draw no progress bar for a download. Otherwise there is one on stderr, if that is a terminal.
+        quiet: draw no progress bar for a download. Otherwise there is one on stderr, if that is a terminal. Either way
+            the logger "ravine" tells, as a warning, of a download that begins.
 
     Raises:
         ConfigError: the name is unknown.
@@ -88,13 +89,13 @@ def load(name: str = "mnist", data_dir: Path | None = None, *, quiet: bool = Fal
 
 
 def locate(name: str, data_dir: Path | None = None) -> Path | None:
-    """Return the folder on this machine that `load` would read, or None if it would have to download.
+    """Return the folder on this machine that `load` reads, or None if it has to download.
 
-    This is cheap: apart from small label files, only existence is looked at.
+    The files are read and verified, as by `load`.
 
     Raises:
         ConfigError: the name is unknown.
-        DataError: a folder that the user named lacks a file.
+        DataError: a folder that the user named lacks a file, or holds a damaged one or one of another data set.
     """
     return sources.locate(info_of(name), path_of("the folder of data", data_dir))
 

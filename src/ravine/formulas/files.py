@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ravine.errors import ConfigError, line_in, told
+from ravine.formulas.faulty import keeping_faults
 from ravine.inputs import folded, is_utf16
 
 _running: set[Path] = set()
@@ -41,6 +42,8 @@ def split(reference: str) -> tuple[str, str] | None:
 
 def run_file(path: str) -> tuple[Path, ModuleType]:
     """Run a file as a module of its own, once for each content; return its whole path and the module.
+
+    A declaration that is refused does not end the file: its name is bound to what `faulty` keeps of it.
 
     Raises:
         ConfigError: there is no such file, or it cannot be run; the message tells the line.
@@ -77,7 +80,7 @@ def _run(file: Path, text: bytes) -> ModuleType:
         code = compile(text, str(file), "exec", dont_inherit=True)
         lines = importlib.util.decode_source(text).splitlines(keepends=True)
         linecache.cache[str(file)] = len(text), None, lines, str(file)
-        with _beside(file.parent):
+        with _beside(file.parent), keeping_faults(module.__name__, str(file)):
             exec(code, vars(module))
     except SyntaxError as error:
         line = _undecodable_line(text) or error.lineno or 1

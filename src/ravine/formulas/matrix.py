@@ -18,6 +18,7 @@ from ravine.arrays import Array
 from ravine.errors import ConfigError, shortened
 from ravine.formulas.declaration import parameters, signature_of
 from ravine.formulas.faults import code_of, telling_faults
+from ravine.formulas.faulty import declaring
 from ravine.formulas.formula import State
 from ravine.formulas.identity import function_text
 from ravine.formulas.kinds import Kind, is_finite
@@ -358,6 +359,7 @@ def matrix_rule(
     ([array([0.6, 0.8])], {})
     """
 
+    @declaring("optimizer")
     def declare(function: Callable[..., Any]) -> MatrixOptimizer:
         found = signature_of("rule", function, name, bounds)
         if found.positional not in [(*ARGUMENTS, *more) for more in ((), ("loss",), ("noise",), ("loss", "noise"))]:

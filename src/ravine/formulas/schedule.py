@@ -18,6 +18,7 @@ from ravine.arrays import Array
 from ravine.errors import ConfigError
 from ravine.formulas.declaration import Declaration, signature_of
 from ravine.formulas.faults import telling_faults
+from ravine.formulas.faulty import declaring
 from ravine.formulas.kinds import Kind
 from ravine.formulas.layers import read_only
 
@@ -118,6 +119,7 @@ def schedule(
     [0.1, 0.05625, 0.025, 0.00625]
     """
 
+    @declaring("schedule")
     def declare(function: Callable[..., Any]) -> Schedule:
         found = signature_of("schedule", function, name, bounds)
         strays = [given for given in found.positional if given not in GIVEN]

@@ -15,6 +15,7 @@ from typing import Generic, TypeVar
 
 from ravine.errors import ConfigError, shortened, told, unknown
 from ravine.formulas.declaration import Declaration
+from ravine.formulas.faulty import is_faulty, raise_fault
 from ravine.formulas.files import names_file, run_file, split
 from ravine.inputs import folded
 
@@ -84,6 +85,7 @@ class Shelf(Mapping[str, T], Generic[T]):
         """
         if isinstance(given, self._type):
             return given
+        raise_fault(given)
         if not isinstance(given, str):
             what = f"the function {given.__name__}" if inspect.isfunction(given) else shortened(given)
             what = f"the {given.label}" if isinstance(given, Declaration) else what
@@ -106,14 +108,19 @@ class Shelf(Mapping[str, T], Generic[T]):
         """Run the file of FILE.py or FILE.py:NAME; return the whole reference, path and name, and the thing.
 
         Raises:
-            ConfigError: there is no such file, it cannot be run, or it has no such thing.
+            ConfigError: there is no such file, it cannot be run, or it has no such thing, or the thing is faulty.
         """
         path, name = split(reference) or (reference, "")
         file, module = run_file(path)
+        raise_fault(vars(module).get(name))
         found = {key: value for key, value in vars(module).items() if isinstance(value, self._type)}
         if name in found:
             return f"{file}:{name}", found[name]
-        own = {key: value for key, value in found.items() if _module_of(value) == module.__name__}
+        own = {
+            key: value
+            for key, value in vars(module).items()
+            if is_faulty(value, self.kind) or (key in found and _module_of(value) == module.__name__)
+        }
         if not own:
             others = f" It imports {', '.join(found)}: name one, as {path}:{next(iter(found))}." if found else ""
             raise ConfigError(
@@ -121,13 +128,14 @@ class Shelf(Mapping[str, T], Generic[T]):
                 f"function of the file.{others}"
             )
         if name:
-            raise ConfigError(unknown(f"{self.kind} in {path}", name, found))
+            raise ConfigError(unknown(f"{self.kind} in {path}", name, {**found, **own}))
         if len(own) > 1:
             raise ConfigError(
                 f"{path} has several {self.kind}s; say which, as {path}:{next(iter(own))}. Known: {', '.join(own)}."
             )
-        name = next(iter(own))
-        return f"{file}:{name}", own[name]
+        name, thing = next(iter(own.items()))
+        raise_fault(thing)
+        return f"{file}:{name}", thing
 
     def installed(self) -> dict[str, EntryPoint]:
         """Return the things that installed packages offer, by name, without importing them.

@@ -15,6 +15,7 @@ from ravine.errors import ConfigError, shortened
 from ravine.formulas.declaration import Declaration, parameters, signature_of
 from ravine.formulas.elementwise import declared_formula, texts_of
 from ravine.formulas.faults import telling_faults
+from ravine.formulas.faulty import declaring
 from ravine.formulas.formula import Formula, Start
 from ravine.formulas.identity import function_text
 from ravine.formulas.kinds import Kind
@@ -124,6 +125,7 @@ def stage(
     ('g', {'sparsity': None})
     """
 
+    @declaring("stage")
     def declare(function: Callable[..., Any]) -> Stage:
         if isinstance(bounds, Mapping) and "lr" in bounds:
             raise ConfigError("lr is the optimizer's: leave it out of the bounds of a stage.")

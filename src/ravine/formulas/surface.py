@@ -18,6 +18,7 @@ from ravine.arrays import Array
 from ravine.errors import ConfigError, shortened
 from ravine.formulas.declaration import label_of, parameters
 from ravine.formulas.faults import telling_faults
+from ravine.formulas.faulty import declaring
 from ravine.formulas.layers import read_only
 from ravine.inputs import convert, plain
 
@@ -178,13 +179,13 @@ def surface(
     [4.0, 4.0]
     """
 
-    if function is not None or start is None or view is None:
-        raise ConfigError(
-            "a surface needs a start and a view: write @ravine.surface(start=(1, 1), view=((-2, 2), (-2, 2))) above "
-            "its function."
-        )
-
+    @declaring("surface")
     def declare(function: Callable[[Any, Any], Any]) -> Surface:
+        if start is None or view is None:
+            raise ConfigError(
+                "a surface needs a start and a view: write @ravine.surface(start=(1, 1), view=((-2, 2), (-2, 2))) "
+                "above its function."
+            )
         label = label_of(function, name, "surface")
         for written in (function, gradient):
             if written is not None:
@@ -209,7 +210,7 @@ def surface(
             return made
         return Surface(label, function, at, limits, known, float(made.f(*known[0])), gradient)
 
-    return declare
+    return declare if function is None else declare(function)
 
 
 def _check_weights(label: str, function: Any) -> None:

@@ -22,7 +22,7 @@ from ravine.report.report import Report
 from ravine.storage.files import check_writable
 from ravine.storage.store import RunStore
 from ravine.studies import StudyOutcome, StudyWatcher, cut_short, plan, run_study, with_seeds
-from ravine.studies.estimate import estimate
+from ravine.studies.estimate import estimate, tell_cost
 from ravine.studies.gradients import check_runs, runs_to_check
 
 DEFAULT_FOLDER = "ravine-report"
@@ -100,6 +100,7 @@ def reproduce(
     folder_of_data = path_of("data_dir", data_dir)
     load_data = functools.cache(lambda name: load(name, folder_of_data, quiet=quiet))
     costs = estimate(planned, store, jobs, load_data)
+    tell_cost(costs, jobs)
     with watching(len(costs.seconds)) as watcher:
         outcome = run_study(planned, store, load_data=load_data, jobs=jobs, costs=costs.seconds, watcher=watcher)
     if outcome.signal is not None:

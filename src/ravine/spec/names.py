@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ravine.errors import ConfigError
-from ravine.formulas.compose import allowed_names
+from ravine.formulas.names import allowed_names, no_hyperparameter, of_other_schedules
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.schedule import Schedule
 from ravine.formulas.stage import Stage
@@ -20,6 +20,15 @@ OTHERS = frozenset({"initial_weights", "order", "data_dir", "out", "fresh", "qui
 
 def _what(name: str) -> str:
     return "a setting of a run" if name in NAMES else "a keyword of ravine.train"
+
+
+def no_setting(name: str, optimizer: Optimizer, stages: Sequence[Stage], schedule: Schedule) -> str:
+    """Word the message for a setting that a run does not have: it says what has one of this very name."""
+    if name in schedule.defaults:
+        return f"{name} is a setting of {schedule.title}: give it in schedule_settings."
+    kind = f"setting of a run with {optimizer.name}"
+    others = {*NAMES, *schedule.defaults}
+    return of_other_schedules(name, schedule) or no_hyperparameter(kind, name, optimizer, stages, others)
 
 
 def check_names(optimizer: Optimizer) -> None:

@@ -14,6 +14,7 @@ from ravine.arrays import Array
 from ravine.data import DATASETS
 from ravine.errors import ConfigError
 from ravine.formulas.compose import with_stages
+from ravine.formulas.names import allowed_names, of_other_schedules
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.precision import check_precision
 from ravine.formulas.repeatable import refuse_uneven
@@ -22,7 +23,7 @@ from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
 from ravine.formulas.stage import Stage, placed
 from ravine.networks import INITIALIZERS, Network
 from ravine.spec.identity import identity, text_of
-from ravine.spec.names import check_names, check_names_of
+from ravine.spec.names import check_names, check_names_of, no_setting
 from ravine.spec.run_spec import RunSpec
 from ravine.spec.values import (
     check_data,
@@ -200,6 +201,14 @@ def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
         raise ConfigError("lr is given among the hyperparameters; give it as lr, on the command line --lr.")
     if spec.lr is not None:
         given["lr"] = spec.lr
+    known = allowed_names(things.optimizer, things.stages)
+    for name in given:
+        if name not in known:
+            raise ConfigError(no_setting(name, things.optimizer, things.stages, things.schedule))
+    for name in spec.schedule_settings:
+        other = None if name in things.schedule.defaults else of_other_schedules(name, things.schedule)
+        if other is not None:
+            raise ConfigError(other)
     optimizer = with_stages(things.optimizer, spec.hyperparameters, things.stages)
     check_names(optimizer)
     check_names_of(things.schedule, optimizer, things.stages)

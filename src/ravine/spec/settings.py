@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ravine.errors import ConfigError, shortened, unknown
-from ravine.formulas.compose import allowed_names
+from ravine.errors import ConfigError, shortened
+from ravine.formulas.names import allowed_names
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
 from ravine.inputs import folded_keys, plain
-from ravine.spec.names import NAMES, check_names, check_names_of
+from ravine.spec.names import NAMES, check_names, check_names_of, no_setting
 from ravine.spec.resolved import ResolvedRun, Things, resolve
 from ravine.spec.run_spec import RunSpec
 from ravine.spec.values import factors_of, sizes, values_of
@@ -44,10 +44,7 @@ def from_settings(settings: Mapping[str, Any]) -> ResolvedRun:
     known = NAMES | allowed_names(base, stages) | set(schedule.defaults)
     for name in flat:
         if name not in known:
-            others = [other.name for other in SCHEDULES.values() if name in other.defaults]
-            if others:
-                raise ConfigError(f"{name} is a setting of the schedule {' or '.join(others)}, and {schedule.takes}.")
-            raise ConfigError(unknown(f"setting of a run with {base.name}", name, known))
+            raise ConfigError(no_setting(name, base, stages, schedule))
     if "layers" in chosen:
         chosen["layers"] = sizes(chosen["layers"])
     if "per_layer" in chosen:

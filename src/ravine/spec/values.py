@@ -11,6 +11,7 @@ import msgspec
 from ravine.data import DATASETS
 from ravine.errors import ConfigError, beginning, shortened, unknown
 from ravine.formulas.kinds import Value
+from ravine.formulas.names import no_hyperparameter, stage_of
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.precision import check_precision
 from ravine.inputs import convert, dtype_name, folded_keys, plain
@@ -137,7 +138,7 @@ def check_layers(spec: RunSpec, optimizer: Optimizer, alone: Optimizer, values: 
         raise ConfigError(f"{optimizer.name}{cause} takes one step for all layers together: leave out per_layer.")
     for name, factors in spec.per_layer.items():
         if name not in values:
-            raise ConfigError(f"per_layer of the run: {unknown(f'hyper-parameter of {optimizer.name}', name, values)}")
+            raise ConfigError(f"per_layer of the run: {_no_factor(name, optimizer)}")
         if len(factors) != layers:
             raise ConfigError(
                 f"per_layer has {several(len(factors), 'factor')} of {name}; give one for each of the "
@@ -149,6 +150,13 @@ def check_layers(spec: RunSpec, optimizer: Optimizer, alone: Optimizer, values: 
                 check_precision(optimizer, factored, spec.dtype)
             except ConfigError as error:
                 raise ConfigError(f"per_layer, layer {layer} of weights: {error}") from None
+
+
+def _no_factor(name: str, optimizer: Optimizer) -> str:
+    stage = stage_of(name)
+    if stage is not None:
+        return f"{name} is of the stage {stage.name}, which is not part of the run: give {name} a value too."
+    return no_hyperparameter(f"hyper-parameter of {optimizer.name}", name, optimizer)
 
 
 def require_known(kind: str, name: Any, names: Any) -> None:

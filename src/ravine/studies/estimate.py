@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,10 @@ from ravine.errors import ConfigError
 from ravine.spec import ResolvedRun
 from ravine.storage.store import RunStore
 from ravine.studies.plan import Planned
-from ravine.training import engine_of, epoch_order, start_weights
+from ravine.training import LONG_SECONDS, engine_of, epoch_order, start_weights
+from ravine.words import duration, several
+
+_log = logging.getLogger("ravine")
 
 _CALIBRATION_SECONDS = 0.1
 _EVALUATION_SHARE = 1.1
@@ -31,6 +35,13 @@ class Estimate:
     seconds: Mapping[str, float]
     wall: float
     disk: int
+
+
+def tell_cost(costs: Estimate, jobs: int) -> None:
+    """Tell the logger "ravine" how long a study will take, if that is long."""
+    if costs.wall > LONG_SECONDS:
+        runs = several(len(costs.seconds), "run")
+        _log.warning("%s to do, %d at a time: this takes about %s", runs, jobs, duration(costs.wall))
 
 
 def estimate(

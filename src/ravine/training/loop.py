@@ -31,8 +31,8 @@ from ravine.training.seeds import epoch_order, start_weights
 from ravine.training.watching import Silent, Watcher
 from ravine.words import duration, several
 
-_LONG = 30
-"""A run that will take more seconds than this says so when it begins."""
+LONG_SECONDS = 30
+"""A run, or a study, that will take longer says so when it begins."""
 
 _TIMED_SECONDS = 0.1
 """How many seconds of training tell how long the rest will take."""
@@ -148,6 +148,8 @@ def _blas() -> ThreadpoolController:
 
 def _check(run: ResolvedRun, dataset: Dataset, given: Given) -> None:
     spec = run.spec
+    if spec.extends is not None and given.begun is None:
+        raise ConfigError(f"these settings are those of a run that extends run {spec.extends}: use ravine.extend.")
     count, size = len(dataset.train.labels), run.network.layout.size
     run.check_rates(count if given.order is None or given.order.ndim == 0 else given.order.shape[-1])
     if given.weights is not None:
@@ -291,7 +293,7 @@ class _Trainer:
         self.timed = None
         one = _EVALUATION_SHARE * spent * epoch / taken
         left = self.spec.epochs - self.position.epoch
-        if one * left > _LONG:
+        if one * left > LONG_SECONDS:
             self.watcher.note(f"this takes about {duration(one * left)}: {several(left, 'epoch')} of {duration(one)}")
 
     def _end_epoch(self, test: Evaluation) -> Epoch:
