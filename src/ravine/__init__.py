@@ -15,10 +15,12 @@ from ravine._version import __version__
 
 if TYPE_CHECKING:
     from ravine.api import load_run, train
+    from ravine.api.data import load_data
     from ravine.api.network_gradient import check_network_gradient
     from ravine.conformance import check_optimizer
     from ravine.conformance.schedule import check_schedule
     from ravine.conformance.surface import check_surface
+    from ravine.data import Dataset, Split
     from ravine.data.picture import Picture, read_picture
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
     from ravine.formulas.elementwise import rule
@@ -38,10 +40,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ravine.api": ("load_run", "train"),
+    "ravine.api.data": ("load_data",),
     "ravine.api.network_gradient": ("check_network_gradient",),
     "ravine.conformance": ("check_optimizer",),
     "ravine.conformance.schedule": ("check_schedule",),
     "ravine.conformance.surface": ("check_surface",),
+    "ravine.data": ("Dataset", "Split"),
     "ravine.data.picture": ("Picture", "read_picture"),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
     "ravine.formulas.schedule": ("Schedule", "schedule"),
@@ -72,6 +76,7 @@ __all__ = [
     "SURFACES",
     "ConfigError",
     "DataError",
+    "Dataset",
     "DownloadError",
     "Network",
     "Optimizer",
@@ -80,6 +85,7 @@ __all__ = [
     "Run",
     "RunSpec",
     "Schedule",
+    "Split",
     "Stage",
     "StorageError",
     "Surface",
@@ -91,6 +97,7 @@ __all__ = [
     "check_surface",
     "draw_paths",
     "epoch_order",
+    "load_data",
     "load_run",
     "matrix_rule",
     "read_picture",

@@ -110,7 +110,7 @@ def test_pictures_do_not_depend_on_the_user_s_matplotlib(tmp_path, suffix):
 
 
 @pytest.mark.parametrize(
-    "module", ["ravine.training.plot", "ravine.gradients.networks.figures", "ravine.report.figures"]
+    "module", ["ravine.training.pictures.curves", "ravine.gradients.networks.figures", "ravine.report.figures"]
 )
 def test_whatever_draws_can_be_imported_with_any_backend(module):
     assert python(f"import {module}", MPLBACKEND="nonsense").stderr == ""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from ravine.pictures import Figure
 
 
 def print_json(value: Any) -> None:
@@ -29,6 +33,25 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         cells = zip(row, widths, numeric, strict=True)
         line = "  ".join(cell.rjust(width) if right else cell.ljust(width) for cell, width, right in cells)
         click.echo(line.rstrip())
+
+
+def kind_of_picture(file: Path) -> Callable[[Figure, str], bytes]:
+    """Return the function that makes a file of this ending from a figure and the name of the picture."""
+    from ravine.errors import ConfigError, unknown
+    from ravine.pictures import KINDS
+
+    if file.suffix.lower() not in KINDS:
+        raise ConfigError(unknown("kind of picture", file.suffix, KINDS))
+    return KINDS[file.suffix.lower()]
+
+
+def write_file(file: Path, content: bytes) -> None:
+    """Write a file, whole or not at all, and make its folder."""
+    from ravine.storage.files import make_folder, no_empty_folders, write_whole
+
+    with no_empty_folders(file.parent):
+        make_folder(file.parent)
+        write_whole(file, content)
 
 
 def number(value: float | None) -> str:
