@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ravine.settings import BY_NAME
-from ravine.spec import RunSpec, describe, from_settings, resolve
+from ravine.spec import RunSpec, describe, from_settings, resolve, shared_by
 
 WORDS = [
     ({"optimizer": "sgd", "lr": 0.1}, "sgd lr 0.1, m 10, 10 epochs"),
@@ -81,3 +81,17 @@ def test_no_setting_is_forgotten(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize(("name", "words"), [("initial_weights", "given initial weights"), ("order", "given order")])
 def test_arrays_that_were_given(name, words):
     assert describe(resolve(RunSpec(**{name: "0" * 64})).spec).endswith(words)
+
+
+def test_what_the_runs_of_a_study_share_is_left_out():
+    settings = {"layers": [784, 10], "dataset": "kmnist", "bias": True}
+    runs = [from_settings({**settings, "init": init}).spec for init in ("glorot-uniform", "he-normal")]
+    usual = shared_by(runs)
+    assert [describe(run, usual=usual) for run in runs] == [
+        "sgd lr 0.1, m 10, 10 epochs",
+        "sgd lr 0.1, m 10, 10 epochs, he-normal",
+    ]
+    plain = from_settings({"init": "he-normal"}).spec
+    words = "sgd lr 0.1, m 10, 10 epochs, layers 784,300,100,100,10, no bias, he-normal, mnist"
+    assert describe(plain, usual=usual) == words
+    assert shared_by([]) == RunSpec()

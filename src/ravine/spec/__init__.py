@@ -1,6 +1,6 @@
 """A run as a value: its settings, the things that these name, its id, and the run in words."""
 
-from ravine.spec.description import describe
+from ravine.spec.description import describe, shared_by
 from ravine.spec.differences import differing, labels_of, settings_of
 from ravine.spec.names import check_names
 from ravine.spec.resolved import ResolvedRun, Things, resolve
@@ -18,4 +18,5 @@ __all__ = [
     "labels_of",
     "resolve",
     "settings_of",
+    "shared_by",
 ]

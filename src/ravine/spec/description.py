@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
+
 from ravine.formulas.kinds import shown
 from ravine.spec.run_spec import RunSpec
 
 _USUAL = RunSpec()
 
 
-def describe(spec: RunSpec, usual_epochs: int | None = None) -> str:
+def describe(spec: RunSpec, usual_epochs: int | None = None, usual: RunSpec = _USUAL) -> str:
     """Describe a run in a few words, without its seed, and without its number of epochs if that is `usual_epochs`.
 
-    Hyper-parameters and settings of the schedule are always named, others where they are not the default.
+    Hyper-parameters and settings of the schedule are always named; those of the network, the data and the engine where
+    they are not as in `usual`, which has the defaults, or what the runs of a study share.
 
     >>> from ravine.spec import from_settings
     >>> describe(from_settings({"optimizer": "momentum", "lr": 0.1, "final_lr": 0.001, "softmax": "naive"}).spec)
@@ -20,7 +25,20 @@ def describe(spec: RunSpec, usual_epochs: int | None = None) -> str:
     'sgd lr 0.1, step schedule, decay_factor 0.1, decay_every 5, warmup 1, m 10, 10 epochs, layers 784,10, bias'
     """
     epochs = "1 epoch" if spec.epochs == 1 else f"{spec.epochs} epochs"
-    return ", ".join([*_optimizer(spec), *([] if spec.epochs == usual_epochs else [epochs]), *_network(spec)])
+    around = [text for name, text in _around(spec).items() if getattr(spec, name) != getattr(usual, name)]
+    return ", ".join([*_optimizer(spec), *([] if spec.epochs == usual_epochs else [epochs]), *around])
+
+
+def shared_by(specs: Sequence[RunSpec]) -> RunSpec:
+    """Return the defaults, with those settings of the network, the data and the engine that all specs share.
+
+    >>> shared = shared_by([RunSpec(dataset="kmnist", lr=0.1), RunSpec(dataset="kmnist", lr=0.1, bias=True)])
+    >>> shared.dataset, shared.bias, shared.lr
+    ('kmnist', False, None)
+    """
+    values = {name: [getattr(spec, name) for spec in specs] for name in _around(_USUAL)}
+    same = {name: each[0] for name, each in values.items() if each and each.count(each[0]) == len(each)}
+    return msgspec.structs.replace(_USUAL, **same)
 
 
 def _optimizer(spec: RunSpec) -> list[str]:
@@ -40,12 +58,12 @@ def _optimizer(spec: RunSpec) -> list[str]:
     return [*parts, f"m {spec.batch_size}" + (f" to at most {spec.largest_batch}" if spec.largest_batch else "")]
 
 
-def _network(spec: RunSpec) -> list[str]:
-    """Name the settings of the network, the data and the engine that are not the default."""
-    words = {
+def _around(spec: RunSpec) -> dict[str, str]:
+    """Return the settings of the network, the data and the engine in words."""
+    return {
         "layers": f"layers {','.join(map(str, spec.layers))}",
         "activation": spec.activation,
-        "bias": "bias",
+        "bias": "bias" if spec.bias else "no bias",
         "softmax": f"{spec.softmax} softmax",
         "init": spec.init,
         "dataset": spec.dataset,
@@ -54,4 +72,3 @@ def _network(spec: RunSpec) -> list[str]:
         "initial_weights": "given initial weights",
         "order": "given order",
     }
-    return [text for name, text in words.items() if getattr(spec, name) != getattr(_USUAL, name)]
