@@ -15,11 +15,13 @@ from ravine._version import __version__
 
 if TYPE_CHECKING:
     from ravine.api import extend, load_run, train
+    from ravine.api.data import load_data
     from ravine.api.network_gradient import check_network_gradient
     from ravine.api.rows import epoch_rows, run_rows
     from ravine.conformance import check_optimizer
     from ravine.conformance.schedule import check_schedule
     from ravine.conformance.surface import check_surface
+    from ravine.data import Dataset, Split
     from ravine.data.picture import Picture, read_picture
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
     from ravine.formulas.elementwise import rule
@@ -39,11 +41,13 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "ravine.api": ("extend", "load_run", "train"),
+    "ravine.api.data": ("load_data",),
     "ravine.api.network_gradient": ("check_network_gradient",),
     "ravine.api.rows": ("epoch_rows", "run_rows"),
     "ravine.conformance": ("check_optimizer",),
     "ravine.conformance.schedule": ("check_schedule",),
     "ravine.conformance.surface": ("check_surface",),
+    "ravine.data": ("Dataset", "Split"),
     "ravine.data.picture": ("Picture", "read_picture"),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
     "ravine.formulas.schedule": ("Schedule", "schedule"),
@@ -74,6 +78,7 @@ __all__ = [
     "SURFACES",
     "ConfigError",
     "DataError",
+    "Dataset",
     "DownloadError",
     "Network",
     "Optimizer",
@@ -82,6 +87,7 @@ __all__ = [
     "Run",
     "RunSpec",
     "Schedule",
+    "Split",
     "Stage",
     "StorageError",
     "Surface",
@@ -95,6 +101,7 @@ __all__ = [
     "epoch_order",
     "epoch_rows",
     "extend",
+    "load_data",
     "load_run",
     "matrix_rule",
     "read_picture",

@@ -19,6 +19,7 @@ COMMANDS = {
     ("runs", "list"): [[]],
     ("runs", "show"): [["RUN"]],
     ("runs", "export"): [["--into", "rows"]],
+    ("runs", "plot"): [["RUN", "--into", "p.svg"], ["RUN", "--confusion"], ["RUN", "--errors"]],
     ("runs", "extend"): [["RUN", "--epochs", "4"]],
     ("runs", "convert"): [[]],
     ("gradcheck",): [["--run", "RUN", "--digits", "0"]],

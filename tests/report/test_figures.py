@@ -189,23 +189,29 @@ def test_rows_are_named_by_what_differs():
     ]
 
 
-@pytest.mark.parametrize(("setting", "titles", "sizes"), [
-    ("batch_size", ["batch_size 10", "batch_size 100"], [2, 1]),
-    ("lr", ["lr 0.1", "lr 0.01"], [2, 1]),
-    ("final_lr", ["final_lr none"], [3]),
+BOTH = ["lr 0.1, batch_size 10", "lr 0.01, batch_size 10", "lr 0.1, batch_size 100"]
+
+
+@pytest.mark.parametrize(("setting", "titles", "labels"), [
+    ("batch_size", ["batch_size 10", "batch_size 100"], [["lr 0.1", "lr 0.01"], ["lr 0.1"]]),
+    ("lr", ["lr 0.1", "lr 0.01"], [["batch_size 10", "batch_size 100"], ["batch_size 10"]]),
+    ("final_lr", ["final_lr none"], [BOTH]),
 ])  # fmt: skip
-def test_a_panel_for_each_value_of_a_setting(setting, titles, sizes):
+def test_a_panel_for_each_value_of_a_setting(setting, titles, labels):
     figure = Figure(name="f", rows=["g"], measures=("test_accuracy",), panels=setting)
     panels = drawn(figure, results_of(*(row("g", number) for number in (1, 2, 3)))).figure.axes
     assert [axes.get_title() for axes in panels] == titles
-    assert [len(axes.collections) for axes in panels] == sizes
+    assert [len(axes.collections) for axes in panels] == [len(each) for each in labels]
     assert [axes.get_ylabel() for axes in panels] == ["test accuracy", ""][: len(panels)]
     assert len({axes.get_ylim() for axes in panels}) == 1
-    for axes, size in zip(panels, sizes, strict=True):
-        legend = axes.get_legend()
-        assert (legend is not None) == (size > 1)
-        if legend is not None:
-            assert len(legend.get_texts()) == size
+    looks = {}
+    for axes, wanted in zip(panels, labels, strict=True):
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == wanted
+        for line in curves_of(axes):
+            looks.setdefault(line.get_label(), set()).add((line.get_color(), line.get_marker(), line.get_linestyle()))
+    # A row of one label looks the same in all panels, and those of others look different.
+    assert all(len(each) == 1 for each in looks.values())
+    assert len(set.union(*looks.values())) == len(looks)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +220,9 @@ def test_a_panel_for_each_value_of_a_setting(setting, titles, sizes):
         ([0.91, 0.95], "linear", None),
         ([0.9, 0.98], "linear", None),
         ([0.098, 0.98], "function", (0.048, 0.99)),
-        ([0.02, 0.5], "function", (0.0, 0.99)),
+        ([0.02, 0.5], "linear", None),
+        ([0.6, 0.85], "linear", None),
+        ([0.6, 0.94], "function", (0.55, 0.95)),
         ([0.1, 0.9999], "function", (0.05, 1.0)),
         ([0.1, 1.0], "function", (0.05, 1.0)),
     ],

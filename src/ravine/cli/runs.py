@@ -28,6 +28,9 @@ _COMMANDS = {
     "export": Entry(
         "ravine.cli.runs_export:export", "Write runs as CSV files, which pandas.read_csv reads as they are."
     ),
+    "plot": Entry(
+        "ravine.cli.runs_plot:plot", "Draw runs: losses and accuracy over the epochs, or another picture of one run."
+    ),
     "convert": Entry("ravine.cli.runs:convert", "Update the runs that an earlier version stored."),
 }
 

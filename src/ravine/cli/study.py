@@ -27,6 +27,7 @@ from ravine.cli.reproduce import built_in_studies
 from ravine.words import duration, several
 
 if TYPE_CHECKING:
+    from ravine.spec import RunSpec
     from ravine.storage.quantities import Quantity
     from ravine.storage.record import Result
     from ravine.studies import Planned, Study
@@ -85,7 +86,7 @@ def run_command(
     from ravine.cli.progress import checking
     from ravine.cli.study_progress import watching_study
     from ravine.data import load
-    from ravine.spec import describe
+    from ravine.spec import describe, shared_by
     from ravine.storage.store import RunStore
     from ravine.studies import run_study
     from ravine.studies.estimate import estimate, tell_cost
@@ -97,6 +98,7 @@ def run_command(
     # The calibration and the runs work on one copy of the data.
     load_data = functools.cache(lambda name: load(name, data_dir, quiet=quiet))
     costs = estimate(planned, store, jobs, load_data)
+    shared = shared_by([run.spec for run in planned])
     if dry_run:
         if as_json:
             print_json({"runs": costs.seconds, "wall_seconds": costs.wall, "disk_bytes": costs.disk})
@@ -105,7 +107,7 @@ def run_command(
             (
                 run.group,
                 str(run.row + 1),
-                describe(run.spec),
+                describe(run.spec, usual=shared),
                 str(run.spec.seed),
                 run.id,
                 f"{costs.seconds[run.id]:.1f}" if run.id in costs.seconds else "stored",
@@ -120,7 +122,7 @@ def run_command(
         )
         return 0
     tell_cost(costs, jobs)
-    with watching_study(quiet, len(costs.seconds)) as watcher:
+    with watching_study(quiet, len(costs.seconds), shared) as watcher:
         outcome = run_study(planned, store, load_data=load_data, jobs=jobs, costs=costs.seconds, watcher=watcher)
     if outcome.signal is None:
         with checking(quiet) as progress:
@@ -229,6 +231,7 @@ def _planned(source: str, only: str | None, seeds: int | None) -> tuple[Study, l
 def _show(
     study: Study, planned: list[Planned], results: dict[str, Result], failed: dict[str, str], as_json: bool
 ) -> None:
+    from ravine.spec import shared_by
     from ravine.storage.quantities import SUMMARY
 
     rows = []
@@ -260,7 +263,8 @@ def _show(
         return
     columns = [quantity.head for quantity in _columns()]
     head = ("group", "row", "settings", "seed", "state", *columns, "run")
-    print_table(head, [_row(run, state, result) for run, state, result in rows])
+    shared = shared_by([run.spec for run in planned])
+    print_table(head, [_row(run, shared, state, result) for run, state, result in rows])
     unique = {run.id for run in planned}
     are = "is" if len(unique) == 1 else "are"
     failures = f", {len(failed)} failed" if failed else ""
@@ -279,12 +283,12 @@ def _columns() -> tuple[Quantity, ...]:
     return (*SUMMARY, QUANTITIES["seconds"])
 
 
-def _row(run: Planned, state: str, result: Result | None) -> tuple[str, ...]:
+def _row(run: Planned, shared: RunSpec, state: str, result: Result | None) -> tuple[str, ...]:
     from ravine.spec import describe
     from ravine.storage.quantities import shown
 
     spec = run.spec
-    settings = (run.group, str(run.row + 1), describe(spec), str(spec.seed))
+    settings = (run.group, str(run.row + 1), describe(spec, usual=shared), str(spec.seed))
     if result is None:
         return (*settings, state, *("-" for _ in _columns()), run.id)
     return (*settings, state, *shown(result, _columns()), run.id)

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike
 
 from ravine.arrays import Array
 from ravine.data import info_of, scaled
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, shortened
 from ravine.html import heading, paragraph, picture, table
+from ravine.inputs import convert, plain
 from ravine.losses.cross_entropy import softmax
 from ravine.networks import forward
 from ravine.spec import ResolvedRun, RunSpec, describe
@@ -20,6 +21,7 @@ from ravine.storage.quantities import QUANTITIES
 from ravine.storage.record import Cause, Result, Seconds
 from ravine.storage.store import StoredRun
 from ravine.training.history import History
+from ravine.training.predictions import SHOWN, predictions_of
 
 if TYPE_CHECKING:
     from ravine.pictures import Figure
@@ -162,8 +164,57 @@ class Run:
             raise ConfigError(f"images have dtype {flat.dtype}; give uint8 pixels, or floats from 0 to 1.")
         return flat.astype(self.weights.dtype)
 
-    def plot(self) -> Figure:
-        """Draw the losses and the test accuracy over the epochs; return a matplotlib figure."""
-        from ravine.training.plot import plot_history
+    def errors(self, data_dir: Path | str | None = None) -> Array:
+        """Return the numbers of the test images that the run misclassifies, ascending, int64.
 
-        return plot_history(self.result)
+        `data_dir` is a folder with the files of the run's data set; without it they are found, or downloaded.
+        """
+        return predictions_of(self, data_dir).errors
+
+    def confusion(self, data_dir: Path | str | None = None) -> Array:
+        """Return how many test images of each class are predicted to be of each class, (classes, classes) int64.
+
+        A row is a true class, a column a predicted one; `data_dir` as for `errors`.
+        """
+        return predictions_of(self, data_dir).confusion
+
+    def plot(self, *others: Run) -> Figure:
+        """Draw the losses and the test accuracy over the epochs, those of other runs too; return a matplotlib figure.
+
+        The figure shows itself as the last line of a notebook's cell; `figure.savefig("run.png")` writes it to a file.
+        Several runs are named by the settings in which they differ.
+        """
+        from ravine.training.pictures.curves import plot_curves
+
+        for other in others:
+            if not isinstance(other, Run):
+                raise ConfigError(f"plot is given {shortened(other)}; give runs, as train and load_run return them.")
+        return plot_curves([run.result for run in (self, *others)])
+
+    def plot_confusion(self, data_dir: Path | str | None = None) -> Figure:
+        """Draw the matrix of `confusion`; the colors show where the errors are."""
+        from ravine.training.pictures.confusion import plot_confusion
+
+        return plot_confusion(predictions_of(self, data_dir), self._title)
+
+    def plot_errors(self, count: int = SHOWN, data_dir: Path | str | None = None) -> Figure:
+        """Draw up to `count` misclassified test images, those first of whose wrong class the run is most confident."""
+        from ravine.training.pictures.errors import plot_errors
+
+        most = convert(plain(count), int, "count")
+        if most < 1:
+            raise ConfigError(f"count is {most}; it must be 1 or more.")
+        return plot_errors(predictions_of(self, data_dir), self._title, most)
+
+    def plot_weights(self) -> Figure:
+        """Draw the weights of each unit of the first layer as a picture: red above 0, blue below, biases left out."""
+        from ravine.training.pictures.weights import plot_weights
+
+        inputs = self.spec.layers[0]
+        return plot_weights(self.matrices[0][:inputs], info_of(self.spec.dataset).shape, self._title)
+
+    @property
+    def _title(self) -> str:
+        from ravine.training.pictures.curves import title_of
+
+        return title_of(self.result)
