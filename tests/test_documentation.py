@@ -65,9 +65,9 @@ def test_the_example_of_the_gradient_page_runs():
 def seen(tmp_path, monkeypatch):
     """Run the Python of the page about seeing runs in a folder of its own, and return what it names."""
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "runs.md").read_text(encoding="utf-8"), re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "runs.md").read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, object] = {}
-    exec(code, names)
+    exec("\n".join(blocks), names)
     return names
 
 
@@ -77,6 +77,9 @@ def test_the_python_of_the_page_about_seeing_runs(seen, tmp_path):
     assert seen["matrix"].sum() == images
     assert len(seen["wrong"]) == images - np.trace(seen["matrix"])
     assert (seen["shares"].argmax(axis=1) != seen["test"].labels[seen["wrong"]]).all()
+    assert len(seen["run"].history["test_loss"]) == 3
+    assert (len(seen["longer"].history), seen["longer"].spec.extends) == (4, None)
+    assert seen["slower"].spec.extends == seen["short"].id
 
 
 def test_the_commands_of_the_page_about_seeing_runs(seen, tmp_path, capsys):
