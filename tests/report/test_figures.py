@@ -176,6 +176,39 @@ def test_rows_of_different_length_have_their_stars_at_their_ends():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["long", "short"]
 
 
+def test_a_row_alone_needs_no_name():
+    (axes,) = drawn(
+        Figure(name="f", rows=["named:short"], measures=("test_loss",)), results_of(row("named", 2))
+    ).figure.axes
+    assert axes.get_legend() is None
+    assert not axes.figure.legends
+
+
+TWELVE = [{"optimizer": name, "lr": lr} for name in ("sgd", "momentum", "nesterov", "adam") for lr in (0.1, 0.2, 0.3)]
+
+
+@pytest.mark.parametrize("panels", [None, "optimizer"])
+def test_a_figure_of_twelve_rows(panels):
+    planned = plan(Study(name="s", settings={"epochs": 4}, groups=[Group(name="g", rows=TWELVE)]))
+    lower = {run.id: result(run, history=epochs([0.9] * 4, [0.1 * (run.row + 1)] * 4)) for run in planned}
+    figure = Figure(name="f", rows=["g"], measures=("train_loss",), panels=panels)
+    picture = draw(figure, planned, lower, {}).figure
+    picture.draw_without_rendering()
+    legends = [*picture.legends, *(axes.get_legend() for axes in picture.axes if axes.get_legend())]
+    texts = [text.get_text() for legend in legends for text in legend.get_texts()]
+    if panels is None:
+        assert texts == [f"{each['optimizer']}, lr {each['lr']}" for each in TWELVE]
+    else:
+        assert texts == ["lr 0.1", "lr 0.2", "lr 0.3"] * 4
+    lines = [line for axes in picture.axes for line in curves_of(axes)]
+    looks = {(line.get_marker(), line.get_color()) for line in lines}
+    assert len(looks) == (12 if panels is None else 3)
+    for legend in legends:
+        box = legend.get_window_extent()
+        for line in lines:
+            assert not line.get_transform().transform_path(line.get_path()).intersects_bbox(box, filled=False)
+
+
 def test_rows_are_named_by_what_differs():
     (axes,) = drawn(
         Figure(name="f", rows=["g", "named:short"], measures=("test_loss",)),

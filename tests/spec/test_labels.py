@@ -56,3 +56,8 @@ def test_given_arrays_are_named_by_the_first_digits_of_their_checksums():
 
     runs = [settings_of(resolve(RunSpec(initial_weights=digit * 64)).spec) for digit in "ab"]
     assert labels_of(runs) == ["initial_weights aaaaaaaa", "initial_weights bbbbbbbb"]
+
+
+def test_what_follows_from_a_setting_that_a_panel_names():
+    runs = [{"optimizer": name, "lr": lr} for name in ("sgd", "momentum") for lr in (0.1, 0.2)]
+    assert named(*runs, without=["optimizer"]) == ["lr 0.1", "lr 0.2"] * 2

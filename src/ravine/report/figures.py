@@ -100,8 +100,11 @@ class _Curve:
 
 
 def _named(rows: Sequence[Row], panels: str | None) -> list[_Curve]:
-    """Name rows by their labels if all have one, otherwise by the settings in which they differ within a panel."""
-    labels = [row[0].label for row in rows]
+    """Name rows by their labels if all have one, otherwise by what differs beside the setting of the panels.
+
+    A row alone needs no name.
+    """
+    labels = [row[0].label if len(rows) > 1 else "" for row in rows]
     if not all(labels):
         labels = labels_of([settings_of(row[0].spec) for row in rows], without=[panels] if panels else [])
     numbers = {label: number for number, label in enumerate(dict.fromkeys(labels))}

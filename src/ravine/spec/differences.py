@@ -62,9 +62,11 @@ def labels_of(settings: Sequence[Mapping[str, str]], without: Sequence[str] = ()
     >>> labels_of([{"optimizer": "sgd"}, {"optimizer": "sgd", "weight_decay": "0.01"}])
     ['without weight_decay', 'weight_decay 0.01']
     """
-    names = [name for name in differing(settings) if name not in without]
-    chosen = [name for name in _NAMED if name in names]
-    names = [name for name in names if not any(_follows(name, one, settings) for one in chosen)]
+    different = differing(settings)
+    chosen = [name for name in _NAMED if name in different]
+    names = [
+        name for name in different if name not in without and not any(_follows(name, one, settings) for one in chosen)
+    ]
     defaults = _defaults()
     short = [_label(names, {n: v for n, v in one.items() if v != defaults.get(n)}) for one in settings]
     full = [_label(names, one) for one in settings]
