@@ -119,7 +119,7 @@ class Whole(msgspec.Struct):
     [
         ({"size": "many"}, "parts[1].size is 'many'; it must be a whole number."),
         ({"size": 1.5}, "parts[1].size is 1.5; it must be a whole number, written without a point."),
-        ({"size": True}, "parts[1].size is True; it must be a whole number."),
+        ({"size": True}, "parts[1].size is true; it must be a whole number."),
         ({"size": 1, "share": "x"}, "parts[1].share is 'x'; it must be a number."),
         ({"size": 1, "share": 10**400}, "parts[1].share is 1000000000"),
         ({}, "size is missing in parts[1]."),

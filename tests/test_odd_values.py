@@ -10,6 +10,7 @@ import pytest
 
 import ravine
 from ravine.cli.main import run
+from ravine.data import load
 from ravine.errors import ConfigError, DataError, RavineError
 from ravine.inputs import convert, path_of, plain
 from ravine.storage.files import check_writable, no_empty_folders
@@ -138,6 +139,23 @@ def test_a_damaged_run_is_told(small, runs, name, content):
         ["study", "run", "paper", "--seeds", str(10**24), "--dry-run"],
         ["reproduce", "--seeds", str(10**24)],
         ["optimizers", LONG],
+        ["optimizers", f"{LONG}.py:x"],
+        ["optimizers", "~nobody-of-this-name/x.py"],
+        ["train", "--data-dir", "~nobody-of-this-name/x"],
+        ["predict", "abc", f"{LONG}/x:0"],
+        ["paths", "sgd", "--steps", "2", "--out", f"{LONG}.svg"],
+        ["paths", "sgd", "--steps", "2", "--out", f"{LONG}/x.svg"],
+        ["paths", "sgd", "--surface", f"{LONG}.py"],
+        ["gradcheck", "--run", LONG],
+        ["study", "run", f"{LONG}/x.toml"],
+        ["study", "report", "batch-size", "--out", LONG],
+        ["check-optimizer", f"{LONG}/x.py"],
+        ["check-optimizer", "sgd", "--stage", f"{LONG}.py:x"],
+        ["compile", f"{LONG}.py"],
+        ["reproduce", "--out", LONG],
+        ["reproduce", "--runs", f"{LONG}/x"],
+        ["reproduce", "--data-dir", LONG],
+        ["runs", "convert", "--out", LONG],
     ],
 )
 def test_what_the_system_refuses_is_told_in_one_line(capsys, arguments):
@@ -147,6 +165,58 @@ def test_what_the_system_refuses_is_told_in_one_line(capsys, arguments):
     assert err.startswith("ravine: ")
     assert err.count("\n") == 1
     assert len(err) < 700
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["paths", "sgd", "--steps", "2", "--out", "FILE/x.svg"],
+        ["paths", "sgd", "--surface", "FILE/x.py"],
+        ["gradcheck", "--run", "FILE/x"],
+        ["predict", "FILE/x", "test:0"],
+        ["study", "run", "FILE/x.toml"],
+        ["study", "status", "FILE/x.toml"],
+        ["check-optimizer", "FILE/x.py:x"],
+        ["compile", "FILE/x.py"],
+        ["train", "--out", "FILE/x", "--epochs", "1"],
+        ["train", "--data-dir", "FILE/x"],
+        ["reproduce", "--out", "FILE/x"],
+        ["reproduce", "--runs", "FILE"],
+        ["runs", "show", "FILE/x"],
+    ],
+)
+def test_a_file_where_a_folder_should_be_is_told_in_one_line(capsys, tmp_path, arguments):
+    (tmp_path / "file").write_text("in the way")
+    assert run([word.replace("FILE", str(tmp_path / "file")) for word in arguments]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("ravine: ")
+    assert err.count("\n") == 1
+
+
+CALLS = {
+    "load_run": ravine.load_run,
+    "load_run from a folder": lambda path: ravine.load_run("abc", path),
+    "read_picture": ravine.read_picture,
+    "load_study": load_study,
+    "load": lambda path: load("mnist", path),
+    "optimizer": lambda path: ravine.check_optimizer(f"{path}.py:x"),
+    "stage": lambda path: ravine.check_optimizer("sgd", stages=[f"{path}.py"]),
+    "schedule": lambda path: ravine.check_schedule(f"{path}.py"),
+    "surface": lambda path: ravine.draw_paths(["sgd"], surface=f"{path}.py:x"),
+    "optimizer of a path": lambda path: ravine.draw_paths([f"{path}.py:x,lr=0.1"]),
+    "out": lambda path: ravine.train(**SMALL, out=path),
+    "data_dir": lambda path: ravine.train(**SMALL, data_dir=path),
+    "reproduce": lambda path: ravine.reproduce(out=path),
+    "run of a check": lambda path: ravine.check_network_gradient(ravine.RunSpec(**SMALL), run=path),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("path", [LONG, f"{LONG}/x", "a\0b", "FILE/x", "~nobody-of-this-name/x\0"])
+def test_python_is_told_of_a_path_that_is_none(small, tmp_path, call, path):
+    (tmp_path / "file").write_text("in the way")
+    refused(lambda: CALLS[call](path.replace("FILE", str(tmp_path / "file"))))
 
 
 def test_a_long_word_on_a_malformed_line_is_cut(capsys):

@@ -21,6 +21,8 @@ from ravine.errors import ConfigError, shortened, unknown
 
 T = TypeVar("T")
 
+_MOST_JOBS = 10_000
+
 _WORDS = {
     "int": "a whole number",
     "float": "a number",
@@ -83,6 +85,16 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def as_written(value: Any) -> str:
+    """Return a value as a command line or a file has it, with true and false; for messages.
+
+    >>> as_written(True), as_written("fast"), as_written(0.5)
+    ('true', "'fast'", '0.5')
+    """
+    given = plain(value)
+    return str(given).lower() if isinstance(given, bool) else shortened(given)
+
+
 def dtype_name(given: Any, allowed: Iterable[str], kind: str = "dtype") -> str:
     """Return the name of a dtype, given by its name or as any value that NumPy accepts for a dtype.
 
@@ -129,6 +141,35 @@ def path_of(name: str, given: Any) -> Path | None:
             refused = f"{name} is {shortened(str(path))}, which cannot be a path ({fault})"
             raise ConfigError(f"{refused}; give another.") from None
     return path
+
+
+def expanded(path: str | Path) -> Path:
+    """Return a path with the home in place of ~; ~NAME stays as it is if there is no such user.
+
+    >>> expanded("~a-user-that-does-not-exist/x").as_posix()
+    '~a-user-that-does-not-exist/x'
+    """
+    return Path(os.path.expanduser(path))  # noqa: PTH111  pathlib raises if there is no such user, or no home
+
+
+def count_of(name: str, given: Any, most: int) -> int:
+    """Return a whole number from 1 to `most`, given in Python, on the command line or in a file.
+
+    >>> count_of("seeds", np.int64(3), 10)
+    3
+
+    Raises:
+        ConfigError: it is none.
+    """
+    count: int = convert(plain(given), int, name)
+    if not 1 <= count <= most:
+        raise ConfigError(f"{name} is {shortened(count)}; it must be a whole number from 1 to {most}.")
+    return count
+
+
+def jobs_of(given: int | None) -> int:
+    """Return how many runs, or compilations, go on at once: as many as there are cores if None is given."""
+    return os.cpu_count() or 1 if given is None else count_of("jobs", given, _MOST_JOBS)
 
 
 def text_of(content: bytes) -> str:
@@ -196,13 +237,13 @@ def _reworded(message: str, value: Any, kind: Any, name: str) -> str:
         return unknown(place, value, typing.get_args(kind))
     expected = re.match(r"Expected `(.+?)`(?:, got `(.+)`)?(.*)", fault)
     if expected is None:
-        return f"{place} is {shortened(value)}: {fault}."
+        return f"{place} is {as_written(value)}: {fault}."
     types, got, bound = expected.groups()
     words = " or ".join(_WORDS.get(one, one) for one in types.split(" | ") if one != "null") + _bound(bound)
     if unnamed:
         return f"{place} holds something that is not {words}."
     point = ", written without a point" if "int" in types and got == "float" else ""
-    return f"{place} is {shortened(value)}; it must be {words}{point}."
+    return f"{place} is {as_written(value)}; it must be {words}{point}."
 
 
 def _bound(text: str) -> str:

@@ -58,6 +58,9 @@ BAD_SETTINGS = [
     (["--set", "batch_size=5"], "give it with its own option, --batch-size"),
     (["--optimizer", "momentum", "--set", "alhpa=0.5"], "did you mean 'alpha'?"),
     (["--optimizer", "momentum", "--set", "alpha=1.5"], "alpha of momentum is 1.5"),
+    (["--optimizer", "momentum", "--set", "alpha=true"], "alpha of momentum is true; it must be a number in [0, 1)"),
+    (["--optimizer", "lbfgs", "--set", "memory=false"], "memory of lbfgs is false; it must be a whole number in"),
+    (["--schedule", "step", "--set", "decay_every=TRUE"], "decay_every of the step schedule is true; it must be a "),
     (["--optimizer", "momentum", "--set", "alpha=nan"], "alpha of momentum is nan"),
     (["--data-dir", "nowhere"], "--data-dir=nowhere is not a folder"),
 ]

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -133,15 +134,7 @@ COMMANDS = [
     ["paths", "sgd", "adam", "--steps", "5", "--out", "p.svg"],
 ]
 
-PROGRAM = """
-import os, sys
-sys.path.insert(0, os.environ["TESTS"])
-from conftest import small_files, small_info
-from ravine.data import catalog
-catalog.DATASETS["small"] = small_info(small_files())
-from ravine.cli.main import main
-main()
-"""
+PROGRAM = str(Path(__file__).parents[1] / "studies" / "small_ravine.py")
 
 
 @pytest.fixture
@@ -154,12 +147,11 @@ def start(small, tmp_path, monkeypatch):
     settings = {"dataset": "small", "layers": (64, 10), "epochs": 1, "engine": "reference", "optimizer": "adan"}
     stored = package.train(**settings).id
     environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
-    environment["TESTS"] = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120
 
     def begin(arguments, **options):
         words = [word.replace("RUN", stored) for word in arguments]
         options = {"env": environment, "stdin": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **options}
-        return subprocess.Popen([sys.executable, "-c", PROGRAM, *words], **options)
+        return subprocess.Popen([sys.executable, PROGRAM, "0", *words], **options)
 
     return begin, environment
 

@@ -156,7 +156,7 @@ def test_a_cache_that_cannot_be_written_costs_a_note_and_no_more(tmp_path, monke
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: tmp_path / "file" / name)
     assert made()
-    assert not cache.is_shared()
+    assert "Not a directory" in cache.why_not_kept()
     assert not made()
     (note,) = told  # it comes once
     assert "cannot write compiled kernels to" in note
@@ -165,7 +165,7 @@ def test_a_cache_that_cannot_be_written_costs_a_note_and_no_more(tmp_path, monke
 
 def test_a_cache_that_can_only_be_read_is_used(folder, monkeypatch):
     made()
-    monkeypatch.setattr(cache, "_writable", lambda root: pytest.fail("no other folder is needed"))
+    monkeypatch.setattr(cache, "_temporary", lambda root: pytest.fail("no other folder is needed"))
     assert not made()
     assert cache.holds("tiny")
 

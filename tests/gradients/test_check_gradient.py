@@ -577,6 +577,66 @@ def test_a_gradient_that_is_none(returned, words):
         check_gradient(f, lambda x: returned, point())
 
 
+def cubes(x):
+    return (x**3).sum()
+
+
+def slopes(x):
+    return 3 * x**2
+
+
+@pytest.mark.parametrize("x", [[1.0, 2.0], [1.0], point(), 3.0])
+@pytest.mark.parametrize("kind", [tuple, list])
+def test_several_values_in_place_of_one_are_told_with_what_to_write(x, kind):
+    x = np.array(x)
+    with pytest.raises(ConfigError) as caught:
+        check_gradient(cubes, lambda x: kind([cubes(x), slopes(x)]), x)
+    if x.shape:
+        assert str(caught.value) == (
+            f"grad returns a {kind.__name__} of 2 values, of which the second has the shape of x: return that alone, "
+            "as in `lambda x: grad(x)[1]`."
+        )
+    with pytest.raises(ConfigError) as caught:
+        check_gradient(lambda x: kind([cubes(x), slopes(x)]), slopes, x)
+    if x.shape:
+        assert str(caught.value) == (
+            f"f returns a {kind.__name__} of 2 values, of which the first is one number: return that alone, as in "
+            "`lambda x: f(x)[0]`."
+        )
+    # What the message says to write is right.
+    assert check_gradient(cubes, lambda x: (cubes(x), slopes(x))[1], x)
+    assert check_gradient(lambda x: (cubes(x), slopes(x))[0], slopes, x)
+
+
+def test_two_numbers_at_a_number_have_no_order():
+    with pytest.raises(ConfigError, match=r"grad returns a tuple of 2 values; it must return one alone\."):
+        check_gradient(cubes, lambda x: (cubes(x), slopes(x)), 3.0)
+
+
+def test_a_tuple_or_a_list_may_be_the_gradient():
+    assert check_gradient(cubes, lambda x: tuple(slopes(x)), [1.0, 2.0])
+    assert check_gradient(lambda x: [cubes(x)], lambda x: list(slopes(x)), [1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        ({"w": np.ones(2), "b": [np.ones(2), np.ones(3)]},
+         "x is a dict, and x['b'] is a list of 2 values, of shapes (2,) and (3,); x must be one array of real numbers"),
+        ({"w": np.ones(2), 3: "high"}, "x is a dict, and x[3] is 'high'; x must be one array"),
+        ({"w": np.ones(2), "b": np.ones(3)}, "x is a dict with the keys 'w', 'b'; x must be one array of real numbers"),
+        ({}, "x is an empty dict; x must be one array"),
+        ([np.ones(2), np.ones(3)],
+         "x is not an array, but a list of 2 values, of shapes (2,) and (3,); x must be one array of real numbers"),
+    ],
+)  # fmt: skip
+def test_several_arrays_in_place_of_one_are_named(x, words):
+    with pytest.raises(ConfigError) as caught:
+        check_gradient(cubes, slopes, x)
+    assert str(caught.value).startswith(words)
+    assert str(caught.value).endswith("join several with np.concatenate, and part them in f and grad.")
+
+
 @pytest.mark.parametrize(("f", "grad", "words"), [(3.0, np.cos, "f is 3.0"), (np.sin, None, "grad is None")])
 def test_what_is_no_function_is_refused(f, grad, words):
     with pytest.raises(ConfigError, match=f"{words}; give a function of x"):

@@ -19,6 +19,7 @@ from ravine.gradients.networks.derivatives import DEFAULT_STEP, require_step
 from ravine.gradients.networks.digits import require_digits
 from ravine.inputs import convert, dtype_name, path_of, plain
 from ravine.spec import ResolvedRun, RunSpec, resolve
+from ravine.spec.values import MOST
 from ravine.training import Watcher, start_weights
 from ravine.training.run import Run
 
@@ -66,8 +67,8 @@ def check_network_gradient(
     if digits is not None:
         require_digits(digits)
     precision = dtype_name(dtype, ("float64", "float32"), "dtype of a gradient check")
-    if weights is not None and weights < 1:
-        raise ConfigError(f"weights is {weights}; it must be all or a whole number of 1 or more.")
+    if weights is not None and not 1 <= weights <= MOST:
+        raise ConfigError(f"weights is {shortened(weights)}; it must be all or a whole number from 1 to {MOST}.")
     if epochs < 0:
         raise ConfigError(f"epochs is {epochs}; it must be a whole number of 0 or more.")
     stored = None if run is None else load_run(run, out)

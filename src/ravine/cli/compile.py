@@ -43,18 +43,19 @@ def compile_optimizers(
     from ravine.engines.fused import cache
     from ravine.errors import ConfigError, StorageError, unknown
     from ravine.formulas.shelves import OPTIMIZERS
+    from ravine.inputs import jobs_of
     from ravine.words import duration, several
 
+    jobs = jobs_of(jobs)
     if not names and not every:
         raise ConfigError("name the optimizers to compile, or ask for --all.")
     for dtype in dtypes:
         if dtype not in ENGINES["fused"]:
             raise ConfigError(unknown("dtype of the fused engine", dtype, ENGINES["fused"]))
     found = [*(OPTIMIZERS.values() if every else ()), *map(OPTIMIZERS.find, names)]
-    if not cache.is_shared():
-        raise StorageError(
-            "compiled kernels cannot be kept: make the folder named above writable, or set XDG_CACHE_HOME to another."
-        )
+    fault = cache.why_not_kept()
+    if fault is not None:
+        raise StorageError(f"{fault}: make this folder writable, or set XDG_CACHE_HOME to another.")
     # For an optimizer that is not compiled, the kernel of sgd computes the gradients.
     compiled = [each.formula if each.formula and each.formula.compiles else OPTIMIZERS["sgd"].formula for each in found]
     formulas = [formula for formula in dict.fromkeys(compiled) if formula is not None]

@@ -99,12 +99,13 @@ def paths(
         _list(list(SURFACES.values()), as_json)
         return
     from ravine.conformance.surface import require_sound
+    from ravine.inputs import path_of
     from ravine.trajectories import USUAL, picture, walks
 
     surface = SURFACES.find(surface_name)
     if surface not in SURFACES.values():
         require_sound(surface)
-    file = out or Path(f"paths-{surface.name}.png")
+    file = path_of("out", out) or Path(f"paths-{surface.name}.png")
     draw = picture(file.suffix)
     walked = walks(names or USUAL, surface, steps=steps, lr=lr, start=start)
     write_file(file, draw(surface, walked))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ravine.cli.command import EXIT_CODES, Command
+from ravine.cli.notes import hear
 from ravine.cli.options import OUTPUT, RunIds, data_dir_option, json_option, option, store_option
 from ravine.cli.output import print_json, print_table
 
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 @data_dir_option
 @store_option
 @json_option
-@option("--quiet", "-q", is_flag=True, group=OUTPUT, help="Do not say how pictures were prepared.")
+@option("--quiet", "-q", is_flag=True, callback=hear, group=OUTPUT,
+        help="Do not say how pictures were prepared, or what is downloaded.")  # fmt: skip
 def predict(
     run: str, images: tuple[str, ...], data_dir: Path | None, out: str | None, as_json: bool, quiet: bool
 ) -> None:

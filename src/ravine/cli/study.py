@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,15 +85,16 @@ def run_command(
     from ravine.cli.progress import checking
     from ravine.cli.study_progress import watching_study
     from ravine.data import load
+    from ravine.inputs import jobs_of
     from ravine.spec import describe, shared_by
     from ravine.storage.store import RunStore
     from ravine.studies import run_study
     from ravine.studies.estimate import estimate, tell_cost
     from ravine.studies.gradients import check_runs, runs_to_check
 
+    jobs = jobs_of(jobs)
     chosen, planned = _planned(study, only, seeds)
     store = RunStore(out)
-    jobs = jobs or os.cpu_count() or 1
     # The calibration and the runs work on one copy of the data.
     load_data = functools.cache(lambda name: load(name, data_dir, quiet=quiet))
     costs = estimate(planned, store, jobs, load_data)

@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 from ravine.data import idx
 from ravine.data.catalog import DATASETS, FILE_NAMES, DatasetInfo
 from ravine.errors import DataError, DownloadError
+from ravine.inputs import expanded
 from ravine.words import duration
 
 _log = logging.getLogger("ravine")
@@ -139,7 +140,7 @@ def named_folder(info: DatasetInfo, data_dir: Path | None) -> Path | str:
 
 
 def _existing(folder: Path, given_by: str) -> Path:
-    folder = folder.expanduser()
+    folder = expanded(folder)
     if not (_exists(folder) and folder.is_dir()):
         raise DataError(f"{given_by}={folder} is not a folder; name one that holds the data files.")
     return folder

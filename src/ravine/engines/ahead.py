@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from ravine.engines.fused import compilation
 from ravine.engines.fused.render import render
 from ravine.formulas.formula import Formula
+from ravine.inputs import jobs_of
 
 
 def compile_ahead(
@@ -32,7 +33,7 @@ def compile_ahead(
             yield rendered.name, dtype
     if not missing:
         return
-    jobs = min(jobs or os.cpu_count() or 1, max(len(missing), 2))
+    jobs = min(jobs_of(jobs), max(len(missing), 2))
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_end_with_the_parent) as pool:
         try:

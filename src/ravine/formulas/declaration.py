@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from ravine.errors import ConfigError, shortened, unknown
+from ravine.errors import ConfigError, unknown
 from ravine.formulas.faults import telling_faults
 from ravine.formulas.intervals import contains, inside, is_interval
 from ravine.formulas.kinds import Kind, Value, allowed, kinds_of, number_of, shown, typed
-from ravine.inputs import folded, folded_keys, plain
+from ravine.inputs import as_written, folded, folded_keys
 
 
 class Declaration:
@@ -75,7 +75,7 @@ class Declaration:
                 number = number_of(value, kind)
             except (TypeError, ValueError, OverflowError):
                 fits = fits.replace("finite ", "")
-                raise ConfigError(f"{name} of {self.title} is {shortened(plain(value))}; it must be {fits}.") from None
+                raise ConfigError(f"{name} of {self.title} is {as_written(value)}; it must be {fits}.") from None
             if not contains(interval, number):
                 raise ConfigError(f"{name} of {self.title} is {number:g}; it must be {fits}.")
             checked[name] = number

@@ -14,7 +14,7 @@ from types import ModuleType
 
 from ravine.errors import ConfigError, line_in, told
 from ravine.formulas.faulty import keeping_faults
-from ravine.inputs import folded, is_utf16
+from ravine.inputs import expanded, folded, is_utf16
 
 _running: set[Path] = set()
 
@@ -48,12 +48,13 @@ def run_file(path: str) -> tuple[Path, ModuleType]:
     Raises:
         ConfigError: there is no such file, or it cannot be run; the message tells the line.
     """
-    file = Path(path).expanduser().absolute()
+    file = expanded(path).absolute()
     try:
         text = file.read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # as of a zero byte
+        fault = getattr(error, "strerror", None) or error
         raise ConfigError(
-            f"{path} cannot be read ({error.strerror}); give FILE.py:NAME, a file and the name that it declares."
+            f"{path} cannot be read ({fault}); give FILE.py:NAME, a file and the name that it declares."
         ) from None
     if is_utf16(text):
         raise ConfigError(f"{path} is in UTF-16, which Python cannot run: save it in UTF-8.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import shlex
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -14,7 +13,7 @@ from ravine.data import load
 from ravine.errors import ConfigError, unknown
 from ravine.gradients.networks.check import Progress
 from ravine.html import heading, paragraph
-from ravine.inputs import path_of
+from ravine.inputs import jobs_of, path_of
 from ravine.paper.claims import CLAIMS
 from ravine.paper.study import load_paper
 from ravine.report.make import CLAIMS_PART, make_report, write_report
@@ -82,6 +81,7 @@ def reproduce(
     Raises:
         ConfigError, DataError, DownloadError, StorageError: with one clear sentence each.
     """
+    jobs = jobs_of(jobs)
     study = with_seeds(load_paper(), seeds)
     parts = [CLAIMS_PART, *(group.name for group in study.groups), *(figure.name for figure in study.figures)]
     for name in only or ():
@@ -96,7 +96,6 @@ def reproduce(
     folder, store = path_of("out", out) or Path(DEFAULT_FOLDER), RunStore(path_of("runs", runs))
     for place in (folder, store.root):
         check_writable(place)
-    jobs = jobs or os.cpu_count() or 1
     folder_of_data = path_of("data_dir", data_dir)
     load_data = functools.cache(lambda name: load(name, folder_of_data, quiet=quiet))
     costs = estimate(planned, store, jobs, load_data)

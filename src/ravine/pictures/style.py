@@ -6,6 +6,7 @@ that is not installed.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -15,6 +16,8 @@ from typing import Any
 
 _backend = os.environ.pop("MPLBACKEND", None)
 _first = "matplotlib" not in sys.modules
+_cache, _level = os.environ.get("MPLCONFIGDIR"), logging.getLogger("matplotlib").level
+logging.getLogger("matplotlib").setLevel(logging.ERROR)  # what it says of its cache is said below, in one sentence
 try:
     import matplotlib as mpl
     from matplotlib import figure as figure
@@ -26,8 +29,14 @@ try:
     from matplotlib.transforms import Bbox as Bbox
     from matplotlib.transforms import ScaledTranslation as ScaledTranslation
 finally:
+    logging.getLogger("matplotlib").setLevel(_level)
     if _backend is not None:
         os.environ["MPLBACKEND"] = _backend
+if os.environ.get("MPLCONFIGDIR") != _cache:  # matplotlib has taken a temporary folder
+    logging.getLogger("ravine").warning(
+        "matplotlib cannot keep its list of fonts, and makes it for this process alone; let the variable MPLCONFIGDIR "
+        "name a folder that can be written"
+    )
 if _backend and _first:
     with suppress(ValueError):  # a backend serves windows on a screen, and ravine opens none
         mpl.rcParams["backend"] = _backend

@@ -7,7 +7,6 @@ uses its core.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
@@ -23,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from ravine.data import Dataset, load
 from ravine.errors import BusyError, RavineError
 from ravine.html import heading, paragraph, table
+from ravine.inputs import jobs_of
 from ravine.spec import ResolvedRun, RunSpec, differing, settings_of
 from ravine.storage.quantities import SUMMARY, shown
 from ravine.storage.record import Epoch, Result
@@ -102,7 +102,7 @@ def run_study(
     if not todo:
         return outcome
     datasets = {name: load_data(name) for name in sorted({runs[run].spec.dataset for run in todo})}
-    jobs = min(jobs or os.cpu_count() or 1, len(todo))
+    jobs = min(jobs_of(jobs), len(todo))
     threads = 2 * jobs  # half of them may wait for the disk
     # Each run limits BLAS to one thread, and at its end restores the limit that it found, while other runs go on. So
     # the same limit is set here, around all of them.

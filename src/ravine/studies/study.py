@@ -40,9 +40,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from ravine.errors import ConfigError, shortened
+from ravine.errors import ConfigError
 from ravine.formulas.files import names_file
-from ravine.inputs import convert, folded, plain, text_of
+from ravine.inputs import convert, count_of, expanded, folded, path_of, text_of
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -129,8 +129,11 @@ def load_study(source: str | Path, built_in: Mapping[str, Traversable] = BUILT_I
     if str(source) in built_in:
         text = built_in[str(source)].read_text(encoding="utf-8")
     else:
+        file = path_of("the study", source)
+        if file is None:
+            raise ConfigError("the study is None; it must be a file, or the name of a study.")
         try:
-            content = Path(source).read_bytes()
+            content = file.read_bytes()
         except OSError as error:
             fault = error.strerror or error
             raise ConfigError(f"cannot read the study {source}: {fault}. Built in: {', '.join(built_in)}.") from error
@@ -161,7 +164,7 @@ def _anchored(part: Any, folder: Path) -> Any:
         if isinstance(name, list):
             return [found(each) for each in name]
         is_file = isinstance(name, str) and names_file(name)
-        return str(folder / Path(name).expanduser()) if is_file else name
+        return str(folder / expanded(name)) if is_file else name
 
     named = {key: found(value) for key, value in part.items() if key in ("optimizer", "stages")}
     return {**{key: _anchored(value, folder) for key, value in part.items()}, **named}
@@ -169,7 +172,4 @@ def _anchored(part: Any, folder: Path) -> Any:
 
 def with_seeds(study: Study, count: int) -> Study:
     """Return the study with the seeds 0 to count - 1; a count that is not allowed is a `ConfigError`."""
-    count = convert(plain(count), int, "seeds")
-    if not 1 <= count <= _MOST_SEEDS:
-        raise ConfigError(f"seeds is {shortened(count)}; it must be a whole number from 1 to {_MOST_SEEDS}.")
-    return msgspec.structs.replace(study, seeds=list(range(count)))
+    return msgspec.structs.replace(study, seeds=list(range(count_of("seeds", count, _MOST_SEEDS))))

@@ -43,9 +43,9 @@ def fetch(name: str, make: Callable[[], bytes]) -> bytes:
     return content
 
 
-def is_shared() -> bool:
-    """Tell whether other processes find what is put here."""
-    return _root() == _wanted()
+def why_not_kept() -> str | None:
+    """Return why compiled code cannot be kept where other processes find it; None if it can."""
+    return _fault(_wanted())
 
 
 def _read(path: Path) -> bytes | None:
@@ -80,19 +80,25 @@ def _wanted() -> Path:
 
 
 def _root() -> Path:
-    return _writable(_wanted())
+    wanted = _wanted()
+    return wanted if _fault(wanted) is None else _temporary(wanted)
 
 
 @functools.cache
-def _writable(root: Path) -> Path:
-    """Return the folder, or a temporary one if nothing can be written there, as on a read-only home."""
+def _fault(folder: Path) -> str | None:
+    """Return why nothing can be written to a folder, such as one in a read-only home; None if it can."""
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=root).close()
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        fault = error.strerror or error
-        _log.warning("cannot write compiled kernels to %s (%s); they are compiled for this process alone", root, fault)
-        scratch = tempfile.mkdtemp(prefix="ravine-kernels-")
-        atexit.register(shutil.rmtree, scratch, ignore_errors=True)
-        return Path(scratch)
-    return root
+        return f"cannot write compiled kernels to {folder} ({error.strerror or error})"
+    return None
+
+
+@functools.cache
+def _temporary(wanted: Path) -> Path:
+    """Return a folder that lasts as long as this process, in place of one that cannot be written."""
+    _log.warning("%s; they are compiled for this process alone", _fault(wanted))
+    scratch = tempfile.mkdtemp(prefix="ravine-kernels-")
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    return Path(scratch)

@@ -109,7 +109,7 @@ def _compiling_network(dtype: str, beside: bool) -> Iterator[None]:
     If that process fails, this one compiles the network afterwards.
     """
     interpreter = sys.executable if not getattr(sys, "frozen", False) else None
-    if not (beside and interpreter and cache.is_shared() and (os.cpu_count() or 1) > 1):
+    if not (beside and interpreter and cache.why_not_kept() is None and (os.cpu_count() or 1) > 1):
         yield
         return
     code = f"from ravine.engines.fused import compilation; compilation.compile_common({dtype!r}, 'network')"

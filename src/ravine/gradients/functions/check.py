@@ -24,6 +24,7 @@ from ravine.gradients.answers import (
 from ravine.gradients.errors import Errors, measure
 from ravine.gradients.functions.evidence import Gradient, gradient_of, methods_evidence
 from ravine.gradients.functions.function import Function, quietly
+from ravine.gradients.functions.returned import in_words, table_in_words
 from ravine.gradients.methods import require_methods
 from ravine.gradients.views import VERDICT_HEAD, verdict_row
 from ravine.html import heading, table
@@ -154,11 +155,16 @@ the complex step as a second method, or a point where f is smaller.
         return _check(function, gradient, names, h, rtol)
 
 
+_ONE_ARRAY = "x must be one array of real numbers: join several with np.concatenate, and part them in f and grad"
+
+
 def _point(x: ArrayLike) -> Array:
+    if isinstance(x, Mapping):
+        raise ConfigError(f"x is {table_in_words(x)}; {_ONE_ARRAY}.")
     try:
         given = np.asarray(x)
     except (ValueError, TypeError, OverflowError):
-        raise ConfigError("x is not an array; give real numbers, at least one.") from None
+        raise ConfigError(f"x is not an array, but {in_words(x)}; {_ONE_ARRAY}.") from None
     if given.dtype.kind not in "biuf" or given.size == 0:
         raise ConfigError(f"x has dtype {given.dtype} and shape {given.shape}; give real numbers, at least one.")
     if not np.isfinite(given).all():

@@ -15,6 +15,7 @@ from ravine.errors import ConfigError
 from ravine.gradients.answers import Blindness, Evidence
 from ravine.gradients.functions.function import Function, at_point, rounded_otherwise, unit
 from ravine.gradients.functions.line import Estimate, Line
+from ravine.gradients.functions.returned import in_words, several_for_one
 from ravine.gradients.functions.zeros import zero_bound
 
 _SHARE = 1e-20
@@ -66,7 +67,15 @@ def _asked(grad: Callable[[Array], ArrayLike], x: Array) -> Array:
     try:
         found = np.array(returned)
     except (ValueError, TypeError, OverflowError):
-        raise ConfigError(f"the gradient is not an array; it must have the shape of x, {x.shape}.") from None
+        found = None
+    if found is None or found.dtype.kind not in "biuf" or found.shape != x.shape:
+        several = several_for_one("grad", returned, x.shape, "has the shape of x")
+        if several is not None:
+            raise ConfigError(several)
+    if found is None:
+        raise ConfigError(
+            f"the gradient is not an array, but {in_words(returned)}; it must have the shape of x, {x.shape}."
+        )
     if found.dtype.kind not in "biuf":
         raise ConfigError(f"the gradient has dtype {found.dtype}; it must be real numbers.")
     if found.shape != x.shape:

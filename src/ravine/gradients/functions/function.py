@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError, RavineError, told
+from ravine.gradients.functions.returned import several_for_one
 
 _ROUNDINGS = 6
 """How often the last digits of x are changed to see the round-off of a function."""
@@ -38,7 +39,7 @@ class Function:
 
     def __init__(self, f: Callable[[Array], Any], x: Array) -> None:
         self._f, self.x = f, x
-        first = _number(at_point("f", f, x))
+        first = _first(f, x)
         if isinstance(first, complex):
             raise ConfigError("the function returns a complex number for a real x; it must return one real number.")
         self.value = float(first)
@@ -99,6 +100,18 @@ def unit(dtype: np.dtype[Any]) -> float:
     """Return the round-off unit of a dtype, as far as Python's floats have it."""
     double = float(np.finfo(float).eps)
     return max(double, float(np.finfo(dtype).eps)) if dtype.kind in "fc" else double
+
+
+def _first(f: Callable[[Array], Any], x: Array) -> float | complex:
+    """Return f at the point of the check; values that f returns beside it are told."""
+    returned = at_point("f", f, x)
+    try:
+        return _number(returned)
+    except ConfigError:
+        several = several_for_one("f", returned, (), "is one number")
+        if several is None:
+            raise
+        raise ConfigError(several) from None
 
 
 def _number(returned: ArrayLike) -> float | complex:
