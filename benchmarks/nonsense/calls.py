@@ -89,6 +89,7 @@ GOOD: dict[str, tuple[str, ...]] = {
              "'pictures/point.png'", "'pictures/small.bmp'"),
     "per_layer": ("{'lr': [1, 0.5]}", "{}", "{'lr': np.array([1, 1])}", "{'alpha': (0.5, 1)}"),
     "rtol": ("1e-5", "0"),
+    "runs": ("None", "runs", "list(runs)", "[ravine.load_run(runs[0])]", "np.array(runs)", "[]"),
     "run": ("runs[0]", "runs[1]", "runs[2]", "'runs/' + runs[0]", "Path('runs') / runs[1]", "runs[0][:6]"),
     "samples": ("[0]", "(0, 1, 2)", "range(3)", "np.array([5])"),
     "schedule": ("None", "'linear'", "'step'", "'cosine'", "'exponential'", "'constant'", "'one_cycle'",
@@ -143,6 +144,8 @@ TARGETS: Sequence[Target] = (
     ("ravine.run_rows", _parameters(ravine.run_rows), {"runs": "[runs[0]]"}, 0.5),
     ("ravine.epoch_rows", _parameters(ravine.epoch_rows), {"runs": "[runs[0]]"}, 0.5),
     ("ravine.load_run", _parameters(ravine.load_run), {"run": "runs[0]"}, 3),
+    ("ravine.run_rows", _parameters(ravine.run_rows), {"runs": "runs"}, 1),
+    ("ravine.epoch_rows", _parameters(ravine.epoch_rows), {"runs": "runs"}, 1),
     ("ravine.load_run(runs[0]).predict", _parameters(ravine.Run.predict), {"images": "np.zeros((2, 784))"}, 2),
     ("ravine.read_picture", _parameters(ravine.read_picture), {"path": "'pictures/seven.png'"}, 2),
     (

@@ -65,6 +65,8 @@ def test_a_damaged_run_does_not_hide_the_others(two, capsys, tmp_path, runs):
         (["--into", "tables", "--out", "nowhere"], 3, "there are no runs in nowhere; name another folder with --out."),
         ([], 2, "Missing option '--into'"),
         (["--into", "file"], 3, "cannot make the folder file"),
+        (["--into", "tables/" + 300 * "x"], 3, "cannot make the folder tables/xxx"),
+        (["--into", 300 * "x"], 3, "--into is 'xxx"),
     ],
 )
 def test_what_cannot_be_exported_leaves_no_folder(two, capsys, tmp_path, monkeypatch, arguments, code, words):

@@ -154,3 +154,8 @@ def test_rows_in_python(small, runs, caplog):
         ravine.run_rows([first.id])
     with pytest.raises(ravine.ConfigError, match="there is no run 'none'"):
         ravine.epoch_rows(["none"])
+    for wrong in (5, first.id, {first.id: 1}):
+        with pytest.raises(ravine.ConfigError, match="it must be a list of runs, ids or folders"):
+            ravine.run_rows(wrong)
+    with pytest.raises(ravine.ConfigError, match="run is 5; it must be a path"):
+        ravine.run_rows([5])

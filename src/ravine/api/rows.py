@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ravine.api.training import load_run
 from ravine.errors import ConfigError, shortened
-from ravine.inputs import path_of
+from ravine.inputs import path_of, plain
 from ravine.storage import tidy
 from ravine.storage.record import Result
 from ravine.storage.store import RunStore
@@ -65,7 +65,8 @@ def results_of(runs: Sequence[Run | Path | str] | None, out: Path | str | None) 
         for fault in damaged.values():
             _log.warning("%s", fault)
         return list(found.values())
-    if not isinstance(runs, (list, tuple)):
+    given = plain(runs)
+    if not isinstance(given, (list, tuple)):
         raise ConfigError(f"runs is {shortened(runs)}; it must be a list of runs, ids or folders, or None for all.")
-    named = [run.result if isinstance(run, Run) else load_run(run, out).result for run in runs]
+    named = [run.result if isinstance(run, Run) else load_run(run, out).result for run in given]
     return list({result.id: result for result in named}.values())
