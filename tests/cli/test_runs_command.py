@@ -56,7 +56,7 @@ def test_an_interrupted_run_is_listed(small, capsys, runs):
     ]
     assert run(["runs", "list", "--json"]) == 0
     (unfinished,) = json.loads(capsys.readouterr().out)["unfinished"]
-    assert (unfinished["id"], unfinished["epochs"], unfinished["running"]) == (unfinished_run.id, 2, False)
+    assert (unfinished["id"], unfinished["epochs"], unfinished["status"]) == (unfinished_run.id, 2, "stopped")
 
     # What the list has, `runs show` shows, and whatever needs a whole run says how it stands.
     assert run(["runs", "show", unfinished_run.id[:9]]) == 0
@@ -66,7 +66,7 @@ def test_an_interrupted_run_is_listed(small, capsys, runs):
     assert "glorot-uniform" in out
     assert run(["runs", "show", unfinished_run.id, "--json"]) == 0
     shown = json.loads(capsys.readouterr().out)
-    assert (shown["id"], len(shown["history"])) == (unfinished_run.id, 2)
+    assert (shown["id"], shown["status"], len(shown["history"])) == (unfinished_run.id, "stopped", 2)
     for command in (["predict", unfinished_run.id, "test:0"], ["runs", "extend", unfinished_run.id, "--epochs", "20"]):
         assert run(command) == 3
         err = capsys.readouterr().err
@@ -199,3 +199,15 @@ def test_datasets(small, capsys, tmp_path):
     assert listed["small"]["folder"] == str(tmp_path / "files" / "small")
     assert listed["mnist"]["shape"] == [28, 28]
     assert listed["mnist"]["license"]
+
+
+def test_a_damaged_text_prints_nothing_of_the_run(small, capsys, tmp_path):
+    (tmp_path / "mine.py").write_text("import ravine\n@ravine.rule\ndef mine(g, *, lr=0.1):\n    return lr * g\n")
+    assert run(["train", *SMALL, "--optimizer", f"{tmp_path / 'mine.py'}:mine", "--json", "-q"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    (text,) = (tmp_path / "runs").glob("*/optimizer.txt")
+    text.write_bytes(b"\xff\xff\xff")
+    assert run(["runs", "show", document["id"]]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "optimizer.txt" in err

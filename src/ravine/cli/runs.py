@@ -60,7 +60,7 @@ def list_runs(out: str | None, as_json: bool) -> None:
     results = list(found.values())
     unfinished = store.unfinished()
     if as_json:
-        stopped = [{"id": u.id, "spec": u.spec, "epochs": len(u.history), "running": u.running} for u in unfinished]
+        stopped = [{"id": u.id, "spec": u.spec, "epochs": len(u.history), "status": u.status} for u in unfinished]
         print_json({"runs": results, "unfinished": stopped})
     elif results or unfinished:
         _print_list(results, unfinished)
@@ -80,7 +80,7 @@ def _print_list(results: Sequence[Result], unfinished: Sequence[Unfinished]) -> 
     for stopped in unfinished:
         numbers = shown(stopped.history[-1], SUMMARY) if stopped.history else ["-" for _ in SUMMARY]
         epochs = f"{len(stopped.history)} of {stopped.spec.epochs}"
-        listed.append((stopped.id, "running" if stopped.running else "stopped", stopped.spec, epochs, numbers))
+        listed.append((stopped.id, stopped.status, stopped.spec, epochs, numbers))
     settings = [settings_of(spec) for _, _, spec, _, _ in listed]
     others = [name for name in differing(settings) if name not in (*_COLUMNS, "epochs")]
     rows = [
@@ -115,12 +115,14 @@ def show(run: str, out: str | None, as_json: bool) -> None:
     from ravine.api import load_run
     from ravine.storage.store import RunStore
 
-    stopped = RunStore(out).find_unfinished(run)
+    store = RunStore(out)
+    known = any(one.startswith(run) for one in store.ids())
+    stopped = None if known else store.find_unfinished(run)
     if stopped is not None:
         if as_json:
             print_json({"id": stopped.id, "status": stopped.status, "history": stopped.history, "spec": stopped.spec})
             return
-        click.echo(f"run {stopped.id}: {stopped.status}; the command that began it goes on with it\n")
+        click.echo(f"run {stopped.id}: {stopped.standing}; the command that began it goes on with it\n")
         _print_history(stopped.history)
         _print_settings(stopped.spec)
         return
@@ -128,7 +130,7 @@ def show(run: str, out: str | None, as_json: bool) -> None:
     if as_json:
         print_json({**_builtins(found.result), "environment": found.environment})
         return
-    result = found.result
+    result, texts = found.result, (found.optimizer_text, found.schedule_text)  # damaged ones end the command here
     click.echo(f"run {result.id}: {result.status}" + (f" - {result.cause.message}" if result.cause else ""))
     if result.hint is not None:
         click.echo(f"hint: {result.hint}")
@@ -137,10 +139,9 @@ def show(run: str, out: str | None, as_json: bool) -> None:
     _print_settings(result.spec)
     click.echo()
     print_table(("environment", "value"), [(name, str(value)) for name, value in found.environment.items()])
-    if found.optimizer_text is not None:
-        click.echo(f"\n{result.spec.optimizer_label}, as it was:\n\n{found.optimizer_text}", nl=False)
-    if found.schedule_text is not None:
-        click.echo(f"\n{result.spec.schedule_label}, as it was:\n\n{found.schedule_text}", nl=False)
+    for label, text in zip((result.spec.optimizer_label, result.spec.schedule_label), texts, strict=True):
+        if text is not None:
+            click.echo(f"\n{label}, as it was:\n\n{text}", nl=False)
 
 
 def _print_history(history: Sequence[Epoch]) -> None:

@@ -107,9 +107,13 @@ class Unfinished:
 
     @property
     def status(self) -> str:
+        """Whether it is "running" or "stopped"."""
+        return "running" if self.running else "stopped"
+
+    @property
+    def standing(self) -> str:
         """How it stands, in words."""
-        done = f"{len(self.history)} of {several(self.spec.epochs, 'epoch')}"
-        return f"{'running' if self.running else 'stopped'}, {done}"
+        return f"{self.status}, {len(self.history)} of {several(self.spec.epochs, 'epoch')}"
 
 
 class RunStore:
@@ -132,7 +136,7 @@ class RunStore:
         unfinished = None if matches else self.find_unfinished(prefix)
         if unfinished is not None:
             raise ConfigError(
-                f"run {unfinished.id} has not ended ({unfinished.status}); the command that began it goes on with it."
+                f"run {unfinished.id} has not ended ({unfinished.standing}); the command that began it goes on with it."
             )
         if not matches:
             raise ConfigError(
