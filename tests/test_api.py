@@ -62,14 +62,15 @@ def test_a_run_knows_its_numbers(run, runs):
     assert "momentum" in repr(run)
 
 
-def test_the_same_run_again_is_read_and_not_trained(run, monkeypatch):
+def test_the_same_run_again_is_read_and_not_trained(run, caplog):
+    caplog.set_level("INFO", logger="ravine")
     before, watcher = (run.folder / "result.json").stat().st_mtime_ns, Notes()
     settings = {**SMALL, "optimizer": "momentum", "lr": 0.2, "final_lr": 0.1, "watcher": watcher}
     again = ravine.train(**settings, alpha=0.5)
     assert again.result == run.result
     assert watcher.epochs == 0
-    assert "is stored in" in watcher.notes[0]
-    assert "--fresh" in watcher.notes[0]
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "INFO"]
+    assert told == f"run {run.id} is stored in {run.folder} and shown as it is; --fresh trains it anew"
     assert ravine.train(**settings, alpha=0.6).id != run.id
     assert watcher.epochs == 3
     fresh = ravine.train(**settings, alpha=0.5, fresh=True)
@@ -314,11 +315,11 @@ def test_interrupted(small, runs):
 
             signal.raise_signal(signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt, match="resume=True goes on"):
+    with pytest.raises(KeyboardInterrupt, match="the same call goes on"):
         ravine.train(**SMALL, watcher=Stop())
     assert len(RunStore(runs).unfinished()) == 1
-    run = ravine.train(**SMALL, resume=True)
-    assert isinstance(run._stored, StoredRun)
+    run = ravine.train(**SMALL)
+    assert isinstance(run.stored, StoredRun)
     assert run.weights.tobytes() == ravine.train(**SMALL, fresh=True).weights.tobytes()
 
 

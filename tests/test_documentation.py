@@ -10,7 +10,7 @@ import click
 import numpy as np
 import pytest
 
-from ravine.cli.main import ravine
+from ravine.cli.main import ravine, run
 from ravine.conformance import findings_of
 from ravine.conformance.schedule import check_schedule
 from ravine.conformance.surface import check_surface
@@ -59,6 +59,39 @@ def test_the_example_of_the_gradient_page_runs():
     names: dict[str, object] = {}
     exec(code, names)
     assert names["check"].passed
+
+
+@pytest.fixture
+def seen(tmp_path, monkeypatch):
+    """Run the Python of the page about seeing runs in a folder of its own, and return what it names."""
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "runs.md").read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, object] = {}
+    exec("\n".join(blocks), names)
+    return names
+
+
+def test_the_python_of_the_page_about_seeing_runs(seen, tmp_path):
+    assert {file.name for file in tmp_path.glob("*.png")} == {"both.png", "confusion.png", "errors.png", "weights.png"}
+    images = len(seen["test"].labels)
+    assert seen["matrix"].sum() == images
+    assert len(seen["wrong"]) == images - np.trace(seen["matrix"])
+    assert (seen["shares"].argmax(axis=1) != seen["test"].labels[seen["wrong"]]).all()
+    assert len(seen["run"].history["test_loss"]) == 3
+    assert (len(seen["longer"].history), seen["longer"].spec.extends) == (4, None)
+    assert seen["slower"].spec.extends == seen["short"].id
+
+
+def test_the_commands_of_the_page_about_seeing_runs(seen, tmp_path, capsys):
+    ids = {"3f9c": seen["slow"].id, "81d2": seen["fast"].id}
+    page = (ROOT / "docs" / "runs.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^ {4}ravine (runs plot [^#\n]*?) *(?:#.*)?$", page, re.MULTILINE)
+    assert len(shown) == 5
+    for line in shown:
+        assert run([ids.get(word, word) for word in line.split()]) == 0
+    slow = seen["slow"].id
+    wanted = {f"{name}-{slow}.png" for name in ("run", "confusion", "errors", "weights")} | {"both.svg"}
+    assert {file.name for file in tmp_path.iterdir()} >= wanted
 
 
 def test_the_surface_of_the_page_passes_its_checks(tmp_path):

@@ -47,7 +47,7 @@ def refused(call, *words):
         ({"layers": (64, 2 * 10**9, 10)}, ["layers 64,2000000000,10 make 1.48e+11 weights", "memory"]),
         ({"layers": (64, 10**40, 10)}, ["layers has a layer of 1000", "at most 2,147,483,647"]),
         ({"watcher": print}, ["watcher is <built-in function print>", "note, progress and epoch"]),
-        ({"resume": 3}, ["resume is 3; it must be true or false"]),
+        ({"quiet": 3}, ["quiet is 3; it must be true or false"]),
         ({"fresh": np.zeros(2)}, ["fresh is [0.0, 0.0]; it must be true or false"]),
         ({"activation": object()}, ["activation is <object object>"]),
         ({"dtype": LONG}, ["unknown dtype", "qqq..."]),

@@ -24,6 +24,9 @@ OF_SCHEDULES = {"schedule", "final_lr"}
 ARRAYS = {"initial_weights", "order"}
 """What has no place on a command line, and of which a spec has the checksums."""
 
+OF_EXTENSIONS = {"extends"}
+"""What only an extended run has."""
+
 WIDER = {
     "optimizer": "an optimizer",
     "stages": "stages",
@@ -46,7 +49,7 @@ def test_no_name_is_declared_twice():
 
 
 def test_a_spec_has_a_field_for_every_setting():
-    assert {*fields(), *OF_SCHEDULES} == {*BY_NAME, "schedule_settings", *ARRAYS}
+    assert {*fields(), *OF_SCHEDULES} == {*BY_NAME, "schedule_settings", *ARRAYS, *OF_EXTENSIONS}
 
 
 @pytest.mark.parametrize("name", sorted({*BY_NAME} - OF_SCHEDULES))

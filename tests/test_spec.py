@@ -47,6 +47,7 @@ CHANGES = {
     "dtype": "float64",
     "initial_weights": "0" * 64,
     "order": "0" * 64,
+    "extends": "0" * 16,
 }
 # A change of hyper-parameters needs an optimizer that has some, and some settings a rate that changes.
 BASES = {

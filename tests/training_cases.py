@@ -72,9 +72,9 @@ class Recorder:
         self.epochs.append(record)
 
 
-def interrupt_at(run: ResolvedRun, data: Dataset, store: RunStore, progress: int, resume: bool = False) -> Outcome:
+def interrupt_at(run: ResolvedRun, data: Dataset, store: RunStore, progress: int) -> Outcome:
     """Train and be interrupted at the n-th progress."""
-    outcome = train(run, data, store, resume=resume, watcher=Recorder(progress))
+    outcome = train(run, data, store, watcher=Recorder(progress))
     assert outcome.result.status == "interrupted"
     return outcome
 

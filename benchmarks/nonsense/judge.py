@@ -103,7 +103,7 @@ def judge_call(text: str, names: dict[str, Any], world: World) -> Ended:
                 seen.faults.append(_last_calls())
         except (Exception, SystemExit):
             seen.faults.append(_last_calls())
-    written = re.sub(r"compiling .*\n", "", seen.out + seen.err)
+    written = re.sub(r"(compiling|the run in \S+ is damaged:) .*\n", "", seen.out + seen.err)
     if written:
         seen.faults.append(f"a call wrote: {written[:300]!r}")
     return Ended(function, seen.how, (*seen.faults, *seen.left))

@@ -85,6 +85,7 @@ GOOD: dict[str, tuple[str, ...]] = {
 SMALL = {
     ("train",): "--layers 784,4,10 --epochs 1 -m 20 --engine reference",
     ("gradcheck",): "--layers 784,3,10 --digits 20 --epochs 0 --weights 20 -m 20",
+    ("runs", "extend"): "--epochs 3",
     ("paths",): "--steps 20 --lr 0.01",
     ("reproduce",): "--only table1 --quick",
     ("study", "run"): "--jobs 1",

@@ -20,7 +20,7 @@ from listing import listing
 from ravine.formulas import kinds
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.shelves import OPTIMIZERS
-from ravine.pictures import BLUE, new_figure, svg
+from ravine.pictures import BLUE, logarithmic, new_figure, svg
 from ravine.report.page import inline
 
 if TYPE_CHECKING:
@@ -309,12 +309,10 @@ def curve(name: str, entry: Entry, sgd: Entry) -> Figure:
         look = {"color": color, "linestyle": "--" if color == GREY else "-", "marker": "o", "markersize": 4}
         left.plot(epochs, [_drawn(record["train_loss"]) for record in shown["history"]], label=legend, **look)
         right.plot(epochs, [_drawn(record["test_accuracy"]) for record in shown["history"]], label=legend, **look)
-    left.set(xlabel="epoch", ylabel="training loss", yscale="log")
+    left.set(xlabel="epoch", ylabel="training loss")
     right.set(xlabel="epoch", ylabel="test accuracy")
     right.yaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
-    left.yaxis.set_major_formatter("{x:g}")
-    low, high = left.get_ylim()
-    left.yaxis.set_minor_formatter("{x:g}" if high < 20 * low else "")  # over more decades they would touch
+    logarithmic([left])
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if left.lines:

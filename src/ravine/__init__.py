@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 from ravine._version import __version__
 
 if TYPE_CHECKING:
-    from ravine.api import load_run, train
+    from ravine.api import extend, load_run, train
+    from ravine.api.data import load_data
     from ravine.api.network_gradient import check_network_gradient
+    from ravine.api.rows import epoch_rows, run_rows
     from ravine.conformance import check_optimizer
     from ravine.conformance.schedule import check_schedule
     from ravine.conformance.surface import check_surface
+    from ravine.data import Dataset, Split
     from ravine.data.picture import Picture, read_picture
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
     from ravine.formulas.elementwise import rule
@@ -37,11 +40,14 @@ if TYPE_CHECKING:
     from ravine.trajectories import draw_paths
 
 _HOMES = {
-    "ravine.api": ("load_run", "train"),
+    "ravine.api": ("extend", "load_run", "train"),
+    "ravine.api.data": ("load_data",),
     "ravine.api.network_gradient": ("check_network_gradient",),
+    "ravine.api.rows": ("epoch_rows", "run_rows"),
     "ravine.conformance": ("check_optimizer",),
     "ravine.conformance.schedule": ("check_schedule",),
     "ravine.conformance.surface": ("check_surface",),
+    "ravine.data": ("Dataset", "Split"),
     "ravine.data.picture": ("Picture", "read_picture"),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
     "ravine.formulas.schedule": ("Schedule", "schedule"),
@@ -72,6 +78,7 @@ __all__ = [
     "SURFACES",
     "ConfigError",
     "DataError",
+    "Dataset",
     "DownloadError",
     "Network",
     "Optimizer",
@@ -80,6 +87,7 @@ __all__ = [
     "Run",
     "RunSpec",
     "Schedule",
+    "Split",
     "Stage",
     "StorageError",
     "Surface",
@@ -91,11 +99,15 @@ __all__ = [
     "check_surface",
     "draw_paths",
     "epoch_order",
+    "epoch_rows",
+    "extend",
+    "load_data",
     "load_run",
     "matrix_rule",
     "read_picture",
     "reproduce",
     "rule",
+    "run_rows",
     "schedule",
     "stage",
     "start_weights",

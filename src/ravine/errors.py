@@ -113,15 +113,6 @@ def beginning(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def several(count: int, what: str) -> str:
-    """Count something in words.
-
-    >>> several(1, "step"), several(2, "step")
-    ('1 step', '2 steps')
-    """
-    return f"{count} {what}{'' if count == 1 else 's'}"
-
-
 def line_in(error: BaseException, file: str) -> int | None:
     """Return the last line of a file in the traceback of an error, None if the file is not in it."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]

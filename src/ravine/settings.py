@@ -85,8 +85,9 @@ SETTINGS = (
     Setting("schedule", str | None, None, "How the learning rate changes: {}. It may also be a file of your "
             "own, which ravine runs.", OPTIMIZER, choices.SCHEDULES, files=True,
             unset="constant, or linear with a final rate"),
-    Setting("final_lr", float | None, None, "Learning rate at the end of the schedule. Without --schedule it means "
-            "linear decay.", OPTIMIZER, metavar="NUMBER"),
+    Setting("final_lr", float | None, None, "Learning rate at the end of the schedule. By epoch, each epoch has the "
+            "rate of its start, so none has this one. Without --schedule it means linear decay.", OPTIMIZER,
+            metavar="NUMBER"),
     Setting("schedule_by", str, "epoch", "Whether the learning rate changes by epoch or by step.", OPTIMIZER,
             choices.these("epoch", "step")),
     Setting("warmup", float, 0, "Epochs at the start in which the learning rate climbs to the schedule.", OPTIMIZER,

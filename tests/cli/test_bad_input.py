@@ -184,11 +184,11 @@ def test_a_damaged_checkpoint_ends_with_3_and_says_what_to_do(small, capsys, run
     folder = runs / f"{resolve(spec).id}.partial"
     folder.mkdir(parents=True)
     (folder / "checkpoint.safetensors").write_bytes(b"garbage")
-    assert run(["train", *SMALL, "--resume"]) == 3
+    assert run(["train", *SMALL]) == 3
     err = capsys.readouterr().err
-    assert "without --resume the run starts at the beginning" in err
+    assert "delete its folder, or train the run with --fresh" in err
     assert err.count("\n") == 1
-    assert run(["train", *SMALL]) == 0
+    assert run(["train", *SMALL, "--fresh"]) == 0
 
 
 def test_a_reader_that_went_away_gets_no_traceback():

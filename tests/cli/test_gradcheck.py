@@ -38,7 +38,7 @@ def test_a_right_gradient_ends_with_0(small, capsys, runs):
     assert run(CHECK) == 0
     out, err = capsys.readouterr()
     assert err == ""
-    assert out.startswith("444 of 444 weights, 1 sample(s), float64, loss ")
+    assert out.startswith("444 of 444 weights, 1 sample, float64, loss ")
     assert [line.split()[0] for line in out.splitlines()[4:8]] == list(METHODS)
     assert "in 15 digits" in out
     assert out.endswith("\nThe gradient passes.\n")
@@ -51,7 +51,7 @@ def test_a_wrong_gradient_ends_with_1_and_the_worst_weights(small, capsys, broke
     assert out.endswith("\nThe gradient FAILS.\n")
     layer, row, column = broken["name"]
     for name in METHODS:
-        (_, after) = out.split(f"\n{name}: 1 weights differ")
+        (_, after) = out.split(f"\n{name}: 1 weight differs")
         head, worst = after.splitlines()[1:3]
         assert head.split() == ["layer", "row", "column", "analytic", "numerical"]
         cells = worst.split()

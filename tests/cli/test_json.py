@@ -18,6 +18,9 @@ COMMANDS = {
     ("predict",): [["RUN", "test:0"], ["RUN", "test:0", "test:1"]],
     ("runs", "list"): [[]],
     ("runs", "show"): [["RUN"]],
+    ("runs", "export"): [["--into", "rows"]],
+    ("runs", "plot"): [["RUN", "--into", "p.svg"], ["RUN", "--confusion"], ["RUN", "--errors"]],
+    ("runs", "extend"): [["RUN", "--epochs", "4"]],
     ("runs", "convert"): [[]],
     ("gradcheck",): [["--run", "RUN", "--digits", "0"]],
     ("optimizers",): [[], ["sgd"], ["mine.py:mine"]],
@@ -25,6 +28,7 @@ COMMANDS = {
     ("paths",): [["sgd", "--steps", "3", "--out", "p.svg"], ["--list"]],
     ("study", "run"): [["six.toml", "--only", "momenta", "--dry-run"], ["six.toml", "--only", "momenta"]],
     ("study", "status"): [["six.toml"]],
+    ("study", "report"): [["six.toml"], ["six.toml", "--into", "report"]],
     ("reproduce",): [["--only", "table1", "--out", "report"]],
     ("datasets",): [[], ["--data-dir", "."]],
 }

@@ -19,7 +19,7 @@ BAD = [
     (["sgd", "--start", "nan,1"], 3, "start is nan,1"),
     (["sgd", "--surface", "saddel"], 3, "unknown surface 'saddel'; did you mean 'saddle'?"),
     (["sgd", "--out", "picture.bmp"], 3, "unknown kind of picture '.bmp'"),
-    (["sgd", "--out", "picture"], 3, "Known: .gif, .png, .svg"),
+    (["sgd", "--out", "picture"], 3, "Known: .gif, .pdf, .png, .svg"),
     (["sgd", "--start", "1"], 2, "'1' is not X,Y"),
     (["sgd", "--start", "1,2,3"], 2, "'1,2,3' is not X,Y"),
     (["sgd", "--steps", "1.5"], 2, "--steps"),

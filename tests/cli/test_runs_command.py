@@ -40,18 +40,92 @@ def test_list_as_json(two, capsys):
 
 def test_an_interrupted_run_is_listed(small, capsys, runs):
     from ravine.storage.checkpoint import Position, save_checkpoint
-    from ravine.storage.record import Seconds
+    from ravine.storage.record import Epoch, Seconds
     from ravine.storage.store import write_spec
 
     unfinished_run = resolve(RunSpec(dataset="small", layers=(64, 10)))
     with RunStore(runs).working_folder(unfinished_run.id) as folder:
         write_spec(folder, unfinished_run.spec)
-        save_checkpoint(folder / "checkpoint.safetensors", {}, Position(2, 0, 0.0, 0.0, [], Seconds()))
+        history = [Epoch(k, 12 * k, 0.1, 20, 2.0 / k, 1.5, 0.1234 * k, 0.5) for k in (1, 2)]
+        save_checkpoint(folder / "checkpoint.safetensors", {}, Position(2, 0, 0.0, 0.0, history, Seconds()))
     assert run(["runs", "list"]) == 0
-    assert f"{unfinished_run.id}  stopped, 2 of 10 epochs" in capsys.readouterr().out
+    (row,) = capsys.readouterr().out.splitlines()[1:]
+    assert row.split() == [
+        unfinished_run.id,
+        *["stopped", "sgd", "0.1", "10", "2", "of", "10", "0", "1.000", "24.68", "%"],
+    ]
     assert run(["runs", "list", "--json"]) == 0
     (unfinished,) = json.loads(capsys.readouterr().out)["unfinished"]
-    assert (unfinished["id"], unfinished["epochs"]) == (unfinished_run.id, 2)
+    assert (unfinished["id"], unfinished["epochs"], unfinished["status"]) == (unfinished_run.id, 2, "stopped")
+
+    # What the list has, `runs show` shows, and whatever needs a whole run says how it stands.
+    assert run(["runs", "show", unfinished_run.id[:9]]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"run {unfinished_run.id}: stopped, 2 of 10 epochs; the command that began it goes on")
+    assert "24.68 %" in out
+    assert "glorot-uniform" in out
+    assert run(["runs", "show", unfinished_run.id, "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["id"], shown["status"], len(shown["history"])) == (unfinished_run.id, "stopped", 2)
+    for command in (["predict", unfinished_run.id, "test:0"], ["runs", "extend", unfinished_run.id, "--epochs", "20"]):
+        assert run(command) == 3
+        err = capsys.readouterr().err
+        assert err == (
+            f"ravine: run {unfinished_run.id} has not ended (stopped, 2 of 10 epochs); the command that began it goes "
+            "on with it.\n"
+        )
+
+
+DIFFERENT = (
+    ["--layers", "64,7,10"],
+    ["--activation", "tanh"],
+    ["--optimizer", "momentum", "--set", "alpha=0.625"],
+    ["--schedule", "cosine"],
+    ["--final-lr", "0.015"],
+    ["--dtype", "float64"],
+    ["--bias"],
+    ["--per-layer", "lr=1,0.75"],
+    ["--set", "weight_decay=0.125"],
+    ["--init", "he-normal"],
+)
+
+
+def test_no_two_runs_look_alike_in_the_list(small, capsys):
+    for options in DIFFERENT:
+        assert run(["train", *SMALL, "--quiet", *options]) == 0
+    capsys.readouterr()
+    assert run(["runs", "list"]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.endswith("other settings")
+    told = ["64,7,10", "tanh", "alpha 0.625", "cosine", "0.015", "float64", "bias true", "1,0.75", "weight_decay 0.125"]
+    for row, words in zip(rows, [*told, "he-normal"], strict=True):
+        assert words in row
+        assert sum(words in other for other in rows) == 1, words
+
+
+def test_what_is_the_same_in_all_runs_is_left_out(two, capsys):
+    assert run(["runs", "list"]) == 0
+    assert "other settings" not in capsys.readouterr().out
+
+
+def test_extend(two, capsys):
+    assert run(["runs", "extend", two[0]["id"][:8], "--epochs", "5", "--json"]) == 0
+    longer = json.loads(capsys.readouterr().out)
+    assert run(["train", *SMALL, "--lr", "0.1", "--epochs", "5", "--fresh", "--json"]) == 0
+    long = json.loads(capsys.readouterr().out)
+    for document in (longer, long):
+        del document["seconds"]
+        for record in document["history"]:
+            del record["seconds"]
+    assert longer == long
+    assert run(["runs", "extend", two[0]["id"], "--epochs", "4", "--final-lr", "0.01", "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert f"extends        run {two[0]['id']}" in out
+    assert "schedule       linear by epoch, final_lr 0.01" in out
+    assert run(["runs", "extend", two[1]["id"], "--epochs", "4"]) == 3
+    assert "diverged, so there is nothing to train on from" in capsys.readouterr().err
+    assert run(["runs", "extend", two[0]["id"]]) == 2
+    assert "--epochs" in capsys.readouterr().err
 
 
 def test_a_damaged_run_does_not_hide_the_others(two, capsys, runs):
@@ -125,3 +199,15 @@ def test_datasets(small, capsys, tmp_path):
     assert listed["small"]["folder"] == str(tmp_path / "files" / "small")
     assert listed["mnist"]["shape"] == [28, 28]
     assert listed["mnist"]["license"]
+
+
+def test_a_damaged_text_prints_nothing_of_the_run(small, capsys, tmp_path):
+    (tmp_path / "mine.py").write_text("import ravine\n@ravine.rule\ndef mine(g, *, lr=0.1):\n    return lr * g\n")
+    assert run(["train", *SMALL, "--optimizer", f"{tmp_path / 'mine.py'}:mine", "--json", "-q"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    (text,) = (tmp_path / "runs").glob("*/optimizer.txt")
+    text.write_bytes(b"\xff\xff\xff")
+    assert run(["runs", "show", document["id"]]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "optimizer.txt" in err

@@ -44,7 +44,7 @@ def undisturbed(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupted_and_resumed(mnist_environment, undisturbed, tmp_path, number, code):
+def test_interrupted_and_gone_on_with(mnist_environment, undisturbed, tmp_path, number, code):
     process = ravine(mnist_environment, *TRAIN)
     wait_for_epoch(process, 1)
     time.sleep(0.1)  # into the second epoch
@@ -56,11 +56,11 @@ def test_interrupted_and_resumed(mnist_environment, undisturbed, tmp_path, numbe
     document = json.loads(out)
     assert document["status"] == "interrupted"
     assert 1 <= len(document["history"]) < 3
-    assert "the same command with --resume goes on from here" in err
+    assert "interrupted; the same command goes on from here" in err
     assert "Traceback" not in err
     assert not list((tmp_path / "runs").glob("*/result.json"))
 
-    process = ravine(mnist_environment, *TRAIN, "--resume")
+    process = ravine(mnist_environment, *TRAIN)
     out, err = process.communicate(timeout=100)
     assert process.returncode == 0
     assert "goes on in epoch" in err

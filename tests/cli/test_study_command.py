@@ -19,8 +19,8 @@ from ravine.cli.main import run
 from ravine.cli.reproduce import built_in_studies
 from ravine.errors import StorageError
 from ravine.storage.store import RunStore
-from ravine.studies import runner
-from studies.study_cases import SMALL_STUDY, ids, small_plan
+from ravine.studies import plan, runner
+from studies.study_cases import SMALL_STUDY, ids, small_plan, study_of
 
 PROGRAM = str(Path(__file__).parents[1] / "studies" / "small_ravine.py")
 
@@ -232,7 +232,10 @@ def test_a_dry_run_lists_and_runs_nothing(study, capsys, runs):
     assert [(row[0], row[1], row[3], row[4]) for row in cells(out)[1:]] == [
         (each.group, str(each.row + 1), "0", each.id) for each in small_plan()
     ]
-    assert re.search(r"\n6 runs to do: about \d+ s with 2 at a time, and \d+ MB of disk\.\n$", out)
+    assert re.search(
+        r"\n6 runs to do: about (less than )?[\d.]+ (second|minute|hour)s? with 2 at a time, and \d+ MB of disk\.\n$",
+        out,
+    )
     assert err == ""
     assert not runs.exists()
 
@@ -364,6 +367,8 @@ def test_tables_into_a_place_that_is_no_folder(study, capsys, tmp_path):
     assert err.count("\n") == 1
 
 
+PAGE = {"files.json", "index.html", "runs.csv", "epochs.csv"}
+
 FIGURES = """
 [[figures]]
 name = "losses"
@@ -398,14 +403,94 @@ def test_the_report_of_a_study_is_written(drawn_study, capsys, tmp_path):
     into = tmp_path / "here" / "report"
     assert run(["study", "report", drawn_study, "--into", str(into)]) == 0
     pictures = {f"figures/{name}.{ending}" for name in ("losses", "errors") for ending in ("png", "svg")}
-    assert files(into) == {"files.json", "index.html", *tables_of("rates", "momenta"), *pictures}
+    assert files(into) == {*PAGE, *tables_of("rates", "momenta"), *pictures}
     out, err = capsys.readouterr()
     assert out.splitlines()[0] == "rates"
-    assert out.endswith(f"\nThe report is in {into / 'index.html'}\n")
+    *_, best, place = out.splitlines()
+    assert best.startswith("Best row: undecided. The highest test accuracy in one seed is ")
+    assert place == f"The report is in {into / 'index.html'}"
     assert err == ""
     page = (into / "index.html").read_text(encoding="utf-8")
     assert "ravine study report " in page
     assert "Six short runs" in page
+
+
+def test_a_report_as_json(drawn_study, capsys, tmp_path, runs):
+    assert run(["study", "run", drawn_study, "--quiet", "--seeds", "2"]) == 0
+    results = {run: stored.result for run, stored in RunStore(runs).load_all(RunStore(runs).ids())[0].items()}
+    capsys.readouterr()
+    assert run(["study", "report", drawn_study, "--seeds", "2"]) == 0
+    highlights = capsys.readouterr().out.splitlines()[-2:]
+    shown = document(capsys, "study", "report", drawn_study, "--seeds", "2", "--json")
+    assert (shown["study"], shown["title"], shown["seeds"]) == ("six", "Six short runs", [0, 1])
+    assert shown["highlights"] == highlights
+    assert (shown["figures"], shown["failed"]) == (["losses", "errors"], {})
+    assert (shown["source"], shown["page"], shown["files"]) == (None, None, [])
+    rates, momenta = shown["tables"]
+    assert [row["settings"] for row in rates["rows"]] == [
+        {"lr": lr, "batch_size": size} for lr in (0.1, 0.01) for size in (20, 50)
+    ]
+    assert momenta["rows"][1]["settings"] == {"optimizer": "momentum", "lr": 0.01, "batch_size": 20, "alpha": 0.9}
+    assert momenta["rows"][2]["settings"]["alpha"] is None
+    assert [row["published"] for row in momenta["rows"]] == [
+        None,
+        {"train_loss": None, "test_accuracy": 0.975, "seconds": None},
+        None,
+    ]
+    for number, row in enumerate(rates["rows"]):
+        own = [results[each.id] for each in plan(study_of(seeds=[0, 1])) if (each.group, each.row) == ("rates", number)]
+        first, second = (each.test_accuracy for each in own)
+        # s / sqrt(2) is half of the difference of two values, and t is 12.706 for one degree of freedom.
+        half_width = pytest.approx(12.706 * abs(first - second) / 2, rel=1e-4)
+        assert row["test_accuracy"] == {"value": (first + second) / 2, "half_width": half_width, "count": 2}
+        assert row["train_loss"]["value"] == pytest.approx(sum(each.train_loss for each in own) / 2)
+        assert row["seconds"]["count"] == 2
+        assert (row["outcomes"], row["label"], row["steps"]) == ({"done": 2}, None, None)
+
+
+def test_the_files_of_a_report_as_json(drawn_study, capsys, tmp_path):
+    assert run(["study", "run", drawn_study, "--quiet"]) == 0
+    into = tmp_path / "report"
+    shown = document(capsys, "study", "report", drawn_study, "--into", str(into), "--json")
+    assert shown["page"] == str(into / "index.html")
+    assert {*shown["files"], str(into / "files.json")} == {str(into / name) for name in files(into)}
+    shown = document(capsys, "study", "report", drawn_study, "--only", "momenta", "--json")
+    assert [table["name"] for table in shown["tables"]] == ["momenta"]
+    assert [row["test_accuracy"]["half_width"] for row in shown["tables"][0]["rows"]] == [None] * 3
+
+
+def test_a_report_of_nothing_as_json(study, capsys, tmp_path, runs):
+    shown = document(capsys, "study", "report", study, "--into", str(tmp_path / "report"), "--json")
+    assert (shown["tables"], shown["files"], shown["page"]) == ([], [], None)
+    assert not (tmp_path / "report").exists()
+
+
+def test_a_report_tells_which_runs_are_damaged(study, capsys, runs):
+    assert run(["study", "run", study, "--quiet"]) == 0
+    damaged = small_plan()[0].id
+    (runs / damaged / "result.json").write_text("{")
+    capsys.readouterr()
+    assert run(["study", "report", study]) == 0
+    out, err = capsys.readouterr()
+    assert "Best row: undecided. The highest test accuracy so far is " in out
+    assert out.endswith("; 1 run has no result yet.\n")
+    assert err.startswith(f"ravine: run {damaged}: ")
+    assert set(document(capsys, "study", "report", study, "--json")["failed"]) == {damaged}
+
+
+def test_counts_of_one_are_singular(study, capsys, tmp_path):
+    path = tmp_path / "one.toml"
+    head, _, _ = SMALL_STUDY.partition("[[groups]]")
+    path.write_text(f'{head}[[groups]]\nname = "one"\nrows = [{{ lr = 0.1 }}]\n', encoding="utf-8")
+    assert run(["study", "run", str(path), "--dry-run", "--jobs", "1"]) == 0
+    form = r"\n1 run to do: about (less than )?[\d.]+ (second|minute|hour)s? with 1 at a time, and 0 MB of disk\.\n$"
+    assert re.search(form, capsys.readouterr().out)
+    assert run(["study", "run", str(path), "--quiet"]) == 0
+    assert "\n1 of 1 run is stored.\n" in capsys.readouterr().out
+    assert run(["study", "report", str(path)]) == 0
+    *_, table, _, summary = capsys.readouterr().out.splitlines()
+    assert table.endswith("done")
+    assert re.match("1 run, 0 of which diverged: ", summary)
 
 
 @pytest.mark.parametrize(
@@ -416,7 +501,7 @@ def test_part_of_a_report(drawn_study, capsys, tmp_path, only, tables, pictures)
     assert run(["study", "run", drawn_study, "--quiet"]) == 0
     capsys.readouterr()
     assert run(["study", "report", drawn_study, "--only", only, "--into", str(tmp_path / "report")]) == 0
-    assert files(tmp_path / "report") == {"files.json", "index.html", *tables_of(*tables), *pictures}
+    assert files(tmp_path / "report") == {*PAGE, *tables_of(*tables), *pictures}
     out, _ = capsys.readouterr()
     assert "None of the runs" not in out
     assert ("momenta" in out, "rates" in out) == (bool(tables), False)

@@ -109,8 +109,32 @@ def test_pictures_do_not_depend_on_the_user_s_matplotlib(tmp_path, suffix):
     assert len(pictures) == 1
 
 
+def test_figures_that_the_user_saves_himself_do_not_depend_on_it_either(tmp_path, mnist_environment):
+    code = (
+        "import sys, ravine\n"
+        "run = ravine.train(layers=(784, 10), batch_size=1000, epochs=2)\n"
+        "figures = [run.plot(), run.plot_confusion(), run.plot_errors(), run.plot_weights()]\n"
+        "figures += [ravine.draw_paths(steps=3)]\n"
+        "for number, figure in enumerate(figures):\n"
+        "    figure.savefig(f'{sys.argv[1]}-{number}.png')\n"
+        "    assert figure._repr_png_()\n"
+    )
+    (tmp_path / "rc").write_text(MATPLOTLIBRC)
+    settings = {
+        "plain": {},
+        "rc": {"MATPLOTLIBRC": str(tmp_path / "rc")},
+        "backend": {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "PYTHONWARNINGS": "error"},
+    }
+    for name, each in settings.items():
+        command = [sys.executable, "-c", code, str(tmp_path / name)]
+        done = subprocess.run(command, env={**mnist_environment, **each}, capture_output=True, text=True, timeout=200)
+        assert (done.returncode, done.stderr) == (0, "")
+    for number in range(5):
+        assert len({(tmp_path / f"{name}-{number}.png").read_bytes() for name in settings}) == 1
+
+
 @pytest.mark.parametrize(
-    "module", ["ravine.training.plot", "ravine.gradients.networks.figures", "ravine.report.figures"]
+    "module", ["ravine.training.pictures.curves", "ravine.gradients.networks.figures", "ravine.report.figures"]
 )
 def test_whatever_draws_can_be_imported_with_any_backend(module):
     assert python(f"import {module}", MPLBACKEND="nonsense").stderr == ""

@@ -49,7 +49,7 @@ def test_every_option_reaches_the_spec(small, capsys):
         "schedule": "step", "schedule_settings": {"decay_factor": 0.5, "decay_every": 2}, "schedule_by": "step",
         "warmup": 0.5, "batch_size": 30, "largest_batch": 60, "per_layer": {"alpha": [1.0, 0.5]},
         "epochs": 2, "seed": 7,
-        "engine": "reference", "dtype": "float64", "initial_weights": None, "order": None,
+        "engine": "reference", "dtype": "float64", "initial_weights": None, "order": None, "extends": None,
     }  # fmt: skip
 
 

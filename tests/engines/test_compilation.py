@@ -100,7 +100,8 @@ def test_a_kernel_is_compiled_once_and_loaded_without_a_compiler(tmp_path):
         return result.stdout.split(), result.stderr
 
     def told(rule, seconds):
-        return f"compiling {rule} in float64 for this processor, once; about {seconds} s\n"
+        about = f"{seconds} second{'s' if seconds > 1 else ''}"
+        return f"compiling {rule} in float64 for this processor, once; about {about}\n"
 
     folder = tmp_path / "ravine" / "kernels"
     assert compiled("sgd") == (["6", "0", "True"], told("sgd", 6))

@@ -450,7 +450,7 @@ def test_a_state_of_one_name_in_a_matrix_rule_and_a_stage_is_refused(small):
     assert words.startswith("rule namesake and a stage both have the state lookahead_slow.0")
 
 
-@pytest.mark.parametrize("name", ["order", "out", "fresh", "resume", "watcher", "data_dir", "initial_weights"])
+@pytest.mark.parametrize("name", ["order", "out", "fresh", "quiet", "watcher", "data_dir", "initial_weights"])
 def test_a_hyper_parameter_has_no_name_of_a_keyword_of_train(name, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(f"from ravine import rule\n@rule\ndef mine(g, *, lr=0.1, {name}=1.0):\n    return lr * g\n")

@@ -116,6 +116,6 @@ def files_of(tables: tuple[str, ...] = (), figures: tuple[str, ...] = (), claims
     found |= {f"figures/{name}.{ending}" for name in figures for ending in ("png", "svg")}
     return (
         found
-        | {"files.json", "index.html"}
+        | {"files.json", "index.html", "runs.csv", "epochs.csv"}
         | ({"claims.json", "tables/claims.csv", "tables/claims.md"} if claims else set())
     )

@@ -22,7 +22,7 @@ TABLES = (
                 mean([0.024, 0.026]),
                 mean([0.9771, 0.9779]),
                 mean([6.5, 6.7]),
-                "2 done",
+                {"done": 2},
                 complete=True,
             ),
             Row(
@@ -31,7 +31,7 @@ TABLES = (
                 None,
                 mean([0.098, 0.098]),
                 mean([0.5, 0.7]),
-                "1 diverged (dead_network), 1 diverged (non_finite)",
+                {"diverged (dead_network)": 1, "diverged (non_finite)": 1},
                 complete=False,
             ),
         ),
@@ -46,7 +46,7 @@ TABLES = (
                 mean([0.01]),
                 mean([0.98]),
                 mean([12.0]),
-                NASTY,
+                {NASTY: 1},
                 complete=True,
             ),
         ),
@@ -153,5 +153,5 @@ def small_report() -> tuple[Report, dict[str, str]]:
 
 def bare_report() -> Report:
     """Return the report of a study of one's own: one seed, no claims, no published values, no figures."""
-    row = Row({"lr": "0.1", "batch_size": "10"}, None, mean([0.1]), mean([0.9]), mean([3.0]), "done", True)
+    row = Row({"lr": "0.1", "batch_size": "10"}, None, mean([0.1]), mean([0.9]), mean([3.0]), {"done": 1}, True)
     return Report("rates", (0,), False, (), (Table("sgd", "", (row,)),), (), (), (), "ravine study report", {})

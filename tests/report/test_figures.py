@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from xml.etree import ElementTree
 
-import msgspec
 import numpy as np
 import pytest
 from stored_cases import DEAD, NAN, check_of, epochs, result
@@ -159,7 +159,7 @@ def test_runs_that_died_in_the_first_epoch(measures):
 def test_a_loss_that_is_not_finite_leaves_a_gap():
     run = row("g", 1)[0]
     history = epochs(*CURVES[0])
-    history[1] = msgspec.structs.replace(history[1], test_loss=None)
+    history[1] = dataclasses.replace(history[1], test_loss=None)
     (axes,) = drawn(
         Figure(name="f", rows=["g:1"], measures=("test_loss",)), {run.id: result(run, history=history)}
     ).figure.axes
@@ -176,6 +176,39 @@ def test_rows_of_different_length_have_their_stars_at_their_ends():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["long", "short"]
 
 
+def test_a_row_alone_needs_no_name():
+    (axes,) = drawn(
+        Figure(name="f", rows=["named:short"], measures=("test_loss",)), results_of(row("named", 2))
+    ).figure.axes
+    assert axes.get_legend() is None
+    assert not axes.figure.legends
+
+
+TWELVE = [{"optimizer": name, "lr": lr} for name in ("sgd", "momentum", "nesterov", "adam") for lr in (0.1, 0.2, 0.3)]
+
+
+@pytest.mark.parametrize("panels", [None, "optimizer"])
+def test_a_figure_of_twelve_rows(panels):
+    planned = plan(Study(name="s", settings={"epochs": 4}, groups=[Group(name="g", rows=TWELVE)]))
+    lower = {run.id: result(run, history=epochs([0.9] * 4, [0.1 * (run.row + 1)] * 4)) for run in planned}
+    figure = Figure(name="f", rows=["g"], measures=("train_loss",), panels=panels)
+    picture = draw(figure, planned, lower, {}).figure
+    picture.draw_without_rendering()
+    legends = [*picture.legends, *(axes.get_legend() for axes in picture.axes if axes.get_legend())]
+    texts = [text.get_text() for legend in legends for text in legend.get_texts()]
+    if panels is None:
+        assert texts == [f"{each['optimizer']}, lr {each['lr']}" for each in TWELVE]
+    else:
+        assert texts == ["lr 0.1", "lr 0.2", "lr 0.3"] * 4
+    lines = [line for axes in picture.axes for line in curves_of(axes)]
+    looks = {(line.get_marker(), line.get_color()) for line in lines}
+    assert len(looks) == (12 if panels is None else 3)
+    for legend in legends:
+        box = legend.get_window_extent()
+        for line in lines:
+            assert not line.get_transform().transform_path(line.get_path()).intersects_bbox(box, filled=False)
+
+
 def test_rows_are_named_by_what_differs():
     (axes,) = drawn(
         Figure(name="f", rows=["g", "named:short"], measures=("test_loss",)),
@@ -189,23 +222,29 @@ def test_rows_are_named_by_what_differs():
     ]
 
 
-@pytest.mark.parametrize(("setting", "titles", "sizes"), [
-    ("batch_size", ["batch_size 10", "batch_size 100"], [2, 1]),
-    ("lr", ["lr 0.1", "lr 0.01"], [2, 1]),
-    ("final_lr", ["final_lr none"], [3]),
+BOTH = ["lr 0.1, batch_size 10", "lr 0.01, batch_size 10", "lr 0.1, batch_size 100"]
+
+
+@pytest.mark.parametrize(("setting", "titles", "labels"), [
+    ("batch_size", ["batch_size 10", "batch_size 100"], [["lr 0.1", "lr 0.01"], ["lr 0.1"]]),
+    ("lr", ["lr 0.1", "lr 0.01"], [["batch_size 10", "batch_size 100"], ["batch_size 10"]]),
+    ("final_lr", ["final_lr none"], [BOTH]),
 ])  # fmt: skip
-def test_a_panel_for_each_value_of_a_setting(setting, titles, sizes):
+def test_a_panel_for_each_value_of_a_setting(setting, titles, labels):
     figure = Figure(name="f", rows=["g"], measures=("test_accuracy",), panels=setting)
     panels = drawn(figure, results_of(*(row("g", number) for number in (1, 2, 3)))).figure.axes
     assert [axes.get_title() for axes in panels] == titles
-    assert [len(axes.collections) for axes in panels] == sizes
+    assert [len(axes.collections) for axes in panels] == [len(each) for each in labels]
     assert [axes.get_ylabel() for axes in panels] == ["test accuracy", ""][: len(panels)]
     assert len({axes.get_ylim() for axes in panels}) == 1
-    for axes, size in zip(panels, sizes, strict=True):
-        legend = axes.get_legend()
-        assert (legend is not None) == (size > 1)
-        if legend is not None:
-            assert len(legend.get_texts()) == size
+    looks = {}
+    for axes, wanted in zip(panels, labels, strict=True):
+        assert [text.get_text() for text in axes.get_legend().get_texts()] == wanted
+        for line in curves_of(axes):
+            looks.setdefault(line.get_label(), set()).add((line.get_color(), line.get_marker(), line.get_linestyle()))
+    # A row of one label looks the same in all panels, and those of others look different.
+    assert all(len(each) == 1 for each in looks.values())
+    assert len(set.union(*looks.values())) == len(looks)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +253,9 @@ def test_a_panel_for_each_value_of_a_setting(setting, titles, sizes):
         ([0.91, 0.95], "linear", None),
         ([0.9, 0.98], "linear", None),
         ([0.098, 0.98], "function", (0.048, 0.99)),
-        ([0.02, 0.5], "function", (0.0, 0.99)),
+        ([0.02, 0.5], "linear", None),
+        ([0.6, 0.85], "linear", None),
+        ([0.6, 0.94], "function", (0.55, 0.95)),
         ([0.1, 0.9999], "function", (0.05, 1.0)),
         ([0.1, 1.0], "function", (0.05, 1.0)),
     ],

@@ -13,8 +13,7 @@ from ravine.errors import StorageError
 from ravine.paper.measures import ACCURACY
 from ravine.report.claims import Claim
 from ravine.report.findings import every, higher
-from ravine.report.make import best_row, make_report, verdict_counts, write_report
-from ravine.report.tables import make_table
+from ravine.report.make import make_report, verdict_counts, write_report
 from ravine.storage.record import Seconds
 from ravine.storage.store import StoredRun
 from ravine.studies import Figure, Group, Study, plan
@@ -78,9 +77,27 @@ def test_the_summary():
     assert verdicts == "3 claims: 2 reproduced, 1 undecided (not run)."
     assert runs == "8 runs, 0 of which diverged: 4 minutes of computing on one core."
     # 0.960 and 0.961: s = 0.0007, and 12.706 s / sqrt(2) = 0.00635. The table that compares the methods decides.
-    assert best == "Best method: b, test accuracy 96.05 ± 0.64 %."
+    assert best.startswith("Best method: b (momentum, alpha 0.9), test accuracy 96.05 ± 0.64 %. For every other row ")
     (runs, best) = made(names=["rates"]).highlights
-    assert best.startswith("Best row: lr 0.1, batch_size 10, test accuracy 99.05 ± ")
+    assert best.startswith("Best row: sgd, lr 0.1, test accuracy 99.05 ± 0.64 %. For every other row ")
+
+
+def test_the_summary_names_no_best_row_that_the_seeds_do_not_show():
+    stored = stored_runs()
+    second = next(run for run in PLANNED if (run.group, run.row, run.spec.seed) == ("methods", 0, 1))
+    stored[second.id] = StoredRun(Path(), result(second, 0.97), {}, "")
+    # The differences are 0.01 and -0.009, and so is the mean of the one row above that of the other.
+    assert made(stored=stored).highlights[2] == (
+        "Best method: undecided. b (momentum, alpha 0.9) leads with test accuracy 96.05 ± 0.64 %, and 2 seeds do not "
+        "tell it from a (sgd)."
+    )
+    del stored[second.id]
+    assert made(stored=stored).highlights[2].endswith("; 1 run has no result yet.")
+    # A group that is not stored has no table, and its rows may be the best.
+    assert made(names=["rates", "none"]).highlights[1].endswith("; 2 runs have no result yet.")
+    assert [made(names=["none"]).highlights, made(names=["curves"]).highlights] == [
+        made(names=["claims"]).highlights[1:]
+    ] * 2
 
 
 def test_the_summary_counts_what_diverged():
@@ -94,20 +111,12 @@ def test_the_summary_counts_what_diverged():
 
 
 def test_the_best_of_nothing():
-    assert best_row([]) is None
     report = make_report(STUDY, PLANNED, {}, {}, CLAIMS)
     assert report.highlights == (
         "3 claims: 3 undecided (not run).",
-        "0 runs, 0 of which diverged: 0 minutes of computing on one core.",
+        "0 runs, 0 of which diverged: 0 seconds of computing on one core.",
     )
     assert (report.tables, report.drawings, report.made_by, report.environment) == ((), (), (), {})
-
-
-def test_the_best_row_is_that_of_the_highest_mean():
-    results = {run: stored.result for run, stored in stored_runs().items()}
-    tables = [make_table(group, PLANNED, results) for group in STUDY.groups]
-    assert best_row(tables[2:]).settings["label"] == "b"
-    assert best_row(tables).settings["lr"] == "0.1"
 
 
 def test_verdicts_are_counted_the_most_frequent_first():
@@ -148,7 +157,7 @@ def test_files(tmp_path):
     tables = {f"tables/{name}.{ending}" for name in ("rates", "methods") for ending in ("csv", "md", "tex")}
     figures = {f"figures/{name}.{ending}" for name in ("curves", "errors") for ending in ("png", "svg")}
     claims = {"claims.json", "tables/claims.csv", "tables/claims.md"}
-    assert found == {"files.json", "index.html", *claims, *tables, *figures}
+    assert found == {"files.json", "index.html", "runs.csv", "epochs.csv", *claims, *tables, *figures}
     claims = json.loads((index.parent / "claims.json").read_text(encoding="utf-8"))
     assert [claim["verdict"] for claim in claims] == ["reproduced", "reproduced", None]
     assert claims[0]["findings"][0]["measured"] == "2 of 2 runs"
@@ -166,7 +175,7 @@ def test_what_an_earlier_report_left_is_cleared_away_and_nothing_else(tmp_path):
     (tmp_path / "notes.txt").write_text("2")
     index = write_report(made(names=["curves"]), tmp_path)
     found = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    own = {"files.json", "index.html", "figures/curves.png", "figures/curves.svg"}
+    own = {"files.json", "index.html", "runs.csv", "epochs.csv", "figures/curves.png", "figures/curves.svg"}
     assert found == {*own, "tables/mine.csv", "notes.txt"}
     outside = tmp_path.parent / "outside.txt"
     outside.write_text("3")

@@ -6,13 +6,18 @@ import dataclasses
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from typing import get_args
 
 import pytest
 from report_cases import JUDGMENTS, NASTY, TABLES, bare_report, small_report
 
+from ravine.paper.study import load_paper
 from ravine.report.page import page
+from ravine.report.reading import VERDICTS
+from ravine.report.verdicts import ClaimFinding, JudgedClaim, Verdict
+from ravine.studies import Source
 
-VOID = {"meta", "link", "br", "hr", "img", "input"}
+VOID = {"meta", "link", "br", "wbr", "hr", "img", "input"}
 
 
 class Element:
@@ -195,11 +200,66 @@ def test_ids_are_unique_and_every_reference_has_its_target(root, text):
     assert references <= set(ids)
 
 
+def explained(root: Element) -> dict[str, str]:
+    """Return the terms that the page explains, and what they mean."""
+    (terms,) = section(root, "reading").all("dl")
+    return {t.text(): m.text() for t, m in zip(terms.all("dt"), terms.all("dd"), strict=True)}
+
+
+def test_the_page_names_the_document_that_has_the_published_results(root, text):
+    assert "The published results are those of" not in text
+    for source, words in [
+        (Source("A title", "An author"), "The published results are those of A title by An author."),
+        (Source("A title"), "The published results are those of A title."),
+        (Source(NASTY, NASTY), f"The published results are those of {NASTY} by {NASTY}."),
+    ]:
+        (found,) = read(page(dataclasses.replace(bare_report(), source=source), {})).all(kind="source")
+        assert found.text() == words
+    assert [e.text() for e in found.all("cite")] == [NASTY]
+
+
+def test_words_that_occur_are_explained_before_they_are_met(root):
+    assert list(explained(root)) == [
+        "reproduced",
+        "reproduced in part",
+        "not reproduced",
+        "cannot be true as written",
+        "undecided",
+        "m",
+        "published, ours",
+        "±",
+        "dead_network",
+        "non_finite",
+    ]
+    ids = [e.attributes["id"] for e in root.all("section")]
+    assert ids[0] == "reading"
+
+
+def test_only_words_that_occur_are_explained():
+    zigzag = JudgedClaim(
+        "zigzag", "1", "It is smooth.", "reproduced", None, [ClaimFinding("zig-zag over epochs", "1", True)], [], ""
+    )
+    found = explained(read(page(dataclasses.replace(bare_report(), judgments=(zigzag,)), {})))
+    assert list(found) == ["reproduced", "m", "zig-zag"]
+    assert "the root of 2/3 of the mean of e squared" in found["zig-zag"]
+    found = explained(read(page(dataclasses.replace(bare_report(), tables=TABLES[:1]), {})))
+    assert list(found) == ["published, ours", "±", "dead_network", "non_finite"]
+
+
+def test_every_verdict_is_explained():
+    assert set(VERDICTS) == {*get_args(Verdict), "undecided"}
+
+
+def test_the_reference_study_names_its_document():
+    source = load_paper().source
+    assert source == Source("COMP36212 Assignment EX3. Gradient-Based Optimisation", "Vladislav Yotkov")
+
+
 def test_the_contents_name_every_section(root):
     (nav,) = root.all("nav")
     linked = [e.attributes["href"][1:] for e in nav.all("a")]
     assert linked == [e.attributes["id"] for e in root.all("section")]
-    assert linked == ["claims", "tables", "figures", "runs", "environment", "command"]
+    assert linked == ["reading", "claims", "tables", "figures", "runs", "environment", "command"]
 
 
 def test_runs_environment_and_command_are_there(root):

@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from paper_report import wide_page
 from report_cases import small_report
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -116,6 +117,51 @@ def test_every_figure_is_drawn(shown):
         assert figure["shapes"] > 10
         assert figure["lost"] == 0
         assert figure["label"]
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory) -> str:
+    """Return the address of a page with the tables of the reference study over five seeds."""
+    path = tmp_path_factory.mktemp("wide") / "index.html"
+    path.write_text(wide_page(), encoding="utf-8")
+    return path.as_uri()
+
+
+BOXES = """
+    return [...document.querySelectorAll(".table")].map(table => {
+        const box = table.querySelector(".scroll");
+        return [table.id, box.scrollWidth - box.clientWidth];
+    });
+"""
+
+
+def test_no_table_of_the_reference_study_scrolls_at_1280(browser, wide):
+    look(browser, "light")
+    resize(browser, 1280)
+    browser.get(wide)
+    found = dict(browser.execute_script(BOXES))
+    assert len(found) == 7
+    assert set(found.values()) == {0}
+    # Numbers with an interval behind them are in it, as the widest that the study has.
+    assert browser.execute_script("return document.querySelectorAll('td .interval').length") > 100
+    resize(browser, 700)
+    assert dict(browser.execute_script(BOXES))["table-further"] > 0  # the test would have seen it
+
+
+@pytest.mark.parametrize("width", [375, 768, 1280])
+def test_the_page_of_the_reference_study_never_scrolls_sideways(browser, wide, width):
+    resize(browser, width)
+    browser.get(wide)
+    assert browser.execute_script("""
+        const root = document.documentElement;
+        window.scrollTo(1000, 0);
+        return [root.scrollWidth - root.clientWidth, window.scrollX];
+    """) == [0, 0]
+    narrow = browser.execute_script("""
+        return [...document.querySelectorAll(".table td")].map(e => e.getBoundingClientRect())
+            .filter(box => box.height > 120).length;
+    """)
+    assert narrow == 0  # no column is squeezed until its words stand one below the other
 
 
 @pytest.mark.parametrize("width", [360, 768, 1400])

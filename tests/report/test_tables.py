@@ -9,7 +9,7 @@ import math
 import msgspec
 import pytest
 
-from ravine.report.tables import cells, make_table, to_csv, to_latex, to_markdown
+from ravine.report.tables import cells, make_table, table_to_csv, table_to_latex, table_to_markdown
 from ravine.storage.record import DeadNetwork, Epoch, Result, Seconds
 from ravine.studies import Group, Study, plan
 
@@ -87,7 +87,7 @@ def test_steps_are_told_where_batches_grow():
 
 
 def test_csv_reads_back(table):
-    head, first, second = csv.reader(io.StringIO(to_csv(table)))
+    head, first, second = csv.reader(io.StringIO(table_to_csv(table)))
     assert len(head) == len(first) == len(second)
     row = dict(zip(head, first, strict=True))
     assert (row["published loss"], row["loss"], row["published accuracy"]) == ("nan", "-", "0.098")
@@ -107,11 +107,11 @@ def test_a_column_in_which_nothing_stands_is_left_out():
 
 
 def test_markdown_and_latex_have_every_row(table):
-    lines = to_markdown(table).splitlines()
+    lines = table_to_markdown(table).splitlines()
     assert lines[0] == "**decay_and_not.** With 5 % decay & without"
     assert len({line.count("|") for line in lines[2:]}) == 1
     assert "±" in lines[-1]
-    latex = to_latex(table)
+    latex = table_to_latex(table)
     assert r"\caption{With 5 \% decay \& without}" in latex
     assert r"final\_lr" in latex
     assert r"$\pm$" in latex

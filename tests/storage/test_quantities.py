@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import msgspec
@@ -22,7 +23,7 @@ RESULT = Result(
 def test_records_have_what_is_declared():
     numbers = {"train_loss", "test_loss", "test_accuracy", "seconds"}
     assert set(QUANTITIES) == numbers == numbers & set(Result.__struct_fields__)
-    assert {quantity.name for quantity in CURVES} <= set(Epoch.__struct_fields__)
+    assert {quantity.name for quantity in CURVES} <= {field.name for field in dataclasses.fields(Epoch)}
     assert {field.name for field in msgspec.structs.fields(Published)} <= set(QUANTITIES)
 
 

@@ -27,7 +27,13 @@ def names(folder):
 def test_what_a_stored_run_consists_of(small, runs):
     stored = train_small(small, runs)
     assert names(runs) == [stored.result.id] == [small_run().id]
-    assert names(stored.folder) == ["environment.json", "result.json", "spec.json", "weights.safetensors"]
+    assert names(stored.folder) == [
+        "environment.json",
+        "result.json",
+        "spec.json",
+        "state.safetensors",
+        "weights.safetensors",
+    ]
     assert {"ravine", "python", "numpy", "numba", "processor", "cores", "threads"} <= set(stored.environment)
     assert stored.environment["threads"] == 1
     # Anyone can read the weights with the library that is meant for it.
@@ -184,7 +190,7 @@ def test_a_full_disk_at_every_write_leaves_nothing_that_a_later_run_believes(sma
     disk = Disk(monkeypatch)
     undisturbed = train_small(small, tmp_path / "undisturbed")
     writes = disk.writes
-    assert writes == 7  # a spec, two checkpoints, four files of the finished run
+    assert writes == 8  # a spec, two checkpoints, five files of the finished run
     for full_from in range(1, writes + 1):
         root = tmp_path / f"full from {full_from}"
         disk.writes, disk.full_from = 0, full_from
@@ -196,7 +202,7 @@ def test_a_full_disk_at_every_write_leaves_nothing_that_a_later_run_believes(sma
         assert set(left) <= {"lock", "spec.json", "checkpoint.safetensors"}
         disk.full_from = 0
         watcher = Recorder()
-        outcome = train(small_run(), small, RunStore(root), resume=True, watcher=watcher)
+        outcome = train(small_run(), small, RunStore(root), watcher=watcher)
         assert_same_run(outcome.stored, undisturbed)
         assert len(watcher.epochs) == 3 - min(max(full_from - 2, 0), 2)  # what was saved is not trained again
 

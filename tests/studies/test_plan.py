@@ -9,7 +9,7 @@ import pytest
 from study_cases import SMALL_STUDY, ids, small_plan, study_of
 
 from ravine.errors import ConfigError
-from ravine.spec import RunSpec, describe, from_settings, resolve
+from ravine.spec import RunSpec, describe, resolve
 from ravine.studies import cut_short, find_rows, load_study, plan
 
 LAST_ROW = '{ optimizer = "sgd", lr = 0.1 }'
@@ -205,20 +205,6 @@ def test_runs_that_are_cut_short():
         assert run.id == resolve(run.spec).id != whole.id
         assert msgspec.structs.replace(run.spec, epochs=3) == whole.spec
     assert cut_short(planned, epochs=3) == cut_short(planned, epochs=99) == planned
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"optimizer": "sgd", "lr": 0.1}, "sgd lr 0.1, m 10, 10 epochs"),
-        ({"lr": 0.1, "final_lr": 1e-5, "epochs": 1}, "sgd lr 0.1 to 1e-05, m 10, 1 epoch"),
-        ({"optimizer": "adagrad", "lr": 0.01, "epochs": 20, "batch_size": 100}, "adagrad lr 0.01, eps 1e-08, m 100"),
-        ({"lr": 1, "epochs": 20, "softmax": "naive", "dtype": "float64"}, "sgd lr 1, m 10, naive softmax, float64"),
-        ({"lr": 1, "epochs": 20, "init": "he-normal"}, "sgd lr 1, m 10, he-normal"),
-    ],
-)
-def test_runs_in_words(settings, words):
-    assert describe(from_settings(settings).spec, usual_epochs=20) == words
 
 
 @pytest.mark.parametrize(

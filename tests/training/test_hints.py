@@ -350,7 +350,7 @@ def test_a_run_in_two_sittings_says_the_same(small, tmp_path, monkeypatch, optim
     whole = train(run, small, RunStore(tmp_path / "whole")).stored
     store = RunStore(tmp_path / "parts")
     assert interrupt_at(run, small, store, progress=12 * sitting + 5).result.hint is None
-    parts = train(run, small, store, resume=True, watcher=Recorder()).stored
+    parts = train(run, small, store, watcher=Recorder()).stored
     assert whole.result.hint is not None
     assert_same_run(whole, parts)
 

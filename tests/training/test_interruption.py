@@ -34,7 +34,7 @@ def test_interrupted_anywhere_and_resumed_gives_the_same_bits(small, tmp_path, e
     for progress in range(1, PROGRESSES, 5):
         store = RunStore(tmp_path / f"at {progress}")
         interrupt_at(run, small, store, progress)
-        outcome = train(run, small, store, resume=True)
+        outcome = train(run, small, store)
         assert outcome.stored is not None
         assert_same_run(outcome.stored, undisturbed)
 
@@ -42,9 +42,9 @@ def test_interrupted_anywhere_and_resumed_gives_the_same_bits(small, tmp_path, e
 def test_interrupted_at_every_step(small, tmp_path):
     run, store = small_run(), RunStore(tmp_path / "disturbed")
     for progress in range(1, PROGRESSES):
-        outcome = interrupt_at(run, small, store, 1, resume=True)
+        outcome = interrupt_at(run, small, store, 1)
         assert len(outcome.result.history) == (progress - 1) // 12
-    outcome = train(run, small, store, resume=True)
+    outcome = train(run, small, store)
     assert_same_run(outcome.stored, train_small(small, tmp_path / "undisturbed"))
 
 
@@ -63,7 +63,7 @@ def test_while_rates_change_by_step_and_batches_grow(small, tmp_path):
     for progress in (7, 15, 22):  # 12 steps, then 6, then 5
         store = RunStore(tmp_path / f"at {progress}")
         interrupt_at(small_run(**settings), small, store, progress)
-        outcome = train(small_run(**settings), small, store, resume=True)
+        outcome = train(small_run(**settings), small, store)
         assert outcome.stored is not None
         assert_same_run(outcome.stored, undisturbed)
 
@@ -73,7 +73,7 @@ def test_with_given_arrays(small, tmp_path):
     run = loop.with_given(small_run(), given)
     store = RunStore(tmp_path / "disturbed")
     train(run, small, store, given=given, watcher=Recorder(20))
-    outcome = train(run, small, store, given=given, resume=True)
+    outcome = train(run, small, store, given=given)
     undisturbed = train(run, small, RunStore(tmp_path / "undisturbed"), given=given)
     assert_same_run(outcome.stored, undisturbed.stored)
 
@@ -90,7 +90,7 @@ def test_the_times_of_all_sittings_add_up(small, runs, monkeypatch):
     first = interrupt_at(small_run(), small, RunStore(runs), 20).result
     assert (first.seconds.train, first.seconds.total) == (20, 20)
     clock[0] += 1000  # nobody trains
-    both = train(small_run(), small, RunStore(runs), resume=True).result
+    both = train(small_run(), small, RunStore(runs)).result
     assert (both.seconds.train, both.seconds.total) == (36, 36)
     assert [record.seconds for record in both.history] == [12, 12, 12]
 
@@ -109,7 +109,7 @@ def test_interrupted_in_the_step_that_diverges(small, runs, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(SteppingEngine, "train", interrupted)
         assert train(small_run(**settings), small, RunStore(runs)).result.status == "interrupted"
-    outcome = train(small_run(**settings), small, RunStore(runs), resume=True)
+    outcome = train(small_run(**settings), small, RunStore(runs))
     assert outcome.result.status == "diverged"
     assert_same_run(outcome.stored, undisturbed)
 
@@ -124,7 +124,7 @@ def test_what_an_interrupted_run_says(small, runs, number):
     assert len(outcome.result.history) == 1
     assert outcome.result.test_accuracy == outcome.result.history[0].test_accuracy
     (unfinished,) = RunStore(runs).unfinished()
-    assert (unfinished.id, unfinished.spec, unfinished.epochs) == (small_run().id, small_run().spec, 1)
+    assert (unfinished.id, unfinished.spec, len(unfinished.history)) == (small_run().id, small_run().spec, 1)
     assert RunStore(runs).ids() == []
 
 
@@ -137,32 +137,26 @@ def test_a_second_signal_interrupts_at_once_and_loses_nothing_that_was_saved(sma
 
     with pytest.raises(KeyboardInterrupt):
         train(small_run(), small, RunStore(runs), watcher=Impatient())
-    outcome = train(small_run(), small, RunStore(runs), resume=True)
+    outcome = train(small_run(), small, RunStore(runs))
     assert_same_run(outcome.stored, train_small(small, tmp_path / "undisturbed"))
 
 
-def test_without_resume_the_run_starts_at_the_beginning_and_says_so(small, runs):
+def test_a_fresh_run_starts_at_the_beginning(small, runs, tmp_path):
     interrupt_at(small_run(), small, RunStore(runs), 20)
     watcher = Recorder()
-    train(small_run(), small, RunStore(runs), watcher=watcher)
-    assert "discarded" in watcher.notes[0]
+    stored = train(small_run(), small, RunStore(runs), fresh=True, watcher=watcher).stored
+    assert watcher.notes == []
     assert len(watcher.epochs) == 3
+    assert_same_run(stored, train_small(small, tmp_path / "undisturbed"))
 
 
-def test_resume_says_where_it_goes_on(small, runs):
+def test_it_says_where_it_goes_on(small, runs):
     watcher = Recorder()
     interrupt_at(small_run(), small, RunStore(runs), 20)
-    train(small_run(), small, RunStore(runs), resume=True, watcher=watcher)
-    assert watcher.notes == ["goes on in epoch 2 of 3"]
+    train(small_run(), small, RunStore(runs), watcher=watcher)
+    assert watcher.notes == ["goes on in epoch 2 of 3, where it was stopped; --fresh starts at the beginning"]
     assert [record.epoch for record in watcher.epochs] == [2, 3]
     assert watcher.shares[0] == (2, 180 / 230)
-
-
-def test_resume_without_a_checkpoint_trains_from_the_beginning_and_says_so(small, runs):
-    watcher = Recorder()
-    outcome = train(small_run(), small, RunStore(runs), resume=True, watcher=watcher)
-    assert outcome.result.status == "done"
-    assert "no checkpoint" in watcher.notes[0]
 
 
 def test_a_run_that_is_being_trained_cannot_be_trained_a_second_time(small, runs):
@@ -196,20 +190,20 @@ def test_a_damaged_checkpoint_is_refused_whatever_the_damage_and_nothing_is_lost
     whole = checkpoint.read_bytes()
     for damage, content in damages(whole).items():
         checkpoint.write_bytes(content)
-        with pytest.raises(DataError, match="without --resume the run starts at the beginning") as refusal:
-            train(run, small, store, resume=True)
+        with pytest.raises(DataError, match="delete its folder, or train the run with --fresh") as refusal:
+            train(run, small, store)
         assert "\n" not in str(refusal.value), damage
         assert checkpoint.read_bytes() == content, damage
         assert store.unfinished() == [], damage
     checkpoint.write_bytes(whole)
-    outcome = train(run, small, store, resume=True)
+    outcome = train(run, small, store)
     assert_same_run(outcome.stored, train_small(small, tmp_path / "undisturbed"))
 
 
-def test_without_resume_a_damaged_checkpoint_is_no_obstacle(small, runs):
+def test_a_damaged_checkpoint_is_no_obstacle_for_a_fresh_run(small, runs):
     interrupt_at(small_run(), small, RunStore(runs), 20)
     (runs / f"{small_run().id}.partial" / "checkpoint.safetensors").write_bytes(b"garbage")
-    assert train(small_run(), small, RunStore(runs)).result.status == "done"
+    assert train(small_run(), small, RunStore(runs), fresh=True).result.status == "done"
 
 
 def test_a_checkpoint_holds_what_was_put_in(tmp_path, small, runs):

@@ -36,7 +36,7 @@ def test_killed_at_every_write(small, tmp_path):
         store = RunStore(root)
         finished = store.load(small_run().id)
         if finished is None:
-            finished = train(small_run(), small, store, resume=True).stored
+            finished = train(small_run(), small, store).stored
             assert not store.unfinished()
         assert_same_run(finished, undisturbed)
         assert store.ids() == [small_run().id]
@@ -78,7 +78,7 @@ def test_killed_at_any_moment_on_mnist(mnist_environment, tmp_path, request):
         time.sleep(whole * ((0.2 + kill * 0.618034) % 1))
         process.kill()
         process.communicate(timeout=60)
-        finish(start(environment, "--resume"))
+        finish(start(environment))
         found = only_run(root)
         assert found.weights().tobytes() == wanted.weights().tobytes()
         assert without_times(found.result) == without_times(wanted.result)

@@ -62,7 +62,7 @@ def test_interrupted_and_resumed_gives_the_same_bits(small, tmp_path, monkeypatc
     for progress in (1, 2, 4, 7):
         store = RunStore(tmp_path / f"at {progress}")
         interrupt_at(run, small, store, progress)
-        outcome = train(run, small, store, resume=True)
+        outcome = train(run, small, store)
         assert_same_run(outcome.stored, undisturbed)
 
 
@@ -73,7 +73,7 @@ def test_in_long_double_too(small, tmp_path, monkeypatch, optimizer):
     undisturbed = train_small(small, tmp_path / "undisturbed", **settings).weights()
     run, store = small_run(**settings), RunStore(tmp_path / "disturbed")
     interrupt_at(run, small, store, 3)
-    again = train(run, small, store, resume=True).stored.weights()
+    again = train(run, small, store).stored.weights()
     # Bytes that fill up a long double may differ where the number does not.
     assert again.dtype == undisturbed.dtype == np.longdouble
     assert np.array_equal(again, undisturbed)
@@ -162,7 +162,7 @@ def test_a_start_is_that_of_the_first_step_whether_a_run_was_stopped_or_not(smal
     run, store = small_run(forgetful, batch_size=60), RunStore(tmp_path / "disturbed")
     interrupt_at(run, small, store, 3)
     undisturbed = train_small(small, tmp_path / "undisturbed", optimizer=forgetful, batch_size=60)
-    assert_same_run(train(run, small, store, resume=True).stored, undisturbed)
+    assert_same_run(train(run, small, store).stored, undisturbed)
 
 
 def mean(weights, state, t):

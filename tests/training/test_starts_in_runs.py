@@ -86,7 +86,7 @@ def test_a_run_that_was_stopped_goes_on_with_the_same_slots(small, tmp_path, mon
     for progress in (1, 2, 5):
         store = RunStore(tmp_path / f"at {progress}")
         interrupt_at(small_run(**settings), small, store, progress)
-        assert_same_run(train(small_run(**settings), small, store, resume=True).stored, undisturbed)
+        assert_same_run(train(small_run(**settings), small, store).stored, undisturbed)
 
 
 @pytest.mark.parametrize("optimizer", [anchored, matrices])
@@ -136,7 +136,7 @@ def test_a_run_whose_state_is_empty_goes_on_without_its_start(small, tmp_path, m
     for progress in (1, 4):
         store = RunStore(tmp_path / f"at {progress}")
         interrupt_at(small_run(pushed_once, batch_size=60), small, store, progress)
-        resumed = train(small_run(pushed_once, batch_size=60), small, store, resume=True)
+        resumed = train(small_run(pushed_once, batch_size=60), small, store)
         assert_same_run(resumed.stored, undisturbed)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 from numpy.typing import DTypeLike
 
-from ravine.api.training import checked_watcher, load_run, run_spec
+from ravine.api.training import load_run, run_spec
+from ravine.api.watching import checked_watcher
 from ravine.arrays import Array
 from ravine.data import Dataset, load
 from ravine.errors import ConfigError, shortened

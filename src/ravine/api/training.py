@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -9,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from ravine.api.watching import watching
 from ravine.arrays import Array
 from ravine.data import Dataset, load
 from ravine.errors import ConfigError, shortened
@@ -22,6 +24,8 @@ from ravine.storage.store import RunStore
 from ravine.training import Given, Outcome, Silent, Watcher, with_given
 from ravine.training import train as train_run
 from ravine.training.run import Run
+
+_log = logging.getLogger("ravine")
 
 
 def train(
@@ -48,8 +52,8 @@ def train(
     dtype: DTypeLike = "float32",
     data_dir: Path | str | None = None,
     out: Path | str | None = None,
-    resume: bool = False,
     fresh: bool = False,
+    quiet: bool = False,
     initial_weights: ArrayLike | None = None,
     order: ArrayLike | None = None,
     watcher: Watcher | None = None,
@@ -81,15 +85,15 @@ def train(
         engine, dtype: "fused" in float32 or float64, "reference" in longdouble too. A dtype is given by its name, or as
             NumPy has it, such as np.float64.
         out: folder of runs; `RAVINE_HOME` or `runs` if None.
-        resume: go on from the checkpoint of an interrupted run of the same spec.
-        fresh: train anew even if the run is stored.
+        fresh: train anew even if the run is stored, and from the beginning even if it was interrupted.
+        quiet: show no progress. Otherwise a notebook shows a bar, and the logger "ravine" tells what a long run costs.
         initial_weights: the flat weight vector, shape (n,), in place of a seeded draw.
         order: sample numbers in training order, (k,) or (epochs, k), in place of seeded shuffles.
-        watcher: an object whose methods the training loop calls to report progress.
+        watcher: an object whose methods the training loop calls to report progress, in place of the bar.
 
     Raises:
         ConfigError, DataError, DownloadError, StorageError: with one clear sentence each.
-        KeyboardInterrupt: Ctrl-C; a checkpoint is left, and `resume=True` goes on from it bit for bit.
+        KeyboardInterrupt: Ctrl-C; a checkpoint is left, and the same call goes on from it bit for bit.
 
     >>> run = train(optimizer="sgd", lr=0.1, batch_size=100, epochs=1, layers=(784, 16, 10))
     >>> run.status, len(run.history), run.weights.shape
@@ -99,10 +103,15 @@ def train(
     settings = {setting.name: keywords[setting.name] for setting in SETTINGS if setting.name != "hyperparameters"}
     run = from_settings({**settings, **hyperparameters})
     given = Given(_array("initial_weights", initial_weights, "iuf"), _array("order", order, "iu"))
-    outcome = run_spec(run, given=given, data_dir=data_dir, out=out, resume=resume, fresh=fresh, watcher=watcher)
+    with watching(watcher, quiet, run.spec.epochs) as chosen:
+        return finished(run_spec(run, given=given, data_dir=data_dir, out=out, fresh=fresh, watcher=chosen))
+
+
+def finished(outcome: Run | Outcome) -> Run:
+    """Return a run that has ended; one that a signal interrupted is a KeyboardInterrupt."""
     if isinstance(outcome, Run):
         return outcome
-    raise KeyboardInterrupt(f"run {outcome.result.id} was interrupted; resume=True goes on with it")
+    raise KeyboardInterrupt(f"run {outcome.result.id} was interrupted; the same call goes on with it")
 
 
 def run_spec(
@@ -111,7 +120,6 @@ def run_spec(
     given: Given = Given(),  # noqa: B008  frozen, shared on purpose
     data_dir: Path | str | None = None,
     out: Path | str | None = None,
-    resume: bool = False,
     fresh: bool = False,
     watcher: Watcher | None = None,
     data: Dataset | None = None,
@@ -120,29 +128,20 @@ def run_spec(
 
     If you have loaded the data set already, pass it in as `data`.
     """
-    watcher = checked_watcher(watcher)
-    resume, fresh = (convert(plain(value), bool, name) for name, value in (("resume", resume), ("fresh", fresh)))
+    watcher = watcher or Silent()
+    fresh = convert(plain(fresh), bool, "fresh")
     run = with_given(resolve(run) if isinstance(run, RunSpec) else run, given)
     folder_of_data = path_of("data_dir", data_dir)
     store = RunStore(path_of("out", out))
     stored = None if fresh else store.load(run.id)
     if stored is not None:
         stored.weights()  # raises if they are damaged
-        watcher.note(f"run {run.id} is stored in {stored.folder} and shown as it is; --fresh trains it anew")
-        return Run(stored)
+        _log.info("run %s is stored in %s and shown as it is; --fresh trains it anew", run.id, stored.folder)
+        return Run(stored, run)
     if data is None:
         data = load(run.spec.dataset, folder_of_data, quiet=isinstance(watcher, Silent))
-    outcome = train_run(run, data, store, given=given, resume=resume, watcher=watcher)
-    return outcome if outcome.stored is None else Run(outcome.stored)
-
-
-def checked_watcher(watcher: Watcher | None) -> Watcher:
-    """Return the watcher, or a silent one for None; an object without its methods is a `ConfigError`."""
-    if watcher is None:
-        return Silent()
-    if not isinstance(watcher, Watcher):
-        raise ConfigError(f"watcher is {shortened(watcher)}; it must have the methods note, progress and epoch.")
-    return watcher
+    outcome = train_run(run, data, store, given=given, fresh=fresh, watcher=watcher)
+    return outcome if outcome.stored is None else Run(outcome.stored, run)
 
 
 def load_run(run: Path | str, out: Path | str | None = None) -> Run:

@@ -29,8 +29,8 @@ EXIT_CODES = {
 
 TRAINS = {
     4: EXIT_CODES[4],
-    130: "Stopped by Ctrl-C; it can be resumed.",
-    143: "Stopped by SIGTERM; it can be resumed.",
+    130: "Stopped by Ctrl-C; the same command goes on.",
+    143: "Stopped by SIGTERM; the same command goes on.",
 }
 """Exit codes of commands that load data and train."""
 

@@ -41,9 +41,10 @@ def compile_optimizers(
     """
     from ravine.engines.ahead import compile_ahead
     from ravine.engines.fused import cache
-    from ravine.errors import ConfigError, StorageError, several, unknown
+    from ravine.errors import ConfigError, StorageError, unknown
     from ravine.formulas.shelves import OPTIMIZERS
     from ravine.inputs import jobs_of
+    from ravine.words import duration, several
 
     jobs = jobs_of(jobs)
     if not names and not every:
@@ -66,4 +67,4 @@ def compile_optimizers(
     for done, (name, dtype) in enumerate(compile_ahead(formulas, dict.fromkeys(dtypes), jobs), start=1):
         if not quiet:
             click.echo(f"{done} of {count}: {name} in {dtype} is in the cache", err=True)
-    click.echo(f"{several(count, 'kernel')} in the cache; {time.perf_counter() - began:.0f} s.")
+    click.echo(f"{several(count, 'kernel')} in the cache after {duration(time.perf_counter() - began)}.")

@@ -19,6 +19,7 @@ from ravine.cli.options import (
     store_option,
 )
 from ravine.cli.output import print_json, print_table
+from ravine.words import several
 
 if TYPE_CHECKING:
     from ravine.gradients.networks.check import NetworkCheck
@@ -151,8 +152,8 @@ def _document(check: NetworkCheck) -> dict[str, Any]:
 def _print(check: NetworkCheck) -> None:
     agreement, curve, digits = check.agreement, check.curve, check.digits
     click.echo(
-        f"{agreement.weights:,} of {agreement.parameters:,} weights, {agreement.samples} sample(s), {agreement.dtype}, "
-        f"loss {agreement.loss:.4g}\n"
+        f"{agreement.weights:,} of {several(agreement.parameters, 'weight')}, {several(agreement.samples, 'sample')}, "
+        f"{agreement.dtype}, loss {agreement.loss:.4g}\n"
     )
     counted = ("both zero", "kinks", "right", "wrong", "not seen")
     head = ("method", "h", "mean", "median", "99 %", "largest", *counted, "seconds")
@@ -183,7 +184,7 @@ def _print(check: NetworkCheck) -> None:
     )
     if digits is not None and digits.weights:
         click.echo(
-            f"\ncentral difference in {digits.digits} digits, {digits.weights} weights: mean relative error "
+            f"\ncentral difference in {digits.digits} digits, {several(digits.weights, 'weight')}: mean relative error "
             f"{digits.mean_relative_error:.1e} ({100 * digits.mean_relative_error:.1e} %), {digits.seconds:.1f} s"
         )
         if "central" in agreement.methods and agreement.dtype == "float64":
@@ -191,7 +192,8 @@ def _print(check: NetworkCheck) -> None:
             click.echo(f"in double precision, which has 16 digits: {measured:.1e} ({100 * measured:.1e} %)")
     for name, method in agreement.methods.items():
         if method.verdict.wrong:
-            wrong = f"{method.verdict.wrong:,} weights differ by more than round-off and the method explain"
+            differ = "differs" if method.verdict.wrong == 1 else "differ"
+            wrong = f"{several(method.verdict.wrong, 'weight')} {differ} by more than round-off and the method explain"
             click.echo(f"\n{name}: {wrong}; the worst:")
             worst = [
                 (str(w.layer), str(w.row), str(w.column), f"{w.analytic:.6e}", f"{w.numerical:.6e}")
@@ -201,7 +203,8 @@ def _print(check: NetworkCheck) -> None:
             click.echo("layer, row and column are counted from 0, as in run.matrices")
     click.echo(f"\n{_ANSWERS[agreement.verdict.answer]}")
     if agreement.verdict.cause:
-        unseen = f"{agreement.verdict.unseen:,} weights are not seen: " if agreement.verdict.unseen else ""
+        count = agreement.verdict.unseen
+        unseen = f"{several(count, 'weight')} {'is' if count == 1 else 'are'} not seen: " if count else ""
         cause = f"{unseen}{agreement.verdict.cause}"
         click.echo(f"{cause[0].upper()}{cause[1:]}. {agreement.verdict.mend}")
 

@@ -17,6 +17,7 @@ def tell_notes(quiet: bool = False) -> None:
     """Write the messages of the logger "ravine" to stderr, or nothing if quiet."""
     logger = logging.getLogger("ravine")
     logger.handlers = [logging.NullHandler() if quiet else _Stderr()]
+    logger.setLevel(logging.INFO)
     logger.propagate = False
 
 

@@ -180,9 +180,11 @@ def _option(setting: Setting, changes: Mapping[str, Any]) -> Decorator:
     else:
         names = Names(setting.choices, files=setting.files)
         kind = {"type": names, "metavar": _metavar(setting), "multiple": setting.several}
-    given = {**described, **kind, **_default(setting.default), **changes}
+    # A default, even None, would stand in for an option that is required.
+    default = {} if changes.get("required") else _default(setting.default)
+    given = {**described, **kind, **default, **changes}
     given["show_default"] = given.get("default") is not None
-    if given.get("default") is None and setting.unset is not None:
+    if given.get("default") is None and setting.unset is not None and "help" not in changes:
         given["help"] += f"  [default: {setting.unset}]"
     return option(*setting.options, setting.name, **given)
 
@@ -207,6 +209,8 @@ data_dir_option = option("--data-dir", type=click.Path(path_type=Path), metavar=
                          help="Folder with the files of the data.  [default: found or downloaded]")  # fmt: skip
 store_option = option("--out", type=click.Path(), metavar="FOLDER", group=WHERE,
                       help="Folder of runs.  [default: $RAVINE_HOME or runs]")  # fmt: skip
+fresh_option = option("--fresh", is_flag=True, group=WHERE, help="Train from the beginning even if the run is stored "
+                      "or was interrupted.")  # fmt: skip
 jobs_option = option("--jobs", type=click.IntRange(1), metavar="NUMBER", group=WHERE,
                      help="How many to run at once.  [default: one a core]")  # fmt: skip
 json_option = option("--json", "as_json", is_flag=True, group=OUTPUT, help="Print the result as one JSON object.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,8 @@ from ravine.cli.layout import paragraph, table, terminal_width
 
 if TYPE_CHECKING:
     import msgspec
+
+    from ravine.pictures import Figure
 
 
 def print_json(value: Mapping[str, Any] | msgspec.Struct) -> None:
@@ -36,6 +39,25 @@ def print_text(text: str) -> None:
     """Print a sentence to stdout, in lines that fit the terminal."""
     for line in paragraph(text, terminal_width()):
         click.echo(line)
+
+
+def kind_of_picture(file: Path) -> Callable[[Figure, str], bytes]:
+    """Return the function that makes a file of this ending from a figure and the name of the picture."""
+    from ravine.errors import ConfigError, unknown
+    from ravine.pictures import KINDS
+
+    if file.suffix.lower() not in KINDS:
+        raise ConfigError(unknown("kind of picture", file.suffix, KINDS))
+    return KINDS[file.suffix.lower()]
+
+
+def write_file(file: Path, content: bytes) -> None:
+    """Write a file, whole or not at all, and make its folder."""
+    from ravine.storage.files import make_folder, no_empty_folders, write_whole
+
+    with no_empty_folders(file.parent):
+        make_folder(file.parent)
+        write_whole(file, content)
 
 
 def number(value: float | None) -> str:

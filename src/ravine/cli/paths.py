@@ -10,7 +10,7 @@ import click
 from ravine import choices
 from ravine.cli.command import Command, listed
 from ravine.cli.options import FILE_TOO, OUTPUT, Names, json_option, option
-from ravine.cli.output import number, print_json, print_table, print_text, setting
+from ravine.cli.output import number, print_json, print_table, print_text, setting, write_file
 
 if TYPE_CHECKING:
     from ravine.formulas.surface import Surface
@@ -70,7 +70,7 @@ def _point(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     type=click.Path(path_type=Path),
     metavar="FILE",
     group=OUTPUT,
-    help="A .png, a .svg, or a .gif in which the paths grow.  [default: paths-SURFACE.png]",
+    help="A .png, a .svg or a .pdf, or a .gif in which the paths grow.  [default: paths-SURFACE.png]",
 )
 @json_option
 def paths(
@@ -108,7 +108,7 @@ def paths(
     file = path_of("out", out) or Path(f"paths-{surface.name}.png")
     draw = picture(file.suffix)
     walked = walks(names or USUAL, surface, steps=steps, lr=lr, start=start)
-    _write(file, draw(surface, walked))
+    write_file(file, draw(surface, walked))
     if as_json:
         print_json(
             {**_describe(surface), "steps": steps, "paths": [_path(surface, w) for w in walked], "file": str(file)}
@@ -116,14 +116,6 @@ def paths(
     else:
         _print(surface, walked)
         click.echo(f"\ndrawn: {file}")
-
-
-def _write(file: Path, content: bytes) -> None:
-    from ravine.storage.files import make_folder, no_empty_folders, write_whole
-
-    with no_empty_folders(file.parent):
-        make_folder(file.parent)
-        write_whole(file, content)
 
 
 def _list(surfaces: list[Surface], as_json: bool) -> None:

@@ -12,6 +12,7 @@ import click
 from ravine.storage.quantities import CURVES, QUANTITIES
 from ravine.storage.record import Epoch
 from ravine.training import Silent, Watcher
+from ravine.words import several
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -102,7 +103,7 @@ def checking(quiet: bool) -> Iterator[CheckProgress | None]:
 
     def show(what: str, moved: int) -> None:
         done[what] = done.get(what, 0) + moved
-        click.echo(f"\r\x1b[Kchecking, {what}: {done[what]:,} weights moved", err=True, nl=False)
+        click.echo(f"\r\x1b[Kchecking, {what}: {several(done[what], 'weight')} moved", err=True, nl=False)
 
     try:
         yield show

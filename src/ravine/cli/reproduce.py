@@ -86,7 +86,8 @@ def reproduce(
     """Run every experiment of the reference study and write its tables, figures and claims beside ours.
 
     The report is a page, index.html, with the tables as CSV, Markdown and LaTeX and the figures as PNG and SVG beside
-    it. The command does not repeat stored runs, so after an interruption it goes on where it was.
+    it, and the numbers of all runs and epochs as runs.csv and epochs.csv. The command does not repeat stored runs, so
+    after an interruption it goes on where it was.
     """
     from ravine.cli.progress import checking
     from ravine.cli.study_progress import watching_study

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -10,13 +11,26 @@ from ravine.cli.command import Command
 from ravine.cli.group import Entry, Group
 from ravine.cli.options import RunIds, json_option, store_option
 from ravine.cli.output import print_json, print_table, setting
+from ravine.words import several
 
 if TYPE_CHECKING:
+    from ravine.spec import RunSpec
+    from ravine.storage.record import Epoch, Result
     from ravine.storage.store import Unfinished
+
+_COLUMNS = ("optimizer", "lr", "batch_size")
+"""The settings that have columns of their own in a list of runs."""
 
 _COMMANDS = {
     "list": Entry("ravine.cli.runs:list_runs", "List finished and interrupted runs, oldest first."),
     "show": Entry("ravine.cli.runs:show", "Show one run: its history, settings and machine."),
+    "extend": Entry("ravine.cli.runs_extend:extend", "Train a finished run on, from where it ended."),
+    "export": Entry(
+        "ravine.cli.runs_export:export", "Write runs as CSV files, which pandas.read_csv reads as they are."
+    ),
+    "plot": Entry(
+        "ravine.cli.runs_plot:plot", "Draw runs: losses and accuracy over the epochs, or another picture of one run."
+    ),
     "convert": Entry("ravine.cli.runs:convert", "Update the runs that an earlier version stored."),
 }
 
@@ -36,9 +50,9 @@ def runs() -> None:
 def list_runs(out: str | None, as_json: bool) -> None:
     """List finished and interrupted runs, oldest first.
 
-    To go on with an interrupted run, repeat the command that began it with --resume.
+    Beside the most important settings the table has every other one in which the runs differ. To go on with an
+    interrupted run, repeat the command that began it.
     """
-    from ravine.storage.quantities import SUMMARY, shown
     from ravine.storage.store import RunStore
 
     store = RunStore(out)
@@ -46,31 +60,41 @@ def list_runs(out: str | None, as_json: bool) -> None:
     results = list(found.values())
     unfinished = store.unfinished()
     if as_json:
-        print_json(
-            {"runs": results, "unfinished": [{"id": u.id, "spec": u.spec, "epochs": u.epochs} for u in unfinished]}
-        )
+        stopped = [{"id": u.id, "spec": u.spec, "epochs": len(u.history), "status": u.status} for u in unfinished]
+        print_json({"runs": results, "unfinished": stopped})
+    elif results or unfinished:
+        _print_list(results, unfinished)
     else:
-        rows = [(r.id, r.status, *_settings(r.spec), *shown(r, SUMMARY)) for r in results]
-        rows += [(u.id, _standing(u), *_settings(u.spec), *("-" for _ in SUMMARY)) for u in unfinished]
-        columns = [quantity.head for quantity in SUMMARY]
-        head = ("id", "status", "optimizer", "lr", "batch", "epochs", "seed", *columns)
-        if rows:
-            print_table(head, rows)
-        else:
-            click.echo(f"There are no runs in {store.root}.", err=True)
+        click.echo(f"There are no runs in {store.root}.", err=True)
     for fault in damaged.values():
         click.echo(f"ravine: {fault}", err=True)
 
 
-def _standing(run: Unfinished) -> str:
-    return f"{'running' if run.running else 'stopped'}, {run.epochs} of {run.spec.epochs} epochs"
+def _print_list(results: Sequence[Result], unfinished: Sequence[Unfinished]) -> None:
+    from ravine.spec import differing, settings_of
+    from ravine.storage.quantities import SUMMARY, shown
+
+    listed: list[tuple[str, str, RunSpec, str, list[str]]] = [
+        (run.id, run.status, run.spec, str(run.spec.epochs), shown(run, SUMMARY)) for run in results
+    ]
+    for stopped in unfinished:
+        numbers = shown(stopped.history[-1], SUMMARY) if stopped.history else ["-" for _ in SUMMARY]
+        epochs = f"{len(stopped.history)} of {stopped.spec.epochs}"
+        listed.append((stopped.id, stopped.status, stopped.spec, epochs, numbers))
+    settings = [settings_of(spec) for _, _, spec, _, _ in listed]
+    others = [name for name in differing(settings) if name not in (*_COLUMNS, "epochs")]
+    rows = [
+        (run, status, *(own[name] for name in _COLUMNS), epochs, str(spec.seed), *numbers, _named(own, others))
+        for (run, status, spec, epochs, numbers), own in zip(listed, settings, strict=True)
+    ]
+    head = ("id", "status", *_COLUMNS, "epochs", "seed", *(quantity.head for quantity in SUMMARY), "other settings")
+    columns = len(head) if others else len(head) - 1
+    print_table(head[:columns], [row[:columns] for row in rows])
 
 
-def _settings(spec: object) -> tuple[str, ...]:
-    from ravine.spec import RunSpec
-
-    assert isinstance(spec, RunSpec)
-    return spec.optimizer_label, setting(spec.lr), str(spec.batch_size), str(spec.epochs), str(spec.seed)
+def _named(settings: Mapping[str, str], names: Sequence[str]) -> str:
+    """Write those of some settings that a run has, with their names."""
+    return ", ".join(f"{name} {settings[name]}" for name in names if name in settings)
 
 
 @click.command(
@@ -86,30 +110,50 @@ def _settings(spec: object) -> tuple[str, ...]:
 def show(run: str, out: str | None, as_json: bool) -> None:
     """Show one run: its history, settings and machine.
 
-    RUN is the first digits of its id, or its folder.
+    RUN is the first digits of its id, or its folder. Of a run that was stopped it shows the epochs until then.
     """
     from ravine.api import load_run
-    from ravine.storage.quantities import CURVES, shown
+    from ravine.storage.store import RunStore
 
+    store = RunStore(out)
+    known = any(one.startswith(run) for one in store.ids())
+    stopped = None if known else store.find_unfinished(run)
+    if stopped is not None:
+        if as_json:
+            print_json({"id": stopped.id, "status": stopped.status, "history": stopped.history, "spec": stopped.spec})
+            return
+        click.echo(f"run {stopped.id}: {stopped.standing}; the command that began it goes on with it\n")
+        _print_history(stopped.history)
+        _print_settings(stopped.spec)
+        return
     found = load_run(run, out)
     if as_json:
         print_json({**_builtins(found.result), "environment": found.environment})
         return
-    result = found.result
+    result, texts = found.result, (found.optimizer_text, found.schedule_text)  # damaged ones end the command here
     click.echo(f"run {result.id}: {result.status}" + (f" - {result.cause.message}" if result.cause else ""))
     if result.hint is not None:
         click.echo(f"hint: {result.hint}")
     click.echo(f"in  {found.folder}\n")
-    rows = [(str(r.epoch), setting(r.lr), *shown(r, CURVES), f"{r.seconds:.2f}") for r in result.history]
-    print_table(("epoch", "lr", *(quantity.head for quantity in CURVES), "seconds"), rows)
-    click.echo()
-    print_table(("setting", "value"), [(name, _plain(value)) for name, value in _builtins(result.spec).items()])
+    _print_history(result.history)
+    _print_settings(result.spec)
     click.echo()
     print_table(("environment", "value"), [(name, str(value)) for name, value in found.environment.items()])
-    if found.optimizer_text is not None:
-        click.echo(f"\n{result.spec.optimizer_label}, as it was:\n\n{found.optimizer_text}", nl=False)
-    if found.schedule_text is not None:
-        click.echo(f"\n{result.spec.schedule_label}, as it was:\n\n{found.schedule_text}", nl=False)
+    for label, text in zip((result.spec.optimizer_label, result.spec.schedule_label), texts, strict=True):
+        if text is not None:
+            click.echo(f"\n{label}, as it was:\n\n{text}", nl=False)
+
+
+def _print_history(history: Sequence[Epoch]) -> None:
+    from ravine.storage.quantities import CURVES, shown
+
+    rows = [(str(r.epoch), setting(r.lr), *shown(r, CURVES), f"{r.seconds:.2f}") for r in history]
+    print_table(("epoch", "lr", *(quantity.head for quantity in CURVES), "seconds"), rows)
+    click.echo()
+
+
+def _print_settings(spec: RunSpec) -> None:
+    print_table(("setting", "value"), [(name, _plain(value)) for name, value in _builtins(spec).items()])
 
 
 @click.command(cls=Command, examples=[("ravine runs convert", "All runs that `ravine train` has stored.")])
@@ -121,7 +165,6 @@ def convert(out: str | None, as_json: bool) -> int:
     A run gets the id that its settings have now. If the text of its optimizer has changed since, the run is left as it
     is, because it might have another result today.
     """
-    from ravine.errors import several
     from ravine.storage.conversion import convert_runs
     from ravine.storage.store import RunStore
 

@@ -23,9 +23,10 @@ from ravine.cli.options import (
 )
 from ravine.cli.output import print_json, print_table, print_text
 from ravine.cli.reproduce import built_in_studies
-from ravine.errors import several
+from ravine.words import duration, several
 
 if TYPE_CHECKING:
+    from ravine.spec import RunSpec
     from ravine.storage.quantities import Quantity
     from ravine.storage.record import Result
     from ravine.studies import Planned, Study
@@ -85,10 +86,10 @@ def run_command(
     from ravine.cli.study_progress import watching_study
     from ravine.data import load
     from ravine.inputs import jobs_of
-    from ravine.spec import describe
+    from ravine.spec import describe, shared_by
     from ravine.storage.store import RunStore
     from ravine.studies import run_study
-    from ravine.studies.estimate import estimate
+    from ravine.studies.estimate import estimate, tell_cost
     from ravine.studies.gradients import check_runs, runs_to_check
 
     jobs = jobs_of(jobs)
@@ -97,6 +98,7 @@ def run_command(
     # The calibration and the runs work on one copy of the data.
     load_data = functools.cache(lambda name: load(name, data_dir, quiet=quiet))
     costs = estimate(planned, store, jobs, load_data)
+    shared = shared_by([run.spec for run in planned])
     if dry_run:
         if as_json:
             print_json({"runs": costs.seconds, "wall_seconds": costs.wall, "disk_bytes": costs.disk})
@@ -105,7 +107,7 @@ def run_command(
             (
                 run.group,
                 str(run.row + 1),
-                describe(run.spec),
+                describe(run.spec, usual=shared),
                 str(run.spec.seed),
                 run.id,
                 f"{costs.seconds[run.id]:.1f}" if run.id in costs.seconds else "stored",
@@ -115,11 +117,12 @@ def run_command(
         print_table(("group", "row", "settings", "seed", "run", "seconds"), rows)
         click.echo()
         print_text(
-            f"{len(costs.seconds)} runs to do: about {costs.wall:.0f} s with {jobs} at a time, "
+            f"{several(len(costs.seconds), 'run')} to do: about {duration(costs.wall)} with {jobs} at a time, "
             f"and {costs.disk / 1e6:.0f} MB of disk."
         )
         return 0
-    with watching_study(quiet, len(costs.seconds)) as watcher:
+    tell_cost(costs, jobs)
+    with watching_study(quiet, len(costs.seconds), shared) as watcher:
         outcome = run_study(planned, store, load_data=load_data, jobs=jobs, costs=costs.seconds, watcher=watcher)
     if outcome.signal is None:
         with checking(quiet) as progress:
@@ -165,32 +168,51 @@ def status(study: str, only: str | None, seeds: int | None, out: str | None, as_
 @_SEEDS
 @store_option
 @option("--into", type=click.Path(path_type=Path), metavar="FOLDER", group=OUTPUT,
-        help="Folder for a page, and its tables and figures as files.")  # fmt: skip
-def report(study: str, only: str | None, seeds: int | None, into: Path | None, out: str | None) -> None:
+        help="Folder for a page, and its tables, figures and numbers as files.")  # fmt: skip
+@json_option
+def report(study: str, only: str | None, seeds: int | None, into: Path | None, out: str | None, as_json: bool) -> None:
     """Print the tables of a study from the runs that are stored.
 
     STUDY is a TOML file, or the name of one that `ravine study --help` lists. The tables have published results beside
     ours; over several seeds ours are means with 95 % intervals. With --into, the command also writes the tables, the
-    figures and a page with both.
+    figures and a page with both, and the numbers of all runs and epochs as runs.csv and epochs.csv.
     """
-    from ravine.report.make import make_report, write_report
+    from ravine.report.document import document_of
+    from ravine.report.make import make_report, write_report, written
     from ravine.report.tables import cells
     from ravine.storage.store import RunStore
     from ravine.studies.gradients import load_checks, runs_to_check
 
     chosen, planned = _planned(study, only, seeds)
     store = RunStore(out)
-    stored = store.load_all({run.id for run in planned})[0]
+    stored, failed = store.load_all({run.id for run in planned})
     checks = load_checks(store, [run.id for run in runs_to_check(chosen, planned)])
     made = make_report(chosen, planned, stored, checks, names=_names(only), command=f"ravine study report {study}")
+    page = write_report(made, into) if into is not None and made.made_by else None
+    for run_id, fault in failed.items():
+        click.echo(f"ravine: run {run_id}: {fault}", err=True)
+    if as_json:
+        print_json(
+            {
+                "study": chosen.name,
+                **document_of(made),
+                "failed": failed,
+                "page": None if page is None else str(page),
+                "files": [] if page is None else [str(page.parent / name) for name in written(page.parent)],
+            }
+        )
+        return
     for table in made.tables:
         print_text(f"{table.name}: {table.title}" if table.title else table.name)
         print_table(*cells(table))
         click.echo()
     if not made.made_by:
         click.echo("None of the runs is stored yet.")
-    elif into is not None:
-        click.echo(f"The report is in {write_report(made, into).absolute()}")
+        return
+    for sentence in made.highlights:
+        click.echo(sentence)
+    if page is not None:
+        click.echo(f"The report is in {page.absolute()}")
 
 
 def _names(only: str | None) -> list[str] | None:
@@ -209,6 +231,7 @@ def _planned(source: str, only: str | None, seeds: int | None) -> tuple[Study, l
 def _show(
     study: Study, planned: list[Planned], results: dict[str, Result], failed: dict[str, str], as_json: bool
 ) -> None:
+    from ravine.spec import shared_by
     from ravine.storage.quantities import SUMMARY
 
     rows = []
@@ -240,9 +263,12 @@ def _show(
         return
     columns = [quantity.head for quantity in _columns()]
     head = ("group", "row", "settings", "seed", "state", *columns, "run")
-    print_table(head, [_row(run, state, result) for run, state, result in rows])
+    shared = shared_by([run.spec for run in planned])
+    print_table(head, [_row(run, shared, state, result) for run, state, result in rows])
     unique = {run.id for run in planned}
-    click.echo(f"\n{len(results)} of {len(unique)} runs are stored{f', {len(failed)} failed' if failed else ''}.")
+    are = "is" if len(unique) == 1 else "are"
+    failures = f", {len(failed)} failed" if failed else ""
+    click.echo(f"\n{len(results)} of {several(len(unique), 'run')} {are} stored{failures}.")
     hints = {run.id: result.hint for run, _, result in rows if result is not None and result.hint is not None}
     if hints:
         first, hint = next(iter(hints.items()))
@@ -257,12 +283,12 @@ def _columns() -> tuple[Quantity, ...]:
     return (*SUMMARY, QUANTITIES["seconds"])
 
 
-def _row(run: Planned, state: str, result: Result | None) -> tuple[str, ...]:
+def _row(run: Planned, shared: RunSpec, state: str, result: Result | None) -> tuple[str, ...]:
     from ravine.spec import describe
     from ravine.storage.quantities import shown
 
     spec = run.spec
-    settings = (run.group, str(run.row + 1), describe(spec), str(spec.seed))
+    settings = (run.group, str(run.row + 1), describe(spec, usual=shared), str(spec.seed))
     if result is None:
         return (*settings, state, *("-" for _ in _columns()), run.id)
     return (*settings, state, *shown(result, _columns()), run.id)

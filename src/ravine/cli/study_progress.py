@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ravine.cli.progress import progress_bar
-from ravine.spec import describe
+from ravine.spec import describe, shared_by
 from ravine.storage.quantities import SUMMARY
 from ravine.studies import StudyWatcher
+from ravine.words import several
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -22,22 +23,26 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def watching_study(quiet: bool, runs: int) -> Iterator[StudyWatcher | None]:
-    """Yield the watcher that fits stderr: bars on a terminal, plain lines elsewhere; None if quiet."""
+def watching_study(quiet: bool, runs: int, shared: RunSpec | None = None) -> Iterator[StudyWatcher | None]:
+    """Yield the watcher that fits stderr: bars on a terminal, plain lines elsewhere; None if quiet.
+
+    Runs are described without the settings of `shared`.
+    """
+    shared = shared or shared_by([])
     if quiet or runs == 0:
         yield None
     elif not sys.stderr.isatty():
-        yield _Lines(runs)
+        yield _Lines(runs, shared)
     else:
         with progress_bar() as bar:
-            yield _Bars(bar, runs)
+            yield _Bars(bar, runs, shared)
 
 
 class _Lines:
     """Writes a line for each run that ended."""
 
-    def __init__(self, runs: int) -> None:
-        self._runs, self._ended = runs, 0
+    def __init__(self, runs: int, shared: RunSpec) -> None:
+        self._runs, self._ended, self._shared = runs, 0, shared
         self._specs: dict[str, RunSpec] = {}
 
     def started(self, run: str, spec: RunSpec) -> None:
@@ -50,9 +55,12 @@ class _Lines:
         self._ended += 1
         click.echo(f"{self._ended}/{self._runs}  {self.sentence(run, result, error)}", err=True)
 
+    def described(self, spec: RunSpec) -> str:
+        return describe(spec, usual=self._shared)
+
     def sentence(self, run: str, result: Result | None, error: str | None) -> str:
         spec = self._specs.get(run)
-        name = f"{describe(spec)}, seed {spec.seed}" if spec else run
+        name = f"{self.described(spec)}, seed {spec.seed}" if spec else run
         if result is None:
             return f"{name}: failed: {error}"
         loss, accuracy = (f"{quantity.head} {quantity.show(quantity.of(result))}" for quantity in SUMMARY)
@@ -62,16 +70,16 @@ class _Lines:
 class _Bars:
     """Moves a bar for each run under way and one for the whole."""
 
-    def __init__(self, bar: Progress, runs: int) -> None:
-        self._bar, self._lines = bar, _Lines(runs)
-        self._whole = bar.add_task("", total=runs, state=f"{runs} runs")
+    def __init__(self, bar: Progress, runs: int, shared: RunSpec) -> None:
+        self._bar, self._lines = bar, _Lines(runs, shared)
+        self._whole = bar.add_task("", total=runs, state=several(runs, "run"))
         self._tasks: dict[str, TaskID] = {}
         self._shares: dict[str, float] = {}
 
     def started(self, run: str, spec: RunSpec) -> None:
         self._lines.started(run, spec)
         if run not in self._tasks:
-            self._tasks[run] = self._bar.add_task("", total=1.0, state=describe(spec))
+            self._tasks[run] = self._bar.add_task("", total=1.0, state=self._lines.described(spec))
 
     def progress(self, run: str, share: float, loss: float) -> None:
         self._shares[run] = share

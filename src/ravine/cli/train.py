@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ravine.cli.command import TRAINS, Command
-from ravine.cli.options import data_dir_option, json_option, option, quiet_option, setting_options, store_option
+from ravine.cli.options import data_dir_option, fresh_option, json_option, quiet_option, setting_options, store_option
 from ravine.cli.output import print_json
-from ravine.settings import BY_NAME, WHERE
+from ravine.settings import BY_NAME
 
 if TYPE_CHECKING:
     from ravine.storage.record import Result
+    from ravine.training import Outcome
+    from ravine.training.run import Run
 
 
 @click.command(
@@ -29,23 +31,21 @@ if TYPE_CHECKING:
 @setting_options(*BY_NAME)
 @data_dir_option
 @store_option
-@option("--resume", is_flag=True, group=WHERE, help="Go on with an interrupted run of the same settings, bit for bit.")
-@option("--fresh", is_flag=True, group=WHERE, help="Train anew even if the run is stored.")
+@fresh_option
 @json_option
 @quiet_option
 def train(as_json: bool, quiet: bool, **settings: Any) -> int:
     """Train a network and store the run.
 
     The defaults are a 784-300-100-100-10 network on MNIST and plain SGD. The same settings and seed give the same bits,
-    so a stored run is not trained again: its result is shown.
+    so a stored run is not trained again: its result is shown. A run that was interrupted goes on where it was stopped.
     """
     from ravine.api import run_spec
     from ravine.cli.progress import watching
     from ravine.errors import ConfigError
     from ravine.spec import from_settings
-    from ravine.training.run import Run
 
-    where = {name: settings.pop(name) for name in ("data_dir", "out", "resume", "fresh")}
+    where = {name: settings.pop(name) for name in ("data_dir", "out", "fresh")}
     given = settings.pop("hyperparameters")
     taken = sorted((BY_NAME.keys() - {"hyperparameters"}).intersection(given))
     if taken:
@@ -54,14 +54,21 @@ def train(as_json: bool, quiet: bool, **settings: Any) -> int:
     run = from_settings({**settings, **given})
     with watching(quiet, run.spec.epochs) as watcher:
         outcome = run_spec(run, watcher=watcher, **where)
-    result = outcome.result
+    return ended(outcome, as_json, where["fresh"])
+
+
+def ended(outcome: Run | Outcome, as_json: bool, fresh: bool) -> int:
+    """Print how a run ended, and return the exit code of the command that trained it."""
+    from ravine.training.run import Run
+
     if as_json:
-        print_json(result)
+        print_json(outcome.result)
     else:
-        _print_summary(result, outcome.folder if isinstance(outcome, Run) else None)
+        _print_summary(outcome.result, outcome.folder if isinstance(outcome, Run) else None)
     if isinstance(outcome, Run) or outcome.signal is None:
         return 0
-    click.echo("ravine: interrupted; the same command with --resume goes on from here.", err=True)
+    same = "without --fresh the same command" if fresh else "the same command"
+    click.echo(f"ravine: interrupted; {same} goes on from here.", err=True)
     return 128 + outcome.signal
 
 
@@ -78,7 +85,11 @@ def _print_summary(result: Result, folder: Any) -> None:
     grown = result.history[-1].batch_size if result.history else spec.batch_size
     batches = f"{spec.batch_size}" if grown == spec.batch_size else f"{spec.batch_size} to {grown}"
     click.echo(f"  optimizer      {spec.optimizer_name}, {', '.join(settings)}, batches of {batches}")
+    if spec.schedule != "constant" or spec.warmup:
+        click.echo(f"  schedule       {_schedule(result)}")
     click.echo(f"  epochs         {len(result.history)} of {spec.epochs}, seed {spec.seed}")
+    if spec.extends is not None:
+        click.echo(f"  extends        run {spec.extends}")
     for quantity in CURVES:
         click.echo(f"  {quantity.head:<14} {quantity.show(quantity.of(result))}")
     click.echo(
@@ -91,3 +102,19 @@ def _print_summary(result: Result, folder: Any) -> None:
         click.echo(f"  stored in      {folder}")
     if result.hint is not None:
         click.echo(f"  hint           {result.hint}")
+
+
+def _schedule(result: Result) -> str:
+    """Say how the learning rate changed: the schedule with its settings, and the rates that the epochs had."""
+    from ravine.formulas.kinds import shown
+
+    spec, history = result.spec, result.history
+    parts = [f"{spec.schedule_name} by {spec.schedule_by}"]
+    parts += [f"{name} {shown(value)}" for name, value in spec.schedule_settings.items()]
+    parts += [f"warmup {spec.warmup:g}"] if spec.warmup else []
+    text = ", ".join(parts)
+    if history:
+        text += f": lr {history[0].lr:.4g} in epoch 1, {history[-1].lr:.4g} in epoch {history[-1].epoch}"
+    if "final_lr" in spec.schedule_settings and spec.schedule_by == "epoch":
+        text += f"; final_lr is the rate of epoch {spec.epochs + 1}, which is not run"
+    return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ravine.conformance.finding import Finding
+from ravine.html import heading, table
 
 
 @dataclass(frozen=True)
@@ -36,3 +37,7 @@ class Conformance:
         return "\n".join([f"{self.name}: {self.summary}", *map(str, self.findings), self.verdict])
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [(f.check, f.outcome, f"{f.detail}. {f.mend}" if f.mend else f.detail) for f in self.findings]
+        return heading(f"{self.name}: {self.verdict}", self.summary) + table(("check", "outcome", "detail"), rows)

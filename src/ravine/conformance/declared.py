@@ -21,13 +21,14 @@ from ravine.conformance.finding import (
     started,
     step,
 )
-from ravine.errors import ConfigError, several
+from ravine.errors import ConfigError
 from ravine.formulas.formula import Formula
 from ravine.formulas.intervals import contains, ends
 from ravine.formulas.not_finite import fault_of_numbers
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.precision import check_precision
 from ravine.spec import check_names
+from ravine.words import several
 
 COUNT = 64
 MISSED = (1, 2, 3, 17, 1500)

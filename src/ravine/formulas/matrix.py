@@ -15,7 +15,7 @@ from typing import Any, Protocol, overload
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.errors import ConfigError, several, shortened
+from ravine.errors import ConfigError, shortened
 from ravine.formulas.declaration import parameters, signature_of
 from ravine.formulas.faults import code_of, telling_faults
 from ravine.formulas.faulty import declaring
@@ -26,6 +26,7 @@ from ravine.formulas.layers import in_layers, read_only
 from ravine.formulas.noise import Noise, noise_for
 from ravine.formulas.optimizer import Hyper, Loss, Optimizer, no_loss, with_bounds_of_rates
 from ravine.inputs import plain
+from ravine.words import several
 
 ARGUMENTS = ("gradients", "weights", "state", "t")
 

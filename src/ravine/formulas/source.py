@@ -23,9 +23,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ravine.errors import ConfigError, several
+from ravine.errors import ConfigError
 from ravine.formulas.given import FUNCTIONS, GIVEN, TAKEN
 from ravine.formulas.mends import MADE_OF, ONE_WEIGHT, instead, instead_of_part, mend_of
+from ravine.words import several
 
 _UFUNCS = {getattr(np, name): name for name in FUNCTIONS}
 _OF_NUMBERS: dict[Any, str] = {abs: "abs", min: "min", max: "max"}

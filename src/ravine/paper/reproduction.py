@@ -12,6 +12,7 @@ from pathlib import Path
 from ravine.data import load
 from ravine.errors import ConfigError, unknown
 from ravine.gradients.networks.check import Progress
+from ravine.html import heading, paragraph
 from ravine.inputs import jobs_of, path_of
 from ravine.paper.claims import CLAIMS
 from ravine.paper.study import load_paper
@@ -20,7 +21,7 @@ from ravine.report.report import Report
 from ravine.storage.files import check_writable
 from ravine.storage.store import RunStore
 from ravine.studies import StudyOutcome, StudyWatcher, cut_short, plan, run_study, with_seeds
-from ravine.studies.estimate import estimate
+from ravine.studies.estimate import estimate, tell_cost
 from ravine.studies.gradients import check_runs, runs_to_check
 
 DEFAULT_FOLDER = "ravine-report"
@@ -42,6 +43,12 @@ class Reproduction:
     outcome: StudyOutcome
     report: Report | None = None
     page: Path | None = None
+
+    def _repr_html_(self) -> str:
+        if self.report is None or self.page is None:
+            return heading("Reproduction", "interrupted; the same call goes on")
+        sentences = "".join(map(paragraph, self.report.highlights))
+        return heading(self.report.title) + sentences + paragraph(f"The report is in {self.page.absolute()}")
 
 
 def reproduce(
@@ -92,6 +99,7 @@ def reproduce(
     folder_of_data = path_of("data_dir", data_dir)
     load_data = functools.cache(lambda name: load(name, folder_of_data, quiet=quiet))
     costs = estimate(planned, store, jobs, load_data)
+    tell_cost(costs, jobs)
     with watching(len(costs.seconds)) as watcher:
         outcome = run_study(planned, store, load_data=load_data, jobs=jobs, costs=costs.seconds, watcher=watcher)
     if outcome.signal is not None:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-import numpy as np
-
 from ravine.gradients.networks.check import NetworkCheck
 from ravine.gradients.networks.figures import error_distributions, mean_errors, v_curves
-from ravine.pictures import COLORS, LINES, MARKERS, Axes, new_figure, own_style, ticker
+from ravine.pictures import (
+    Axes,
+    logarithmic,
+    look,
+    new_figure,
+    over_epochs,
+    own_legends,
+    own_style,
+    shared_legend,
+    shares,
+    ticker,
+)
 from ravine.pictures import Figure as Picture
 from ravine.report.report import Drawing
-from ravine.spec import differing, settings_of
+from ravine.spec import labels_of, settings_of
 from ravine.storage.quantities import QUANTITIES
 from ravine.storage.record import Result
 from ravine.studies import Figure, Planned, find_rows
-
-_WIDE = 0.9
-"""Accuracies below this get an axis on which the distance to 100 % is logarithmic, so that 10 % and 98 % both show."""
-
-_TICKS = (0.0, 0.1, 0.5, 0.8, 0.9, 0.95, 0.97, 0.98, 0.99, 1.0)
 
 Row = list[Planned]
 
@@ -63,65 +68,83 @@ def _gradients(figure: Figure, check: NetworkCheck) -> Drawing:
 
 @own_style()
 def _curves(figure: Figure, rows: Sequence[Row], results: Mapping[str, Result]) -> Picture:
+    """Draw each measure in a panel; or one measure, with a panel for each value of a setting."""
+    named = _named(rows, figure.panels)
     if figure.panels is None:
         picture, panels = new_figure(len(figure.measures))
         for axes, measure in zip(panels, figure.measures, strict=True):
-            _panel(axes, measure, figure.over, rows, results)
-        shown = [(panels[0], rows)]
-    else:
-        values = list(dict.fromkeys(_setting(row, figure.panels) for row in rows))
-        picture, panels = new_figure(len(values), share_y=True)
-        shown = [
-            (axes, [row for row in rows if _setting(row, str(figure.panels)) == value])
-            for axes, value in zip(panels, values, strict=True)
-        ]
-        for (axes, own), value in zip(shown, values, strict=True):
-            _panel(axes, figure.measures[0], figure.over, own, results)
-            axes.set_title(f"{figure.panels} {value}")
-        for axes in panels[1:]:
-            axes.set_ylabel("")
-        _accuracy_axis(figure.measures[0], panels)
-        return _with_legends(picture, shown)
-    for axes, measure in zip(panels, figure.measures, strict=True):
-        _accuracy_axis(measure, [axes])
-    return _with_legends(picture, shown)
-
-
-def _with_legends(picture: Picture, shown: Sequence[tuple[Axes, Sequence[Row]]]) -> Picture:
-    for axes, rows in shown:
-        _, labels = axes.get_legend_handles_labels()
-        if labels and (len(rows) > 1 or len(shown) > 1 or "diverged" in labels[0]):
-            axes.legend(loc="lower right" if len(shown) > 1 else "best", frameon=False, fontsize="small")
+            _panel(axes, measure, figure.over, named, results)
+            _scale(measure, [axes])
+        shared_legend(picture, panels)
+        return picture
+    values = list(dict.fromkeys(_setting(row, figure.panels) for row in rows))
+    picture, panels = new_figure(len(values), share_y=True)
+    for axes, value in zip(panels, values, strict=True):
+        own = [curve for curve in named if _setting(curve.row, figure.panels) == value]
+        _panel(axes, figure.measures[0], figure.over, own, results)
+        axes.set_title(f"{figure.panels} {value}")
+    for axes in panels[1:]:
+        axes.set_ylabel("")
+    _scale(figure.measures[0], panels)
+    own_legends(picture, panels)
     return picture
 
 
+@dataclass(frozen=True)
+class _Curve:
+    """A row, its label, and the number of its look; rows of one label in several panels look alike."""
+
+    row: Row
+    label: str
+    number: int
+
+
+def _named(rows: Sequence[Row], panels: str | None) -> list[_Curve]:
+    """Name rows by their labels if all have one, otherwise by what differs beside the setting of the panels.
+
+    A row alone needs no name.
+    """
+    labels = [row[0].label if len(rows) > 1 else "" for row in rows]
+    if not all(labels):
+        labels = labels_of([settings_of(row[0].spec) for row in rows], without=[panels] if panels else [])
+    numbers = {label: number for number, label in enumerate(dict.fromkeys(labels))}
+    alike = panels is not None
+    return [
+        _Curve(row, label, numbers[label] if alike else place)
+        for place, (row, label) in enumerate(zip(rows, labels, strict=True))
+    ]
+
+
+def _label(curve: _Curve, results: Mapping[str, Result]) -> str:
+    """Return the label of a row, and how many of its runs diverged."""
+    stored = [results[run.id] for run in curve.row if run.id in results]
+    diverged = sum(result.status == "diverged" for result in stored)
+    if not diverged:
+        return curve.label
+    words = "(diverged)" if diverged == len(stored) else f"({diverged} of {len(stored)} diverged)"
+    return f"{curve.label} {words}".strip()
+
+
 def _panel(
-    axes: Axes, measure: str, over: Literal["epochs", "steps"], rows: Sequence[Row], results: Mapping[str, Result]
+    axes: Axes, measure: str, over: Literal["epochs", "steps"], curves: Sequence[_Curve], results: Mapping[str, Result]
 ) -> None:
     """Draw one measure of some rows: the mean over the seeds, the range of the seeds, and what was published."""
-    labels = _labels(rows, results)
     longest = 1
-    for number, row in enumerate(rows):
+    for curve in curves:
+        row = curve.row
         histories = [results[run.id].history for run in row if run.id in results]
-        curves = [[_number(getattr(epoch, measure)) for epoch in history] for history in histories]
+        values = [[_number(getattr(epoch, measure)) for epoch in history] for history in histories]
         whole = max(histories, key=len, default=[])
         epochs = range(1, len(whole) + 1)
         # Runs of one row may end at different epochs, but an epoch has the same number of steps in all of them.
         places = list(epochs) if over == "epochs" else [epoch.steps for epoch in whole]
-        at = [[curve[epoch - 1] for curve in curves if len(curve) >= epoch] for epoch in epochs]
-        color = COLORS[number % len(COLORS)]
-        axes.plot(
-            places,
-            [fmean(values) for values in at],
-            color=color,
-            marker=MARKERS[number % len(MARKERS)],
-            markersize=4,
-            linestyle=LINES[number % len(LINES)],
-            label=labels[number],
-        )
-        if len(curves) > 1:
-            low, high = [min(values) for values in at], [max(values) for values in at]
-            axes.fill_between(places, low, high, color=color, alpha=0.18, linewidth=0)
+        at = [[own[epoch - 1] for own in values if len(own) >= epoch] for epoch in epochs]
+        (line,) = axes.plot(places, [fmean(each) for each in at], label=_label(curve, results), **look(curve.number))
+        color = line.get_color()
+        if len(values) > 1 and places:
+            axes.fill_between(
+                places, [min(each) for each in at], [max(each) for each in at], color=color, alpha=0.18, linewidth=0
+            )
         longest = max(longest, row[0].spec.epochs if over == "epochs" else max(places, default=1))
         published = _published(row, measure)
         if published is not None and row[0].spec.epochs == len(epochs):
@@ -129,52 +152,20 @@ def _panel(
                 places[-1], published, marker="*", markersize=12, markerfacecolor="none", color=color, linestyle=""
             )
     if over == "epochs":
-        axes.set(xlabel="epoch", xlim=(0.5, longest + 0.5))
-        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
+        over_epochs(axes, longest)
     else:
         axes.set(xlabel="step", xlim=(0, 1.02 * longest))
         axes.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
         axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.set_ylabel(QUANTITIES[measure].words)
-    # A logarithmic axis must have something to show.
-    if not QUANTITIES[measure].is_share and any(
-        (np.asarray(line.get_ydata(), dtype=float) > 0).any() for line in axes.lines
-    ):
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_locator(ticker.NullLocator())
 
 
-def _accuracy_axis(measure: str, panels: Sequence[Axes]) -> None:
-    """Write accuracies as percentages; a wide range gets an axis that is logarithmic in the distance to 100 %."""
-    if not QUANTITIES[measure].is_share:
-        return
-    shown = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for axes in panels for line in axes.lines])
-    low, high = shown.min(initial=1.0), shown.max(initial=0.0)
-    for axes in panels:
-        if low < _WIDE:
-            axes.set_yscale("function", functions=(lambda a: -np.log10(1.001 - a), lambda y: 1.001 - 10.0**-y))
-            axes.yaxis.set_major_locator(ticker.FixedLocator(_TICKS))
-            axes.yaxis.set_minor_locator(ticker.NullLocator())
-            axes.set_ylim(max(0.0, low - 0.05), 0.99 if high < _TICKS[-2] else 1.0)
-        axes.yaxis.set_major_formatter(ticker.PercentFormatter(xmax=1))
-
-
-def _labels(rows: Sequence[Row], results: Mapping[str, Result]) -> list[str]:
-    """Name rows by their labels if all have one, or else by the settings in which they differ."""
-    settings = [settings_of(row[0].spec) for row in rows]
-    names = differing(settings)
-    by_label = all(row[0].label for row in rows)
-    labels = []
-    for row, own in zip(rows, settings, strict=True):
-        text = row[0].label if by_label else ", ".join(f"{name} {own[name]}" for name in names if name in own)
-        stored = [results[run.id] for run in row if run.id in results]
-        diverged = sum(result.status == "diverged" for result in stored)
-        if diverged:
-            text += " (diverged)" if diverged == len(stored) else f" ({diverged} of {len(stored)} diverged)"
-        labels.append(text.strip())
-    return labels
+def _scale(measure: str, panels: Sequence[Axes]) -> None:
+    """Choose scale and ticks of the vertical axes of panels that show one measure."""
+    if QUANTITIES[measure].is_share:
+        shares(panels)
+    else:
+        logarithmic(panels)
 
 
 def _caption(figure: Figure, rows: Sequence[Row], results: Mapping[str, Result]) -> str:

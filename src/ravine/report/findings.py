@@ -16,6 +16,7 @@ from ravine.report.statistics import Mean, binomial_error, mean, prediction_half
 from ravine.report.stored_study import NotRunError, StoredStudy
 from ravine.report.verdicts import ClaimFinding, Undecided
 from ravine.storage.record import Result
+from ravine.words import several
 
 Test = Callable[[StoredStudy], ClaimFinding]
 """A test of a claim."""
@@ -100,7 +101,7 @@ def more_often(quantity: str, row: str, other: str, holds: Callable[[Result], bo
     def judge(study: StoredStudy) -> Measured:
         held, others = (sum(map(holds, study.of(name))) for name in (row, other))
         return (
-            f"{held} of {len(study.of(row))} runs, {others} of {len(study.of(other))} as written",
+            f"{held} of {several(len(study.of(row)), 'run')}, {others} of {len(study.of(other))} as written",
             held > others,
         )
 
@@ -118,7 +119,7 @@ def _counted(
 
     def judge(study: StoredStudy) -> Measured:
         held = [holds(result) for row in names for result in study.of(row)]
-        return f"{sum(held)} of {len(held)} runs", enough(held)
+        return f"{sum(held)} of {several(len(held), 'run')}", enough(held)
 
     def asked(study: StoredStudy) -> str:
         where = "; ".join(map(study.name, names)) if len(names) <= MOST_NAMED else f"{len(names)} rows"
@@ -168,7 +169,8 @@ def none_above(measure: Measure, rows: Sequence[str], bound: float) -> Test:
             return text, False
         return text, True if all(value + half <= bound for value, half in widths) else "too few seeds"
 
-    return finding(lambda e: f"none of {len(rows)} rows has a {measure.name} above {measure.show(bound)}", judge)
+    none = f"none of {several(len(rows), 'row')}"
+    return finding(lambda _: f"{none} has a {measure.name} above {measure.show(bound)}", judge)
 
 
 def mean_at_least(measure: Measure, row: str, bound: float) -> Test:
@@ -215,7 +217,7 @@ def _difference(
     text = f"{measure.show(first)} against {measure.show(second)}: "
     text += measure.show_difference(difference.value, difference.half_width)
     if len(pairs) < len(ours):
-        text += f" (of {len(pairs)} seeds; the others diverged)"
+        text += f" (of {several(len(pairs), 'seed')}; the others diverged)"
     return difference, text + (_one_seed(measure, first) if len(pairs) == 1 else "")
 
 

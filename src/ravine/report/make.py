@@ -10,18 +10,22 @@ import msgspec
 
 from ravine.gradients.networks.check import NetworkCheck
 from ravine.pictures import png, svg
+from ravine.report import tidy
+from ravine.report.best import best_row, contenders
 from ravine.report.claims import Claim, judge_claims
 from ravine.report.commands import command_of
 from ravine.report.figures import draw
 from ravine.report.page import page
 from ravine.report.report import MadeBy, Report
 from ravine.report.stored_study import StoredStudy
-from ravine.report.tables import Row, Table, make_table, outcome_of, to_csv, to_latex, to_markdown
+from ravine.report.tables import make_table, outcome_of, table_to_csv, table_to_latex, table_to_markdown
 from ravine.report.verdicts import JudgedClaim, verdicts_to_csv, verdicts_to_markdown
 from ravine.storage.files import make_folder, write_whole
 from ravine.storage.record import Result
 from ravine.storage.store import StoredRun
+from ravine.storage.tidy import to_csv
 from ravine.studies import Planned, Study
+from ravine.words import duration, several
 
 CLAIMS_PART = "claims"
 """The name of the part of a report that has the verdicts."""
@@ -61,22 +65,27 @@ def make_report(
     drawings = [draw(figure, planned, results, checks) for figure in study.figures if wanted(figure.name)]
     judgments = judge_claims(claims, StoredStudy(planned, results, checks, quick)) if wanted(CLAIMS_PART) else []
     shown = [table for table in tables if table.rows]
+    methods = [run for run in planned if run.group == study.methods and wanted(run.group)]
+    compared = methods or [run for run in planned if wanted(run.group)]
     return Report(
         title=study.title or study.name,
         seeds=tuple(dict.fromkeys(run.spec.seed for run in planned)),
         quick=quick,
-        highlights=_highlights(shown, study.methods, judgments, results),
+        highlights=_highlights(compared, "Best method" if methods else "Best row", judgments, results),
         tables=tuple(shown),
         drawings=tuple(drawing for drawing in drawings if drawing is not None),
         judgments=tuple(judgments),
         made_by=_made_by(planned, results),
         command=command,
         environment=_environment(stored),
+        source=study.source,
+        runs=tidy.run_rows(planned, results),
+        epochs=tidy.epoch_rows(planned, results),
     )
 
 
 def write_report(report: Report, folder: Path) -> Path:
-    """Write tables, figures, claims and the page into a folder, and return the page.
+    """Write tables, figures, claims, tidy rows and the page into a folder, and return the page.
 
     Files of an earlier report in the folder that this report does not write are removed.
 
@@ -84,7 +93,7 @@ def write_report(report: Report, folder: Path) -> Path:
         StorageError: the folder cannot be written.
     """
     files = _files(report)
-    for name in _earlier(folder):
+    for name in written(folder):
         if name not in files:
             (folder / name).unlink(missing_ok=True)
     for name, content in files.items():
@@ -98,7 +107,7 @@ def _files(report: Report) -> dict[str, bytes]:
     """Return the files of a report by their names, the page last."""
     files = {}
     for table in report.tables:
-        for ending, write in (("csv", to_csv), ("md", to_markdown), ("tex", to_latex)):
+        for ending, write in (("csv", table_to_csv), ("md", table_to_markdown), ("tex", table_to_latex)):
             files[f"tables/{table.name}.{ending}"] = write(table).encode()
     svgs = {drawing.name: svg(drawing.figure, drawing.name) for drawing in report.drawings}
     for drawing in report.drawings:
@@ -108,12 +117,15 @@ def _files(report: Report) -> dict[str, bytes]:
         files["claims.json"] = msgspec.json.format(msgspec.json.encode(report.judgments), indent=2) + b"\n"
         files["tables/claims.csv"] = verdicts_to_csv(report.judgments).encode()
         files["tables/claims.md"] = verdicts_to_markdown(report.judgments).encode()
+    if report.runs:
+        files["runs.csv"] = to_csv(report.runs, list(report.runs[0])).encode()
+        files["epochs.csv"] = to_csv(report.epochs, tidy.EPOCH_COLUMNS).encode()
     files["index.html"] = page(report, {name: content.decode() for name, content in svgs.items()}).encode()
     return files
 
 
-def _earlier(folder: Path) -> list[str]:
-    """Return the names of the files that an earlier report wrote into the folder, and none outside it."""
+def written(folder: Path) -> list[str]:
+    """Return the names of the files that the last report wrote into the folder, and none outside it."""
     try:
         names = msgspec.json.decode((folder / _WRITTEN).read_bytes(), type=list[str])
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
@@ -124,32 +136,23 @@ def _earlier(folder: Path) -> list[str]:
 def verdict_counts(judgments: Sequence[JudgedClaim]) -> str:
     """Count the verdicts, in words."""
     counts = Counter(judgment.verdict or f"undecided ({judgment.undecided})" for judgment in judgments)
-    return f"{len(judgments)} claims: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-
-
-def best_row(tables: Sequence[Table]) -> Row | None:
-    """Return the row with the highest mean accuracy."""
-    rows = [row for table in tables for row in table.rows if row.test_accuracy is not None]
-    return max(rows, key=lambda row: row.test_accuracy.value if row.test_accuracy else 0.0, default=None)
+    return f"{several(len(judgments), 'claim')}: " + ", ".join(
+        f"{count} {verdict}" for verdict, count in counts.most_common()
+    )
 
 
 def _highlights(
-    tables: Sequence[Table], methods: str | None, judgments: Sequence[JudgedClaim], results: Mapping[str, Result]
+    compared: Sequence[Planned], what: str, judgments: Sequence[JudgedClaim], results: Mapping[str, Result]
 ) -> tuple[str, ...]:
     diverged = sum(result.status == "diverged" for result in results.values())
     seconds = sum(result.seconds.total for result in results.values())
-    parts = [f"{len(results)} runs, {diverged} of which diverged: {seconds / 60:.0f} minutes of computing on one core."]
-    compared = [table for table in tables if table.name == methods]
-    best = best_row(compared or tables)
-    if best is not None and best.test_accuracy is not None:
-        interval = best.test_accuracy.half_width
-        spread = "" if interval is None else f" ± {100 * interval:.2f}"
-        name = best.settings.get("label") or ", ".join(f"{n} {v}" for n, v in best.settings.items() if v)
-        what = "Best method" if compared else "Best row"
-        parts.append(f"{what}: {name}, test accuracy {100 * best.test_accuracy.value:.2f}{spread} %.")
-    if judgments:
-        parts.insert(0, f"{verdict_counts(judgments)}.")
-    return tuple(parts)
+    ran = f"{several(len(results), 'run')}, {diverged} of which diverged"
+    parts = [
+        f"{verdict_counts(judgments)}." if judgments else None,
+        f"{ran}: {duration(seconds)} of computing on one core.",
+        best_row(contenders(compared, results), what),
+    ]
+    return tuple(part for part in parts if part is not None)
 
 
 def _made_by(planned: Sequence[Planned], results: Mapping[str, Result]) -> tuple[MadeBy, ...]:

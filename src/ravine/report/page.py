@@ -10,9 +10,12 @@ from importlib import resources
 from typing import NamedTuple
 
 from ravine.report.inline_svg import inline
+from ravine.report.reading import terms
 from ravine.report.report import Drawing, MadeBy, Report
 from ravine.report.tables import Table, cells
 from ravine.report.verdicts import ClaimFinding, JudgedClaim
+from ravine.studies import Source
+from ravine.words import several
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
@@ -48,11 +51,12 @@ def page(report: Report, svgs: Mapping[str, str]) -> str:
             background. What is drawn in `INK` or black gets the color of the page's text, light if the page is dark.
     """
     sections = [
+        _Section("reading", "How to read this page", _definitions(terms(report))),
         _Section("claims", "Claims", "\n".join(_claim(judgment) for judgment in report.judgments)),
         _Section("tables", "Tables", _tables(report.tables)),
         _Section("figures", "Figures", "\n".join(_figure(drawing, svgs[drawing.name]) for drawing in report.drawings)),
         _Section("runs", "How each run was made", _runs(report.made_by)),
-        _Section("environment", "Environment", _environment(report.environment)),
+        _Section("environment", "Environment", _definitions(report.environment)),
         _Section("command", "How this page was made", f"<pre><code>{_whole(report.command)}</code></pre>"),
     ]
     shown = [section for section in sections if section.body]
@@ -104,6 +108,11 @@ def _whole(text: str) -> str:
     return re.sub(r"(\S*-\S*)", r'<span class="whole">\1</span>', escape(text))
 
 
+def _breakable(text: str) -> str:
+    """Return text whose words may break behind an underscore, as `batch_size` in a narrow column."""
+    return escape(text).replace("_", "_<wbr>")
+
+
 def _anchor(kind: str, name: str) -> str:
     """Return an id that no other name of the kind has, of characters that need no escape in HTML, CSS or a URL."""
     return f"{kind}-" + re.sub(r"[^A-Za-z0-9-]", lambda match: f"_{ord(match[0]):x}_", name)
@@ -120,14 +129,15 @@ def _spoken(name: str) -> str:
 
 def _summary(report: Report) -> str:
     counts = [
-        _count(len(report.judgments), "claim"),
-        _count(sum(bool(table.rows) for table in report.tables), "table"),
-        _count(len(report.drawings), "figure"),
-        _count(len(report.made_by), "run"),
+        (len(report.judgments), "claim"),
+        (sum(bool(table.rows) for table in report.tables), "table"),
+        (len(report.drawings), "figure"),
+        (len(report.made_by), "run"),
     ]
     seeds = ("seed " if len(report.seeds) == 1 else "seeds ") + ", ".join(map(str, report.seeds))
-    facts = " · ".join(fact for fact in (*counts, seeds if report.seeds else "") if fact)
-    parts = [f"<h1>{_whole(report.title)}</h1>", f'<p class="facts">{facts}</p>']
+    counted = [several(count, what) for count, what in counts if count]
+    facts = " · ".join([*counted, seeds] if report.seeds else counted)
+    parts = [f"<h1>{_whole(report.title)}</h1>", _source(report.source), f'<p class="facts">{facts}</p>']
     if report.quick:
         parts.append(
             '<p class="quick" role="note"><strong>A quick look:</strong> every run was cut to 2 epochs, '
@@ -139,8 +149,11 @@ def _summary(report: Report) -> str:
     return _lines(part for part in parts if part)
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
+def _source(source: Source | None) -> str:
+    if source is None:
+        return ""
+    author = f" by {escape(source.author)}" if source.author else ""
+    return f'<p class="source">The published results are those of <cite>{escape(source.title)}</cite>{author}.</p>'
 
 
 def _tally(judgments: Sequence[JudgedClaim]) -> str:
@@ -202,10 +215,7 @@ def _finding(finding: ClaimFinding, holds: _Outcome, fails: _Outcome) -> str:
 
 
 def _tables(tables: Sequence[Table]) -> str:
-    shown = [_table(table) for table in tables if table.rows]
-    if any("+-" in cell for table in tables for row in cells(table)[1] for cell in row):
-        shown.insert(0, "<p>Numbers are means over the seeds, ± half the width of their 95 % interval.</p>")
-    return _lines(shown)
+    return _lines(_table(table) for table in tables if table.rows)
 
 
 def _table(table: Table) -> str:
@@ -249,7 +259,8 @@ def _is_number(cell: str) -> bool:
 def _cell(kind: str, cell: str) -> str:
     value, separator, half_width = cell.partition(" +- ")
     interval = f' <span class="interval">± {escape(half_width)}</span>' if separator else ""
-    return f'<td class="{kind}">{_whole(value) if value != "-" else "&ndash;"}{interval}</td>'
+    shown = "&ndash;" if value == "-" else _whole(value) if kind.startswith("number") else _breakable(value)
+    return f'<td class="{kind}">{shown}{interval}</td>'
 
 
 def _head(names: Sequence[str], kinds: Sequence[str]) -> str:
@@ -259,18 +270,18 @@ def _head(names: Sequence[str], kinds: Sequence[str]) -> str:
     for name, kind in zip(names, kinds, strict=True):
         quantity = name.removeprefix("published ")
         if quantity not in paired:
-            above.append(f'<th class="{kind}" rowspan="2" scope="col">{escape(_word(name))}</th>')
+            above.append(f'<th class="{kind}" rowspan="2" scope="col">{_head_word(name)}</th>')
             continue
         if quantity != name:
-            above.append(f'<th class="pair" colspan="2" scope="colgroup">{escape(_word(quantity))}</th>')
+            above.append(f'<th class="pair" colspan="2" scope="colgroup">{_head_word(quantity)}</th>')
         below.append(f'<th class="{kind}" scope="col">{"ours" if quantity == name else "published"}</th>')
     if not below:
         return f"<tr>{''.join(above)}</tr>".replace(' rowspan="2"', "")
     return f"<tr>{''.join(above)}</tr>\n<tr>{''.join(below)}</tr>"
 
 
-def _word(name: str) -> str:
-    return "seconds" if name == "s" else name
+def _head_word(name: str) -> str:
+    return _breakable("seconds" if name == "s" else name)
 
 
 # Figures
@@ -300,12 +311,16 @@ def _runs(runs: Sequence[MadeBy]) -> str:
         f'<span class="run"><code>{escape(run.run)}</code> {escape(run.outcome)}</span></li>'
         for run in runs
     )
-    summary = f"{_count(len(runs), 'run')}: the command that makes {'it' if len(runs) == 1 else 'each'} again"
-    return f"<details>\n<summary>{summary}</summary>\n<ul>\n{items}\n</ul>\n</details>"
+    summary = f"{several(len(runs), 'run')}: the command that makes {'it' if len(runs) == 1 else 'each'} again"
+    files = (
+        "<p>The files <code>runs.csv</code> and <code>epochs.csv</code> beside this page have all their numbers.</p>"
+    )
+    return f"{files}\n<details>\n<summary>{summary}</summary>\n<ul>\n{items}\n</ul>\n</details>"
 
 
-def _environment(environment: Mapping[str, str]) -> str:
-    if not environment:
+def _definitions(meanings: Mapping[str, str]) -> str:
+    """Return a list of terms and what stands for each."""
+    if not meanings:
         return ""
-    rows = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in environment.items())
+    rows = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in meanings.items())
     return f"<dl>\n{_lines(rows)}\n</dl>"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ravine.report.tables import Table
 from ravine.report.verdicts import JudgedClaim
+from ravine.storage.tidy import Row
+from ravine.studies import Source
 
 if TYPE_CHECKING:
     from ravine.pictures import Figure
@@ -45,6 +47,8 @@ class Report:
         made_by: every run.
         command: the command that made the report.
         environment: the versions and machines of the runs; several values if they differ.
+        source: the document that has the published results; None if there is none.
+        runs, epochs: the tidy rows of all runs and of their epochs.
     """
 
     title: str
@@ -57,3 +61,6 @@ class Report:
     made_by: tuple[MadeBy, ...]
     command: str
     environment: Mapping[str, str]
+    source: Source | None = None
+    runs: Sequence[Row] = ()
+    epochs: Sequence[Row] = ()

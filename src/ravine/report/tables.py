@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
 from ravine.report.statistics import Mean, mean
 from ravine.spec import differing, settings_of
 from ravine.storage.record import Result
+from ravine.storage.tidy import Cell, setting_values
 from ravine.studies import Group, Planned, Published
 
 ALWAYS = ("lr", "batch_size")
@@ -23,12 +25,13 @@ class Row:
     """One row over all its seeds.
 
     Attributes:
-        settings: name to value, those that the table shows.
+        settings: name to value as text, those that the table shows.
         published: the published result, if there is one.
         train_loss, test_accuracy, seconds: means over the seeds whose run has such a number.
-        outcome: "done", "diverged (dead_network)" and so on; with several seeds, how many of each.
+        outcomes: "done", "diverged (dead_network)" and so on, and how many runs ended so.
         complete: whether every run went to its end, so that its time can be set beside the published one.
         steps: the number of steps, in a table in which batches grow.
+        values: the same settings, and the label, as numbers, flags and text; None where the row has none.
     """
 
     settings: Mapping[str, str]
@@ -36,9 +39,16 @@ class Row:
     train_loss: Mean | None
     test_accuracy: Mean | None
     seconds: Mean | None
-    outcome: str
+    outcomes: Mapping[str, int]
     complete: bool
     steps: int | None = None
+    values: Mapping[str, Cell] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> str:
+        """How the runs ended, in words."""
+        one = sum(self.outcomes.values()) == 1
+        return ", ".join(ending if one else f"{count} {ending}" for ending, count in self.outcomes.items())
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,9 @@ def make_table(group: Group, planned: Sequence[Planned], results: Mapping[str, R
         found = [results[run.id] for run in runs if run.id in results]
         if found:
             settings = {name: flat[number].get(name, "") for name in names}
-            rows.append(_row(settings, runs[0].published, found, grows))
+            typed = {"label": runs[0].label or None, **setting_values(runs[0].spec)}
+            values = {name: typed.get(name, settings[name] or None) for name in names}
+            rows.append(_row(settings, values, runs[0].published, found, grows))
     return Table(group.name, group.title, tuple(rows))
 
 
@@ -78,9 +90,13 @@ def outcome_of(result: Result) -> str:
     return f"{result.status} ({msgspec.to_builtins(result.cause)['kind']})"
 
 
-def _row(settings: Mapping[str, str], published: Published | None, results: Sequence[Result], grows: bool) -> Row:
-    endings = [outcome_of(result) for result in results]
-    counted = {ending: endings.count(ending) for ending in endings}
+def _row(
+    settings: Mapping[str, str],
+    values: Mapping[str, Cell],
+    published: Published | None,
+    results: Sequence[Result],
+    grows: bool,
+) -> Row:
     # The last epoch of a network that died does not show how well it trained before.
     losses = [r.train_loss for r in results if r.train_loss is not None and r.cause is None]
     return Row(
@@ -90,8 +106,9 @@ def _row(settings: Mapping[str, str], published: Published | None, results: Sequ
         test_accuracy=mean([r.test_accuracy for r in results if r.test_accuracy is not None]),
         seconds=mean([r.seconds.total for r in results]),
         steps=max((epoch.steps for r in results for epoch in r.history), default=0) if grows else None,
-        outcome=", ".join(f"{count} {ending}" if len(results) > 1 else ending for ending, count in counted.items()),
+        outcomes=Counter(map(outcome_of, results)),
         complete=all(result.status == "done" for result in results),
+        values=values,
     )
 
 
@@ -148,7 +165,7 @@ def _mean(value: Mean | None, form: str) -> str:
     return text if value.half_width is None else f"{text} +- {form.format(value.half_width)}"
 
 
-def to_csv(table: Table) -> str:
+def table_to_csv(table: Table) -> str:
     """Write a table as CSV."""
     head, body = cells(table)
     text = io.StringIO()
@@ -156,7 +173,7 @@ def to_csv(table: Table) -> str:
     return text.getvalue()
 
 
-def to_markdown(table: Table) -> str:
+def table_to_markdown(table: Table) -> str:
     """Write a table as Markdown, with its title."""
     head, body = cells(table)
     lines = [f"**{table.name}.** {table.title}", ""]
@@ -164,7 +181,7 @@ def to_markdown(table: Table) -> str:
     return "\n".join(lines).replace("+-", "±") + "\n"
 
 
-def to_latex(table: Table) -> str:
+def table_to_latex(table: Table) -> str:
     """Write a table as LaTeX, for the booktabs package."""
     head, body = cells(table)
     lines = [" & ".join(_escape(cell) for cell in row) + r" \\" for row in (head, *body)]

@@ -1,7 +1,7 @@
 """A run as a value: its settings, the things that these name, its id, and the run in words."""
 
-from ravine.spec.description import describe
-from ravine.spec.differences import differing, settings_of
+from ravine.spec.description import describe, shared_by
+from ravine.spec.differences import differing, labels_of, settings_of
 from ravine.spec.names import check_names
 from ravine.spec.resolved import ResolvedRun, Things, resolve
 from ravine.spec.run_spec import RunSpec
@@ -15,6 +15,8 @@ __all__ = [
     "describe",
     "differing",
     "from_settings",
+    "labels_of",
     "resolve",
     "settings_of",
+    "shared_by",
 ]

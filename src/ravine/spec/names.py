@@ -14,7 +14,7 @@ from ravine.settings import BY_NAME
 NAMES = frozenset(BY_NAME) - {"hyperparameters"}
 """The settings of a run; hyper-parameters, and the settings of a schedule, must have other names."""
 
-OTHERS = frozenset({"initial_weights", "order", "data_dir", "out", "resume", "fresh", "watcher"})
+OTHERS = frozenset({"initial_weights", "order", "data_dir", "out", "fresh", "quiet", "watcher"})
 """The other keywords of `ravine.train`, each of which would get the value of a hyper-parameter of its name."""
 
 

@@ -20,7 +20,8 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     default. `schedule_settings` has the settings of the schedule. `per_layer` has, for some hyper-parameters or lr, one
     factor for each layer. With `largest_batch` the batch grows when the schedule would lower the rate, see
     `formulas.schedule.grown_batch_size`; the rate falls only where the batch can grow no further. `initial_weights` and
-    `order` are the SHA-256 of arrays that the caller gave in place of those that the seed makes.
+    `order` are the SHA-256 of arrays that the caller gave in place of those that the seed makes. `extends` is the id of
+    the run from whose end this one goes on, if its epochs until then are not those that these settings describe.
     tests/test_settings.py compares the fields with `ravine.settings`.
     """
 
@@ -47,6 +48,7 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     dtype: str = "float32"
     initial_weights: str | None = None
     order: str | None = None
+    extends: str | None = None
 
     @property
     def network(self) -> Network:
@@ -67,6 +69,11 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def stage_names(self) -> tuple[str, ...]:
         """The names of the stages of the user's own, without the paths of their files."""
         return tuple(stage.rpartition(":")[2] for stage in self.stages)
+
+    @property
+    def stage_labels(self) -> tuple[str, ...]:
+        """The names of these stages, each with the name of its file, without the folder."""
+        return tuple(map(_label, self.stages))
 
     @property
     def schedule_name(self) -> str:

@@ -18,6 +18,7 @@ from ravine.inputs import convert, dtype_name, folded_keys, plain
 from ravine.networks import Network
 from ravine.settings import ENGINES
 from ravine.spec.run_spec import RunSpec
+from ravine.words import several
 
 _LARGEST_SEED = 2**63 - 1
 
@@ -140,7 +141,8 @@ def check_layers(spec: RunSpec, optimizer: Optimizer, alone: Optimizer, values: 
             raise ConfigError(f"per_layer of the run: {_no_factor(name, optimizer)}")
         if len(factors) != layers:
             raise ConfigError(
-                f"per_layer has {len(factors)} factors of {name}; give one for each of the {layers} layers of weights."
+                f"per_layer has {several(len(factors), 'factor')} of {name}; give one for each of the "
+                f"{several(layers, 'layer')} of weights."
             )
         for layer, factor in enumerate(factors, start=1):
             try:

@@ -36,8 +36,16 @@ def pack_arrays(arrays: Mapping[str, Array], metadata: dict[str, str]) -> bytes:
     plain = {}
     for name, array in arrays.items():
         wide = array.dtype == np.longdouble and array.dtype != np.float64
-        plain[name + _WIDE if wide else name] = array.view(np.uint8) if wide else np.ascontiguousarray(array)
+        plain[name + _WIDE if wide else name] = _bytes(array) if wide else np.ascontiguousarray(array)
     return safetensors_numpy.save(plain, metadata)
+
+
+def _bytes(array: Array) -> Array:
+    """Return an array as uint8, its last axis as long as its bytes; unused bytes of a long double are 0."""
+    content = np.array(array, order="C").view(np.uint8)
+    if array.dtype == np.longdouble and np.finfo(np.longdouble).nmant == 63:
+        content.reshape(-1, array.itemsize)[:, 10:] = 0  # 80 bits of 96 or 128
+    return content
 
 
 def load_arrays(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
@@ -72,7 +80,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:
         return state, msgspec.json.decode(metadata["position"], type=Position)
     except (DataError, KeyError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DataError(
-            f"the checkpoint {path} is missing or damaged ({error}); without --resume the run starts at the beginning."
+            f"the checkpoint {path} is missing or damaged ({error}); delete its folder, or train the run with --fresh."
         ) from error
 
 
@@ -80,5 +88,5 @@ def _checksum(state: Mapping[str, Array], position: str) -> str:
     digest = hashlib.sha256(position.encode())
     for name, array in sorted(state.items()):
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(array.tobytes())
+        digest.update(_bytes(array).tobytes())
     return digest.hexdigest()

@@ -95,5 +95,5 @@ def write_whole(path: Path, content: bytes) -> None:
             temporary.unlink(missing_ok=True)
         raise StorageError(
             f"cannot write {path}: {error.strerror or error}. Runs stored before are intact; free some space or "
-            "choose another folder with --out."
+            "choose another folder."
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Literal
 
 import msgspec
@@ -11,8 +12,9 @@ from ravine.spec import RunSpec
 Status = Literal["done", "diverged", "interrupted"]
 
 
-class Epoch(msgspec.Struct, frozen=True):
-    """One line of the history.
+@dataclasses.dataclass(frozen=True)
+class Epoch:
+    """One line of the history. It is a dataclass, of which `pandas.DataFrame` makes columns.
 
     Attributes:
         epoch: counted from 1.
@@ -34,6 +36,10 @@ class Epoch(msgspec.Struct, frozen=True):
     test_loss: float | None
     test_accuracy: float
     seconds: float
+
+
+EPOCH_FIELDS = tuple(field.name for field in dataclasses.fields(Epoch))
+"""The names of what an epoch has."""
 
 
 class NonFinite(msgspec.Struct, frozen=True, tag_field="kind", tag="non_finite"):

@@ -1,7 +1,7 @@
 """Runs on disk: one immutable folder for a finished run, one working folder for a run that is under way.
 
-    ROOT/ID/            spec.json, result.json, environment.json, weights.safetensors; and optimizer.txt, schedule.txt
-                        if the optimizer or the schedule is the user's own
+    ROOT/ID/            spec.json, result.json, environment.json, weights.safetensors; state.safetensors if the run can
+                        be extended; and optimizer.txt, schedule.txt if the optimizer or the schedule is the user's own
     ROOT/ID.partial/    spec.json, checkpoint.safetensors, lock
 
 A finished folder is written under a temporary name and renamed, so that one that is there is whole.
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,8 @@ from ravine.spec import RunSpec
 from ravine.storage.checkpoint import load_arrays, load_checkpoint, pack_arrays
 from ravine.storage.files import no_empty_folders, write_folder, write_whole
 from ravine.storage.places import PARTIAL, finished, folder_of_runs
-from ravine.storage.record import Result
+from ravine.storage.record import Epoch, Result
+from ravine.words import several
 
 T = TypeVar("T")
 
@@ -37,10 +38,11 @@ _TRIES = 20
 
 
 class _Stored(msgspec.Struct, frozen=True):
-    """The content of result.json: the result, and the checksum of the weights beside it."""
+    """The content of result.json: the result, and the checksums of the weights and of the state beside it."""
 
     result: Result
     weights_sha256: str
+    state_sha256: str | None = None
 
 
 class Environment(msgspec.Struct, frozen=True):
@@ -57,14 +59,24 @@ class StoredRun:
     result: Result
     environment: dict[str, str | int]
     weights_sha256: str
+    state_sha256: str | None = None
 
     def weights(self) -> Array:
         """Read the flat weight vector; weights that are missing or damaged are a `DataError`."""
-        path = self.folder / "weights.safetensors"
-        if hashlib.sha256(_content(path)).hexdigest() != self.weights_sha256:
-            raise _damaged(self.folder, "weights.safetensors does not match its checksum")
-        arrays, _ = load_arrays(path)
-        return arrays["weights"]
+        return self._arrays("weights", self.weights_sha256)["weights"]
+
+    def state(self) -> dict[str, Array] | None:
+        """Read the state of the engine at the end of the run; None if none is kept, as of a run that diverged."""
+        if self.state_sha256 is None:
+            return None
+        state = self._arrays("state", self.state_sha256)
+        return state if "weights" in state else {**state, "weights": self.weights()}
+
+    def _arrays(self, name: str, digest: str) -> dict[str, Array]:
+        path = self.folder / f"{name}.safetensors"
+        if hashlib.sha256(_content(path)).hexdigest() != digest:
+            raise _damaged(self.folder, f"{path.name} does not match its checksum")
+        return load_arrays(path)[0]
 
     @property
     def optimizer_text(self) -> str | None:
@@ -86,12 +98,22 @@ class StoredRun:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """A run that was interrupted or is under way: its id, its spec, and the whole epochs in its checkpoint."""
+    """A run that was interrupted or is under way: its id, its spec, and the epochs that its checkpoint has."""
 
     id: str
     spec: RunSpec
-    epochs: int
+    history: list[Epoch]
     running: bool
+
+    @property
+    def status(self) -> str:
+        """Whether it is "running" or "stopped"."""
+        return "running" if self.running else "stopped"
+
+    @property
+    def standing(self) -> str:
+        """How it stands, in words."""
+        return f"{self.status}, {len(self.history)} of {several(self.spec.epochs, 'epoch')}"
 
 
 class RunStore:
@@ -111,11 +133,23 @@ class RunStore:
         matches = [run for run in self.ids() if run.startswith(prefix)] if prefix else []
         if len(matches) == 1:
             return matches[0]
+        unfinished = None if matches else self.find_unfinished(prefix)
+        if unfinished is not None:
+            raise ConfigError(
+                f"run {unfinished.id} has not ended ({unfinished.standing}); the command that began it goes on with it."
+            )
         if not matches:
             raise ConfigError(
                 f"there is no run {shortened(prefix)} in {self.root}; `ravine runs list` shows the runs there."
             )
-        raise ConfigError(f"{shortened(prefix)} fits {len(matches)} runs: {', '.join(matches)}. Give more digits.")
+        raise _ambiguous(prefix, matches)
+
+    def find_unfinished(self, prefix: str) -> Unfinished | None:
+        """Return the one unfinished run whose id starts with `prefix`, if there is one; several are a `ConfigError`."""
+        matches = [run for run in self.unfinished() if run.id.startswith(prefix)] if prefix else []
+        if len(matches) > 1:
+            raise _ambiguous(prefix, [run.id for run in matches])
+        return matches[0] if matches else None
 
     def load(self, run: str) -> StoredRun | None:
         """Return a finished run, None if there is none; one with damaged files is a `DataError`."""
@@ -128,7 +162,7 @@ class RunStore:
             raise _damaged(folder, f"result.json is that of run {stored.result.id}")
         if not (folder / "weights.safetensors").exists():
             raise _damaged(folder, "weights.safetensors is missing")
-        return StoredRun(folder, stored.result, environment.values, stored.weights_sha256)
+        return StoredRun(folder, stored.result, environment.values, stored.weights_sha256, stored.state_sha256)
 
     def load_all(self, runs: Iterable[str]) -> tuple[dict[str, StoredRun], dict[str, str]]:
         """Return those runs that are stored, and what is wrong with damaged ones, both by id."""
@@ -154,10 +188,15 @@ class RunStore:
         environment: dict[str, str | int],
         weights: Array,
         texts: Mapping[str, str | None] = MappingProxyType({}),
+        state: Mapping[str, Array] | None = None,
     ) -> StoredRun:
         """Store a finished run; a stored run of the same id is replaced.
 
-        `texts` has the texts of things that are not ravine's own, by kind: "optimizer" and "schedule".
+        Args:
+            result, environment: the records.
+            weights: the weights that were evaluated, (n,).
+            texts: the texts of things that are not ravine's own, by kind: "optimizer" and "schedule".
+            state: the state of the engine, from which the run can be extended.
         """
         folder = self.root / result.id
         # Fixed names spare a search among thousands of folders. They are safe: only the process that holds the run's
@@ -169,13 +208,16 @@ class RunStore:
                 shutil.rmtree(left_over, ignore_errors=True)
         except OSError as error:
             raise _unwritable(self.root, error) from error
-        packed = pack_arrays({"weights": weights}, {})
-        digest = hashlib.sha256(packed).hexdigest()
+        arrays = {"weights": pack_arrays({"weights": weights}, {})}
+        if state is not None:
+            arrays["state"] = pack_arrays(_without(state, weights), {})
+        digests = {name: hashlib.sha256(packed).hexdigest() for name, packed in arrays.items()}
+        stored = _Stored(result, digests["weights"], digests.get("state"))
         files = {
-            "weights.safetensors": packed,
+            **{f"{name}.safetensors": packed for name, packed in arrays.items()},
             "spec.json": _json(result.spec),
             "environment.json": _json(Environment(environment)),
-            "result.json": _json(_Stored(result, digest)),
+            "result.json": _json(stored),
             **{f"{name}.txt": f"{text}\n".encode() for name, text in texts.items() if text is not None},
         }
         try:
@@ -190,7 +232,7 @@ class RunStore:
             raise _unwritable(folder, error) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-        return StoredRun(folder, result, environment, digest)
+        return StoredRun(folder, result, environment, stored.weights_sha256, stored.state_sha256)
 
     @contextmanager
     def working_folder(self, run: str) -> Iterator[Path]:
@@ -226,8 +268,15 @@ class RunStore:
                 position = load_checkpoint(folder / "checkpoint.safetensors")[1]
             except DataError:
                 continue
-            found.append(Unfinished(run, spec, position.epoch, _is_locked(folder)))
+            found.append(Unfinished(run, spec, position.history, _is_locked(folder)))
         return found
+
+
+def _without(state: Mapping[str, Array], weights: Array) -> dict[str, Array]:
+    """Return a state without its weights if they are the same bits, so that the disk has them once."""
+    here = state["weights"]
+    same = here.dtype == weights.dtype and here.tobytes() == weights.tobytes()
+    return {name: array for name, array in state.items() if not (same and name == "weights")}
 
 
 def _locked(folder: Path) -> FileLock:
@@ -301,6 +350,10 @@ def _content(path: Path) -> bytes:
         raise _damaged(path.parent, f"{path.name} is missing") from None
     except OSError as error:
         raise _damaged(path.parent, f"{path.name} cannot be read ({error.strerror or error})") from error
+
+
+def _ambiguous(prefix: str, matches: Sequence[str]) -> ConfigError:
+    return ConfigError(f"{shortened(prefix)} fits {len(matches)} runs: {', '.join(matches)}. Give more digits.")
 
 
 def _damaged(folder: Path, fault: str) -> DataError:

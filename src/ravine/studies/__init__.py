@@ -2,7 +2,7 @@
 
 from ravine.studies.plan import Planned, cut_short, find_rows, plan
 from ravine.studies.runner import StudyOutcome, StudyWatcher, run_study
-from ravine.studies.study import BUILT_IN, Figure, Group, Published, Study, load_study, with_seeds
+from ravine.studies.study import BUILT_IN, Figure, Group, Published, Source, Study, load_study, with_seeds
 
 __all__ = [
     "BUILT_IN",
@@ -10,6 +10,7 @@ __all__ = [
     "Group",
     "Planned",
     "Published",
+    "Source",
     "Study",
     "StudyOutcome",
     "StudyWatcher",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,10 @@ from ravine.errors import ConfigError
 from ravine.spec import ResolvedRun
 from ravine.storage.store import RunStore
 from ravine.studies.plan import Planned
-from ravine.training import engine_of, epoch_order, start_weights
+from ravine.training import LONG_SECONDS, engine_of, epoch_order, start_weights
+from ravine.words import duration, several
+
+_log = logging.getLogger("ravine")
 
 _CALIBRATION_SECONDS = 0.1
 _EVALUATION_SHARE = 1.1
@@ -33,6 +37,13 @@ class Estimate:
     disk: int
 
 
+def tell_cost(costs: Estimate, jobs: int) -> None:
+    """Tell the logger "ravine" how long a study will take, if that is long."""
+    if costs.wall > LONG_SECONDS:
+        runs = several(len(costs.seconds), "run")
+        _log.warning("%s to do, %d at a time: this takes about %s", runs, jobs, duration(costs.wall))
+
+
 def estimate(
     planned: Sequence[Planned],
     store: RunStore,
@@ -46,7 +57,7 @@ def estimate(
     """
     results, faults = store.results({run.id for run in planned})
     runs = {one.id: one.run for one in planned if one.id not in results and one.id not in faults}
-    kinds: dict[tuple[object, ...], float] = {}
+    kinds: dict[tuple[object, ...], tuple[float, int]] = {}
     seconds, disk = {}, 0
     for name, run in runs.items():
         spec = run.spec
@@ -54,16 +65,18 @@ def estimate(
         kind = (spec.engine, spec.dtype, spec.network, optimizer, spec.batch_size, spec.dataset)
         if kind not in kinds:
             try:
-                kinds[kind] = _seconds_per_epoch(run, load_data(spec.dataset).train)
+                kinds[kind] = _cost(run, load_data(spec.dataset).train)
             except ConfigError:  # the run itself will say what is wrong with the optimizer
-                kinds[kind] = 0.0
-        seconds[name] = kinds[kind] * spec.epochs
-        disk += spec.network.layout.size * (8 if spec.dtype == "float64" else 4) + _FOLDER_BYTES
+                kinds[kind] = 0.0, 0
+        epoch, state = kinds[kind]
+        seconds[name] = epoch * spec.epochs
+        disk += state + _FOLDER_BYTES
     longest = max(seconds.values(), default=0.0)
     return Estimate(seconds, max(longest, sum(seconds.values()) / jobs), disk)
 
 
-def _seconds_per_epoch(run: ResolvedRun, data: Split) -> float:
+def _cost(run: ResolvedRun, data: Split) -> tuple[float, int]:
+    """Return the seconds that an epoch takes, and the bytes of the weights and the state that are stored at its end."""
     spec = run.spec
     engine = engine_of(run, start_weights(spec))
     engine.compile()
@@ -81,4 +94,5 @@ def _seconds_per_epoch(run: ResolvedRun, data: Split) -> float:
         began = time.perf_counter()
         engine.train(data, order, 0, min(len(order), steps * size), hyper, batch_size=size)
         spent = time.perf_counter() - began
-    return _EVALUATION_SHARE * spent * len(order) / min(len(order), steps * size)
+    bytes_kept = sum(array.nbytes for array in engine.state().values())
+    return _EVALUATION_SHARE * spent * len(order) / min(len(order), steps * size), bytes_kept

@@ -21,13 +21,16 @@ from threadpoolctl import threadpool_limits
 
 from ravine.data import Dataset, load
 from ravine.errors import BusyError, RavineError
+from ravine.html import heading, paragraph, table
 from ravine.inputs import jobs_of
-from ravine.spec import ResolvedRun, RunSpec
+from ravine.spec import ResolvedRun, RunSpec, differing, settings_of
+from ravine.storage.quantities import SUMMARY, shown
 from ravine.storage.record import Epoch, Result
 from ravine.storage.store import RunStore
 from ravine.studies.plan import Planned
 from ravine.training import train
 from ravine.training.interruption import Interruption, interruptible
+from ravine.words import several
 
 _PAUSE = 0.2
 """Seconds between looks at a run that another process is training."""
@@ -61,6 +64,19 @@ class StudyOutcome:
     failed: dict[str, str] = field(default_factory=dict)
     reused: set[str] = field(default_factory=set)
     signal: int | None = None
+
+    def _repr_html_(self) -> str:
+        runs = list(self.results.values())
+        settings = [settings_of(result.spec) for result in runs]
+        names = differing(settings, always=("optimizer",))
+        rows = [
+            (*(own.get(name, "") for name in names), str(result.spec.seed), result.status, *shown(result, SUMMARY))
+            for result, own in zip(runs, settings, strict=True)
+        ]
+        failed = "".join(paragraph(f"run {run}: {error}") for run, error in self.failed.items())
+        counts = f"{len(runs)} of {several(len(runs) + len(self.failed), 'run')} stored"
+        columns = (*names, "seed", "status", *(quantity.head for quantity in SUMMARY))
+        return heading("Study", counts) + table(columns, rows) + failed
 
 
 def run_study(
@@ -157,7 +173,6 @@ class _Work:
                     resolved,
                     self.datasets[spec.dataset],
                     self.store,
-                    resume=True,
                     watcher=_RunWatcher(self, run, spec.epochs),
                     interruption=self.interruption,
                     trained=turn.close,

@@ -53,6 +53,13 @@ class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seconds: float | None = None
 
 
+class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The document that has the published results of a study."""
+
+    title: str
+    author: str = ""
+
+
 class Group(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Runs that belong together, such as the rows of one table."""
 
@@ -89,7 +96,8 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Groups of runs, the settings that they share, the seeds of each row, and the figures to draw.
 
-    `methods` names the group whose rows are methods to choose from: a report names the best of them.
+    `methods` names the group whose rows are methods to choose from: a report names the best of them, if the seeds can
+    tell. `source` is the document that has the published results.
     """
 
     name: str
@@ -99,6 +107,7 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settings: dict[str, Any] = {}
     figures: list[Figure] = []
     methods: str | None = None
+    source: Source | None = None
 
 
 _MOST_SEEDS = 10_000

@@ -29,6 +29,16 @@ from ravine.training.environment import environment
 from ravine.training.interruption import Interruption, interruptible
 from ravine.training.seeds import epoch_order, start_weights
 from ravine.training.watching import Silent, Watcher
+from ravine.words import duration, several
+
+LONG_SECONDS = 30
+"""A run, or a study, that will take longer says so when it begins."""
+
+_TIMED_SECONDS = 0.1
+"""How many seconds of training tell how long the rest will take."""
+
+_EVALUATION_SHARE = 1.1
+"""By how much evaluation lengthens a run, about."""
 
 _CHUNK_SECONDS = 0.2
 """The intended length of one call of the engine: Ctrl-C waits no longer, and progress is shown as often."""
@@ -41,10 +51,12 @@ class Given:
     Attributes:
         weights: the flat initial weights, (n,), or None.
         order: sample numbers in the order of training, (k,) for every epoch alike or (epochs, k), or None.
+        begun: the run that this one extends, or None: training goes on where that run ended.
     """
 
     weights: Array | None = None
     order: Array | None = None
+    begun: StoredRun | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +69,12 @@ class Outcome:
 
 
 def with_given(run: ResolvedRun, given: Given) -> ResolvedRun:
-    """Put the checksums of the given arrays into the run's spec, since they decide the result."""
+    """Put the checksums of the given arrays into the run's spec, since they decide the result.
+
+    A run that extends another one keeps the checksum of the initial weights with which that one began.
+    """
+    if given.begun is not None:
+        return run
     weights = None if given.weights is None else _digest(given.weights, np.float64)
     order = None if given.order is None else _digest(given.order, np.int64)
     if (weights, order) == (run.spec.initial_weights, run.spec.order):
@@ -76,7 +93,7 @@ def train(
     store: RunStore,
     *,
     given: Given = Given(),
-    resume: bool = False,
+    fresh: bool = False,
     watcher: Watcher | None = None,
     interruption: Interruption | None = None,
     trained: Callable[[], object] = lambda: None,
@@ -84,9 +101,9 @@ def train(
     """Train a run and store it.
 
     A run whose loss or weights are no longer finite, or whose network dies, is a result, with status "diverged" and a
-    cause. A run that is interrupted leaves a checkpoint, from which `resume` goes on bit for bit. If you train on
-    several threads, install one signal handler and pass it in as `interruption`. `trained` is called when the run has
-    ended and only has to be written to the disk.
+    cause. A run that is interrupted leaves a checkpoint, from which the next call goes on bit for bit, unless it is
+    `fresh`. If you train on several threads, install one signal handler and pass it in as `interruption`. `trained` is
+    called when the run has ended and only has to be written to the disk.
 
     Raises:
         ConfigError: the batch size or a given array does not fit the data.
@@ -99,11 +116,9 @@ def train(
     # BLAS splits its sums by its number of threads, and so its bits would depend on the machine.
     with store.working_folder(run.id) as folder, _blas().limit(limits=1):
         trainer = _Trainer(run, dataset, given, folder, watcher)
-        if resume:
-            trainer.resume()
-        elif checkpoint_file(folder).exists():
-            watcher.note(f"an interrupted run of these settings is discarded; --resume would have kept it ({run.id})")
-            checkpoint_file(folder).unlink()
+        if fresh:
+            checkpoint_file(folder).unlink(missing_ok=True)
+        trainer.go_on()
         # Compilation may take some seconds and leaves nothing to save: a signal ends it at once.
         trainer.compile()
         with interruptible() if interruption is None else nullcontext(interruption) as stop:
@@ -119,7 +134,8 @@ def train(
                 return Outcome(result, None, stop.signal)
             trained()
             texts = {"optimizer": run.optimizer_text, "schedule": run.schedule_text}
-            stored = store.save(result, environment(threads=1), trainer.evaluated_weights(), texts)
+            state = trainer.engine.state() if result.status == "done" else None
+            stored = store.save(result, environment(threads=1), trainer.evaluated_weights(), texts, state)
         checkpoint_file(folder).unlink(missing_ok=True)
     return Outcome(result, stored, None)
 
@@ -132,6 +148,8 @@ def _blas() -> ThreadpoolController:
 
 def _check(run: ResolvedRun, dataset: Dataset, given: Given) -> None:
     spec = run.spec
+    if spec.extends is not None and given.begun is None:
+        raise ConfigError(f"these settings are those of a run that extends run {spec.extends}: use ravine.extend.")
     count, size = len(dataset.train.labels), run.network.layout.size
     run.check_rates(count if given.order is None or given.order.ndim == 0 else given.order.shape[-1])
     if given.weights is not None:
@@ -173,23 +191,33 @@ class _Trainer:
         self.run, self.spec, self.network = run, run.spec, run.network
         self.dataset, self.given = dataset, given
         self.folder, self.checkpoint, self.watcher = folder, checkpoint_file(folder), watcher
-        weights = start_weights(self.spec) if given.weights is None else np.asarray(given.weights)
-        self.start = weights
-        self.engine: Engine = engine_of(run, weights)
-        self.position = Position(epoch=0, sample=0, loss_sum=0.0, epoch_seconds=0.0, history=[], seconds=Seconds())
-        self.began = time.perf_counter()
+        begun = given.begun
+        history, seconds = ([], Seconds()) if begun is None else (begun.result.history, begun.result.seconds)
+        self.position = Position(len(history), 0, 0.0, 0.0, history, seconds)
+        self.first_epoch = self.position.epoch
+        state = None if begun is None else begun.state()
+        if state is not None:
+            self.start: Array = state["weights"]
+        else:
+            self.start = start_weights(self.spec) if given.weights is None else np.asarray(given.weights)
+        self.engine: Engine = engine_of(run, self.start)
+        if state is not None:
+            self.engine.restore(state)
+        self.began = time.perf_counter() - seconds.total
         self.chunk = 1
+        self.timed: tuple[float, int] | None = (0.0, 0)
+        """The seconds and samples that were timed to tell the cost of the run; None if it was told."""
 
-    def resume(self) -> None:
-        """Go back to the checkpoint, if there is one."""
+    def go_on(self) -> None:
+        """Go on from the checkpoint, if there is one."""
         if not self.checkpoint.exists():
-            self.watcher.note("there is no checkpoint of this run; it starts at the beginning")
             return
         state, self.position = load_checkpoint(self.checkpoint)
         self.engine.restore(state)
         # The clock goes on from where it was stopped.
-        self.began -= self.position.seconds.total
-        self.watcher.note(f"goes on in epoch {self.position.epoch + 1} of {self.spec.epochs}")
+        self.began = time.perf_counter() - self.position.seconds.total
+        place = f"epoch {self.position.epoch + 1} of {self.spec.epochs}"
+        self.watcher.note(f"goes on in {place}, where it was stopped; --fresh starts at the beginning")
 
     def compile(self) -> None:
         """Compile what the first step needs."""
@@ -236,6 +264,7 @@ class _Trainer:
             # Steps that take no measurable time must not let the chunk grow beyond an epoch.
             self.chunk = min(len(order), max(1, math.ceil(self.chunk * min(10.0, _CHUNK_SECONDS / seconds))))
             reached = min(first + taken.steps * size, len(order))
+            self._tell_cost(seconds, reached - first, len(order))
             self.position = msgspec.structs.replace(
                 self.position,
                 sample=reached,
@@ -249,6 +278,23 @@ class _Trainer:
         if not interruption:
             self.engine.settle(self._hyper())
         return None
+
+    def _tell_cost(self, seconds: float, samples: int, epoch: int) -> None:
+        """Tell once, as soon as some steps were timed, how long the rest of a long run will take.
+
+        `seconds` were spent on `samples` of the `epoch` samples of an epoch.
+        """
+        if self.timed is None:
+            return
+        self.timed = self.timed[0] + seconds, self.timed[1] + samples
+        spent, taken = self.timed
+        if spent < _TIMED_SECONDS or not taken:
+            return
+        self.timed = None
+        one = _EVALUATION_SHARE * spent * epoch / taken
+        left = self.spec.epochs - self.position.epoch
+        if one * left > LONG_SECONDS:
+            self.watcher.note(f"this takes about {duration(one * left)}: {several(left, 'epoch')} of {duration(one)}")
 
     def _end_epoch(self, test: Evaluation) -> Epoch:
         here = self.position
@@ -353,7 +399,8 @@ class _Trainer:
     def _facts(self, cause: Cause | None, accuracy: float, chance: float) -> facts.Facts:
         spec, network, split, end = self.spec, self.network, self.dataset.train, self.engine.weights
         start = self.start.astype(end.dtype)
-        order, size, given = self._order(0), self.run.batch_size_in(0), self.given.order
+        first = self.first_epoch
+        order, size, given = self._order(first), self.run.batch_size_in(first), self.given.order
         last_order = self._order(max(0, len(self.position.history) - 1))
         names = self.dataset.info.class_names
         common, share = facts.commonest(split.labels if given is None else split.labels[given].ravel())
@@ -371,7 +418,7 @@ class _Trainer:
             end=facts.look(network, end, split, order[: facts.SAMPLES]),
             moved=facts.relative(end - start, start),
             size=facts.relative(end, start),
-            first=facts.take_first_step(plain, network, split, order, size, lambda step: self._hyper_at(0, step)),
+            first=facts.take_first_step(plain, network, split, order, size, lambda step: self._hyper_at(first, step)),
             common=(names[common], share),
             last=(names[last], last_share),
         )

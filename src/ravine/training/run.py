@@ -11,12 +11,17 @@ from numpy.typing import ArrayLike
 
 from ravine.arrays import Array
 from ravine.data import info_of, scaled
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, shortened
+from ravine.html import heading, paragraph, picture, table
+from ravine.inputs import convert, plain
 from ravine.losses.cross_entropy import softmax
 from ravine.networks import forward
-from ravine.spec import RunSpec
-from ravine.storage.record import Cause, Epoch, Result, Seconds
+from ravine.spec import ResolvedRun, RunSpec, describe
+from ravine.storage.quantities import QUANTITIES
+from ravine.storage.record import Cause, Result, Seconds
 from ravine.storage.store import StoredRun
+from ravine.training.history import History
+from ravine.training.predictions import SHOWN, predictions_of
 
 if TYPE_CHECKING:
     from ravine.pictures import Figure
@@ -29,10 +34,12 @@ class Run:
         result: everything that `ravine train --json` prints.
         environment: versions, processor and time of the run.
         folder: where it is stored.
+        stored: the run as it is on the disk.
+        resolved: the run with the things that its names stand for, if it was trained or asked for in this process.
     """
 
-    def __init__(self, stored: StoredRun) -> None:
-        self._stored = stored
+    def __init__(self, stored: StoredRun, resolved: ResolvedRun | None = None) -> None:
+        self.stored, self.resolved = stored, resolved
         self.result: Result = stored.result
         self.environment = stored.environment
         self.folder: Path = stored.folder
@@ -40,7 +47,19 @@ class Run:
     def __repr__(self) -> str:
         r = self.result
         accuracy = "" if r.test_accuracy is None else f", test_accuracy={r.test_accuracy:.4f}"
-        return f"Run({r.id}, {r.status}, {r.spec.optimizer_name}, lr={r.spec.lr:g}{accuracy})"
+        return f"Run({r.id}, {r.status}, {describe(r.spec)}{accuracy})"
+
+    def _repr_html_(self) -> str:
+        from ravine.pictures import png
+
+        r = self.result
+        rows = [(quantity.head, quantity.show(quantity.of(r))) for quantity in QUANTITIES.values()]
+        rows += [("epochs", f"{len(r.history)} of {r.spec.epochs}"), ("seed", str(r.spec.seed)), ("id", r.id)]
+        text = heading(f"Run {r.status}", describe(r.spec))
+        text += paragraph(r.cause.message) if r.cause is not None else ""
+        text += paragraph(f"Hint: {r.hint}") if r.hint is not None else ""
+        text += table(("quantity", "value"), rows)
+        return text + picture(png(self.plot()), "Losses and test accuracy over the epochs") if r.history else text
 
     @property
     def id(self) -> str:
@@ -55,12 +74,12 @@ class Run:
     @property
     def optimizer_text(self) -> str | None:
         """The text of the optimizer as it was then, None if it is one of ravine's own."""
-        return self._stored.optimizer_text
+        return self.stored.optimizer_text
 
     @property
     def schedule_text(self) -> str | None:
         """The text of the schedule as it was then, None if it is one of ravine's own."""
-        return self._stored.schedule_text
+        return self.stored.schedule_text
 
     @property
     def status(self) -> str:
@@ -78,9 +97,9 @@ class Run:
         return self.result.hint
 
     @property
-    def history(self) -> list[Epoch]:
-        """One record an epoch."""
-        return self.result.history
+    def history(self) -> History:
+        """One record an epoch, and each quantity as a column."""
+        return History(self.result.history)
 
     @property
     def train_loss(self) -> float | None:
@@ -105,7 +124,7 @@ class Run:
     @cached_property
     def weights(self) -> Array:
         """The flat weight vector, shape (n,), read-only, in the dtype of the run."""
-        weights = self._stored.weights()
+        weights = self.stored.weights()
         weights.flags.writeable = False
         return weights
 
@@ -145,8 +164,57 @@ class Run:
             raise ConfigError(f"images have dtype {flat.dtype}; give uint8 pixels, or floats from 0 to 1.")
         return flat.astype(self.weights.dtype)
 
-    def plot(self) -> Figure:
-        """Draw the losses and the test accuracy over the epochs; return a matplotlib figure."""
-        from ravine.training.plot import plot_history
+    def errors(self, data_dir: Path | str | None = None) -> Array:
+        """Return the numbers of the test images that the run misclassifies, ascending, int64.
 
-        return plot_history(self.result)
+        `data_dir` is a folder with the files of the run's data set; without it they are found, or downloaded.
+        """
+        return predictions_of(self, data_dir).errors
+
+    def confusion(self, data_dir: Path | str | None = None) -> Array:
+        """Return how many test images of each class are predicted to be of each class, (classes, classes) int64.
+
+        A row is a true class, a column a predicted one; `data_dir` as for `errors`.
+        """
+        return predictions_of(self, data_dir).confusion
+
+    def plot(self, *others: Run) -> Figure:
+        """Draw the losses and the test accuracy over the epochs, those of other runs too; return a matplotlib figure.
+
+        The figure shows itself as the last line of a notebook's cell; `figure.savefig("run.png")` writes it to a file.
+        Several runs are named by the settings in which they differ.
+        """
+        from ravine.training.pictures.curves import plot_curves
+
+        for other in others:
+            if not isinstance(other, Run):
+                raise ConfigError(f"plot is given {shortened(other)}; give runs, as train and load_run return them.")
+        return plot_curves([run.result for run in (self, *others)])
+
+    def plot_confusion(self, data_dir: Path | str | None = None) -> Figure:
+        """Draw the matrix of `confusion`; the colors show where the errors are."""
+        from ravine.training.pictures.confusion import plot_confusion
+
+        return plot_confusion(predictions_of(self, data_dir), self._title)
+
+    def plot_errors(self, count: int = SHOWN, data_dir: Path | str | None = None) -> Figure:
+        """Draw up to `count` misclassified test images, those first of whose wrong class the run is most confident."""
+        from ravine.training.pictures.errors import plot_errors
+
+        most = convert(plain(count), int, "count")
+        if most < 1:
+            raise ConfigError(f"count is {most}; it must be 1 or more.")
+        return plot_errors(predictions_of(self, data_dir), self._title, most)
+
+    def plot_weights(self) -> Figure:
+        """Draw the weights of each unit of the first layer as a picture: red above 0, blue below, biases left out."""
+        from ravine.training.pictures.weights import plot_weights
+
+        inputs = self.spec.layers[0]
+        return plot_weights(self.matrices[0][:inputs], info_of(self.spec.dataset).shape, self._title)
+
+    @property
+    def _title(self) -> str:
+        from ravine.training.pictures.curves import title_of
+
+        return title_of(self.result)

@@ -12,14 +12,12 @@ from ravine.trajectories.walk import Walk
 
 
 def picture(suffix: str) -> Callable[[Surface, Sequence[Walk]], bytes]:
-    """Return the function that draws a file of this suffix: .png, .svg or .gif."""
-    from ravine.pictures import png, svg
+    """Return the function that draws a file of this suffix: .png, .svg, .pdf or .gif."""
+    from ravine.pictures import KINDS
 
-    kinds: dict[str, Callable[[Surface, Sequence[Walk]], bytes]] = {
-        ".png": lambda surface, walks: png(draw(surface, walks)),
-        ".svg": lambda surface, walks: svg(draw(surface, walks), f"paths-{surface.name}"),
-        ".gif": animate,
-    }
-    if suffix.lower() not in kinds:
-        raise ConfigError(unknown("kind of picture", suffix, kinds))
-    return kinds[suffix.lower()]
+    kind = suffix.lower()
+    if kind == ".gif":
+        return animate
+    if kind not in KINDS:
+        raise ConfigError(unknown("kind of picture", suffix, [".gif", *KINDS]))
+    return lambda surface, walks: KINDS[kind](draw(surface, walks), f"paths-{surface.name}")

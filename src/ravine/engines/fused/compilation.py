@@ -24,6 +24,7 @@ from ravine.engines.fused.plain_numba import plain_numba
 from ravine.engines.fused.render import Rendered
 from ravine.errors import ConfigError
 from ravine.formulas.given import FUNCTIONS
+from ravine.words import duration
 
 SECONDS = {"network": 3, "rows": 2, "rule": 1}
 """How long each part takes to compile, about."""
@@ -89,7 +90,7 @@ def _loaded(rendered: Rendered, dtype: str) -> Kernel:
     missing = _missing(rendered, dtype)
     if missing:
         seconds = sum(SECONDS[part] for part in missing)
-        _log.warning("compiling %s in %s for this processor, once; about %d s", rendered.told, dtype, seconds)
+        _log.warning("compiling %s in %s for this processor, once; about %s", rendered.told, dtype, duration(seconds))
     with _compiling_network(dtype, beside=missing >= {"network", "rule"}):
         rule = _fetch_rule(rendered, dtype)
     parts = llvm.Loaded([_fetch_network(dtype), rule])

@@ -26,6 +26,8 @@ from ravine.gradients.functions.evidence import Gradient, gradient_of, methods_e
 from ravine.gradients.functions.function import Function, quietly
 from ravine.gradients.functions.returned import in_words, table_in_words
 from ravine.gradients.methods import require_methods
+from ravine.gradients.views import VERDICT_HEAD, verdict_row
+from ravine.html import heading, table
 from ravine.inputs import convert, plain
 
 _NAMED = 5
@@ -84,6 +86,18 @@ class GradientCheck(msgspec.Struct, frozen=True):
             within = f", within {worst.bound:.1g}" if np.isfinite(worst.bound) else ""
             return f"fails: {place} is {worst.analytic:g} and must be {worst.numerical:g}{within}"
         return f"{self.answer}: {self.cause}. {self.mend}" if self.cause else self.answer
+
+    def __repr__(self) -> str:
+        return f"GradientCheck({self})"
+
+    def _repr_html_(self) -> str:
+        rows = [verdict_row(name, method.verdict, method.errors) for name, method in self.methods.items()]
+        worst = [
+            (str(c.index), f"{c.analytic:.6g}", f"{c.numerical:.6g}", f"{c.bound:.1g}", f"{c.h:.1g}")
+            for c in self.worst
+        ]
+        head = ("component", "analytic", "numerical", "may differ by", "step h")
+        return heading("Gradient check", str(self)) + table(VERDICT_HEAD, rows) + table(head, worst)
 
 
 def check_gradient(

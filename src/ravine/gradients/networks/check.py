@@ -16,6 +16,8 @@ from ravine.gradients.networks.derivatives import DEFAULT_STEP
 from ravine.gradients.networks.digits import ManyDigits, many_digits
 from ravine.gradients.networks.perturb import NetworkPoint
 from ravine.gradients.networks.vcurve import VCurve, v_curve
+from ravine.gradients.views import VERDICT_HEAD, verdict_row
+from ravine.html import heading, picture, table
 from ravine.networks import Network, gradient
 
 CURVE_WEIGHTS = 1000
@@ -37,6 +39,27 @@ class NetworkCheck(msgspec.Struct, frozen=True):
     agreement: Agreement
     curve: VCurve
     digits: ManyDigits | None
+
+    def __str__(self) -> str:
+        verdict, checked = (
+            self.agreement.verdict,
+            f"{self.agreement.weights:,} of {self.agreement.parameters:,} weights",
+        )
+        why = f": {verdict.cause}. {verdict.mend}" if verdict.cause else ""
+        return f"{verdict.answer}, {checked}{why}"
+
+    def __repr__(self) -> str:
+        return f"NetworkCheck({self})"
+
+    def _repr_html_(self) -> str:
+        from ravine.gradients.networks.figures import v_curves
+        from ravine.pictures import png
+
+        methods = self.agreement.methods
+        rows = [verdict_row(name, method.verdict, method.errors) for name, method in methods.items()]
+        words = "Error of each difference against the length of its step"
+        curve = picture(png(v_curves(self.curve)), words)
+        return heading("Gradient check of a network", str(self)) + table(VERDICT_HEAD, rows) + curve
 
 
 def check_network(

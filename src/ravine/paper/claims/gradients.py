@@ -10,6 +10,7 @@ from ravine.gradients.errors import Errors
 from ravine.report.claims import Cause, Claim
 from ravine.report.findings import Measured, Test, finding
 from ravine.report.stored_study import NotRunError, StoredStudy
+from ravine.words import several
 
 CHECKED = "further:1 epoch"
 """The row whose gradients are checked."""
@@ -46,7 +47,7 @@ def _central_is_lowest(study: StoredStudy, read: Callable[[Errors], float]) -> M
     errors = [[read(found[name].errors) for name in DIFFERENCES] for found in methods]
     held = sum(central < min(forward, backward) for forward, backward, central in errors)
     first = ", ".join(f"{name} {value:.1e}" for name, value in zip(DIFFERENCES, errors[0], strict=True))
-    return f"{first}; lowest with {held} of {len(errors)} seeds", held == len(errors)
+    return f"{first}; lowest with {held} of {several(len(errors), 'seed')}", held == len(errors)
 
 
 def truncation_decides(study: StoredStudy) -> Measured:
@@ -83,7 +84,7 @@ def gradient_is_right(study: StoredStudy) -> Measured:
     found = [check.agreement for check in study.checks_of(CHECKED)]
     worst = max(each.methods["complex"].errors.median_relative_error for each in found)
     passed = sum(each.passed for each in found)
-    text = f"passes with {passed} of {len(found)} seeds; median error of the complex step {worst:.1e}"
+    text = f"passes with {passed} of {several(len(found), 'seed')}; median error of the complex step {worst:.1e}"
     if worst >= 1e-13 or any(each.verdict.answer == "fails" for each in found):
         return text, False
     return text, True if passed == len(found) else "the check cannot tell"

@@ -1,12 +1,11 @@
-"""How every picture looks, and how it is written: dark lines without a background, in colors that all can tell apart.
+"""How every picture looks: dark lines on white, in colors that all can tell apart, whatever the user's matplotlib says.
 
-Pictures are the same whatever the user's matplotlibrc says. Other files import matplotlib from here: its import fails
-if the environment variable MPLBACKEND names a backend that is not installed.
+Other files import matplotlib from this folder: its import fails if the environment variable MPLBACKEND names a backend
+that is not installed.
 """
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import sys
@@ -21,9 +20,14 @@ _cache, _level = os.environ.get("MPLCONFIGDIR"), logging.getLogger("matplotlib")
 logging.getLogger("matplotlib").setLevel(logging.ERROR)  # what it says of its cache is said below, in one sentence
 try:
     import matplotlib as mpl
+    from matplotlib import figure as figure
     from matplotlib import ticker as ticker
     from matplotlib.axes import Axes as Axes
-    from matplotlib.figure import Figure as Figure
+    from matplotlib.colors import Colormap as Colormap
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.legend import Legend as Legend
+    from matplotlib.transforms import Bbox as Bbox
+    from matplotlib.transforms import ScaledTranslation as ScaledTranslation
 finally:
     logging.getLogger("matplotlib").setLevel(_level)
     if _backend is not None:
@@ -42,7 +46,7 @@ BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY = "#0072B2", "#D55E00", "#009E73", "
 
 COLORS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
 MARKERS = ("o", "s", "^", "D", "v", "P")
-LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
+LINES = ("-", "--", "-.", ":", (0, (9, 2)), (0, (3, 1, 1, 1, 1, 1)))
 """Lines differ in marker and style as well, for print without color."""
 
 INK = "#1b1b1b"
@@ -58,41 +62,39 @@ _STYLE: dict[Any, Any] = {
     "ytick.color": INK,
 }
 
+_KEPT = ("backend", "svg.hashsalt")
+"""What does not change how a picture looks."""
+
 
 @contextmanager
 def own_style(**settings: Any) -> Iterator[None]:
     """Draw with matplotlib's own defaults and ours, not with the user's; it works as a decorator too."""
     with mpl.rc_context():
-        defaults: dict[Any, Any] = {name: value for name, value in mpl.rcParamsDefault.items() if name != "backend"}
+        defaults: dict[Any, Any] = {name: value for name, value in mpl.rcParamsDefault.items() if name not in _KEPT}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", mpl.MatplotlibDeprecationWarning)
             mpl.rcParams.update(defaults | _STYLE | settings)
         yield
 
 
-@own_style()
-def new_figure(columns: int = 1, *, share_y: bool = False) -> tuple[Figure, list[Axes]]:
-    """Return an empty figure and its panels, side by side."""
-    figure = Figure(figsize=(6.4, 4.2) if columns == 1 else (4.5 * columns, 3.6), layout="constrained")
-    panels = figure.subplots(1, columns, squeeze=False, sharey=share_y)[0]
-    for axes in panels:
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.grid(alpha=0.3)
-        axes.set_axisbelow(True)
-    return figure, list(panels)
+def look(number: int) -> dict[str, Any]:
+    """Return the look of the curve with a number, counted from 0: color, marker, and style of the line.
+
+    Two of any 36 curves that follow each other differ in marker or style of the line, so also in print without color;
+    two of one marker differ in color and in style.
+
+    >>> look(0)["color"] == look(6)["color"], look(0)["marker"] == look(6)["marker"]
+    (False, True)
+    """
+    turn, place = divmod(number, len(MARKERS))
+    return {
+        "color": COLORS[(place - turn) % len(COLORS)],
+        "marker": MARKERS[place],
+        "linestyle": LINES[(place + turn) % len(LINES)],
+        "markersize": 4,
+    }
 
 
-def png(figure: Figure) -> bytes:
-    """Return a figure as PNG, on white."""
-    content = io.BytesIO()
-    with own_style():
-        figure.savefig(content, format="png", dpi=200, facecolor="white", metadata={"Software": None})
-    return content.getvalue()
-
-
-def svg(figure: Figure, name: str) -> bytes:
-    """Return a figure as SVG, without a background; the same figure and name give the same bytes."""
-    content = io.BytesIO()
-    with own_style(**{"svg.hashsalt": name}):
-        figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
-    return content.getvalue()
+def fading(color: str) -> Colormap:
+    """Return the color map from white to a color."""
+    return LinearSegmentedColormap.from_list(f"fading {color}", ["white", color])

@@ -1,0 +1,1 @@
+"""Pictures of finished runs: curves, confusion matrix, misclassified images, weights."""
