@@ -23,7 +23,10 @@ ARGUMENTS = {
     ("study", "status"): ["six.toml"],
     ("study", "report"): ["six.toml"],
     ("reproduce",): [],
+    ("runs", "extend"): ["RUN"],
 }
+"""By command, arguments that it needs; RUN stands for the id of a stored run."""
+
 ZERO_IS_ALLOWED = {"--seed", "--digits", "--sample"}
 MANY = [str(2**63), str(10**22), "1" + 5000 * "0"]
 
@@ -54,10 +57,12 @@ def test_a_count_that_is_none_is_refused_in_one_sentence(path, option, small, ru
     monkeypatch.chdir(tmp_path)
     use_small_paper(monkeypatch)
     (tmp_path / "six.toml").write_text(SMALL_STUDY)
+    stored = ravine.train(dataset="small", layers=(64, 10), batch_size=20, epochs=1, engine="reference").id
+    words = [*path, *(word.replace("RUN", stored) for word in ARGUMENTS[path])]
     before = set(tmp_path.rglob("*"))
     zero_is_allowed = option in ZERO_IS_ALLOWED or (path, option) == (("gradcheck",), "--epochs")
     for value in [*MANY, "-1", f"-{10**22}", "1.5", "many", *([] if zero_is_allowed else ["0"])]:
-        code = run([*path, *ARGUMENTS[path], f"{option}={value}"])
+        code = run([*words, f"{option}={value}"])
         out, err = capsys.readouterr()
         lines = err.splitlines()
         assert (code, out) in ((2, ""), (3, "")), (value, err)
