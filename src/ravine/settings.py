@@ -13,6 +13,7 @@ from typing import Any
 
 from ravine import choices
 from ravine.choices import Choices
+from ravine.words import listed
 
 ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
 """Every engine, and the dtypes that it trains in."""
@@ -67,8 +68,7 @@ class Setting:
         """The help with its choices."""
         if self.choices is None or "{}" not in self.help:
             return self.help
-        names = self.choices()
-        return self.help.format(f"{', '.join(names[:-1])} or {names[-1]}")
+        return self.help.format(listed(self.choices(), "or"))
 
 
 SETTINGS = (

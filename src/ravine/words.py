@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Literal
+
 
 def several(count: int, what: str) -> str:
     """Count something in words.
@@ -10,6 +13,16 @@ def several(count: int, what: str) -> str:
     ('1 step', '2 steps', '1,000 steps')
     """
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def listed(names: Iterable[str], last: Literal["and", "or"] = "and") -> str:
+    """Return names as a sentence has them.
+
+    >>> listed(["adam"]), listed(["adam", "sgd", "lion"]), listed(["adam", "sgd"], "or")
+    ('adam', 'adam, sgd and lion', 'adam or sgd')
+    """
+    *most, final = names
+    return f"{', '.join(most)} {last} {final}" if most else final
 
 
 def duration(seconds: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -147,13 +147,3 @@ def first_sentence(text: str) -> str:
     'Draw paths of optimizers, as FILE.py:NAME too.'
     """
     return re.split(r"(?<=\.)\s", " ".join(text.split()))[0]
-
-
-def listed(names: Iterable[str]) -> str:
-    """Return names as a sentence has them.
-
-    >>> listed(["sgd", "momentum", "adam"])
-    'sgd, momentum or adam'
-    """
-    *most, last = names
-    return f"{', '.join(most)} or {last}" if most else last

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ravine import choices
-from ravine.cli.command import Command, listed
+from ravine.cli.command import Command
 from ravine.cli.options import FILE_TOO, OUTPUT, Names, json_option, option
 from ravine.cli.output import number, print_json, print_table, print_text, setting, write_file
+from ravine.words import listed
 
 if TYPE_CHECKING:
     from ravine.formulas.surface import Surface
@@ -51,7 +52,7 @@ def _point(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     metavar=FILE_TOO,
     group=SURFACE,
     type=Names(choices.SURFACES, files=True),
-    help=f"The surface: {listed(choices.SURFACES())}, or one in a file of your own, which ravine runs.",
+    help=f"The surface: {listed(choices.SURFACES(), 'or')}, or one in a file of your own, which ravine runs.",
 )
 @option(
     "--start", callback=_point, metavar="X,Y", group=SURFACE, help="Where the paths begin.  [default: the surface's]"

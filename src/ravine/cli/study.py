@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ravine import choices
-from ravine.cli.command import EXIT_CODES, TRAINS, Command, listed
+from ravine.cli.command import EXIT_CODES, TRAINS, Command
 from ravine.cli.group import Entry, Group
 from ravine.cli.options import (
     OUTPUT,
@@ -23,7 +23,7 @@ from ravine.cli.options import (
 )
 from ravine.cli.output import print_json, print_table, print_text
 from ravine.cli.reproduce import built_in_studies
-from ravine.words import duration, several
+from ravine.words import duration, listed, several
 
 if TYPE_CHECKING:
     from ravine.spec import RunSpec
@@ -46,7 +46,8 @@ _COMMANDS = {
 _HELP = f"""\
 Run many runs, see how they stand, and report on them.
 
-A study is a TOML file, whose form docs/studies.md explains, or one that comes with ravine: {listed(choices.STUDIES())}.
+A study is a TOML file, whose form docs/studies.md explains, or one that comes with ravine:
+{listed(choices.STUDIES(), "or")}.
 """
 
 

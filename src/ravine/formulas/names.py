@@ -9,6 +9,7 @@ from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.schedule import Schedule
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
 from ravine.formulas.stage import Stage
+from ravine.words import listed
 
 _MOST = 3
 """How many optimizers are named."""
@@ -65,13 +66,3 @@ in Python schedule="step".'
     schedules = f"the {listed(others)} schedule{'s' if len(others) > 1 else ''}"
     choose = f'give --schedule {" or ".join(others)}, in Python schedule="{others[0]}"'
     return f"{name} is a setting of {schedules}, and {schedule.takes}: {choose}."
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names as a sentence has them.
-
-    >>> listed(["adam"]), listed(["adam", "sgd", "lion"])
-    ('adam', 'adam, sgd and lion')
-    """
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
