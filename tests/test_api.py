@@ -317,7 +317,7 @@ def test_interrupted(small, runs):
 
     with pytest.raises(KeyboardInterrupt, match="the same call goes on"):
         ravine.train(**SMALL, watcher=Stop())
-    assert len(RunStore(runs).unfinished()) == 1
+    assert len(RunStore(runs).unfinished()[0]) == 1
     run = ravine.train(**SMALL)
     assert isinstance(run.stored, StoredRun)
     assert run.weights.tobytes() == ravine.train(**SMALL, fresh=True).weights.tobytes()

@@ -61,17 +61,17 @@ def test_the_example_of_the_gradient_page_runs():
     assert names["check"].passed
 
 
-@pytest.fixture
-def seen(tmp_path, monkeypatch):
+def seen_in(folder, monkeypatch):
     """Run the Python of the page about seeing runs in a folder of its own, and return what it names."""
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(folder)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "runs.md").read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, object] = {}
     exec("\n".join(blocks), names)
     return names
 
 
-def test_the_python_of_the_page_about_seeing_runs(seen, tmp_path):
+def test_the_page_about_seeing_runs(tmp_path, monkeypatch, capsys):
+    seen = seen_in(tmp_path, monkeypatch)
     assert {file.name for file in tmp_path.glob("*.png")} == {"both.png", "confusion.png", "errors.png", "weights.png"}
     images = len(seen["test"].labels)
     assert seen["matrix"].sum() == images
@@ -80,9 +80,6 @@ def test_the_python_of_the_page_about_seeing_runs(seen, tmp_path):
     assert len(seen["run"].history["test_loss"]) == 3
     assert (len(seen["longer"].history), seen["longer"].spec.extends) == (4, None)
     assert seen["slower"].spec.extends == seen["short"].id
-
-
-def test_the_commands_of_the_page_about_seeing_runs(seen, tmp_path, capsys):
     ids = {"3f9c": seen["slow"].id, "81d2": seen["fast"].id}
     page = (ROOT / "docs" / "runs.md").read_text(encoding="utf-8")
     shown = re.findall(r"^ {4}ravine (runs plot [^#\n]*?) *(?:#.*)?$", page, re.MULTILINE)

@@ -186,7 +186,7 @@ def test_a_damaged_checkpoint_ends_with_3_and_says_what_to_do(small, capsys, run
     (folder / "checkpoint.safetensors").write_bytes(b"garbage")
     assert run(["train", *SMALL]) == 3
     err = capsys.readouterr().err
-    assert "delete its folder, or train the run with --fresh" in err
+    assert "Delete its folder, or train the run with --fresh" in err
     assert err.count("\n") == 1
     assert run(["train", *SMALL, "--fresh"]) == 0
 

@@ -36,7 +36,6 @@ def environment(small, tmp_path) -> dict[str, str]:
     ("arguments", "told", "code"),
     [
         (["train", *NETWORK], [KERNELS, "compiling sgd"], 0),
-        (["train", *NETWORK, "--quiet"], [], 0),
         (["train", *NETWORK, "--engine", "reference", "--seed", "1"], [], 0),
         (["predict", "RUN", "test:0"], [], 0),
         (["runs", "show", "RUN"], [], 0),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
@@ -7,7 +8,9 @@ from command_cases import SMALL
 
 from ravine.cli.main import run
 from ravine.spec import RunSpec, resolve
-from ravine.storage.store import RunStore
+from ravine.storage.checkpoint import Position, save_checkpoint
+from ravine.storage.record import Epoch, Seconds
+from ravine.storage.store import RunStore, write_spec
 
 
 @pytest.fixture
@@ -39,10 +42,6 @@ def test_list_as_json(two, capsys):
 
 
 def test_an_interrupted_run_is_listed(small, capsys, runs):
-    from ravine.storage.checkpoint import Position, save_checkpoint
-    from ravine.storage.record import Epoch, Seconds
-    from ravine.storage.store import write_spec
-
     unfinished_run = resolve(RunSpec(dataset="small", layers=(64, 10)))
     with RunStore(runs).working_folder(unfinished_run.id) as folder:
         write_spec(folder, unfinished_run.spec)
@@ -74,6 +73,50 @@ def test_an_interrupted_run_is_listed(small, capsys, runs):
             f"ravine: run {unfinished_run.id} has not ended (stopped, 2 of 10 epochs); the command that began it goes "
             "on with it.\n"
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("checkpoint.safetensors", b""), ("checkpoint.safetensors", b"damaged"), ("spec.json", b"{"), ("spec.json", None)],
+)
+def test_a_stopped_run_that_is_damaged_is_told(small, capsys, runs, name, content):
+    stopped = resolve(RunSpec(dataset="small", layers=(64, 10), epochs=3))
+    folder = runs / f"{stopped.id}.partial"
+    with RunStore(runs).working_folder(stopped.id):
+        write_spec(folder, stopped.spec)
+        save_checkpoint(folder / "checkpoint.safetensors", {}, Position(1, 0, 0.0, 0.0, [], Seconds()))
+        (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
+    assert run(["runs", "list"]) == 0
+    assert f"{stopped.id}.partial" in capsys.readouterr().err
+    assert run(["runs", "show", stopped.id[:6]]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"{stopped.id}.partial" in err
+    assert "--fresh" in err
+
+
+def test_a_working_folder_is_a_name_of_a_stopped_run(small, capsys, runs):
+    stopped = resolve(RunSpec(dataset="small", layers=(64, 10), epochs=3))
+    folder = runs / f"{stopped.id}.partial"
+    with RunStore(runs).working_folder(stopped.id):
+        write_spec(folder, stopped.spec)
+        save_checkpoint(folder / "checkpoint.safetensors", {}, Position(0, 9, 0.0, 0.0, [], Seconds()))
+    assert run(["runs", "show", str(folder), "--out", "elsewhere"]) == 0
+    assert capsys.readouterr().out.startswith(f"run {stopped.id}: stopped, 0 of 3 epochs")
+
+
+def test_where_no_lock_can_be_taken_a_run_is_not_running(small, capsys, runs, monkeypatch):
+    stopped = resolve(RunSpec(dataset="small", layers=(64, 10), epochs=3))
+    with RunStore(runs).working_folder(stopped.id) as folder:
+        write_spec(folder, stopped.spec)
+        save_checkpoint(folder / "checkpoint.safetensors", {}, Position(0, 9, 0.0, 0.0, [], Seconds()))
+        assert RunStore(runs).unfinished()[0][0].status == "running"
+
+    def read_only(*arguments, **keywords):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("ravine.storage.store.FileLock.acquire", read_only)
+    assert RunStore(runs).unfinished()[0][0].status == "stopped"
 
 
 DIFFERENT = (

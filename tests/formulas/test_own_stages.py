@@ -458,6 +458,14 @@ def test_a_hyper_parameter_has_no_name_of_a_keyword_of_train(name, tmp_path):
     assert told == f"mine has a hyper-parameter with the name of a keyword of ravine.train, {name}: choose another one."
 
 
+@pytest.mark.parametrize("name", ["extends", "run"])
+def test_nor_of_a_part_of_extended_runs(name, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(f"from ravine import rule\n@rule\ndef mine(g, *, lr=0.1, {name}=1.0):\n    return lr * g\n")
+    told = refused(lambda: from_settings({"optimizer": str(path)}))
+    assert told == f"mine has a hyper-parameter with the name of a part of extended runs, {name}: choose another one."
+
+
 @stage
 def times_rate(g, *, lr):
     """Multiply the gradient by the learning rate."""

@@ -273,6 +273,10 @@ def test_interrupted_and_gone_on(report, capsys, runs, monkeypatch, number, code
         assert reproduce(report, "-q", "--jobs", "1") == code
     out, err = capsys.readouterr()
     assert (out, err) == ("", "ravine: interrupted; the same command goes on from here.\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "train", train)
+        assert reproduce(report, "-q", "--jobs", "1", "--json") == code
+    assert json.loads(capsys.readouterr().out) == {"page": None, "done": 0, "failed": {}}
     assert files(report) == set()
     assert not (runs / "gradients").exists()
     assert reproduce(report, "-q", "--only", "table1,claims") == 0

@@ -89,6 +89,19 @@ def test_pandas_reads_every_number_as_it_is_stored(frame):
     assert [found[f"per_layer_lr_{layer}"][1] for layer in (1, 2, 3, 4)] == [1, 1, 1, 0.1]
 
 
+def test_no_two_values_share_a_column(small, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import ravine\n@ravine.rule\n"
+        "def odd(g, *, lr=0.1, hint=0.25, set_hint=0.3, set_set_hint=0.4, per_layer_lr_1=0.7):\n    return lr * g\n"
+    )
+    settings = {"optimizer": f"{tmp_path / 'mine.py'}:odd", "per_layer": {"lr": [0.5, 1, 1, 1]}}
+    (row,) = tidy.run_rows([result(settings)])
+    assert row["per_layer_lr_1"] == 0.5
+    assert row["hint"] is None
+    assert (row["set_hint"], row["set_set_hint"], row["set_set_set_hint"]) == (0.25, 0.3, 0.4)
+    assert row["set_per_layer_lr_1"] == 0.7
+
+
 def test_columns_have_the_names_of_the_keywords_of_train():
     (row,) = tidy.run_rows([SGD])
     single = {setting.name for setting in SETTINGS} - {"hyperparameters", "per_layer"}

@@ -410,3 +410,24 @@ def test_stages_of_files_beside_the_study(tmp_path, monkeypatch):
     first, second = f"{tmp_path}/first.py:first", f"{tmp_path}/second.py:second"
     assert [run.spec.stages for run in planned] == [(second,), (first, second)] * 2 + [(first,)] * 3
     assert planned[1].spec.hyperparameters == {"first_share": 0.5, "second_share": 0.5}
+
+
+def test_files_of_one_s_own_lie_beside_the_study(tmp_path, monkeypatch):
+    (tmp_path / "st").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "st" / "own.py").write_text(
+        "import ravine\n"
+        "@ravine.rule\ndef mine(g, *, lr=0.1):\n    return lr * g\n"
+        "@ravine.schedule\ndef falling(share):\n    return (1 - share) ** 2\n"
+        "@ravine.stage\ndef half(step, *, shrink=0.5):\n    return shrink * step\n"
+    )
+    (tmp_path / "st" / "own.toml").write_text(
+        'name = "own"\n[[groups]]\nname = "g"\n'
+        'rows = [{optimizer = "own.py:mine"}, {schedule = "own.py:falling"}, {stages = ["own.py:half"]}]\n'
+        '[[groups]]\nname = "h"\ngrid = {schedule = ["own.py:falling", "constant"]}\n'
+    )
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    planned = plan(load_study("../st/own.toml"))
+    assert [run.spec.schedule_name for run in planned] == ["constant", "falling", "constant", "falling", "constant"]
+    assert [run.spec.optimizer_name for run in planned][:2] == ["mine", "sgd"]
+    assert planned[2].spec.stage_names == ("half",)

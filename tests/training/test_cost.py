@@ -48,7 +48,7 @@ def test_a_short_run_says_nothing(small, runs, second):
 
 def test_only_what_is_left_counts(small, runs, second):
     interrupt_at(small_run(epochs=9), small, RunStore(runs), 40)
-    done = len(RunStore(runs).unfinished()[0].history)
+    done = len(RunStore(runs).unfinished()[0][0].history)
     goes_on, note = notes(small, runs, epochs=9)
     assert goes_on.startswith(f"goes on in epoch {done + 1} of 9, where it was stopped")
     assert note.endswith(f": {9 - done} epochs of 13 seconds")

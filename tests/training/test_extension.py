@@ -58,6 +58,17 @@ def test_a_rate_that_falls_to_its_end_makes_a_run_of_its_own(small):
     assert [record.steps for record in longer.history] == [record.steps for record in long.history]
 
 
+@pytest.mark.parametrize("optimizer", ["rmsprop_momentum", "heavy_ball", "momentum"])
+@pytest.mark.parametrize(("first", "then"), [("epoch", "step"), ("step", "epoch")])
+def test_a_rate_by_step_is_another_run_than_the_same_rate_by_epoch(small, optimizer, first, then):
+    # A rate by step leaves lazy updates out, which has other bits.
+    settings = {"optimizer": optimizer, "batch_size": 5, "lr": 0.001, "schedule": "step", "decay_every": 1}
+    short = trained(1, **settings, schedule_by=first)
+    longer = ravine.extend(short, epochs=2, schedule_by=then)
+    assert longer.spec.extends == short.id
+    assert longer.id != trained(2, **settings, schedule_by=then).id
+
+
 def test_the_rest_is_trained_as_the_reference_trains_from_these_weights(small):
     # Plain SGD has no state, so the rest is a run from the weights at the end, in the order of the later epochs.
     short = trained(2, final_lr=0.001, dtype="float64")

@@ -123,7 +123,7 @@ def test_what_an_interrupted_run_says(small, runs, number):
     assert outcome.result.cause is None
     assert len(outcome.result.history) == 1
     assert outcome.result.test_accuracy == outcome.result.history[0].test_accuracy
-    (unfinished,) = RunStore(runs).unfinished()
+    ((unfinished,), _) = RunStore(runs).unfinished()
     assert (unfinished.id, unfinished.spec, len(unfinished.history)) == (small_run().id, small_run().spec, 1)
     assert RunStore(runs).ids() == []
 
@@ -148,6 +148,23 @@ def test_a_fresh_run_starts_at_the_beginning(small, runs, tmp_path):
     assert watcher.notes == []
     assert len(watcher.epochs) == 3
     assert_same_run(stored, train_small(small, tmp_path / "undisturbed"))
+
+
+def test_a_fresh_run_that_is_stopped_leaves_the_stored_one_and_nothing_else(small, runs):
+    stored = train_small(small, runs)
+    outcome = train(small_run(), small, RunStore(runs), fresh=True, watcher=Recorder(20))
+    assert outcome.next == "the run that was stored before stays as it is"
+    assert [path.name for path in runs.iterdir()] == [stored.result.id]
+    assert_same_run(RunStore(runs).load(stored.result.id), stored)
+
+
+def test_what_can_be_done_after_an_interruption(small, runs):
+    assert interrupt_at(small_run(), small, RunStore(runs), 20).next == "the same command goes on from here"
+    again = train(small_run(), small, RunStore(runs), fresh=True, watcher=Recorder(20))
+    assert again.next == "without --fresh the same command goes on from here"
+    watcher = Recorder()
+    train(small_run(), small, RunStore(runs), watcher=watcher)
+    assert watcher.notes[0].startswith("goes on in epoch 2 of 3")
 
 
 def test_it_says_where_it_goes_on(small, runs):
@@ -190,11 +207,14 @@ def test_a_damaged_checkpoint_is_refused_whatever_the_damage_and_nothing_is_lost
     whole = checkpoint.read_bytes()
     for damage, content in damages(whole).items():
         checkpoint.write_bytes(content)
-        with pytest.raises(DataError, match="delete its folder, or train the run with --fresh") as refusal:
+        with pytest.raises(
+            DataError, match=r"cannot be used: it.* Delete its folder, or train the run with --fresh"
+        ) as refusal:
             train(run, small, store)
         assert "\n" not in str(refusal.value), damage
         assert checkpoint.read_bytes() == content, damage
-        assert store.unfinished() == [], damage
+        found, faults = store.unfinished()
+        assert (found, list(faults)) == ([], [run.id]), damage
     checkpoint.write_bytes(whole)
     outcome = train(run, small, store)
     assert_same_run(outcome.stored, train_small(small, tmp_path / "undisturbed"))

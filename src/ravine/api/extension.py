@@ -144,7 +144,9 @@ def _changed(before: ResolvedRun, changes: dict[str, Any]) -> ResolvedRun:
 
 def _begin_alike(before: ResolvedRun, after: ResolvedRun, count: int) -> bool:
     """Tell whether a longer run has the settings of a shorter one in all epochs of that."""
-    if before.spec.hyperparameters != after.spec.hyperparameters:
+    # A rate that changes by step leaves lazy updates out, and so has other bits than the same rate by epoch.
+    alike = ("hyperparameters", "schedule_by")
+    if any(getattr(before.spec, name) != getattr(after.spec, name) for name in alike):
         return False
     for epoch in range(before.spec.epochs):
         size = before.batch_size_in(epoch)

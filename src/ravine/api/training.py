@@ -111,7 +111,8 @@ def finished(outcome: Run | Outcome) -> Run:
     """Return a run that has ended; one that a signal interrupted is a KeyboardInterrupt."""
     if isinstance(outcome, Run):
         return outcome
-    raise KeyboardInterrupt(f"run {outcome.result.id} was interrupted; the same call goes on with it")
+    words = outcome.next.replace("command", "call").replace("--fresh", "fresh")
+    raise KeyboardInterrupt(f"run {outcome.result.id} was interrupted; {words}")
 
 
 def run_spec(

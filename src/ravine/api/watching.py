@@ -43,8 +43,10 @@ def watching(watcher: Watcher | None, quiet: bool, epochs: int) -> Iterator[Watc
         yield Logged()
     else:
         bar = Bar(epochs)
-        yield bar
-        bar.close()
+        try:
+            yield bar
+        finally:
+            bar.close()
 
 
 def in_notebook() -> bool:
@@ -68,6 +70,7 @@ class Bar:
     def __init__(self, epochs: int) -> None:
         self._epochs, self._done, self._state = epochs, 0.0, "starts"
         self._notes: list[str] = []
+        self._closed = False
         self._began, self._at_first, self._shown = time.monotonic(), 0.0, 0.0
         self._place: Any = None
 
@@ -94,6 +97,7 @@ class Bar:
 
     def close(self) -> None:
         """Show the last state; a run that never began to train, because it was stored, shows nothing."""
+        self._closed = True
         if self._place is not None or self._done > 0:
             self._show()
 
@@ -106,7 +110,7 @@ class Bar:
     def _to_go(self) -> str:
         """Return how long the rest will take, as long as there is a rest and something to tell from."""
         moved = self._done - self._at_first
-        if moved <= 0 or self._done >= self._epochs:
+        if moved <= 0 or self._done >= self._epochs or self._closed:
             return ""
         spent = time.monotonic() - self._began
         return f", {duration(spent * (self._epochs - self._done) / moved)} to go"

@@ -9,7 +9,7 @@ import click
 
 from ravine.cli.command import EXIT_CODES, TRAINS, Command
 from ravine.cli.options import OUTPUT, data_dir_option, jobs_option, json_option, option, quiet_option
-from ravine.cli.output import print_json
+from ravine.cli.output import print_json, print_text
 from ravine.settings import WHERE
 
 if TYPE_CHECKING:
@@ -107,6 +107,8 @@ def reproduce(
             quiet=quiet,
         )
     if done.outcome.signal is not None:
+        if as_json:
+            print_json({"page": None, "done": len(done.outcome.results), "failed": done.outcome.failed})
         click.echo("ravine: interrupted; the same command goes on from here.", err=True)
         return 128 + done.outcome.signal
     _print(done, as_json)
@@ -133,5 +135,5 @@ def _print(done: Reproduction, as_json: bool) -> None:
     if report.quick:
         click.echo("A quick look: every run was cut to 2 epochs.")
     for sentence in report.highlights:
-        click.echo(sentence)
+        print_text(sentence)
     click.echo(f"The report is in {Path(str(done.page)).absolute()}")

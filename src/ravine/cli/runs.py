@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -58,7 +59,7 @@ def list_runs(out: str | None, as_json: bool) -> None:
     store = RunStore(out)
     found, damaged = store.results(store.ids())
     results = list(found.values())
-    unfinished = store.unfinished()
+    unfinished, faults = store.unfinished()
     if as_json:
         stopped = [{"id": u.id, "spec": u.spec, "epochs": len(u.history), "status": u.status} for u in unfinished]
         print_json({"runs": results, "unfinished": stopped})
@@ -66,7 +67,7 @@ def list_runs(out: str | None, as_json: bool) -> None:
         _print_list(results, unfinished)
     else:
         click.echo(f"There are no runs in {store.root}.", err=True)
-    for fault in damaged.values():
+    for fault in (*damaged.values(), *faults.values()):
         click.echo(f"ravine: {fault}", err=True)
 
 
@@ -113,8 +114,12 @@ def show(run: str, out: str | None, as_json: bool) -> None:
     RUN is the first digits of its id, or its folder. Of a run that was stopped it shows the epochs until then.
     """
     from ravine.api import load_run
+    from ravine.storage.places import PARTIAL
     from ravine.storage.store import RunStore
 
+    folder = Path(run)
+    if folder.name.endswith(PARTIAL):
+        run, out = folder.name.removesuffix(PARTIAL), str(folder.parent)
     store = RunStore(out)
     known = any(one.startswith(run) for one in store.ids())
     stopped = None if known else store.find_unfinished(run)

@@ -61,4 +61,4 @@ def extend(run: str, out: str | None, as_json: bool, quiet: bool, **settings: An
     changes = {name: value for name, value in settings.items() if value is not None}
     with watching(quiet, settings["epochs"]) as watcher:
         outcome = extend_run(run, {**changes, **given}, out=out, watcher=watcher, **where)
-    return ended(outcome, as_json, where["fresh"])
+    return ended(outcome, as_json)

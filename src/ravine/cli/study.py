@@ -211,7 +211,7 @@ def report(study: str, only: str | None, seeds: int | None, into: Path | None, o
         click.echo("None of the runs is stored yet.")
         return
     for sentence in made.highlights:
-        click.echo(sentence)
+        print_text(sentence)
     if page is not None:
         click.echo(f"The report is in {page.absolute()}")
 

@@ -54,10 +54,10 @@ def train(as_json: bool, quiet: bool, **settings: Any) -> int:
     run = from_settings({**settings, **given})
     with watching(quiet, run.spec.epochs) as watcher:
         outcome = run_spec(run, watcher=watcher, **where)
-    return ended(outcome, as_json, where["fresh"])
+    return ended(outcome, as_json)
 
 
-def ended(outcome: Run | Outcome, as_json: bool, fresh: bool) -> int:
+def ended(outcome: Run | Outcome, as_json: bool) -> int:
     """Print how a run ended, and return the exit code of the command that trained it."""
     from ravine.training.run import Run
 
@@ -67,8 +67,7 @@ def ended(outcome: Run | Outcome, as_json: bool, fresh: bool) -> int:
         _print_summary(outcome.result, outcome.folder if isinstance(outcome, Run) else None)
     if isinstance(outcome, Run) or outcome.signal is None:
         return 0
-    same = "without --fresh the same command" if fresh else "the same command"
-    click.echo(f"ravine: interrupted; {same} goes on from here.", err=True)
+    click.echo(f"ravine: interrupted; {outcome.next}.", err=True)
     return 128 + outcome.signal
 
 

@@ -14,11 +14,16 @@ from ravine.settings import BY_NAME
 NAMES = frozenset(BY_NAME) - {"hyperparameters"}
 """The settings of a run; hyper-parameters, and the settings of a schedule, must have other names."""
 
+EXTENDING = frozenset({"extends", "run"})
+"""The field of a spec that names the run that it extends, and the first argument of `ravine.extend`."""
+
 OTHERS = frozenset({"initial_weights", "order", "data_dir", "out", "fresh", "quiet", "watcher"})
 """The other keywords of `ravine.train`, each of which would get the value of a hyper-parameter of its name."""
 
 
 def _what(name: str) -> str:
+    if name in EXTENDING:
+        return "a part of extended runs"
     return "a setting of a run" if name in NAMES else "a keyword of ravine.train"
 
 
@@ -33,7 +38,7 @@ def no_setting(name: str, optimizer: Optimizer, stages: Sequence[Stage], schedul
 
 def check_names(optimizer: Optimizer) -> None:
     """Check that no hyper-parameter but lr has the name of a setting of a run: the setting would get its value."""
-    taken = sorted((NAMES | OTHERS).difference({"lr"}).intersection(optimizer.defaults))
+    taken = sorted((NAMES | OTHERS | EXTENDING).difference({"lr"}).intersection(optimizer.defaults))
     if taken:
         raise ConfigError(
             f"{optimizer.name} has a hyper-parameter with the name of {_what(taken[0])}, {taken[0]}: choose another "
@@ -44,7 +49,7 @@ def check_names(optimizer: Optimizer) -> None:
 def check_names_of(schedule: Schedule, optimizer: Optimizer, stages: Sequence[Stage]) -> None:
     """Check that no setting of a schedule has the name of something else, because that would get its value."""
     for name in schedule.defaults:
-        if name in (NAMES | OTHERS) - {"final_lr"}:
+        if name in (NAMES | OTHERS | EXTENDING) - {"final_lr"}:
             raise ConfigError(
                 f"{schedule.title} has a setting with the name of {_what(name)}, {name}: choose another one."
             )

@@ -76,12 +76,20 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Array], Position]:
     try:
         state, metadata = load_arrays(path)
         if metadata["sha256"] != _checksum(state, metadata["position"]):
-            raise DataError("its checksum does not match")
+            raise DataError("its checksum does not match.")
         return state, msgspec.json.decode(metadata["position"], type=Position)
     except (DataError, KeyError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DataError(
-            f"the checkpoint {path} is missing or damaged ({error}); delete its folder, or train the run with --fresh."
+            f"the checkpoint {path} cannot be used: {_fault(error)}. Delete its folder, or train the run with --fresh."
         ) from error
+
+
+def _fault(error: Exception) -> str:
+    """Say what is wrong with a checkpoint."""
+    if isinstance(error, DataError):
+        _, of_the_file, words = str(error).rstrip(".").rpartition(".safetensors ")
+        return f"it {words}" if of_the_file else words
+    return "it does not hold what a checkpoint holds"
 
 
 def _checksum(state: Mapping[str, Array], position: str) -> str:

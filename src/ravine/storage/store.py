@@ -36,6 +36,9 @@ T = TypeVar("T")
 
 _TRIES = 20
 
+_PATIENCE = 0.1
+"""Seconds to wait for a lock: whoever lists runs takes each for an instant."""
+
 
 class _Stored(msgspec.Struct, frozen=True):
     """The content of result.json: the result, and the checksums of the weights and of the state beside it."""
@@ -128,6 +131,10 @@ class RunStore:
         """Return the ids of all finished runs, oldest first."""
         return finished(self.root)
 
+    def holds(self, run: str) -> bool:
+        """Tell whether a run is finished and stored, without reading it."""
+        return (self.root / run / "result.json").exists()
+
     def find(self, prefix: str) -> str:
         """Return the one id that starts with `prefix`; none or several are a `ConfigError`."""
         matches = [run for run in self.ids() if run.startswith(prefix)] if prefix else []
@@ -145,11 +152,20 @@ class RunStore:
         raise _ambiguous(prefix, matches)
 
     def find_unfinished(self, prefix: str) -> Unfinished | None:
-        """Return the one unfinished run whose id starts with `prefix`, if there is one; several are a `ConfigError`."""
-        matches = [run for run in self.unfinished() if run.id.startswith(prefix)] if prefix else []
-        if len(matches) > 1:
-            raise _ambiguous(prefix, [run.id for run in matches])
-        return matches[0] if matches else None
+        """Return the one unfinished run whose id starts with `prefix`, None if there is none.
+
+        Raises:
+            ConfigError: there are several.
+            DataError: its files are damaged.
+        """
+        found, faults = self.unfinished()
+        matches = {run.id: run for run in found if run.id.startswith(prefix)} if prefix else {}
+        damaged = [run for run in faults if run.startswith(prefix)] if prefix else []
+        if len(matches) + len(damaged) > 1:
+            raise _ambiguous(prefix, [*matches, *damaged])
+        if damaged:
+            raise DataError(faults[damaged[0]])
+        return next(iter(matches.values()), None)
 
     def load(self, run: str) -> StoredRun | None:
         """Return a finished run, None if there is none; one with damaged files is a `DataError`."""
@@ -256,20 +272,21 @@ class RunStore:
                     shutil.rmtree(folder, ignore_errors=True)
                 lock.release()
 
-    def unfinished(self) -> list[Unfinished]:
-        """Return the runs that have a working folder; damaged ones are left out."""
-        found = []
+    def unfinished(self) -> tuple[list[Unfinished], dict[str, str]]:
+        """Return the runs that have a working folder, and what is wrong with damaged ones, by id."""
+        found, faults = [], {}
         for folder in sorted(self.root.glob(f"*{PARTIAL}")):
             run = folder.name.removesuffix(PARTIAL)
-            if (self.root / run / "result.json").exists():
-                continue  # finished, and killed before the working folder was gone
+            if self.holds(run) or not any(file.exists() for file in (folder / "spec.json", checkpoint_file(folder))):
+                continue  # finished, and killed before the working folder was gone; or it has only just begun
             try:
+                position = load_checkpoint(checkpoint_file(folder))[1]
                 spec = _read(folder, "spec.json", RunSpec)
-                position = load_checkpoint(folder / "checkpoint.safetensors")[1]
-            except DataError:
+            except DataError as error:
+                faults[run] = str(error)
                 continue
             found.append(Unfinished(run, spec, position.history, _is_locked(folder)))
-        return found
+        return found, faults
 
 
 def _without(state: Mapping[str, Array], weights: Array) -> dict[str, Array]:
@@ -288,7 +305,7 @@ def _locked(folder: Path) -> FileLock:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(folder / "lock")
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=_PATIENCE, poll_interval=_PATIENCE / 10)
         except (FileExistsError, FileNotFoundError):
             if attempt + 1 == _TRIES:
                 raise
@@ -302,8 +319,10 @@ def _is_locked(folder: Path) -> bool:
     try:
         with FileLock(folder / "lock").acquire(timeout=0):
             return False
-    except (Timeout, OSError):
+    except Timeout:
         return True
+    except OSError:  # where nothing can be written, nothing is being trained
+        return False
 
 
 def write_spec(folder: Path, spec: RunSpec) -> None:

@@ -26,6 +26,9 @@ ADDED = (
 )
 """The columns that are no settings, those of a study among them."""
 
+_TAKEN = ("set_", "per_layer_")
+"""The beginnings of names that are made here."""
+
 _NESTED = ("hyperparameters", "schedule_settings", "per_layer")
 """The fields of a spec whose values have columns of their own."""
 
@@ -38,7 +41,8 @@ def run_rows(results: Sequence[Result]) -> list[Row]:
 
     The columns of settings have the names of the keywords of `ravine.train`, with one for each hyper-parameter and each
     setting of a schedule that some run has; `per_layer_lr_1` is the factor of lr in the first layer of weights. A
-    hyper-parameter with the name of another column gets `set_` before its name.
+    hyper-parameter with the name of another column, or with one that begins as those that are made here, gets `set_`
+    before its name.
     """
     settings = [setting_values(result.spec) for result in results]
     own = list(dict.fromkeys(name for result in results for name in _own(result.spec) if name != "final_lr"))
@@ -106,7 +110,7 @@ def setting_values(spec: RunSpec) -> Row:
 def _own(spec: RunSpec) -> Row:
     """Return the hyper-parameters and the settings of the schedule."""
     given = {**spec.hyperparameters, **spec.schedule_settings}
-    return {f"set_{name}" if name in ADDED else name: value for name, value in given.items()}
+    return {f"set_{name}" if name in ADDED or name.startswith(_TAKEN) else name: value for name, value in given.items()}
 
 
 def _factors(spec: RunSpec) -> Row:

@@ -166,7 +166,7 @@ def _anchored(part: Any, folder: Path) -> Any:
         is_file = isinstance(name, str) and names_file(name)
         return str(folder / expanded(name)) if is_file else name
 
-    named = {key: found(value) for key, value in part.items() if key in ("optimizer", "stages")}
+    named = {key: found(value) for key, value in part.items() if key in ("optimizer", "stages", "schedule")}
     return {**{key: _anchored(value, folder) for key, value in part.items()}, **named}
 
 

@@ -40,6 +40,10 @@ _TIMED_SECONDS = 0.1
 _EVALUATION_SHARE = 1.1
 """By how much evaluation lengthens a run, about."""
 
+_NEXT = "the same command goes on from here"
+_NEXT_OF_FRESH = "without --fresh the same command goes on from here"
+_STAYS = "the run that was stored before stays as it is"
+
 _CHUNK_SECONDS = 0.2
 """The intended length of one call of the engine: Ctrl-C waits no longer, and progress is shown as often."""
 
@@ -61,11 +65,19 @@ class Given:
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a call of `train` ended: with a stored run, or interrupted by a signal."""
+    """How a call of `train` ended: with a stored run, or interrupted by a signal.
+
+    Attributes:
+        result: what there is of the run.
+        stored: the run as it was stored; None if it was interrupted.
+        signal: the signal that interrupted it.
+        next: what the user can do after an interruption, in words.
+    """
 
     result: Result
     stored: StoredRun | None
     signal: int | None
+    next: str = ""
 
 
 def with_given(run: ResolvedRun, given: Given) -> ResolvedRun:
@@ -131,7 +143,10 @@ def train(
                     "for it: keep all that changes in the state that it returns, or under functools.cache."
                 )
             if result.status == "interrupted":
-                return Outcome(result, None, stop.signal)
+                kept = store.holds(run.id)
+                if kept:  # the stored run is what the next command shows, and nothing would go on from a checkpoint
+                    checkpoint_file(folder).unlink(missing_ok=True)
+                return Outcome(result, None, stop.signal, _STAYS if kept else _NEXT_OF_FRESH if fresh else _NEXT)
             trained()
             texts = {"optimizer": run.optimizer_text, "schedule": run.schedule_text}
             state = trainer.engine.state() if result.status == "done" else None
