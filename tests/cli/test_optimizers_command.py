@@ -168,3 +168,11 @@ def test_a_fault_in_the_file_ends_with_3_at_its_line(file, small, runs, capsys, 
     assert err.startswith(f"ravine: {file}:{HEAD.count(chr(10)) + line}: {words}")
     assert err.count("\n") == 1
     assert not runs.exists()
+
+
+def test_a_rule_whose_text_is_faulty_prints_nothing_but_the_fault(tmp_path, capsys):
+    path = write_rules(tmp_path / "late.py", "@rule\ndef late(g, *, lr=0.1):\n    return lr * g * missing\n")
+    assert run(["optimizers", f"{path}:late"]) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "uses missing, which is not defined" in err

@@ -99,7 +99,7 @@ def _facts(optimizer: Optimizer, package: str | None) -> dict[str, Any]:
 def _show(optimizer: Optimizer) -> None:
     from ravine.formulas.kinds import shown
 
-    doc = inspect.getdoc(optimizer.function)
+    doc, text = inspect.getdoc(optimizer.function), optimizer.text  # a fault in the text ends the command here
     click.echo(f"{optimizer.name}\n")
     if doc:
         click.echo("\n".join([*prose(doc, terminal_width()), ""]))
@@ -107,7 +107,7 @@ def _show(optimizer: Optimizer) -> None:
         (key, "-" if value is None else shown(value), optimizer.domain(key)) for key, value in _typed(optimizer).items()
     ]
     print_table(("hyper-parameter", "default", "allowed"), rows)
-    click.echo(f"\n{optimizer.text}")
+    click.echo(f"\n{text}")
 
 
 def _defaults(optimizer: Optimizer) -> str:
