@@ -176,7 +176,8 @@ def test_what_goes_wrong_in_a_file_is_told_at_its_line(here, text, line, words):
     ("content", "words"),
     [
         (b"x = '\xe9'\n", "wrong.py:1: (unicode error) 'utf-8' codec can't decode byte 0xe9"),
-        (b"x = 1\0\n", "wrong.py:1: source code string cannot contain null bytes."),
+        (b"x = 1\0\n", "wrong.py:1: it has a zero byte, which no text of Python has; save it in UTF-8."),
+        (b"x = 1\n\ny = 2\0\n", "wrong.py:3: it has a zero byte"),
         (b"# coding: nonsense\n", "wrong.py:1: unknown encoding: nonsense."),
     ],
 )

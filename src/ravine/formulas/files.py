@@ -73,6 +73,9 @@ def _run(file: Path, text: bytes) -> ModuleType:
             f"{file} trains with its own optimizer while ravine runs it to read it: put the training under "
             "`if __name__ == '__main__':`."
         )
+    if b"\0" in text:  # versions of Python differ in what they say of it
+        line = text.count(b"\n", 0, text.index(b"\0")) + 1
+        raise ConfigError(f"{file}:{line}: it has a zero byte, which no text of Python has; save it in UTF-8.")
     _running.add(file)
     module = ModuleType(f"ravine_rules_{file.stem}_{hashlib.sha256(text).hexdigest()[:12]}")
     module.__file__ = str(file)
