@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 import json
 import os
 import re
@@ -537,3 +538,12 @@ def test_only_names_may_have_spaces_behind_commas(drawn_study, capsys):
         *(("rates", number) for number in range(1, 5)),
         *(("momenta", number) for number in (1, 2)),
     ]
+
+
+def test_the_page_has_the_whole_command_that_makes_it(study, capsys, tmp_path, runs):
+    assert run(["study", "run", study, "--only", "momenta", "-q"]) == 0
+    options = ["--only", "momenta", "--out", str(runs), "--into", str(tmp_path / "re port")]
+    assert run(["study", "report", study, *options]) == 0
+    page = re.sub("<[^>]*>", "", (tmp_path / "re port" / "index.html").read_text())
+    whole = f"ravine study report {study} --only momenta --out {runs} --into '{tmp_path / 're port'}'"
+    assert whole in html.unescape(page)

@@ -7,6 +7,7 @@ import pytest
 from ravine.engines.stepping import SteppingEngine
 from ravine.storage.store import RunStore
 from ravine.training import loop, train
+from ravine.words import duration
 from training_cases import Recorder, interrupt_at, small_run
 
 
@@ -34,10 +35,10 @@ def notes(small, root, **changes):
 def test_a_long_run_tells_its_cost_once_at_its_start(small, runs, second):
     # 230 samples in batches of 20 are 11.5 steps of a second, and evaluation costs a tenth more.
     (note,) = notes(small, runs)
-    assert note == "this takes about 38 seconds: 3 epochs of 13 seconds"
+    assert note == "this takes about 38 seconds, 13 seconds an epoch"
     second[0] = 60.0
     (note,) = notes(small, runs, seed=1, epochs=100)
-    assert note == "this takes about 21 hours: 100 epochs of 13 minutes"
+    assert note == "this takes about 21 hours, 13 minutes an epoch"
 
 
 def test_a_short_run_says_nothing(small, runs, second):
@@ -51,4 +52,5 @@ def test_only_what_is_left_counts(small, runs, second):
     done = len(RunStore(runs).unfinished()[0][0].history)
     goes_on, note = notes(small, runs, epochs=9)
     assert goes_on.startswith(f"goes on in epoch {done + 1} of 9, where it was stopped")
-    assert note.endswith(f": {9 - done} epochs of 13 seconds")
+    left = 12.65 * (9 - 40 / 12)
+    assert note == f"this takes about {duration(left)}, 13 seconds an epoch"

@@ -164,7 +164,7 @@ def test_many_sigmoid_layers_and_what_is_proposed(small, runs):
     deep = (64, *[12] * 5, 10)
     hint = hint_of(small, runs, layers=deep, activation="sigmoid", epochs=10)
     assert "fades on its way" in hint
-    assert hint.endswith("Try relu or tanh in place of sigmoid, or fewer than 5 hidden layers.")
+    assert hint.endswith("Try relu or tanh in place of sigmoid, or far fewer hidden layers.")
     assert hint_of(small, runs, layers=deep, activation="tanh", epochs=20) is None
     assert hint_of(small, runs, layers=(64, 12, 10), activation="sigmoid", lr=0.5, epochs=20) is None
 
@@ -182,7 +182,7 @@ def test_a_deep_relu_network_is_told_of_its_initializer(small, runs):
     deep = (64, *[12] * 25, 10)
     hint = hint_of(small, runs, layers=deep, init="lecun-normal", lr=0.01)
     assert "fades on its way" in hint
-    assert hint.endswith("Try init he-normal, or fewer than 25 hidden layers.")
+    assert hint.endswith("Try init he-normal, or far fewer hidden layers.")
     assert "init he-normal" not in str(hint_of(small, runs, layers=deep, init="he-normal", lr=1e-8))
 
 
@@ -374,3 +374,12 @@ def test_real_digits_at_a_hopeless_rate(runs, engine):
     chance = np.bincount(load("mnist").test.labels).max() / 10_000
     assert f"always answering the commonest class gives {100 * chance:.2f} %" in run.hint
     assert ravine.train(lr=0.1, **settings).hint is None
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "rate", "proposed"), [(1, 20.0, ["or batches of 10"]), (20, 100.0, []), (100, 100.0, [])]
+)
+def test_a_larger_batch_is_proposed_only_where_its_gradient_is_less_noisy(small, runs, batch_size, rate, proposed):
+    hint = hint_of(small, runs, optimizer="sgd", lr=rate, batch_size=batch_size)
+    assert "The steps are too large" in hint
+    assert re.findall("or batches of [0-9]+", hint) == proposed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -188,7 +189,9 @@ def report(study: str, only: str | None, seeds: int | None, into: Path | None, o
     store = RunStore(out)
     stored, failed = store.load_all({run.id for run in planned})
     checks = load_checks(store, [run.id for run in runs_to_check(chosen, planned)])
-    made = make_report(chosen, planned, stored, checks, names=_names(only), command=f"ravine study report {study}")
+    made = make_report(
+        chosen, planned, stored, checks, names=_names(only), command=_report_command(study, only, seeds, out, into)
+    )
     page = write_report(made, into) if into is not None and made.made_by else None
     for run_id, fault in failed.items():
         click.echo(f"ravine: run {run_id}: {fault}", err=True)
@@ -214,6 +217,13 @@ def report(study: str, only: str | None, seeds: int | None, into: Path | None, o
         print_text(sentence)
     if page is not None:
         click.echo(f"The report is in {page.absolute()}")
+
+
+def _report_command(study: str, only: str | None, seeds: int | None, out: str | None, into: Path | None) -> str:
+    """Return the command that makes a report again."""
+    given = {"--only": only, "--seeds": seeds, "--out": out, "--into": into}
+    options = [word for name, value in given.items() if value is not None for word in (name, str(value))]
+    return shlex.join(["ravine", "study", "report", study, *options])
 
 
 def _names(only: str | None) -> list[str] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ravine.cli.command import TRAINS, Command
+from ravine.cli.layout import paragraph, terminal_width
 from ravine.cli.options import data_dir_option, fresh_option, json_option, quiet_option, setting_options, store_option
 from ravine.cli.output import print_json
 from ravine.settings import BY_NAME
@@ -73,6 +74,7 @@ def ended(outcome: Run | Outcome, as_json: bool) -> int:
 
 def _print_summary(result: Result, folder: Any) -> None:
     from ravine.formulas.kinds import shown
+    from ravine.spec import RunSpec
     from ravine.storage.quantities import CURVES
 
     spec, seconds = result.spec, result.seconds
@@ -81,11 +83,13 @@ def _print_summary(result: Result, folder: Any) -> None:
     settings += [f"{name} times {','.join(f'{f:g}' for f in factors)}" for name, factors in spec.per_layer.items()]
     click.echo(f"run {result.id}: {result.status}")
     click.echo(f"  network        {'-'.join(map(str, spec.layers))}, {result.parameters:,} weights")
+    if spec.dataset != RunSpec().dataset:
+        click.echo(f"  data           {spec.dataset}")
     grown = result.history[-1].batch_size if result.history else spec.batch_size
     batches = f"{spec.batch_size}" if grown == spec.batch_size else f"{spec.batch_size} to {grown}"
     click.echo(f"  optimizer      {spec.optimizer_name}, {', '.join(settings)}, batches of {batches}")
     if spec.schedule != "constant" or spec.warmup:
-        click.echo(f"  schedule       {_schedule(result)}")
+        _sentence("schedule", _schedule(result))
     click.echo(f"  epochs         {len(result.history)} of {spec.epochs}, seed {spec.seed}")
     if spec.extends is not None:
         click.echo(f"  extends        run {spec.extends}")
@@ -96,11 +100,16 @@ def _print_summary(result: Result, folder: Any) -> None:
         f"compilation {seconds.compile:.1f}"
     )
     if result.cause is not None:
-        click.echo(f"  cause          {result.cause.message}")
+        _sentence("cause", result.cause.message)
     if folder is not None:
         click.echo(f"  stored in      {folder}")
     if result.hint is not None:
-        click.echo(f"  hint           {result.hint}")
+        _sentence("hint", result.hint)
+
+
+def _sentence(name: str, text: str) -> None:
+    for line in paragraph(text, terminal_width(), first=f"  {name:<15}", indent=17):
+        click.echo(line)
 
 
 def _schedule(result: Result) -> str:

@@ -46,6 +46,9 @@ It is above 1, since a loss does not fall in a straight line.
 _USUAL_STEP = 1e-3
 """About what a first step that learns is, relative to the weights."""
 
+_STEADY = 100
+"""The largest batch that is proposed: its gradient is hardly noisy, and a larger one steadies nothing."""
+
 _EXPLODED = 100
 """A loss that grew by this factor calls for a rate a hundred times smaller, not ten."""
 
@@ -218,13 +221,12 @@ def _fades(facts: Facts) -> str | None:
         seen = f"The signal fades on its way: the last hidden layer's spread is {forth:.0e} of the input's."
     else:
         return None
-    depth = len(facts.spec.layers) - 2
     if facts.spec.activation == "sigmoid":
-        return f"{seen} Try relu or tanh in place of sigmoid, or fewer than {depth} hidden layers."
+        return f"{seen} Try relu or tanh in place of sigmoid, or far fewer hidden layers."
     if facts.spec.initial_weights is not None:
         return f"{seen} Give larger initial weights."
     other = "" if facts.spec.init.startswith("he-") else "init he-normal, or "
-    return f"{seen} Try {other}fewer than {depth} hidden layers."
+    return f"{seen} Try {other}far fewer hidden layers."
 
 
 def _share(part: float, whole: float) -> float:
@@ -258,7 +260,7 @@ def _steps_too_large(facts: Facts) -> str | None:
     exploded = _highest(facts) > _EXPLODED or (isinstance(facts.cause, NonFinite) and not facts.history)
     decades = max(2 if exploded else 1, facts.first.decades + 1 if overshoots and facts.first else 0)
     batch = spec.batch_size * 10**decades
-    batches = f", or batches of {batch}" if decades <= 2 and batch <= 1000 else ""
+    batches = f", or batches of {batch}" if batch <= _STEADY else ""
     return f"The steps are too large, it seems: try lr {spec.lr / 10**decades:.3g}{batches}."
 
 

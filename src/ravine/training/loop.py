@@ -29,7 +29,7 @@ from ravine.training.environment import environment
 from ravine.training.interruption import Interruption, interruptible
 from ravine.training.seeds import epoch_order, start_weights
 from ravine.training.watching import Silent, Watcher
-from ravine.words import duration, several
+from ravine.words import duration
 
 LONG_SECONDS = 30
 """A run, or a study, that will take longer says so when it begins."""
@@ -307,9 +307,10 @@ class _Trainer:
             return
         self.timed = None
         one = _EVALUATION_SHARE * spent * epoch / taken
-        left = self.spec.epochs - self.position.epoch
+        left = self.spec.epochs - self.position.epoch - self.position.sample / epoch
         if one * left > LONG_SECONDS:
-            self.watcher.note(f"this takes about {duration(one * left)}: {several(left, 'epoch')} of {duration(one)}")
+            each = f", {duration(one)} an epoch" if left > 1 else ""
+            self.watcher.note(f"this takes about {duration(one * left)}{each}")
 
     def _end_epoch(self, test: Evaluation) -> Epoch:
         here = self.position

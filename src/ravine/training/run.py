@@ -156,7 +156,10 @@ class Run:
         width, shape = self.spec.layers[0], info_of(self.spec.dataset).shape
         one_each = images.ndim in (1, 2) and images.shape[-1] == width
         if images.size == 0 or not (one_each or (images.ndim in (2, 3) and images.shape[-2:] == shape)):
-            raise ConfigError(f"images have shape {images.shape}; each must be {shape} or ({width},).")
+            raise ConfigError(
+                f"images have shape {images.shape}; each must be {shape} or ({width},); "
+                "ravine.read_picture(FILE).pixels has those of a picture file."
+            )
         flat = images.reshape(-1, width)
         if flat.dtype == np.uint8:
             return scaled(flat, self.weights.dtype)
