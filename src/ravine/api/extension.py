@@ -18,7 +18,7 @@ from ravine.formulas.shelves import SCHEDULES
 from ravine.inputs import convert, folded_keys, path_of, plain
 from ravine.spec import ResolvedRun, Things, resolve
 from ravine.spec.values import values_of
-from ravine.training import Given, Outcome, Watcher
+from ravine.training import Given, Outcome, Silent, Watcher
 from ravine.training.run import Run
 from ravine.words import several
 
@@ -83,7 +83,9 @@ def extend_run(
     old = run if isinstance(run, Run) else load_run(run, out)
     before = _resolved(old)
     after = _changed(before, changes)
-    data = load(before.spec.dataset, path_of("data_dir", data_dir))
+    data = load(
+        before.spec.dataset, path_of("data_dir", data_dir), quiet=watcher is None or isinstance(watcher, Silent)
+    )
     alike = _begin_alike(before, after, len(data.train.labels))
     after = after.replaced(extends=before.spec.extends if alike else old.id)
     given = Given(begun=old.stored)

@@ -12,13 +12,12 @@ from ravine.errors import ConfigError
 from ravine.spec import ResolvedRun
 from ravine.storage.store import RunStore
 from ravine.studies.plan import Planned
-from ravine.training import LONG_SECONDS, engine_of, epoch_order, start_weights
+from ravine.training import EVALUATION_SHARE, LONG_SECONDS, engine_of, epoch_order, start_weights
 from ravine.words import duration, several
 
 _log = logging.getLogger("ravine")
 
 _CALIBRATION_SECONDS = 0.1
-_EVALUATION_SHARE = 1.1
 _FOLDER_BYTES = 12_000
 
 
@@ -95,4 +94,4 @@ def _cost(run: ResolvedRun, data: Split) -> tuple[float, int]:
         engine.train(data, order, 0, min(len(order), steps * size), hyper, batch_size=size)
         spent = time.perf_counter() - began
     bytes_kept = sum(array.nbytes for array in engine.state().values())
-    return _EVALUATION_SHARE * spent * len(order) / min(len(order), steps * size), bytes_kept
+    return EVALUATION_SHARE * spent * len(order) / min(len(order), steps * size), bytes_kept

@@ -1,10 +1,11 @@
 """Training: the epoch loop and its parts: watching, seeds, causes of failure, hints."""
 
-from ravine.training.loop import LONG_SECONDS, Given, Outcome, engine_of, train, with_given
+from ravine.training.loop import EVALUATION_SHARE, LONG_SECONDS, Given, Outcome, engine_of, train, with_given
 from ravine.training.seeds import epoch_order, start_weights
 from ravine.training.watching import Silent, Watcher
 
 __all__ = [
+    "EVALUATION_SHARE",
     "LONG_SECONDS",
     "Given",
     "Outcome",

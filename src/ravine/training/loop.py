@@ -37,7 +37,7 @@ LONG_SECONDS = 30
 _TIMED_SECONDS = 0.1
 """How many seconds of training tell how long the rest will take."""
 
-_EVALUATION_SHARE = 1.1
+EVALUATION_SHARE = 1.1
 """By how much evaluation lengthens a run, about."""
 
 _NEXT = "the same command goes on from here"
@@ -306,7 +306,7 @@ class _Trainer:
         if spent < _TIMED_SECONDS or not taken:
             return
         self.timed = None
-        one = _EVALUATION_SHARE * spent * epoch / taken
+        one = EVALUATION_SHARE * spent * epoch / taken
         left = self.spec.epochs - self.position.epoch - self.position.sample / epoch
         if one * left > LONG_SECONDS:
             each = f", {duration(one)} an epoch" if left > 1 else ""
