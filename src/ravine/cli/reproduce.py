@@ -36,6 +36,7 @@ RUNS = "What is run"
     cls=Command,
     examples=[
         ("ravine reproduce --quick", "A first look, in which every run is cut to two epochs."),
+        ("ravine reproduce --until-decided --at-most 15m", "More seeds where claims need them, for 15 minutes."),
         ("ravine reproduce --only table1,figure2 --seeds 3", "One table and one figure, over three seeds."),
     ],
     exits={5: EXIT_CODES[5], **TRAINS},
@@ -49,12 +50,31 @@ RUNS = "What is run"
     group=RUNS,
     help="Number of seeds, from 0 on, for each row.",
 )
+@option(
+    "--until-decided",
+    is_flag=True,
+    group=RUNS,
+    help="Give rows more seeds, up to 24, until they decide the claims that need these rows.",
+)
+@option(
+    "--at-most",
+    metavar="TIME",
+    group=RUNS,
+    help="With --until-decided: begin no more seeds that would take longer than this, as 90s, 15m, 1h30m.",
+)
+@option(
+    "--looks",
+    type=int,
+    metavar="NUMBER",
+    group=RUNS,
+    help="With --until-decided: stop after so many looks at the claims, of 1, 3, 5, 8, 12, 16, 24 seeds.",
+)
 @option("--quick", is_flag=True, group=RUNS, help="Cut every run to 2 epochs.")
 @option(
     "--only",
     metavar="NAME,..",
     group=RUNS,
-    help="Only these: table1 .. table6, further, figure2 .. figure10, v-curve, claims.",
+    help="Only these: table1 .. table6, further, figure2 .. figure10, methods, v-curve, claims.",
 )
 @data_dir_option
 @option(
@@ -74,6 +94,9 @@ RUNS = "What is run"
 @quiet_option
 def reproduce(
     seeds: int,
+    until_decided: bool,
+    at_most: str | None,
+    looks: int | None,
     quick: bool,
     only: str | None,
     out: str,
@@ -96,6 +119,9 @@ def reproduce(
     with checking(quiet) as progress:
         done = reproduce_paper(
             seeds=seeds,
+            until_decided=until_decided,
+            at_most=at_most,
+            looks=looks,
             quick=quick,
             only=None if only is None else [name.strip() for name in only.split(",")],
             out=out,
@@ -126,6 +152,7 @@ def _print(done: Reproduction, as_json: bool) -> None:
                 "page": str(done.page),
                 "seeds": report.seeds,
                 "quick": report.quick,
+                "looks": None if report.looking is None else report.looking.document,
                 "highlights": report.highlights,
                 "claims": report.judgments,
                 "failed": done.outcome.failed,
