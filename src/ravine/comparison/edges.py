@@ -1,0 +1,83 @@
+"""Whether the best trials lie at the edge of the space, so that better ones may lie beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from ravine.comparison.plan import Entry
+from ravine.comparison.trials import Trial
+from ravine.search import Axis, Choice, End
+
+BEST = 5
+"""How many of the best trials are looked at."""
+
+AT_EDGE = 4
+"""How many of them must lie at one end."""
+
+OUTER = 0.1
+"""The share of an axis that counts as its end."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """An end of an axis at which most of the best trials lie."""
+
+    axis: str
+    end: End
+
+
+def edges(best: Sequence[Trial], axes: Mapping[str, Axis], entry: Entry) -> list[Edge]:
+    """Return the ends at which at least four of the five best trials lie in the outer tenth of an axis.
+
+    An end at a natural bound, such as a momentum of 0, is none. The winner alone is no sign: with one axis that has no
+    effect it lies in the outer tenth of one of two ends in 20 % of all searches, with four such axes in 59 %. Four of
+    five lie at one of the two ends of such an axis in 2 (5 * 0.1^4 * 0.9 + 0.1^5) = 0.09 % of searches.
+
+    Args:
+        best: the trials, best first.
+        axes: the axes as they were searched in all stages so far.
+        entry: the optimizer, for the bounds of its axes.
+    """
+    found = []
+    for name, axis in axes.items():
+        if isinstance(axis, Choice):
+            continue
+        places = [axis.place(trial.settings[name]) for trial in best[:BEST]]
+        ends: tuple[tuple[End, int], ...] = (
+            ("low", sum(place <= OUTER for place in places)),
+            ("high", sum(place >= 1 - OUTER for place in places)),
+        )
+        found += [
+            Edge(name, end)
+            for end, count in ends
+            if count >= AT_EDGE and not axis.is_bound(end, bound_of(entry, name, end))
+        ]
+    return found
+
+
+def bound_of(entry: Entry, name: str, end: End) -> float:
+    """Return the bound of an axis's values at an end."""
+    low, high = entry.bounds[name]
+    if end == "low":
+        return float("-inf") if low is None else low
+    return float("inf") if high is None else high
+
+
+def beyond(axes: Mapping[str, Axis], found: Sequence[Edge], entry: Entry) -> dict[str, Axis]:
+    """Return the axes of a search that goes on beyond some edges; the other axes stay."""
+    further = {edge.axis: axes[edge.axis].extended(edge.end, bound_of(entry, edge.axis, edge.end)) for edge in found}
+    return {name: further.get(name) or axis for name, axis in axes.items()}
+
+
+def joined(axes: Mapping[str, Axis], further: Mapping[str, Axis]) -> dict[str, Axis]:
+    """Return axes that hold the values of both."""
+    return {name: _joined(axis, further[name]) for name, axis in axes.items()}
+
+
+def _joined(axis: Axis, other: Axis) -> Axis:
+    if isinstance(axis, Choice) or isinstance(other, Choice) or axis == other:
+        return axis
+    return msgspec.structs.replace(axis, low=min(axis.low, other.low), high=max(axis.high, other.high))

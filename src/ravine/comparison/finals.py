@@ -1,0 +1,51 @@
+"""How many final runs decide: from the spread that the tuning showed, the margin and the number of comparisons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ravine.comparison.plan import Protocol
+from ravine.statistics.power import detectable, least_for_signs, needed
+
+USUAL_SPREAD = 0.003
+"""The standard deviation of an accuracy over seeds, before anything is known: that of small networks on MNIST."""
+
+
+def spread_of(groups: Iterable[Sequence[float]]) -> float:
+    """Return the standard deviation over seeds, pooled over groups of runs that differ by the seed alone.
+
+    >>> round(spread_of([[1.0, 2.0, 3.0], [5.0, 6.0]]), 3)
+    0.913
+    """
+    parts = [(len(group) - 1, float(np.var(group, ddof=1))) for group in groups if len(group) > 1]
+    freedom = sum(n for n, _ in parts)
+    return math.sqrt(sum(n * variance for n, variance in parts) / freedom) if freedom else 0.0
+
+
+def pairs_of(optimizers: int) -> int:
+    """Return the number of pairs of so many optimizers."""
+    return optimizers * (optimizers - 1) // 2
+
+
+def final_count(protocol: Protocol, optimizers: int, spread: float) -> int:
+    """Return the number of final runs of each winner.
+
+    It is the smallest with which Student's test of one pair, at the first level of Holm's correction, finds a true
+    difference of twice the margin with the power of the plan, if the optimizers' scores at one seed are not correlated;
+    and with which a sign-flip test could decide. Correlation makes the power larger.
+    """
+    if protocol.finals is not None:
+        return protocol.finals
+    tests = pairs_of(optimizers)
+    least = least_for_signs(tests, protocol.level)
+    level = protocol.level / max(tests, 1)
+    most = max(protocol.most_finals, least)
+    return needed(2 * protocol.margin, math.sqrt(2) * spread, level, protocol.power, least, most)
+
+
+def seen(protocol: Protocol, optimizers: int, spread: float, count: int) -> float:
+    """Return the true difference between two optimizers that so many final runs find with the power of the plan."""
+    return detectable(math.sqrt(2) * spread, count, protocol.level / max(pairs_of(optimizers), 1), protocol.power)

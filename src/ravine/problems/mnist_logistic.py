@@ -1,0 +1,15 @@
+"""Softmax regression: a convex problem."""
+
+from __future__ import annotations
+
+from ravine.spec.problem import Problem
+
+mnist_logistic = Problem(
+    name="mnist-logistic",
+    title="no hidden layer on MNIST: a convex problem",
+    dataset="mnist",
+    layers=(784, 10),
+    bias=True,
+    batch_size=100,
+    epochs=10,
+)

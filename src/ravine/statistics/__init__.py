@@ -1,0 +1,1 @@
+"""What SciPy does not bring along: comparisons of two samples, corrections for many, and how many runs decide."""
