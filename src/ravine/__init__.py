@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ravine._version import __version__
 
 if TYPE_CHECKING:
+    from ravine import search
     from ravine.api import extend, load_run, train
     from ravine.api.data import load_data
     from ravine.api.network_gradient import check_network_gradient
@@ -109,6 +110,7 @@ __all__ = [
     "rule",
     "run_rows",
     "schedule",
+    "search",
     "stage",
     "start_weights",
     "surface",
@@ -118,6 +120,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Names are imported when first used, so that `ravine --help` need not wait for NumPy.
+    if name == "search":
+        return importlib.import_module("ravine.search")
     for module, names in _HOMES.items():
         if name in names:
             return getattr(importlib.import_module(module), name)
