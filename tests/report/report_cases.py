@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ravine.pictures import new_figure, svg
 from ravine.report.report import Drawing, MadeBy, Report
-from ravine.report.statistics import mean
+from ravine.statistics.means import mean
 from ravine.report.tables import Row, Table
 from ravine.report.verdicts import ClaimFinding, JudgedClaim
 from ravine.studies import Published

@@ -47,7 +47,7 @@ def _between(value: float, axis: Axis) -> Axis:
 
 
 def under_tuned(near: Mapping[int, float], own: float, margin: float) -> bool:
-    """Tell whether a control, by its mean score over seeds, beats the optimizer's own winner by more than the margin."""
+    """Tell whether a control, by its mean score over seeds, is above the optimizer's own winner by the margin."""
     return max(near.values(), default=own) > own + margin
 
 

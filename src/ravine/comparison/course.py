@@ -6,15 +6,16 @@ followed by a comparison that trains, by one that was interrupted, and by one th
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ravine.comparison.controls import contained, control_trials
 from ravine.comparison.edges import Edge, beyond, edges, joined
 from ravine.comparison.finals import final_count, spread_of
 from ravine.comparison.plan import Protocol
-from ravine.comparison.scores import Results, means, ranked, score, scores
-from ravine.comparison.trials import Entrant, Trial, at_point, at_settings, final_seed, tuning_seed
+from ravine.comparison.scores import Results, means, ranked, scores
+from ravine.comparison.trials import Entrant, Stage, Trial, at_point, at_settings, final_seed, tuning_seed
 from ravine.comparison.verdicts import Pair, judge
 from ravine.search import Axis
 
@@ -48,8 +49,11 @@ class Course:
         return [trial for trial in self.trials if trial.optimizer == optimizer and trial.stage in stages]
 
 
-def course(entrants: Sequence[Entrant], protocol: Protocol) -> Stages:
-    """Follow the protocol on one problem, which all entrants share."""
+def course(entrants: Sequence[Entrant], protocol: Protocol, time_is_up: Callable[[], bool] = lambda: False) -> Stages:
+    """Follow the protocol on one problem, which all entrants share.
+
+    `time_is_up` is asked between two looks at the finals; the error rate does not depend on when it ends them.
+    """
     done = Course(axes={entrant.label: dict(entrant.entry.space) for entrant in entrants})
     objective = protocol.objective
 
@@ -69,14 +73,15 @@ def course(entrants: Sequence[Entrant], protocol: Protocol) -> Stages:
             break
         results = yield from _stage(done, _extension(entrants, done, extension, protocol))
 
-    further = []
-    for entrant in entrants:
-        best = ranked(done.of(entrant.label, "search", "extension"), results, objective)
-        further += _with_seeds(entrant, best[: protocol.contenders], protocol)
-    results = yield from _stage(done, further)
+    contenders = {
+        entrant.label: ranked(done.of(entrant.label, "search", "extension"), results, objective)[: protocol.contenders]
+        for entrant in entrants
+    }
+    further = [_with_seeds(entrant, contenders[entrant.label], protocol) for entrant in entrants]
+    results = yield from _stage(done, list(itertools.chain(*further)))
     groups = []
     for entrant in entrants:
-        found = _contenders(done, entrant.label)
+        found = [*contenders[entrant.label], *done.of(entrant.label, "seeds")]
         mean = means(found, results, objective)
         winner = max(mean, key=lambda number: mean[number])
         done.winners[entrant.label] = next(trial for trial in found if trial.number == winner)
@@ -98,12 +103,10 @@ def course(entrants: Sequence[Entrant], protocol: Protocol) -> Stages:
         numbers = range((look - 1) * done.finals, look * done.finals)
         taking_part = [entrant for entrant in entrants if entrant.label in undecided]
         results = yield from _stage(done, _finals(taking_part, done.winners, numbers, protocol))
-        values = {
-            entrant.label: scores(done.of(entrant.label, "final"), results, objective) for entrant in entrants
-        }
+        values = {entrant.label: scores(done.of(entrant.label, "final"), results, objective) for entrant in entrants}
         done.pairs = judge(values, done.pairs, protocol, look)
         undecided = {label for pair in done.pairs if pair.verdict == "undecided" for label in (pair.a, pair.b)}
-        if not undecided:
+        if not undecided or time_is_up():
             break
     return done
 
@@ -144,21 +147,10 @@ def _extension(entrants: Sequence[Entrant], done: Course, extension: int, protoc
     return trials
 
 
-def _with_seeds(
-    entrant: Entrant, trials: Sequence[Trial], protocol: Protocol, stage: str = "seeds"
-) -> list[Trial]:
+def _with_seeds(entrant: Entrant, trials: Sequence[Trial], protocol: Protocol, stage: Stage = "seeds") -> list[Trial]:
     """Return the runs of some trials with the further seeds of the tuning."""
-    assert stage in ("seeds", "control")
     seeds = [tuning_seed(protocol, number) for number in range(1, protocol.tuning_seeds)]
-    return [at_settings(entrant, trial, seed, stage) for trial in trials for seed in seeds]  # type: ignore[arg-type]
-
-
-def _contenders(done: Course, optimizer: str) -> list[Trial]:
-    """Return the trials that got further seeds, with these."""
-    further = done.of(optimizer, "seeds")
-    numbers = dict.fromkeys(trial.number for trial in further)
-    first = [trial for trial in done.of(optimizer, "search", "extension") if trial.number in numbers]
-    return first + further if further else first
+    return [at_settings(entrant, trial, seed, stage) for trial in trials for seed in seeds]
 
 
 def _finals(
@@ -169,6 +161,3 @@ def _finals(
         for entrant in entrants
         for number in numbers
     ]
-
-
-__all__ = ["Course", "Stages", "course", "score"]

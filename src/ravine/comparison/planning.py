@@ -12,12 +12,12 @@ import msgspec
 from ravine.comparison.plan import Entry, Plan, Protocol
 from ravine.comparison.points import MOST_AXES, MOST_TRIALS
 from ravine.comparison.trials import FIRST_FINAL, SCHEDULES, SEEDS
-from ravine.errors import ConfigError, RavineError, shortened, unknown
+from ravine.errors import ConfigError, shortened, unknown
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.shelf import Shelf
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.formulas.space import bound_of, space_of
-from ravine.inputs import convert, path_of, plain, text_of
+from ravine.inputs import convert, path_of, text_of
 from ravine.search import Axis, choice
 from ravine.spec.problem import Problem
 
@@ -112,12 +112,12 @@ def check_protocol(protocol: Protocol) -> None:
         ("trials", p.trials >= 4 and p.trials & (p.trials - 1) == 0, "a power of two of 4 or more"),
         ("contenders", 1 <= p.contenders <= p.trials, f"from 1 to the number of trials, {p.trials}"),
         ("tuning_seeds", 1 <= p.tuning_seeds <= FIRST_FINAL, f"from 1 to {FIRST_FINAL}"),
-        ("extensions", 0 <= p.extensions and trials <= MOST_TRIALS, f"0 or more, with at most {MOST_TRIALS} trials"),
+        ("extensions", p.extensions >= 0 and trials <= MOST_TRIALS, f"0 or more, with at most {MOST_TRIALS} trials"),
         ("controls", 0 <= p.controls <= MOST_TRIALS, f"from 0 to {MOST_TRIALS}"),
         ("margin", 0 < p.margin < math.inf, "a number above 0"),
         ("level", 0 < p.level < 0.5, "between 0 and 0.5"),
         ("power", 0.5 <= p.power < 1, "from 0.5 to below 1"),
-        ("most_finals", 2 <= p.most_finals, "2 or more"),
+        ("most_finals", p.most_finals >= 2, "2 or more"),
         ("looks", 1 <= p.looks <= 20, "from 1 to 20"),
         ("seed", 0 <= p.seed < 2**53, "0 or more, and at most 2^53"),
         ("finals", p.finals is None or p.finals >= 2, "2 or more"),
@@ -188,6 +188,3 @@ def _end(optimizer: Optimizer, axis: str, end: Any) -> float | None:
         return None
     bound = bound_of(optimizer, axis, end)
     return bound if math.isfinite(bound) else None
-
-
-__all__ = ["PROBLEMS", "Spaces", "check_protocol", "find_problem", "make_plan", "plain", "RavineError"]

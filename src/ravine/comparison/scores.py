@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 from ravine.comparison.plan import Objective
-from ravine.comparison.trials import Settings, Trial
+from ravine.comparison.trials import Trial
 from ravine.storage.record import Result
 
 Results = Mapping[str, Result]
@@ -44,6 +44,3 @@ def means(trials: Iterable[Trial], results: Results, objective: Objective) -> di
     for trial in trials:
         groups.setdefault(trial.number, []).append(score(results[trial.id], objective))
     return {number: fmean(values) for number, values in groups.items()}
-
-
-__all__ = ["Results", "Settings", "means", "ranked", "score", "scores"]

@@ -123,9 +123,7 @@ def at_point(
     return Trial(entrant.problem.name, entrant.label, stage, number, settings, run, near)
 
 
-def at_settings(
-    entrant: Entrant, trial: Trial, seed: int, stage: Stage, *, final: bool = False
-) -> Trial:
+def at_settings(entrant: Entrant, trial: Trial, seed: int, stage: Stage, *, final: bool = False) -> Trial:
     """Return the run with the settings of a trial and another seed."""
     run = entrant.run(trial.settings, seed, final=final)
     return Trial(trial.problem, trial.optimizer, stage, trial.number, trial.settings, run, trial.near)

@@ -115,9 +115,7 @@ def _verdict(value: float, differs: bool, within: bool) -> Verdict:
     return "undecided"
 
 
-def _levels(
-    p_values: Sequence[float], family: int, level: float, nominal: Callable[[float], float]
-) -> list[float]:
+def _levels(p_values: Sequence[float], family: int, level: float, nominal: Callable[[float], float]) -> list[float]:
     """Return the levels of Holm's procedure for the hypotheses that are open, of a family of which some are decided."""
     decided = family - len(p_values)
     padded = [*p_values, *([1.0] * decided)]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from ravine.report.measure import Measure
-from ravine.report.statistics import zigzag
+from ravine.statistics.means import zigzag
 from ravine.storage.quantities import QUANTITIES
 from ravine.storage.record import Epoch, Result
 

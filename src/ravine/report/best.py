@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from ravine.report.statistics import mean
 from ravine.spec import differing, settings_of
+from ravine.statistics.means import mean
 from ravine.storage.record import Result
 from ravine.studies import Planned
 from ravine.words import several

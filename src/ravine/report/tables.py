@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from ravine.report.statistics import Mean, mean
 from ravine.spec import differing, settings_of
+from ravine.statistics.means import Mean, mean
 from ravine.storage.record import Result
 from ravine.storage.tidy import Cell, setting_values
 from ravine.studies import Group, Planned, Published

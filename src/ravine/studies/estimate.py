@@ -74,6 +74,11 @@ def estimate(
     return Estimate(seconds, max(longest, sum(seconds.values()) / jobs), disk)
 
 
+def run_seconds(run: ResolvedRun, load_data: Callable[[str], Dataset]) -> float:
+    """Return how long a run takes on one core, from some steps of it."""
+    return run.spec.epochs * _cost(run, load_data(run.spec.dataset).train)[0]
+
+
 def _cost(run: ResolvedRun, data: Split) -> tuple[float, int]:
     """Return the seconds that an epoch takes, and the bytes of the weights and the state that are stored at its end."""
     spec = run.spec

@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Sequence
 from functools import cache
 
-import mpmath
 import msgspec
+from scipy import special
 
 
 class Mean(msgspec.Struct, frozen=True):
@@ -38,21 +38,10 @@ def mean(values: Sequence[float]) -> Mean | None:
 def student_quantile(freedom: int) -> float:
     """Return t with P(|T| <= t) = 0.95 for Student's T with so many degrees of freedom.
 
-    P(|T| > t) is the regularized incomplete beta function I_x(n / 2, 1 / 2) at x = n / (n + t^2).
-
     >>> round(student_quantile(4), 3)
     2.776
     """
-
-    def excess(t: float) -> float:
-        x = freedom / (freedom + t * t)
-        return float(mpmath.betainc(freedom / 2, 0.5, 0, x, regularized=True)) - 0.05
-
-    low, high = 1.0, 13.0  # one degree of freedom has 12.7
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if excess(middle) > 0 else (low, middle)
-    return (low + high) / 2
+    return float(special.stdtrit(freedom, 0.975))
 
 
 def prediction_half_width(values: Sequence[float]) -> float | None:
