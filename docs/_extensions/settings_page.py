@@ -29,6 +29,7 @@ _ALLOWED = {
     int: "a whole number",
     int | None: "a whole number",
     float: "a number",
+    int | float: "a whole number, or a share below 1",
     float | None: "a number",
     bool: "true or false",
     str: "a name, or FILE.py:NAME",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -243,7 +244,7 @@ def _show(
     study: Study, planned: list[Planned], results: dict[str, Result], failed: dict[str, str], as_json: bool
 ) -> None:
     from ravine.spec import shared_by
-    from ravine.storage.quantities import SUMMARY
+    from ravine.storage.quantities import QUANTITIES, SUMMARY, given
 
     rows = []
     for run in planned:
@@ -272,10 +273,11 @@ def _show(
             }
         )
         return
-    columns = [quantity.head for quantity in _columns()]
-    head = ("group", "row", "settings", "seed", "state", *columns, "run")
-    shared = shared_by([run.spec for run in planned])
-    print_table(head, [_row(run, shared, state, result) for run, state, result in rows])
+    specs = [run.spec for run in planned]
+    columns = (*given(SUMMARY, specs), QUANTITIES["seconds"])
+    head = ("group", "row", "settings", "seed", "state", *(quantity.head for quantity in columns), "run")
+    shared = shared_by(specs)
+    print_table(head, [_row(run, shared, state, result, columns) for run, state, result in rows])
     unique = {run.id for run in planned}
     are = "is" if len(unique) == 1 else "are"
     failures = f", {len(failed)} failed" if failed else ""
@@ -288,18 +290,14 @@ def _show(
         click.echo(f"ravine: run {run_id}: {fault}", err=True)
 
 
-def _columns() -> tuple[Quantity, ...]:
-    from ravine.storage.quantities import QUANTITIES, SUMMARY
-
-    return (*SUMMARY, QUANTITIES["seconds"])
-
-
-def _row(run: Planned, shared: RunSpec, state: str, result: Result | None) -> tuple[str, ...]:
+def _row(
+    run: Planned, shared: RunSpec, state: str, result: Result | None, columns: Sequence[Quantity]
+) -> tuple[str, ...]:
     from ravine.spec import describe
     from ravine.storage.quantities import shown
 
     spec = run.spec
     settings = (run.group, str(run.row + 1), describe(spec, usual=shared), str(spec.seed))
     if result is None:
-        return (*settings, state, *("-" for _ in _columns()), run.id)
-    return (*settings, state, *shown(result, _columns()), run.id)
+        return (*settings, state, *("-" for _ in columns), run.id)
+    return (*settings, state, *shown(result, columns), run.id)

@@ -75,7 +75,7 @@ def ended(outcome: Run | Outcome, as_json: bool) -> int:
 def _print_summary(result: Result, folder: Any) -> None:
     from ravine.formulas.kinds import shown
     from ravine.spec import RunSpec
-    from ravine.storage.quantities import CURVES
+    from ravine.storage.quantities import CURVES, given
 
     spec, seconds = result.spec, result.seconds
     settings = [f"lr {spec.lr:g}", *(f"with {name}" for name in spec.stage_names)]
@@ -85,6 +85,8 @@ def _print_summary(result: Result, folder: Any) -> None:
     click.echo(f"  network        {'-'.join(map(str, spec.layers))}, {result.parameters:,} weights")
     if spec.dataset != RunSpec().dataset:
         click.echo(f"  data           {spec.dataset}")
+    if spec.validation:
+        _sentence("validation", f"{spec.validation:,} training samples held out, drawn by seed {spec.validation_seed}")
     grown = result.history[-1].batch_size if result.history else spec.batch_size
     batches = f"{spec.batch_size}" if grown == spec.batch_size else f"{spec.batch_size} to {grown}"
     click.echo(f"  optimizer      {spec.optimizer_name}, {', '.join(settings)}, batches of {batches}")
@@ -93,8 +95,10 @@ def _print_summary(result: Result, folder: Any) -> None:
     click.echo(f"  epochs         {len(result.history)} of {spec.epochs}, seed {spec.seed}")
     if spec.extends is not None:
         click.echo(f"  extends        run {spec.extends}")
-    for quantity in CURVES:
-        click.echo(f"  {quantity.head:<14} {quantity.show(quantity.of(result))}")
+    numbers = given(CURVES, [spec])
+    width = max(14, *(len(quantity.head) for quantity in numbers))
+    for quantity in numbers:
+        click.echo(f"  {quantity.head:<{width}} {quantity.show(quantity.of(result))}")
     click.echo(
         f"  seconds        {seconds.total:.1f}: training {seconds.train:.1f}, evaluation {seconds.evaluate:.1f}, "
         f"compilation {seconds.compile:.1f}"
@@ -105,6 +109,8 @@ def _print_summary(result: Result, folder: Any) -> None:
         click.echo(f"  stored in      {folder}")
     if result.hint is not None:
         _sentence("hint", result.hint)
+    if spec.test_time == "never":
+        _sentence("test set", "it was not looked at; --test end looks at it once, at the end")
 
 
 def _sentence(name: str, text: str) -> None:

@@ -61,10 +61,12 @@ def estimate(
     for name, run in runs.items():
         spec = run.spec
         optimizer = (spec.optimizer, *spec.hyperparameters, *spec.per_layer, spec.schedule_by)
-        kind = (spec.engine, spec.dtype, spec.network, optimizer, spec.batch_size, spec.dataset)
+        split = (spec.dataset, spec.validation, spec.validation_seed)
+        kind = (spec.engine, spec.dtype, spec.network, optimizer, spec.batch_size, split)
         if kind not in kinds:
             try:
-                kinds[kind] = _cost(run, load_data(spec.dataset).train)
+                data = load_data(spec.dataset).held_out(spec.validation, spec.validation_seed)
+                kinds[kind] = _cost(run, data.train)
             except ConfigError:  # the run itself will say what is wrong with the optimizer
                 kinds[kind] = 0.0, 0
         epoch, state = kinds[kind]
