@@ -124,4 +124,3 @@ def protocol_of(*, margin: float | None, objective: str, **numbers: object) -> P
 
 def _listed(given: Any) -> list[Any]:
     return list(given) if isinstance(given, (list, tuple)) else [given]
-

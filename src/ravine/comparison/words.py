@@ -80,10 +80,16 @@ def verdict_sentence(outcome: Outcome, verdicts: Verdicts) -> str:
     protocol = outcome.plan.protocol
     standings = [standing for standing in outcome.leaderboard if standing.problem == verdicts.problem]
     leader = standings[0]
-    said = {other: verdict for pair in verdicts.pairs if (found := _of(leader.optimizer, pair)) for other, verdict in [found]}
+    said = {
+        other: verdict
+        for pair in verdicts.pairs
+        if (found := _of(leader.optimizer, pair))
+        for other, verdict in [found]
+    }
     order = [standing.optimizer for standing in standings[1:]]
     better, equal, undecided = (
-        [other for other in order if said[other] in kinds] for kinds in (("better",), ("equivalent",), ("undecided", "worse"))
+        [other for other in order if said[other] in kinds]
+        for kinds in (("better",), ("equivalent",), ("undecided", "worse"))
     )
     what = "test accuracy" if protocol.objective == "accuracy" else "test loss"
     score = f"{what} {score_text(leader.score, protocol.objective)}"
