@@ -89,7 +89,7 @@ def _signs(count: int) -> Array:
     """Return patterns of signs, (patterns, count): all of them, or a sample whose first is that of no flip."""
     if count <= _ALL_SIGNS:
         numbers = np.arange(2**count)[:, None] >> np.arange(count)
-        return 1.0 - 2.0 * (numbers & 1)
+        return (1 - 2 * (numbers & 1)).astype(np.float64)
     drawn = np.random.default_rng(0).choice([-1.0, 1.0], (2**_ALL_SIGNS, count))
     drawn[0] = 1.0
     return drawn
