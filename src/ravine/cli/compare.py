@@ -219,7 +219,7 @@ def _plan(
         raise ConfigError(f"{listed(files, 'and')} are given: give the file of one comparison.")
     file = read_comparison(files[0]) if files else ComparisonFile()
     named = [name for name in given if name not in files]
-    optimizers = [*(all_elementwise() if everything else ()), *(named or file.optimizers)]
+    optimizers = [*(all_elementwise() if everything else ()), *(named or file.taking_part)]
     protocol = protocol_of(
         **{
             **file.protocol,

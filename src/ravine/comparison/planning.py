@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from ravine.comparison.plan import Entry, Plan, Protocol
+from ravine.comparison.plan import Entry, Plan, Protocol, Variant
 from ravine.comparison.points import MOST_AXES, MOST_TRIALS
 from ravine.comparison.trials import FIRST_FINAL, SCHEDULES, SEEDS
 from ravine.errors import ConfigError, shortened, unknown
@@ -23,6 +23,9 @@ from ravine.spec.problem import Problem
 
 PROBLEMS: Shelf[Problem] = Shelf("problem", "ravine.problems", Problem, "Problem(..)")
 """Problems by name."""
+
+OF_PROBLEMS = ("dataset", "layers", "activation", "bias", "softmax", "init", "epochs")
+"""The settings that are the same for all optimizers of a problem."""
 
 Spaces = Mapping[str, Mapping[str, Axis | None]]
 """By the label of an optimizer, axes that replace its own; None takes one out."""
@@ -58,7 +61,7 @@ def toml_of(source: str, what: str) -> dict[str, Any]:
 
 
 def make_plan(
-    optimizers: Sequence[str | Optimizer],
+    optimizers: Sequence[str | Optimizer | Variant],
     problems: Sequence[str | Problem],
     protocol: Protocol,
     *,
@@ -69,7 +72,7 @@ def make_plan(
     """Return the plan of a comparison.
 
     Args:
-        optimizers: at least two: names, FILE.py:NAME, or optimizers.
+        optimizers: at least two: names, FILE.py:NAME, optimizers, or variants of these.
         problems: at least one: names, FILE.py:NAME, TOML files, or problems.
         protocol: the numbers.
         schedules: forms of the schedule; if there are several they are an axis of every space.
@@ -83,16 +86,20 @@ def make_plan(
     if len(optimizers) < 2:
         given = "one optimizer is" if optimizers else "no optimizers are"
         raise ConfigError(f"{given} given; give two or more to compare, as in `ravine compare sgd momentum`.")
-    found = [OPTIMIZERS.resolve(optimizer) for optimizer in optimizers]
-    labels = _labels([name for name, _ in found])
+    given = [one if isinstance(one, Variant) else Variant(label="", optimizer=one, settings={}) for one in optimizers]
+    found = [OPTIMIZERS.resolve(variant.optimizer) for variant in given]
+    labels = _labels([variant.label or name for variant, (name, _) in zip(given, found, strict=True)])
     for label in spaces:
         if label not in labels:
             raise ConfigError(f"search of {label}: {unknown('optimizer of the comparison', label, labels)}")
     shared = _shared(schedules, batch_sizes)
-    by_name = {optimizer.name: label for (_, optimizer), label in zip(found, labels, strict=True)}
     entries = [
-        _entry(name, label, optimizer, shared, spaces.get(label, {}), by_name)
-        for (name, optimizer), label in zip(found, labels, strict=True)
+        _entry(name, label, optimizer, shared, spaces.get(label, {}), checked(variant))
+        for (name, optimizer), label, variant in zip(found, labels, given, strict=True)
+    ]
+    entries = [
+        msgspec.structs.replace(entry, contains=_contained(entry, optimizer, entries, [o.name for _, o in found]))
+        for entry, (_, optimizer) in zip(entries, found, strict=True)
     ]
     chosen = [find_problem(problem) for problem in problems]
     if len(batch_sizes) == 1:
@@ -163,28 +170,48 @@ def _shared(schedules: Sequence[str], batch_sizes: Sequence[int]) -> dict[str, A
     return axes
 
 
+def checked(variant: Variant) -> dict[str, Any]:
+    """Return the settings of a variant, in which there may be none that are the problem's or the comparison's."""
+    for name in variant.settings:
+        if name in ("lr", "optimizer", "seed", "validation", "validation_seed", "test") or name in OF_PROBLEMS:
+            owner = "problem" if name in OF_PROBLEMS else "comparison"
+            raise ConfigError(f"{variant.label} sets {name}, which is the {owner}'s: leave it out.")
+    return dict(variant.settings)
+
+
+def _contained(
+    entry: Entry, optimizer: Optimizer, entries: Sequence[Entry], names: Sequence[str]
+) -> dict[str, dict[str, float]]:
+    """Return the other entries that one contains: those of an optimizer that its own contains, with equal settings."""
+    return {
+        other.label: dict(optimizer.contains[name])
+        for other, name in zip(entries, names, strict=True)
+        if name in optimizer.contains and other.settings == entry.settings and other is not entry
+    }
+
+
 def _entry(
     name: str,
     label: str,
     optimizer: Optimizer,
     shared: Mapping[str, Axis],
     given: Mapping[str, Axis | None],
-    labels: Mapping[str, str],
+    settings: dict[str, Any],
 ) -> Entry:
     for axis in given:
         if axis not in optimizer.defaults:
             raise ConfigError(f"search of {label}: {unknown(f'hyper-parameter of {label}', axis, optimizer.defaults)}")
-    own = {**space_of(optimizer), **given} if given else space_of(optimizer)
+    own = {**space_of(optimizer), **given}
     axes = {axis: own[axis] for axis in optimizer.defaults if own.get(axis) is not None}
     if "lr" not in axes:
         raise ConfigError(f"search of {label} has no axis for lr: give one, such as log(0.001, 1).")
     space: dict[str, Axis] = {"lr": axes.pop("lr"), **shared, **axes}  # type: ignore[dict-item]
+    space = {axis: space[axis] for axis in space if axis not in settings}
     if len(space) > MOST_AXES:
         raise ConfigError(f"the space of {label} has {len(space)} axes; it may have at most {MOST_AXES}.")
     bounds = {axis: (_end(optimizer, axis, "low"), _end(optimizer, axis, "high")) for axis in space}
-    contains = {labels[other]: dict(point) for other, point in optimizer.contains.items() if other in labels}
     return Entry(
-        label=label, optimizer=name, space=space, bounds=bounds, contains=contains, overridden=tuple(sorted(given))
+        label=label, optimizer=name, space=space, bounds=bounds, settings=settings, overridden=tuple(sorted(given))
     )
 
 
