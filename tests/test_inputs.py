@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ravine.errors import ConfigError
-from ravine.inputs import convert, dtype_name, folded, folded_keys, path_of, plain, shortened, text_of
+from ravine.inputs import convert, dtype_name, folded, folded_keys, path_of, plain, seconds_of, shortened, text_of
 
 LUNATE, SMALL_EPSILON = "\u03f5", "\u03b5"
 BOTH = ("float32", "float64")
@@ -145,3 +145,42 @@ def test_the_name_of_what_is_converted_stands_in_front():
     with pytest.raises(ConfigError, match=r"^part is 3; it must be a table of settings\.$"):
         convert(3, Part, "part")
     assert convert({"size": 2}, Part).size == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ("90s", 90),
+        ("15m", 900),
+        ("2h", 7200),
+        ("1h30m", 5400),
+        ("1h0m5s", 3605),
+        ("0.5s", 0.5),
+        ("1.5h", 5400),
+        (" 15m ", 900),
+        (900, 900),
+        (0.25, 0.25),
+        (np.int64(60), 60),
+        (np.float32(1.5), 1.5),
+        ("87840h", 87_840 * 3600),
+    ],
+)
+def test_a_time_in_seconds(given, seconds):
+    found = seconds_of("budget", given)
+    assert found == seconds
+    assert type(found) is float
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["", " ", "15", "m", "h", "-3m", "0s", "0h0m", "1e9h", "1e9", "15 m", "15min", "30m1h", "5m5m", "1,5h", ".5h",
+     "5.h", "\uff11\uff15m", "15M", "nan", "infs", "9" * 400 + "h", "87841h", "1h-3m", "a\0b",
+     0, -1, float("nan"), float("inf"), 10**400, True, None, [15], b"15m"],
+)  # fmt: skip
+def test_what_is_no_time_is_refused_in_one_sentence(given):
+    with pytest.raises(ConfigError) as refused:
+        seconds_of("budget", given)
+    message = str(refused.value)
+    assert message.startswith(f"budget is {shortened(given)}; it must be a time with its units, as 90s, 15m")
+    assert message.count(". ") == 0
+    assert ("a number of seconds" in message) != isinstance(given, str)

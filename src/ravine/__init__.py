@@ -16,6 +16,7 @@ from ravine._version import __version__
 if TYPE_CHECKING:
     from ravine import search
     from ravine.api import extend, load_run, train
+    from ravine.api.comparison import compare
     from ravine.api.data import load_data
     from ravine.api.network_gradient import check_network_gradient
     from ravine.api.rows import epoch_rows, run_rows
@@ -36,12 +37,14 @@ if TYPE_CHECKING:
     from ravine.networks import Network
     from ravine.paper.reproduction import reproduce
     from ravine.spec import RunSpec
+    from ravine.spec.problem import Problem
     from ravine.training import epoch_order, start_weights
     from ravine.training.run import Run
     from ravine.trajectories import draw_paths
 
 _HOMES = {
     "ravine.api": ("extend", "load_run", "train"),
+    "ravine.api.comparison": ("compare",),
     "ravine.api.data": ("load_data",),
     "ravine.api.network_gradient": ("check_network_gradient",),
     "ravine.api.rows": ("epoch_rows", "run_rows"),
@@ -63,6 +66,7 @@ _HOMES = {
     "ravine.formulas.optimizer": ("Optimizer",),
     "ravine.formulas.stage": ("Stage", "stage"),
     "ravine.spec": ("RunSpec",),
+    "ravine.spec.problem": ("Problem",),
     "ravine.training": ("epoch_order", "start_weights"),
     "ravine.training.run": ("Run",),
 }
@@ -84,6 +88,7 @@ __all__ = [
     "Network",
     "Optimizer",
     "Picture",
+    "Problem",
     "RavineError",
     "Run",
     "RunSpec",
@@ -98,6 +103,7 @@ __all__ = [
     "check_optimizer",
     "check_schedule",
     "check_surface",
+    "compare",
     "draw_paths",
     "epoch_order",
     "epoch_rows",

@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 _MOST_JOBS = 10_000
 
+_LONGEST = 10 * 366 * 24 * 3600.0
+"""The longest time that can be given, in seconds."""
+
 _WORDS = {
     "int": "a whole number",
     "float": "a number",
@@ -170,6 +173,35 @@ def count_of(name: str, given: Any, most: int) -> int:
 def jobs_of(given: int | None) -> int:
     """Return how many runs, or compilations, go on at once: as many as there are cores if None is given."""
     return os.cpu_count() or 1 if given is None else count_of("jobs", given, _MOST_JOBS)
+
+
+def seconds_of(name: str, given: Any) -> float:
+    """Return a time above 0 in seconds, given as text with units, or as a number of seconds.
+
+    >>> seconds_of("budget", "15m"), seconds_of("budget", "1h30m"), seconds_of("budget", 90)
+    (900.0, 5400.0, 90.0)
+
+    Raises:
+        ConfigError: it is none, or longer than ten years; `name` is its name in the message.
+    """
+    value = plain(given)
+    if isinstance(value, str):
+        seconds, numbers = _seconds_in(value), ""
+    else:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        seconds, numbers = (value if is_number else 0), ", or a number of seconds"
+    if not 0 < seconds <= _LONGEST:
+        allowed = "it must be a time with its units, as 90s, 15m, 2h or 1h30m"
+        raise ConfigError(f"{name} is {shortened(value)}; {allowed}{numbers}, above 0 and up to ten years.")
+    return float(seconds)
+
+
+def _seconds_in(text: str) -> float:
+    """Return the seconds of a time such as 1h30m; 0 if the text is none."""
+    parts = re.fullmatch("".join(rf"(?:(\d+(?:\.\d+)?){unit})?" for unit in "hms"), text.strip(), re.ASCII)
+    if parts is None:
+        return 0.0
+    return sum(float(part or 0) * unit for part, unit in zip(parts.groups(), (3600, 60, 1), strict=True))
 
 
 def text_of(content: bytes) -> str:

@@ -10,17 +10,11 @@ from typing import Any
 
 from ravine.comparison.compare import Watching, compare_prepared
 from ravine.comparison.comparison import Comparison
-from ravine.comparison.plan import Protocol
+from ravine.comparison.defaults import DEFAULT_PROBLEM, LOOKS, protocol_of
 from ravine.comparison.planning import Spaces, make_plan
 from ravine.comparison.prepare import prepare
 from ravine.formulas.optimizer import Optimizer
-from ravine.inputs import convert, plain
 from ravine.spec.problem import Problem
-
-DEFAULT_PROBLEM = "mnist-mlp"
-
-LOOKS = 5
-"""The looks of a comparison that goes on until it is decided."""
 
 
 def compare(
@@ -109,17 +103,6 @@ def compare(
     )
     prepared = prepare(plan, budget=budget, runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet)
     return compare_prepared(prepared, watching, at_most=at_most)
-
-
-MARGINS = {"accuracy": 0.002, "loss": 0.01}
-"""The difference that matters, by objective."""
-
-
-def protocol_of(*, margin: float | None, objective: str, **numbers: object) -> Protocol:
-    """Return a protocol, whose margin is that of the objective if none is given."""
-    given = {"objective": objective, "margin": MARGINS.get(objective, 0.0) if margin is None else margin, **numbers}
-    made: Protocol = convert({name: plain(value) for name, value in given.items()}, Protocol)
-    return made
 
 
 def _listed(given: Any) -> list[Any]:

@@ -40,6 +40,11 @@ def find_problem(given: str | Problem) -> Problem:
     return PROBLEMS.find(given)
 
 
+def all_elementwise() -> list[str]:
+    """Return the names of all element-wise optimizers but those for batches of all samples."""
+    return [name for name, found in OPTIMIZERS.items() if found.formula is not None and not found.full_batch]
+
+
 def toml_of(source: str, what: str) -> dict[str, Any]:
     """Return the content of a TOML file."""
     file = path_of(what, source)

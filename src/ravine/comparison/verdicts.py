@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Literal
 
 import msgspec
@@ -11,6 +12,7 @@ import msgspec
 from ravine.comparison.plan import Protocol
 from ravine.statistics.holm import levels
 from ravine.statistics.pairs import difference, share_of_wins, sign_flip_p
+from ravine.statistics.spending import looks
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 
@@ -126,7 +128,9 @@ def _nominal(protocol: Protocol, look: int) -> Callable[[float], float]:
     """Return the function that turns the level of a whole comparison into the level of one look."""
     if protocol.looks == 1:
         return lambda level: level
-    from ravine.statistics.spending import looks
+    return lambda level: _levels_of_looks(protocol.looks, level)[look - 1]
 
-    fractions = [k / protocol.looks for k in range(1, protocol.looks + 1)]
-    return lambda level: looks(fractions, level, "pocock")[look - 1]
+
+@cache
+def _levels_of_looks(count: int, level: float) -> tuple[float, ...]:
+    return looks([k / count for k in range(1, count + 1)], level, "pocock")

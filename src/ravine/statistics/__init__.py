@@ -1,1 +1,1 @@
-"""What SciPy does not bring along: comparisons of two samples, corrections for many, and how many runs decide."""
+"""Statistics of comparisons, from numbers alone: no run and no study is known here."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
-_ALL_SIGNS = 17
+Array = npt.NDArray[np.float64]
+
+_ALL_SIGNS = 15
 """The largest number of pairs for which all patterns of signs are tried."""
 
 
@@ -66,7 +70,8 @@ def sign_flip_p(first: Sequence[float], second: Sequence[float]) -> float:
     """Return the two-sided p-value of the sign-flip test of the mean difference within pairs.
 
     If the two are exchangeable within each pair, each sign of a difference is as likely as the other. All patterns of
-    signs are tried for up to 17 pairs; for more pairs a fixed sample of the patterns is.
+    signs are tried for up to 15 pairs; for more pairs a fixed sample of the patterns is, the given one included.
+    (SciPy's `permutation_test` is the same, and takes seconds for 15 pairs.)
 
     Source: Fisher, The Design of Experiments (1935), section 21.
 
@@ -74,18 +79,20 @@ def sign_flip_p(first: Sequence[float], second: Sequence[float]) -> float:
     0.25
     """
     differences = np.subtract(first, second)
-    if not differences.any():
-        return 1.0
-    test = stats.permutation_test(
-        (differences,),
-        lambda values, axis: np.mean(values, axis=axis),
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=2**_ALL_SIGNS - (len(differences) > _ALL_SIGNS),
-        batch=2**14,
-        rng=np.random.default_rng(0),
-    )
-    return float(test.pvalue)
+    sums = np.abs(_signs(len(differences)) @ differences)
+    border = abs(differences.sum()) - 1e-12 * np.abs(differences).sum()  # patterns that differ by round-off are equal
+    return float(np.mean(sums >= border))
+
+
+@cache
+def _signs(count: int) -> Array:
+    """Return patterns of signs, (patterns, count): all of them, or a sample whose first is that of no flip."""
+    if count <= _ALL_SIGNS:
+        numbers = np.arange(2**count)[:, None] >> np.arange(count)
+        return 1.0 - 2.0 * (numbers & 1)
+    drawn = np.random.default_rng(0).choice([-1.0, 1.0], (2**_ALL_SIGNS, count))
+    drawn[0] = 1.0
+    return drawn
 
 
 def share_of_wins(first: Sequence[float], second: Sequence[float]) -> float:
