@@ -69,10 +69,15 @@ def settings_text(standing: Standing) -> str:
     >>> settings_text(SimpleNamespace(settings={"lr": 0.0412345, "alpha": 0.9}))
     'lr=0.04123, alpha=0.9'
     """
-    return ", ".join(f"{name}={_value(value)}" for name, value in standing.settings.items())
+    return ", ".join(f"{name}={setting_text(value)}" for name, value in standing.settings.items())
 
 
-def _value(value: object) -> str:
+def setting_text(value: object) -> str:
+    """Write the value of a setting.
+
+    >>> setting_text(0.0412345), setting_text(True), setting_text("cosine")
+    ('0.04123', 'true', 'cosine')
+    """
     if isinstance(value, float):
         return f"{value:.4g}"
     return shown(value) if isinstance(value, (bool, int)) else str(value)
@@ -92,7 +97,9 @@ def verdict_sentence(outcome: Outcome, verdicts: Verdicts) -> str:
 
     The best one is the first of the leaderboard that no other one is better than.
     """
-    standings = {standing.optimizer: standing for standing in outcome.leaderboard if standing.problem == verdicts.problem}
+    standings = {
+        standing.optimizer: standing for standing in outcome.leaderboard if standing.problem == verdicts.problem
+    }
     said = {name: _beside(name, verdicts.pairs) for name in standings}
     leader = next((name for name, found in said.items() if not _of_kind(found, "worse")), None)
     if leader is None:
@@ -200,8 +207,8 @@ def seen_sentence(outcome: Outcome, verdicts: Verdicts) -> str:
     protocol = outcome.plan.protocol
     size = difference_text(verdicts.seen, protocol.objective).lstrip("+")
     return (
-        f"With {several(verdicts.finals, 'final run')} each, a true difference of {size} between two optimizers is found "
-        f"in {protocol.power:.0%} of comparisons."
+        f"With {several(verdicts.finals, 'final run')} each, a true difference of {size} between two optimizers is "
+        f"found in {protocol.power:.0%} of comparisons."
     )
 
 
@@ -218,7 +225,8 @@ def protocol_sentences(plan: Plan) -> list[str]:
         "with as many trials for every optimizer."
         if p.extensions
         else "If the best trials lie at an edge, the verdict is undecided.",
-        f"The best {p.contenders} trials of each get {several(p.tuning_seeds - 1, 'further seed')}; the best mean wins.",
+        f"The best {several(p.contenders, 'trial')} of each: {several(p.tuning_seeds - 1, 'further seed')}; "
+        "the best mean wins.",
         f"{finals[0].upper()}{finals[1:]} of each winner with fresh seeds, on the whole training set; the test set is "
         f"looked at once.",
         f"Verdicts: at level {p.level:g}, {ends}; a difference below {margin_text(p)} does not matter.",
