@@ -413,6 +413,6 @@ def _reopen(store: RunStore, prefix: str, out: Path, as_json: bool) -> int:
     outcome = load_outcome(store, made.id)
     if outcome is None:
         raise ConfigError(f"comparison {made.id} has not ended; the command that began it goes on with it.")
-    done = Comparison(outcome, plans_before(store, made.id, made.plan))
+    done = Comparison(outcome, plans_before(store, made.id, made.plan), time=made.time)
     _show(done, done.write(out), as_json)
     return 0

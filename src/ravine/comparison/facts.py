@@ -50,14 +50,14 @@ def best_of(values: Sequence[float]) -> list[BestOf]:
     return found
 
 
-def decades(values: Sequence[float], lr: Axis, margin: float) -> float:
-    """Return how many decades of the learning rate lie within a margin of the best trial.
+def decades(values: Sequence[float], lr: Axis, margin: float) -> float | None:
+    """Return how many decades of the learning rate lie within a margin of the best trial; None if the axis has none.
 
     Points are uniform over the decades of the axis, so it is the share of such trials times the width of the axis. In a
     space with further axes it counts the rates as often as the other axes allow.
     """
     if isinstance(lr, Choice) or lr.width is None:
-        return math.nan
+        return None
     best = max(values)
     return lr.width * fmean(value >= best - margin for value in values)
 

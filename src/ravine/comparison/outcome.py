@@ -62,7 +62,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     diverged: float
     edges: tuple[Edge, ...]
     under_tuned: tuple[str, ...]
-    decades: float
+    decades: float | None
     best_of: tuple[facts.BestOf, ...]
     at_seconds: float | None
     to_target: facts.ToTarget | None

@@ -184,11 +184,11 @@ def table_to_markdown(table: Table) -> str:
 def table_to_latex(table: Table) -> str:
     """Write a table as LaTeX, for the booktabs package."""
     head, body = cells(table)
-    lines = [" & ".join(_escape(cell) for cell in row) + r" \\" for row in (head, *body)]
+    lines = [" & ".join(latex_escaped(cell) for cell in row) + r" \\" for row in (head, *body)]
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{_escape(table.title or table.name)}}}",
+            rf"\caption{{{latex_escaped(table.title or table.name)}}}",
             rf"\begin{{tabular}}{{{'r' * (len(head) - 1)}l}}",
             r"\toprule",
             lines[0],
@@ -202,7 +202,7 @@ def table_to_latex(table: Table) -> str:
     )
 
 
-def _escape(text: str) -> str:
+def latex_escaped(text: str) -> str:
     """Escape what LaTeX would not print as it is."""
     special = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
     special |= {character: "\\" + character for character in "_%&#${}"}
