@@ -84,8 +84,8 @@ def make_plan(
     """
     check_protocol(protocol)
     if len(optimizers) < 2:
-        given = "one optimizer is" if optimizers else "no optimizers are"
-        raise ConfigError(f"{given} given; give two or more to compare, as in `ravine compare sgd momentum`.")
+        few = "one optimizer is" if optimizers else "no optimizers are"
+        raise ConfigError(f"{few} given; give two or more to compare, as in `ravine compare sgd momentum`.")
     given = [one if isinstance(one, Variant) else Variant(label="", optimizer=one, settings={}) for one in optimizers]
     found = [OPTIMIZERS.resolve(variant.optimizer) for variant in given]
     labels = _labels([variant.label or name for variant, (name, _) in zip(given, found, strict=True)])

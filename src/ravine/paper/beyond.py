@@ -1,4 +1,4 @@
-"""Beyond the paper: its five methods and three later ones under one fair comparison, and what becomes of its findings."""
+"""Beyond the paper: its five methods and three later ones in one fair comparison, and what becomes of its findings."""
 
 from __future__ import annotations
 
