@@ -1,7 +1,7 @@
 """Which other optimizers an optimizer contains: at some of its hyper-parameters it is one of them.
 
-A comparison can rely on it: at its best, an optimizer that contains another one cannot be the worse of the two. If it is
-found to be worse, the search was too short or left out the setting at which they are the same.
+A comparison can rely on it: at its best, an optimizer that contains another one cannot be the worse of the two. If it
+is found to be worse, the search was too short or left out the setting at which they are the same.
 """
 
 from __future__ import annotations
