@@ -31,7 +31,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     init: str = "glorot-uniform"
     batch_size: int
     epochs: int
-    validation: float = 10_000
+    validation: int | float = 10_000
     target: float | None = None
     target_source: str = ""
 
