@@ -41,8 +41,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         under_tuned: the optimizers that it contains and does worse than.
         decades: how many decades of the learning rate lie within the margin of the best trial; see `facts.decades`.
         best_of: what the best of k trials of its search scores.
-        at_seconds: the score of its settings after as many seconds as the fastest of the winners takes, while tuning;
-            None if one of these runs diverged.
+        at_seconds: the score of its settings after as many seconds as the fastest run of all winners takes, while
+            tuning; None if one of its runs diverged.
         to_target: the way to the problem's target, while tuning; None without a target.
         curve: the score of its settings over the epochs, while tuning.
         tuning_seconds: what its search cost, in seconds of one core.
@@ -197,7 +197,8 @@ def _tuned(done: Course, label: str, results: Results) -> list[Any]:
 
 
 def _training(runs: Sequence[Any]) -> float:
-    return fmean(sum(epoch.seconds for epoch in run.history) for run in runs)
+    """Return how long the shortest of some runs trained."""
+    return min(sum((epoch.seconds for epoch in run.history), 0.0) for run in runs)
 
 
 def _standing(
