@@ -19,16 +19,21 @@ COLUMNS = 4
 FURTHEST = 5.0
 """An axis of scores ends where the error, or the loss, is so many times that of the best."""
 
-_QUIET: dict[str, Any] = {"color": "#9aa1a8", "alpha": 0.35, "linewidth": 0.8, "zorder": 1}
+_QUIET: dict[str, Any] = {"color": "#9aa1a8", "alpha": 0.4, "zorder": 1}
 """The look of the other optimizers in a small panel."""
 
 _STEPS = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
 """Where an axis of errors or losses has ticks, times a power of ten."""
 
+_BREAK = (math.nan, math.nan)
+
 Over = Literal["epochs", "seconds"]
 
 _Draw = Callable[[Axes, Standing, dict[str, Any]], None]
-"""A function that draws one optimizer into a panel, in a look; without a marker in it, as one of the others."""
+"""A function that draws one optimizer into a panel, in a look."""
+
+_Traces = Callable[[Standing], list[tuple[float, float]]]
+"""A function that returns what stands for an optimizer behind the others: the points of a line, broken by nan."""
 
 
 @own_style()
@@ -47,21 +52,27 @@ def score_by_rate(outcome: Outcome, problem: str | None = None) -> Figure:
     def draw(axes: Axes, standing: Standing, style: dict[str, Any]) -> None:
         points = [(row.settings["lr"], row.score, row.status == "diverged") for row in rows[standing.optimizer]]
         inside = [(lr, scale.place(score)) for lr, score, diverged in points if not diverged]
-        marker = style.get("marker", "o")
-        dots = {"color": style["color"], "linestyle": "", "markersize": 5 if "marker" in style else 2.5}
-        axes.plot(
-            *_columns(inside), marker=marker, label=standing.optimizer, alpha=style.get("alpha", 0.85),
-            markeredgewidth=0, clip_on=False, **dots,
-        )  # fmt: skip
-        if "marker" not in style:
-            return
         lost = [(lr, scale.border) for lr, _, diverged in points if diverged]
-        axes.plot(*_columns(lost), marker="x", alpha=0.8, clip_on=False, **dots)
         chosen = [(row.settings["lr"], scale.place(row.score)) for row in _winner(rows[standing.optimizer], standing)]
+        color = style["color"]
+        dots = {"color": color, "linestyle": "", "clip_on": False, "alpha": 0.85, "markersize": 6}
+        ring = {
+            "color": color,
+            "markersize": 11,
+            "markerfacecolor": "none",
+            "markeredgewidth": 1.5,
+            "markeredgecolor": color,
+        }
         axes.plot(
-            *_columns(chosen), marker="o", linestyle="", markersize=11, markerfacecolor="none", markeredgewidth=1.5,
-            markeredgecolor=style["color"], clip_on=False, zorder=5,
-        )  # fmt: skip
+            *_columns(inside), marker=style["marker"], label=_shown(standing.optimizer), markeredgewidth=0, **dots
+        )
+        axes.plot(*_columns(lost), marker="x", **dots)
+        axes.plot(*_columns(chosen), marker="o", linestyle="", clip_on=False, zorder=5, **ring)
+
+    def traces(standing: Standing) -> list[tuple[float, float]]:
+        """Return a dot for each trial: a line so short that its round ends touch."""
+        points = [(row.settings["lr"], scale.place(row.score)) for row in rows[standing.optimizer]]
+        return [at for lr, place in points for at in ((lr, place), (1.001 * lr, place), _BREAK)]
 
     def finish(axes: Axes) -> None:
         axes.set_xscale("log")
@@ -69,7 +80,7 @@ def score_by_rate(outcome: Outcome, problem: str | None = None) -> Figure:
 
     rates = [row.settings["lr"] for own in rows.values() for row in own]
     wide = (min(rates) / 1.3, max(rates) * 1.3)
-    return _figure(outcome, standings, draw, finish, scale, "learning rate", wide, _quantity(objective, "validation"))
+    return _figure(outcome, standings, draw, traces, finish, scale, "learning rate", wide, width=2.5)
 
 
 @own_style()
@@ -85,6 +96,9 @@ def best_of_k(outcome: Outcome, problem: str | None = None) -> Figure:
         lines = {name: [getattr(best, name) for best in standing.best_of] for name in ("mean", "low", "high")}
         _line(axes, standing.optimizer, trials, lines, scale, style, every=[k for k in trials if k & (k - 1) == 0])
 
+    def traces(standing: Standing) -> list[tuple[float, float]]:
+        return [*((best.trials, scale.place(best.mean)) for best in standing.best_of), _BREAK]
+
     def finish(axes: Axes) -> None:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%d"))
@@ -92,7 +106,7 @@ def best_of_k(outcome: Outcome, problem: str | None = None) -> Figure:
 
     most = max(len(standing.best_of) for standing in standings)
     wide = (0.93, most * 1.08)
-    return _figure(outcome, standings, draw, finish, scale, "trials", wide, _quantity(objective, "validation"))
+    return _figure(outcome, standings, draw, traces, finish, scale, "trials", wide)
 
 
 @own_style()
@@ -104,13 +118,20 @@ def curves(outcome: Outcome, problem: str | None = None, over: Over = "epochs") 
     found = [sign * value for standing in standings for value in standing.curve.mean if value is not None]
     scale = _Scale(objective, max(found, default=0.0), found or [0.0])
 
-    def draw(axes: Axes, standing: Standing, style: dict[str, Any]) -> None:
+    def values(standing: Standing, name: str) -> tuple[list[float], list[float]]:
+        """Return the places and the values of a line as far as it goes."""
         curve = standing.curve
-        kept = [k for k, value in enumerate(curve.mean) if value is not None]
-        values = {"mean": curve.mean, "low": curve.low, "high": curve.high}
-        lines = {name: [sign * (all_of[k] or 0.0) for k in kept] for name, all_of in values.items()}
-        places = [(curve.epochs if over == "epochs" else curve.seconds)[k] for k in kept]
+        places, of = curve.epochs if over == "epochs" else curve.seconds, getattr(curve, name)
+        kept = [(place, sign * value) for place, value in zip(places, of, strict=True) if value is not None]
+        return _columns(kept)
+
+    def draw(axes: Axes, standing: Standing, style: dict[str, Any]) -> None:
+        places, _ = values(standing, "mean")
+        lines = {name: values(standing, name)[1] for name in ("mean", "low", "high")}
         _line(axes, standing.optimizer, places, lines, scale, style, every=places)
+
+    def traces(standing: Standing) -> list[tuple[float, float]]:
+        return [*((place, scale.place(value)) for place, value in zip(*values(standing, "mean"), strict=True)), _BREAK]
 
     def finish(axes: Axes) -> None:
         axes.xaxis.set_major_locator(ticker.MaxNLocator(nbins=6, integer=over == "epochs", min_n_ticks=1))
@@ -119,33 +140,36 @@ def curves(outcome: Outcome, problem: str | None = None, over: Over = "epochs") 
     last = max((end[-1] for end in ends if end), default=1)
     wide = (0.5, last + 0.5) if over == "epochs" else (0.0, last * 1.03)
     name = "epoch" if over == "epochs" else "seconds of training"
-    return _figure(outcome, standings, draw, finish, scale, name, wide, _quantity(objective, "validation"))
+    return _figure(outcome, standings, draw, traces, finish, scale, name, wide)
 
 
 def _figure(
     outcome: Outcome,
     standings: Sequence[Standing],
     draw: _Draw,
+    traces: _Traces,
     finish: Callable[[Axes], None],
     scale: _Scale,
     name: str,
     wide: tuple[float, float],
-    quantity: str,
+    width: float = 0.8,
 ) -> Figure:
     """Draw all optimizers into one panel, or each into a small one with the others in gray behind it."""
     alone = len(standings) > TOGETHER
+    quantity = f"validation {outcome.plan.protocol.objective}"
     figure, panels = new_grid(len(standings) if alone else 1, COLUMNS)
     for place, axes in enumerate(panels):
         if alone:
-            for other in standings:
-                if other is not standings[place]:
-                    draw(axes, other, _QUIET)
+            others = [at for other in standings if other is not standings[place] for at in traces(other)]
+            axes.plot(*_columns(others), linewidth=width, solid_capstyle="round", **_QUIET)
             draw(axes, standings[place], {**look(0), "color": BLUE, "zorder": 3})
             axes.set_title(standings[place].optimizer, fontsize="small", parse_math=False)
             axes.tick_params(labelsize="x-small")
         else:
             for standing in standings:
                 draw(axes, standing, {**look(outcome.plan.labels.index(standing.optimizer)), "zorder": 3})
+        for line in axes.lines:
+            line.set_in_layout(False)  # marks that lie on the border leave the size of the panel as it is
         axes.set_xlim(*wide)
         finish(axes)
         scale.set(axes)
@@ -167,12 +191,11 @@ def _line(
     style: dict[str, Any],
     every: Sequence[float],
 ) -> None:
-    """Draw a mean with its band; without a marker in the look, the mean alone."""
+    """Draw a mean with its band, and markers at some places."""
     height = {name: [scale.place(value) for value in values] for name, values in lines.items()}
-    marked = [k for k, place in enumerate(places) if place in every] if "marker" in style else []
-    axes.plot(places, height["mean"], label=label, markevery=marked, **style)
-    if "marker" in style:
-        axes.fill_between(places, height["low"], height["high"], color=style["color"], alpha=0.13, linewidth=0)
+    marked = [k for k, place in enumerate(places) if place in every]
+    axes.plot(places, height["mean"], label=_shown(label), markevery=marked, **style)
+    axes.fill_between(places, height["low"], height["high"], color=style["color"], alpha=0.13, linewidth=0)
 
 
 class _Scale:
@@ -224,6 +247,12 @@ def _ticks(low: float, high: float) -> list[float]:
     return [float(tick) for tick in ticker.MaxNLocator(nbins=5).tick_values(low, high) if low <= tick <= high]
 
 
+def _shown(name: str) -> str:
+    """Return a name as a legend shows it: none is left out, and none is read as mathematics."""
+    plain = name.replace("$", r"\$")
+    return f" {plain}" if plain.startswith("_") else plain
+
+
 def _standings(outcome: Outcome, problem: str | None) -> list[Standing]:
     """Return the optimizers on a problem, best first; on the first problem if none is given."""
     name = outcome.plan.problems[0].name if problem is None else problem
@@ -245,7 +274,3 @@ def _winner(rows: Sequence[Row], standing: Standing) -> list[Row]:
 
 def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
     return [x for x, _ in points], [y for _, y in points]
-
-
-def _quantity(objective: Objective, split: str) -> str:
-    return f"{split} {objective}"

@@ -8,7 +8,7 @@ from ravine.comparison.verdicts import Pair
 
 
 def groups(labels: Sequence[str], pairs: Sequence[Pair]) -> list[list[str]]:
-    """Return groups of two or more optimizers, in none of which one is better than another one.
+    """Return groups of two or more optimizers, in none of which one is better than another, each best first.
 
     Two optimizers share a group if, and only if, neither is better: their pair is undecided or equivalent. As this is
     not transitive, an optimizer may be in several groups.

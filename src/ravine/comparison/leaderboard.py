@@ -19,7 +19,7 @@ def leaderboard(outcome: Outcome, verdicts: Verdicts, standings: Sequence[Standi
     joined = groups(labels, verdicts.pairs)
     line = lanes(joined, labels)
     head = [
-        ("rank", NUMBER),
+        ("rank", "number rank"),
         *([("", "joined")] if joined else []),
         ("optimizer", WORDS),
         (f"test {objective}", NUMBER),
@@ -40,7 +40,8 @@ def leaderboard(outcome: Outcome, verdicts: Verdicts, standings: Sequence[Standi
         ]
         for standing in standings
     ]
-    return html_table(f"leaderboard-{verdicts.problem}", "Leaderboard", head, rows)
+    title = f"Leaderboard on {verdicts.problem}" if len(outcome.verdicts) > 1 else "Leaderboard"
+    return html_table(f"leaderboard-{verdicts.problem}", title, head, rows)
 
 
 def _doubts(standing: Standing) -> str:

@@ -8,6 +8,7 @@ from importlib import resources
 
 from ravine.comparison import sections
 from ravine.comparison.comparison import Comparison
+from ravine.comparison.figures import TOGETHER
 from ravine.comparison.leaderboard import leaderboard
 from ravine.comparison.outcome import Outcome, Standing, Verdicts
 from ravine.comparison.reading import terms
@@ -77,20 +78,29 @@ def _summary(comparison: Comparison, svgs: Svgs) -> str:
     outcome = comparison.outcome
     seconds = sum(row.seconds for row in outcome.trials)
     facts = [several(len(outcome.trials), "run"), f"{duration(seconds)} of training on one core", f"plan {outcome.id}"]
-    parts = [f"<h1>{whole(_title(outcome))}</h1>", f'<p class="facts">{" · ".join(facts)}</p>']
-    found = lines(f"<li>{escape(warning)}</li>" for warning in warnings(outcome))
-    if found:
-        parts.append(f'<ul class="warnings" role="note">\n{found}\n</ul>')
-    return lines([*parts, *(_verdict(outcome, verdicts, svgs) for verdicts in outcome.verdicts)])
+    many = len(outcome.verdicts) > 1
+    sentences = [
+        f'<p class="sentence">{f"<b>{escape(verdicts.problem)}</b> " if many else ""}'
+        f"{escape(verdict_sentence(outcome, verdicts))}</p>"
+        for verdicts in outcome.verdicts
+    ]
+    doubts = lines(f"<li>{escape(warning)}</li>" for warning in warnings(outcome))
+    return lines(
+        [
+            f"<h1>{whole(_title(outcome))}</h1>",
+            f'<p class="facts">{" · ".join(facts)}</p>',
+            *sentences,
+            *([f'<ul class="warnings" role="note">\n{doubts}\n</ul>'] if doubts else []),
+            *(_board(outcome, verdicts, svgs) for verdicts in outcome.verdicts),
+        ]
+    )
 
 
-def _verdict(outcome: Outcome, verdicts: Verdicts, svgs: Svgs) -> str:
-    """Return the verdict on one problem, its leaderboard, and the scores against the learning rate."""
+def _board(outcome: Outcome, verdicts: Verdicts, svgs: Svgs) -> str:
+    """Return the leaderboard of one problem, and the scores against the learning rate."""
     standings = _standings(outcome, verdicts)
-    name = f"<h2>{escape(verdicts.problem)}</h2>\n" if len(outcome.verdicts) > 1 else ""
-    grid = ' class="verdict many"' if len(standings) > 6 else ' class="verdict"'
-    return f"""{name}<p class="sentence">{escape(verdict_sentence(outcome, verdicts))}</p>
-<div{grid}>
+    kind = "board many" if len(standings) > TOGETHER else "board"
+    return f"""<div class="{kind}">
 <div>
 {leaderboard(outcome, verdicts, standings)}
 <p class="note">{escape(seen_sentence(outcome, verdicts))}</p>

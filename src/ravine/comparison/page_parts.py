@@ -77,20 +77,31 @@ def lanes(groups: Sequence[Sequence[str]], labels: Sequence[str]) -> dict[str, s
 
     The rows of a table stand below each other without a gap, so that the parts make lines; members have a dot on it.
     """
+    ends = [(labels.index(group[0]), labels.index(group[-1])) for group in groups]
+    lane = _lanes_of(ends)
+    width = 0.6 + 0.75 * (max(lane, default=0) + 1)
     found = {}
     for place, label in enumerate(labels):
         parts = []
-        for number, group in enumerate(groups):
-            ends = labels.index(group[0]), labels.index(group[-1])
-            if not ends[0] <= place <= ends[1]:
-                continue
-            kinds = ["lane", *(["first"] if place == ends[0] else []), *(["last"] if place == ends[1] else [])]
-            kinds += ["member"] if label in group else []
-            parts.append(f'<i class="{" ".join(kinds)}" style="left: {0.3 + 0.75 * number:g}rem"></i>')
+        for group, (first, last), number in zip(groups, ends, lane, strict=True):
+            if first <= place <= last:
+                kinds = {"lane": True, "first": place == first, "last": place == last, "member": label in group}
+                names = " ".join(name for name, holds in kinds.items() if holds)
+                parts.append(f'<i class="{names}" style="left: {0.3 + 0.75 * number:g}rem"></i>')
         numbers = [str(number) for number, group in enumerate(groups, start=1) if label in group]
         said = f"group {', '.join(numbers)}" if numbers else "no group"
-        width = 0.6 + 0.75 * max(len(groups), 1)
         found[label] = (
             f'<span class="lanes" style="width: {width:g}rem" role="img" aria-label="{said}">{"".join(parts)}</span>'
         )
+    return found
+
+
+def _lanes_of(ends: Sequence[tuple[int, int]]) -> list[int]:
+    """Return the lane of each line, the first one that is free along it."""
+    taken: list[int] = []
+    found = []
+    for first, last in ends:
+        number = next((number for number, until in enumerate(taken) if until < first), len(taken))
+        taken[number : number + 1] = [last]
+        found.append(number)
     return found

@@ -202,6 +202,12 @@ def plan(outcome: Outcome, time: str) -> str:
     """Return the plan: every number of the protocol, the problems and the spaces."""
     made = {"id": outcome.id, **({"made": time} if time else {})}
     problems = {f"problem {problem.name}": problem_words(problem) for problem in outcome.plan.problems}
+    variants = {
+        entry.label: f"{entry.optimizer} with {', '.join(f'{k}={setting_text(v)}' for k, v in entry.settings.items())} "
+        "in all of its runs."
+        for entry in outcome.plan.entries
+        if entry.settings
+    }
     head = [("optimizer", WORDS), ("axis", WORDS), ("values", WORDS), ("whose", WORDS)]
     rows = [
         [
@@ -215,7 +221,7 @@ def plan(outcome: Outcome, time: str) -> str:
     return lines(
         [
             "<p>All of this was fixed, and stored, before the first run.</p>",
-            definitions({**made, **problems, **protocol_words(outcome.plan.protocol)}),
+            definitions({**made, **problems, **variants, **protocol_words(outcome.plan.protocol)}),
             html_table("spaces", "The space of each search", head, rows),
         ]
     )

@@ -147,7 +147,8 @@ def _of_two(leader: Standing, other: Standing, pair: Pair, protocol: Protocol) -
     if pair.verdict == "better":
         return f"{first} is better than {second}: the difference is {interval_text(pair.interval, objective)}."
     if pair.verdict == "equivalent":
-        return f"{names} are equivalent: in test {objective} they differ by less than {margin_text(protocol)}."
+        margin = margin_text(protocol).removesuffix(" of accuracy")
+        return f"{names} are equivalent: in test {objective} they differ by less than {margin}."
     if pair.note:
         return f"Undecided: {pair.note}, so nothing is said of {names}."
     return f"Undecided: {several(pair.seeds, 'final run')} each do not tell {first} from {second}."
@@ -208,7 +209,7 @@ def seen_sentence(outcome: Outcome, verdicts: Verdicts) -> str:
     size = difference_text(verdicts.seen, protocol.objective).lstrip("+")
     return (
         f"With {several(verdicts.finals, 'final run')} each, a true difference of {size} between two optimizers is "
-        f"found in {protocol.power:.0%} of comparisons."
+        f"found in {100 * protocol.power:g} % of comparisons."
     )
 
 
