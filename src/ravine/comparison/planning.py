@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from ravine.comparison.plan import Entry, Plan, Protocol
 from ravine.comparison.points import MOST_AXES, MOST_TRIALS
@@ -24,7 +25,7 @@ from ravine.formulas.shelf import Shelf
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.formulas.space import bound_of, space_of
 from ravine.inputs import convert, count_of, path_of, plain, text_of
-from ravine.search import Axis, choice
+from ravine.search import Axis, Choice, Log, choice
 from ravine.spec import from_settings
 from ravine.spec.problem import Problem
 from ravine.spec.values import MOST
@@ -243,7 +244,9 @@ def _entry(
     space: dict[str, Axis] = {"lr": axes.pop("lr"), **shared, **axes}
     if len(space) > MOST_AXES:
         raise ConfigError(f"the space of {label} has {len(space)} axes; it may have at most {MOST_AXES}.")
-    bounds = {axis: (_end(optimizer, axis, "low"), _end(optimizer, axis, "high")) for axis in space}
+    bounds = {key: _bounds(optimizer, key, axis) for key, axis in space.items()}
+    for key, axis in space.items():
+        _check_ends(f"the axis of {key} of {label}", axis, bounds[key])
     contains = {
         other: dict(point)
         for name, point in optimizer.contains.items()
@@ -272,8 +275,35 @@ def _check_sizes(problem: Problem, sizes: Sequence[int]) -> None:
             )
 
 
-def _end(optimizer: Optimizer, axis: str, end: Any) -> float | None:
-    if axis not in optimizer.defaults:
-        return None
-    bound = bound_of(optimizer, axis, end)
-    return bound if math.isfinite(bound) else None
+def _bounds(optimizer: Optimizer, name: str, axis: Axis) -> tuple[float | None, float | None]:
+    """Return the lowest and the highest value of an axis that the optimizer allows and that float32 holds.
+
+    Runs are made in float32, in which 0.99999999 is 1, and 1e-50 is 0. The axes that all optimizers share have none.
+    """
+    if name not in optimizer.defaults:
+        return None, None
+    least, most = bound_of(optimizer, name, "low"), bound_of(optimizer, name, "high")
+    with np.errstate(over="ignore", under="ignore"):
+        low, high = np.float32(least), np.float32(most)
+    if float(low) < least:
+        low = np.nextafter(low, np.float32(math.inf))
+    if float(high) > most:
+        high = np.nextafter(high, np.float32(-math.inf))
+    smallest = isinstance(axis, Log) or 0 < low < _SMALLEST
+    return max(float(low), _SMALLEST) if smallest else float(low), float(high)
+
+
+_SMALLEST = float(np.finfo(np.float32).tiny)
+"""The smallest number above 0 that float32 holds in full precision."""
+
+
+def _check_ends(what: str, axis: Axis, bounds: tuple[float | None, float | None]) -> None:
+    """Check that float32 holds all values of an axis."""
+    low, high = bounds
+    if low is None or high is None:
+        return
+    for value in axis.values if isinstance(axis, Choice) else axis.ends:
+        if not low <= float(value) <= high or 0 < abs(float(value)) < _SMALLEST:
+            raise ConfigError(
+                f"{what} is {axis}; in float32, in which runs are made, it must stay in [{low:.9g}, {high:.9g}]."
+            )
