@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
+from comparison_cases import noise, planned, played
 from scipy import stats
 
-from comparison_cases import noise, planned, played
 from ravine.comparison.finals import USUAL_SPREAD, final_count, pairs_of, seen, spread_of, usual_spread
 from ravine.comparison.plan import Protocol
 
