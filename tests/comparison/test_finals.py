@@ -18,7 +18,7 @@ def test_the_spread_is_pooled_over_groups():
     residuals = np.concatenate([np.subtract(g, np.mean(g)) for g in groups])
     assert spread_of(groups) == pytest.approx(math.sqrt((residuals**2).sum() / (12 - 3)))
     assert spread_of([*groups, [7.0]]) == spread_of(groups)  # one run shows no spread
-    assert spread_of([[1.0, 1.0], [2.0, 2.0]]) == 0.0
+    assert spread_of([[0.1, 0.1, 0.1], [2.0, 2.0]]) == 0.0
 
 
 @pytest.mark.parametrize("groups", [[], [[1.0]], [[1.0], [2.0]]])

@@ -161,7 +161,7 @@ def test_an_optimizer_made_in_python_takes_part():
 
 def test_choices_keep_their_type():
     @ravine.rule
-    def counted(g, *, lr=0.1, count=3, flag=False):
+    def counted(g, *, lr=0.1, count: int = 3, flag=False):
         return lr * g * count * (1 + flag)
 
     spaces = {"counted": {"count": choice(1, 2, 4), "flag": choice(True, False)}}

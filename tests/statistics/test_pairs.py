@@ -54,6 +54,7 @@ def test_differences_that_are_all_the_same():
     some = difference([1.0, 2.0, 3.0], [0.5, 1.5, 2.5])
     assert (some.value, some.p, some.p_outside(0.002), some.p_outside(1.0)) == (0.5, 0.0, 1.0, 0.0)
     assert some.interval() == (0.5, 0.5)
+    assert difference([0.1] * 6, [0.3] * 6).error == 0.0  # no round-off is taken for a spread
 
 
 @pytest.mark.parametrize(("first", "second"), [*SAMPLES[:3], ([1, 2, 2, 5], [1, 1, 3, 1]), ([0.1] * 5, [0.3] * 5)])

@@ -44,10 +44,11 @@ def find_problem(given: str | Problem) -> Problem:
         ConfigError: there is no such problem, or its settings are not allowed.
     """
     if isinstance(given, str) and given.endswith(".toml"):
+        content = toml_of(given, "the problem")
         try:
-            return _checked(convert(toml_of(given, "the problem"), Problem))
+            return _checked(convert(content, Problem))
         except RavineError as error:
-            raise ConfigError(f"{shortened(given)} is no problem: {error}") from None
+            raise ConfigError(f"{given} is no problem: {error}") from None
     if isinstance(given, str) and names_file(given):
         return _checked(_problem_in(given))
     if not isinstance(given, (str, Problem)):
@@ -79,7 +80,7 @@ def _checked(problem: Problem) -> Problem:
         checked: Problem = convert(given, Problem)
         if not checked.name.strip():
             raise ConfigError("it has no name; give it one.")
-        if not checked.validation > 0:
+        if checked.validation == 0:
             raise ConfigError("validation is 0; give the samples to choose settings on, 1 or more, or a share of them.")
         if checked.target is not None and not 0 < checked.target <= 1:
             raise ConfigError(f"target is {checked.target:g}; it must be an accuracy, above 0 and up to 1.")
@@ -101,13 +102,13 @@ def toml_of(source: str, what: str) -> dict[str, Any]:
     try:
         return dict(msgspec.toml.decode(text_of(file.read_bytes())))
     except OSError as error:
-        raise ConfigError(f"cannot read {what} {shortened(source)}: {error.strerror or error}.") from None
+        raise ConfigError(f"cannot read {what} {source}: {error.strerror or error}.") from None
     except msgspec.DecodeError as error:
-        raise ConfigError(f"cannot read {what} {shortened(source)}: {error}.") from None
+        raise ConfigError(f"cannot read {what} {source}: {error}.") from None
     except ConfigError as error:
-        raise ConfigError(f"cannot read {what} {shortened(source)}: {error}") from None
+        raise ConfigError(f"cannot read {what} {source}: {error}") from None
     except RecursionError:
-        raise ConfigError(f"cannot read {what} {shortened(source)}: it has lists in lists without end.") from None
+        raise ConfigError(f"cannot read {what} {source}: it has lists in lists without end.") from None
 
 
 def make_plan(
@@ -194,7 +195,7 @@ def check_protocol(protocol: Protocol) -> None:
         (
             "finals",
             (p.finals or p.most_finals) * p.looks <= SEEDS - FIRST_FINAL,
-            f"at most {(SEEDS - FIRST_FINAL) // p.looks} at {p.looks} looks",
+            f"at most {(SEEDS - FIRST_FINAL) // max(p.looks, 1)} at {p.looks} looks",
         ),
     )
     for name, fits, allowed in limits:
