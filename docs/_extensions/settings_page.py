@@ -23,6 +23,8 @@ _FOOT = """
 In Python and in studies a hyper-parameter of the optimizer, of a stage or of the schedule is given under its own name,
 as in `ravine.train(optimizer="momentum", alpha=0.5)`; on the command line it is `--set alpha=0.5`. In Python, numbers,
 arrays and dtypes of NumPy's are accepted in place of numbers, lists and names.
+
+[Choose on validation, test once](studies.md#choose-on-validation-test-once) says why samples are held out.
 """
 
 _ALLOWED = {

@@ -71,8 +71,7 @@ class _Range(msgspec.Struct, frozen=True, tag_field="axis"):
     def extended(self, end: End, bound: float) -> Self | None:
         """Return the neighboring range beyond an end, half as wide as this axis in its own scale.
 
-        It stops at `bound`, the lowest or the highest value that is allowed: None if the axis itself ends there, and
-        nothing is left.
+        It stops at `bound`, the lowest or the highest value that is allowed: None if the axis itself ends there.
         """
         if self.is_bound(end, bound):
             return None
@@ -190,7 +189,7 @@ class Linear(_Range, frozen=True, tag="linear"):
 
     @property
     def width(self) -> None:
-        """None: an axis that is no logarithm has no decades."""
+        """None, since an axis that is no logarithm has no decades."""
         return None
 
     def _at(self, u: float) -> float:
@@ -225,7 +224,7 @@ class Choice(msgspec.Struct, frozen=True, tag_field="axis", tag="choice"):
 
     @property
     def width(self) -> None:
-        """None: a choice has no decades."""
+        """None, since a choice has no decades."""
         return None
 
     def at(self, u: float) -> Value:
@@ -249,7 +248,7 @@ class Choice(msgspec.Struct, frozen=True, tag_field="axis", tag="choice"):
 
 
 Axis = Log | OneMinusLog | Linear | Choice
-"""One axis of a search space. msgspec stores it, as {"axis": "log", "low": 0.0001, "high": 1.0}."""
+"""One axis of a search space. msgspec stores its kind as "axis", beside its ends or its values."""
 
 
 def log(low: float, high: float) -> Log:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ravine.pictures import new_figure, svg
 from ravine.report.report import Drawing, MadeBy, Report
-from ravine.statistics.means import mean
 from ravine.report.tables import Row, Table
 from ravine.report.verdicts import ClaimFinding, JudgedClaim
+from ravine.statistics.means import mean
 from ravine.studies import Published
 
 NASTY = "<b>&\"' </style></title><script>alert(1)</script>"

@@ -11,6 +11,7 @@ from typing import Any
 from ravine.comparison.compare import Interrupted, Watching, compare_prepared
 from ravine.comparison.comparison import Comparison
 from ravine.comparison.defaults import DEFAULT_PROBLEM, LOOKS, protocol_of
+from ravine.comparison.plan import Variant
 from ravine.comparison.planning import Spaces, make_plan
 from ravine.comparison.prepare import prepare
 from ravine.errors import ConfigError
@@ -20,7 +21,7 @@ from ravine.spec.problem import Problem
 
 
 def compare(
-    optimizers: Sequence[str | Optimizer],
+    optimizers: Sequence[str | Optimizer | Variant],
     *,
     problem: str | Problem | Sequence[str | Problem] = DEFAULT_PROBLEM,
     schedule: str | Sequence[str] = (),
@@ -54,7 +55,8 @@ def compare(
     is looked at once, and one test for each pair after Holm's correction. Runs that are stored are not trained again.
 
     Args:
-        optimizers: two or more: names, files as "my_rule.py:my_rule", or optimizers of your own.
+        optimizers: two or more: names, files as "my_rule.py:my_rule", optimizers of your own, or a `Variant` of one
+            with settings of its own, such as a schedule.
         problem: one or more problems: names that `ravine compare --help` lists, files, or `Problem` values.
         schedule: forms of the schedule, "constant", "linear" and "cosine"; several are an axis of every search.
         batch_size: replaces that of the problem; several are an axis of every search.

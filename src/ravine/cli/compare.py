@@ -223,7 +223,7 @@ def _plan(
         raise ConfigError(f"{listed(files, 'and')} are given: give the file of one comparison.")
     file = read_comparison(files[0]) if files else ComparisonFile()
     named = [name for name in given if name not in files]
-    optimizers = [*(all_elementwise() if everything else ()), *(named or file.optimizers)]
+    optimizers = [*(all_elementwise() if everything else ()), *(named or file.taking_part)]
     protocol = protocol_of(
         **{
             **file.protocol,
@@ -417,6 +417,6 @@ def _reopen(store: RunStore, prefix: str, out: Path, as_json: bool) -> int:
     outcome = load_outcome(store, made.id)
     if outcome is None:
         raise ConfigError(f"comparison {made.id} has not ended; the command that began it goes on with it.")
-    done = Comparison(outcome, plans_before(store, made.id, made.plan))
+    done = Comparison(outcome, plans_before(store, made.id, made.plan), time=made.time)
     _show(done, done.write(out), as_json)
     return 0

@@ -181,8 +181,9 @@ def report(study: str, only: str | None, seeds: int | None, into: Path | None, o
     figures and a page with both, and the numbers of all runs and epochs as runs.csv and epochs.csv.
     """
     from ravine.report.document import document_of
-    from ravine.report.make import make_report, write_report, written
+    from ravine.report.make import make_report, write_report
     from ravine.report.tables import cells
+    from ravine.report.written import written
     from ravine.storage.store import RunStore
     from ravine.studies.gradients import load_checks, runs_to_check
 

@@ -30,11 +30,12 @@ class Comparison:
     Attributes:
         outcome: everything, as plain values.
         before: the plans that were made before on one of its problems, oldest first.
-        command: the command that makes it again.
+        command: the command that makes it again; "" if it was made in Python.
+        time: when its plan was made.
     """
 
-    def __init__(self, outcome: Outcome, before: Sequence[Made] = (), command: str = "") -> None:
-        self.outcome, self.before, self.command = outcome, tuple(before), command
+    def __init__(self, outcome: Outcome, before: Sequence[Made] = (), command: str = "", time: str = "") -> None:
+        self.outcome, self.before, self.command, self.time = outcome, tuple(before), command, time
 
     @property
     def id(self) -> str:

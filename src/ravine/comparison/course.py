@@ -19,6 +19,9 @@ from ravine.comparison.trials import Entrant, Stage, Trial, at_point, at_setting
 from ravine.comparison.verdicts import Pair, judge
 from ravine.search import Axis
 
+ALIKE = 10
+"""Contenders within so many margins of the winner tell the spread over seeds; far worse ones have another."""
+
 Stages = Generator[list[Trial], Results, "Course"]
 
 
@@ -85,7 +88,11 @@ def course(entrants: Sequence[Entrant], protocol: Protocol, time_is_up: Callable
         mean = means(found, results, objective)
         winner = max(mean, key=lambda number: mean[number])
         done.winners[entrant.label] = next(trial for trial in found if trial.number == winner)
-        groups += [scores([t for t in found if t.number == number], results, objective) for number in mean]
+        groups += [
+            scores([t for t in found if t.number == number], results, objective)
+            for number in mean
+            if mean[number] >= mean[winner] - ALIKE * protocol.margin
+        ]
 
     controls = [
         (entrant, control_trials(entrant, other, done.winners[other.label].settings, protocol))

@@ -12,6 +12,11 @@
     lr = { log = [0.001, 1] }
     alpha = { linear = [0, 0.9] }
 
+    [variants."decay"]               # an optimizer with settings of its own
+    optimizer = "sgd"
+    schedule = "linear"
+    final_lr = 0
+
 All keys may be left out. Paths are relative to the folder of the file.
 """
 
@@ -23,6 +28,7 @@ from typing import Any
 
 import msgspec
 
+from ravine.comparison.plan import Variant
 from ravine.comparison.planning import toml_of
 from ravine.errors import ConfigError, RavineError, shortened
 from ravine.formulas.files import names_file
@@ -46,6 +52,17 @@ class ComparisonFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     batch_sizes: tuple[int, ...] = ()
     protocol: dict[str, Any] = {}
     search: dict[str, dict[str, Any]] = {}
+    variants: dict[str, dict[str, Any]] = {}
+
+    @property
+    def taking_part(self) -> list[str | Variant]:
+        """The optimizers and the variants."""
+        return [*self.optimizers, *(_variant(label, given) for label, given in self.variants.items())]
+
+
+def _variant(label: str, given: Mapping[str, Any]) -> Variant:
+    settings = dict(given)
+    return Variant(label=label, optimizer=settings.pop("optimizer", None) or label, settings=settings)
 
 
 def read_comparison(source: str) -> ComparisonFile:
@@ -69,11 +86,17 @@ def read_comparison(source: str) -> ComparisonFile:
         optimizers=tuple(_anchored(name, folder) for name in file.optimizers),
         problems=tuple(_anchored(name, folder) for name in file.problems),
         search=search,
+        variants={label: _anchored_in(given, folder) for label, given in file.variants.items()},
     )
 
 
 def _anchored(name: str, folder: Path) -> str:
     return str(folder / expanded(name)) if names_file(name) or name.endswith(".toml") else name
+
+
+def _anchored_in(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    named = {key: _anchored(given[key], folder) for key in ("optimizer", "schedule") if isinstance(given.get(key), str)}
+    return {**given, **named}
 
 
 def _axis(place: str, given: Any) -> Axis | None:

@@ -12,7 +12,7 @@ from ravine.comparison import facts
 from ravine.comparison.controls import contained, under_tuned
 from ravine.comparison.course import Course
 from ravine.comparison.edges import Edge
-from ravine.comparison.finals import seen
+from ravine.comparison.finals import seen, spread_of
 from ravine.comparison.plan import Plan, Protocol
 from ravine.comparison.scores import Results, means, score, scores
 from ravine.comparison.trials import Entrant, Trial
@@ -84,7 +84,7 @@ class Verdicts(msgspec.Struct, frozen=True, kw_only=True):
         pairs: the verdict on each pair.
         spread: the standard deviation over seeds that the tuning showed.
         finals: the final runs of each optimizer at the first look.
-        seen: the true difference that so many finals find with the power of the plan.
+        seen: the true difference that so many finals find with the power of the plan, by the spread that they have.
         equal_seconds: the seconds of training at which `Standing.at_seconds` compares.
     """
 
@@ -176,7 +176,7 @@ def outcome_of(
                 pairs=tuple(pairs),
                 spread=done.spread,
                 finals=done.finals,
-                seen=seen(plan.protocol, len(taking_part), done.spread, done.finals),
+                seen=seen(plan.protocol, len(taking_part), _final_spread(done, plan, results), done.finals),
                 equal_seconds=seconds,
             )
         )
@@ -189,6 +189,12 @@ def outcome_of(
         trials=tuple(rows),
         environment=dict(environment),
     )
+
+
+def _final_spread(done: Course, plan: Plan, results: Results) -> float:
+    """Return the standard deviation of the finals over seeds."""
+    groups = [scores(done.of(label, "final"), results, plan.protocol.objective) for label in plan.labels]
+    return spread_of(groups) or 0.0
 
 
 def _tuned(done: Course, label: str, results: Results) -> list[Result]:

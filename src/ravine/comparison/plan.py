@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -50,6 +50,20 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seed: int = 0
 
 
+class Variant(msgspec.Struct, frozen=True, kw_only=True):
+    """An optimizer with settings of its own, such as a schedule or a fixed hyper-parameter, and a name for both.
+
+    Attributes:
+        label: the name.
+        optimizer: a name, FILE.py:NAME, or an optimizer.
+        settings: settings as `ravine.train` takes them; a hyper-parameter among them is no longer searched.
+    """
+
+    label: str
+    optimizer: Any
+    settings: dict[str, Any]
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An optimizer that takes part.
 
@@ -59,6 +73,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         space: the axes of its search, `lr` first, then those that all optimizers share.
         bounds: each axis's lowest and highest allowed value.
         contains: by the label of another optimizer that takes part, the values with which this one is that one.
+        settings: settings that all of its runs have, such as a schedule.
         overridden: the axes that the comparison's file sets in place of the optimizer's own.
     """
 
@@ -67,6 +82,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     space: dict[str, Axis]
     bounds: dict[str, tuple[float | None, float | None]]
     contains: dict[str, dict[str, float]] = {}
+    settings: dict[str, Any] = {}
     overridden: tuple[str, ...] = ()
 
 

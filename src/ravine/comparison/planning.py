@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ravine.comparison.plan import Entry, Plan, Protocol
+from ravine.comparison.plan import Entry, Plan, Protocol, Variant
 from ravine.comparison.points import MOST_AXES, MOST_TRIALS
 from ravine.comparison.trials import FIRST_FINAL, SCHEDULES, SEEDS
 from ravine.data import DATASETS
@@ -32,6 +32,9 @@ from ravine.spec.values import MOST
 
 PROBLEMS: Shelf[Problem] = Shelf("problem", "ravine.problems", Problem, "Problem(..)")
 """Problems by name."""
+
+OF_PROBLEMS = ("dataset", "layers", "activation", "bias", "softmax", "init", "epochs")
+"""The settings that are the same for all optimizers of a problem."""
 
 Spaces = Mapping[str, Mapping[str, Axis | None]]
 """By the label of an optimizer, axes that replace its own; None takes one out."""
@@ -112,7 +115,7 @@ def toml_of(source: str, what: str) -> dict[str, Any]:
 
 
 def make_plan(
-    optimizers: Sequence[str | Optimizer],
+    optimizers: Sequence[str | Optimizer | Variant],
     problems: Sequence[str | Problem],
     protocol: Protocol,
     *,
@@ -123,7 +126,7 @@ def make_plan(
     """Return the plan of a comparison, and by label the optimizers that it names.
 
     Args:
-        optimizers: at least two: names, FILE.py:NAME, or optimizers.
+        optimizers: at least two: names, FILE.py:NAME, optimizers, or variants of these.
         problems: at least one: names, FILE.py:NAME, TOML files, or problems.
         protocol: the numbers.
         schedules: forms of the schedule; if there are several they are an axis of every space.
@@ -135,25 +138,27 @@ def make_plan(
     """
     check_protocol(protocol)
     if len(optimizers) < 2:
-        given = "one optimizer is" if optimizers else "no optimizers are"
-        raise ConfigError(f"{given} given; give two or more to compare, as in `ravine compare sgd momentum`.")
+        few = "one optimizer is" if optimizers else "no optimizers are"
+        raise ConfigError(f"{few} given; give two or more to compare, as in `ravine compare sgd momentum`.")
     if not isinstance(spaces, Mapping):
         raise ConfigError(
             f"search is {shortened(plain(spaces))}; write axes by optimizer, as "
             '{"momentum": {"alpha": ravine.search.linear(0, 0.9)}}.'
         )
     sizes = [count_of("batch size", size, MOST) for size in batch_sizes]
-    found = [OPTIMIZERS.resolve(optimizer) for optimizer in optimizers]
-    labels = _labels([name for name, _ in found])
+    given = [one if isinstance(one, Variant) else Variant(label="", optimizer=one, settings={}) for one in optimizers]
+    found = [OPTIMIZERS.resolve(variant.optimizer) for variant in given]
+    labels = _labels([variant.label or name for variant, (name, _) in zip(given, found, strict=True)])
     for label in spaces:
         if label not in labels:
             raise ConfigError(f"search of {label}: {unknown('optimizer of the comparison', label, labels)}")
     by_label = {label: optimizer for label, (_, optimizer) in zip(labels, found, strict=True)}
     shared = _shared(schedules, sizes)
     entries = [
-        _entry(name, label, optimizer, shared, spaces.get(label, {}), by_label)
-        for label, (name, optimizer) in zip(labels, found, strict=True)
+        _entry(name, label, optimizer, shared, spaces.get(label, {}), checked(variant))
+        for label, (name, optimizer), variant in zip(labels, found, given, strict=True)
     ]
+    entries = [msgspec.structs.replace(entry, contains=_contained(entry, entries, by_label)) for entry in entries]
     chosen = [find_problem(problem) for problem in problems]
     if not chosen:
         raise ConfigError("no problem is given; give one, such as mnist-mlp.")
@@ -229,13 +234,37 @@ def _shared(schedules: Sequence[str], batch_sizes: Sequence[int]) -> dict[str, A
     return axes
 
 
+def checked(variant: Variant) -> dict[str, Any]:
+    """Return the settings of a variant, in which there may be none that are the problem's or the comparison's."""
+    for name in variant.settings:
+        if name in ("lr", "optimizer", "seed", "validation", "validation_seed", "test") or name in OF_PROBLEMS:
+            owner = "problem" if name in OF_PROBLEMS else "comparison"
+            raise ConfigError(f"{variant.label} sets {name}, which is the {owner}'s: leave it out.")
+    return dict(variant.settings)
+
+
+def _contained(
+    entry: Entry, entries: Sequence[Entry], optimizers: Mapping[str, Optimizer]
+) -> dict[str, dict[str, float]]:
+    """Return the other entries that one contains: those of an optimizer that its own contains, with equal settings."""
+    optimizer = optimizers[entry.label]
+    return {
+        other.label: dict(point)
+        for name, point in optimizer.contains.items()
+        for other in entries
+        if optimizers[other.label].name == name
+        and _same(optimizers[other.label], contained(optimizer, name))
+        and other.settings == entry.settings
+    }
+
+
 def _entry(
     name: str,
     label: str,
     optimizer: Optimizer,
     shared: Mapping[str, Axis],
     given: Any,
-    others: Mapping[str, Optimizer],
+    settings: dict[str, Any],
 ) -> Entry:
     if not isinstance(given, Mapping):
         comparable(optimizer, given, {})  # says what is wrong with it
@@ -243,19 +272,14 @@ def _entry(
     if "lr" not in axes:
         raise ConfigError(f"search of {label} has no axis for lr: give one, such as log(0.001, 1).")
     space: dict[str, Axis] = {"lr": axes.pop("lr"), **shared, **axes}
+    space = {axis: space[axis] for axis in space if axis not in settings}
     if len(space) > MOST_AXES:
         raise ConfigError(f"the space of {label} has {len(space)} axes; it may have at most {MOST_AXES}.")
     bounds = {key: _bounds(optimizer, key, axis) for key, axis in space.items()}
     for key, axis in space.items():
         _check_ends(f"the axis of {key} of {label}", axis, bounds[key])
-    contains = {
-        other: dict(point)
-        for name, point in optimizer.contains.items()
-        for other, candidate in others.items()
-        if candidate.name == name and _same(candidate, contained(optimizer, name))
-    }
     return Entry(
-        label=label, optimizer=name, space=space, bounds=bounds, contains=contains, overridden=tuple(sorted(given))
+        label=label, optimizer=name, space=space, bounds=bounds, settings=settings, overridden=tuple(sorted(given))
     )
 
 

@@ -63,7 +63,14 @@ class Entrant:
         lr = self.entry.space["lr"].at(0.5)
         return {
             form: from_settings(
-                {**self.problem.settings, **held_out, **settings, "optimizer": self.optimizer, "lr": lr}
+                {
+                    **self.problem.settings,
+                    **held_out,
+                    **settings,
+                    **self.entry.settings,
+                    "optimizer": self.optimizer,
+                    "lr": lr,
+                }
             ).replaced(optimizer=self.entry.optimizer)
             for form, settings in SCHEDULES.items()
             if form == "constant" or "schedule" in self.entry.space

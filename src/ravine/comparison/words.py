@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from ravine.comparison.outcome import Outcome, Standing, Verdicts
 from ravine.comparison.plan import Objective, Plan, Protocol
-from ravine.comparison.verdicts import Pair
+from ravine.comparison.verdicts import Pair, Verdict
 from ravine.formulas.kinds import shown
 from ravine.words import listed, several
 
@@ -39,6 +41,16 @@ def difference_text(value: float, objective: Objective) -> str:
     return f"{100 * value:+.2f} points" if objective == "accuracy" else f"{value:+.3g}"
 
 
+def interval_text(interval: Sequence[float], objective: Objective) -> str:
+    """Write the interval of a difference.
+
+    >>> interval_text((-0.00014, 0.00213), "accuracy"), interval_text((-0.01, 0.02), "loss")
+    ('-0.01 to +0.21 points', '-0.01 to +0.02')
+    """
+    low, high = (difference_text(end, objective) for end in interval)
+    return f"{low.removesuffix(' points')} to {high}"
+
+
 def margin_text(protocol: Protocol) -> str:
     """Write the margin that matters.
 
@@ -57,10 +69,15 @@ def settings_text(standing: Standing) -> str:
     >>> settings_text(SimpleNamespace(settings={"lr": 0.0412345, "alpha": 0.9}))
     'lr=0.04123, alpha=0.9'
     """
-    return ", ".join(f"{name}={_value(value)}" for name, value in standing.settings.items())
+    return ", ".join(f"{name}={setting_text(value)}" for name, value in standing.settings.items())
 
 
-def _value(value: object) -> str:
+def setting_text(value: object) -> str:
+    """Write the value of a setting.
+
+    >>> setting_text(0.0412345), setting_text(True), setting_text("cosine")
+    ('0.04123', 'true', 'cosine')
+    """
     if isinstance(value, float):
         return f"{value:.4g}"
     return shown(value) if isinstance(value, (bool, int)) else str(value)
@@ -76,62 +93,111 @@ def rank_text(rank: tuple[int, int]) -> str:
 
 
 def verdict_sentence(outcome: Outcome, verdicts: Verdicts) -> str:
-    """Say in one or two sentences what the finals on one problem show."""
-    protocol = outcome.plan.protocol
-    standings = [standing for standing in outcome.leaderboard if standing.problem == verdicts.problem]
-    leader = standings[0]
-    said = {
-        other: verdict
-        for pair in verdicts.pairs
-        if (found := _of(leader.optimizer, pair))
-        for other, verdict in [found]
+    """Say in a few sentences what the finals on one problem show about the best optimizer, and no more than they show.
+
+    The best one is the first of the leaderboard that no other one is better than.
+    """
+    standings = {
+        standing.optimizer: standing for standing in outcome.leaderboard if standing.problem == verdicts.problem
     }
-    order = [standing.optimizer for standing in standings[1:]]
-    better, equal, undecided = (
-        [other for other in order if said[other] in kinds]
-        for kinds in (("better",), ("equivalent",), ("undecided", "worse"))
+    said = {name: _beside(name, verdicts.pairs) for name in standings}
+    leader = next((name for name, found in said.items() if not _of_kind(found, "worse")), None)
+    if leader is None:
+        return "Undecided: each optimizer is worse than some other one."
+    found = {other: said[leader][other] for other in standings if other != leader}
+    if len(found) == 1:
+        ((other, pair),) = found.items()
+        return _of_two(standings[leader], standings[other], pair, outcome.plan.protocol)
+    return _of_several(standings[leader], next(iter(standings)) == leader, found, outcome.plan.protocol)
+
+
+def _beside(name: str, pairs: Sequence[Pair]) -> dict[str, Pair]:
+    """Return the pairs of an optimizer by the other one, each with the verdict on this one."""
+    return {pair.b if pair.a == name else pair.a: turned(pair, name) for pair in pairs if name in (pair.a, pair.b)}
+
+
+def turned(pair: Pair, first: str) -> Pair:
+    """Return a pair as the verdict on one of its two optimizers, `first`."""
+    if pair.a == first:
+        return pair
+    opposite: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
+    low, high = pair.interval
+    return msgspec.structs.replace(
+        pair,
+        a=pair.b,
+        b=pair.a,
+        difference=-pair.difference,
+        interval=(-high, -low),
+        wins=1 - pair.wins,
+        verdict=opposite.get(pair.verdict, pair.verdict),
     )
-    what = "test accuracy" if protocol.objective == "accuracy" else "test loss"
-    score = f"{what} {score_text(leader.score, protocol.objective)}"
-    parts = []
-    if undecided:
-        parts.append(
-            f"Undecided: {leader.optimizer} leads with {score}, and {several(leader.finals, 'seed')} do not tell it from "
-            f"{listed(undecided, 'and')}"
-        )
-    elif equal:
-        parts.append(
-            f"{listed([leader.optimizer, *equal], 'and')} are equivalent: they differ by less than {margin_text(protocol)}"
-        )
-    else:
-        parts.append(f"{leader.optimizer} is better than {listed(better, 'and')}: {score}")
-    if (undecided or equal) and better:
-        parts.append(f"{leader.optimizer} is better than {listed(better, 'and')}")
-    if undecided and equal:
-        parts.append(f"{leader.optimizer} and {listed(equal, 'and')} are equivalent")
-    return "; ".join(parts) + "."
 
 
-def _of(optimizer: str, pair: Pair) -> tuple[str, str] | None:
-    """Return the other optimizer of a pair, and the verdict on this one."""
-    if pair.a == optimizer:
-        return pair.b, pair.verdict
-    turned = {"better": "worse", "worse": "better"}
-    return (pair.a, turned.get(pair.verdict, pair.verdict)) if pair.b == optimizer else None
+def _of_kind(found: Mapping[str, Pair], verdict: Verdict) -> list[str]:
+    return [other for other, pair in found.items() if pair.verdict == verdict]
+
+
+def _of_two(leader: Standing, other: Standing, pair: Pair, protocol: Protocol) -> str:
+    objective = protocol.objective
+    first, second = (
+        f"{each.optimizer} ({what}{score_text(each.score, objective)})"
+        for each, what in ((leader, f"test {objective} "), (other, ""))
+    )
+    names = f"{leader.optimizer} and {other.optimizer}"
+    if pair.verdict == "better":
+        return f"{first} is better than {second}: the difference is {interval_text(pair.interval, objective)}."
+    if pair.verdict == "equivalent":
+        return f"{names} are equivalent: in test {objective} they differ by less than {margin_text(protocol)}."
+    if pair.note:
+        return f"Undecided: {pair.note}, so nothing is said of {names}."
+    return f"Undecided: {several(pair.seeds, 'final run')} each do not tell {first} from {second}."
+
+
+def _of_several(leader: Standing, first: bool, found: Mapping[str, Pair], protocol: Protocol) -> str:
+    name, objective, of = leader.optimizer, protocol.objective, len(found)
+    better, equal, undecided = (_of_kind(found, verdict) for verdict in ("better", "equivalent", "undecided"))
+    score = f"test {objective} {score_text(leader.score, objective)}"
+    if len(better) == of:
+        return f"{name} is better than {_counted(better, of)}: {score}."
+    best = "the highest" if objective == "accuracy" else "the lowest"
+    sentences = [f"{name} has {best} {score}" if first else f"{name} has {score}, and none is found to be better"]
+    at_edge = [other for other in undecided if found[other].note]
+    open_ = [other for other in undecided if not found[other].note]
+    if open_:
+        seeds = sorted({found[other].seeds for other in open_})
+        runs = several(seeds[0], "final run") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} final runs"
+        sentences[0] += f", but {runs} each do not tell it from {_counted(open_, of)}"
+    if equal:
+        sentences.append(f"It is equivalent to {_counted(equal, of)}: within {margin_text(protocol)}")
+    if better:
+        sentences.append(f"It is better than {_counted(better, of)}")
+    if at_edge:
+        sentences.append(f"Nothing is said of {name} beside {_counted(at_edge, of)}, since a search ended at an edge")
+    return ("Undecided: " if undecided else "") + ". ".join(sentences) + "."
+
+
+def _counted(names: Sequence[str], of: int) -> str:
+    """Return up to four names, or how many of the others they are."""
+    if len(names) <= 4:
+        return listed(names)
+    return f"all {of} others" if len(names) == of else f"{len(names)} of the {of} others"
 
 
 def warnings(outcome: Outcome) -> list[str]:
     """Return what the reader must know before he believes a verdict: searches at an edge, and controls that failed."""
     found = []
     for standing in outcome.leaderboard:
+        where = f"{standing.problem}: " if len(outcome.verdicts) > 1 else ""
+        name = standing.optimizer
         for edge in standing.edges:
             found.append(
-                f"{standing.problem}: the best trials of {standing.optimizer} lie at the {edge.end} end of {edge.axis}, "
-                "so a better setting may lie beyond it; nothing says that it is worse than another one."
+                f"{where}The best trials of {name} lie at the {edge.end} end of {edge.axis}: better settings may lie "
+                f"beyond it. So nothing says that {name} is worse than another one."
             )
         for other in standing.under_tuned:
             found.append(
-                f"{standing.problem}: {standing.optimizer} is under-tuned: it contains {other} and does worse."
+                f"{where}{name} is under-tuned: some of its settings make it {other}, and yet what its search found "
+                f"does worse than {other}, or than trials near it."
             )
     return found
 
@@ -141,8 +207,8 @@ def seen_sentence(outcome: Outcome, verdicts: Verdicts) -> str:
     protocol = outcome.plan.protocol
     size = difference_text(verdicts.seen, protocol.objective).lstrip("+")
     return (
-        f"With {several(verdicts.finals, 'final run')} each, a true difference of {size} between two optimizers is found "
-        f"in {protocol.power:.0%} of comparisons."
+        f"With {several(verdicts.finals, 'final run')} each, a true difference of {size} between two optimizers is "
+        f"found in {protocol.power:.0%} of comparisons."
     )
 
 
@@ -159,7 +225,8 @@ def protocol_sentences(plan: Plan) -> list[str]:
         "with as many trials for every optimizer."
         if p.extensions
         else "If the best trials lie at an edge, the verdict is undecided.",
-        f"The best {p.contenders} trials of each get {several(p.tuning_seeds - 1, 'further seed')}; the best mean wins.",
+        f"The best {several(p.contenders, 'trial')} of each: {several(p.tuning_seeds - 1, 'further seed')}; "
+        "the best mean wins.",
         f"{finals[0].upper()}{finals[1:]} of each winner with fresh seeds, on the whole training set; the test set is "
         f"looked at once.",
         f"Verdicts: at level {p.level:g}, {ends}; a difference below {margin_text(p)} does not matter.",

@@ -1,14 +1,17 @@
 """Which other optimizers an optimizer contains: at some of its hyper-parameters it is one of them.
 
-A fair comparison can rely on it: an optimizer that contains another one cannot be worse than this one at its best, if
-both are searched well.
+A comparison can rely on it: at its best, an optimizer that contains another one cannot be the worse of the two. If it
+is found to be worse, the search was too short or left out the setting at which they are the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, unknown
+from ravine.formulas.faulty import raise_fault
+from ravine.formulas.files import names_file
+from ravine.formulas.kinds import shown
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.words import listed
@@ -24,10 +27,8 @@ def contained(optimizer: Optimizer, name: str) -> Optimizer:
     Raises:
         ConfigError: there is none of this name, or it has hyper-parameters of which `contains` does not tell the value.
     """
-    beside = getattr(optimizer.function, "__globals__", {}).values()
-    found = next((each for each in beside if isinstance(each, Optimizer) and each.name == name), None)
     try:
-        inner = found or OPTIMIZERS.find(name)
+        inner = _found(optimizer, name)
     except ConfigError as error:
         raise ConfigError(f"{optimizer.title} is said to contain {name}: {error}") from None
     fixed = optimizer.contains[name]
@@ -44,6 +45,34 @@ def contained(optimizer: Optimizer, name: str) -> Optimizer:
             f"then one setting of {name}, so leave {name} out of contains."
         )
     return inner
+
+
+def _found(optimizer: Optimizer, name: str) -> Optimizer:
+    """Return the optimizer of a name, those of the module of another optimizer before all others."""
+    module = getattr(optimizer.function, "__globals__", {})
+    raise_fault(module.get(name))
+    beside = {each.name: each for each in module.values() if isinstance(each, Optimizer)}
+    if name in beside:
+        return beside[name]
+    known = {*beside, *OPTIMIZERS, *OPTIMIZERS.installed()}
+    if names_file(name) or name in known:
+        return OPTIMIZERS.find(name)
+    raise ConfigError(unknown("optimizer", name, known))
+
+
+def containing(optimizer: Optimizer) -> str:
+    """Return a sentence that tells which optimizers an optimizer contains; "" if none is declared.
+
+    >>> from ravine.optimizers.radam import radam
+    >>> containing(radam)
+    'At beta1 0 and beta2 0 it is sgd.'
+    """
+    parts = []
+    for name, fixed in optimizer.contains.items():
+        values = [f"{key} {shown(value)}" for key, value in optimizer.typed(fixed).items()]
+        parts.append(f"at {listed(values or ['any setting'])} it is {name}")
+    told = "; ".join(parts)
+    return f"{told[0].upper()}{told[1:]}." if parts else ""
 
 
 def setting_of(optimizer: Optimizer, name: str, hyper: Mapping[str, float]) -> dict[str, float]:

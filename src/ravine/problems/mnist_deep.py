@@ -11,4 +11,7 @@ mnist_deep = Problem(
     layers=(784, 64, 64, 64, 64, 64, 64, 10),
     batch_size=100,
     epochs=10,
+    target=0.9695,
+    target_source="LeCun et al., Proc. IEEE 86 (1998), section III: "
+    "3.05 % of errors with two hidden layers of 300 and 100 units",
 )

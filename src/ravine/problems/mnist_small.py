@@ -11,4 +11,6 @@ mnist_small = Problem(
     layers=(784, 32, 10),
     batch_size=100,
     epochs=5,
+    target=0.953,
+    target_source="LeCun et al., Proc. IEEE 86 (1998), section III: 4.7 % of errors with one hidden layer of 300 units",
 )

@@ -32,11 +32,12 @@ class Contender:
 def contenders(planned: Iterable[Planned], results: Mapping[str, Result]) -> list[Contender]:
     """Return the rows of planned runs, each named by its label, its optimizer and the settings in which rows differ.
 
-    Two rows that are the same runs, in two groups, are one.
+    Two rows that are the same runs, in two groups, are one. Runs that never look at the test set are left out.
     """
     rows: dict[tuple[str, int], list[Planned]] = {}
     for run in planned:
-        rows.setdefault((run.group, run.row), []).append(run)
+        if run.spec.test_time != "never":
+            rows.setdefault((run.group, run.row), []).append(run)
     by_runs: dict[tuple[str, ...], list[Planned]] = {}
     for row in rows.values():
         same = by_runs.setdefault(tuple(run.id for run in row), row)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from importlib import resources
-from typing import NamedTuple
 
-from ravine.report.inline_svg import inline
+from ravine.report.html_page import Section, anchor, breakable, definitions, figure, html_page, lines, whole
 from ravine.report.reading import terms
 from ravine.report.report import Drawing, MadeBy, Report
 from ravine.report.tables import Table, cells
 from ravine.report.verdicts import ClaimFinding, JudgedClaim
 from ravine.studies import Source
 from ravine.words import several
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 _OPEN = "undecided"
 
@@ -34,14 +30,6 @@ _SYMBOLS = {
 _Outcome = tuple[str, str, str]  # a symbol, a color, a word
 
 
-class _Section(NamedTuple):
-    """A section of the page; one without a body is left out."""
-
-    name: str
-    title: str
-    body: str
-
-
 def page(report: Report, svgs: Mapping[str, str]) -> str:
     """Write the page.
 
@@ -51,71 +39,15 @@ def page(report: Report, svgs: Mapping[str, str]) -> str:
             background. What is drawn in `INK` or black gets the color of the page's text, light if the page is dark.
     """
     sections = [
-        _Section("reading", "How to read this page", _definitions(terms(report))),
-        _Section("claims", "Claims", "\n".join(_claim(judgment) for judgment in report.judgments)),
-        _Section("tables", "Tables", _tables(report.tables)),
-        _Section("figures", "Figures", "\n".join(_figure(drawing, svgs[drawing.name]) for drawing in report.drawings)),
-        _Section("runs", "How each run was made", _runs(report.made_by)),
-        _Section("environment", "Environment", _definitions(report.environment)),
-        _Section("command", "How this page was made", f"<pre><code>{_whole(report.command)}</code></pre>"),
+        Section("reading", "How to read this page", definitions(terms(report))),
+        Section("claims", "Claims", "\n".join(_claim(judgment) for judgment in report.judgments)),
+        Section("tables", "Tables", _tables(report.tables)),
+        Section("figures", "Figures", "\n".join(_figure(drawing, svgs[drawing.name]) for drawing in report.drawings)),
+        Section("runs", "How each run was made", _runs(report.made_by)),
+        Section("environment", "Environment", definitions(report.environment)),
+        Section("command", "How this page was made", f"<pre><code>{whole(report.command)}</code></pre>"),
     ]
-    shown = [section for section in sections if section.body]
-    css = resources.files("ravine.report").joinpath("page.css").read_text(encoding="utf-8")
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>{escape(report.title)}</title>
-<style>
-{css}</style>
-</head>
-<body>
-<header id="summary">
-{_summary(report)}
-</header>
-<nav aria-label="Contents">
-<ul>
-{_lines(f'<li><a href="#{section.name}">{section.title}</a></li>' for section in shown)}
-</ul>
-</nav>
-<main>
-{_lines(map(_section, shown))}
-</main>
-</body>
-</html>
-"""
-
-
-def _section(section: _Section) -> str:
-    return f"""<section id="{section.name}" aria-labelledby="{section.name}-title">
-<h2 id="{section.name}-title">{section.title}</h2>
-<div class="{section.name}">
-{section.body}
-</div>
-</section>"""
-
-
-def _lines(parts: Iterable[str]) -> str:
-    return "\n".join(parts)
-
-
-def _whole(text: str) -> str:
-    """Return text whose lines do not break within a word at a hyphen, as in `--batch-size`."""
-    return re.sub(r"(\S*-\S*)", r'<span class="whole">\1</span>', escape(text))
-
-
-def _breakable(text: str) -> str:
-    """Return text whose words may break behind an underscore, as `batch_size` in a narrow column."""
-    return escape(text).replace("_", "_<wbr>")
-
-
-def _anchor(kind: str, name: str) -> str:
-    """Return an id that no other name of the kind has, of characters that need no escape in HTML, CSS or a URL."""
-    return f"{kind}-" + re.sub(r"[^A-Za-z0-9-]", lambda match: f"_{ord(match[0]):x}_", name)
+    return html_page(report.title, _summary(report), sections)
 
 
 def _spoken(name: str) -> str:
@@ -137,7 +69,7 @@ def _summary(report: Report) -> str:
     seeds = ("seed " if len(report.seeds) == 1 else "seeds ") + ", ".join(map(str, report.seeds))
     counted = [several(count, what) for count, what in counts if count]
     facts = " · ".join([*counted, seeds] if report.seeds else counted)
-    parts = [f"<h1>{_whole(report.title)}</h1>", _source(report.source), f'<p class="facts">{facts}</p>']
+    parts = [f"<h1>{whole(report.title)}</h1>", _source(report.source), f'<p class="facts">{facts}</p>']
     if report.quick:
         parts.append(
             '<p class="quick" role="note"><strong>A quick look:</strong> every run was cut to 2 epochs, '
@@ -145,8 +77,8 @@ def _summary(report: Report) -> str:
         )
     parts.append(_tally(report.judgments))
     if report.highlights:
-        parts.append(f'<ul class="highlights">\n{_lines(f"<li>{escape(h)}</li>" for h in report.highlights)}\n</ul>')
-    return _lines(part for part in parts if part)
+        parts.append(f'<ul class="highlights">\n{lines(f"<li>{escape(h)}</li>" for h in report.highlights)}\n</ul>')
+    return lines(part for part in parts if part)
 
 
 def _source(source: Source | None) -> str:
@@ -163,7 +95,7 @@ def _tally(judgments: Sequence[JudgedClaim]) -> str:
     counts = Counter(judgment.verdict or _OPEN for judgment in judgments)
     given = [(word, *_SYMBOLS[word], counts[word]) for word in _SYMBOLS if counts[word]]
     bar = "".join(f'<span class="{kind}" style="flex-grow: {count}"></span>' for _, _, kind, count in given)
-    words = _lines(
+    words = lines(
         f'<li class="{kind}"><b>{count}</b> <i aria-hidden="true">{symbol}</i> {word}</li>'
         for word, symbol, kind, count in given
     )
@@ -176,10 +108,10 @@ def _tally(judgments: Sequence[JudgedClaim]) -> str:
 def _claim(judgment: JudgedClaim) -> str:
     symbol, kind = _SYMBOLS[judgment.verdict or _OPEN]
     word = judgment.verdict or ": ".join(filter(None, (_OPEN, judgment.undecided)))
-    anchor = _anchor("claim", judgment.id)
+    place = anchor("claim", judgment.id)
     parts = [
         f'<p class="where"><span class="badge"><i aria-hidden="true">{symbol}</i> {word}</span> '
-        f'<span>{escape(judgment.section)}</span> <a href="#{anchor}">{escape(judgment.id)}</a></p>',
+        f'<span>{escape(judgment.section)}</span> <a href="#{place}">{escape(judgment.id)}</a></p>',
         f"<h3>{escape(judgment.statement)}</h3>",
         _findings(judgment.findings, holds=("✓", "good", "holds"), fails=("✗", "bad", "does not hold")),
     ]
@@ -188,13 +120,13 @@ def _claim(judgment: JudgedClaim) -> str:
         parts.append(_findings(judgment.causes, holds=("✓", "good", "explains it"), fails=("✗", "open", "ruled out")))
     if judgment.note:
         parts.append(f'<p class="note">{escape(judgment.note)}</p>')
-    return f'<article class="claim {kind}" id="{anchor}">\n{_lines(part for part in parts if part)}\n</article>'
+    return f'<article class="claim {kind}" id="{place}">\n{lines(part for part in parts if part)}\n</article>'
 
 
 def _findings(findings: Sequence[ClaimFinding], holds: _Outcome, fails: _Outcome) -> str:
     if not findings:
         return ""
-    return f'<ul class="findings">\n{_lines(_finding(finding, holds, fails) for finding in findings)}\n</ul>'
+    return f'<ul class="findings">\n{lines(_finding(finding, holds, fails) for finding in findings)}\n</ul>'
 
 
 def _finding(finding: ClaimFinding, holds: _Outcome, fails: _Outcome) -> str:
@@ -215,20 +147,20 @@ def _finding(finding: ClaimFinding, holds: _Outcome, fails: _Outcome) -> str:
 
 
 def _tables(tables: Sequence[Table]) -> str:
-    return _lines(_table(table) for table in tables if table.rows)
+    return lines(_table(table) for table in tables if table.rows)
 
 
 def _table(table: Table) -> str:
     head, body = cells(table)
     kinds = [_column_kind(name, column) for name, *column in zip(head, *body, strict=True)]
-    rows = _lines(f"<tr>{''.join(map(_cell, kinds, row))}</tr>" for row in body)
-    anchor = _anchor("table", table.name)
+    rows = lines(f"<tr>{''.join(map(_cell, kinds, row))}</tr>" for row in body)
+    place = anchor("table", table.name)
     name = escape(_spoken(table.name))
     title = f"{name}.</b> {escape(table.title)}" if table.title else f"{name}</b>"
-    return f"""<div class="table" id="{anchor}">
-<h3 id="{anchor}-title"><b>{title}</h3>
-<div class="scroll" role="region" aria-labelledby="{anchor}-title" tabindex="0">
-<table aria-labelledby="{anchor}-title">
+    return f"""<div class="table" id="{place}">
+<h3 id="{place}-title"><b>{title}</h3>
+<div class="scroll" role="region" aria-labelledby="{place}-title" tabindex="0">
+<table aria-labelledby="{place}-title">
 <thead>
 {_head(head, kinds)}
 </thead>
@@ -259,7 +191,7 @@ def _is_number(cell: str) -> bool:
 def _cell(kind: str, cell: str) -> str:
     value, separator, half_width = cell.partition(" +- ")
     interval = f' <span class="interval">± {escape(half_width)}</span>' if separator else ""
-    shown = "&ndash;" if value == "-" else _whole(value) if kind.startswith("number") else _breakable(value)
+    shown = "&ndash;" if value == "-" else whole(value) if kind.startswith("number") else breakable(value)
     return f'<td class="{kind}">{shown}{interval}</td>'
 
 
@@ -281,23 +213,15 @@ def _head(names: Sequence[str], kinds: Sequence[str]) -> str:
 
 
 def _head_word(name: str) -> str:
-    return _breakable("seconds" if name == "s" else name)
+    return breakable("seconds" if name == "s" else name)
 
 
 # Figures
 
 
 def _figure(drawing: Drawing, svg: str) -> str:
-    anchor = _anchor("figure", drawing.name)
-    image, width = inline(svg, anchor, drawing.title)
-    caption = f" {escape(drawing.caption)}" if drawing.caption else ""
     name = f"{_spoken(drawing.name)}. {drawing.title}" if drawing.title else _spoken(drawing.name)
-    return f"""<figure id="{anchor}" style="--width: {width:g}px">
-<div class="scroll" role="region" aria-label="{escape(drawing.title)}" tabindex="0">
-{image}
-</div>
-<figcaption><b>{escape(name)}.</b>{caption}</figcaption>
-</figure>"""
+    return figure(drawing.name, drawing.title, name, drawing.caption, svg)
 
 
 # Where it all comes from
@@ -306,8 +230,8 @@ def _figure(drawing: Drawing, svg: str) -> str:
 def _runs(runs: Sequence[MadeBy]) -> str:
     if not runs:
         return ""
-    items = _lines(
-        f"<li><code>{_whole(run.command)}</code>"
+    items = lines(
+        f"<li><code>{whole(run.command)}</code>"
         f'<span class="run"><code>{escape(run.run)}</code> {escape(run.outcome)}</span></li>'
         for run in runs
     )
@@ -316,11 +240,3 @@ def _runs(runs: Sequence[MadeBy]) -> str:
         "<p>The files <code>runs.csv</code> and <code>epochs.csv</code> beside this page have all their numbers.</p>"
     )
     return f"{files}\n<details>\n<summary>{summary}</summary>\n<ul>\n{items}\n</ul>\n</details>"
-
-
-def _definitions(meanings: Mapping[str, str]) -> str:
-    """Return a list of terms and what stands for each."""
-    if not meanings:
-        return ""
-    rows = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in meanings.items())
-    return f"<dl>\n{_lines(rows)}\n</dl>"

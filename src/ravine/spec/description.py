@@ -69,7 +69,7 @@ def _around(spec: RunSpec) -> dict[str, str]:
         "dataset": spec.dataset,
         "validation": f"{spec.validation} validation samples" if spec.validation else "no validation",
         "validation_seed": f"validation seed {spec.validation_seed}",
-        "test": f"test {spec.test_time}",
+        "test": {"epoch": "tested each epoch", "end": "tested at the end", "never": "not tested"}[spec.test_time],
         "engine": f"{spec.engine} engine",
         "dtype": spec.dtype,
         "initial_weights": "given initial weights",

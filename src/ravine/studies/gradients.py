@@ -68,7 +68,7 @@ def check_runs(
         check = check_network(
             spec.network,
             weights,
-            load_data(spec.dataset).held_out(spec.validation, spec.validation_seed).train,
+            load_data(spec.dataset).train,
             digits=60 if run.id in first.values() else None,
             seed=spec.seed,
             progress=progress,
