@@ -37,13 +37,10 @@ def neighborhood(entrant: Entrant, other: Entrant, winner: Settings) -> dict[str
     values = {**unlike, **winner, **point}
     if any(not _reaches(entrant.optimizer, name, value) for name, value in values.items() if name != "lr"):
         return None
-    low, high = (
-        min(
-            max(winner["lr"] * factor, bound_of(entrant.optimizer, "lr", "low")),
-            bound_of(entrant.optimizer, "lr", "high"),
-        )
-        for factor in (1 / NEAR, NEAR)
-    )
+    least, most = entrant.entry.bounds["lr"]
+    assert least is not None
+    assert most is not None
+    low, high = max(winner["lr"] / NEAR, least), min(winner["lr"] * NEAR, most)
     if not low < high:
         return None
     axes: dict[str, Axis] = {"lr": log(low, high)}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterable, Sequence
-
-import numpy as np
 
 from ravine.comparison.plan import Protocol
 from ravine.statistics.power import detectable, least_for_signs, needed
@@ -27,7 +26,7 @@ def spread_of(groups: Iterable[Sequence[float]]) -> float | None:
     >>> round(spread_of([[1.0, 2.0, 3.0], [5.0, 6.0]]), 3)
     0.913
     """
-    parts = [(len(group) - 1, float(np.var(group, ddof=1))) for group in groups if len(group) > 1]
+    parts = [(len(group) - 1, statistics.variance(group)) for group in groups if len(group) > 1]
     freedom = sum(n for n, _ in parts)
     return math.sqrt(sum(n * variance for n, variance in parts) / freedom) if freedom else None
 
