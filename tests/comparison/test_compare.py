@@ -240,8 +240,8 @@ def test_a_loss_is_compared(small):
 def test_a_budget_is_the_number_of_trials_that_fits(small):
     done = compared(budget="10m", contenders=4, tuning_seeds=1, finals=2, trials=4) if False else None
     from ravine.comparison.cost import cost_of, within_budget
-    from ravine.comparison.planning import make_plan
     from ravine.comparison.plan import Protocol
+    from ravine.comparison.planning import make_plan
     from ravine.comparison.prepare import entrants_of
 
     assert done is None
@@ -268,8 +268,8 @@ def test_a_budget_is_the_number_of_trials_that_fits(small):
 
 def test_what_a_comparison_costs_is_what_it_runs(small):
     from ravine.comparison.cost import cost_of
-    from ravine.comparison.prepare import entrants_of
     from ravine.comparison.planning import make_plan
+    from ravine.comparison.prepare import entrants_of
 
     done = compared("sgd", "momentum", extensions=0)
     plan, found = make_plan(["sgd", "momentum"], [TINY], done.outcome.plan.protocol)
