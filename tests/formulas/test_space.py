@@ -71,6 +71,13 @@ def test_every_optimizer_has_a_space_with_its_defaults_inside(name):
             optimizer.hyperparameters({key: axis.at(u)})
 
 
+@pytest.mark.parametrize("name", ["alpha", "beta", "beta1", "momentum", "mu", "beta2", "rho", "gamma"])
+def test_momenta_are_told_by_their_names(name, tmp_path):
+    text = f"@rule(bounds={{'{name}': '[0,1)'}})\ndef mine(g, *, lr=0.1, {name}=0.9):\n    return lr * g\n"
+    mine = OPTIMIZERS.find(f"{write_rules(tmp_path / 'mine.py', text)}:mine")
+    assert space_of(mine).get(name) == (MOMENTUM if name not in ("beta2", "rho", "gamma") else None)
+
+
 @rule(bounds={"lr": "[0, 0.5)", "weight_decay": "[0, 0.01]", "mu": "(0, 1)", "beta": "[0, 1]"})
 def narrow(g, *, lr=0.1, weight_decay=0.0, mu=0.9, beta=0.5, beta1=0.9, momentum=0.9):
     return lr * g

@@ -15,7 +15,7 @@ from ravine.errors import ConfigError
 from ravine.spec import RunSpec, resolve
 from ravine.storage.record import DeadNetwork, Epoch, NonFinite, Result
 from ravine.storage.store import RunStore
-from ravine.training import Given, train
+from ravine.training import Given, loop, train
 from training_cases import assert_same_run, interrupt_at, permutations, small_run, train_small, without_times
 
 HELD = 46
@@ -167,10 +167,17 @@ def test_overflow_is_found_where_it_begins(small, runs):
     assert isinstance(result.cause, NonFinite)
 
 
-def test_data_sorted_by_class_do_not_mislead_a_run_that_looks_at_no_accuracy(small, runs):
+def test_the_training_images_that_judge_a_run_have_every_class_in_its_share(small):
     many = np.repeat(np.argsort(small.train.labels, kind="stable"), 20)  # 4,600 samples, one class after the other
-    data = Dataset(small.info, Split(small.train.images[many], small.train.labels[many]), small.test)
-    assert train_small(data, runs, lr=0.1, test="never").result.hint is None
+    data = Dataset(small.info, Split(small.train.images[many], small.train.labels[many]), Untouchable())
+    for test in ("end", "never"):
+        judged, by = loop._judged(data, test)
+        shares = np.bincount(judged.labels, minlength=10) / 1000 - np.bincount(small.train.labels, minlength=10) / 230
+        assert (len(judged.labels), by) == (1000, "training")
+        assert np.abs(shares).max() < 1 / 1000
+    assert loop._judged(small, "never") == (small.train, "training")
+    assert loop._judged(small, "epoch") == (small.test, "test")
+    assert loop._judged(small.held_out(HELD), "epoch") == (small.held_out(HELD).validation, "validation")
 
 
 def test_hints_name_the_set_that_they_judge_by(small, runs):

@@ -8,13 +8,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ravine.comparison.compare import Watching, compare_prepared
+from ravine.comparison.compare import Interrupted, Watching, compare_prepared
 from ravine.comparison.comparison import Comparison
 from ravine.comparison.defaults import DEFAULT_PROBLEM, LOOKS, protocol_of
 from ravine.comparison.plan import Variant
 from ravine.comparison.planning import Spaces, make_plan
 from ravine.comparison.prepare import prepare
+from ravine.errors import ConfigError
 from ravine.formulas.optimizer import Optimizer
+from ravine.inputs import plain, seconds_of
 from ravine.spec.problem import Problem
 
 
@@ -38,8 +40,8 @@ def compare(
     most_finals: int = 32,
     until_decided: bool = False,
     seed: int = 0,
-    budget: float | None = None,
-    at_most: float | None = None,
+    budget: float | str | None = None,
+    at_most: float | str | None = None,
     runs: Path | str | None = None,
     data_dir: Path | str | None = None,
     jobs: int | None = None,
@@ -69,8 +71,9 @@ def compare(
         finals, most_finals: final runs of each, or the most that the power may ask for.
         until_decided: add final runs where a pair is undecided, in up to 5 looks that together keep the error rate.
         seed: draws the points, and moves the seeds of all runs.
-        budget: seconds; the number of trials is the largest that fits, as timed before the first run.
-        at_most: seconds after which no further look begins.
+        budget: seconds, or a time as "15m"; the number of trials is the largest that fits, as timed before the
+            first run.
+        at_most: seconds, or a time as "1h", after which no further look begins.
         runs: folder of runs; `RAVINE_HOME` or `runs` if None.
         data_dir, jobs, quiet: a folder with the data, runs at once, and whether to show no progress.
         watching: a function that takes the runs of a stage, and returns a context manager with a watcher.
@@ -95,7 +98,10 @@ def compare(
         looks=LOOKS if until_decided else 1,
         seed=seed,
     )
-    plan = make_plan(
+    longest = None if at_most is None else seconds_of("at_most", at_most)
+    if longest is not None and not until_decided:
+        raise ConfigError("at_most ends a comparison between looks: give until_decided=True too.")
+    plan, found = make_plan(
         _listed(optimizers),
         _listed(problem),
         protocol,
@@ -103,9 +109,13 @@ def compare(
         batch_sizes=_listed(batch_size),
         spaces=search,
     )
-    prepared = prepare(plan, budget=budget, runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet)
-    return compare_prepared(prepared, watching, at_most=at_most)
+    prepared = prepare(plan, found, budget=budget, runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet)
+    try:
+        return compare_prepared(prepared, watching, at_most=longest)
+    except Interrupted as stop:
+        raise KeyboardInterrupt(str(stop)) from None
 
 
 def _listed(given: Any) -> list[Any]:
-    return list(given) if isinstance(given, (list, tuple)) else [given]
+    values = plain(given)
+    return list(values) if isinstance(values, (list, tuple)) else [values]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ravine.comparison.plan import Plan
     from ravine.comparison.prepare import Prepared
     from ravine.comparison.trials import Trial
+    from ravine.formulas.optimizer import Optimizer
     from ravine.storage.store import RunStore
     from ravine.studies import StudyWatcher
 
@@ -181,8 +182,8 @@ def compare(
     most = None if budget is None else seconds_of("--budget", budget)
     if longest is not None and not until_decided:
         raise ConfigError("--at-most ends a comparison between looks: give --until-decided too.")
-    plan = _plan(optimizers, everything, problem, batch_size, schedule, until_decided, numbers)
-    prepared = prepare(plan, budget=most, runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet)
+    plan, found = _plan(optimizers, everything, problem, batch_size, schedule, until_decided, numbers)
+    prepared = prepare(plan, found, budget=most, runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet)
     if dry_run:
         return _dry_run(prepared, as_json)
     for place in (out, store.root):
@@ -208,8 +209,11 @@ def _plan(
     schedule: str | None,
     until_decided: bool,
     numbers: Mapping[str, Any],
-) -> Plan:
-    """Return the plan that a command line and the file of a comparison describe; options go before the file."""
+) -> tuple[Plan, dict[str, Optimizer]]:
+    """Return the plan that a command line and the file of a comparison describe, and its optimizers by label.
+
+    Options go before the file.
+    """
     from ravine.comparison.defaults import DEFAULT_PROBLEM, LOOKS, protocol_of
     from ravine.comparison.file import ComparisonFile, read_comparison
     from ravine.comparison.planning import all_elementwise, make_plan

@@ -32,7 +32,8 @@ def optimizers(name: str | None, as_json: bool) -> None:
     """List the optimizers, or show one: its equations, hyper-parameters, search space and text.
 
     NAME is an optimizer of the list, and FILE.py:NAME one in a file of your own, which ravine runs. The list has the
-    optimizers of installed packages too, each with its package.
+    optimizers of installed packages too, each with its package. Of one, it shows as well where a comparison searches
+    its hyper-parameters, and which others it contains.
     """
     from ravine.formulas.shelves import OPTIMIZERS
 

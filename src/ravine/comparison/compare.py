@@ -60,6 +60,7 @@ def compare_prepared(
     """
     plan, store, entrants = prepared.plan, prepared.store, prepared.entrants
     made = keep_plan(store, prepared.id, plan)
+    before = plans_before(store, prepared.id, plan)  # a damaged plan is told before hours of training
     limit = math.inf if at_most is None else at_most
     began = time.monotonic()
 
@@ -84,7 +85,7 @@ def compare_prepared(
     environment = _environment([run.environment for run in stored.values()])
     outcome = outcome_of(plan, prepared.id, entrants, courses, results, environment)
     keep_outcome(store, outcome)
-    return Comparison(outcome, plans_before(store, prepared.id, plan), command, made.time)
+    return Comparison(outcome, before, command, made.time)
 
 
 def follow(

@@ -3,47 +3,76 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ravine.comparison.plan import Protocol
 from ravine.comparison.trials import Entrant, Settings, Trial, at_point
+from ravine.formulas.optimizer import Optimizer
+from ravine.formulas.space import bound_of
 from ravine.search import Axis, Choice, linear, log
 
 NEAR = 2.0
 """The factor by which the learning rate of a control may differ from that of the other optimizer's winner."""
 
 
-def control_trials(entrant: Entrant, other: str, winner: Settings, protocol: Protocol) -> list[Trial]:
-    """Return trials near the winner of an optimizer that this one contains.
+def control_trials(entrant: Entrant, other: Entrant, winner: Settings, protocol: Protocol) -> list[Trial]:
+    """Return trials near the winner of an optimizer that this one contains; none if its bounds do not reach there.
 
-    What makes this optimizer the other one lies between that value and the nearest end of this one's axis; the
-    learning rate within a factor of two of the winner's; other axes that both have are those of the winner.
+    What makes this optimizer the other one lies between that value and the nearest end of this one's axis, or has that
+    value if it is not searched; the learning rate lies within a factor of two of the winner's; all else is that of the
+    winner.
     """
     axes = neighborhood(entrant, other, winner)
-    trials = [at_point(entrant, axes, number, protocol, "control", other) for number in range(protocol.controls)]
-    return trials
+    if axes is None:
+        return []
+    return [at_point(entrant, axes, number, protocol, "control", other.label) for number in range(protocol.controls)]
 
 
-def neighborhood(entrant: Entrant, other: str, winner: Settings) -> dict[str, Axis]:
-    """Return the axes of the controls of an optimizer near another one's winner."""
-    point = entrant.entry.contains[other]
-    axes: dict[str, Axis] = {}
-    for name, axis in entrant.entry.space.items():
-        if name in point:
-            axes[name] = _between(point[name], axis)
-        elif name == "lr":
-            axes[name] = log(winner[name] / NEAR, winner[name] * NEAR)
-        elif name in winner:
-            axes[name] = Choice((winner[name],))
+def neighborhood(entrant: Entrant, other: Entrant, winner: Settings) -> dict[str, Axis] | None:
+    """Return the axes of the controls of an optimizer near another one's winner; None if its bounds do not reach it."""
+    point, space = entrant.entry.contains[other.label], entrant.entry.space
+    own = entrant.optimizer.defaults
+    # What the other one is at its default counts too, where this one's default differs.
+    unlike = {name: value for name, value in other.optimizer.defaults.items() if value != own[name]}
+    values = {**unlike, **winner, **point}
+    if any(not _reaches(entrant.optimizer, name, value) for name, value in values.items() if name != "lr"):
+        return None
+    low, high = (
+        min(
+            max(winner["lr"] * factor, bound_of(entrant.optimizer, "lr", "low")),
+            bound_of(entrant.optimizer, "lr", "high"),
+        )
+        for factor in (1 / NEAR, NEAR)
+    )
+    if not low < high:
+        return None
+    axes: dict[str, Axis] = {"lr": log(low, high)}
+    for name in (*space, *values):
+        if name in point and name in space:
+            axes[name] = _between(point[name], space[name])
+        elif name in values and name != "lr":
+            axes[name] = Choice((values[name],))
     return axes
 
 
+def _reaches(optimizer: Optimizer, name: str, value: Any) -> bool:
+    """Tell whether a hyper-parameter may have a value; settings that all optimizers share may."""
+    return name not in optimizer.defaults or (
+        bound_of(optimizer, name, "low") <= value <= bound_of(optimizer, name, "high")
+    )
+
+
 def _between(value: float, axis: Axis) -> Axis:
-    """Return the axis from a value to the nearest end of an axis, or of its lower half if the value lies inside."""
-    assert not isinstance(axis, Choice)
+    """Return the axis from a value to the nearest end of an axis; from one inside to the middle of the longer part."""
+    if isinstance(axis, Choice):
+        return Choice((value,))
     low, high = axis.ends
-    if value <= low:
+    if value < low:
         return linear(value, low)
-    return linear(high, value) if value >= high else linear(value, axis.at((axis.place(value) + 1) / 2))
+    if value > high:
+        return linear(high, value)
+    place = axis.place(value)
+    return linear(value, axis.at((place + 1) / 2)) if place <= 0.5 else linear(axis.at(place / 2), value)
 
 
 def under_tuned(near: Mapping[int, float], own: float, margin: float) -> bool:
@@ -51,7 +80,7 @@ def under_tuned(near: Mapping[int, float], own: float, margin: float) -> bool:
     return max(near.values(), default=own) > own + margin
 
 
-def contained(entrants: Sequence[Entrant]) -> list[tuple[Entrant, str]]:
+def contained(entrants: Sequence[Entrant]) -> list[tuple[Entrant, Entrant]]:
     """Return each optimizer with another one that takes part and that it contains."""
-    labels = {entrant.label for entrant in entrants}
-    return [(entrant, other) for entrant in entrants for other in entrant.entry.contains if other in labels]
+    by_label = {entrant.label: entrant for entrant in entrants}
+    return [(entrant, by_label[other]) for entrant in entrants for other in entrant.entry.contains if other in by_label]

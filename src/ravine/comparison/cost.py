@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import msgspec
 
 from ravine.comparison.controls import contained
-from ravine.comparison.finals import USUAL_SPREAD, final_count
+from ravine.comparison.finals import final_count, usual_spread
 from ravine.comparison.plan import Plan, Protocol
+from ravine.comparison.points import MOST_TRIALS
 from ravine.comparison.trials import Entrant, at_point
 from ravine.data import Dataset
 from ravine.errors import ConfigError
@@ -55,14 +56,14 @@ def cost_of(
 ) -> Cost:
     """Return what a comparison costs, from the seconds of one run of each optimizer on each problem."""
     further = protocol.tuning_seeds - 1
-    spread = USUAL_SPREAD if protocol.objective == "accuracy" else protocol.margin
+    spread = usual_spread(protocol)
     tuning = finals = 0
     spent = 0.0
     for own in entrants.values():
         last = final_count(protocol, len(own), spread)
         near = [entrant.label for entrant, _ in contained(own)]
         for entrant in own:
-            default = protocol.tuning_seeds if entrant.bases["constant"].base.defaults["lr"] is not None else 0
+            default = protocol.tuning_seeds if entrant.optimizer.defaults["lr"] is not None else 0
             controls = near.count(entrant.label) * (protocol.controls + (further if protocol.controls else 0))
             tuned = protocol.trials + protocol.contenders * further + default + controls
             tuning, finals = tuning + tuned, finals + last
@@ -80,16 +81,17 @@ def within_budget(
     """Return the plan with the largest number of trials, a power of two, that fits a time in seconds.
 
     Raises:
-        ConfigError: not even four trials fit.
+        ConfigError: not even the smallest search fits.
     """
-    trials = 2048
-    while trials >= LEAST_TRIALS:
+    most = MOST_TRIALS // (plan.protocol.extensions + 1)
+    least = max(LEAST_TRIALS, plan.protocol.contenders)
+    sizes = [2**k for k in range(most.bit_length()) if least <= 2**k <= most]
+    for trials in reversed(sizes):
         protocol = msgspec.structs.replace(plan.protocol, trials=trials)
         cost = cost_of(entrants, protocol, seconds, jobs)
         if cost.wall <= budget:
             return msgspec.structs.replace(plan, protocol=protocol)
-        trials //= 2
     raise ConfigError(
-        f"{duration(budget)} is too short: with {LEAST_TRIALS} trials for each optimizer the comparison takes about "
+        f"{duration(budget)} is too short: with {sizes[0]} trials for each optimizer the comparison takes about "
         f"{duration(cost.wall)} here. Give more time, fewer optimizers or problems, or a smaller problem."
     )

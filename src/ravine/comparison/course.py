@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from ravine.comparison.controls import contained, control_trials
 from ravine.comparison.edges import Edge, beyond, edges, joined
-from ravine.comparison.finals import final_count, spread_of
+from ravine.comparison.finals import final_count, spread_of, usual_spread
 from ravine.comparison.plan import Protocol
 from ravine.comparison.scores import Results, means, ranked, scores
 from ravine.comparison.trials import Entrant, Stage, Trial, at_point, at_settings, final_seed, tuning_seed
@@ -34,7 +34,7 @@ class Course:
         axes: by optimizer, the axes as they were searched in all stages.
         edges: by optimizer, the ends at which its best trials lie at the end of the search.
         winners: by optimizer, the trial that was chosen.
-        spread: the standard deviation over seeds that the tuning showed.
+        spread: the standard deviation over seeds that the tuning showed; the usual one if it had one seed alone.
         finals: the number of final runs of each optimizer at the first look.
         pairs: the verdicts.
     """
@@ -95,15 +95,16 @@ def course(entrants: Sequence[Entrant], protocol: Protocol, time_is_up: Callable
         ]
 
     controls = [
-        (entrant, other, control_trials(entrant, other, done.winners[other].settings, protocol))
+        (entrant, control_trials(entrant, other, done.winners[other.label].settings, protocol))
         for entrant, other in contained(entrants)
     ]
-    results = yield from _stage(done, [trial for _, _, trials in controls for trial in trials])
-    best_controls = [(entrant, ranked(trials, results, objective)[:1]) for entrant, _, trials in controls]
+    results = yield from _stage(done, [trial for _, trials in controls for trial in trials])
+    best_controls = [(entrant, ranked(trials, results, objective)[:1]) for entrant, trials in controls]
     more = [trial for entrant, best in best_controls for trial in _with_seeds(entrant, best, protocol, "control")]
     results = yield from _stage(done, more)
 
-    done.spread = spread_of(groups)
+    spread = spread_of(groups)
+    done.spread = usual_spread(protocol) if spread is None else spread
     done.finals = final_count(protocol, len(entrants), done.spread)
     undecided = {entrant.label for entrant in entrants}
     for look in range(1, protocol.looks + 1):
@@ -125,7 +126,7 @@ def _stage(done: Course, trials: list[Trial]) -> Generator[list[Trial], Results,
 
 def _defaults(entrant: Entrant, protocol: Protocol) -> list[Trial]:
     """Return the runs at the optimizer's defaults, one a tuning seed; none if it has no default rate."""
-    lr = entrant.bases["constant"].base.defaults["lr"]
+    lr = entrant.optimizer.defaults["lr"]
     if lr is None:
         return []
     return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -17,7 +18,22 @@ AT_EDGE = 4
 """How many of them must lie at one end."""
 
 OUTER = 0.1
-"""The share of an axis that counts as its end."""
+"""The least share of an axis that counts as its end; see `outer_share`."""
+
+LEAST_TRIALS = 16
+"""The smallest search that can show an edge."""
+
+
+def outer_share(trials: int) -> float:
+    """Return the share of an axis that counts as its end: 1 / sqrt(trials), at least a tenth.
+
+    Sobol points are spread so evenly that only one or two of 16 lie in an outer tenth, so four of the best five never
+    could. A quarter holds four of 16. Of 8 points even 1 / sqrt(8) of an axis never holds four.
+
+    >>> outer_share(16), outer_share(64), outer_share(400)
+    (0.25, 0.125, 0.1)
+    """
+    return max(OUTER, 1 / math.sqrt(trials))
 
 
 class Edge(msgspec.Struct, frozen=True):
@@ -28,25 +44,27 @@ class Edge(msgspec.Struct, frozen=True):
 
 
 def edges(best: Sequence[Trial], axes: Mapping[str, Axis], entry: Entry) -> list[Edge]:
-    """Return the ends at which at least four of the five best trials lie in the outer tenth of an axis.
+    """Return the ends of axes at which at least four of the five best trials lie, within `outer_share` of the axis.
 
     An end at a natural bound, such as a momentum of 0, is none. The winner alone is no sign: with one axis that has no
-    effect it lies in the outer tenth of one of two ends in 20 % of all searches, with four such axes in 59 %. Four of
-    five lie at one of the two ends of such an axis in 2 (5 * 0.1^4 * 0.9 + 0.1^5) = 0.09 % of searches.
+    effect it lies in the outer tenth at one of two ends in 20 % of all searches, with four such axes in 59 %. Of 16
+    trials, of which four lie in each outer quarter, four of the best five lie in one of the two quarters of such an
+    axis in 2 * 12 / C(16, 5) = 0.5 % of searches.
 
     Args:
-        best: the trials, best first.
+        best: all trials, best first.
         axes: the axes as they were searched in all stages so far.
         entry: the optimizer, for the bounds of its axes.
     """
     found = []
+    outer = outer_share(max(len(best), 1))
     for name, axis in axes.items():
         if isinstance(axis, Choice):
             continue
         places = [axis.place(trial.settings[name]) for trial in best[:BEST]]
         ends: tuple[tuple[End, int], ...] = (
-            ("low", sum(place <= OUTER for place in places)),
-            ("high", sum(place >= 1 - OUTER for place in places)),
+            ("low", sum(place <= outer for place in places)),
+            ("high", sum(place >= 1 - outer for place in places)),
         )
         found += [
             Edge(name, end)

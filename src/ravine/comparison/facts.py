@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean, median
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -40,18 +39,18 @@ def best_of(values: Sequence[float]) -> list[BestOf]:
     [(1, 2.333), (2, 3.333), (3, 4.0)]
     """
     ordered, count = sorted(values), len(values)
+    numbers = np.arange(count + 1)
+    below = np.ones(count + 1)
     found = []
     for k in range(1, count + 1):
-        below = [math.comb(i, k) / math.comb(count, k) for i in range(count + 1)]
-        shares = np.diff(below)
-        low = ordered[int(np.searchsorted(below, 0.1)) - 1]
-        high = ordered[min(int(np.searchsorted(below, 0.9)), count) - 1]
-        found.append(BestOf(trials=k, mean=float(shares @ ordered), low=low, high=high))
+        below = below * np.maximum(numbers - (k - 1), 0) / (count - (k - 1))  # C(i, k) / C(n, k), from that of k - 1
+        low, high = (ordered[int(np.searchsorted(below, share - 1e-12)) - 1] for share in (0.1, 0.9))
+        found.append(BestOf(trials=k, mean=float(np.diff(below) @ ordered), low=low, high=high))
     return found
 
 
 def decades(values: Sequence[float], lr: Axis, margin: float) -> float | None:
-    """Return how many decades of the learning rate lie within a margin of the best trial; None if the axis has none.
+    """Return how many decades of the learning rate lie within a margin of the best trial; None if lr has no decades.
 
     Points are uniform over the decades of the axis, so it is the share of such trials times the width of the axis. In a
     space with further axes it counts the rates as often as the other axes allow.
@@ -94,7 +93,7 @@ class ToTarget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def to_target(results: Sequence[Result], target: float, samples: int) -> ToTarget:
-    """Return the way of some runs to a validation accuracy; `samples` are those of an epoch."""
+    """Return the way of some runs to a validation accuracy; `samples` are those that an epoch trains on."""
     epochs, seconds = [], []
     for result in results:
         spent = np.cumsum([epoch.seconds for epoch in result.history])
@@ -133,6 +132,3 @@ def curve(results: Sequence[Result], quantity: str) -> Curve:
         low=tuple(None if row is None else min(row) for row in whole),
         high=tuple(None if row is None else max(row) for row in whole),
     )
-
-
-Values = Mapping[str, Any]

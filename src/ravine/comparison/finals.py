@@ -14,15 +14,22 @@ USUAL_SPREAD = 0.003
 """The standard deviation of an accuracy over seeds, before anything is known: that of small networks on MNIST."""
 
 
-def spread_of(groups: Iterable[Sequence[float]]) -> float:
+def usual_spread(protocol: Protocol) -> float:
+    """Return the standard deviation over seeds to go by before anything is known; of a loss it is the margin."""
+    return USUAL_SPREAD if protocol.objective == "accuracy" else protocol.margin
+
+
+def spread_of(groups: Iterable[Sequence[float]]) -> float | None:
     """Return the standard deviation over seeds, pooled over groups of runs that differ by the seed alone.
+
+    None if no group has two runs, so that nothing is known of it.
 
     >>> round(spread_of([[1.0, 2.0, 3.0], [5.0, 6.0]]), 3)
     0.913
     """
     parts = [(len(group) - 1, float(np.var(group, ddof=1))) for group in groups if len(group) > 1]
     freedom = sum(n for n, _ in parts)
-    return math.sqrt(sum(n * variance for n, variance in parts) / freedom) if freedom else 0.0
+    return math.sqrt(sum(n * variance for n, variance in parts) / freedom) if freedom else None
 
 
 def pairs_of(optimizers: int) -> int:

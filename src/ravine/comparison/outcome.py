@@ -17,7 +17,11 @@ from ravine.comparison.plan import Plan, Protocol
 from ravine.comparison.scores import Results, means, score, scores
 from ravine.comparison.trials import Entrant, Trial
 from ravine.comparison.verdicts import Pair
+from ravine.data import DATASETS
+from ravine.data.validation import samples_of
+from ravine.spec.problem import Problem
 from ravine.statistics.means import mean
+from ravine.storage.record import Result
 
 TUNING = ("search", "extension", "seeds")
 """The stages that choose an optimizer's settings, and what they cost."""
@@ -38,11 +42,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         finals: the number of final runs.
         diverged: the share of the trials of its search that diverged.
         edges: the ends of axes at which its best trials lie.
-        under_tuned: the optimizers that it contains and does worse than.
-        decades: how many decades of the learning rate lie within the margin of the best trial; see `facts.decades`.
+        under_tuned: the optimizers that it contains and does worse than, in the finals or while tuning.
+        decades: how many decades of the learning rate lie within the margin of the best trial; see `facts.decades`;
+            None if its axis is no logarithm.
         best_of: what the best of k trials of its search scores.
         at_seconds: the score of its settings after as many seconds as the fastest run of all winners takes, while
-            tuning; None if one of its runs diverged.
+            tuning; None if one of its runs diverged, or had not ended its first epoch.
         to_target: the way to the problem's target, while tuning; None without a target.
         curve: the score of its settings over the epochs, while tuning.
         tuning_seconds: what its search cost, in seconds of one core.
@@ -157,7 +162,7 @@ def outcome_of(
     for problem in plan.problems:
         done, taking_part = courses[problem.name], entrants[problem.name]
         tuned = {label: _tuned(done, label, results) for label in plan.labels}
-        seconds = min((_training(runs) for runs in tuned.values()), default=0.0)
+        seconds = min((_training(run) for runs in tuned.values() for run in runs if run.status == "done"), default=0.0)
         pairs = [_noted(pair, done.edges) for pair in done.pairs]
         near = _under_tuned(taking_part, done, results, plan.protocol)
         found = [
@@ -187,18 +192,25 @@ def outcome_of(
 
 
 def _final_spread(done: Course, plan: Plan, results: Results) -> float:
-    return spread_of([scores(done.of(label, "final"), results, plan.protocol.objective) for label in plan.labels])
+    """Return the standard deviation of the finals over seeds."""
+    groups = [scores(done.of(label, "final"), results, plan.protocol.objective) for label in plan.labels]
+    return spread_of(groups) or 0.0
 
 
-def _tuned(done: Course, label: str, results: Results) -> list[Any]:
+def _tuned(done: Course, label: str, results: Results) -> list[Result]:
     """Return the results of the winning settings of an optimizer while tuning, one a seed."""
     winner = done.winners[label]
     return [results[t.id] for t in done.of(label, *TUNING) if t.number == winner.number]
 
 
-def _training(runs: Sequence[Any]) -> float:
-    """Return how long the shortest of some runs trained."""
-    return min(sum((epoch.seconds for epoch in run.history), 0.0) for run in runs)
+def _training(run: Result) -> float:
+    return sum(epoch.seconds for epoch in run.history)
+
+
+def _samples(problem: Problem) -> int:
+    """Return how many samples an epoch of the tuning trains on."""
+    total = DATASETS[problem.dataset].train_count
+    return total - samples_of(problem.validation, total)
 
 
 def _standing(
@@ -208,7 +220,7 @@ def _standing(
     protocol: Protocol,
     pairs: Sequence[Pair],
     near: Sequence[str],
-    tuned: Sequence[Any],
+    tuned: Sequence[Result],
     seconds: float,
 ) -> Standing:
     label, objective, problem = entrant.label, protocol.objective, entrant.problem
@@ -223,8 +235,8 @@ def _standing(
     first = scores(done.of(label, "search"), results, objective)
     defaults = scores(done.of(label, "default"), results, objective)
     quantity, sign = ("validation_accuracy", 1.0) if objective == "accuracy" else ("validation_loss", -1.0)
-    reached = facts.at_seconds([run.history for run in tuned], quantity, seconds)
-    samples = tuned[0].history[0].steps * tuned[0].history[0].batch_size if tuned[0].history else 0
+    whole = all(run.status == "done" for run in tuned)
+    reached = facts.at_seconds([run.history for run in tuned], quantity, seconds) if whole else None
     losses = [result.train_loss for result in final_results]
     winner = done.winners[label]
     return Standing(
@@ -244,7 +256,7 @@ def _standing(
         decades=facts.decades(first, entrant.entry.space["lr"], protocol.margin),
         best_of=tuple(facts.best_of(searched)),
         at_seconds=None if reached is None else sign * reached,
-        to_target=None if problem.target is None else facts.to_target(tuned, problem.target, samples),
+        to_target=None if problem.target is None else facts.to_target(tuned, problem.target, _samples(problem)),
         curve=facts.curve(tuned, quantity),
         tuning_seconds=sum(results[trial.id].seconds.total for trial in done.of(label, *TUNING)),
         run_seconds=fmean(result.seconds.train for result in final_results),
@@ -278,16 +290,16 @@ def _under_tuned(
     found: dict[str, list[str]] = {entrant.label: [] for entrant in entrants}
     for entrant, other in contained(entrants):
         label = entrant.label
-        controls = [trial for trial in done.of(label, "control") if trial.near == other]
+        controls = [trial for trial in done.of(label, "control") if trial.near == other.label]
         repeated = {trial.number for trial in controls if trial.seed != controls[0].seed}
         near = means([t for t in controls if t.number in repeated or not repeated], results, protocol.objective)
         own = fmean(score(run, protocol.objective) for run in _tuned(done, label, results))
         lost = any(
-            pair.differs and {pair.a, pair.b} == {label, other} and (pair.difference > 0) != (pair.a == label)
+            (pair.a, pair.b, pair.verdict) in ((label, other.label, "worse"), (other.label, label, "better"))
             for pair in done.pairs
         )
         if lost or under_tuned(near, own, protocol.margin):
-            found[label].append(other)
+            found[label].append(other.label)
     return found
 
 

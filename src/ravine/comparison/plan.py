@@ -26,7 +26,8 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         extensions: how often the search goes on beyond a range at whose edge the best trials lie.
         controls: trials near each optimizer that another one contains.
         margin: the difference that matters, in the unit of the objective: 0.002 is 0.2 points of accuracy.
-        level: the probability that any pair of a problem is said to differ, or to be equivalent, and is not.
+        level: the largest probability that any pair of a problem is said to differ and does not; also that any pair is
+            said to be equivalent and differs by the margin or more.
         power: the probability that a true difference of twice the margin is found.
         finals: final runs of each winner; None for as many as the power needs, by `ravine.comparison.finals`.
         most_finals: the most that this rule may ask for.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -12,14 +13,21 @@ import msgspec
 from ravine.comparison.plan import Entry, Plan, Protocol, Variant
 from ravine.comparison.points import MOST_AXES, MOST_TRIALS
 from ravine.comparison.trials import FIRST_FINAL, SCHEDULES, SEEDS
-from ravine.errors import ConfigError, shortened, unknown
+from ravine.data import DATASETS
+from ravine.data.validation import samples_of
+from ravine.errors import ConfigError, RavineError, shortened, unknown
+from ravine.formulas.comparable import comparable
+from ravine.formulas.containing import contained
+from ravine.formulas.files import names_file, run_file, split
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.shelf import Shelf
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.formulas.space import bound_of, space_of
-from ravine.inputs import convert, path_of, text_of
+from ravine.inputs import convert, count_of, path_of, plain, text_of
 from ravine.search import Axis, choice
+from ravine.spec import from_settings
 from ravine.spec.problem import Problem
+from ravine.spec.values import MOST
 
 PROBLEMS: Shelf[Problem] = Shelf("problem", "ravine.problems", Problem, "Problem(..)")
 """Problems by name."""
@@ -32,15 +40,55 @@ Spaces = Mapping[str, Mapping[str, Axis | None]]
 
 
 def find_problem(given: str | Problem) -> Problem:
-    """Return a problem by its name, FILE.py:NAME or a TOML file.
+    """Return a problem by its name, FILE.py:NAME or a TOML file, after a check of its settings.
 
     Raises:
         ConfigError: there is no such problem, or its settings are not allowed.
     """
     if isinstance(given, str) and given.endswith(".toml"):
-        problem: Problem = convert(toml_of(given, "the problem"), Problem, given)
-        return problem
-    return PROBLEMS.find(given)
+        try:
+            return _checked(convert(toml_of(given, "the problem"), Problem))
+        except RavineError as error:
+            raise ConfigError(f"{shortened(given)} is no problem: {error}") from None
+    if isinstance(given, str) and names_file(given):
+        return _checked(_problem_in(given))
+    if not isinstance(given, (str, Problem)):
+        raise ConfigError(
+            f"{shortened(plain(given))} is no problem: give a name, a file, as my_file.py:my_problem or "
+            "my_problem.toml, or a ravine.Problem."
+        )
+    return _checked(PROBLEMS.find(given))
+
+
+def _problem_in(reference: str) -> Problem:
+    """Return the problem of FILE.py:NAME, or the only one of FILE.py."""
+    path, name = split(reference) or (reference, "")
+    found = {key: value for key, value in vars(run_file(path)[1]).items() if isinstance(value, Problem)}
+    if not found:
+        raise ConfigError(f"{path} has no problem: bind a ravine.Problem to a name in it.")
+    if name and name not in found:
+        raise ConfigError(unknown(f"problem in {path}", name, found))
+    if not name and len(found) > 1:
+        raise ConfigError(f"{path} has several problems; say which, as {path}:{next(iter(found))}.")
+    return found[name or next(iter(found))]
+
+
+def _checked(problem: Problem) -> Problem:
+    """Return a problem with its values in ravine's own types, if some optimizer can be trained and tuned on it."""
+    name = problem.name
+    try:
+        given = {field: plain(getattr(problem, field)) for field in Problem.__struct_fields__}
+        checked: Problem = convert(given, Problem)
+        if not checked.name.strip():
+            raise ConfigError("it has no name; give it one.")
+        if not checked.validation > 0:
+            raise ConfigError("validation is 0; give the samples to choose settings on, 1 or more, or a share of them.")
+        if checked.target is not None and not 0 < checked.target <= 1:
+            raise ConfigError(f"target is {checked.target:g}; it must be an accuracy, above 0 and up to 1.")
+        from_settings({**checked.settings, "validation": checked.validation, "test": "never"})
+    except ConfigError as error:
+        raise ConfigError(f"problem {shortened(plain(name))}: {error}") from None
+    return checked
 
 
 def all_elementwise() -> list[str]:
@@ -55,9 +103,13 @@ def toml_of(source: str, what: str) -> dict[str, Any]:
     try:
         return dict(msgspec.toml.decode(text_of(file.read_bytes())))
     except OSError as error:
-        raise ConfigError(f"cannot read {what} {source}: {error.strerror or error}.") from None
+        raise ConfigError(f"cannot read {what} {shortened(source)}: {error.strerror or error}.") from None
     except msgspec.DecodeError as error:
-        raise ConfigError(f"cannot read {what} {source}: {error}.") from None
+        raise ConfigError(f"cannot read {what} {shortened(source)}: {error}.") from None
+    except ConfigError as error:
+        raise ConfigError(f"cannot read {what} {shortened(source)}: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"cannot read {what} {shortened(source)}: it has lists in lists without end.") from None
 
 
 def make_plan(
@@ -67,9 +119,9 @@ def make_plan(
     *,
     schedules: Sequence[str] = (),
     batch_sizes: Sequence[int] = (),
-    spaces: Spaces = {},  # noqa: B006  never changed
-) -> Plan:
-    """Return the plan of a comparison.
+    spaces: Spaces = MappingProxyType({}),
+) -> tuple[Plan, dict[str, Optimizer]]:
+    """Return the plan of a comparison, and by label the optimizers that it names.
 
     Args:
         optimizers: at least two: names, FILE.py:NAME, optimizers, or variants of these.
@@ -86,30 +138,40 @@ def make_plan(
     if len(optimizers) < 2:
         few = "one optimizer is" if optimizers else "no optimizers are"
         raise ConfigError(f"{few} given; give two or more to compare, as in `ravine compare sgd momentum`.")
+    if not isinstance(spaces, Mapping):
+        raise ConfigError(
+            f"search is {shortened(plain(spaces))}; write axes by optimizer, as "
+            '{"momentum": {"alpha": ravine.search.linear(0, 0.9)}}.'
+        )
+    sizes = [count_of("batch size", size, MOST) for size in batch_sizes]
     given = [one if isinstance(one, Variant) else Variant(label="", optimizer=one, settings={}) for one in optimizers]
     found = [OPTIMIZERS.resolve(variant.optimizer) for variant in given]
     labels = _labels([variant.label or name for variant, (name, _) in zip(given, found, strict=True)])
     for label in spaces:
         if label not in labels:
             raise ConfigError(f"search of {label}: {unknown('optimizer of the comparison', label, labels)}")
-    shared = _shared(schedules, batch_sizes)
+    by_label = {label: optimizer for label, (_, optimizer) in zip(labels, found, strict=True)}
+    shared = _shared(schedules, sizes)
     entries = [
         _entry(name, label, optimizer, shared, spaces.get(label, {}), checked(variant))
-        for (name, optimizer), label, variant in zip(found, labels, given, strict=True)
+        for label, (name, optimizer), variant in zip(labels, found, given, strict=True)
     ]
-    entries = [
-        msgspec.structs.replace(entry, contains=_contained(entry, optimizer, entries, [o.name for _, o in found]))
-        for entry, (_, optimizer) in zip(entries, found, strict=True)
-    ]
+    entries = [msgspec.structs.replace(entry, contains=_contained(entry, entries, by_label)) for entry in entries]
     chosen = [find_problem(problem) for problem in problems]
-    if len(batch_sizes) == 1:
-        chosen = [msgspec.structs.replace(problem, batch_size=batch_sizes[0]) for problem in chosen]
     if not chosen:
         raise ConfigError("no problem is given; give one, such as mnist-mlp.")
+    for problem in chosen:
+        _check_sizes(problem, sizes)
+    if len(sizes) == 1:
+        chosen = [msgspec.structs.replace(problem, batch_size=sizes[0]) for problem in chosen]
     names = [problem.name for problem in chosen]
     if len(set(names)) < len(names):
         raise ConfigError(f"a problem stands there twice: {', '.join(names)}.")
-    return Plan(problems=tuple(chosen), entries=tuple(entries), protocol=protocol)
+    return Plan(problems=tuple(chosen), entries=tuple(entries), protocol=protocol), by_label
+
+
+LEAST_LEVEL = 1e-6
+"""The smallest error rate; a smaller one needs more final runs than a comparison has seeds for."""
 
 
 def check_protocol(protocol: Protocol) -> None:
@@ -127,11 +189,11 @@ def check_protocol(protocol: Protocol) -> None:
         ("extensions", p.extensions >= 0 and trials <= MOST_TRIALS, f"0 or more, with at most {MOST_TRIALS} trials"),
         ("controls", 0 <= p.controls <= MOST_TRIALS, f"from 0 to {MOST_TRIALS}"),
         ("margin", 0 < p.margin < math.inf, "a number above 0"),
-        ("level", 0 < p.level < 0.5, "between 0 and 0.5"),
+        ("level", LEAST_LEVEL <= p.level < 0.5, f"from {LEAST_LEVEL:f} to below 0.5"),
         ("power", 0.5 <= p.power < 1, "from 0.5 to below 1"),
         ("most_finals", p.most_finals >= 2, "2 or more"),
         ("looks", 1 <= p.looks <= 20, "from 1 to 20"),
-        ("seed", 0 <= p.seed < 2**53, "0 or more, and at most 2^53"),
+        ("seed", 0 <= p.seed < 2**53, "a whole number of 0 or more, below 2^53"),
         ("finals", p.finals is None or p.finals >= 2, "2 or more"),
         (
             "finals",
@@ -153,14 +215,14 @@ def _labels(names: Sequence[str]) -> list[str]:
     ]
     for label in labels:
         if labels.count(label) > 1:
-            raise ConfigError(f"{label} is given twice; give each optimizer once.")
+            raise ConfigError(f"two optimizers are called {label}: give each one once, or another name to one of them.")
     return labels
 
 
 def _shared(schedules: Sequence[str], batch_sizes: Sequence[int]) -> dict[str, Axis]:
     """Return the axes that all spaces share."""
     for schedule in schedules:
-        if schedule not in SCHEDULES:
+        if not isinstance(schedule, str) or schedule not in SCHEDULES:
             raise ConfigError(unknown("form of the schedule", schedule, SCHEDULES))
     axes: dict[str, Axis] = {}
     if schedules and list(schedules) != ["constant"]:
@@ -180,13 +242,17 @@ def checked(variant: Variant) -> dict[str, Any]:
 
 
 def _contained(
-    entry: Entry, optimizer: Optimizer, entries: Sequence[Entry], names: Sequence[str]
+    entry: Entry, entries: Sequence[Entry], optimizers: Mapping[str, Optimizer]
 ) -> dict[str, dict[str, float]]:
     """Return the other entries that one contains: those of an optimizer that its own contains, with equal settings."""
+    optimizer = optimizers[entry.label]
     return {
-        other.label: dict(optimizer.contains[name])
-        for other, name in zip(entries, names, strict=True)
-        if name in optimizer.contains and other.settings == entry.settings and other is not entry
+        other.label: dict(point)
+        for name, point in optimizer.contains.items()
+        for other in entries
+        if optimizers[other.label].name == name
+        and _same(optimizers[other.label], contained(optimizer, name))
+        and other.settings == entry.settings
     }
 
 
@@ -195,17 +261,15 @@ def _entry(
     label: str,
     optimizer: Optimizer,
     shared: Mapping[str, Axis],
-    given: Mapping[str, Axis | None],
+    given: Any,
     settings: dict[str, Any],
 ) -> Entry:
-    for axis in given:
-        if axis not in optimizer.defaults:
-            raise ConfigError(f"search of {label}: {unknown(f'hyper-parameter of {label}', axis, optimizer.defaults)}")
-    own = {**space_of(optimizer), **given}
-    axes = {axis: own[axis] for axis in optimizer.defaults if own.get(axis) is not None}
+    if not isinstance(given, Mapping):
+        comparable(optimizer, given, {})  # says what is wrong with it
+    axes = space_of(comparable(optimizer, {**optimizer.search, **given}, {}))
     if "lr" not in axes:
         raise ConfigError(f"search of {label} has no axis for lr: give one, such as log(0.001, 1).")
-    space: dict[str, Axis] = {"lr": axes.pop("lr"), **shared, **axes}  # type: ignore[dict-item]
+    space: dict[str, Axis] = {"lr": axes.pop("lr"), **shared, **axes}
     space = {axis: space[axis] for axis in space if axis not in settings}
     if len(space) > MOST_AXES:
         raise ConfigError(f"the space of {label} has {len(space)} axes; it may have at most {MOST_AXES}.")
@@ -213,6 +277,23 @@ def _entry(
     return Entry(
         label=label, optimizer=name, space=space, bounds=bounds, settings=settings, overridden=tuple(sorted(given))
     )
+
+
+def _same(one: Optimizer, other: Optimizer) -> bool:
+    """Tell whether two optimizers are one: a user's file may be named like an optimizer of ravine's, and be another."""
+    return one is other or one.texts() == other.texts()
+
+
+def _check_sizes(problem: Problem, sizes: Sequence[int]) -> None:
+    """Check that no batch is larger than the training set without its validation split."""
+    total = DATASETS[problem.dataset].train_count
+    most = total - samples_of(problem.validation, total)
+    for size in (*sizes, *(() if len(sizes) == 1 else (problem.batch_size,))):
+        if size > most:
+            raise ConfigError(
+                f"batch size is {size:,}, and problem {problem.name} has {most:,} samples to train on beside those of "
+                "its validation split: give a smaller one."
+            )
 
 
 def _end(optimizer: Optimizer, axis: str, end: Any) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,7 +10,8 @@ from typing import Any, Literal
 
 from ravine.comparison.plan import Entry, Protocol
 from ravine.comparison.points import points
-from ravine.search import Axis
+from ravine.formulas.optimizer import Optimizer
+from ravine.search import Axis, Choice, OneMinusLog
 from ravine.spec import ResolvedRun, from_settings
 from ravine.spec.problem import Problem
 
@@ -37,10 +39,17 @@ Settings = Mapping[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Entrant:
-    """An optimizer that takes part in a problem."""
+    """An optimizer that takes part in a problem.
+
+    Attributes:
+        entry: what the plan says of it.
+        problem: the problem.
+        optimizer: the optimizer, which is not looked up again.
+    """
 
     entry: Entry
     problem: Problem
+    optimizer: Optimizer
 
     @property
     def label(self) -> str:
@@ -49,7 +58,7 @@ class Entrant:
 
     @cached_property
     def bases(self) -> dict[str, ResolvedRun]:
-        """By the form of the schedule, the run of which its trials are variations. The optimizer is found once."""
+        """By the form of the schedule, the run of which its trials are variations."""
         held_out = {"validation": self.problem.validation, "test": "never"}
         lr = self.entry.space["lr"].at(0.5)
         return {
@@ -59,10 +68,10 @@ class Entrant:
                     **held_out,
                     **settings,
                     **self.entry.settings,
-                    "optimizer": self.entry.optimizer,
+                    "optimizer": self.optimizer,
                     "lr": lr,
                 }
-            )
+            ).replaced(optimizer=self.entry.optimizer)
             for form, settings in SCHEDULES.items()
             if form == "constant" or "schedule" in self.entry.space
         }
@@ -86,7 +95,7 @@ class Trial:
         problem, optimizer: the names of both.
         stage: what it is for.
         number: which point of the stage it is; for further seeds and finals, that of the trial whose settings it has.
-        settings: the values of the axes; empty for the optimizer's defaults.
+        settings: the values of the axes; the learning rate alone for the optimizer's defaults.
         run: the run.
         near: for a control, the optimizer near which it lies.
     """
@@ -125,7 +134,7 @@ def at_point(
 ) -> Trial:
     """Return trial `number` of a search over some axes."""
     coordinates = points(entrant.problem, protocol.seed)[number]
-    settings = {name: _rounded(axis.at(u)) for (name, axis), u in zip(axes.items(), coordinates, strict=False)}
+    settings = {name: _rounded(axis, axis.at(u)) for (name, axis), u in zip(axes.items(), coordinates, strict=False)}
     run = entrant.run(settings, tuning_seed(protocol, 0), final=False)
     return Trial(entrant.problem.name, entrant.label, stage, number, settings, run, near)
 
@@ -136,6 +145,14 @@ def at_settings(entrant: Entrant, trial: Trial, seed: int, stage: Stage, *, fina
     return Trial(trial.problem, trial.optimizer, stage, trial.number, trial.settings, run, trial.near)
 
 
-def _rounded(value: Any) -> Any:
-    """Return a number with six digits, which a person can type again."""
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+def _rounded(axis: Axis, value: Any) -> Any:
+    """Return a value with six digits, which a person can type again.
+
+    They are those of its distance from the nearest one of 0 and 1, or of the width of a narrower axis.
+    """
+    if isinstance(axis, Choice):
+        return value
+    low, high = axis.ends
+    scale = min(abs(value) or math.inf, abs(1 - value) or math.inf if isinstance(axis, OneMinusLog) else math.inf)
+    scale = min(scale, high - low)
+    return min(max(round(value, 5 - math.floor(math.log10(scale))), low), high)

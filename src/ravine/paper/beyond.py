@@ -18,6 +18,7 @@ from ravine.comparison.plan import Plan, id_of
 from ravine.comparison.planning import make_plan
 from ravine.comparison.prepare import entrants_of, first_runs, prepare
 from ravine.comparison.words import difference_text
+from ravine.formulas.optimizer import Optimizer
 from ravine.storage.store import RunStore
 from ravine.words import listed
 
@@ -41,11 +42,10 @@ class Answer(msgspec.Struct, frozen=True):
     why: str
 
 
-def plan_beyond(trials: int | None = None) -> Plan:
-    """Return the plan; without a number of trials it has the default."""
+def plan_beyond() -> tuple[Plan, dict[str, Optimizer]]:
+    """Return the plan, and by label the optimizers that it names."""
     file = read_comparison(str(resources.files("ravine.paper") / "beyond.toml"))
-    protocol = protocol_of(**file.protocol, **({} if trials is None else {"trials": trials}))
-    return make_plan(file.taking_part, file.problems, protocol)
+    return make_plan(file.taking_part, file.problems, protocol_of(**file.protocol))
 
 
 def compare_beyond(
@@ -57,7 +57,7 @@ def compare_beyond(
     watching: Watching,
 ) -> Comparison:
     """Run the comparison, or go on with it."""
-    prepared = prepare(plan_beyond(), runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet)
+    prepared = prepare(*plan_beyond(), runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet)
     return compare_prepared(prepared, watching, command=COMMAND)
 
 
@@ -65,8 +65,8 @@ def stored_beyond(store: RunStore) -> Outcome | None:
     """Return the outcome of the comparison if it is stored."""
     if not (store.root / "comparisons").is_dir():
         return None
-    plan = plan_beyond()
-    return load_outcome(store, id_of(plan, first_runs(entrants_of(plan), plan)))
+    plan, optimizers = plan_beyond()
+    return load_outcome(store, id_of(plan, first_runs(entrants_of(plan, optimizers), plan)))
 
 
 def answers(outcome: Outcome) -> list[Answer]:

@@ -32,7 +32,7 @@ class Difference:
 
     def interval(self, level: float = 0.05) -> tuple[float, float]:
         """Return the interval that misses the true difference with probability `level`: d +- t s / sqrt(n)."""
-        half = float(stats.t.ppf(1 - level / 2, self.freedom)) * self.error
+        half = float(stats.t.isf(level / 2, self.freedom)) * self.error
         return self.value - half, self.value + half
 
     @property
@@ -89,8 +89,8 @@ def _signs(count: int) -> Array:
     """Return patterns of signs, (patterns, count): all of them, or a sample whose first is that of no flip."""
     if count <= _ALL_SIGNS:
         numbers = np.arange(2**count)[:, None] >> np.arange(count)
-        return (1 - 2 * (numbers & 1)).astype(np.float64)
-    drawn = np.random.default_rng(0).choice([-1.0, 1.0], (2**_ALL_SIGNS, count))
+        return 1.0 - 2.0 * (numbers & 1).astype(np.float64)
+    drawn: Array = np.random.default_rng(0).choice([-1.0, 1.0], (2**_ALL_SIGNS, count))
     drawn[0] = 1.0
     return drawn
 

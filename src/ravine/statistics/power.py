@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from scipy import optimize, stats
@@ -20,7 +21,7 @@ def power(difference: float, spread: float, count: int, level: float = 0.05) -> 
     0.808
     """
     freedom, shift = count - 1, difference / spread * math.sqrt(count)
-    border = float(stats.t.ppf(1 - level / 2, freedom))
+    border = float(stats.t.isf(level / 2, freedom))
     return float(stats.nct.sf(border, freedom, shift))
 
 
@@ -43,8 +44,9 @@ def detectable(spread: float, count: int, level: float = 0.05, share: float = 0.
     """
     if spread == 0:
         return 0.0
-    border = float(stats.t.ppf(1 - level / 2, count - 1)) * spread / math.sqrt(count)
-    return float(optimize.brentq(lambda d: power(d, spread, count, level) - share, 0.0, 3 * border))
+    border = float(stats.t.isf(level / 2, count - 1)) * spread / math.sqrt(count)
+    most = next(border * 2.0**k for k in itertools.count() if power(border * 2.0**k, spread, count, level) >= share)
+    return float(optimize.brentq(lambda d: power(d, spread, count, level) - share, 0.0, most))
 
 
 def least_for_signs(tests: int, level: float = 0.05) -> int:
