@@ -166,10 +166,11 @@ def test_the_way_to_a_target_says_how_often_it_was_missed(full):
 
 def test_tuning_has_decades_divergence_cost_and_edges(full):
     rows = {row[0]: row for row in table(full, "tuning-small")}
-    assert rows["adam"][1:] == ["1.50", "0 %", "12", "none"]
+    assert rows["adam"][1:] == ["1.50", "0 %", "12", "cannot tell"]
     assert rows["lion"][1:4] == ["1.50", "25 %", "12"]
     assert "low end of lr" in rows["lion"][4]
-    made = outcome()
+    made = outcome(protocol=Protocol(trials=16))
+    assert table(shown(Comparison(made)), "tuning-small")[1][-1] == "none"
     none = replace(made, leaderboard=tuple(replace(s, decades=None) for s in made.leaderboard))
     assert table(shown(Comparison(none)), "tuning-small")[1][1] == "\u2013"
 
@@ -186,9 +187,12 @@ def test_every_control_is_shown_with_what_it_found(full):
     rows = {row[0]: row for row in table(full, "controls-small")}
     assert rows["adam"][1:4] == ["sgd", "alpha=0", "2"]
     assert rows["adam"][4] == "97.80 %"  # the mean of both seeds of the one that was repeated, 97.9 and 97.7
-    assert rows["adam"][-1] == "✓ as it should"
+    assert rows["adam"][-1] == "✓ does as well"
     assert rows["lion"][-1] == "⚠ under-tuned"
     assert 'id="controls"' not in shown(Comparison(outcome()))
+    made = outcome(("adam", "sgd"), contains={"adam": "sgd"})
+    none = replace(made, trials=tuple(row for row in made.trials if row.stage != "control"))
+    assert table(shown(Comparison(none)), "controls-small")[1][-1] == "? not tried"
 
 
 def test_the_plan_has_every_number_of_the_protocol():

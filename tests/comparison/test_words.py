@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from outcome_cases import all_better, outcome, pair, problem
 
 from ravine.comparison.edges import Edge
+from ravine.comparison.plan import Protocol
 from ravine.comparison.words import interval_text, seen_sentence, turned, verdict_sentence, warnings
 
 
@@ -138,12 +139,21 @@ def test_a_pair_is_turned_with_all_of_its_numbers():
 
 def test_warnings_name_the_problem_only_where_there_are_several():
     edges, under = {"sgd": Edge("lr", "high")}, {"adam": "sgd"}
-    one, two = warnings(outcome(edges=edges, under_tuned=under))
+    enough = Protocol(trials=16)
+    one, two = warnings(outcome(edges=edges, under_tuned=under, protocol=enough))
     assert one.startswith("adam is under-tuned: some of its settings make it sgd")
     assert two.startswith("The best trials of sgd lie at the high end of lr")
     assert "nothing says that sgd is worse" in two
-    several = warnings(outcome(edges=edges, under_tuned=under, problems=(problem("p"), problem("q"))))
+    problems = (problem("p"), problem("q"))
+    several = warnings(outcome(edges=edges, under_tuned=under, problems=problems, protocol=enough))
     assert [line.partition(": ")[0] for line in several] == ["p", "p", "q", "q"]
+
+
+def test_a_search_too_small_to_show_an_edge_is_told_once():
+    problems = (problem("p"), problem("q"))
+    (said,) = warnings(outcome(problems=problems, protocol=Protocol(trials=8)))
+    assert said.startswith("With 8 trials a search cannot show that its best trials lie at an edge")
+    assert warnings(outcome(problems=problems, protocol=Protocol(trials=16))) == []
 
 
 def test_numbers_have_their_units():

@@ -37,8 +37,8 @@ def protocol_words(protocol: Protocol) -> dict[str, str]:
         "controls": f"{several(p.controls, 'trial')} near the winner of each optimizer that another one contains.",
         "final runs": finals,
         "margin": f"{margin_text(p)}: a smaller difference does not matter.",
-        "level": f"{p.level:g}: the probability that any pair of a problem is said to differ, or to be equivalent, and "
-        "is not; Holm's correction keeps it over all pairs.",
+        "level": f"{p.level:g}: the largest probability that any pair of a problem is said to differ and does not, and "
+        "as much that any is said to be equivalent and is not; Holm's correction keeps it over all pairs.",
         "power": f"{p.power:g}: the probability that a true difference of twice the margin is found.",
         "looks": "1: the finals are judged once."
         if p.looks == 1

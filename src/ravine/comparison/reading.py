@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ravine.comparison.edges import LEAST_TRIALS
 from ravine.comparison.outcome import Outcome
 from ravine.comparison.words import margin_text
 
@@ -24,8 +25,8 @@ def terms(outcome: Outcome) -> dict[str, str]:
         "equivalent": f"Two one-sided tests find that the difference is within the margin, {margin_text(p)}.",
         "undecided": "Neither was found. That is no sign of equality: more final runs may decide.",
         "p": "How often a difference so large, or larger, would be seen if there were none.",
-        "level": "What p is compared with. Holm's correction makes it smaller, so that among all pairs of a problem a "
-        f"wrong verdict occurs with a probability of at most {p.level:g}.",
+        "level": "What p is compared with. Holm's correction makes it smaller, so that a difference that does not "
+        f"exist is found among all pairs of a problem with a probability of at most {p.level:g}; so for equivalence.",
         "interval of a difference": "It misses the true difference with the probability that its level says.",
         "p of the signs": "The p-value of the sign-flip test, which supposes nothing about the distribution of scores. "
         "It decides nothing; a reader may check the other p with it.",
@@ -34,8 +35,9 @@ def terms(outcome: Outcome) -> dict[str, str]:
         "middle 80 % of such draws. It shows how soon a search finds good settings.",
         "decades": "How many powers of ten of the learning rate lie within the margin of the best trial: the more, the "
         "easier an optimizer is to tune.",
-        "edge": "Four of the five best trials lie in the outer tenth of an axis that could go on there, so better "
-        "settings may lie beyond it. An optimizer at an edge is never called worse than another one.",
+        "edge": "Four of the five best trials lie near one end of an axis that could go on there, so better settings "
+        "may lie beyond it. An optimizer at an edge is never called worse than another one."
+        + ("" if p.trials >= LEAST_TRIALS else f" With fewer than {LEAST_TRIALS} trials a search cannot show an edge."),
         "under-tuned": "Some settings of an optimizer make it another one of the comparison, and yet it does worse "
         "than that one, or than trials near that point: its search missed something.",
         "core-seconds": "Seconds of one core. All runs are timed as they ran, so that busy machines make them longer.",

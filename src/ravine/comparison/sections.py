@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from statistics import fmean
 
+from ravine.comparison.edges import LEAST_TRIALS
 from ravine.comparison.facts import ToTarget
 from ravine.comparison.folder import Made
 from ravine.comparison.outcome import Outcome, Row, Standing, Verdicts
@@ -103,7 +104,7 @@ def tuning(outcome: Outcome, verdicts: Verdicts, standings: Sequence[Standing]) 
                 f'<span class="doubt"><i aria-hidden="true">⚠</i> {escape(f"{edge.end} end of {edge.axis}")}</span> '
                 for edge in standing.edges
             )
-            or "none",
+            or ("none" if outcome.plan.protocol.trials >= LEAST_TRIALS else "cannot tell"),
         ]
         for standing in standings
     ]
@@ -162,7 +163,7 @@ def controls(outcome: Outcome, verdicts: Verdicts, standings: Sequence[Standing]
             ]
             best = _best_control(near)
             fails = other in own.under_tuned
-            symbol = '<i aria-hidden="true">⚠</i> under-tuned' if fails else '<i aria-hidden="true">✓</i> as it should'
+            symbol, word = ("⚠", "under-tuned") if fails else ("✓", "does as well") if near else ("?", "not tried")
             rows.append(
                 [
                     breakable(entry.label),
@@ -172,7 +173,8 @@ def controls(outcome: Outcome, verdicts: Verdicts, standings: Sequence[Standing]
                     optional(best, objective),
                     optional(own.validation, objective),
                     optional(by_name[other].validation, objective),
-                    f'<span class="said {"part" if fails else "good"}">{symbol}</span>',
+                    f'<span class="said {"doubtful" if fails else "good" if near else "open"}">'
+                    f'<i aria-hidden="true">{symbol}</i> {word}</span>',
                 ]
             )
     if not rows:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from ravine.comparison.edges import LEAST_TRIALS
 from ravine.comparison.outcome import Outcome, Standing, Verdicts
 from ravine.comparison.plan import Objective, Plan, Protocol
 from ravine.comparison.verdicts import Pair, Verdict
@@ -185,7 +186,7 @@ def _counted(names: Sequence[str], of: int) -> str:
 
 
 def warnings(outcome: Outcome) -> list[str]:
-    """Return what the reader must know before he believes a verdict: searches at an edge, and controls that failed."""
+    """Return what the reader must know before he believes a verdict: edges, failed controls, and too few trials."""
     found = []
     for standing in outcome.leaderboard:
         where = f"{standing.problem}: " if len(outcome.verdicts) > 1 else ""
@@ -200,6 +201,12 @@ def warnings(outcome: Outcome) -> list[str]:
                 f"{where}{name} is under-tuned: some of its settings make it {other}, and yet what its search found "
                 f"does worse than {other}, or than trials near it."
             )
+    trials = outcome.plan.protocol.trials
+    if trials < LEAST_TRIALS:
+        found.append(
+            f"With {trials} trials a search cannot show that its best trials lie at an edge, beyond which better "
+            f"settings may lie; with {LEAST_TRIALS} it can."
+        )
     return found
 
 
