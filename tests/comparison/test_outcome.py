@@ -94,7 +94,7 @@ def test_ranks_leave_open_what_the_verdicts_do(verdicts):
     for label in "abc":
         above = sum((other, label) in told for other in "abc")
         below = sum((label, other) in told for other in "abc")
-        assert _rank(label, pairs) == (1 + above, 3 - below)
+        assert _rank(label, pairs, 3) == (1 + above, 3 - below)
 
 
 def test_nothing_is_said_against_an_optimizer_whose_search_ended_at_the_edge():

@@ -362,7 +362,7 @@ def show_comparison(done: Comparison, page: Path, as_json: bool) -> None:
                 f"{score_text(s.score, objective)} +- {half_width_text(s.interval, objective)}",
                 settings_text(s),
                 "-" if s.default is None else score_text(s.default, objective),
-                score_text(s.validation, objective),
+                "-" if s.validation is None else score_text(s.validation, objective),
             )
             for s in outcome.leaderboard
             if s.problem == verdicts.problem

@@ -78,6 +78,12 @@ def under_tuned(near: Mapping[int, float], own: float, margin: float) -> bool:
 
 
 def contained(entrants: Sequence[Entrant]) -> list[tuple[Entrant, Entrant]]:
-    """Return each optimizer with another one that takes part and that it contains."""
+    """Return each optimizer that is searched with another one that takes part and that it contains."""
     by_label = {entrant.label: entrant for entrant in entrants}
-    return [(entrant, by_label[other]) for entrant in entrants for other in entrant.entry.contains if other in by_label]
+    return [
+        (entrant, by_label[other])
+        for entrant in entrants
+        if not entrant.entry.tuned
+        for other in entrant.entry.contains
+        if other in by_label
+    ]
