@@ -130,6 +130,7 @@ def synthetic(count: int) -> Dataset:
         name="synthetic",
         title="synthetic images",
         shape=PIXELS,
+        train_count=count,
         classes=CLASSES,
         class_names=tuple(map(str, range(CLASSES))),
         sha256={"train": _sha256(train), "test": _sha256(test)},

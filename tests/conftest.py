@@ -80,6 +80,7 @@ def small_info(files: dict[str, bytes]) -> DatasetInfo:
         name="small",
         title="a small data set",
         shape=(8, 8),
+        train_count=TRAINING_IMAGES,
         classes=10,
         class_names=tuple("abcdefghij"),
         sha256={name: hashlib.sha256(content).hexdigest() for name, content in files.items()},

@@ -16,6 +16,7 @@ from ravine.conformance.schedule import check_schedule
 from ravine.conformance.surface import check_surface
 from ravine.formulas.compose import with_stages
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
+from ravine.formulas.space import space_of
 from ravine.studies import load_study, plan
 
 ROOT = Path(__file__).parents[1]
@@ -129,6 +130,25 @@ def test_the_optimizer_of_the_page_passes_its_checks(tmp_path):
         findings = [finding.outcome for finding in findings_of(OPTIMIZERS.find(f"{path}:{name}"), speed=False)]
         assert "failed" not in findings
         assert findings.count("passed") >= 9
+
+
+def test_the_search_space_of_the_page_can_be_declared():
+    page = (ROOT / "docs" / "your-own-optimizer.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^    from ravine\.search import .*?^    \}\)\n", page, re.DOTALL | re.MULTILINE)
+    names: dict[str, object] = {}
+    function = "def mine(g, *, lr=0.1, decay=0.9, share=0.5, steps: int = 5, beta=0.5):\n    return lr * g\n"
+    exec(compile(f"import ravine\n{textwrap.dedent(code)}{function}", "page", "exec"), names)
+    assert list(space_of(names["mine"])) == ["lr", "decay", "share", "steps"]
+
+
+def test_the_page_tells_the_space_by_kind():
+    page = (ROOT / "docs" / "your-own-optimizer.md").read_text(encoding="utf-8")
+    space = space_of(OPTIMIZERS["adamw"])
+    lr, beta1, decay = space["lr"], space["beta1"], space["weight_decay"]
+    assert (lr.width, lr.place(0.001)) == (pytest.approx(5), pytest.approx(0.5))
+    assert "five decades, with the default in the middle" in page
+    assert f"from {beta1.low:g} to {beta1.high:g}: x from {beta1.ends[0]:g} to {beta1.ends[1]:g} |" in page
+    assert f"| log-uniform from {decay.low:.5f} to {decay.high:g} |" in page
 
 
 def test_the_page_names_stages_in_order():

@@ -43,6 +43,9 @@ CHANGES = {
     "largest_batch": 20,
     "epochs": 11,
     "seed": 1,
+    "validation": 6000,
+    "validation_seed": 1,
+    "test": "end",
     "engine": "reference",
     "dtype": "float64",
     "initial_weights": "0" * 64,
@@ -51,6 +54,7 @@ CHANGES = {
 }
 # A change of hyper-parameters needs an optimizer that has some, and some settings a rate that changes.
 BASES = {
+    "validation_seed": RunSpec(validation=6000),
     "hyperparameters": RunSpec(optimizer="adagrad"),
     "schedule_settings": RunSpec(schedule="linear", schedule_settings={"final_lr": 0.001}),
     "schedule_by": RunSpec(schedule="linear", schedule_settings={"final_lr": 0.001}),
@@ -103,6 +107,65 @@ def test_the_id_is_the_hash_of_a_document_that_must_not_change():
         id_of(RunSpec(schedule="linear", schedule_settings={"final_lr": 0.001}))
         == hashlib.sha256(text).hexdigest()[:16]
     )
+
+
+def test_the_id_of_the_default_run_stays_what_it_is():
+    assert id_of(RunSpec()) == "81ea254888693b80"
+    assert from_settings({}).id == "81ea254888693b80"
+
+
+@pytest.mark.parametrize(
+    ("settings", "same"),
+    [
+        ({"validation": 0.0}, {}),
+        ({"validation_seed": 7}, {}),
+        ({"test": "epoch"}, {}),
+        ({"validation": 0.1}, {"validation": 6000}),
+        ({"validation": np.float32(0.1)}, {"validation": np.int64(6000)}),
+        ({"validation": 1 / 3}, {"validation": 20_000}),
+        ({"validation": 6000, "test": "never"}, {"validation": 6000}),
+        ({"validation": 6000, "test": None, "validation_seed": 0}, {"validation": 6000}),
+        ({"validation": 0.1, "dataset": "kmnist"}, {"validation": 6000, "dataset": "kmnist"}),
+    ],
+)
+def test_equal_splits_have_equal_ids(settings, same):
+    one, other = from_settings(settings), from_settings(same)
+    assert one.spec == other.spec
+    assert type(one.spec.validation) is int
+    assert one.id == other.id == resolve(one.spec).id == id_of(RunSpec(**settings))
+    assert msgspec.json.decode(msgspec.json.encode(one.spec), type=RunSpec) == one.spec
+
+
+def test_splits_and_tests_that_differ_have_other_ids():
+    settings = [{"validation": v, "test": t} for v in (0, 1, 6000, 6001) for t in ("epoch", "end", "never")]
+    settings += [{"validation": 6000, "validation_seed": 1}, {"validation": 6000, "seed": 1}]
+    assert len({from_settings(each).id for each in settings}) == len(settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"validation": True}, "validation is true; it must be a whole number or a number"),
+        ({"validation": "many"}, "validation is 'many'; it must be a whole number or a number"),
+        ({"validation": None}, "validation is None; it must be a whole number or a number"),
+        ({"validation": -1}, "validation is -1; it must be a number of samples, 1 or more, a share"),
+        ({"validation": math.nan}, "validation is nan; it must be a number of samples"),
+        ({"validation": 1.0}, "validation is 1.0; it must be a number of samples, 1 or more, written without a point"),
+        ({"validation": 60_000}, "validation is 60000, and of 60,000 training samples none would be left"),
+        ({"validation": 1e-6}, "validation is 1e-06, which is less than one of 60,000 samples"),
+        ({"validation": 10**30}, "none would be left"),
+        ({"validation_seed": -1}, "validation_seed is -1; it must be a whole number from 0"),
+        ({"validation_seed": 0.5}, "validation_seed is 0.5; it must be a whole number"),
+        ({"validation_seed": 2**63}, "validation_seed is 9223372036854775808; it must be"),
+        ({"test": "ends"}, "unknown test 'ends'; did you mean 'end'? Known: end, epoch, never."),
+        ({"test": True}, "unknown test 'True'"),
+        ({"test": ""}, "unknown test ''"),
+    ],
+)
+def test_a_split_or_a_test_that_cannot_be_is_refused(settings, told):
+    with pytest.raises(ConfigError) as found:
+        from_settings(settings)
+    assert told in str(found.value)
 
 
 def test_a_default_that_is_written_out_is_the_same_run():

@@ -117,7 +117,8 @@ def _small_data(folder: Path) -> None:
     folder.mkdir(parents=True)
     prototypes = rng.integers(0, 256, (10, 28, 28)) * (rng.random((10, 28, 28)) < 0.2)
     sha256 = {}
-    for half, count in (("train", 300), ("t10k", 60)):
+    counts = {"train": 300, "t10k": 60}
+    for half, count in counts.items():
         labels = rng.integers(0, 10, count)
         images = prototypes[labels] * (rng.random((count, 28, 28)) < 0.8)
         for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
@@ -128,7 +129,7 @@ def _small_data(folder: Path) -> None:
     table: dict[str, Any] = catalog.DATASETS  # type: ignore[assignment]
     for name, info in table.items():
         table[name] = replace(info, mirrors=(), npm_package=None, system_folder=None)
-    table["mnist"] = replace(table["mnist"], sha256=sha256)
+    table["mnist"] = replace(table["mnist"], sha256=sha256, train_count=counts["train"])
 
 
 def _compile() -> None:

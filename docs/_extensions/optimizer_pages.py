@@ -17,11 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from equations import EquationError, latex, signs
 from listing import listing
+from ravine.errors import ConfigError
 from ravine.formulas import kinds
+from ravine.formulas.containing import containing
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.shelves import OPTIMIZERS
+from ravine.formulas.space import space_of
 from ravine.pictures import BLUE, logarithmic, new_figure, svg
 from ravine.report.page import inline
+from ravine.search import Axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -116,6 +120,7 @@ def page(optimizer: Optimizer, entry: Entry) -> str:
         "## Hyper-parameters",
         _hyperparameters(optimizer),
         _state(optimizer),
+        escaped(containing(optimizer)),
         *(f"**{label}:** {escaped(text)}" for label, text in described.notes.items()),
         "## Run it",
         f"```\n{commands(optimizer)}\n```",
@@ -205,17 +210,29 @@ def commands(optimizer: Optimizer) -> str:
 
 
 def _hyperparameters(optimizer: Optimizer) -> str:
-    written = signs(optimizer.defaults)
+    written, space = signs(optimizer.defaults), _space(optimizer)
     rows = [
         (
             f"`{key}`",
             f"{{math}}`{written[key]}`",
             kinds.shown(value),
             optimizer.domain(key).replace("inf", "∞"),
+            str(space.get(key, "")),
         )
         for key, value in optimizer.typed(optimizer.defaults).items()
     ]
-    return table(("name", "in the equations", "default", "allowed"), rows)
+    how = (
+        "The last column is the axis on which a comparison [searches](../your-own-optimizer.md#how-it-is-compared) it."
+    )
+    return f"{table(('name', 'in the equations', 'default', 'allowed', 'searched'), rows)}\n\n{how}"
+
+
+def _space(optimizer: Optimizer) -> Mapping[str, Axis]:
+    """Return the space in which an optimizer is searched; an empty one if it has none."""
+    try:
+        return space_of(optimizer)
+    except ConfigError:
+        return {}
 
 
 def _state(optimizer: Optimizer) -> str:

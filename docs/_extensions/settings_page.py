@@ -23,12 +23,15 @@ _FOOT = """
 In Python and in studies a hyper-parameter of the optimizer, of a stage or of the schedule is given under its own name,
 as in `ravine.train(optimizer="momentum", alpha=0.5)`; on the command line it is `--set alpha=0.5`. In Python, numbers,
 arrays and dtypes of NumPy's are accepted in place of numbers, lists and names.
+
+[Choose on validation, test once](studies.md#choose-on-validation-test-once) says why samples are held out.
 """
 
 _ALLOWED = {
     int: "a whole number",
     int | None: "a whole number",
     float: "a number",
+    int | float: "a whole number, or a share below 1",
     float | None: "a number",
     bool: "true or false",
     str: "a name, or FILE.py:NAME",

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 from ravine._version import __version__
 
 if TYPE_CHECKING:
+    from ravine import search
     from ravine.api import extend, load_run, train
+    from ravine.api.comparison import compare
     from ravine.api.data import load_data
     from ravine.api.network_gradient import check_network_gradient
     from ravine.api.rows import epoch_rows, run_rows
@@ -35,12 +37,14 @@ if TYPE_CHECKING:
     from ravine.networks import Network
     from ravine.paper.reproduction import reproduce
     from ravine.spec import RunSpec
+    from ravine.spec.problem import Problem
     from ravine.training import epoch_order, start_weights
     from ravine.training.run import Run
     from ravine.trajectories import draw_paths
 
 _HOMES = {
     "ravine.api": ("extend", "load_run", "train"),
+    "ravine.api.comparison": ("compare",),
     "ravine.api.data": ("load_data",),
     "ravine.api.network_gradient": ("check_network_gradient",),
     "ravine.api.rows": ("epoch_rows", "run_rows"),
@@ -62,6 +66,7 @@ _HOMES = {
     "ravine.formulas.optimizer": ("Optimizer",),
     "ravine.formulas.stage": ("Stage", "stage"),
     "ravine.spec": ("RunSpec",),
+    "ravine.spec.problem": ("Problem",),
     "ravine.training": ("epoch_order", "start_weights"),
     "ravine.training.run": ("Run",),
 }
@@ -83,6 +88,7 @@ __all__ = [
     "Network",
     "Optimizer",
     "Picture",
+    "Problem",
     "RavineError",
     "Run",
     "RunSpec",
@@ -97,6 +103,7 @@ __all__ = [
     "check_optimizer",
     "check_schedule",
     "check_surface",
+    "compare",
     "draw_paths",
     "epoch_order",
     "epoch_rows",
@@ -109,6 +116,7 @@ __all__ = [
     "rule",
     "run_rows",
     "schedule",
+    "search",
     "stage",
     "start_weights",
     "surface",
@@ -118,6 +126,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Names are imported when first used, so that `ravine --help` need not wait for NumPy.
+    if name == "search":
+        return importlib.import_module("ravine.search")
     for module, names in _HOMES.items():
         if name in names:
             return getattr(importlib.import_module(module), name)

@@ -18,9 +18,13 @@ from ravine.words import listed
 ENGINES = {"fused": ("float32", "float64"), "reference": ("float32", "float64", "longdouble")}
 """Every engine, and the dtypes that it trains in."""
 
+TESTS = ("epoch", "end", "never")
+"""When a run looks at the test set."""
+
 OPTIMIZER = "Optimizer and schedule"
 NETWORK = "Network"
 DATA = "Data"
+EVALUATION = "Validation and test"
 WHERE = "Where and how"
 
 
@@ -107,6 +111,12 @@ SETTINGS = (
             choices.SOFTMAX_FORMS),
     Setting("init", str, "glorot-uniform", "How the initial weights are drawn: {}.", NETWORK, choices.INITIALIZERS),
     Setting("dataset", str, "mnist", "The data set: {}.", DATA, choices.DATA_SETS),
+    Setting("validation", int | float, 0, "Training samples that are held out to choose settings on: how many, or a "
+            "share below 1; 0 holds none out.", EVALUATION, metavar="SAMPLES|SHARE"),
+    Setting("validation_seed", int, 0, "Seed that draws the samples for validation, each class in its share.",
+            EVALUATION, metavar="NUMBER"),
+    Setting("test", str | None, None, "When to look at the test set: after each epoch, once at the end, or never.",
+            EVALUATION, choices.these(*TESTS), unset="epoch, or never with validation"),
     Setting("engine", str, "fused", "The engine that trains: fused is compiled, reference is plain NumPy.", WHERE,
             choices.these(*ENGINES)),
     Setting("dtype", str, "float32", "Type of the numbers: {}; longdouble needs the reference engine.", WHERE,

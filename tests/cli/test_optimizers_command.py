@@ -56,20 +56,42 @@ def test_a_rule_of_a_file_is_shown(file, capsys):
     assert err == ""
     assert out.startswith("mine\n\nMine: a rule of the user's own.\n\n    v = beta v + g\n\nSource: nobody.\n\n")
     rows = [line.split() for line in out.splitlines()]
-    assert ["beta", "0.5", "[0,", "1)"] in rows
-    assert ["drag", "-", "(-inf,", "inf)"] in rows
+    assert ["beta", "0.5", "[0,", "1)", "log", "in", "1", "-", "x,", "0.5", "to", "0.999"] in rows
+    assert ["drag", "-", "(-inf,", "inf)", "-"] in rows
     assert out.endswith("\n\nv = beta * v + g\nreturn (lr * (v + drag * v), v)\n")
     assert run(["optimizers", "my_rules.py", "--json"]) == 0
     (shown,) = json.loads(capsys.readouterr().out)["optimizers"]
     assert (shown["name"], shown["package"], shown["slots"]) == ("mine", None, ["v"])
     assert shown["defaults"] == {"lr": 0.1, "beta": 0.5, "drag": None}
     assert shown["bounds"] == {"lr": "[0, inf)", "beta": "[0, 1)"}
+    assert shown["space"]["beta"] == {"axis": "one_minus_log", "low": 0.001, "high": 0.5}
+    assert shown["space"]["lr"]["axis"] == "log"
+    assert (shown["space"].keys(), shown["contains"]) == ({"lr", "beta"}, {})
 
 
 def test_a_rule_without_a_docstring_is_shown(file, capsys):
     write_rules(file, "@rule\ndef bare(g, *, lr):\n    return lr * g\n")
     assert run(["optimizers", "my_rules.py"]) == 0
-    assert capsys.readouterr().out.startswith("bare\n\nhyper-parameter  default  allowed\n")
+    assert capsys.readouterr().out.startswith("bare\n\nhyper-parameter  default  allowed   searched\n")
+
+
+def test_what_an_optimizer_contains_is_shown(file, capsys):
+    whole = "@rule(bounds={'alpha': '[0, 1)', 'size': '[0, 2]'}, contains={'sgd': {'alpha': 0}, 'other': {'size': 2}})"
+    write_rules(file, f"{whole}\ndef whole(g, *, lr=0.1, alpha=0.5, size: int = 1):\n    return lr * g\n")
+    assert run(["optimizers", "my_rules.py"]) == 0
+    assert "\n\nAt alpha 0 it is sgd; at size 2 it is other.\n\n" in capsys.readouterr().out
+    assert run(["optimizers", "my_rules.py", "--json"]) == 0
+    (shown,) = json.loads(capsys.readouterr().out)["optimizers"]
+    assert shown["contains"] == {"sgd": {"alpha": 0.0}, "other": {"size": 2}}
+
+
+def test_an_optimizer_without_a_search_space_says_why(file, capsys):
+    write_rules(file, "@rule\ndef bare(g, *, lr):\n    return lr * g\n")
+    assert run(["optimizers", "my_rules.py"]) == 0
+    assert "\n\nIt has no search space: lr of bare has no default, around" in capsys.readouterr().out
+    assert run(["optimizers", "my_rules.py", "--json"]) == 0
+    (shown,) = json.loads(capsys.readouterr().out)["optimizers"]
+    assert shown["space"] is None
 
 
 def test_a_matrix_optimizer_is_shown(tmp_path, monkeypatch, capsys):

@@ -19,8 +19,8 @@ def train_json(capsys, *more: str) -> dict:
 def test_the_json_document(small, capsys):
     document = train_json(capsys)
     assert list(document) == [
-        "status", "cause", "hint", "id", "parameters", "train_loss", "test_loss", "test_accuracy", "seconds",
-        "history", "spec",
+        "status", "cause", "hint", "id", "parameters", "train_loss", "validation_loss", "validation_accuracy",
+        "test_loss", "test_accuracy", "tested", "seconds", "history", "spec",
     ]  # fmt: skip
     assert (document["status"], document["cause"], document["parameters"]) == ("done", None, 888)
     assert list(document["seconds"]) == ["compile", "train", "evaluate", "total"]
@@ -28,6 +28,7 @@ def test_the_json_document(small, capsys):
     for record in document["history"]:
         assert list(record) == [
             "epoch", "steps", "lr", "batch_size", "train_loss", "test_loss", "test_accuracy", "seconds",
+            "validation_loss", "validation_accuracy",
         ]  # fmt: skip
     assert document["train_loss"] == document["history"][-1]["train_loss"]
     assert resolve(msgspec.convert(document["spec"], RunSpec)).id == document["id"]
@@ -39,7 +40,8 @@ def test_every_option_reaches_the_spec(small, capsys):
         "--schedule-by": "step", "--warmup": "0.5", "--batch-size": "30", "--largest-batch": "60",
         "--per-layer": "alpha=1,0.5", "--epochs": "2", "--seed": "7",
         "--layers": "64-11-10", "--activation": "tanh", "--softmax": "naive", "--init": "he-normal",
-        "--dataset": "small", "--engine": "reference", "--dtype": "float64",
+        "--dataset": "small", "--validation": "0.1", "--validation-seed": "3", "--test": "end",
+        "--engine": "reference", "--dtype": "float64",
     }  # fmt: skip
     more = ["--bias", "--set", "decay_factor=0.5", "--set", "decay_every=2"]
     spec = train_json(capsys, *(word for pair in options.items() for word in pair), *more)["spec"]
@@ -48,7 +50,7 @@ def test_every_option_reaches_the_spec(small, capsys):
         "init": "he-normal", "optimizer": "momentum", "stages": [], "lr": 0.2, "hyperparameters": {"alpha": 0.25},
         "schedule": "step", "schedule_settings": {"decay_factor": 0.5, "decay_every": 2}, "schedule_by": "step",
         "warmup": 0.5, "batch_size": 30, "largest_batch": 60, "per_layer": {"alpha": [1.0, 0.5]},
-        "epochs": 2, "seed": 7,
+        "epochs": 2, "seed": 7, "validation": 23, "validation_seed": 3, "test": "end",
         "engine": "reference", "dtype": "float64", "initial_weights": None, "order": None, "extends": None,
     }  # fmt: skip
 

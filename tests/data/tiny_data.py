@@ -58,6 +58,7 @@ def make_tiny(name: str, seed: int, *, hashed: str = "plain", **changes: object)
     facts = {
         "title": name,
         "shape": (2, 3),
+        "train_count": 7,
         "classes": 4,
         "class_names": ("a", "b", "c", "d"),
         "sha256": sha256,

@@ -30,7 +30,8 @@ def small(w):
     return START + 0 * w
 
 
-@rule(bounds={"beta": "[0, 1)"}, lazy=resting, start={"v": small}, torch="torch.optim.Mine(weights)")
+@rule(bounds={"beta": "[0, 1)"}, lazy=resting, start={"v": small}, torch="torch.optim.Mine(weights)",
+      contains={"sgd_of_mine": {"beta": 0}})
 def mine(g, v, *, lr=0.01, beta=0.9, drag=1.0):
     '''Mine: a rule of *nobody*'s, with v_t < 1.
 
@@ -75,9 +76,11 @@ def test_a_rule_in_a_new_file_has_a_page_with_all_sections(mine):
     ]  # fmt: skip
     assert "A rule of \\*nobody\\*'s, with v\\_t \\< 1." in text
     assert "```{math}\nv_{t} &= \\beta\\, v_{t - 1} + g \\\\\nw &= w - \\eta\\, \\text{drag}\\, v_{t}\n```" in text
-    assert "| `beta` | {math}`\\beta` | 0.9 | [0, 1) |" in text
-    assert "| `lr` | {math}`\\eta` | 0.01 | [0, ∞) |" in text
-    assert "| `drag` | {math}`\\text{drag}` | 1 | (-∞, ∞) |" in text
+    assert "| name | in the equations | default | allowed | searched |" in text
+    assert "| `beta` | {math}`\\beta` | 0.9 | [0, 1) | log in 1 - x, 0.5 to 0.999 |" in text
+    assert "| `lr` | {math}`\\eta` | 0.01 | [0, ∞) | log 3.16228e-05 to 3.16228 |" in text
+    assert "| `drag` | {math}`\\text{drag}` | 1 | (-∞, ∞) |  |" in text
+    assert "\n\nAt beta 0 it is sgd\\_of\\_mine.\n\n" in text
     assert "**Source:** Nobody, Noone and Nemo, Journal of Nothing, 1999, eq. 1, and later." in text
     assert "**Defaults:** none." in text
     assert "**Elsewhere:** nowhere." in text

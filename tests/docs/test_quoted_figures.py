@@ -6,6 +6,7 @@ import json
 import re
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
@@ -190,7 +191,18 @@ def test_so_many_pixels_are_zero():
 
 def test_the_data_frames_of_the_page(small, runs, capsys):
     ravine.train(dataset="small", layers=(64, 12, 10), epochs=2, batch_size=20, engine="reference")
-    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "studies.md").read_text(encoding="utf-8"), re.DOTALL)
+    _, code = re.findall(r"```python\n(.*?)```", (DOCS / "studies.md").read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, pandas.DataFrame] = {}
     exec(code, names)
     assert (len(names["runs"]), len(names["epochs"])) == (1, 2)
+
+
+def test_the_split_of_the_page(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAVINE_HOME", str(tmp_path))
+    code, _ = re.findall(r"```python\n(.*?)```", (DOCS / "studies.md").read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    run, data = names["run"], names["data"]
+    assert (run.validation_accuracy > 0.9, run.test_accuracy, run.tested) == (True, None, False)
+    assert (len(data.train.labels), len(data.validation.labels)) == (50_000, 10_000)
+    assert run.validation_accuracy == (run.predict(data.validation.images) == data.validation.labels).mean()

@@ -216,3 +216,12 @@ def test_the_command_line(folder, capsys, monkeypatch):
     assert "with looks at 1 and 3 seeds." in capsys.readouterr().out
     assert run([*arguments, "--at-most", "soon"]) == 3
     assert capsys.readouterr().err.startswith("ravine: at_most is 'soon'; it must be a time with its units")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--until-decided"], ["--at-most", "1h"], ["--looks", "2"], ["--seeds", "2"], ["--quick"], ["--only", "table1"]],
+)
+def test_beyond_takes_no_option_that_it_would_leave_unread(folder, capsys, options):
+    assert run(["reproduce", "--out", str(folder), "--beyond", *options]) == 3
+    assert f"takes no {options[0]}: leave out one of them" in capsys.readouterr().err

@@ -7,10 +7,10 @@ from typing import Any
 
 from ravine.pictures import new_figure, svg
 from ravine.report.report import Drawing, MadeBy, Report
-from ravine.report.statistics import mean
 from ravine.report.summary import Topic, headlines
 from ravine.report.tables import Row, Table
 from ravine.report.verdicts import ClaimFinding, JudgedClaim
+from ravine.statistics.means import mean
 from ravine.studies import Published
 
 NASTY = "<b>&\"' </style></title><script>alert(1)</script>"

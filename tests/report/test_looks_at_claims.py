@@ -15,9 +15,9 @@ from ravine.report.best import Contender, best_row
 from ravine.report.claims import Cause, Claim, judge, rows_wanted
 from ravine.report.findings import every, finding, higher, like_published, none_above
 from ravine.report.looks import LOOKS, Looking, find, wants
-from ravine.report.statistics import mean
 from ravine.report.stored_study import StoredStudy
 from ravine.statistics import spending
+from ravine.statistics.means import mean
 from ravine.studies import Group, Study, plan
 
 MOST = LOOKS[-1].seeds

@@ -160,7 +160,7 @@ def test_the_summary_has_its_table_and_figures_and_they_stand_once():
     (summary,) = root.all("header")
     assert [e.attributes["id"] for e in summary.all(kind="table")] == ["table-table1"]
     # The first figure that there is stands beside the findings, the others below the table.
-    (beside,) = summary.all(kind="first")
+    (beside,) = summary.all(kind="opening")
     assert [e.attributes["id"] for e in beside.all("figure")] == ["figure-bars"]
     assert [e.attributes["id"] for e in summary.all("figure")] == ["figure-bars", "figure-figure2"]
     assert len(root.all("table")) == 2

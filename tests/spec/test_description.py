@@ -61,6 +61,9 @@ OTHERS = {
     "softmax": "naive",
     "init": "he-normal",
     "dataset": "kmnist",
+    "validation": 0.1,
+    "validation_seed": 1,
+    "test": "end",
     "engine": "reference",
     "dtype": "float64",
 }
@@ -73,6 +76,7 @@ def test_no_setting_is_forgotten(name, tmp_path, monkeypatch):
     text = "import ravine\n@ravine.stage\ndef mine(g, *, share=0.5):\n    return share * g\n"
     (tmp_path / "mine.py").write_text(text)
     around = {"schedule": "step"} if name in ("schedule_by", "largest_batch") else {}
+    around |= {"validation": 6000} if name == "validation_seed" else {}
     value = OTHERS[name]
     changed = {**around, **(value if name == "hyperparameters" else {name: value})}
     assert describe(from_settings(changed).spec) != describe(from_settings(around).spec)

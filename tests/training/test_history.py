@@ -32,7 +32,8 @@ def test_pandas_takes_it_as_it_is():
     assert list(frame.columns) == list(History.columns)
     assert frame["steps"].tolist() == [12, 24]
     assert frame["test_loss"].isna().tolist() == [False, True]
-    assert all(dtype.kind in "if" for dtype in frame.dtypes)
+    assert all(dtype.kind in "if" for dtype in frame.dropna(axis="columns", how="all").dtypes)
+    assert list(frame.columns[frame.isna().all()]) == ["validation_loss", "validation_accuracy"]
 
 
 def test_an_empty_one():

@@ -86,7 +86,8 @@ def extend_run(
     data = load(
         before.spec.dataset, path_of("data_dir", data_dir), quiet=watcher is None or isinstance(watcher, Silent)
     )
-    alike = _begin_alike(before, after, len(data.train.labels))
+    part = data.held_out(before.spec.validation, before.spec.validation_seed)
+    alike = _begin_alike(before, after, len(part.train.labels))
     after = after.replaced(extends=before.spec.extends if alike else old.id)
     given = Given(begun=old.stored)
     return run_spec(after, given=given, out=old.folder.parent, fresh=fresh, watcher=watcher, data=data)

@@ -48,6 +48,9 @@ def train(
     softmax: str = "shifted",
     init: str = "glorot-uniform",
     dataset: str = "mnist",
+    validation: int | float = 0,
+    validation_seed: int = 0,
+    test: str | None = None,
     engine: str = "fused",
     dtype: DTypeLike = "float32",
     data_dir: Path | str | None = None,
@@ -82,13 +85,19 @@ def train(
         epochs, seed: passes over the data; the seed of all random numbers: initial weights, shuffles and noise.
         layers, activation, bias, softmax, init: the network; see `ravine.networks`.
         dataset, data_dir: which data, and a folder to take the files from.
+        validation: how many training samples are held out to choose settings on, or a share of them below 1. The run
+            trains on the others, and has the loss and the accuracy of these after each epoch.
+        validation_seed: the seed that draws them, each class in its share.
+        test: when the test set is looked at: after each "epoch", once at the "end", or "never". None means "epoch"
+            without validation and "never" with it, so that no choice among runs is made on the test set.
         engine, dtype: "fused" in float32 or float64, "reference" in longdouble too. A dtype is given by its name, or as
             NumPy has it, such as np.float64.
         out: folder of runs; `RAVINE_HOME` or `runs` if None.
         fresh: train anew even if the run is stored, and from the beginning even if it was interrupted.
         quiet: show no progress. Otherwise a notebook shows a bar, and the logger "ravine" tells what a long run costs.
         initial_weights: the flat weight vector, shape (n,), in place of a seeded draw.
-        order: sample numbers in training order, (k,) or (epochs, k), in place of seeded shuffles.
+        order: sample numbers in training order, (k,) or (epochs, k), in place of seeded shuffles. With validation they
+            count the samples that are left to train on.
         watcher: an object whose methods the training loop calls to report progress, in place of the bar.
 
     Raises:

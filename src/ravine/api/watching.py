@@ -12,7 +12,7 @@ from typing import Any
 
 from ravine.errors import ConfigError, shortened
 from ravine.inputs import convert, plain
-from ravine.storage.quantities import SUMMARY
+from ravine.storage.quantities import SUMMARY, taken
 from ravine.storage.record import Epoch
 from ravine.training import Silent, Watcher
 from ravine.words import duration
@@ -90,7 +90,8 @@ class Bar:
 
     def epoch(self, record: Epoch) -> None:
         """Show the numbers of an epoch."""
-        numbers = ", ".join(f"{quantity.head} {quantity.show(quantity.of(record))}" for quantity in SUMMARY)
+        summary = taken(SUMMARY, [record])
+        numbers = ", ".join(f"{quantity.head} {quantity.show(quantity.of(record))}" for quantity in summary)
         self._done, self._state = record.epoch, f"epoch {record.epoch} of {self._epochs}, {numbers}"
         if time.monotonic() - self._shown >= _PAUSE:
             self._show()

@@ -37,7 +37,8 @@ def check_optimizer(optimizer: str, stages: tuple[str, ...], speed: bool, as_jso
 
     NAME is an optimizer that `ravine optimizers` lists, and FILE.py:NAME one in a file of your own, which ravine runs.
     The checks look at its text, hyper-parameters, shapes, claims about zero gradients, descent, and both engines in
-    float32 and float64. If it names a reference implementation in PyTorch or optax, they compare the two.
+    float32 and float64, and its search space. If it names a reference implementation in PyTorch or optax, or another
+    optimizer that it contains, they compare the two.
     """
     from ravine.conformance import Conformance, checked, findings_of
 

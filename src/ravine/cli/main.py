@@ -26,6 +26,8 @@ _SECTIONS = {
                            "Check the analytic gradient of a network against numerical ones, weight by weight."),
     },
     "Optimizers": {
+        "compare": Entry("ravine.cli.compare:compare", "Compare optimizers fairly: tune each with the same budget, run "
+                         "the winners with fresh seeds, judge every pair."),
         "optimizers": Entry("ravine.cli.optimizers:optimizers",
                             "List the optimizers, or show one: its equations, hyper-parameters and text."),
         "check-optimizer": Entry("ravine.cli.check_optimizer:check_optimizer",

@@ -11,11 +11,12 @@ from ravine import choices
 from ravine.cli.command import Command
 from ravine.cli.layout import prose, terminal_width
 from ravine.cli.options import FILE_TOO, Names, json_option
-from ravine.cli.output import print_json, print_table
+from ravine.cli.output import print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from ravine.formulas.kinds import Value
     from ravine.formulas.optimizer import Optimizer
+    from ravine.search import Axis
 
 
 @click.command(
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
 @click.argument("name", metavar=f"[{FILE_TOO}]", required=False, type=Names(choices.OPTIMIZERS, files=True))
 @json_option
 def optimizers(name: str | None, as_json: bool) -> None:
-    """List the optimizers, or show one: its equations, hyper-parameters and text.
+    """List the optimizers, or show one: its equations, hyper-parameters, search space and text.
 
     NAME is an optimizer of the list, and FILE.py:NAME one in a file of your own, which ravine runs. The list has the
-    optimizers of installed packages too, each with its package.
+    optimizers of installed packages too, each with its package. Of one, it shows as well where a comparison searches
+    its hyper-parameters, and which others it contains.
     """
     from ravine.formulas.shelves import OPTIMIZERS
 
@@ -92,22 +94,46 @@ def _facts(optimizer: Optimizer, package: str | None) -> dict[str, Any]:
         "inert": formula is not None and formula.inert,
         "defaults": _typed(optimizer),
         "bounds": dict(optimizer.bounds),
+        "space": _space(optimizer)[0],
+        "contains": {name: optimizer.typed(fixed) for name, fixed in optimizer.contains.items()},
         "package": package,
     }
 
 
 def _show(optimizer: Optimizer) -> None:
+    from ravine.formulas.containing import containing
     from ravine.formulas.kinds import shown
 
     doc, text = inspect.getdoc(optimizer.function), optimizer.text  # a fault in the text ends the command here
     click.echo(f"{optimizer.name}\n")
     if doc:
         click.echo("\n".join([*prose(doc, terminal_width()), ""]))
+    space, fault = _space(optimizer)
     rows = [
-        (key, "-" if value is None else shown(value), optimizer.domain(key)) for key, value in _typed(optimizer).items()
+        (
+            key,
+            "-" if value is None else shown(value),
+            optimizer.domain(key),
+            str(space[key]) if space and key in space else "-",
+        )
+        for key, value in _typed(optimizer).items()
     ]
-    print_table(("hyper-parameter", "default", "allowed"), rows)
+    print_table(("hyper-parameter", "default", "allowed", "searched"), rows)
+    for sentence in filter(None, [fault, containing(optimizer)]):
+        click.echo("")
+        print_text(sentence)
     click.echo(f"\n{text}")
+
+
+def _space(optimizer: Optimizer) -> tuple[dict[str, Axis] | None, str]:
+    """Return the space in which an optimizer is searched; None and the reason if there is none."""
+    from ravine.errors import ConfigError
+    from ravine.formulas.space import space_of
+
+    try:
+        return space_of(optimizer), ""
+    except ConfigError as error:
+        return None, f"It has no search space: {error}"
 
 
 def _defaults(optimizer: Optimizer) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +100,21 @@ class Sizes(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{value!r} is not a list of whole numbers, for example 784,300,100,100,10.", param, ctx)
 
 
+class NumberOrShare(click.ParamType):  # type: ignore[type-arg]
+    """A whole number such as 6000, or a share such as 0.1."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | float:
+        """Read the number; one with a point is a share."""
+        if isinstance(value, (int, float)):
+            return value
+        for read in (int, float):
+            with suppress(ValueError):
+                return read(value)
+        self.fail(f"{value!r} is not a number, for example 6000 or 0.1.", param, ctx)
+
+
 def _assignments(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
     """Read each NAME=VALUE."""
     if not values:
@@ -145,6 +161,7 @@ _KINDS: Mapping[Any, Mapping[str, Any]] = {
     int | None: {"type": int},
     float: {"type": float},
     float | None: {"type": float},
+    int | float: {"type": NumberOrShare()},
     bool: {"is_flag": True},
     tuple[int, ...]: {"type": Sizes()},
     tuple[str, ...]: {"multiple": True},

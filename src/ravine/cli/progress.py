@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ravine.storage.quantities import CURVES, QUANTITIES
+from ravine.storage.quantities import CURVES, QUANTITIES, taken
 from ravine.storage.record import Epoch
 from ravine.training import Silent, Watcher
 from ravine.words import several
@@ -38,7 +38,8 @@ def watching(quiet: bool, epochs: int) -> Iterator[Watcher]:
 
 
 def _line(record: Epoch, epochs: int) -> str:
-    numbers = " ".join(f"{quantity.head} {quantity.show(quantity.of(record)):<9}" for quantity in CURVES).rstrip()
+    curves = taken(CURVES, [record])
+    numbers = " ".join(f"{quantity.head} {quantity.show(quantity.of(record)):<9}" for quantity in curves).rstrip()
     place = f"epoch {record.epoch:>{len(str(epochs))}}/{epochs}"
     return f"{place}  lr {record.lr:<8.4g} {numbers}  {record.seconds:.2f} s"
 

@@ -10,7 +10,9 @@ import click
 from ravine.cli.command import EXIT_CODES, TRAINS, Command
 from ravine.cli.options import OUTPUT, data_dir_option, jobs_option, json_option, option, quiet_option
 from ravine.cli.output import print_json, print_text
+from ravine.errors import ConfigError
 from ravine.settings import WHERE
+from ravine.words import listed
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -69,6 +71,12 @@ RUNS = "What is run"
     group=RUNS,
     help="With --until-decided: stop after so many looks at the claims, of 1, 3, 5, 8, 12, 16, 24 seeds.",
 )
+@option(
+    "--beyond",
+    is_flag=True,
+    group=RUNS,
+    help="In place of the paper's runs, compare its five methods fairly with RMSProp, Adam and AdamW.",
+)
 @option("--quick", is_flag=True, group=RUNS, help="Cut every run to 2 epochs.")
 @option(
     "--only",
@@ -97,6 +105,7 @@ def reproduce(
     until_decided: bool,
     at_most: str | None,
     looks: int | None,
+    beyond: bool,
     quick: bool,
     only: str | None,
     out: str,
@@ -115,6 +124,21 @@ def reproduce(
     from ravine.cli.progress import checking
     from ravine.cli.study_progress import watching_study
     from ravine.paper.reproduction import reproduce as reproduce_paper
+
+    if beyond:
+        others = {
+            "--seeds": seeds != 1,
+            "--until-decided": until_decided,
+            "--at-most": at_most,
+            "--looks": looks,
+            "--quick": quick,
+            "--only": only,
+        }
+        if given := [name for name, value in others.items() if value]:
+            raise ConfigError(
+                f"--beyond has a plan of its own and takes no {listed(given, 'or')}: leave out one of them."
+            )
+        return _beyond(Path(out) / "beyond", runs, jobs, data_dir, as_json, quiet)
 
     with checking(quiet) as progress:
         done = reproduce_paper(
@@ -139,6 +163,25 @@ def reproduce(
         return 128 + done.outcome.signal
     _print(done, as_json)
     return 5 if done.outcome.failed else 0
+
+
+def _beyond(folder: Path, runs: str | None, jobs: int | None, data_dir: Path | None, as_json: bool, quiet: bool) -> int:
+    """Compare the paper's methods with later ones, and say what becomes of its findings."""
+    from ravine.cli.compare import show_comparison, watching_stages
+    from ravine.comparison.compare import Interrupted
+    from ravine.paper.beyond import compare_beyond
+    from ravine.storage.files import check_writable
+
+    check_writable(folder)
+    try:
+        done = compare_beyond(runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet, watching=watching_stages(quiet))
+    except Interrupted as stop:
+        if as_json:
+            print_json({"plan": None, "leaderboard": None})
+        click.echo(f"ravine: {stop}", err=True)
+        return 128 + stop.signal
+    show_comparison(done, done.write(folder), as_json)
+    return 0
 
 
 def _print(done: Reproduction, as_json: bool) -> None:

@@ -73,13 +73,14 @@ def list_runs(out: str | None, as_json: bool) -> None:
 
 def _print_list(results: Sequence[Result], unfinished: Sequence[Unfinished]) -> None:
     from ravine.spec import differing, settings_of
-    from ravine.storage.quantities import SUMMARY, shown
+    from ravine.storage.quantities import SUMMARY, given, shown
 
+    summary = given(SUMMARY, [*(run.spec for run in results), *(stopped.spec for stopped in unfinished)])
     listed: list[tuple[str, str, RunSpec, str, list[str]]] = [
-        (run.id, run.status, run.spec, str(run.spec.epochs), shown(run, SUMMARY)) for run in results
+        (run.id, run.status, run.spec, str(run.spec.epochs), shown(run, summary)) for run in results
     ]
     for stopped in unfinished:
-        numbers = shown(stopped.history[-1], SUMMARY) if stopped.history else ["-" for _ in SUMMARY]
+        numbers = shown(stopped.history[-1], summary) if stopped.history else ["-" for _ in summary]
         epochs = f"{len(stopped.history)} of {stopped.spec.epochs}"
         listed.append((stopped.id, stopped.status, stopped.spec, epochs, numbers))
     settings = [settings_of(spec) for _, _, spec, _, _ in listed]
@@ -88,7 +89,7 @@ def _print_list(results: Sequence[Result], unfinished: Sequence[Unfinished]) -> 
         (run, status, *(own[name] for name in _COLUMNS), epochs, str(spec.seed), *numbers, _named(own, others))
         for (run, status, spec, epochs, numbers), own in zip(listed, settings, strict=True)
     ]
-    head = ("id", "status", *_COLUMNS, "epochs", "seed", *(quantity.head for quantity in SUMMARY), "other settings")
+    head = ("id", "status", *_COLUMNS, "epochs", "seed", *(quantity.head for quantity in summary), "other settings")
     columns = len(head) if others else len(head) - 1
     print_table(head[:columns], [row[:columns] for row in rows])
 
@@ -128,7 +129,7 @@ def show(run: str, out: str | None, as_json: bool) -> None:
             print_json({"id": stopped.id, "status": stopped.status, "history": stopped.history, "spec": stopped.spec})
             return
         click.echo(f"run {stopped.id}: {stopped.standing}; the command that began it goes on with it\n")
-        _print_history(stopped.history)
+        _print_history(stopped.history, stopped.spec)
         _print_settings(stopped.spec)
         return
     found = load_run(run, out)
@@ -140,7 +141,7 @@ def show(run: str, out: str | None, as_json: bool) -> None:
     if result.hint is not None:
         click.echo(f"hint: {result.hint}")
     click.echo(f"in  {found.folder}\n")
-    _print_history(result.history)
+    _print_history(result.history, result.spec)
     _print_settings(result.spec)
     click.echo()
     print_table(("environment", "value"), [(name, str(value)) for name, value in found.environment.items()])
@@ -149,16 +150,18 @@ def show(run: str, out: str | None, as_json: bool) -> None:
             click.echo(f"\n{label}, as it was:\n\n{text}", nl=False)
 
 
-def _print_history(history: Sequence[Epoch]) -> None:
-    from ravine.storage.quantities import CURVES, shown
+def _print_history(history: Sequence[Epoch], spec: RunSpec) -> None:
+    from ravine.storage.quantities import CURVES, given, shown
 
-    rows = [(str(r.epoch), setting(r.lr), *shown(r, CURVES), f"{r.seconds:.2f}") for r in history]
-    print_table(("epoch", "lr", *(quantity.head for quantity in CURVES), "seconds"), rows)
+    curves = given(CURVES, [spec], each_epoch=True)
+    rows = [(str(r.epoch), setting(r.lr), *shown(r, curves), f"{r.seconds:.2f}") for r in history]
+    print_table(("epoch", "lr", *(quantity.head for quantity in curves), "seconds"), rows)
     click.echo()
 
 
 def _print_settings(spec: RunSpec) -> None:
-    print_table(("setting", "value"), [(name, _plain(value)) for name, value in _builtins(spec).items()])
+    settings = {**_builtins(spec), "test": spec.test_time}
+    print_table(("setting", "value"), [(name, _plain(value)) for name, value in settings.items()])
 
 
 @click.command(cls=Command, examples=[("ravine runs convert", "All runs that `ravine train` has stored.")])

@@ -110,13 +110,14 @@ def _draw(picture: str, runs: list[Run], data_dir: Path | None, quiet: bool) -> 
 
 
 def _curves(runs: list[Run]) -> Drawn:
-    from ravine.storage.quantities import SUMMARY, shown
+    from ravine.storage.quantities import SUMMARY, given, shown
     from ravine.training.pictures.curves import named
 
     labels = named([run.result for run in runs])
     described = [{"id": run.id, "label": label, "status": run.status} for run, label in zip(runs, labels, strict=True)]
-    rows = [(run.id, label, run.status, *shown(run.result, SUMMARY)) for run, label in zip(runs, labels, strict=True)]
-    head = ("id", "what differs", "status", *(quantity.head for quantity in SUMMARY))
+    summary = given(SUMMARY, [run.spec for run in runs])
+    rows = [(run.id, label, run.status, *shown(run.result, summary)) for run, label in zip(runs, labels, strict=True)]
+    head = ("id", "what differs", "status", *(quantity.head for quantity in summary))
     return runs[0].plot(*runs[1:]), {"runs": described}, (head, rows) if len(runs) > 1 else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -180,8 +181,9 @@ def report(study: str, only: str | None, seeds: int | None, into: Path | None, o
     figures and a page with both, and the numbers of all runs and epochs as runs.csv and epochs.csv.
     """
     from ravine.report.document import document_of
-    from ravine.report.make import make_report, write_report, written
+    from ravine.report.make import make_report, write_report
     from ravine.report.tables import cells
+    from ravine.report.written import written
     from ravine.storage.store import RunStore
     from ravine.studies.gradients import load_checks, runs_to_check
 
@@ -243,7 +245,7 @@ def _show(
     study: Study, planned: list[Planned], results: dict[str, Result], failed: dict[str, str], as_json: bool
 ) -> None:
     from ravine.spec import shared_by
-    from ravine.storage.quantities import SUMMARY
+    from ravine.storage.quantities import QUANTITIES, SUMMARY, given
 
     rows = []
     for run in planned:
@@ -272,10 +274,11 @@ def _show(
             }
         )
         return
-    columns = [quantity.head for quantity in _columns()]
-    head = ("group", "row", "settings", "seed", "state", *columns, "run")
-    shared = shared_by([run.spec for run in planned])
-    print_table(head, [_row(run, shared, state, result) for run, state, result in rows])
+    specs = [run.spec for run in planned]
+    columns = (*given(SUMMARY, specs), QUANTITIES["seconds"])
+    head = ("group", "row", "settings", "seed", "state", *(quantity.head for quantity in columns), "run")
+    shared = shared_by(specs)
+    print_table(head, [_row(run, shared, state, result, columns) for run, state, result in rows])
     unique = {run.id for run in planned}
     are = "is" if len(unique) == 1 else "are"
     failures = f", {len(failed)} failed" if failed else ""
@@ -288,18 +291,14 @@ def _show(
         click.echo(f"ravine: run {run_id}: {fault}", err=True)
 
 
-def _columns() -> tuple[Quantity, ...]:
-    from ravine.storage.quantities import QUANTITIES, SUMMARY
-
-    return (*SUMMARY, QUANTITIES["seconds"])
-
-
-def _row(run: Planned, shared: RunSpec, state: str, result: Result | None) -> tuple[str, ...]:
+def _row(
+    run: Planned, shared: RunSpec, state: str, result: Result | None, columns: Sequence[Quantity]
+) -> tuple[str, ...]:
     from ravine.spec import describe
     from ravine.storage.quantities import shown
 
     spec = run.spec
     settings = (run.group, str(run.row + 1), describe(spec, usual=shared), str(spec.seed))
     if result is None:
-        return (*settings, state, *("-" for _ in _columns()), run.id)
-    return (*settings, state, *shown(result, _columns()), run.id)
+        return (*settings, state, *("-" for _ in columns), run.id)
+    return (*settings, state, *shown(result, columns), run.id)

@@ -11,7 +11,7 @@ import click
 
 from ravine.cli.progress import progress_bar
 from ravine.spec import describe, shared_by
-from ravine.storage.quantities import SUMMARY
+from ravine.storage.quantities import SUMMARY, given
 from ravine.studies import StudyWatcher
 from ravine.words import several
 
@@ -63,8 +63,10 @@ class _Lines:
         name = f"{self.described(spec)}, seed {spec.seed}" if spec else run
         if result is None:
             return f"{name}: failed: {error}"
-        loss, accuracy = (f"{quantity.head} {quantity.show(quantity.of(result))}" for quantity in SUMMARY)
-        return f"{name}: {result.status}, {loss}, {accuracy}, {result.seconds.total:.1f} s"
+        numbers = [
+            f"{quantity.head} {quantity.show(quantity.of(result))}" for quantity in given(SUMMARY, [result.spec])
+        ]
+        return f"{name}: {result.status}, {', '.join(numbers)}, {result.seconds.total:.1f} s"
 
 
 class _Bars:

@@ -73,43 +73,56 @@ def ended(outcome: Run | Outcome, as_json: bool) -> int:
 
 
 def _print_summary(result: Result, folder: Any) -> None:
-    from ravine.formulas.kinds import shown
     from ravine.spec import RunSpec
-    from ravine.storage.quantities import CURVES
+    from ravine.storage.quantities import CURVES, given
+
+    numbers = given(CURVES, [result.spec])
+    width = max(14, *(len(quantity.head) for quantity in numbers))
+
+    def line(name: str, text: str) -> None:
+        click.echo(f"  {name:<{width}} {text}")
+
+    def sentence(name: str, text: str) -> None:
+        for each in paragraph(text, terminal_width(), first=f"  {name:<{width}} ", indent=width + 3):
+            click.echo(each)
 
     spec, seconds = result.spec, result.seconds
+    click.echo(f"run {result.id}: {result.status}")
+    line("network", f"{'-'.join(map(str, spec.layers))}, {result.parameters:,} weights")
+    if spec.dataset != RunSpec().dataset:
+        line("data", spec.dataset)
+    if spec.validation:
+        line("validation", f"{spec.validation:,} training samples held out, drawn by seed {spec.validation_seed}")
+    line("optimizer", _optimizer(result))
+    if spec.schedule != "constant" or spec.warmup:
+        sentence("schedule", _schedule(result))
+    line("epochs", f"{len(result.history)} of {spec.epochs}, seed {spec.seed}")
+    if spec.extends is not None:
+        line("extends", f"run {spec.extends}")
+    for quantity in numbers:
+        line(quantity.head, quantity.show(quantity.of(result)))
+    parts = f"training {seconds.train:.1f}, evaluation {seconds.evaluate:.1f}, compilation {seconds.compile:.1f}"
+    line("seconds", f"{seconds.total:.1f}: {parts}")
+    if result.cause is not None:
+        sentence("cause", result.cause.message)
+    if folder is not None:
+        line("stored in", str(folder))
+    if result.hint is not None:
+        sentence("hint", result.hint)
+    if spec.test_time == "never":
+        sentence("test set", "The run did not look at it; --test end does, once at the end.")
+
+
+def _optimizer(result: Result) -> str:
+    from ravine.formulas.kinds import shown
+
+    spec = result.spec
     settings = [f"lr {spec.lr:g}", *(f"with {name}" for name in spec.stage_names)]
     settings += [f"{name} {shown(value)}" for name, value in spec.hyperparameters.items()]
     settings += [f"{name} times {','.join(f'{f:g}' for f in factors)}" for name, factors in spec.per_layer.items()]
-    click.echo(f"run {result.id}: {result.status}")
-    click.echo(f"  network        {'-'.join(map(str, spec.layers))}, {result.parameters:,} weights")
-    if spec.dataset != RunSpec().dataset:
-        click.echo(f"  data           {spec.dataset}")
     grown = result.history[-1].batch_size if result.history else spec.batch_size
     batches = f"{spec.batch_size}" if grown == spec.batch_size else f"{spec.batch_size} to {grown}"
-    click.echo(f"  optimizer      {spec.optimizer_name}, {', '.join(settings)}, batches of {batches}")
-    if spec.schedule != "constant" or spec.warmup:
-        _sentence("schedule", _schedule(result))
-    click.echo(f"  epochs         {len(result.history)} of {spec.epochs}, seed {spec.seed}")
-    if spec.extends is not None:
-        click.echo(f"  extends        run {spec.extends}")
-    for quantity in CURVES:
-        click.echo(f"  {quantity.head:<14} {quantity.show(quantity.of(result))}")
-    click.echo(
-        f"  seconds        {seconds.total:.1f}: training {seconds.train:.1f}, evaluation {seconds.evaluate:.1f}, "
-        f"compilation {seconds.compile:.1f}"
-    )
-    if result.cause is not None:
-        _sentence("cause", result.cause.message)
-    if folder is not None:
-        click.echo(f"  stored in      {folder}")
-    if result.hint is not None:
-        _sentence("hint", result.hint)
-
-
-def _sentence(name: str, text: str) -> None:
-    for line in paragraph(text, terminal_width(), first=f"  {name:<15}", indent=17):
-        click.echo(line)
+    return f"{spec.optimizer_name}, {', '.join(settings)}, batches of {batches}"
 
 
 def _schedule(result: Result) -> str:

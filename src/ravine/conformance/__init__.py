@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ravine.conformance import declared, matrices, trained
+from ravine.conformance import comparable, declared, matrices, trained
 from ravine.conformance.conformance import Conformance
 from ravine.conformance.finding import Finding, Outcome, failed, left_out
 from ravine.conformance.references import same_as
@@ -16,6 +16,9 @@ from ravine.formulas.shelves import OPTIMIZERS, STAGES
 from ravine.formulas.stage import Stage
 
 Check = Callable[[Optimizer], Finding]
+
+COMPARED: dict[str, Check] = {"search space": comparable.search_space, "contains": comparable.contains}
+"""Checks of what a comparison relies on."""
 
 DECLARED: dict[str, Check] = {
     "hyper-parameters": declared.bounds,
@@ -34,6 +37,7 @@ TRAINED: dict[str, Check] = {
     "engines agree, float32": trained.same_in_single,
     "repeatable": trained.repeated,
     "resume": trained.resumed,
+    **COMPARED,
 }
 """Checks that train with it; the first of each dtype compiles it."""
 
@@ -50,7 +54,7 @@ MATRIX: dict[str, Check] = {
 }
 """Checks of the function of a matrix optimizer."""
 
-MATRIX_TRAINED: dict[str, Check] = {"repeatable": matrices.repeated, "resume": matrices.resumed}
+MATRIX_TRAINED: dict[str, Check] = {"repeatable": matrices.repeated, "resume": matrices.resumed, **COMPARED}
 """Checks that train with it; its steps are the same in both engines."""
 
 
@@ -144,6 +148,7 @@ def _fault(check: str, error: ConfigError) -> Finding:
 
 
 __all__ = [
+    "COMPARED",
     "DECLARED",
     "LIBRARIES",
     "MATRIX",

@@ -41,6 +41,7 @@ class DatasetInfo:
         name: the name on the command line, in a spec, and of the sub-folder.
         title: one line for people.
         shape: rows and columns of an image.
+        train_count: the number of training samples.
         classes: the number of classes; labels are 0 to classes - 1.
         class_names: one name a class, in the order of the labels.
         sha256: the checksum of each of the four files, in lower-case hexadecimal. The key says what is
@@ -60,6 +61,7 @@ class DatasetInfo:
     name: str
     title: str
     shape: tuple[int, int]
+    train_count: int
     classes: int
     class_names: tuple[str, ...]
     sha256: Mapping[str, str]
@@ -77,6 +79,7 @@ _TABLE = (
         name="mnist",
         title="MNIST: 70,000 handwritten digits",
         shape=(28, 28),
+        train_count=60_000,
         classes=10,
         class_names=("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
         sha256={
@@ -99,6 +102,7 @@ _TABLE = (
         name="fashion-mnist",
         title="Fashion-MNIST: 70,000 pictures of clothes",
         shape=(28, 28),
+        train_count=60_000,
         classes=10,
         class_names=(
             "T-shirt/top",
@@ -134,6 +138,7 @@ _TABLE = (
         name="kmnist",
         title="Kuzushiji-MNIST: 70,000 characters of cursive Japanese",
         shape=(28, 28),
+        train_count=60_000,
         classes=10,
         class_names=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
         sha256={

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,18 @@ from numpy.typing import DTypeLike, NDArray
 from ravine.data import idx, sources
 from ravine.data.catalog import DATASETS, DatasetInfo
 from ravine.data.compact import Compact, compact
+from ravine.data.validation import held_out, samples_of
 from ravine.errors import ConfigError, DataError, unknown
 from ravine.inputs import path_of
 from ravine.words import several
 
+_ONE_AT_A_TIME = threading.RLock()
+"""Held while a form of a data set is made that all runs share, so that several threads make it once."""
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The images and labels of one half of a data set, as the files hold them; both arrays are read-only.
+    """The images and labels of one part of a data set, in the order of its files; both arrays are read-only.
 
     Attributes:
         images: (b, i) uint8, C-contiguous: one row an image, its pixels row by row, 0 to 255.
@@ -30,19 +35,69 @@ class Split:
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
 
-    @cached_property
+    @property
     def compact(self) -> Compact:
         """The images as lists of their non-zero pixels, made when first asked for and shared by all runs."""
+        with _ONE_AT_A_TIME:
+            return self._compact
+
+    @cached_property
+    def _compact(self) -> Compact:
         return compact(self.images)
+
+    def part(self, chosen: NDArray[np.bool_]) -> Split:
+        """Return some of the samples: those of a mask, (b,)."""
+        images, labels = self.images[chosen], self.labels[chosen]
+        for array in (images, labels):
+            array.flags.writeable = False
+        return Split(images, labels)
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A data set in memory, with the facts about it."""
+    """A data set in memory, with the facts about it.
+
+    Attributes:
+        info: the facts.
+        train: the samples to train on.
+        test: those on which a finished choice is judged.
+        validation: those to choose settings on, held out of the training samples; None if none are.
+    """
 
     info: DatasetInfo
     train: Split
     test: Split
+    validation: Split | None = None
+    _cut: dict[tuple[int, int], Dataset] = field(default_factory=dict, init=False, repr=False)
+
+    def held_out(self, samples: int | float, seed: int = 0) -> Dataset:
+        """Return the data set with some training samples held out for validation, each class in its share.
+
+        It is made once for each number and seed, and shared by all runs; `ravine.data.validation` draws the split. Both
+        parts keep the order of the files.
+
+        Args:
+            samples: how many, 1 or more, or a share below 1; 0 returns the data set as it is.
+            seed: the seed that draws them.
+
+        Raises:
+            ConfigError: the number is not allowed, or samples are held out already.
+
+        >>> data = load("mnist").held_out(0.1)
+        >>> len(data.train.labels), len(data.validation.labels), len(data.test.labels)
+        (54000, 6000, 10000)
+        """
+        count = samples_of(samples, len(self.train.labels))
+        if count == 0:
+            return self
+        if self.validation is not None:
+            raise ConfigError("samples are held out of this data set already; give the whole one.")
+        with _ONE_AT_A_TIME:
+            if (count, seed) not in self._cut:
+                held = held_out(self.train.labels, count, seed)
+                train, validation = self.train.part(~held), self.train.part(held)
+                self._cut[count, seed] = replace(self, train=train, validation=validation)
+            return self._cut[count, seed]
 
 
 def info_of(name: str) -> DatasetInfo:
@@ -139,6 +194,10 @@ def _split(info: DatasetInfo, files: sources.Files, half: str) -> Split:
         )
     if labels.max() >= info.classes:
         raise DataError(f"{labels_from} has the label {labels.max()}; {info.name} has labels 0 to {info.classes - 1}.")
+    if half == "train" and len(labels) != info.train_count:
+        raise DataError(
+            f"{labels_from} has {several(len(labels), 'label')}; {info.name} has {info.train_count:,} training samples."
+        )
     return Split(images.reshape(len(images), rows * columns), labels)
 
 

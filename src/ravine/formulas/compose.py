@@ -15,7 +15,9 @@ from typing import Any
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError
+from ravine.formulas.comparable import comparable
 from ravine.formulas.elementwise import ElementwiseOptimizer
+from ravine.formulas.faulty import declaring
 from ravine.formulas.formula import Part, State
 from ravine.formulas.join import join
 from ravine.formulas.layers import in_layers, norms
@@ -25,6 +27,7 @@ from ravine.formulas.optimizer import Hyper, Loss, Optimizer, no_loss
 from ravine.formulas.shelves import STAGES
 from ravine.formulas.stage import Stage, placed
 from ravine.inputs import folded_keys
+from ravine.search import Axis
 
 
 def with_stages(optimizer: Optimizer, hyperparameters: Mapping[str, Any], stages: Sequence[Stage] = ()) -> Optimizer:
@@ -68,9 +71,9 @@ def _remembered(
     optimizer: Optimizer, before: tuple[Stage, ...], behind: tuple[Stage, ...], texts: tuple[str, ...], text: str
 ) -> Optimizer:
     """Compose each optimizer once; its texts change with the numbers of its module, so they are part of the key."""
-    return _composed(
-        optimizer, before, behind, optimizer.function, {}, optimizer.references if not (before or behind) else {}
-    )
+    alone = not (before or behind)
+    made = _composed(optimizer, before, behind, optimizer.function, {}, optimizer.references if alone else {})
+    return comparable(made, optimizer.search, optimizer.contains if alone else {})
 
 
 def composed(
@@ -79,6 +82,8 @@ def composed(
     before: Sequence[str] = (),
     torch: str | None = None,
     optax: str | None = None,
+    search: Mapping[str, Axis | None] = MappingProxyType({}),
+    contains: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
     **defaults: float,
 ) -> Callable[[Callable[[], None]], Optimizer]:
     """Make an optimizer of another one and stages; a decorator of a function that has only a name and a docstring.
@@ -86,6 +91,9 @@ def composed(
     `defaults` has the defaults that differ from the other optimizer's, and hyper-parameters of stages, each of which
     adds its stage. The stages named in `before` stand before the optimizer in this order, whichever side they are
     written for. They get a gradient, which no learning rate has multiplied yet, so their `lr` is 1.
+
+    `search` and `contains` are as for `rule`. An axis that the other optimizer declares holds for this one too, if the
+    hyper-parameter has the same default here.
     """
     first = tuple(STAGES.find(stage) for stage in before)
     named = {name for stage in first for name in stage.defaults}
@@ -94,7 +102,14 @@ def composed(
     ahead = (*first, *(stage for stage in rest if stage.formula.first == "g"))
     behind = tuple(stage for stage in rest if stage.formula.first == "step")
     references = {library: made for library, made in (("torch", torch), ("optax", optax)) if made}
-    return lambda function: _composed(optimizer, ahead, behind, function, defaults, references, rateless=first)
+    axes = {name: axis for name, axis in optimizer.search.items() if name not in defaults}
+
+    @declaring("optimizer")
+    def declare(function: Callable[[], None]) -> Optimizer:
+        made = _composed(optimizer, ahead, behind, function, defaults, references, rateless=first)
+        return comparable(made, {**axes, **search} if isinstance(search, Mapping) else search, contains)
+
+    return declare
 
 
 def _composed(
@@ -231,6 +246,8 @@ def _round_matrices(
         kinds=merged.kinds,
         by_layer=optimizer.by_layer and "norm" not in asks,
         references=references,
+        search=MappingProxyType({}),
+        contains=MappingProxyType({}),
         starts=start,
         evaluated=evaluated if others else None,
         made_of=(optimizer, *before, *behind),

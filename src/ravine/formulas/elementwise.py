@@ -12,6 +12,7 @@ from typing import Any, overload
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError, shortened
+from ravine.formulas.comparable import comparable
 from ravine.formulas.declaration import parameters, signature_of
 from ravine.formulas.faulty import declaring
 from ravine.formulas.formula import Formula, Start, State
@@ -21,6 +22,7 @@ from ravine.formulas.kinds import Kind, is_finite
 from ravine.formulas.noise import Noise
 from ravine.formulas.optimizer import Hyper, Loss, Optimizer, with_bounds_of_rates
 from ravine.inputs import plain
+from ravine.search import Axis
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +37,8 @@ class ElementwiseOptimizer(Optimizer):
     formula: Formula
     references: Mapping[str, str] = dataclasses.field(default_factory=dict)
     full_batch: bool = False
+    search: Mapping[str, Axis | None] = dataclasses.field(default_factory=dict)
+    contains: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
     asks_for_loss: bool = dataclasses.field(default=False, init=False)
     searches: bool = dataclasses.field(default=False, init=False)
     by_layer: bool = dataclasses.field(default=True, init=False)
@@ -117,6 +121,8 @@ def rule(
     full_batch: bool = False,
     torch: str | None = None,
     optax: str | None = None,
+    search: Mapping[str, Axis | None] = MappingProxyType({}),
+    contains: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
 ) -> Callable[[Callable[..., Any]], ElementwiseOptimizer]: ...
 
 
@@ -132,6 +138,8 @@ def rule(
     full_batch: bool = False,
     torch: str | None = None,
     optax: str | None = None,
+    search: Mapping[str, Axis | None] = MappingProxyType({}),
+    contains: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
 ) -> ElementwiseOptimizer | Callable[[Callable[..., Any]], ElementwiseOptimizer]:
     """Make an optimizer of an element-wise function, as a decorator with or without arguments.
 
@@ -164,6 +172,10 @@ def rule(
         torch, optax: the call that makes the reference implementation in this library, with the names of the
             hyper-parameters, such as "torch.optim.SGD(weights, lr=lr)" and "optax.sgd(lr)"; `ravine check-optimizer`
             compares the two.
+        search: the axes on which hyper-parameters are searched, where these differ from the axes by kind, as
+            {"lr": ravine.search.log(1e-4, 1)}; None leaves a hyper-parameter at its default. See `space_of`.
+        contains: the optimizers that this one contains, as {"sgd": {"alpha": 0.0}}: at alpha = 0 it is sgd with the
+            same lr, the hyper-parameter that both have. A name is one of `OPTIMIZERS` or of this file, or FILE.py:NAME.
 
     >>> @rule(inert=True)
     ... def plain(g, *, lr):
@@ -178,7 +190,7 @@ def rule(
         intervals = with_bounds_of_rates(found)
         forms = {"start": start, "lazy": lazy, "evaluated": evaluated}
         label, hyper = f"rule {found.name}", tuple(found.defaults)
-        return ElementwiseOptimizer(
+        made = ElementwiseOptimizer(
             found.name,
             function,
             found.defaults,
@@ -188,6 +200,7 @@ def rule(
             references={library: made for library, made in (("torch", torch), ("optax", optax)) if made},
             full_batch=full_batch,
         )
+        return comparable(made, search, contains)
 
     return declare if function is None else declare(function)
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.errors import ConfigError, shortened
+from ravine.formulas.comparable import comparable
 from ravine.formulas.declaration import parameters, signature_of
 from ravine.formulas.faults import code_of, telling_faults
 from ravine.formulas.faulty import declaring
@@ -26,6 +27,7 @@ from ravine.formulas.layers import in_layers, read_only
 from ravine.formulas.noise import Noise, noise_for
 from ravine.formulas.optimizer import Hyper, Loss, Optimizer, no_loss, with_bounds_of_rates
 from ravine.inputs import plain
+from ravine.search import Axis
 from ravine.words import several
 
 ARGUMENTS = ("gradients", "weights", "state", "t")
@@ -62,6 +64,8 @@ class MatrixOptimizer(Optimizer):
     by_layer: bool = False
     references: Mapping[str, str] = field(default_factory=dict)
     full_batch: bool = False
+    search: Mapping[str, Axis | None] = field(default_factory=dict)
+    contains: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     starts: Start = field(default_factory=dict)
     evaluated: Callable[..., Any] | None = None
     made_of: tuple[HasTexts, ...] = ()
@@ -309,6 +313,8 @@ def matrix_rule(
     by_layer: bool = False,
     torch: str | None = None,
     optax: str | None = None,
+    search: Mapping[str, Axis | None] = MappingProxyType({}),
+    contains: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
 ) -> Callable[[Callable[..., Any]], MatrixOptimizer]: ...
 
 
@@ -324,6 +330,8 @@ def matrix_rule(
     by_layer: bool = False,
     torch: str | None = None,
     optax: str | None = None,
+    search: Mapping[str, Axis | None] = MappingProxyType({}),
+    contains: Mapping[str, Mapping[str, float]] = MappingProxyType({}),
 ) -> MatrixOptimizer | Callable[[Callable[..., Any]], MatrixOptimizer]:
     """Make an optimizer of a function of whole matrices, as a decorator with or without arguments.
 
@@ -350,6 +358,7 @@ def matrix_rule(
             length that it tries.
         by_layer: says that each layer's steps depend on that layer alone: layers may then have hyper-parameters of
             their own, for which the function is called once a layer.
+        search, contains: as for `rule`.
         torch, optax: as for `rule`. PyTorch is given the matrices as it has them, (o, i).
 
     >>> @matrix_rule
@@ -372,7 +381,7 @@ def matrix_rule(
             _check_form(found.name, "start", start, ("weights",), found.defaults)
         if evaluated is not None:
             _check_form(found.name, "evaluated form", evaluated, ("weights", "state", "t"), found.defaults)
-        return MatrixOptimizer(
+        made = MatrixOptimizer(
             found.name,
             function,
             found.defaults,
@@ -386,6 +395,7 @@ def matrix_rule(
             starts=start if callable(start) else MappingProxyType(_numbers(start)),
             evaluated=evaluated,
         )
+        return comparable(made, search, contains)
 
     return declare if function is None else declare(function)
 

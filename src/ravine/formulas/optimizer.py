@@ -12,6 +12,7 @@ from ravine.formulas.declaration import Declaration, Signature
 from ravine.formulas.formula import Formula, State
 from ravine.formulas.layers import in_layers
 from ravine.formulas.noise import Noise
+from ravine.search import Axis
 
 Hyper = Mapping[str, float]
 
@@ -36,6 +37,10 @@ class Optimizer(Declaration, ABC):
         asks_for_loss: whether it computes the batch's loss at other weights before it takes a step.
         searches: whether it searches for the length of each step itself; lr is only the first length that it tries.
         by_layer: whether a layer's steps depend on that layer alone, so that each may have its own hyper-parameters.
+        search: the axes on which hyper-parameters are searched, None for one that is not, where these differ from the
+            axes by kind; `space_of` returns the whole space.
+        contains: by the names of the optimizers that it contains, the hyper-parameters at which it is them, with the
+            same values of the hyper-parameters that both have.
     """
 
     references: Mapping[str, str]
@@ -44,6 +49,8 @@ class Optimizer(Declaration, ABC):
     asks_for_loss: bool
     searches: bool
     by_layer: bool
+    search: Mapping[str, Axis | None]
+    contains: Mapping[str, Mapping[str, float]]
 
     @abstractmethod
     def start(self, weights: Sequence[Array], hyper: Sequence[Hyper]) -> dict[str, Array]:

@@ -11,6 +11,7 @@ from ravine.optimizers.adam import adam
     weight_decay=0.01,
     torch="torch.optim.AdamW(weights, lr=lr, betas=(beta1, beta2), eps=eps, weight_decay=weight_decay)",
     optax="optax.adamw(lr, b1=beta1, b2=beta2, eps=eps, weight_decay=weight_decay)",
+    contains={"adam": {"weight_decay": 0.0}},
 )
 def adamw() -> None:
     """AdamW: Adam, and a decay of the weights that does not pass through its averages.

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ravine.formulas.elementwise import rule
+from ravine.search import one_minus_log
 
 
 @rule(
@@ -18,6 +19,9 @@ from ravine.formulas.elementwise import rule
     "alpha=lambda k: mix * jnp.minimum((jnp.float64(k) + 1) / mix_warmup, 1), "
     "b3=lambda k: jnp.exp(jnp.log(beta1) * jnp.log(beta3) / ("
     "(1 - (x := jnp.minimum((jnp.float64(k) + 1) / mix_warmup, 1))) * jnp.log(beta3) + x * jnp.log(beta1))))",
+    # The default of beta3 is for runs of 100,000 steps and more: in shorter ones the slow mean stays nearly empty.
+    search={"beta3": one_minus_log(1e-5, 1e-2)},
+    contains={"adam": {"mix": 0.0}},
 )  # fmt: skip
 def ademamix(
     g: Any, m: Any, s: Any, v: Any, t: Any,

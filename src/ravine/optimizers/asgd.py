@@ -22,6 +22,8 @@ def _mean(a: Any, w: Any, t: Any) -> Any:
     evaluated=_mean,
     bounds={"decay": "[0, inf)", "alpha": "[0, inf)", "begin": "[0, inf)"},
     torch="torch.optim.ASGD(weights, lr=lr, lambd=decay, alpha=alpha, t0=begin)",
+    # Without decay, and before the mean begins, which is later than any run ends.
+    contains={"sgd": {"decay": 0.0, "begin": 1e15}},
 )
 def asgd(
     g: Any, a: Any, w: Any, t: Any, *, lr: Any = 0.01, decay: Any = 0.0001, alpha: Any = 0.75, begin: int = 1_000_000

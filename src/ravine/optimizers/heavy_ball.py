@@ -16,6 +16,7 @@ def _lazy(b: Any, n: Any, *, lr: Any, alpha: Any) -> Any:
     lazy=_lazy,
     bounds={"alpha": "[0, 1)", "dampening": "[0, 1]"},
     torch="torch.optim.SGD(weights, lr=lr, momentum=alpha, dampening=dampening)",
+    contains={"sgd": {"alpha": 0.0}},
 )
 def heavy_ball(g: Any, b: Any, t: Any, *, lr: Any = 0.01, alpha: Any = 0.9, dampening: Any = 0.0) -> Any:
     """Heavy ball: momentum that remembers gradients and not steps, so that a new rate acts on the whole of it.

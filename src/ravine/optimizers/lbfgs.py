@@ -13,6 +13,7 @@ from ravine.formulas.layers import flattened, shaped
 from ravine.formulas.line_search import Point, strong_wolfe
 from ravine.formulas.matrix import matrix_rule
 from ravine.formulas.optimizer import Loss
+from ravine.search import choice
 
 
 def newton_direction(g: Array, s: Array, y: Array) -> Array:
@@ -33,7 +34,13 @@ def newton_direction(g: Array, s: Array, y: Array) -> Array:
     return -r
 
 
-@matrix_rule(bounds={"memory": "[1, inf)"}, full_batch=True, searches=True)
+@matrix_rule(
+    bounds={"memory": "[1, inf)"},
+    full_batch=True,
+    searches=True,
+    # lr is only the first length that the line search tries. The source's range of memory is 3 to 20.
+    search={"lr": None, "memory": choice(3, 5, 10, 20)},
+)
 def lbfgs(
     gradients: Sequence[Array],
     weights: Sequence[Array],

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 
 from ravine.formulas.elementwise import rule
+from ravine.search import one_minus_log
 
 
 @rule(
     bounds={"beta1": "[0, 1)", "beta2": "[0, 1)"},
     optax="optax.lion(lr, b1=beta1, b2=beta2, weight_decay=0)",
+    # beta2 is the momentum: no mean of squares as that of Adam, which stays at its default.
+    search={"beta2": one_minus_log(0.001, 0.5)},
+    contains={"signsgd": {"beta1": 0.0}},
 )
 def lion(g: Any, m: Any, *, lr: Any = 0.0001, beta1: Any = 0.9, beta2: Any = 0.99) -> Any:
     """Lion: the sign of a momentum into which the new gradient is mixed twice, with two weights.

@@ -17,6 +17,7 @@ def _lazy(v: Any, n: Any, *, alpha: Any) -> Any:
     bounds={"alpha": "[0, 1)"},
     torch="torch.optim.SGD(weights, lr=lr, momentum=alpha)",
     optax="optax.sgd(lr, momentum=alpha)",
+    contains={"sgd": {"alpha": 0.0}},
 )
 def momentum(g: Any, v: Any, *, lr: Any = 0.01, alpha: Any = 0.9) -> Any:
     """Momentum: a velocity that remembers past gradients, in the velocity form.

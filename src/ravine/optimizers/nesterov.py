@@ -17,6 +17,7 @@ def _lazy(v: Any, n: Any, *, alpha: Any) -> Any:
     bounds={"alpha": "[0, 1)"},
     torch="torch.optim.SGD(weights, lr=lr, momentum=alpha, nesterov=alpha > 0)",
     optax="optax.sgd(lr, momentum=alpha, nesterov=True)",
+    contains={"sgd": {"alpha": 0.0}},
 )
 def nesterov(g: Any, v: Any, *, lr: Any = 0.01, alpha: Any = 0.9) -> Any:
     """Nesterov momentum: momentum whose gradient is taken where the velocity is about to lead.

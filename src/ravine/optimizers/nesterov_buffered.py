@@ -17,6 +17,7 @@ def _lazy(b: Any, n: Any, *, lr: Any, alpha: Any) -> Any:
     bounds={"alpha": "[0, 1)"},
     torch="torch.optim.SGD(weights, lr=lr, momentum=alpha, nesterov=alpha > 0)",
     optax="optax.sgd(lr, momentum=alpha, nesterov=True)",
+    contains={"sgd": {"alpha": 0.0}},
 )
 def nesterov_buffered(g: Any, b: Any, *, lr: Any = 0.01, alpha: Any = 0.9) -> Any:
     """Nesterov momentum, buffered: it remembers gradients and not steps, so that a new rate acts on the whole of it.

@@ -9,7 +9,10 @@ import numpy as np
 from ravine.formulas.elementwise import rule
 
 
-@rule(bounds={"radius": "[0, inf)", "threshold": "[0, inf)", "interval": "[0, inf)"})
+@rule(
+    bounds={"radius": "[0, inf)", "threshold": "[0, inf)", "interval": "[0, inf)"},
+    contains={"sgd": {"radius": 0.0}},
+)
 def perturbed_gd(
     g: Any,
     rest: Any,

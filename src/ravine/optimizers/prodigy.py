@@ -11,11 +11,14 @@ from ravine.arrays import Array
 from ravine.formulas.formula import State
 from ravine.formulas.layers import flattened, shaped
 from ravine.formulas.matrix import matrix_rule
+from ravine.search import log
 
 
 @matrix_rule(
     bounds={"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "(0, inf)", "d0": "(0, inf)", "weight_decay": "[0, inf)"},
     optax="optax.contrib.prodigy(lr, betas=(beta1, beta2), eps=eps, estim_lr0=d0, weight_decay=weight_decay)",
+    # It finds its own rate. Its authors recommend lr = 1, and 0.1 to 10 for a factor of the rate that it finds.
+    search={"lr": log(0.1, 10)},
 )
 def prodigy(
     gradients: Sequence[Array],

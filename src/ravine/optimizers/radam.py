@@ -12,6 +12,8 @@ from ravine.formulas.elementwise import rule
 @rule(
     bounds={"beta1": "[0, 1)", "beta2": "[0, 1)", "eps": "(0, inf)"},
     torch="torch.optim.RAdam(weights, lr=lr, betas=(beta1, beta2), eps=eps)",
+    # At beta2 = 0 no mean square is ever trusted: p is 1.
+    contains={"sgd": {"beta1": 0.0, "beta2": 0.0}},
 )
 def radam(
     g: Any, m: Any, v: Any, t: Any, *, lr: Any = 0.001, beta1: Any = 0.9, beta2: Any = 0.999, eps: Any = 1e-8

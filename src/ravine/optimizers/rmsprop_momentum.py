@@ -19,6 +19,7 @@ def _lazy(s: Any, b: Any, n: Any, *, lr: Any, rho: Any, alpha: Any) -> Any:
     bounds={"rho": "[0, 1)", "alpha": "[0, 1)", "eps": "(0, inf)"},
     torch="torch.optim.RMSprop(weights, lr=lr, alpha=rho, eps=eps, momentum=alpha)",
     optax="optax.rmsprop(lr, decay=rho, eps=eps, eps_in_sqrt=False, momentum=alpha)",
+    contains={"rmsprop": {"alpha": 0.0}},
 )
 def rmsprop_momentum(
     g: Any, s: Any, b: Any, *, lr: Any = 0.001, rho: Any = 0.9, alpha: Any = 0.9, eps: Any = 1e-8

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ravine.formulas.elementwise import rule
+from ravine.search import one_minus_log
 
 
 def _mean(w: Any, z: Any, t: Any, *, beta1: Any) -> Any:
@@ -21,6 +22,8 @@ def _weights(w: Any) -> Any:
     start={"z": _weights},
     evaluated=_mean,
     bounds={"beta1": "(0, 1)", "beta2": "[0, 1)", "eps": "(0, inf)", "weight_decay": "[0, inf)"},
+    # beta1 plays the part of a momentum, though its bounds leave out 0: the mean is computed by dividing by it.
+    search={"beta1": one_minus_log(0.001, 0.5)},
     optax="optax.contrib.schedule_free_adamw(lr, b1=beta1, b2=beta2, eps=eps, weight_decay=weight_decay)",
 )
 def schedule_free_adamw(

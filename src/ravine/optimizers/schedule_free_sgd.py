@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ravine.formulas.elementwise import rule
+from ravine.search import one_minus_log
 
 
 def _mean(w: Any, z: Any, t: Any, *, beta: Any) -> Any:
@@ -18,6 +19,8 @@ def _weights(w: Any) -> Any:
 @rule(
     start={"z": _weights},
     bounds={"beta": "(0, 1)"},
+    # beta plays the part of a momentum, though its bounds leave out 0: the mean is computed by dividing by it.
+    search={"beta": one_minus_log(0.001, 0.5)},
     optax="optax.contrib.schedule_free(optax.sgd(lr), lr, b1=beta)",
     evaluated=_mean,
 )

@@ -7,7 +7,7 @@ from typing import Any
 from ravine.formulas.elementwise import rule
 
 
-@rule(bounds={"temperature": "[0, inf)"})
+@rule(bounds={"temperature": "[0, inf)"}, contains={"sgd": {"temperature": 0.0}})
 def sgld(g: Any, noise: Any, *, lr: Any = 0.1, temperature: Any = 1e-6) -> Any:
     """Stochastic gradient Langevin dynamics: gradient descent with noise, which samples weights and never settles.
 

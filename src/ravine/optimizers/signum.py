@@ -9,7 +9,7 @@ import numpy as np
 from ravine.formulas.elementwise import rule
 
 
-@rule(bounds={"beta": "[0, 1)"}, optax="optax.signum(lr, beta=beta)")
+@rule(bounds={"beta": "[0, 1)"}, optax="optax.signum(lr, beta=beta)", contains={"signsgd": {"beta": 0.0}})
 def signum(g: Any, m: Any, *, lr: Any = 0.001, beta: Any = 0.9) -> Any:
     """Signum: a step of the same length for every weight, against the sign of its momentum.
 

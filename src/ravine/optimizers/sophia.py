@@ -13,6 +13,7 @@ from ravine.formulas.layers import flattened, shaped
 from ravine.formulas.matrix import matrix_rule
 from ravine.formulas.noise import Noise
 from ravine.formulas.optimizer import Loss
+from ravine.search import log
 
 
 def curvature(loss: Loss, weights: Sequence[Array], noise: Noise) -> Array:
@@ -36,7 +37,9 @@ def curvature(loss: Loss, weights: Sequence[Array], noise: Noise) -> Array:
         "gamma": "(0, inf)",
         "eps": "(0, inf)",
         "hessian_frequency": "[1, inf)",
-    }
+    },
+    # gamma is compared with the size of the Hessian, and so depends on the problem as lr does.
+    search={"gamma": log(1e-4, 1)},
 )
 def sophia(
     gradients: Sequence[Array],

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from ravine.report.measure import Measure
-from ravine.report.statistics import zigzag
+from ravine.statistics.means import zigzag
 from ravine.storage.quantities import QUANTITIES
 from ravine.storage.record import Epoch, Result
 
@@ -37,7 +37,7 @@ def zigzag_over(first: int, last: int) -> Measure:
     """Return the zig-zag of the test accuracy over the epochs `first` to `last`, both included, counted from 1."""
 
     def read(result: Result) -> float | None:
-        curve = [epoch.test_accuracy for epoch in result.history[first - 1 : last]]
+        curve = accuracies(result)[first - 1 : last]
         return zigzag(curve) if len(curve) == last - first + 1 else None
 
     # The margin is five of 10,000 images.
@@ -64,6 +64,11 @@ ZIGZAG = zigzag_over(6, 10)
 """Over the second half of ten epochs, where curves are flat; before it a bend would count as a zig-zag."""
 
 
+def accuracies(result: Result) -> list[float]:
+    """Return the test accuracies after the epochs; the runs of the paper have one after each."""
+    return [epoch.test_accuracy for epoch in result.history if epoch.test_accuracy is not None]
+
+
 def losses_fall(result: Result) -> bool:
     """Tell whether the training loss fell in every epoch."""
     return _falls([epoch.train_loss for epoch in result.history])
@@ -71,12 +76,12 @@ def losses_fall(result: Result) -> bool:
 
 def accuracy_rises(result: Result) -> bool:
     """Tell whether the test accuracy rose in every epoch."""
-    return _falls([-epoch.test_accuracy for epoch in result.history])
+    return _falls([-accuracy for accuracy in accuracies(result)])
 
 
 def largest_drop(result: Result) -> float:
     """Return the largest fall of the test accuracy from one epoch to the next."""
-    return max((a.test_accuracy - b.test_accuracy for a, b in pairwise(result.history)), default=0.0)
+    return max((a - b for a, b in pairwise(accuracies(result))), default=0.0)
 
 
 def _falls(values: Sequence[float]) -> bool:

@@ -1,7 +1,7 @@
 """Pictures: how all of them look, the figure that they are drawn on, axes, legends, and files."""
 
 from ravine.pictures.axes import logarithmic, over_epochs, shares
-from ravine.pictures.figure import Figure, blank_figure, new_figure, set_title
+from ravine.pictures.figure import Figure, blank_figure, new_figure, new_grid, set_title
 from ravine.pictures.files import KINDS, pdf, png, svg
 from ravine.pictures.legend import own_legends, shared_legend
 from ravine.pictures.style import (
@@ -41,6 +41,7 @@ __all__ = [
     "logarithmic",
     "look",
     "new_figure",
+    "new_grid",
     "over_epochs",
     "own_legends",
     "own_style",

@@ -51,6 +51,25 @@ def new_figure(columns: int = 1, *, share_y: bool = False) -> tuple[Figure, list
 
 
 @own_style()
+def new_grid(count: int, columns: int) -> tuple[Figure, list[Axes]]:
+    """Return an empty figure with so many panels in rows, which share their axes; a single one is of the usual size."""
+    if count == 1:
+        return new_figure()
+    rows = math.ceil(count / columns)
+    made = Figure(figsize=(2.3 * columns, 1.75 * rows + 0.4), layout="constrained")
+    panels = [axes for row in made.subplots(rows, columns, squeeze=False, sharex=True, sharey=True) for axes in row]
+    for axes in panels:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(alpha=0.3)
+        axes.set_axisbelow(True)
+    for axes in panels[count:]:
+        axes.remove()
+    for axes in panels[max(count - columns, 0) : count]:
+        axes.tick_params(axis="x", labelbottom=True)  # no panel below it has the labels
+    return made, panels[:count]
+
+
+@own_style()
 def blank_figure(width: float, height: float) -> tuple[Figure, Axes]:
     """Return a figure of a size in inches, and its one panel, which has no grid: a picture fills it."""
     made = Figure(figsize=(width, height), layout="constrained")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from ravine.report.statistics import mean
 from ravine.spec import differing, settings_of
+from ravine.statistics.means import mean
 from ravine.storage.record import Result
 from ravine.studies import Planned
 from ravine.words import several
@@ -36,11 +36,13 @@ class Contender:
 def contenders(planned: Iterable[Planned], results: Mapping[str, Result], *, short: bool = False) -> list[Contender]:
     """Return the rows of planned runs, each named by its label, its optimizer and the settings in which rows differ.
 
-    Two rows that are the same runs, in two groups, are one. A short name is the label alone, if there is one.
+    Two rows that are the same runs, in two groups, are one. Runs that never look at the test set are left out. A short
+    name is the label alone, if there is one.
     """
     rows: dict[tuple[str, int], list[Planned]] = {}
     for run in planned:
-        rows.setdefault((run.group, run.row), []).append(run)
+        if run.spec.test_time != "never":
+            rows.setdefault((run.group, run.row), []).append(run)
     by_runs: dict[tuple[str, ...], list[Planned]] = {}
     for row in rows.values():
         same = by_runs.setdefault(tuple(run.id for run in row), row)

@@ -35,6 +35,7 @@ def _row(row: Row) -> dict[str, Any]:
         "settings": settings,
         "published": row.published,
         "train_loss": row.train_loss,
+        "validation_accuracy": row.validation_accuracy,
         "test_accuracy": row.test_accuracy,
         "seconds": row.seconds,
         "steps": row.steps,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
+import msgspec
+
 from ravine.gradients.networks.check import NetworkCheck
 from ravine.gradients.networks.figures import error_distributions, mean_errors, v_curves
 from ravine.pictures import (
@@ -25,7 +27,7 @@ from ravine.pictures import (
 from ravine.pictures import Figure as Picture
 from ravine.report.report import Drawing
 from ravine.spec import labels_of, settings_of
-from ravine.storage.quantities import QUANTITIES
+from ravine.storage.quantities import QUANTITIES, given
 from ravine.storage.record import Result
 from ravine.studies import Figure, Planned, find_rows
 
@@ -39,7 +41,8 @@ def draw(
     rows = [row for reference in figure.rows for row in _rows(find_rows(planned, reference))]
     stored = [row for row in rows if any(run.id in results for run in row)]
     if figure.kind == "curves":
-        if not stored:
+        figure = msgspec.structs.replace(figure, measures=_given(figure, rows))
+        if not stored or not figure.measures:
             return None
         return Drawing(figure.name, figure.title, _caption(figure, stored, results), _curves(figure, stored, results))
     check = next((checks[run.id] for row in rows for run in row if run.id in checks), None)
@@ -52,6 +55,13 @@ def _rows(runs: Sequence[Planned]) -> list[Row]:
     for run in runs:
         by_row.setdefault((run.group, run.row), []).append(run)
     return list(by_row.values())
+
+
+def _given(figure: Figure, rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return those measures that some of the rows have after each epoch."""
+    specs = [run.spec for row in rows for run in row]
+    wanted = [QUANTITIES[name] for name in figure.measures]
+    return tuple(quantity.name for quantity in given(wanted, specs, each_epoch=True))
 
 
 def _gradients(figure: Figure, check: NetworkCheck) -> Drawing:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
 
 from ravine.report.measure import Measure
-from ravine.report.statistics import Mean, binomial_error, mean, prediction_half_width
 from ravine.report.stored_study import NotRunError, StoredStudy
 from ravine.report.verdicts import ClaimFinding, Undecided
+from ravine.statistics.means import Mean, binomial_error, mean, prediction_half_width
 from ravine.storage.record import Result
 from ravine.words import several
 

@@ -22,7 +22,7 @@ from ravine.report.stored_study import StoredStudy
 from ravine.report.summary import Topic, headlines
 from ravine.report.tables import make_table, outcome_of, table_to_csv, table_to_latex, table_to_markdown
 from ravine.report.verdicts import JudgedClaim, verdicts_to_csv, verdicts_to_markdown
-from ravine.storage.files import make_folder, write_whole
+from ravine.report.written import write_files
 from ravine.storage.record import Result
 from ravine.storage.store import StoredRun
 from ravine.storage.tidy import to_csv
@@ -31,9 +31,6 @@ from ravine.words import duration, several
 
 CLAIMS_PART = "claims"
 """The name of the part of a report that has the verdicts."""
-
-_WRITTEN = "files.json"
-"""The names of the files that belong to a report, so that the next one in the folder can clear them away."""
 
 
 def make_report(
@@ -105,14 +102,7 @@ def write_report(report: Report, folder: Path) -> Path:
     Raises:
         StorageError: the folder cannot be written.
     """
-    files = _files(report)
-    for name in written(folder):
-        if name not in files:
-            (folder / name).unlink(missing_ok=True)
-    for name, content in files.items():
-        make_folder((folder / name).parent)
-        write_whole(folder / name, content)
-    write_whole(folder / _WRITTEN, msgspec.json.encode(list(files)))
+    write_files(folder, _files(report))
     return folder / "index.html"
 
 
@@ -135,15 +125,6 @@ def _files(report: Report) -> dict[str, bytes]:
         files["epochs.csv"] = to_csv(report.epochs, tidy.EPOCH_COLUMNS).encode()
     files["index.html"] = page(report, {name: content.decode() for name, content in svgs.items()}).encode()
     return files
-
-
-def written(folder: Path) -> list[str]:
-    """Return the names of the files that the last report wrote into the folder, and none outside it."""
-    try:
-        names = msgspec.json.decode((folder / _WRITTEN).read_bytes(), type=list[str])
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return []
-    return [name for name in names if (folder / name).resolve().is_relative_to(folder.resolve())]
 
 
 def verdict_counts(judgments: Sequence[JudgedClaim]) -> str:

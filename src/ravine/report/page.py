@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
-from importlib import resources
-from typing import NamedTuple
 
-from ravine.report.inline_svg import inline
+from ravine.report.html_page import Section, anchor, breakable, definitions, figure, html_page, lines, whole
 from ravine.report.reading import terms
 from ravine.report.report import Drawing, MadeBy, Report
 from ravine.report.summary import Headline
@@ -16,8 +14,6 @@ from ravine.report.tables import Table, cells
 from ravine.report.verdicts import ClaimFinding, JudgedClaim
 from ravine.studies import Source
 from ravine.words import several
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 _OPEN = "undecided"
 
@@ -34,14 +30,6 @@ _SYMBOLS = {
 _Outcome = tuple[str, str, str]  # a symbol, a color, a word
 
 
-class _Section(NamedTuple):
-    """A section of the page; one without a body is left out."""
-
-    name: str
-    title: str
-    body: str
-
-
 def page(report: Report, svgs: Mapping[str, str]) -> str:
     """Write the page.
 
@@ -53,71 +41,15 @@ def page(report: Report, svgs: Mapping[str, str]) -> str:
     tables = [_table(table) for table in report.tables if table.rows and table.name not in report.first]
     figures = [_figure(drawing, svgs[drawing.name]) for drawing in report.drawings if drawing.name not in report.first]
     sections = [
-        _Section("reading", "How to read this page", _definitions(terms(report))),
-        _Section("claims", "Claims", _claims(report.judgments)),
-        _Section("tables", "More tables" if report.first else "Tables", _lines(tables)),
-        _Section("figures", "More figures" if report.first else "Figures", _lines(figures)),
-        _Section("runs", "How each run was made", _runs(report.made_by)),
-        _Section("environment", "Environment", _definitions(report.environment)),
-        _Section("command", "How this page was made", f"<pre><code>{_whole(report.command)}</code></pre>"),
+        Section("reading", "How to read this page", definitions(terms(report))),
+        Section("claims", "Claims", _claims(report.judgments)),
+        Section("tables", "More tables" if report.first else "Tables", lines(tables)),
+        Section("figures", "More figures" if report.first else "Figures", lines(figures)),
+        Section("runs", "How each run was made", _runs(report.made_by)),
+        Section("environment", "Environment", definitions(report.environment)),
+        Section("command", "How this page was made", f"<pre><code>{whole(report.command)}</code></pre>"),
     ]
-    shown = [section for section in sections if section.body]
-    css = resources.files("ravine.report").joinpath("page.css").read_text(encoding="utf-8")
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>{escape(report.title)}</title>
-<style>
-{css}</style>
-</head>
-<body>
-<header id="summary">
-{_summary(report, svgs)}
-</header>
-<nav aria-label="Contents">
-<ul>
-{_lines(f'<li><a href="#{section.name}">{section.title}</a></li>' for section in shown)}
-</ul>
-</nav>
-<main>
-{_lines(map(_section, shown))}
-</main>
-</body>
-</html>
-"""
-
-
-def _section(section: _Section) -> str:
-    return f"""<section id="{section.name}" aria-labelledby="{section.name}-title">
-<h2 id="{section.name}-title">{section.title}</h2>
-<div class="{section.name}">
-{section.body}
-</div>
-</section>"""
-
-
-def _lines(parts: Iterable[str]) -> str:
-    return "\n".join(parts)
-
-
-def _whole(text: str) -> str:
-    """Return text whose lines do not break within a word at a hyphen, as in `--batch-size`."""
-    return re.sub(r"(\S*-\S*)", r'<span class="whole">\1</span>', escape(text))
-
-
-def _breakable(text: str) -> str:
-    """Return text whose words may break behind an underscore, as `batch_size` in a narrow column."""
-    return escape(text).replace("_", "_<wbr>")
-
-
-def _anchor(kind: str, name: str) -> str:
-    """Return an id that no other name of the kind has, of characters that need no escape in HTML, CSS or a URL."""
-    return f"{kind}-" + re.sub(r"[^A-Za-z0-9-]", lambda match: f"_{ord(match[0]):x}_", name)
+    return html_page(report.title, _summary(report, svgs), sections)
 
 
 def _spoken(name: str) -> str:
@@ -141,7 +73,7 @@ def _summary(report: Report, svgs: Mapping[str, str]) -> str:
         seeds = f"up to {several(len(report.seeds), 'seed')} a row"
     counted = [several(count, what) for count, what in counts if count]
     facts = " · ".join([*counted, seeds] if report.seeds else counted)
-    parts = [f"<h1>{_whole(report.title)}</h1>", _source(report.source), f'<p class="facts">{facts}</p>']
+    parts = [f"<h1>{whole(report.title)}</h1>", _source(report.source), f'<p class="facts">{facts}</p>']
     if report.looking is not None:
         parts.append(f'<p class="facts">{escape(report.looking.sentences)}</p>')
     if report.quick:
@@ -150,14 +82,14 @@ def _summary(report: Report, svgs: Mapping[str, str]) -> str:
             "so these are not the numbers of the study, and only claims that need no whole run are decided.</p>"
         )
     parts.append(_tally(report.judgments))
-    words = _lines(map(_headline, report.headlines)) or _lines(f"<li>{escape(h)}</li>" for h in report.highlights)
+    words = lines(map(_headline, report.headlines)) or lines(f"<li>{escape(h)}</li>" for h in report.highlights)
     found = f'<ul class="highlights">\n{words}\n</ul>' if words else ""
     drawn = {drawing.name: _figure(drawing, svgs[drawing.name]) for drawing in report.drawings}
     beside, *below = [drawn[name] for name in report.first if name in drawn] or [""]
-    parts.append(f'<div class="first">\n{found}\n{beside}\n</div>' if found and beside else found or beside)
+    parts.append(f'<div class="opening">\n{found}\n{beside}\n</div>' if found and beside else found or beside)
     parts += [_table(table) for table in report.tables if table.rows and table.name in report.first]
     parts += below
-    return _lines(part for part in parts if part)
+    return lines(part for part in parts if part)
 
 
 def _headline(headline: Headline) -> str:
@@ -168,7 +100,7 @@ def _headline(headline: Headline) -> str:
     evidence = f": {headline.evidence}." if headline.evidence else "."
     verdict = f'<i aria-hidden="true">{symbol}</i>&nbsp;{_verdict(judgment).capitalize()}'
     return f"""<li class="{kind}"><b>{escape(headline.topic)}.</b> {escape(best)}
-<a href="#{_anchor("claim", judgment.id)}">Claim</a>: {escape(judgment.statement)}
+<a href="#{anchor("claim", judgment.id)}">Claim</a>: {escape(judgment.statement)}
 <b class="verdict">{verdict}</b>{escape(evidence)}</li>"""
 
 
@@ -190,8 +122,8 @@ def _tally(judgments: Sequence[JudgedClaim]) -> str:
         return ""
     given = [(word, *_SYMBOLS[word], len(found)) for word, found in _by_verdict(judgments).items()]
     bar = "".join(f'<span class="{kind}" style="flex-grow: {count}"></span>' for _, _, kind, count in given)
-    words = _lines(
-        f'<li class="{kind}"><a href="#{_anchor("verdict", word)}"><b>{count}</b> <i aria-hidden="true">{symbol}</i> '
+    words = lines(
+        f'<li class="{kind}"><a href="#{anchor("verdict", word)}"><b>{count}</b> <i aria-hidden="true">{symbol}</i> '
         f"{word}</a></li>"
         for word, symbol, kind, count in given
     )
@@ -212,7 +144,7 @@ def _claims(judgments: Sequence[JudgedClaim]) -> str:
 
     A browser opens a fold when a link leads into it. So the link to a verdict leads to what is in the fold.
     """
-    return _lines(_fold(word, found) for word, found in _by_verdict(judgments).items())
+    return lines(_fold(word, found) for word, found in _by_verdict(judgments).items())
 
 
 def _fold(word: str, judgments: Sequence[JudgedClaim]) -> str:
@@ -220,18 +152,18 @@ def _fold(word: str, judgments: Sequence[JudgedClaim]) -> str:
     count = f"<span>{several(len(judgments), 'claim')}</span>"
     return f"""<details class="{kind}">
 <summary><i aria-hidden="true">{symbol}</i> {word.capitalize()} {count}</summary>
-<div id="{_anchor("verdict", word)}">
-{_lines(map(_claim, judgments))}
+<div id="{anchor("verdict", word)}">
+{lines(map(_claim, judgments))}
 </div>
 </details>"""
 
 
 def _claim(judgment: JudgedClaim) -> str:
     symbol, kind = _SYMBOLS[judgment.verdict or _OPEN]
-    anchor = _anchor("claim", judgment.id)
+    place = anchor("claim", judgment.id)
     parts = [
         f'<p class="where"><span class="badge"><i aria-hidden="true">{symbol}</i> {_verdict(judgment)}</span> '
-        f'<span>{escape(judgment.section)}</span> <a href="#{anchor}">{escape(judgment.id)}</a></p>',
+        f'<span>{escape(judgment.section)}</span> <a href="#{place}">{escape(judgment.id)}</a></p>',
         f"<h3>{escape(judgment.statement)}</h3>",
         _findings(judgment.findings, holds=("✓", "good", "holds"), fails=("✗", "bad", "does not hold")),
     ]
@@ -240,13 +172,13 @@ def _claim(judgment: JudgedClaim) -> str:
         parts.append(_findings(judgment.causes, holds=("✓", "good", "explains it"), fails=("✗", "open", "ruled out")))
     if judgment.note:
         parts.append(f'<p class="note">{escape(judgment.note)}</p>')
-    return f'<article class="claim {kind}" id="{anchor}">\n{_lines(part for part in parts if part)}\n</article>'
+    return f'<article class="claim {kind}" id="{place}">\n{lines(part for part in parts if part)}\n</article>'
 
 
 def _findings(findings: Sequence[ClaimFinding], holds: _Outcome, fails: _Outcome) -> str:
     if not findings:
         return ""
-    return f'<ul class="findings">\n{_lines(_finding(finding, holds, fails) for finding in findings)}\n</ul>'
+    return f'<ul class="findings">\n{lines(_finding(finding, holds, fails) for finding in findings)}\n</ul>'
 
 
 def _finding(finding: ClaimFinding, holds: _Outcome, fails: _Outcome) -> str:
@@ -269,14 +201,14 @@ def _finding(finding: ClaimFinding, holds: _Outcome, fails: _Outcome) -> str:
 def _table(table: Table) -> str:
     head, body = cells(table)
     kinds = [_column_kind(name, column) for name, *column in zip(head, *body, strict=True)]
-    rows = _lines(f"<tr>{''.join(map(_cell, kinds, row))}</tr>" for row in body)
-    anchor = _anchor("table", table.name)
+    rows = lines(f"<tr>{''.join(map(_cell, kinds, row))}</tr>" for row in body)
+    place = anchor("table", table.name)
     name = escape(_spoken(table.name))
     title = f"{name}.</b> {escape(table.title)}" if table.title else f"{name}</b>"
-    return f"""<div class="table" id="{anchor}">
-<h3 id="{anchor}-title"><b>{title}</h3>
-<div class="scroll" role="region" aria-labelledby="{anchor}-title" tabindex="0">
-<table aria-labelledby="{anchor}-title">
+    return f"""<div class="table" id="{place}">
+<h3 id="{place}-title"><b>{title}</h3>
+<div class="scroll" role="region" aria-labelledby="{place}-title" tabindex="0">
+<table aria-labelledby="{place}-title">
 <thead>
 {_head(head, kinds)}
 </thead>
@@ -307,7 +239,7 @@ def _is_number(cell: str) -> bool:
 def _cell(kind: str, cell: str) -> str:
     value, separator, half_width = cell.partition(" +- ")
     interval = f' <span class="interval">± {escape(half_width)}</span>' if separator else ""
-    shown = "&ndash;" if value == "-" else _whole(value) if kind.startswith("number") else _breakable(value)
+    shown = "&ndash;" if value == "-" else whole(value) if kind.startswith("number") else breakable(value)
     return f'<td class="{kind}">{shown}{interval}</td>'
 
 
@@ -329,25 +261,17 @@ def _head(names: Sequence[str], kinds: Sequence[str]) -> str:
 
 
 def _head_word(name: str) -> str:
-    return _breakable("seconds" if name == "s" else name)
+    return breakable("seconds" if name == "s" else name)
 
 
 # Figures
 
 
 def _figure(drawing: Drawing, svg: str) -> str:
-    anchor = _anchor("figure", drawing.name)
-    image, width = inline(svg, anchor, drawing.title)
-    caption = f" {escape(drawing.caption)}" if drawing.caption else ""
     name = _spoken(drawing.name)
     if drawing.title:  # the name of a file says nothing beside a title
         name = drawing.title if name == drawing.name else f"{name}. {drawing.title}"
-    return f"""<figure id="{anchor}" style="--width: {width:g}px">
-<div class="scroll" role="region" aria-label="{escape(drawing.title)}" tabindex="0">
-{image}
-</div>
-<figcaption><b>{escape(name)}.</b>{caption}</figcaption>
-</figure>"""
+    return figure(drawing.name, drawing.title, name, drawing.caption, svg)
 
 
 # Where it all comes from
@@ -356,8 +280,8 @@ def _figure(drawing: Drawing, svg: str) -> str:
 def _runs(runs: Sequence[MadeBy]) -> str:
     if not runs:
         return ""
-    items = _lines(
-        f"<li><code>{_whole(run.command)}</code>"
+    items = lines(
+        f"<li><code>{whole(run.command)}</code>"
         f'<span class="run"><code>{escape(run.run)}</code> {escape(run.outcome)}</span></li>'
         for run in runs
     )
@@ -366,11 +290,3 @@ def _runs(runs: Sequence[MadeBy]) -> str:
         "<p>The files <code>runs.csv</code> and <code>epochs.csv</code> beside this page have all their numbers.</p>"
     )
     return f"{files}\n<details>\n<summary>{summary}</summary>\n<ul>\n{items}\n</ul>\n</details>"
-
-
-def _definitions(meanings: Mapping[str, str]) -> str:
-    """Return a list of terms and what stands for each."""
-    if not meanings:
-        return ""
-    rows = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in meanings.items())
-    return f"<dl>\n{_lines(rows)}\n</dl>"

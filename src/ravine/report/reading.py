@@ -44,7 +44,7 @@ def terms(report: Report) -> dict[str, str]:
         mean
         for table in report.tables
         for row in table.rows
-        for mean in (row.train_loss, row.test_accuracy, row.seconds)
+        for mean in (row.train_loss, row.validation_accuracy, row.test_accuracy, row.seconds)
         if mean is not None
     ]
     published = any(row.published is not None for table in report.tables for row in table.rows)

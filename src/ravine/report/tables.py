@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from ravine.report.statistics import Mean, mean
 from ravine.spec import differing, settings_of
+from ravine.statistics.means import Mean, mean
 from ravine.storage.record import Result
 from ravine.storage.tidy import Cell, setting_values
 from ravine.studies import Group, Planned, Published
@@ -27,7 +27,7 @@ class Row:
     Attributes:
         settings: name to value as text, those that the table shows.
         published: the published result, if there is one.
-        train_loss, test_accuracy, seconds: means over the seeds whose run has such a number.
+        train_loss, test_accuracy, seconds, validation_accuracy: means over the seeds whose run has such a number.
         outcomes: "done", "diverged (dead_network)" and so on, and how many runs ended so.
         complete: whether every run went to its end, so that its time can be set beside the published one.
         steps: the number of steps, in a table in which batches grow.
@@ -43,6 +43,7 @@ class Row:
     complete: bool
     steps: int | None = None
     values: Mapping[str, Cell] = field(default_factory=dict)
+    validation_accuracy: Mean | None = None
 
     @property
     def outcome(self) -> str:
@@ -109,12 +110,14 @@ def _row(
         outcomes=Counter(map(outcome_of, results)),
         complete=all(result.status == "done" for result in results),
         values=values,
+        validation_accuracy=mean([r.validation_accuracy for r in results if r.validation_accuracy is not None]),
     )
 
 
 HEAD = (
     "published loss",
     "loss",
+    "validation accuracy",
     "published accuracy",
     "accuracy",
     "published s",
@@ -140,6 +143,7 @@ def cells(table: Table) -> tuple[list[str], list[list[str]]]:
                 *row.settings.values(),
                 _number(published.train_loss, "{:g}"),
                 _mean(row.train_loss, "{:.4f}"),
+                "" if row.validation_accuracy is None else _mean(row.validation_accuracy, "{:.4f}"),
                 _number(published.test_accuracy, "{:.3f}"),
                 _mean(row.test_accuracy, "{:.4f}"),
                 _number(published.seconds, "{:.0f}"),
@@ -184,11 +188,11 @@ def table_to_markdown(table: Table) -> str:
 def table_to_latex(table: Table) -> str:
     """Write a table as LaTeX, for the booktabs package."""
     head, body = cells(table)
-    lines = [" & ".join(_escape(cell) for cell in row) + r" \\" for row in (head, *body)]
+    lines = [" & ".join(latex_escaped(cell) for cell in row) + r" \\" for row in (head, *body)]
     return "\n".join(
         [
             r"\begin{table}",
-            rf"\caption{{{_escape(table.title or table.name)}}}",
+            rf"\caption{{{latex_escaped(table.title or table.name)}}}",
             rf"\begin{{tabular}}{{{'r' * (len(head) - 1)}l}}",
             r"\toprule",
             lines[0],
@@ -202,7 +206,7 @@ def table_to_latex(table: Table) -> str:
     )
 
 
-def _escape(text: str) -> str:
+def latex_escaped(text: str) -> str:
     """Escape what LaTeX would not print as it is."""
     special = {"\\": r"\textbackslash{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}"}
     special |= {character: "\\" + character for character in "_%&#${}"}

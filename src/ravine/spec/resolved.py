@@ -29,7 +29,8 @@ from ravine.spec.values import (
     check_data,
     check_growing_batch,
     check_layers,
-    check_seed,
+    check_seeds,
+    counted_validation,
     normalized,
     require_at_least,
     require_known,
@@ -186,6 +187,7 @@ def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
     spec = normalized(spec)
     require_known("data set", spec.dataset, DATASETS)
     require_known("initializer", spec.init, INITIALIZERS)
+    spec = counted_validation(spec)
     if things is None:
         spec, things = _found(spec)
     network = spec.network
@@ -195,7 +197,7 @@ def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
     if not 0 <= spec.warmup < math.inf:
         raise ConfigError(f"warmup is {spec.warmup:g}; it must be a number of epochs, 0 or more.")
     check_growing_batch(spec)
-    check_seed(spec)
+    check_seeds(spec)
     given = dict(spec.hyperparameters)
     if "lr" in given:
         raise ConfigError("lr is given among the hyperparameters; give it as lr, on the command line --lr.")

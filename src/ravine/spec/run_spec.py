@@ -18,11 +18,13 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     FILE.py:NAME; `stages` are the user's own, as FILE.py:NAME. `hyperparameters` has the hyper-parameters of the
     optimizer and of stages, except the learning rate: numbers, whole numbers and flags. One that is not given has its
     default. `schedule_settings` has the settings of the schedule. `per_layer` has, for some hyper-parameters or lr, one
-    factor for each layer. With `largest_batch` the batch grows when the schedule would lower the rate, see
-    `formulas.schedule.grown_batch_size`; the rate falls only where the batch can grow no further. `initial_weights` and
-    `order` are the SHA-256 of arrays that the caller gave in place of those that the seed makes. `extends` is the id of
-    the run from whose end this one goes on, if its epochs until then are not those that these settings describe.
-    tests/test_settings.py compares the fields with `ravine.settings`.
+    factor for each layer. `validation` is the number of training samples that are held out, or their share, which
+    `resolve` makes a number; `test` says when the test set is looked at, None what `test_time` says. With
+    `largest_batch` the batch grows when the schedule would lower the rate, see `formulas.schedule.grown_batch_size`;
+    the rate falls only where the batch can grow no further. `initial_weights` and `order` are the SHA-256 of arrays
+    that the caller gave in place of those that the seed makes. `extends` is the id of the run from whose end this one
+    goes on, if its epochs until then are not those that these settings describe. tests/test_settings.py compares the
+    fields with `ravine.settings`.
     """
 
     dataset: str = "mnist"
@@ -44,6 +46,9 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     largest_batch: int | None = None
     epochs: int = 10
     seed: int = 0
+    validation: int | float = 0
+    validation_seed: int = 0
+    test: str | None = None
     engine: str = "fused"
     dtype: str = "float32"
     initial_weights: str | None = None
@@ -54,6 +59,11 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def network(self) -> Network:
         """The network that the spec describes."""
         return Network(self.layers, self.activation, self.bias, self.softmax)
+
+    @property
+    def test_time(self) -> str:
+        """When the test set is looked at: after each "epoch", at the "end" or "never"."""
+        return self.test or ("never" if self.validation else "epoch")
 
     @property
     def optimizer_name(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ravine.data import DATASETS
+from ravine.data.validation import samples_of
 from ravine.errors import ConfigError, beginning, shortened, unknown
 from ravine.formulas.kinds import Value
 from ravine.formulas.names import no_hyperparameter, stage_of
@@ -16,7 +17,7 @@ from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.precision import check_precision
 from ravine.inputs import convert, dtype_name, folded_keys, plain
 from ravine.networks import Network
-from ravine.settings import ENGINES
+from ravine.settings import ENGINES, TESTS
 from ravine.spec.run_spec import RunSpec
 from ravine.words import several
 
@@ -82,6 +83,8 @@ def normalized(spec: RunSpec) -> RunSpec:
     }
     require_known("engine", given["engine"], ENGINES)
     require_known("schedule_by", given["schedule_by"], ("epoch", "step"))
+    if given["test"] is not None:
+        require_known("test", given["test"], TESTS)
     kind = f"dtype of the {given['engine']} engine"
     given["dtype"] = dtype_name(given["dtype"], ENGINES[given["engine"]], kind)
     checked: RunSpec = convert(given, RunSpec)
@@ -96,6 +99,8 @@ def simplest(spec: RunSpec) -> RunSpec:
         per_layer={name: factors for name, factors in spec.per_layer.items() if set(factors) != {1.0}},
         largest_batch=None if spec.largest_batch == spec.batch_size else spec.largest_batch,
         schedule_by=spec.schedule_by if changes else "epoch",
+        validation_seed=spec.validation_seed if spec.validation else 0,
+        test=None if spec.test_time == msgspec.structs.replace(spec, test=None).test_time else spec.test,
     )
 
 
@@ -111,10 +116,16 @@ def check_data(spec: RunSpec, network: Network) -> None:
         )
 
 
-def check_seed(spec: RunSpec) -> None:
-    """Check that a seed fits into 63 bits."""
-    if not 0 <= spec.seed <= _LARGEST_SEED:
-        raise ConfigError(f"seed is {spec.seed}; it must be a whole number from 0 to {_LARGEST_SEED}.")
+def check_seeds(spec: RunSpec) -> None:
+    """Check that the seeds fit into 63 bits."""
+    for name, seed in (("seed", spec.seed), ("validation_seed", spec.validation_seed)):
+        if not 0 <= seed <= _LARGEST_SEED:
+            raise ConfigError(f"{name} is {seed}; it must be a whole number from 0 to {_LARGEST_SEED}.")
+
+
+def counted_validation(spec: RunSpec) -> RunSpec:
+    """Return a spec with its validation split as a number of samples, in place of a share of them."""
+    return msgspec.structs.replace(spec, validation=samples_of(spec.validation, DATASETS[spec.dataset].train_count))
 
 
 def check_growing_batch(spec: RunSpec) -> None:

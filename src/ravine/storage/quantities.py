@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ravine.spec import RunSpec
 from ravine.storage.record import Epoch, Result
 
 
@@ -39,6 +40,17 @@ class Quantity:
         """Whether a value lies between 0 and 1, and is written in percent."""
         return self.scale == 100
 
+    def given_by(self, spec: RunSpec, *, each_epoch: bool = False) -> bool:
+        """Tell whether a run with these settings gives the number: at its end, or after each epoch.
+
+        >>> QUANTITIES["test_loss"].given_by(RunSpec(test="end")), QUANTITIES["validation_loss"].given_by(RunSpec())
+        (True, False)
+        """
+        part = self.name.partition("_")[0]
+        if part == "validation":
+            return spec.validation > 0
+        return part != "test" or spec.test_time in (("epoch",) if each_epoch else ("epoch", "end"))
+
     def of(self, record: Epoch | Result) -> float | None:
         """Read the number off a run, or off an epoch of it; None if there is none, or if it is not finite."""
         if self.name == "seconds" and isinstance(record, Result):
@@ -59,6 +71,8 @@ QUANTITIES = {
     quantity.name: quantity
     for quantity in (
         Quantity("train_loss", "training loss", "{:#.4g}", "lower"),
+        Quantity("validation_loss", "validation loss", "{:#.4g}", "lower"),
+        Quantity("validation_accuracy", "validation accuracy", "{:.2f} %", "higher", scale=100),
         Quantity("test_loss", "test loss", "{:#.4g}", "lower"),
         Quantity("test_accuracy", "test accuracy", "{:.2f} %", "higher", scale=100),
         Quantity("seconds", "seconds", "{:.1f}", "lower", is_curve=False),
@@ -70,8 +84,35 @@ CURVES = tuple(quantity for quantity in QUANTITIES.values() if quantity.is_curve
 """Those that figures draw over the epochs, and that tables of epochs show."""
 
 
-SUMMARY = (QUANTITIES["train_loss"], QUANTITIES["test_accuracy"])
+SUMMARY = (QUANTITIES["train_loss"], QUANTITIES["validation_accuracy"], QUANTITIES["test_accuracy"])
 """The numbers that describe a run in one line."""
+
+
+def given(
+    quantities: Iterable[Quantity], specs: Sequence[RunSpec], *, each_epoch: bool = False
+) -> tuple[Quantity, ...]:
+    """Return those numbers that some run gives, at its end or after each epoch.
+
+    >>> [quantity.name for quantity in given(SUMMARY, [RunSpec()])]
+    ['train_loss', 'test_accuracy']
+    >>> [quantity.name for quantity in given(SUMMARY, [RunSpec(validation=6000)])]
+    ['train_loss', 'validation_accuracy']
+    """
+    return tuple(
+        quantity for quantity in quantities if any(quantity.given_by(spec, each_epoch=each_epoch) for spec in specs)
+    )
+
+
+def taken(quantities: Iterable[Quantity], records: Sequence[Epoch]) -> tuple[Quantity, ...]:
+    """Return those numbers that were taken after some epoch, finite or not: an accuracy is finite wherever it is taken.
+
+    >>> record = Epoch(1, 600, 0.1, 100, train_loss=0.5, test_loss=None, test_accuracy=0.1, seconds=2.0)
+    >>> [quantity.name for quantity in taken(CURVES, [record])]
+    ['train_loss', 'test_loss', 'test_accuracy']
+    """
+    accuracies = {"validation": "validation_accuracy", "test": "test_accuracy"}
+    left_out = [part for part, name in accuracies.items() if all(getattr(r, name) is None for r in records)]
+    return tuple(quantity for quantity in quantities if quantity.name.partition("_")[0] not in left_out)
 
 
 def shown(record: Epoch | Result, quantities: Sequence[Quantity]) -> list[str]:

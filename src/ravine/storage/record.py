@@ -24,8 +24,9 @@ class Epoch:
         train_loss: mean loss over the training samples, each taken before the update of its batch, while the weights
             move.
         test_loss, test_accuracy: over the test set, with the weights at the end of the epoch. A loss that is not
-            finite is None.
+            finite is None, and both are if the run did not look at the test set then.
         seconds: wall time of the training steps alone.
+        validation_loss, validation_accuracy: the same over the samples held out for validation; None if none are.
     """
 
     epoch: int
@@ -34,8 +35,10 @@ class Epoch:
     batch_size: int
     train_loss: float
     test_loss: float | None
-    test_accuracy: float
+    test_accuracy: float | None
     seconds: float
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
 
 
 EPOCH_FIELDS = tuple(field.name for field in dataclasses.fields(Epoch))
@@ -70,7 +73,7 @@ class DeadNetwork(msgspec.Struct, frozen=True, tag_field="kind", tag="dead_netwo
     Attributes:
         epoch: the epoch, counted from 1, at whose end it was found.
         layer: the first dead hidden layer, counted from 1.
-        loss: the test loss; ln K if every logit is equal.
+        loss: the loss over the images on which it was found; ln K if every logit is equal.
         logits_equal: whether all K logits are the same on every image.
         message: the same as a sentence.
     """
@@ -97,9 +100,10 @@ class Seconds(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended; the document that `ravine train --json` prints.
 
-    `train_loss` is that of the last whole epoch; `test_loss` and `test_accuracy` are those of the stored weights. A
-    number that is not finite, or not known yet, is None. `hint` is the likeliest cause and what to do, for a run that
-    diverged or did not learn; None if it learned, or if there is no evidence for a cause.
+    `train_loss` is that of the last whole epoch; `validation_loss`, `validation_accuracy`, `test_loss` and
+    `test_accuracy` are those of the stored weights. A number that is not finite, or not known, is None. `tested` says
+    whether the run looked at the test set, after an epoch or at its end. `hint` is the likeliest cause and what to do,
+    for a run that diverged or did not learn; None if it learned, or if there is no evidence for a cause.
     """
 
     status: Status
@@ -108,8 +112,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     parameters: int
     train_loss: float | None
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
     test_loss: float | None
     test_accuracy: float | None
+    tested: bool = True
     seconds: Seconds
     history: list[Epoch]
     spec: RunSpec

@@ -21,8 +21,9 @@ Row = dict[str, Cell]
 
 ADDED = (
     *("group", "row", "label", "published_train_loss", "published_test_accuracy", "published_seconds"),
-    *("id", "status", "cause", "train_loss", "test_loss", "test_accuracy", "seconds_total", "seconds_train"),
-    *("seconds_evaluate", "seconds_compile", "epochs_done", "parameters", "hint"),
+    *("id", "status", "cause", "train_loss", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"),
+    *("tested", "seconds_total", "seconds_train", "seconds_evaluate", "seconds_compile", "epochs_done", "parameters"),
+    "hint",
 )
 """The columns that are no settings, those of a study among them."""
 
@@ -57,8 +58,11 @@ def run_rows(results: Sequence[Result]) -> list[Row]:
             "cause": None if result.cause is None else msgspec.to_builtins(result.cause)["kind"],
             **{name: given.get(name) for name in names},
             "train_loss": result.train_loss,
+            "validation_loss": result.validation_loss,
+            "validation_accuracy": result.validation_accuracy,
             "test_loss": result.test_loss,
             "test_accuracy": result.test_accuracy,
+            "tested": result.tested,
             **{f"seconds_{part}": getattr(result.seconds, part) for part in ("total", "train", "evaluate", "compile")},
             "epochs_done": len(result.history),
             "parameters": result.parameters,
@@ -102,6 +106,7 @@ def setting_values(spec: RunSpec) -> Row:
         "stages": ",".join(spec.stage_labels) or None,
         "schedule": spec.schedule_label,
         "layers": "-".join(map(str, spec.layers)),
+        "test": spec.test_time,
         **_own(spec),
         **_factors(spec),
     }

@@ -61,10 +61,12 @@ def estimate(
     for name, run in runs.items():
         spec = run.spec
         optimizer = (spec.optimizer, *spec.hyperparameters, *spec.per_layer, spec.schedule_by)
-        kind = (spec.engine, spec.dtype, spec.network, optimizer, spec.batch_size, spec.dataset)
+        split = (spec.dataset, spec.validation, spec.validation_seed)
+        kind = (spec.engine, spec.dtype, spec.network, optimizer, spec.batch_size, split)
         if kind not in kinds:
             try:
-                kinds[kind] = _cost(run, load_data(spec.dataset).train)
+                data = load_data(spec.dataset).held_out(spec.validation, spec.validation_seed)
+                kinds[kind] = _cost(run, data.train)
             except ConfigError:  # the run itself will say what is wrong with the optimizer
                 kinds[kind] = 0.0, 0
         epoch, state = kinds[kind]
@@ -72,6 +74,11 @@ def estimate(
         disk += state + _FOLDER_BYTES
     longest = max(seconds.values(), default=0.0)
     return Estimate(seconds, max(longest, sum(seconds.values()) / jobs), disk)
+
+
+def run_seconds(run: ResolvedRun, load_data: Callable[[str], Dataset]) -> float:
+    """Return how long a run takes on one core, from some steps of it."""
+    return run.spec.epochs * _cost(run, load_data(run.spec.dataset).train)[0]
 
 
 def _cost(run: ResolvedRun, data: Split) -> tuple[float, int]:

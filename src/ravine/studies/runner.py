@@ -24,7 +24,7 @@ from ravine.errors import BusyError, RavineError
 from ravine.html import heading, paragraph, table
 from ravine.inputs import jobs_of
 from ravine.spec import ResolvedRun, RunSpec, differing, settings_of
-from ravine.storage.quantities import SUMMARY, shown
+from ravine.storage.quantities import SUMMARY, given, shown
 from ravine.storage.record import Epoch, Result
 from ravine.storage.store import RunStore
 from ravine.studies.plan import Planned
@@ -69,13 +69,14 @@ class StudyOutcome:
         runs = list(self.results.values())
         settings = [settings_of(result.spec) for result in runs]
         names = differing(settings, always=("optimizer",))
+        summary = given(SUMMARY, [result.spec for result in runs])
         rows = [
-            (*(own.get(name, "") for name in names), str(result.spec.seed), result.status, *shown(result, SUMMARY))
+            (*(own.get(name, "") for name in names), str(result.spec.seed), result.status, *shown(result, summary))
             for result, own in zip(runs, settings, strict=True)
         ]
         failed = "".join(paragraph(f"run {run}: {error}") for run, error in self.failed.items())
         counts = f"{len(runs)} of {several(len(runs) + len(self.failed), 'run')} stored"
-        columns = (*names, "seed", "status", *(quantity.head for quantity in SUMMARY))
+        columns = (*names, "seed", "status", *(quantity.head for quantity in summary))
         return heading("Study", counts) + table(columns, rows) + failed
 
 

@@ -79,7 +79,7 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         title: its title.
         kind: curves over the epochs; or the gradient check at the final weights of one row: mean errors, their
             distribution, or errors against steps.
-        measures: the quantities of the curves, each with a panel.
+        measures: the quantities of the curves, each with a panel if the runs have it after each epoch.
         over: the horizontal axis, epochs or steps.
         panels: a setting; curves of one measure get a panel for each of its values.
     """
@@ -88,7 +88,7 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows: list[str]
     title: str = ""
     kind: Literal["curves", "gradient-errors", "gradient-distribution", "v-curve"] = "curves"
-    measures: tuple[str, ...] = ("train_loss", "test_accuracy")
+    measures: tuple[str, ...] = ("train_loss", "validation_accuracy", "test_accuracy")
     over: Literal["epochs", "steps"] = "epochs"
     panels: str | None = None
 

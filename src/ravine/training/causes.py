@@ -66,18 +66,18 @@ def _what_happened(matrix: Array) -> str:
     return "overflowed" if np.isinf(matrix).any() else "became nan"
 
 
-def dead_layer(network: Network, test: Evaluation) -> int | None:
+def dead_layer(network: Network, evaluation: Evaluation) -> int | None:
     """Return the first hidden layer, counted from 1, with no live unit; None if there is none.
 
     Only ReLU can switch a unit off for good; the other activations always let some gradient through.
     """
     if network.activation != "relu":
         return None
-    return next((layer for layer, live in enumerate(test.live_units, start=1) if live == 0), None)
+    return next((layer for layer, live in enumerate(evaluation.live_units, start=1) if live == 0), None)
 
 
 def dead_network(
-    network: Network, weights: Array, split: Split, layer: int, test: Evaluation, epoch: int
+    network: Network, weights: Array, split: Split, layer: int, evaluation: Evaluation, epoch: int
 ) -> DeadNetwork:
     """Describe a network that died in `layer`: its logits are the same for every image, so one image tells."""
     logits = forward(network, weights, scaled(split.images[:1], weights.dtype)).logits[0]
@@ -90,7 +90,7 @@ def dead_network(
     return DeadNetwork(
         epoch=epoch,
         layer=layer,
-        loss=test.loss if math.isfinite(test.loss) else None,
+        loss=evaluation.loss if math.isfinite(evaluation.loss) else None,
         logits_equal=equal,
         message=message,
     )

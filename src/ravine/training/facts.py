@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from ravine.formulas.shelves import ACTIVATIONS
 from ravine.networks import Network, forward, gradient, losses
 from ravine.spec import RunSpec
 from ravine.storage.record import Cause, Epoch
+
+JudgedBy = Literal["validation", "test", "training"]
+"""The set whose images tell whether a run learned."""
 
 SAMPLES = 200
 """The number of training samples on which a network is examined."""
@@ -82,7 +86,8 @@ class Facts:
     Attributes:
         spec, history, cause: of the run.
         steps: how many were taken.
-        accuracy, chance: on the test set; chance is the share of its largest class.
+        judged_by: the set whose images tell whether the run learned.
+        accuracy, chance: on these images; chance is the share of their largest class.
         start, end: looks at the same training samples with the initial and the last weights.
         moved, size: |w - w_0| / |w_0| and |w| / |w_0| for the last weights w.
         first: the optimizer's first step; None if none moves a weight, or it cannot be taken again.
@@ -93,6 +98,7 @@ class Facts:
     history: Sequence[Epoch]
     cause: Cause | None
     steps: int
+    judged_by: JudgedBy
     accuracy: float
     chance: float
     start: Look

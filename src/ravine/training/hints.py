@@ -73,9 +73,15 @@ def near_chance(accuracy: float, chance: float) -> bool:
 
 
 def went_back(history: Sequence[Epoch]) -> Epoch | None:
-    """Return the best epoch of a run that ended much worse."""
-    best = max(history, key=lambda record: record.test_accuracy, default=None)
-    return best if best is not None and best.test_accuracy - history[-1].test_accuracy > _BACK else None
+    """Return the best epoch of a run that ended much worse; None too if its epochs have no accuracy."""
+    best = max(history, key=accuracy_of, default=None)
+    return best if best is not None and accuracy_of(best) - accuracy_of(history[-1]) > _BACK else None
+
+
+def accuracy_of(record: Epoch) -> float:
+    """Return the accuracy by which an epoch is judged: on the validation set if there is one; 0 without any."""
+    judged = record.test_accuracy if record.validation_accuracy is None else record.validation_accuracy
+    return 0.0 if judged is None else judged
 
 
 def _rose(facts: Facts) -> bool:
@@ -121,13 +127,13 @@ def _seen(facts: Facts) -> str | None:
     best = went_back(facts.history)
     if best is not None:
         return (
-            f"It was better before: test accuracy {_percent(best.test_accuracy)} after epoch {best.epoch}, "
+            f"It was better before: {facts.judged_by} accuracy {_percent(accuracy_of(best))} after epoch {best.epoch}, "
             f"{_percent(facts.accuracy)} at the end."
         )
     if near_chance(facts.accuracy, facts.chance):
         return (
-            f"It did not learn: test accuracy {_percent(facts.accuracy)}, and always answering the commonest class "
-            f"gives {_percent(facts.chance)}."
+            f"It did not learn: {facts.judged_by} accuracy {_percent(facts.accuracy)}, and always answering the "
+            f"commonest class gives {_percent(facts.chance)}."
         )
     if _rose(facts):
         return (

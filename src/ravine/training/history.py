@@ -10,7 +10,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.errors import ConfigError, unknown
 from ravine.html import table
-from ravine.storage.quantities import CURVES
+from ravine.storage.quantities import CURVES, taken
 from ravine.storage.record import EPOCH_FIELDS, Epoch
 
 
@@ -68,8 +68,9 @@ class History(Sequence[Epoch]):
         return f"History({list(self._records)!r})"
 
     def _repr_html_(self) -> str:
+        curves = taken(CURVES, self._records)
         rows = [
-            (str(r.epoch), f"{r.lr:g}", *(quantity.show(quantity.of(r)) for quantity in CURVES), f"{r.seconds:.2f}")
+            (str(r.epoch), f"{r.lr:g}", *(quantity.show(quantity.of(r)) for quantity in curves), f"{r.seconds:.2f}")
             for r in self._records
         ]
-        return table(("epoch", "lr", *(quantity.head for quantity in CURVES), "seconds"), rows)
+        return table(("epoch", "lr", *(quantity.head for quantity in curves), "seconds"), rows)

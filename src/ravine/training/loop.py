@@ -16,7 +16,8 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ravine.arrays import Array
-from ravine.data import Dataset
+from ravine.data import Dataset, Split
+from ravine.data.validation import held_out
 from ravine.engines import Engine, Evaluation, make_engine
 from ravine.errors import ConfigError
 from ravine.formulas.repeatable import refuse_chance
@@ -61,6 +62,20 @@ class Given:
     weights: Array | None = None
     order: Array | None = None
     begun: StoredRun | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+    """The evaluations at the end of an epoch.
+
+    Attributes:
+        judged: on the images by which the run is judged while it trains.
+        validation, test: on these sets; None if they were not looked at.
+    """
+
+    judged: Evaluation
+    validation: Evaluation | None
+    test: Evaluation | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,12 +132,17 @@ def train(
     `fresh`. If you train on several threads, install one signal handler and pass it in as `interruption`. `trained` is
     called when the run has ended and only has to be written to the disk.
 
+    `dataset` is the whole data set: a run with validation holds its samples out here. The test set is looked at when
+    `RunSpec.test_time` says, and no earlier: nothing that decides how the run goes on, and no hint, reads it unless it
+    is looked at after each epoch and no samples are held out.
+
     Raises:
         ConfigError: the batch size or a given array does not fit the data.
         StorageError: the run cannot be written, or is being trained by another process.
     """
     watcher = watcher or Silent()
     spec, schedule = run.spec, run.schedule_text
+    dataset = dataset.held_out(spec.validation, spec.validation_seed)
     _check(run, dataset, given)
     refuse_chance(run.optimizer, {**spec.hyperparameters, "lr": spec.lr or 0.0}, (run.base, *run.stages))
     # BLAS splits its sums by its number of threads, and so its bits would depend on the machine.
@@ -182,8 +202,9 @@ def _check(run: ResolvedRun, dataset: Dataset, given: Given) -> None:
         order = given.order
         fits = order.ndim in (1, 2) and order.size > 0 and np.issubdtype(order.dtype, np.integer)
         if not fits or (order.ndim == 2 and len(order) != spec.epochs) or order.min() < 0 or order.max() >= count:
+            left = f", which count the {count} that are not held out" if spec.validation else ""
             raise ConfigError(
-                f"the order must hold sample numbers from 0 to {count - 1}, in shape (k,) or ({spec.epochs}, k); "
+                f"the order must hold sample numbers from 0 to {count - 1}{left}, in shape (k,) or ({spec.epochs}, k); "
                 f"it has shape {order.shape} and dtype {order.dtype}."
             )
         count = order.shape[-1]
@@ -205,6 +226,7 @@ class _Trainer:
     def __init__(self, run: ResolvedRun, dataset: Dataset, given: Given, folder: Path, watcher: Watcher) -> None:
         self.run, self.spec, self.network = run, run.spec, run.network
         self.dataset, self.given = dataset, given
+        self.judged, self.judged_by = _judged(dataset, self.spec.test_time)
         self.folder, self.checkpoint, self.watcher = folder, checkpoint_file(folder), watcher
         begun = given.begun
         history, seconds = ([], Seconds()) if begun is None else (begun.result.history, begun.result.seconds)
@@ -242,28 +264,25 @@ class _Trainer:
 
     def train(self, interruption: Interruption) -> Result:
         """Train until the run ends, in whatever way."""
-        while self.position.epoch < self.spec.epochs:
+        while True:
             failed_batch = self._train_epoch(interruption)
             if interruption:
                 self._save()
                 return self._result("interrupted", None, None)
-            with self._timing("evaluate"):
-                test = self.engine.evaluate(self.dataset.test, self._hyper())
+            seen = self._look()
             if failed_batch is not None:
-                return self._result("diverged", self._non_finite(failed_batch), test)
+                return self._result("diverged", self._non_finite(failed_batch), seen)
             broken = causes.non_finite_weights(
                 self.network, self.engine.weights, self.position.epoch + 1, self.engine.steps
             )
             if broken is not None:
-                return self._result("diverged", self._with_number(broken), test)
-            record = self._end_epoch(test)
+                return self._result("diverged", self._with_number(broken), seen)
+            record = self._end_epoch(seen)
             self.watcher.epoch(record)
-            cause = self._dead(test, record.epoch)
-            if cause is not None:
-                return self._result("diverged", cause, test)
-            if self.position.epoch < self.spec.epochs:  # after the last epoch the run itself is stored
-                self._save()
-        return self._result("done", None, None)
+            cause = self._dead(seen.judged, record.epoch)
+            if cause is not None or self.position.epoch == self.spec.epochs:
+                return self._result("done" if cause is None else "diverged", cause, seen)
+            self._save()  # after the last epoch the run itself is stored
 
     def _train_epoch(self, interruption: Interruption) -> Array | None:
         """Train to the end of the epoch or to a signal; return the batch whose loss is not finite, if there is one."""
@@ -312,7 +331,17 @@ class _Trainer:
             each = f", {duration(one)} an epoch" if left > 1 else ""
             self.watcher.note(f"this takes about {duration(one * left)}{each}")
 
-    def _end_epoch(self, test: Evaluation) -> Epoch:
+    def _look(self) -> _Seen:
+        """Evaluate what is looked at after each epoch."""
+        with self._timing("evaluate"):
+            judged = self.engine.evaluate(self.judged, self._hyper())
+            validation = None if self.dataset.validation is None else judged
+            test = None
+            if self.spec.test_time == "epoch":
+                test = judged if validation is None else self.engine.evaluate(self.dataset.test, self._hyper())
+        return _Seen(judged, validation, test)
+
+    def _end_epoch(self, seen: _Seen) -> Epoch:
         here = self.position
         record = Epoch(
             epoch=here.epoch + 1,
@@ -320,8 +349,7 @@ class _Trainer:
             lr=self._hyper()["lr"],
             batch_size=self.run.batch_size_in(here.epoch),
             train_loss=here.loss_sum / here.sample,
-            test_loss=_finite(test.loss),
-            test_accuracy=test.accuracy,
+            **_numbers(seen),
             seconds=here.epoch_seconds,
         )
         self.position = Position(here.epoch + 1, 0, 0.0, 0.0, [*here.history, record], here.seconds)
@@ -363,28 +391,32 @@ class _Trainer:
     def _with_number(self, cause: NonFinite) -> NonFinite:
         return causes.with_number(cause, self.run.optimizer, self.engine.steps, self._hyper())
 
-    def _dead(self, test: Evaluation, epoch: int) -> Cause | None:
-        """Return the cause if the network is dead on the test images and, to be sure, on the training images too."""
+    def _dead(self, judged: Evaluation, epoch: int) -> Cause | None:
+        """Return the cause if the network is dead on the judged images and, to be sure, on the training images too."""
         network = self.network
-        if causes.dead_layer(network, test) is None:
+        if causes.dead_layer(network, judged) is None:
             return None
         with self._timing("evaluate"):
             layer = causes.dead_layer(network, self.engine.evaluate(self.dataset.train, self._hyper()))
         if layer is None:
             return None
-        return causes.dead_network(network, self.engine.weights, self.dataset.test, layer, test, epoch)
+        return causes.dead_network(network, self.engine.weights, self.dataset.train, layer, judged, epoch)
 
     def _save(self) -> None:
         self._spend("total", time.perf_counter() - self.began - self.position.seconds.total)
         write_spec(self.folder, self.spec)
         save_checkpoint(self.checkpoint, self.engine.state(), self.position)
 
-    def _result(self, status: Status, cause: Cause | None, test: Evaluation | None) -> Result:
-        """Put the result together; without `test`, it has the numbers of the last whole epoch."""
+    def _result(self, status: Status, cause: Cause | None, seen: _Seen | None) -> Result:
+        """Put the result together; an interrupted run, without `seen`, has the numbers of its last whole epoch."""
         history = self.position.history
         last = history[-1] if history else None
-        accuracy = test.accuracy if test else last.test_accuracy if last else None
-        hint = None if status == "interrupted" else self._hint(cause, accuracy or 0.0)
+        hint = None if seen is None else self._hint(cause, seen.judged.accuracy)
+        if seen is not None and self.spec.test_time == "end":
+            with self._timing("evaluate"):
+                seen = dataclasses.replace(seen, test=self.engine.evaluate(self.dataset.test, self._hyper()))
+        numbers = dict.fromkeys(_NUMBERS) if last is None else {name: getattr(last, name) for name in _NUMBERS}
+        numbers = numbers if seen is None else _numbers(seen)
         self._spend("total", time.perf_counter() - self.began - self.position.seconds.total)
         return Result(
             status=status,
@@ -392,8 +424,8 @@ class _Trainer:
             id=self.run.id,
             parameters=self.network.layout.size,
             train_loss=None if last is None or isinstance(cause, NonFinite) else last.train_loss,
-            test_loss=_finite(test.loss) if test else last.test_loss if last else None,
-            test_accuracy=accuracy,
+            **numbers,
+            tested=numbers["test_accuracy"] is not None,
             seconds=self.position.seconds,
             history=history,
             spec=self.spec,
@@ -404,7 +436,7 @@ class _Trainer:
         """Return the hint; a run that plainly has learned gets none, and loses no time by a closer look."""
         history, weights = self.position.history, self.engine.weights
         moved = not np.array_equal(weights, self.start.astype(weights.dtype))
-        _, chance = facts.commonest(self.dataset.test.labels)
+        _, chance = facts.commonest(self.judged.labels)
         classes = self.dataset.info.classes
         plainly = hints.plainly_learned(history, accuracy, chance, classes)
         if plainly and moved and cause is None and self.given.weights is None:
@@ -428,6 +460,7 @@ class _Trainer:
             history=self.position.history,
             cause=cause,
             steps=self.engine.steps,
+            judged_by=self.judged_by,
             accuracy=accuracy,
             chance=chance,
             start=facts.look(network, start, split, order[: facts.SAMPLES]),
@@ -449,6 +482,36 @@ class _Trainer:
         before = self.position.seconds
         spent = msgspec.structs.replace(before, **{what: getattr(before, what) + seconds})
         self.position = msgspec.structs.replace(self.position, seconds=spent)
+
+
+_GLANCE = 1000
+"""The number of training images by which a run is judged that may look at no others after an epoch."""
+
+
+def _judged(dataset: Dataset, test_time: str) -> tuple[Split, facts.JudgedBy]:
+    """Return the images by which a run is judged while it trains, and what they are.
+
+    They tell whether the network is dead and whether the run learned. They are those held out for validation; without
+    them the test set, if it is looked at after each epoch anyway; otherwise a few training images, of each class its
+    share.
+    """
+    if dataset.validation is not None:
+        return dataset.validation, "validation"
+    if test_time == "epoch":
+        return dataset.test, "test"
+    labels = dataset.train.labels
+    few = dataset.train.part(held_out(labels, _GLANCE, seed=0)) if len(labels) > _GLANCE else dataset.train
+    return few, "training"
+
+
+_NUMBERS = ("validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
+
+
+def _numbers(seen: _Seen) -> dict[str, float | None]:
+    """Return the numbers of a record that come from evaluations."""
+    validation, test = seen.validation, seen.test
+    pairs = [(None, None) if one is None else (_finite(one.loss), one.accuracy) for one in (validation, test)]
+    return dict(zip(_NUMBERS, [number for pair in pairs for number in pair], strict=True))
 
 
 def _finite(value: float) -> float | None:

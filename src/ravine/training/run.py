@@ -17,7 +17,7 @@ from ravine.inputs import convert, plain
 from ravine.losses.cross_entropy import softmax
 from ravine.networks import forward
 from ravine.spec import ResolvedRun, RunSpec, describe
-from ravine.storage.quantities import QUANTITIES
+from ravine.storage.quantities import QUANTITIES, given
 from ravine.storage.record import Cause, Result, Seconds
 from ravine.storage.store import StoredRun
 from ravine.training.history import History
@@ -46,20 +46,21 @@ class Run:
 
     def __repr__(self) -> str:
         r = self.result
-        accuracy = "" if r.test_accuracy is None else f", test_accuracy={r.test_accuracy:.4f}"
-        return f"Run({r.id}, {r.status}, {describe(r.spec)}{accuracy})"
+        pairs = (("validation_accuracy", r.validation_accuracy), ("test_accuracy", r.test_accuracy))
+        accuracies = "".join(f", {name}={value:.4f}" for name, value in pairs if value is not None)
+        return f"Run({r.id}, {r.status}, {describe(r.spec)}{accuracies})"
 
     def _repr_html_(self) -> str:
         from ravine.pictures import png
 
         r = self.result
-        rows = [(quantity.head, quantity.show(quantity.of(r))) for quantity in QUANTITIES.values()]
+        rows = [(quantity.head, quantity.show(quantity.of(r))) for quantity in given(QUANTITIES.values(), [r.spec])]
         rows += [("epochs", f"{len(r.history)} of {r.spec.epochs}"), ("seed", str(r.spec.seed)), ("id", r.id)]
         text = heading(f"Run {r.status}", describe(r.spec))
         text += paragraph(r.cause.message) if r.cause is not None else ""
         text += paragraph(f"Hint: {r.hint}") if r.hint is not None else ""
         text += table(("quantity", "value"), rows)
-        return text + picture(png(self.plot()), "Losses and test accuracy over the epochs") if r.history else text
+        return text + picture(png(self.plot()), "Losses and accuracies over the epochs") if r.history else text
 
     @property
     def id(self) -> str:
@@ -107,14 +108,29 @@ class Run:
         return self.result.train_loss
 
     @property
+    def validation_loss(self) -> float | None:
+        """Mean loss at the end over the samples held out for validation; None if none are."""
+        return self.result.validation_loss
+
+    @property
+    def validation_accuracy(self) -> float | None:
+        """Share of these samples that are classified correctly at the end; None if none are held out."""
+        return self.result.validation_accuracy
+
+    @property
     def test_loss(self) -> float | None:
-        """Mean test loss at the end."""
+        """Mean test loss at the end; None if the run did not look at the test set."""
         return self.result.test_loss
 
     @property
     def test_accuracy(self) -> float | None:
-        """Share of test images that are classified correctly at the end."""
+        """Share of test images that are classified correctly at the end; None if the run did not look at them."""
         return self.result.test_accuracy
+
+    @property
+    def tested(self) -> bool:
+        """Whether the run looked at the test set, after an epoch or at its end."""
+        return self.result.tested
 
     @property
     def seconds(self) -> Seconds:
@@ -170,6 +186,8 @@ class Run:
     def errors(self, data_dir: Path | str | None = None) -> Array:
         """Return the numbers of the test images that the run misclassifies, ascending, int64.
 
+        It looks at the test set, also for a run that has not; so do `confusion`, `plot_errors` and `plot_confusion`.
+
         `data_dir` is a folder with the files of the run's data set; without it they are found, or downloaded.
         """
         return predictions_of(self, data_dir).errors
@@ -182,7 +200,7 @@ class Run:
         return predictions_of(self, data_dir).confusion
 
     def plot(self, *others: Run) -> Figure:
-        """Draw the losses and the test accuracy over the epochs, those of other runs too; return a matplotlib figure.
+        """Draw the losses and accuracies over the epochs, those of other runs too; return a matplotlib figure.
 
         The figure shows itself as the last line of a notebook's cell; `figure.savefig("run.png")` writes it to a file.
         Several runs are named by the settings in which they differ.

@@ -21,6 +21,7 @@ from ravine.paper.measures import (
     GAP,
     LOSS,
     ZIGZAG,
+    accuracies,
     accuracy_at,
     accuracy_rises,
     loss_on_test_at,
@@ -61,7 +62,7 @@ def _loss_falls_first(result: Result) -> bool:
 
 
 def _accuracy_jumps_first(result: Result) -> bool:
-    return _most_in_first(-0.1, [-epoch.test_accuracy for epoch in result.history])
+    return _most_in_first(-0.1, [-accuracy for accuracy in accuracies(result)])
 
 
 def _zigzag_below(bound: float) -> Callable[[Result], bool]:
@@ -80,7 +81,7 @@ def _still(result: Result) -> bool:
 def _curve_distance(study: StoredStudy, row: str, other: str) -> float:
     """Return the mean distance over the epochs of two rows' mean test accuracies."""
     curves = [
-        [fmean(e.test_accuracy for e in epochs) for epochs in zip(*(r.history for r in results), strict=True)]
+        [fmean(epoch) for epoch in zip(*map(accuracies, results), strict=True)]
         for results in (study.of(row), study.of(other))
     ]
     return fmean(abs(a - b) for a, b in zip(*curves, strict=True))

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from ravine.pictures import (
     BLUE,
     GREEN,
+    ORANGE,
+    PURPLE,
     VERMILION,
     Figure,
     logarithmic,
@@ -20,8 +22,17 @@ from ravine.pictures import (
     shares,
 )
 from ravine.spec import describe, labels_of, settings_of
-from ravine.storage.quantities import CURVES, Quantity
+from ravine.storage.quantities import CURVES, Quantity, given
 from ravine.storage.record import Result
+
+_LOOKS = {
+    "train_loss": ("o-", BLUE, "training, as weights move"),
+    "validation_loss": ("^-.", PURPLE, "validation"),
+    "test_loss": ("s--", VERMILION, "test"),
+    "validation_accuracy": ("^-.", ORANGE, "validation"),
+    "test_accuracy": ("o-", GREEN, "test"),
+}
+"""The mark and line, the color and the name of each curve of one run."""
 
 
 def plot_curves(results: Sequence[Result]) -> Figure:
@@ -41,21 +52,26 @@ def named(results: Sequence[Result]) -> list[str]:
 
 @own_style()
 def _one(result: Result) -> Figure:
-    """Draw training and test loss on the left, test accuracy on the right."""
-    figure, (left, right) = new_figure(2)
-    epochs, (train_loss, test_loss, test_accuracy) = _curves(result)
-    left.plot(epochs, train_loss, "o-", color=BLUE, label="training, as weights move")
-    left.plot(epochs, test_loss, "s--", color=VERMILION, label="test")
-    right.plot(epochs, test_accuracy, "o-", color=GREEN)
+    """Draw the losses on the left and, if there is one, accuracy on the right."""
+    quantities = given(CURVES, [result.spec], each_epoch=True)
+    accuracies = [quantity for quantity in quantities if quantity.is_share]
+    figure, (left, *others) = new_figure(2 if accuracies else 1)
+    epochs, curves = _curves(result, quantities)
+    for quantity, curve in zip(quantities, curves, strict=True):
+        mark, color, label = _LOOKS[quantity.name]
+        (others[0] if quantity.is_share else left).plot(epochs, curve, mark, color=color, label=label)
     left.set_ylabel("loss")
-    right.set_ylabel("test accuracy")
     logarithmic([left])
-    shares([right])
-    for axes in (left, right):
+    for right in others:
+        right.set_ylabel("accuracy" if len(accuracies) > 1 else accuracies[0].words)
+        shares([right])
+    for axes in (left, *others):
         over_epochs(axes, result.spec.epochs)
     set_title(figure, title_of(result))
     if epochs:
         shared_legend(figure, [left])
+        if len(accuracies) > 1:
+            shared_legend(figure, others)
     else:
         left.text(0.5, 0.5, "no epoch was finished", transform=left.transAxes, ha="center")
     return figure
@@ -64,14 +80,15 @@ def _one(result: Result) -> Figure:
 @own_style()
 def _several(results: Sequence[Result]) -> Figure:
     """Draw each quantity of all runs in a panel of its own."""
-    figure, panels = new_figure(len(CURVES))
+    quantities = given(CURVES, [result.spec for result in results], each_epoch=True)
+    figure, panels = new_figure(len(quantities))
     for number, (result, name) in enumerate(zip(results, named(results), strict=True)):
         label = name if result.cause is None else f"{name} ({result.status})"
-        epochs, curves = _curves(result)
+        epochs, curves = _curves(result, quantities)
         for axes, curve in zip(panels, curves, strict=True):
             axes.plot(epochs, curve, label=label, **look(number))
     longest = max(result.spec.epochs for result in results)
-    for axes, quantity in zip(panels, CURVES, strict=True):
+    for axes, quantity in zip(panels, quantities, strict=True):
         axes.set_ylabel(quantity.words)
         if quantity.is_share:
             shares([axes])
@@ -97,10 +114,10 @@ def _common(results: Sequence[Result]) -> str:
     return f"{len(results)} runs{of}{on}"
 
 
-def _curves(result: Result) -> tuple[list[int], list[list[float]]]:
+def _curves(result: Result, quantities: Sequence[Quantity]) -> tuple[list[int], list[list[float]]]:
     """Return the epochs of a run and, over them, its curves; a number that is not finite leaves a gap."""
 
     def values(quantity: Quantity) -> list[float]:
         return [math.nan if (value := quantity.of(epoch)) is None else value for epoch in result.history]
 
-    return [epoch.epoch for epoch in result.history], [values(quantity) for quantity in CURVES]
+    return [epoch.epoch for epoch in result.history], [values(quantity) for quantity in quantities]

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ravine.report.statistics import Mean, binomial_error, mean, prediction_half_width, student_quantile, zigzag
+from ravine.statistics.means import Mean, binomial_error, mean, prediction_half_width, student_quantile, zigzag
 
 # Two-sided 95 % points as every textbook prints them, to three decimals.
 PRINTED = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 9: 2.262, 19: 2.093, 120: 1.980}

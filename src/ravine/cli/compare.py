@@ -1,0 +1,423 @@
+"""`ravine compare`."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ravine import choices
+from ravine.cli.command import TRAINS, Command
+from ravine.cli.options import (
+    OUTPUT,
+    Decorator,
+    Names,
+    completed,
+    data_dir_option,
+    jobs_option,
+    json_option,
+    option,
+    quiet_option,
+)
+from ravine.cli.output import print_json, print_table, print_text
+from ravine.errors import ConfigError
+from ravine.settings import WHERE
+from ravine.words import duration, listed, several
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from ravine.comparison.compare import Watching
+    from ravine.comparison.comparison import Comparison
+    from ravine.comparison.folder import Made
+    from ravine.comparison.plan import Plan
+    from ravine.comparison.prepare import Prepared
+    from ravine.comparison.trials import Trial
+    from ravine.formulas.optimizer import Optimizer
+    from ravine.storage.store import RunStore
+    from ravine.studies import StudyWatcher
+
+WHAT = "What is compared"
+PROTOCOL = "How it is compared"
+TIME = "Time"
+
+
+class Compared(click.ParamType):  # type: ignore[type-arg]
+    """An optimizer, the file of a comparison, or the id of one."""
+
+    name = "optimizer"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the optimizers that begin with `incomplete`, and let the shell complete files."""
+        return completed(choices.OPTIMIZERS(), incomplete, files=True)
+
+
+def _number(name: str, type_: Any, default: Any, help_: str) -> Decorator:
+    """Return the option of a number of the protocol; None stands for one that was not given."""
+    shown = f"{help_}  [default: {default}]"
+    return option(f"--{name}", type=type_, metavar="NUMBER", group=PROTOCOL, help=shown)
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        ("ravine compare sgd momentum adam", "Three optimizers on the paper's network."),
+        ("ravine compare sgd momentum --problem mnist-small --dry-run", "The plan, and what it costs."),
+        ("ravine compare momentum adam my_rule.py:my_rule --batch-size 10,100",
+         "A rule of your own, and a batch size that each may choose."),
+        ("ravine compare sgd adam --until-decided --at-most 30m", "More final runs where a pair is undecided."),
+        ("ravine compare --list", "What was compared, when, and under which plan."),
+    ],
+    exits={5: "A run of the comparison failed.", **TRAINS},
+)  # fmt: skip
+@click.argument("optimizers", nargs=-1, metavar="[OPTIMIZER|FILE.toml|ID]...", type=Compared())
+@option(
+    "--all",
+    "everything",
+    is_flag=True,
+    group=WHAT,
+    help="All element-wise optimizers but those for batches of all samples.",
+)
+@option(
+    "--problem",
+    type=Names(choices.PROBLEMS, files=True),
+    metavar="NAME,..",
+    group=WHAT,
+    help=f"The problems: {listed(choices.PROBLEMS(), 'or')}; also FILE.py:NAME and FILE.toml.  [default: mnist-mlp]",
+)
+@option(
+    "--batch-size",
+    metavar="SAMPLES,..",
+    group=WHAT,
+    help="Samples in a batch; several are an axis of every search.  [default: the problem's]",
+)
+@option(
+    "--schedule",
+    metavar="NAME,..",
+    group=WHAT,
+    help="Forms of the schedule: constant, linear, cosine; several are an axis of every search.  [default: constant]",
+)
+@option(
+    "--objective",
+    type=Names(choices.these("accuracy", "loss")),
+    metavar="[accuracy|loss]",
+    group=WHAT,
+    help="What is compared at the end of the training.  [default: accuracy]",
+)
+@_number("trials", int, 16, "Points of each search, a power of two.")
+@_number("contenders", int, 3, "How many of the best trials get further seeds.")
+@_number("tuning-seeds", int, 3, "Seeds of each of these.")
+@_number("extensions", int, 1, "How often a search goes on beyond an edge.")
+@_number("controls", int, 4, "Trials near each optimizer that another one contains.")
+@_number("margin", float, "0.002, or 0.01 of a loss", "The difference that matters: 0.002 is 0.2 points of accuracy.")
+@_number("level", float, 0.05, "Error rate of the verdicts on one problem.")
+@_number("power", float, 0.8, "How surely a difference of twice the margin is found.")
+@_number("finals", int, "as the power needs", "Final runs of each winner.")
+@_number("most-finals", int, 32, "The most final runs that the power may ask for.")
+@_number("seed", int, 0, "Draws the points, and moves the seeds of all runs.")
+@option(
+    "--until-decided",
+    is_flag=True,
+    group=TIME,
+    help="Add final runs where a pair is undecided, in up to 5 looks that together keep the error rate.",
+)
+@option("--at-most", metavar="TIME", group=TIME, help="Begin no further look after this time, as 30m.")
+@option(
+    "--budget",
+    metavar="TIME",
+    group=TIME,
+    help="Make as many trials as fit this time, as 2h; timed before the plan is made.",
+)
+@option("--dry-run", is_flag=True, group=TIME, help="Print the plan and its cost, and run nothing.")
+@data_dir_option
+@option(
+    "--runs", type=click.Path(), metavar="FOLDER", group=WHERE, help="Folder of runs.  [default: $RAVINE_HOME or runs]"
+)
+@jobs_option
+@option(
+    "--out",
+    default="ravine-comparison",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    group=OUTPUT,
+    help="Folder of the page.",
+)
+@option("--list", "show_list", is_flag=True, group=OUTPUT, help="List the comparisons in the folder of runs.")
+@json_option
+@quiet_option
+def compare(
+    optimizers: tuple[str, ...], everything: bool, problem: str | None, batch_size: str | None,
+    schedule: str | None, at_most: str | None, budget: str | None, until_decided: bool, dry_run: bool,
+    data_dir: Path | None, runs: str | None, jobs: int | None, out: Path, show_list: bool, as_json: bool, quiet: bool,
+    **numbers: Any,
+) -> int:  # fmt: skip
+    """Compare optimizers fairly: tune each with the same budget, run the winners with fresh seeds, judge every pair.
+
+    Each optimizer is searched in its own space, on a validation split of the training set. The best setting of each is
+    trained anew on the whole training set with seeds that no trial had, and the test set is looked at once. Each pair
+    is better, worse, equivalent or undecided. OPTIMIZER is a name or FILE.py:NAME; a TOML file describes a whole
+    comparison; an ID shows a stored one again. docs/comparison.md explains the protocol.
+
+    The page, index.html, has the leaderboard, the pairs, the plan and all trials. Stored runs are not repeated, so
+    after an interruption the command goes on where it was.
+    """
+    from ravine.comparison.compare import Interrupted, compare_prepared
+    from ravine.comparison.prepare import prepare
+    from ravine.inputs import seconds_of
+    from ravine.storage.files import check_writable
+    from ravine.storage.store import RunStore
+
+    store = RunStore(runs)
+    if show_list:
+        return _list(store, as_json)
+    if len(optimizers) == 1 and re.fullmatch("[0-9a-f]{4,16}", optimizers[0]):
+        return _reopen(store, optimizers[0], out, as_json)
+    longest = None if at_most is None else seconds_of("--at-most", at_most)
+    most = None if budget is None else seconds_of("--budget", budget)
+    if longest is not None and not until_decided:
+        raise ConfigError("--at-most ends a comparison between looks: give --until-decided too.")
+    plan, found = _plan(optimizers, everything, problem, batch_size, schedule, until_decided, numbers)
+    prepared = prepare(plan, found, budget=most, runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet)
+    if dry_run:
+        return _dry_run(prepared, as_json)
+    for place in (out, store.root):
+        check_writable(place)
+    if not quiet:
+        click.echo(f"ravine: plan {prepared.id}: {_cost(prepared)}", err=True)
+    try:
+        done = compare_prepared(prepared, watching_stages(quiet), at_most=longest, command=_command(prepared))
+    except Interrupted as stop:
+        if as_json:
+            print_json({"plan": prepared.id, "leaderboard": None})
+        click.echo(f"ravine: {stop}", err=True)
+        return 128 + stop.signal
+    show_comparison(done, done.write(out), as_json)
+    return 0
+
+
+def _plan(
+    given: Sequence[str],
+    everything: bool,
+    problem: str | None,
+    batch_size: str | None,
+    schedule: str | None,
+    until_decided: bool,
+    numbers: Mapping[str, Any],
+) -> tuple[Plan, dict[str, Optimizer]]:
+    """Return the plan that a command line and the file of a comparison describe, and its optimizers by label.
+
+    Options go before the file.
+    """
+    from ravine.comparison.defaults import DEFAULT_PROBLEM, LOOKS, protocol_of
+    from ravine.comparison.file import ComparisonFile, read_comparison
+    from ravine.comparison.planning import all_elementwise, make_plan
+
+    files = [name for name in given if name.endswith(".toml")]
+    if len(files) > 1:
+        raise ConfigError(f"{listed(files, 'and')} are given: give the file of one comparison.")
+    file = read_comparison(files[0]) if files else ComparisonFile()
+    named = [name for name in given if name not in files]
+    optimizers = [*(all_elementwise() if everything else ()), *(named or file.taking_part)]
+    protocol = protocol_of(
+        **{
+            **file.protocol,
+            **{name: value for name, value in numbers.items() if value is not None},
+            **({"looks": LOOKS} if until_decided else {}),
+        }
+    )
+    return make_plan(
+        optimizers,
+        _split(problem) or file.problems or (DEFAULT_PROBLEM,),
+        protocol,
+        schedules=_split(schedule) or file.schedules,
+        batch_sizes=_sizes(batch_size) or file.batch_sizes,
+        spaces=file.search,
+    )
+
+
+def _split(text: str | None) -> list[str]:
+    return [] if text is None else [part.strip() for part in text.split(",")]
+
+
+def _sizes(text: str | None) -> list[int]:
+    try:
+        return [int(size) for size in _split(text)]
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no list of whole numbers, for example 10,100.") from None
+
+
+def _command(prepared: Prepared) -> str:
+    """Return the command that makes the same comparison again, whatever the clock says."""
+    from click.core import ParameterSource
+
+    ctx = click.get_current_context()
+    words = ["ravine", "compare", *ctx.params["optimizers"]]
+    left_out = ("budget", "at_most", "dry_run", "as_json", "quiet", "jobs", "data_dir", "trials")
+    for parameter in ctx.command.params:
+        name, value = str(parameter.name), ctx.params.get(str(parameter.name))
+        given = ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE and name not in left_out
+        if given and isinstance(parameter, click.Option):
+            words += [parameter.opts[0], *([] if parameter.is_flag else [str(value)])]
+    if ctx.params["budget"] is not None or ctx.params["trials"] is not None:
+        words += ["--trials", str(prepared.plan.protocol.trials)]
+    return shlex.join(words)
+
+
+def _cost(prepared: Prepared) -> str:
+    cost = prepared.cost
+    return f"about {several(cost.runs, 'run')}, {duration(cost.wall)} with {prepared.jobs} at a time"
+
+
+def _dry_run(prepared: Prepared, as_json: bool) -> int:
+    from ravine.comparison.words import protocol_sentences
+
+    plan, cost = prepared.plan, prepared.cost
+    if as_json:
+        print_json(
+            {
+                "plan": prepared.id,
+                **{"problems": plan.problems, "optimizers": plan.entries, "protocol": plan.protocol},
+                "runs": {"tuning": cost.tuning, "finals": cost.finals},
+                "wall_seconds": cost.wall,
+            }
+        )
+        return 0
+    print_text(f"Plan {prepared.id}")
+    click.echo()
+    print_table(
+        ("problem", "what it is", "epochs", "batch size"),
+        [(p.name, p.title, str(p.epochs), str(p.batch_size)) for p in plan.problems],
+    )
+    click.echo()
+    print_table(
+        ("optimizer", "searched", "from"),
+        [
+            (entry.label, f"{name}: {axis}", "the file" if name in entry.overridden else "the optimizer")
+            for entry in plan.entries
+            for name, axis in entry.space.items()
+        ],
+    )
+    click.echo()
+    for sentence in protocol_sentences(plan):
+        print_text(sentence)
+    click.echo()
+    print_text(f"{_cost(prepared)[0].upper()}{_cost(prepared)[1:]}, if none is stored yet and no search is at an edge.")
+    return 0
+
+
+def watching_stages(quiet: bool) -> Watching:
+    """Return the function that makes a watcher for each stage."""
+    from ravine.cli.study_progress import watching_study
+    from ravine.spec import shared_by
+
+    def watching(trials: Sequence[Trial]) -> AbstractContextManager[StudyWatcher | None]:
+        if quiet or not trials:
+            return nullcontext()
+        stages = listed(dict.fromkeys(_STAGES[trial.stage] for trial in trials), "and")
+        click.echo(f"ravine: {stages}: {several(len(trials), 'run')}", err=True)
+        return watching_study(quiet, len(trials), shared_by([trial.run.spec for trial in trials]))
+
+    return watching
+
+
+_STAGES = {
+    "search": "search",
+    "default": "the defaults",
+    "extension": "search beyond an edge",
+    "seeds": "the best with further seeds",
+    "control": "controls",
+    "final": "finals with fresh seeds",
+}
+
+
+def show_comparison(done: Comparison, page: Path, as_json: bool) -> None:
+    """Print the leaderboard and what it says, or all of it as one document."""
+    from ravine.comparison.words import half_width_text, rank_text, score_text, seen_sentence, settings_text
+
+    outcome = done.outcome
+    if as_json:
+        print_json(
+            {
+                "plan": outcome.id,
+                "leaderboard": outcome.leaderboard,
+                "pairs": [pair for verdicts in outcome.verdicts for pair in verdicts.pairs],
+                "sentences": done.sentences,
+                "trials": str(page.parent / "trials.csv"),
+                "page": str(page),
+            }
+        )
+        return
+    objective = outcome.plan.protocol.objective
+    for verdicts in outcome.verdicts:
+        rows = [
+            (
+                rank_text(s.rank),
+                s.optimizer,
+                f"{score_text(s.score, objective)} +- {half_width_text(s.interval, objective)}",
+                settings_text(s),
+                "-" if s.default is None else score_text(s.default, objective),
+                "-" if s.validation is None else score_text(s.validation, objective),
+            )
+            for s in outcome.leaderboard
+            if s.problem == verdicts.problem
+        ]
+        print_text(f"{verdicts.problem}:")
+        print_table(("rank", "optimizer", f"test {objective}", "tuned settings", "default", "tuned"), rows)
+        click.echo()
+        print_text(seen_sentence(outcome, verdicts))
+    for sentence in done.sentences:
+        print_text(sentence)
+    click.echo(f"The page is {page.absolute()}")
+
+
+def _list(store: RunStore, as_json: bool) -> int:
+    from ravine.comparison.folder import load_outcome, plans
+
+    found = [(made, load_outcome(store, made.id)) for made in plans(store)]
+    if as_json:
+        print_json(
+            {
+                "comparisons": [
+                    {
+                        "plan": made.id,
+                        "time": made.time,
+                        "ended": outcome is not None,
+                        "problems": [problem.name for problem in made.plan.problems],
+                        "optimizers": made.plan.labels,
+                        "protocol": made.plan.protocol,
+                    }
+                    for made, outcome in found
+                ]
+            }
+        )
+        return 0
+    if not found:
+        click.echo(f"There are no comparisons in {store.root}.")
+        return 0
+    rows = [_row(made, "ended" if outcome is not None else "not ended") for made, outcome in found]
+    print_table(("plan", "made", "state", "problems", "optimizers", "trials"), rows)
+    return 0
+
+
+def _row(made: Made, state: str) -> tuple[str, ...]:
+    problems = ", ".join(problem.name for problem in made.plan.problems)
+    return made.id, made.time, state, problems, ", ".join(made.plan.labels), str(made.plan.protocol.trials)
+
+
+def _reopen(store: RunStore, prefix: str, out: Path, as_json: bool) -> int:
+    from ravine.comparison.comparison import Comparison
+    from ravine.comparison.folder import find, load_outcome, plans_before
+
+    made = find(store, prefix)
+    outcome = load_outcome(store, made.id)
+    if outcome is None:
+        raise ConfigError(f"comparison {made.id} has not ended; the command that began it goes on with it.")
+    done = Comparison(outcome, plans_before(store, made.id, made.plan), time=made.time)
+    show_comparison(done, done.write(out), as_json)
+    return 0

@@ -1,0 +1,244 @@
+"""A comparison in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from ravine.comparison.edges import LEAST_TRIALS
+from ravine.comparison.outcome import Outcome, Standing, Verdicts
+from ravine.comparison.plan import Objective, Plan, Protocol
+from ravine.comparison.verdicts import Pair, Verdict
+from ravine.formulas.kinds import shown
+from ravine.words import listed, several
+
+
+def score_text(value: float, objective: Objective) -> str:
+    """Write a score as its reader knows it: an accuracy in percent, or a loss.
+
+    >>> score_text(0.98123, "accuracy"), score_text(-0.0731, "loss")
+    ('98.12 %', '0.07310')
+    """
+    return f"{100 * value:.2f} %" if objective == "accuracy" else f"{-value:#.4g}"
+
+
+def half_width_text(interval: Sequence[float], objective: Objective) -> str:
+    """Write half the width of an interval, in the unit of `score_text`.
+
+    >>> half_width_text((0.98, 0.982), "accuracy")
+    '0.10'
+    """
+    half = (interval[1] - interval[0]) / 2
+    return f"{100 * half:.2f}" if objective == "accuracy" else f"{half:.2g}"
+
+
+def difference_text(value: float, objective: Objective) -> str:
+    """Write a difference: points of accuracy, or of the loss; above 0 it is in favor of the first.
+
+    >>> difference_text(0.00213, "accuracy"), difference_text(-0.01, "loss")
+    ('+0.21 points', '-0.01')
+    """
+    return f"{100 * value:+.2f} points" if objective == "accuracy" else f"{value:+.3g}"
+
+
+def interval_text(interval: Sequence[float], objective: Objective) -> str:
+    """Write the interval of a difference.
+
+    >>> interval_text((-0.00014, 0.00213), "accuracy"), interval_text((-0.01, 0.02), "loss")
+    ('-0.01 to +0.21 points', '-0.01 to +0.02')
+    """
+    low, high = (difference_text(end, objective) for end in interval)
+    return f"{low.removesuffix(' points')} to {high}"
+
+
+def margin_text(protocol: Protocol) -> str:
+    """Write the margin that matters.
+
+    >>> margin_text(Protocol())
+    '0.2 points of accuracy'
+    """
+    return (
+        f"{100 * protocol.margin:g} points of accuracy" if protocol.objective == "accuracy" else f"{protocol.margin:g}"
+    )
+
+
+def settings_text(standing: Standing) -> str:
+    """Write the settings that a search chose.
+
+    >>> from types import SimpleNamespace
+    >>> settings_text(SimpleNamespace(settings={"lr": 0.0412345, "alpha": 0.9}))
+    'lr=0.04123, alpha=0.9'
+    """
+    return ", ".join(f"{name}={setting_text(value)}" for name, value in standing.settings.items())
+
+
+def setting_text(value: object) -> str:
+    """Write the value of a setting.
+
+    >>> setting_text(0.0412345), setting_text(True), setting_text("cosine")
+    ('0.04123', 'true', 'cosine')
+    """
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return shown(value) if isinstance(value, (bool, int)) else str(value)
+
+
+def rank_text(rank: tuple[int, int]) -> str:
+    """Write a rank, or the ranks that are open.
+
+    >>> rank_text((1, 1)), rank_text((1, 3))
+    ('1', '1 to 3')
+    """
+    return str(rank[0]) if rank[0] == rank[1] else f"{rank[0]} to {rank[1]}"
+
+
+def verdict_sentence(outcome: Outcome, verdicts: Verdicts) -> str:
+    """Say in a few sentences what the finals on one problem show about the best optimizer, and no more than they show.
+
+    The best one is the first of the leaderboard that no other one is better than.
+    """
+    standings = {
+        standing.optimizer: standing for standing in outcome.leaderboard if standing.problem == verdicts.problem
+    }
+    said = {name: _beside(name, verdicts.pairs) for name in standings}
+    leader = next((name for name, found in said.items() if not _of_kind(found, "worse")), None)
+    if leader is None:
+        return "Undecided: each optimizer is worse than some other one."
+    found = {other: said[leader][other] for other in standings if other != leader}
+    if len(found) == 1:
+        ((other, pair),) = found.items()
+        return _of_two(standings[leader], standings[other], pair, outcome.plan.protocol)
+    return _of_several(standings[leader], next(iter(standings)) == leader, found, outcome.plan.protocol)
+
+
+def _beside(name: str, pairs: Sequence[Pair]) -> dict[str, Pair]:
+    """Return the pairs of an optimizer by the other one, each with the verdict on this one."""
+    return {pair.b if pair.a == name else pair.a: turned(pair, name) for pair in pairs if name in (pair.a, pair.b)}
+
+
+def turned(pair: Pair, first: str) -> Pair:
+    """Return a pair as the verdict on one of its two optimizers, `first`."""
+    if pair.a == first:
+        return pair
+    opposite: dict[Verdict, Verdict] = {"better": "worse", "worse": "better"}
+    low, high = pair.interval
+    return msgspec.structs.replace(
+        pair,
+        a=pair.b,
+        b=pair.a,
+        difference=-pair.difference,
+        interval=(-high, -low),
+        wins=1 - pair.wins,
+        verdict=opposite.get(pair.verdict, pair.verdict),
+    )
+
+
+def _of_kind(found: Mapping[str, Pair], verdict: Verdict) -> list[str]:
+    return [other for other, pair in found.items() if pair.verdict == verdict]
+
+
+def _of_two(leader: Standing, other: Standing, pair: Pair, protocol: Protocol) -> str:
+    objective = protocol.objective
+    first, second = (
+        f"{each.optimizer} ({what}{score_text(each.score, objective)})"
+        for each, what in ((leader, f"test {objective} "), (other, ""))
+    )
+    names = f"{leader.optimizer} and {other.optimizer}"
+    if pair.verdict == "better":
+        return f"{first} is better than {second}: the difference is {interval_text(pair.interval, objective)}."
+    if pair.verdict == "equivalent":
+        margin = margin_text(protocol).removesuffix(" of accuracy")
+        return f"{names} are equivalent: in test {objective} they differ by less than {margin}."
+    if pair.note:
+        return f"Undecided: {pair.note}, so nothing is said of {names}."
+    return f"Undecided: {several(pair.seeds, 'final run')} each do not tell {first} from {second}."
+
+
+def _of_several(leader: Standing, first: bool, found: Mapping[str, Pair], protocol: Protocol) -> str:
+    name, objective, of = leader.optimizer, protocol.objective, len(found)
+    better, equal, undecided = (_of_kind(found, verdict) for verdict in ("better", "equivalent", "undecided"))
+    score = f"test {objective} {score_text(leader.score, objective)}"
+    if len(better) == of:
+        return f"{name} is better than {_counted(better, of)}: {score}."
+    best = "the highest" if objective == "accuracy" else "the lowest"
+    sentences = [f"{name} has {best} {score}" if first else f"{name} has {score}, and none is found to be better"]
+    at_edge = [other for other in undecided if found[other].note]
+    open_ = [other for other in undecided if not found[other].note]
+    if open_:
+        seeds = sorted({found[other].seeds for other in open_})
+        runs = several(seeds[0], "final run") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} final runs"
+        sentences[0] += f", but {runs} each do not tell it from {_counted(open_, of)}"
+    if equal:
+        sentences.append(f"It is equivalent to {_counted(equal, of)}: within {margin_text(protocol)}")
+    if better:
+        sentences.append(f"It is better than {_counted(better, of)}")
+    if at_edge:
+        sentences.append(f"Nothing is said of {name} beside {_counted(at_edge, of)}, since a search ended at an edge")
+    return ("Undecided: " if undecided else "") + ". ".join(sentences) + "."
+
+
+def _counted(names: Sequence[str], of: int) -> str:
+    """Return up to four names, or how many of the others they are."""
+    if len(names) <= 4:
+        return listed(names)
+    return f"all {of} others" if len(names) == of else f"{len(names)} of the {of} others"
+
+
+def warnings(outcome: Outcome) -> list[str]:
+    """Return what the reader must know before he believes a verdict: edges, failed controls, and too few trials."""
+    found = []
+    for standing in outcome.leaderboard:
+        where = f"{standing.problem}: " if len(outcome.verdicts) > 1 else ""
+        name = standing.optimizer
+        for edge in standing.edges:
+            found.append(
+                f"{where}The best trials of {name} lie at the {edge.end} end of {edge.axis}: better settings may lie "
+                f"beyond it. So nothing says that {name} is worse than another one."
+            )
+        for other in standing.under_tuned:
+            found.append(
+                f"{where}{name} is under-tuned: some of its settings make it {other}, and yet what its search found "
+                f"does worse than {other}, or than trials near it."
+            )
+    trials = outcome.plan.protocol.trials
+    if trials < LEAST_TRIALS:
+        found.append(
+            f"With {trials} trials a search cannot show that its best trials lie at an edge, beyond which better "
+            f"settings may lie; with {LEAST_TRIALS} it can."
+        )
+    return found
+
+
+def seen_sentence(outcome: Outcome, verdicts: Verdicts) -> str:
+    """Say which difference the finals of a problem could have seen."""
+    protocol = outcome.plan.protocol
+    size = difference_text(verdicts.seen, protocol.objective).lstrip("+")
+    return (
+        f"With {several(verdicts.finals, 'final run')} each, a true difference of {size} between two optimizers is "
+        f"found in {100 * protocol.power:g} % of comparisons."
+    )
+
+
+def protocol_sentences(plan: Plan) -> list[str]:
+    """Say what a plan does, step by step."""
+    p = plan.protocol
+    objective = f"validation {p.objective}"
+    ends = "a test of each pair at that level after Holm's correction"
+    finals = f"{p.finals} final runs" if p.finals is not None else f"up to {p.most_finals} final runs"
+    found = [
+        f"Search: {p.trials} scrambled Sobol points for each optimizer, one seed, judged by the {objective} at the end "
+        "of the training. A run that diverges scores as chance.",
+        f"If the best trials lie at an edge: {p.extensions} more of such searches beyond it, "
+        "with as many trials for every optimizer."
+        if p.extensions
+        else "If the best trials lie at an edge, the verdict is undecided.",
+        f"The best {several(p.contenders, 'trial')} of each: {several(p.tuning_seeds - 1, 'further seed')}; "
+        "the best mean wins.",
+        f"{finals[0].upper()}{finals[1:]} of each winner with fresh seeds, on the whole training set; the test set is "
+        f"looked at once.",
+        f"Verdicts: at level {p.level:g}, {ends}; a difference below {margin_text(p)} does not matter.",
+    ]
+    if p.looks > 1:
+        found.append(f"Pairs that are undecided get as many final runs again, in up to {p.looks} looks.")
+    return found

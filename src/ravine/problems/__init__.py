@@ -1,0 +1,1 @@
+"""The problems to compare optimizers on, one a file."""
