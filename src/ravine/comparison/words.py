@@ -96,12 +96,16 @@ def rank_text(rank: tuple[int, int]) -> str:
 def verdict_sentence(outcome: Outcome, verdicts: Verdicts) -> str:
     """Say in a few sentences what the finals on one problem show about the best optimizer, and no more than they show.
 
-    The best one is the first of the leaderboard that no other one is better than.
+    The best one is the first of the leaderboard that no other one is better than. If not all pairs were judged, it is
+    said of each optimizer that was judged beside all others how it stands beside them.
     """
     standings = {
         standing.optimizer: standing for standing in outcome.leaderboard if standing.problem == verdicts.problem
     }
     said = {name: _beside(name, verdicts.pairs) for name in standings}
+    whole = [name for name, pairs in said.items() if len(pairs) == len(standings) - 1]
+    if len(whole) < len(standings):
+        return " ".join(_of_one(standings[name], said[name], outcome.plan.protocol) for name in whole)
     leader = next((name for name, found in said.items() if not _of_kind(found, "worse")), None)
     if leader is None:
         return "Undecided: each optimizer is worse than some other one."
@@ -178,6 +182,20 @@ def _of_several(leader: Standing, first: bool, found: Mapping[str, Pair], protoc
     return ("Undecided: " if undecided else "") + ". ".join(sentences) + "."
 
 
+def _of_one(standing: Standing, found: Mapping[str, Pair], protocol: Protocol) -> str:
+    """Say how one optimizer stands beside all others."""
+    kinds: tuple[tuple[str, Verdict], ...] = (
+        ("is better than", "better"),
+        ("is worse than", "worse"),
+        ("is equivalent to", "equivalent"),
+    )
+    parts = [f"{words} {_counted(names, len(found))}" for words, kind in kinds if (names := _of_kind(found, kind))]
+    if undecided := _of_kind(found, "undecided"):
+        parts.append(f"is not told from {_counted(undecided, len(found))}")
+    score = f"test {protocol.objective} {score_text(standing.score, protocol.objective)}"
+    return f"{standing.optimizer} ({score}) {', '.join(parts)}."
+
+
 def _counted(names: Sequence[str], of: int) -> str:
     """Return up to four names, or how many of the others they are."""
     if len(names) <= 4:
@@ -195,6 +213,12 @@ def warnings(outcome: Outcome) -> list[str]:
             found.append(
                 f"{where}The best trials of {name} lie at the {edge.end} end of {edge.axis}: better settings may lie "
                 f"beyond it. So nothing says that {name} is worse than another one."
+            )
+        margin = outcome.plan.protocol.margin
+        default, tuned = standing.default, standing.validation
+        if default is not None and tuned is not None and default > tuned + margin:
+            found.append(
+                f"{where}{name} does better at its defaults than with what its search found: give it more trials."
             )
         for other in standing.under_tuned:
             found.append(
