@@ -84,7 +84,7 @@ def share(hits: Sequence[bool]) -> dict[str, float]:
 
 
 def bank(store: RunStore, seeds: int) -> np.ndarray:
-    """Return the test accuracies of final runs that differ by the seed alone; those that are stored are not repeated."""
+    """Return the test accuracies of final runs that differ by the seed alone; stored ones are not repeated."""
     plan = make_plan(["sgd", "momentum"], [PROBLEM], Protocol())
     entrant = Entrant(plan.entries[0], plan.problems[0])
     runs = [entrant.run(SETTINGS, final_seed(Protocol(), seed), final=True) for seed in range(seeds)]
@@ -97,7 +97,7 @@ def of_finals(values: np.ndarray, repeats: int) -> dict[str, Any]:
     rng = np.random.default_rng(0)
     plain, looking = Protocol(), Protocol(looks=5)
     spread = float(values.std(ddof=1))
-    two, five = (final_count(plain, optimizers, spread) for optimizers in (2, 5))
+    two, five = (final_count(plain, pairs, spread) for pairs in (1, 10))
 
     def drawn(names: str, count: int) -> dict[str, np.ndarray]:
         chosen = rng.choice(values, (len(names), count), replace=False)

@@ -118,10 +118,10 @@ def test_a_rule_of_ones_own_and_a_file_of_a_comparison(here, capsys):
     [
         (["sgd"], "one optimizer is given"),
         ([], "no optimizers are given"),
-        (["sgd", "sgd"], "sgd is given twice"),
+        (["sgd", "sgd"], "two optimizers are called sgd"),
         (["sgd", "nonsense"], "unknown optimizer 'nonsense'"),
         (["sgd", "adam", "--problem", "nonsense"], "unknown problem 'nonsense'"),
-        (["sgd", "adam", "--problem", "nothing.toml"], "cannot read the problem nothing.toml"),
+        (["sgd", "adam", "--problem", "nothing.toml"], "cannot read the problem 'nothing.toml'"),
         (["sgd", "adam", "--trials", "12"], "trials is 12; it must be a power of two"),
         (["sgd", "adam", "--margin", "0"], "margin is 0"),
         (["sgd", "adam", "--finals", "1"], "finals is 1"),
@@ -131,7 +131,7 @@ def test_a_rule_of_ones_own_and_a_file_of_a_comparison(here, capsys):
         (["sgd", "adam", "--budget", "soon"], "--budget is 'soon'"),
         (["sgd", "adam", "--budget", "0.001s", "--problem", "tiny.toml"], "is too short"),
         (["abcdef012345"], "there is no comparison 'abcdef012345'"),
-        (["nothing.toml"], "cannot read the comparison nothing.toml"),
+        (["nothing.toml"], "cannot read the comparison 'nothing.toml'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

@@ -191,13 +191,13 @@ def compare(
     if not quiet:
         click.echo(f"ravine: plan {prepared.id}: {_cost(prepared)}", err=True)
     try:
-        done = compare_prepared(prepared, _watching(quiet), at_most=longest, command=_command(prepared))
+        done = compare_prepared(prepared, watching_stages(quiet), at_most=longest, command=_command(prepared))
     except Interrupted as stop:
         if as_json:
             print_json({"plan": prepared.id, "leaderboard": None})
         click.echo(f"ravine: {stop}", err=True)
         return 128 + stop.signal
-    _show(done, done.write(out), as_json)
+    show_comparison(done, done.write(out), as_json)
     return 0
 
 
@@ -311,7 +311,7 @@ def _dry_run(prepared: Prepared, as_json: bool) -> int:
     return 0
 
 
-def _watching(quiet: bool) -> Watching:
+def watching_stages(quiet: bool) -> Watching:
     """Return the function that makes a watcher for each stage."""
     from ravine.cli.study_progress import watching_study
     from ravine.spec import shared_by
@@ -336,7 +336,8 @@ _STAGES = {
 }
 
 
-def _show(done: Comparison, page: Path, as_json: bool) -> None:
+def show_comparison(done: Comparison, page: Path, as_json: bool) -> None:
+    """Print the leaderboard and what it says, or all of it as one document."""
     from ravine.comparison.words import half_width_text, rank_text, score_text, seen_sentence, settings_text
 
     outcome = done.outcome
@@ -361,7 +362,7 @@ def _show(done: Comparison, page: Path, as_json: bool) -> None:
                 f"{score_text(s.score, objective)} +- {half_width_text(s.interval, objective)}",
                 settings_text(s),
                 "-" if s.default is None else score_text(s.default, objective),
-                score_text(s.validation, objective),
+                "-" if s.validation is None else score_text(s.validation, objective),
             )
             for s in outcome.leaderboard
             if s.problem == verdicts.problem
@@ -418,5 +419,5 @@ def _reopen(store: RunStore, prefix: str, out: Path, as_json: bool) -> int:
     if outcome is None:
         raise ConfigError(f"comparison {made.id} has not ended; the command that began it goes on with it.")
     done = Comparison(outcome, plans_before(store, made.id, made.plan), time=made.time)
-    _show(done, done.write(out), as_json)
+    show_comparison(done, done.write(out), as_json)
     return 0

@@ -49,6 +49,12 @@ RUNS = "What is run"
     group=RUNS,
     help="Number of seeds, from 0 on, for each row.",
 )
+@option(
+    "--beyond",
+    is_flag=True,
+    group=RUNS,
+    help="In place of the paper's runs, compare its five methods fairly with RMSProp, Adam and AdamW.",
+)
 @option("--quick", is_flag=True, group=RUNS, help="Cut every run to 2 epochs.")
 @option(
     "--only",
@@ -74,6 +80,7 @@ RUNS = "What is run"
 @quiet_option
 def reproduce(
     seeds: int,
+    beyond: bool,
     quick: bool,
     only: str | None,
     out: str,
@@ -92,6 +99,9 @@ def reproduce(
     from ravine.cli.progress import checking
     from ravine.cli.study_progress import watching_study
     from ravine.paper.reproduction import reproduce as reproduce_paper
+
+    if beyond:
+        return _beyond(Path(out) / "beyond", runs, jobs, data_dir, as_json, quiet)
 
     with checking(quiet) as progress:
         done = reproduce_paper(
@@ -113,6 +123,25 @@ def reproduce(
         return 128 + done.outcome.signal
     _print(done, as_json)
     return 5 if done.outcome.failed else 0
+
+
+def _beyond(folder: Path, runs: str | None, jobs: int | None, data_dir: Path | None, as_json: bool, quiet: bool) -> int:
+    """Compare the paper's methods with later ones, and say what becomes of its findings."""
+    from ravine.cli.compare import show_comparison, watching_stages
+    from ravine.comparison.compare import Interrupted
+    from ravine.paper.beyond import compare_beyond
+    from ravine.storage.files import check_writable
+
+    check_writable(folder)
+    try:
+        done = compare_beyond(runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet, watching=watching_stages(quiet))
+    except Interrupted as stop:
+        if as_json:
+            print_json({"plan": None, "leaderboard": None})
+        click.echo(f"ravine: {stop}", err=True)
+        return 128 + stop.signal
+    show_comparison(done, done.write(folder), as_json)
+    return 0
 
 
 def _print(done: Reproduction, as_json: bool) -> None:

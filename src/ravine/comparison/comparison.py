@@ -32,10 +32,19 @@ class Comparison:
         before: the plans that were made before on one of its problems, oldest first.
         command: the command that makes it again; "" if it was made in Python.
         time: when its plan was made.
+        notes: sentences about the verdicts, such as what they mean for a claim.
     """
 
-    def __init__(self, outcome: Outcome, before: Sequence[Made] = (), command: str = "", time: str = "") -> None:
+    def __init__(
+        self,
+        outcome: Outcome,
+        before: Sequence[Made] = (),
+        command: str = "",
+        time: str = "",
+        notes: Sequence[str] = (),
+    ) -> None:
         self.outcome, self.before, self.command, self.time = outcome, tuple(before), command, time
+        self.notes = tuple(notes)
 
     @property
     def id(self) -> str:
@@ -59,7 +68,7 @@ class Comparison:
 
     @property
     def sentences(self) -> list[str]:
-        """What the finals show, a sentence a problem, and what must be known before it is believed."""
+        """What the finals show, a sentence a problem, what that means, and what must be known before it is believed."""
         many = len(self.outcome.verdicts) > 1
         found = [
             f"{verdicts.problem}: {verdict_sentence(self.outcome, verdicts)}"
@@ -67,7 +76,7 @@ class Comparison:
             else verdict_sentence(self.outcome, verdicts)
             for verdicts in self.outcome.verdicts
         ]
-        return found + warnings(self.outcome)
+        return [*found, *self.notes, *warnings(self.outcome)]
 
     def plot(self) -> Figure:
         """Draw the scores of all trials against the learning rate; return a matplotlib figure."""

@@ -37,13 +37,10 @@ def neighborhood(entrant: Entrant, other: Entrant, winner: Settings) -> dict[str
     values = {**unlike, **winner, **point}
     if any(not _reaches(entrant.optimizer, name, value) for name, value in values.items() if name != "lr"):
         return None
-    low, high = (
-        min(
-            max(winner["lr"] * factor, bound_of(entrant.optimizer, "lr", "low")),
-            bound_of(entrant.optimizer, "lr", "high"),
-        )
-        for factor in (1 / NEAR, NEAR)
-    )
+    least, most = entrant.entry.bounds["lr"]
+    assert least is not None
+    assert most is not None
+    low, high = max(winner["lr"] / NEAR, least), min(winner["lr"] * NEAR, most)
     if not low < high:
         return None
     axes: dict[str, Axis] = {"lr": log(low, high)}
@@ -81,6 +78,12 @@ def under_tuned(near: Mapping[int, float], own: float, margin: float) -> bool:
 
 
 def contained(entrants: Sequence[Entrant]) -> list[tuple[Entrant, Entrant]]:
-    """Return each optimizer with another one that takes part and that it contains."""
+    """Return each optimizer that is searched with another one that takes part and that it contains."""
     by_label = {entrant.label: entrant for entrant in entrants}
-    return [(entrant, by_label[other]) for entrant in entrants for other in entrant.entry.contains if other in by_label]
+    return [
+        (entrant, by_label[other])
+        for entrant in entrants
+        if not entrant.entry.tuned
+        for other in entrant.entry.contains
+        if other in by_label
+    ]

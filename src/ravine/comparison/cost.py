@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ravine.comparison.controls import contained
-from ravine.comparison.finals import final_count, usual_spread
+from ravine.comparison.finals import final_count, pairs_of, usual_spread
 from ravine.comparison.plan import Plan, Protocol
 from ravine.comparison.points import MOST_TRIALS
 from ravine.comparison.trials import Entrant, at_point
@@ -60,12 +60,13 @@ def cost_of(
     tuning = finals = 0
     spent = 0.0
     for own in entrants.values():
-        last = final_count(protocol, len(own), spread)
+        last = final_count(protocol, len(pairs_of([entrant.entry for entrant in own], protocol)), spread)
         near = [entrant.label for entrant, _ in contained(own)]
         for entrant in own:
             default = protocol.tuning_seeds if entrant.optimizer.defaults["lr"] is not None else 0
             controls = near.count(entrant.label) * (protocol.controls + (further if protocol.controls else 0))
-            tuned = protocol.trials + protocol.contenders * further + default + controls
+            searched = protocol.trials + protocol.contenders * further + default
+            tuned = controls + (0 if entrant.entry.tuned else searched)
             tuning, finals = tuning + tuned, finals + last
             spent += seconds[entrant.problem.name, entrant.label] * (tuned + last)
     return Cost(tuning + finals, tuning, finals, seconds, spent / jobs)

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 from ravine.comparison.controls import contained, control_trials
 from ravine.comparison.edges import Edge, beyond, edges, joined
-from ravine.comparison.finals import final_count, spread_of, usual_spread
+from ravine.comparison.finals import final_count, pairs_of, spread_of, usual_spread
 from ravine.comparison.plan import Protocol
 from ravine.comparison.scores import Results, means, ranked, scores
-from ravine.comparison.trials import Entrant, Stage, Trial, at_point, at_settings, final_seed, tuning_seed
+from ravine.comparison.trials import Entrant, Stage, Trial, at_point, at_settings, final_seed, tuned_before, tuning_seed
 from ravine.comparison.verdicts import Pair, judge
 from ravine.search import Axis
 
@@ -59,35 +59,43 @@ def course(entrants: Sequence[Entrant], protocol: Protocol, time_is_up: Callable
     """
     done = Course(axes={entrant.label: dict(entrant.entry.space) for entrant in entrants})
     objective = protocol.objective
+    searching = [entrant for entrant in entrants if not entrant.entry.tuned]
+    for entrant in entrants:
+        if entrant.entry.tuned:
+            done.edges[entrant.label] = []
+            done.winners[entrant.label] = tuned_before(entrant, protocol)
 
     search = [
         at_point(entrant, done.axes[entrant.label], number, protocol, "search")
-        for entrant in entrants
+        for entrant in searching
         for number in range(protocol.trials)
     ]
-    defaults = [trial for entrant in entrants for trial in _defaults(entrant, protocol)]
+    defaults = [trial for entrant in searching for trial in _defaults(entrant, protocol)]
     results = yield from _stage(done, search + defaults)
 
     for extension in range(protocol.extensions + 1):
-        for entrant in entrants:
+        for entrant in searching:
             best = ranked(done.of(entrant.label, "search", "extension"), results, objective)
             done.edges[entrant.label] = edges(best, done.axes[entrant.label], entrant.entry)
         if extension == protocol.extensions or not any(done.edges.values()):
             break
-        results = yield from _stage(done, _extension(entrants, done, extension, protocol))
+        results = yield from _stage(done, _extension(searching, done, extension, protocol))
 
     contenders = {
         entrant.label: ranked(done.of(entrant.label, "search", "extension"), results, objective)[: protocol.contenders]
-        for entrant in entrants
+        for entrant in searching
     }
-    further = [_with_seeds(entrant, contenders[entrant.label], protocol) for entrant in entrants]
+    further = [_with_seeds(entrant, contenders[entrant.label], protocol) for entrant in searching]
     results = yield from _stage(done, list(itertools.chain(*further)))
-    groups = []
-    for entrant in entrants:
+    groups: list[list[float]] = []
+    leader: tuple[float, str] | None = None
+    for entrant in searching:
         found = [*contenders[entrant.label], *done.of(entrant.label, "seeds")]
         mean = means(found, results, objective)
         winner = max(mean, key=lambda number: mean[number])
         done.winners[entrant.label] = next(trial for trial in found if trial.number == winner)
+        if leader is None or mean[winner] > leader[0]:
+            leader = mean[winner], entrant.label
         groups += [
             scores([t for t in found if t.number == number], results, objective)
             for number in mean
@@ -105,14 +113,15 @@ def course(entrants: Sequence[Entrant], protocol: Protocol, time_is_up: Callable
 
     spread = spread_of(groups)
     done.spread = usual_spread(protocol) if spread is None else spread
-    done.finals = final_count(protocol, len(entrants), done.spread)
+    pairs = pairs_of([entrant.entry for entrant in entrants], protocol, leader and leader[1])
+    done.finals = final_count(protocol, len(pairs), done.spread)
     undecided = {entrant.label for entrant in entrants}
     for look in range(1, protocol.looks + 1):
         numbers = range((look - 1) * done.finals, look * done.finals)
         taking_part = [entrant for entrant in entrants if entrant.label in undecided]
         results = yield from _stage(done, _finals(taking_part, done.winners, numbers, protocol))
         values = {entrant.label: scores(done.of(entrant.label, "final"), results, objective) for entrant in entrants}
-        done.pairs = judge(values, done.pairs, protocol, look)
+        done.pairs = judge(values, done.pairs, protocol, look, pairs)
         undecided = {label for pair in done.pairs if pair.verdict == "undecided" for label in (pair.a, pair.b)}
         if not undecided or time_is_up():
             break

@@ -18,22 +18,22 @@ AT_EDGE = 4
 """How many of them must lie at one end."""
 
 OUTER = 0.1
-"""The least share of an axis that counts as its end; see `outer_share`."""
+"""The least share of the trials that make up an end; see `outermost`."""
 
 LEAST_TRIALS = 16
 """The smallest search that can show an edge."""
 
 
-def outer_share(trials: int) -> float:
-    """Return the share of an axis that counts as its end: 1 / sqrt(trials), at least a tenth.
+def outermost(trials: int) -> int:
+    """Return how many of so many trials make up an end of an axis: their square root, at least a tenth of them.
 
-    Sobol points are spread so evenly that only one or two of 16 lie in an outer tenth, so four of the best five never
-    could. A quarter holds four of 16. Of 8 points even 1 / sqrt(8) of an axis never holds four.
+    Sobol points are spread so evenly that one or two of 16 lie in the outer tenth of an axis, so a tenth alone could
+    never hold four of the best five. Ends of 8 trials, which are 3, cannot either.
 
-    >>> outer_share(16), outer_share(64), outer_share(400)
-    (0.25, 0.125, 0.1)
+    >>> outermost(16), outermost(32), outermost(400)
+    (4, 6, 40)
     """
-    return max(OUTER, 1 / math.sqrt(trials))
+    return max(math.ceil(OUTER * trials), math.ceil(math.sqrt(trials)))
 
 
 class Edge(msgspec.Struct, frozen=True):
@@ -44,27 +44,29 @@ class Edge(msgspec.Struct, frozen=True):
 
 
 def edges(best: Sequence[Trial], axes: Mapping[str, Axis], entry: Entry) -> list[Edge]:
-    """Return the ends of axes at which at least four of the five best trials lie, within `outer_share` of the axis.
+    """Return the ends of axes at which at least four of the five best trials lie: among the outermost of all trials.
 
     An end at a natural bound, such as a momentum of 0, is none. The winner alone is no sign: with one axis that has no
-    effect it lies in the outer tenth at one of two ends in 20 % of all searches, with four such axes in 59 %. Of 16
-    trials, of which four lie in each outer quarter, four of the best five lie in one of the two quarters of such an
-    axis in 2 * 12 / C(16, 5) = 0.5 % of searches.
+    effect it lies in the outer tenth at one of two ends in 20 % of all searches, with four such axes in 59 %. Four of
+    the best five of 16 trials are among the four at one of the two ends in 2 * 12 / C(16, 5) = 0.5 % of searches.
 
     Args:
         best: all trials, best first.
         axes: the axes as they were searched in all stages so far.
         entry: the optimizer, for the bounds of its axes.
     """
-    found = []
-    outer = outer_share(max(len(best), 1))
+    found: list[Edge] = []
+    count = outermost(len(best))
     for name, axis in axes.items():
         if isinstance(axis, Choice):
             continue
-        places = [axis.place(trial.settings[name]) for trial in best[:BEST]]
+        places = [axis.place(trial.settings[name]) for trial in best]
+        inner = sorted(places)[count - 1], sorted(places)[-count]
+        if inner[0] >= inner[1]:
+            continue
         ends: tuple[tuple[End, int], ...] = (
-            ("low", sum(place <= outer for place in places)),
-            ("high", sum(place >= 1 - outer for place in places)),
+            ("low", sum(place <= inner[0] for place in places[:BEST])),
+            ("high", sum(place >= inner[1] for place in places[:BEST])),
         )
         found += [
             Edge(name, end)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import statistics
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
-from ravine.comparison.plan import Protocol
+from ravine.comparison.plan import Entry, Protocol
 from ravine.statistics.power import detectable, least_for_signs, needed
 
 USUAL_SPREAD = 0.003
@@ -27,18 +27,27 @@ def spread_of(groups: Iterable[Sequence[float]]) -> float | None:
     >>> round(spread_of([[1.0, 2.0, 3.0], [5.0, 6.0]]), 3)
     0.913
     """
-    parts = [(len(group) - 1, float(np.var(group, ddof=1))) for group in groups if len(group) > 1]
+    parts = [(len(group) - 1, statistics.variance(group)) for group in groups if len(group) > 1]
     freedom = sum(n for n, _ in parts)
     return math.sqrt(sum(n * variance for n, variance in parts) / freedom) if freedom else None
 
 
-def pairs_of(optimizers: int) -> int:
-    """Return the number of pairs of so many optimizers."""
-    return optimizers * (optimizers - 1) // 2
+def pairs_of(entries: Sequence[Entry], protocol: Protocol, best: str | None = None) -> list[tuple[str, str]]:
+    """Return the pairs that are judged, by the labels of the optimizers, in their order.
+
+    Where each is judged beside the best one, `best` is its label; before that is known, any pairs of as many are
+    returned. The best one is known by the tuning alone, so that its finals are no luckier than those of others.
+    """
+    tuned = {entry.label for entry in entries if entry.tuned}
+    labels = [entry.label for entry in entries]
+    if protocol.pairs == "best":
+        first = best or labels[0]
+        return [(first, label) for label in labels if label != first]
+    return [pair for pair in itertools.combinations(labels, 2) if not tuned.issuperset(pair)]
 
 
-def final_count(protocol: Protocol, optimizers: int, spread: float) -> int:
-    """Return the number of final runs of each winner.
+def final_count(protocol: Protocol, tests: int, spread: float) -> int:
+    """Return the number of final runs of each winner, if so many pairs are judged.
 
     It is the smallest with which Student's test of one pair, at the first level of Holm's correction, finds a true
     difference of twice the margin with the power of the plan, if the optimizers' scores at one seed are not correlated;
@@ -46,13 +55,12 @@ def final_count(protocol: Protocol, optimizers: int, spread: float) -> int:
     """
     if protocol.finals is not None:
         return protocol.finals
-    tests = pairs_of(optimizers)
     least = least_for_signs(tests, protocol.level)
     level = protocol.level / max(tests, 1)
     most = max(protocol.most_finals, least)
     return needed(2 * protocol.margin, math.sqrt(2) * spread, level, protocol.power, least, most)
 
 
-def seen(protocol: Protocol, optimizers: int, spread: float, count: int) -> float:
+def seen(protocol: Protocol, tests: int, spread: float, count: int) -> float:
     """Return the true difference between two optimizers that so many final runs find with the power of the plan."""
-    return detectable(math.sqrt(2) * spread, count, protocol.level / max(pairs_of(optimizers), 1), protocol.power)
+    return detectable(math.sqrt(2) * spread, count, protocol.level / max(tests, 1), protocol.power)

@@ -36,7 +36,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         interval: the 95 % interval of that mean.
         rank: the best and the worst rank that the verdicts leave open.
         settings: what its search chose.
-        validation: the mean score of these settings while tuning.
+        validation: the mean score of these settings while tuning; None if an earlier comparison tuned it, as for all
+            that follows from its search.
         default: the mean score of the optimizer's defaults while tuning; None if it has no default rate.
         train_loss: the mean training loss of the finals; None if one diverged.
         finals: the number of final runs.
@@ -60,11 +61,11 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     interval: tuple[float, float]
     rank: tuple[int, int]
     settings: dict[str, Any]
-    validation: float
+    validation: float | None
     default: float | None
     train_loss: float | None
     finals: int
-    diverged: float
+    diverged: float | None
     edges: tuple[Edge, ...]
     under_tuned: tuple[str, ...]
     decades: float | None
@@ -166,7 +167,17 @@ def outcome_of(
         pairs = [_noted(pair, done.edges) for pair in done.pairs]
         near = _under_tuned(taking_part, done, results, plan.protocol)
         found = [
-            _standing(entrant, done, results, plan.protocol, pairs, near[entrant.label], tuned[entrant.label], seconds)
+            _standing(
+                entrant,
+                done,
+                results,
+                plan.protocol,
+                pairs,
+                near[entrant.label],
+                tuned[entrant.label],
+                seconds,
+                len(taking_part),
+            )
             for entrant in taking_part
         ]
         leaderboard += sorted(found, key=lambda standing: -standing.score)
@@ -176,7 +187,7 @@ def outcome_of(
                 pairs=tuple(pairs),
                 spread=done.spread,
                 finals=done.finals,
-                seen=seen(plan.protocol, len(taking_part), _final_spread(done, plan, results), done.finals),
+                seen=seen(plan.protocol, len(pairs), _final_spread(done, plan, results), done.finals),
                 equal_seconds=seconds,
             )
         )
@@ -222,6 +233,7 @@ def _standing(
     near: Sequence[str],
     tuned: Sequence[Result],
     seconds: float,
+    optimizers: int,
 ) -> Standing:
     label, objective, problem = entrant.label, protocol.objective, entrant.problem
     finals = done.of(label, "final")
@@ -235,7 +247,8 @@ def _standing(
     first = scores(done.of(label, "search"), results, objective)
     defaults = scores(done.of(label, "default"), results, objective)
     quantity, sign = ("validation_accuracy", 1.0) if objective == "accuracy" else ("validation_loss", -1.0)
-    whole = all(run.status == "done" for run in tuned)
+    whole = bool(tuned) and all(run.status == "done" for run in tuned)
+    target = problem.target if tuned else None
     reached = facts.at_seconds([run.history for run in tuned], quantity, seconds) if whole else None
     losses = [result.train_loss for result in final_results]
     winner = done.winners[label]
@@ -244,31 +257,31 @@ def _standing(
         optimizer=label,
         score=center.value,
         interval=(center.value - half, center.value + half),
-        rank=_rank(label, pairs),
+        rank=_rank(label, pairs, optimizers),
         settings=dict(winner.settings),
-        validation=fmean(score(run, objective) for run in tuned),
+        validation=fmean(score(run, objective) for run in tuned) if tuned else None,
         default=fmean(defaults) if defaults else None,
         train_loss=None if None in losses else fmean(loss for loss in losses if loss is not None),
         finals=len(finals),
-        diverged=fmean(results[trial.id].status != "done" for trial in search),
+        diverged=fmean(results[trial.id].status != "done" for trial in search) if search else None,
         edges=tuple(done.edges[label]),
         under_tuned=tuple(near),
-        decades=facts.decades(first, entrant.entry.space["lr"], protocol.margin),
+        decades=facts.decades(first, entrant.entry.space["lr"], protocol.margin) if first else None,
         best_of=tuple(facts.best_of(searched)),
         at_seconds=None if reached is None else sign * reached,
-        to_target=None if problem.target is None else facts.to_target(tuned, problem.target, _samples(problem)),
+        to_target=None if target is None else facts.to_target(tuned, target, _samples(problem)),
         curve=facts.curve(tuned, quantity),
         tuning_seconds=sum(results[trial.id].seconds.total for trial in done.of(label, *TUNING)),
         run_seconds=fmean(result.seconds.train for result in final_results),
     )
 
 
-def _rank(label: str, pairs: Sequence[Pair]) -> tuple[int, int]:
-    """Return the best and the worst rank that the verdicts leave open."""
+def _rank(label: str, pairs: Sequence[Pair], optimizers: int) -> tuple[int, int]:
+    """Return the best and the worst rank among so many optimizers that the verdicts leave open."""
     own = [pair for pair in pairs if label in (pair.a, pair.b)]
     told = [pair for pair in own if pair.differs and pair.verdict != "undecided"]
     better = sum((pair.difference > 0) == (pair.a == label) for pair in told)
-    return 1 + len(told) - better, len(own) + 1 - better
+    return 1 + len(told) - better, optimizers - better
 
 
 def _noted(pair: Pair, edges: Mapping[str, Sequence[Edge]]) -> Pair:

@@ -90,6 +90,7 @@ def _summary(comparison: Comparison, svgs: Svgs) -> str:
             f"<h1>{whole(_title(outcome))}</h1>",
             f'<p class="facts">{" · ".join(facts)}</p>',
             *sentences,
+            *(f"<p>{escape(note)}</p>" for note in comparison.notes),
             *([f'<ul class="warnings" role="note">\n{doubts}\n</ul>'] if doubts else []),
             *(_board(outcome, verdicts, svgs) for verdicts in outcome.verdicts),
         ]

@@ -31,6 +31,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         power: the probability that a true difference of twice the margin is found.
         finals: final runs of each winner; None for as many as the power needs, by `ravine.comparison.finals`.
         most_finals: the most that this rule may ask for.
+        pairs: "all" pairs are judged, or each optimizer beside the "best", which is the one that did best while tuning.
         looks: how often the finals are judged; after each look but the last, pairs that are undecided get more seeds.
         seed: draws the points, and moves all seeds of runs.
     """
@@ -46,6 +47,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     power: float = 0.8
     finals: int | None = None
     most_finals: int = 32
+    pairs: Literal["all", "best"] = "all"
     looks: int = 1
     seed: int = 0
 
@@ -74,6 +76,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         bounds: each axis's lowest and highest allowed value.
         contains: by the label of another optimizer that takes part, the values with which this one is that one.
         settings: settings that all of its runs have, such as a schedule.
+        tuned: by problem, the values of the axes that an earlier comparison found; it is not searched again, and pairs
+            of two such optimizers are not judged.
         overridden: the axes that the comparison's file sets in place of the optimizer's own.
     """
 
@@ -83,6 +87,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     bounds: dict[str, tuple[float | None, float | None]]
     contains: dict[str, dict[str, float]] = {}
     settings: dict[str, Any] = {}
+    tuned: dict[str, dict[str, Any]] = {}
     overridden: tuple[str, ...] = ()
 
 

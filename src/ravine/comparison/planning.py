@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from ravine.comparison.plan import Entry, Plan, Protocol, Variant
 from ravine.comparison.points import MOST_AXES, MOST_TRIALS
@@ -24,7 +25,7 @@ from ravine.formulas.shelf import Shelf
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.formulas.space import bound_of, space_of
 from ravine.inputs import convert, count_of, path_of, plain, text_of
-from ravine.search import Axis, choice
+from ravine.search import Axis, Choice, Log, choice
 from ravine.spec import from_settings
 from ravine.spec.problem import Problem
 from ravine.spec.values import MOST
@@ -46,10 +47,11 @@ def find_problem(given: str | Problem) -> Problem:
         ConfigError: there is no such problem, or its settings are not allowed.
     """
     if isinstance(given, str) and given.endswith(".toml"):
+        content = toml_of(given, "the problem")
         try:
-            return _checked(convert(toml_of(given, "the problem"), Problem))
+            return _checked(convert(content, Problem))
         except RavineError as error:
-            raise ConfigError(f"{shortened(given)} is no problem: {error}") from None
+            raise ConfigError(f"{given} is no problem: {error}") from None
     if isinstance(given, str) and names_file(given):
         return _checked(_problem_in(given))
     if not isinstance(given, (str, Problem)):
@@ -81,7 +83,7 @@ def _checked(problem: Problem) -> Problem:
         checked: Problem = convert(given, Problem)
         if not checked.name.strip():
             raise ConfigError("it has no name; give it one.")
-        if not checked.validation > 0:
+        if checked.validation == 0:
             raise ConfigError("validation is 0; give the samples to choose settings on, 1 or more, or a share of them.")
         if checked.target is not None and not 0 < checked.target <= 1:
             raise ConfigError(f"target is {checked.target:g}; it must be an accuracy, above 0 and up to 1.")
@@ -103,13 +105,13 @@ def toml_of(source: str, what: str) -> dict[str, Any]:
     try:
         return dict(msgspec.toml.decode(text_of(file.read_bytes())))
     except OSError as error:
-        raise ConfigError(f"cannot read {what} {shortened(source)}: {error.strerror or error}.") from None
+        raise ConfigError(f"cannot read {what} {source}: {error.strerror or error}.") from None
     except msgspec.DecodeError as error:
-        raise ConfigError(f"cannot read {what} {shortened(source)}: {error}.") from None
+        raise ConfigError(f"cannot read {what} {source}: {error}.") from None
     except ConfigError as error:
-        raise ConfigError(f"cannot read {what} {shortened(source)}: {error}") from None
+        raise ConfigError(f"cannot read {what} {source}: {error}") from None
     except RecursionError:
-        raise ConfigError(f"cannot read {what} {shortened(source)}: it has lists in lists without end.") from None
+        raise ConfigError(f"cannot read {what} {source}: it has lists in lists without end.") from None
 
 
 def make_plan(
@@ -198,7 +200,7 @@ def check_protocol(protocol: Protocol) -> None:
         (
             "finals",
             (p.finals or p.most_finals) * p.looks <= SEEDS - FIRST_FINAL,
-            f"at most {(SEEDS - FIRST_FINAL) // p.looks} at {p.looks} looks",
+            f"at most {(SEEDS - FIRST_FINAL) // max(p.looks, 1)} at {p.looks} looks",
         ),
     )
     for name, fits, allowed in limits:
@@ -273,7 +275,9 @@ def _entry(
     space = {axis: space[axis] for axis in space if axis not in settings}
     if len(space) > MOST_AXES:
         raise ConfigError(f"the space of {label} has {len(space)} axes; it may have at most {MOST_AXES}.")
-    bounds = {axis: (_end(optimizer, axis, "low"), _end(optimizer, axis, "high")) for axis in space}
+    bounds = {key: _bounds(optimizer, key, axis) for key, axis in space.items()}
+    for key, axis in space.items():
+        _check_ends(f"the axis of {key} of {label}", axis, bounds[key])
     return Entry(
         label=label, optimizer=name, space=space, bounds=bounds, settings=settings, overridden=tuple(sorted(given))
     )
@@ -296,8 +300,35 @@ def _check_sizes(problem: Problem, sizes: Sequence[int]) -> None:
             )
 
 
-def _end(optimizer: Optimizer, axis: str, end: Any) -> float | None:
-    if axis not in optimizer.defaults:
-        return None
-    bound = bound_of(optimizer, axis, end)
-    return bound if math.isfinite(bound) else None
+def _bounds(optimizer: Optimizer, name: str, axis: Axis) -> tuple[float | None, float | None]:
+    """Return the lowest and the highest value of an axis that the optimizer allows and that float32 holds.
+
+    Runs are made in float32, in which 0.99999999 is 1, and 1e-50 is 0. The axes that all optimizers share have none.
+    """
+    if name not in optimizer.defaults:
+        return None, None
+    least, most = bound_of(optimizer, name, "low"), bound_of(optimizer, name, "high")
+    with np.errstate(over="ignore", under="ignore"):
+        low, high = np.float32(least), np.float32(most)
+    if float(low) < least:
+        low = np.nextafter(low, np.float32(math.inf))
+    if float(high) > most:
+        high = np.nextafter(high, np.float32(-math.inf))
+    smallest = isinstance(axis, Log) or 0 < low < _SMALLEST
+    return max(float(low), _SMALLEST) if smallest else float(low), float(high)
+
+
+_SMALLEST = float(np.finfo(np.float32).tiny)
+"""The smallest number above 0 that float32 holds in full precision."""
+
+
+def _check_ends(what: str, axis: Axis, bounds: tuple[float | None, float | None]) -> None:
+    """Check that float32 holds all values of an axis."""
+    low, high = bounds
+    if low is None or high is None:
+        return
+    for value in axis.values if isinstance(axis, Choice) else axis.ends:
+        if not low <= float(value) <= high or 0 < abs(float(value)) < _SMALLEST:
+            raise ConfigError(
+                f"{what} is {axis}; in float32, in which runs are made, it must stay in [{low:.9g}, {high:.9g}]."
+            )

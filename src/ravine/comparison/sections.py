@@ -98,7 +98,7 @@ def tuning(outcome: Outcome, verdicts: Verdicts, standings: Sequence[Standing]) 
         [
             breakable(standing.optimizer),
             "&ndash;" if standing.decades is None else f"{standing.decades:.2f}",
-            f"{100 * standing.diverged:.0f} %",
+            "&ndash;" if standing.diverged is None else f"{100 * standing.diverged:.0f} %",
             f"{standing.tuning_seconds:,.0f}",
             "".join(
                 f'<span class="doubt"><i aria-hidden="true">⚠</i> {escape(f"{edge.end} end of {edge.axis}")}</span> '

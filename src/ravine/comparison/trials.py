@@ -139,6 +139,13 @@ def at_point(
     return Trial(entrant.problem.name, entrant.label, stage, number, settings, run, near)
 
 
+def tuned_before(entrant: Entrant, protocol: Protocol) -> Trial:
+    """Return the trial with the settings that an earlier comparison found; it is not run while tuning."""
+    settings = entrant.entry.tuned[entrant.problem.name]
+    run = entrant.run(settings, tuning_seed(protocol, 0), final=False)
+    return Trial(entrant.problem.name, entrant.label, "search", 0, settings, run)
+
+
 def at_settings(entrant: Entrant, trial: Trial, seed: int, stage: Stage, *, final: bool = False) -> Trial:
     """Return the run with the settings of a trial and another seed."""
     run = entrant.run(trial.settings, seed, final=final)

@@ -56,9 +56,13 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(
-    scores: Mapping[str, Sequence[float]], before: Sequence[Pair], protocol: Protocol, look: int = 1
+    scores: Mapping[str, Sequence[float]],
+    before: Sequence[Pair],
+    protocol: Protocol,
+    look: int = 1,
+    pairs: Sequence[tuple[str, str]] | None = None,
 ) -> list[Pair]:
-    """Return the verdict on every pair, in the order of the optimizers.
+    """Return the verdict on every pair, in the order of the optimizers, or on some.
 
     - better or worse: Student's test of the differences within seeds finds a difference, after Holm's correction.
     - equivalent: two one-sided tests, each after Holm's correction, find that the difference is within the margin. This
@@ -72,10 +76,11 @@ def judge(
         before: the verdicts of the look before.
         protocol: the margin, the level and the number of looks.
         look: the number of this look, from 1.
+        pairs: those that are judged, the same at each look; all if None.
     """
     nominal = _nominal(protocol, look)
     standing = {(pair.a, pair.b): pair for pair in before if pair.verdict != "undecided"}
-    names = list(itertools.combinations(scores, 2))
+    names = list(itertools.combinations(scores, 2)) if pairs is None else list(pairs)
     open_pairs = [names_of for names_of in names if names_of not in standing]
     found = {}
     for a, b in open_pairs:

@@ -58,7 +58,8 @@ def compare_beyond(
 ) -> Comparison:
     """Run the comparison, or go on with it."""
     prepared = prepare(*plan_beyond(), runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet)
-    return compare_prepared(prepared, watching, command=COMMAND)
+    done = compare_prepared(prepared, watching, command=COMMAND)
+    return Comparison(done.outcome, done.before, done.command, done.time, answer_sentences(done.outcome))
 
 
 def stored_beyond(store: RunStore) -> Outcome | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -61,9 +63,9 @@ def difference(first: Sequence[float], second: Sequence[float]) -> Difference:
     >>> round(found.value, 2), round(found.p, 3), [round(end, 2) for end in found.interval()]
     (2.33, 0.02, [0.9, 3.77])
     """
-    differences = np.subtract(first, second)
-    error = float(np.std(differences, ddof=1)) / len(differences) ** 0.5
-    return Difference(float(differences.mean()), error, len(differences) - 1)
+    differences = np.subtract(first, second).tolist()
+    error = statistics.stdev(differences) / math.sqrt(len(differences))  # just 0 for equal differences
+    return Difference(statistics.fmean(differences), error, len(differences) - 1)
 
 
 def sign_flip_p(first: Sequence[float], second: Sequence[float]) -> float:

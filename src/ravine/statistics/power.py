@@ -7,6 +7,9 @@ import math
 
 from scipy import optimize, stats
 
+_LARGE = 1000.0
+"""The shift of Student's distribution beyond which SciPy's series do not converge."""
+
 
 def power(difference: float, spread: float, count: int, level: float = 0.05) -> float:
     """Return the probability that Student's two-sided test finds a true mean difference within pairs, and its sign.
@@ -22,6 +25,8 @@ def power(difference: float, spread: float, count: int, level: float = 0.05) -> 
     """
     freedom, shift = count - 1, difference / spread * math.sqrt(count)
     border = float(stats.t.isf(level / 2, freedom))
+    if shift > _LARGE:  # beside which a normal number is nothing: P(Z + shift > border S) = P(S < shift / border)
+        return float(stats.chi2.cdf(freedom * (shift / border) ** 2, freedom))
     return float(stats.nct.sf(border, freedom, shift))
 
 
