@@ -85,6 +85,7 @@ def test_it_needs_nothing_beside_itself_and_has_no_script(full):
 
 def test_names_are_escaped(full):
     assert "<script" not in full
+    assert "a-b <i>" not in full
     assert "<b>&\"'" not in full
     assert "alert(1)" in text_of(full)
     assert any(row[0] == NASTY for row in table(full, "tuning-small"))
