@@ -122,6 +122,8 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
 def curve(results: Sequence[Result], quantity: str) -> Curve:
     """Return the curve of some runs, as far as all of them go."""
     length = min((len(result.history) for result in results), default=0)
+    if not length:
+        return Curve(epochs=(), seconds=(), mean=(), low=(), high=())
     rows = [[getattr(result.history[k], quantity) for result in results] for k in range(length)]
     whole = [None if None in row else row for row in rows]
     if not length:
