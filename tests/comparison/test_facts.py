@@ -100,3 +100,7 @@ def test_a_curve_goes_as_far_as_all_runs_do():
     broken = curve(histories([0.5, None]), "validation_accuracy")
     assert broken.mean == (0.5, None)
     assert curve(histories([0.5], []), "validation_accuracy").mean == ()
+
+
+def test_the_curve_of_no_run_is_empty():
+    assert curve([], "validation_accuracy").epochs == ()

@@ -31,6 +31,12 @@ def test_all_alike_are_one_group_and_all_apart_are_none():
     assert groups(LABELS, [pair(a, b, "better") for a, b in PAIRS]) == []
 
 
+def test_pairs_that_are_not_judged_join_none_and_part_none():
+    judged = [pair("o0", other, "better" if other > "o3" else "undecided") for other in LABELS[1:]]
+    assert groups(LABELS, judged) == [["o0", "o1", "o2", "o3"]]
+    assert groups(LABELS, judged[3:]) == []
+
+
 def test_lines_that_overlap_lie_beside_each_other_and_others_share_a_lane():
     found = lanes([["a", "b"], ["b", "d"], ["c", "d"]], ["a", "b", "c", "d"])
     places = {

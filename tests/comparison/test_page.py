@@ -11,9 +11,12 @@ from msgspec.structs import replace
 from outcome_cases import NASTY, all_better, everything, many, outcome, problem
 
 from ravine.comparison.comparison import Comparison
-from ravine.comparison.facts import ToTarget
+from ravine.comparison.facts import Curve, ToTarget
+from ravine.comparison.figures import best_of_k, curves, score_by_rate
 from ravine.comparison.page import page
 from ravine.comparison.plan import Protocol
+from ravine.comparison.protocol_words import protocol_words
+from ravine.pictures import png
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 200"><path id="p" d="M0 0"/></svg>'
 
@@ -85,6 +88,7 @@ def test_it_needs_nothing_beside_itself_and_has_no_script(full):
 
 def test_names_are_escaped(full):
     assert "<script" not in full
+    assert "a-b <i>" not in full
     assert "<b>&\"'" not in full
     assert "alert(1)" in text_of(full)
     assert any(row[0] == NASTY for row in table(full, "tuning-small"))
@@ -208,6 +212,46 @@ def test_the_plan_has_every_number_of_the_protocol():
     assert "0123456789abcdef" in section
     fixed = text_of(shown(Comparison(outcome(protocol=Protocol(finals=13)))))
     assert "13 runs of each winner" in fixed
+
+
+def test_no_number_of_the_protocol_is_forgotten():
+    fields = set(Protocol.__struct_fields__)
+    assert set(protocol_words(Protocol())) | {"finals", "most_finals"} == fields | {"final runs"}
+
+
+def test_each_beside_the_best_one_alone():
+    protocol = Protocol(pairs="best", trials=16)
+    labels = ("a", "b", "c", "d", "e", "f")
+    made = outcome(labels, {("a", "e"): "better", ("a", "f"): "better"}, protocol=protocol)
+    pairs = tuple(pair for pair in made.verdicts[0].pairs if pair.a == "a")
+    html = shown(Comparison(replace(made, verdicts=(replace(made.verdicts[0], pairs=pairs),))))
+    assert "Each optimizer is judged beside a alone, the one that did best while tuning" in text_of(html)
+    assert "matrix" not in html.split("</style>")[1]
+    assert len(table(html, "pairs-small")) == 1 + 5
+    assert re.findall(r'class="lanes".*?aria-label="([^"]*)"', html) == ["group 1"] * 4 + ["no group"] * 2
+
+
+def test_one_that_was_tuned_before_has_no_search():
+    made = outcome(("new", "old", "older", "b", "c"), contains={"old": "older"})
+    none = {"validation": None, "default": None, "diverged": None, "decades": None, "best_of": (), "at_seconds": None}
+    curve = Curve(epochs=(), seconds=(), mean=(), low=(), high=())
+    standings = [replace(s, **none, curve=curve) if "old" in s.optimizer else s for s in made.leaderboard]
+    entries = [replace(e, tuned={"small": {"lr": 0.25}}) if "old" in e.label else e for e in made.plan.entries]
+    rows = [row for row in made.trials if row.stage == "final" or "old" not in row.optimizer]
+    pairs = [pair for pair in made.verdicts[0].pairs if not {"old", "older"} >= {pair.a, pair.b}]
+    before = replace(
+        made, leaderboard=tuple(standings), plan=replace(made.plan, entries=tuple(entries)), trials=tuple(rows),
+        verdicts=(replace(made.verdicts[0], pairs=tuple(pairs)),),
+    )  # fmt: skip
+    html = shown(Comparison(before))
+    assert "Pairs of two optimizers that an earlier comparison tuned are not judged" in text_of(html)
+    assert "It was tuned by an earlier comparison: lr=0.25." in text_of(html)
+    rows = {row[0]: row for row in table(html, "tuning-small")}
+    assert rows["old"][1:3] + rows["old"][4:] == ["\u2013"] * 3
+    assert [cell.strip() for cell in table(html, "matrix-small")[2]][2:] == ["?", "", "", "?", "?"]
+    assert 'id="controls"' not in html
+    for draw in (score_by_rate, best_of_k, curves):
+        assert len(png(draw(before))) > 1000
 
 
 def test_spaces_mark_what_the_comparison_replaced(full):

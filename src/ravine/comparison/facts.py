@@ -122,12 +122,16 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
 def curve(results: Sequence[Result], quantity: str) -> Curve:
     """Return the curve of some runs, as far as all of them go."""
     length = min((len(result.history) for result in results), default=0)
+    if not length:
+        return Curve(epochs=(), seconds=(), mean=(), low=(), high=())
     rows = [[getattr(result.history[k], quantity) for result in results] for k in range(length)]
     whole = [None if None in row else row for row in rows]
+    if not length:
+        return Curve(epochs=(), seconds=(), mean=(), low=(), high=())
     seconds = np.cumsum([[epoch.seconds for epoch in result.history[:length]] for result in results], axis=1)
     return Curve(
         epochs=tuple(range(1, length + 1)),
-        seconds=tuple(float(s) for s in seconds.mean(axis=0)) if length else (),
+        seconds=tuple(float(s) for s in seconds.mean(axis=0)),
         mean=tuple(None if row is None else fmean(row) for row in whole),
         low=tuple(None if row is None else min(row) for row in whole),
         high=tuple(None if row is None else max(row) for row in whole),

@@ -40,6 +40,9 @@ def protocol_words(protocol: Protocol) -> dict[str, str]:
         "level": f"{p.level:g}: the largest probability that any pair of a problem is said to differ and does not, and "
         "as much that any is said to be equivalent and is not; Holm's correction keeps it over all pairs.",
         "power": f"{p.power:g}: the probability that a true difference of twice the margin is found.",
+        "pairs": "All pairs are judged."
+        if p.pairs == "all"
+        else "Each optimizer is judged beside the one that did best while tuning; no other pair is judged.",
         "looks": "1: the finals are judged once."
         if p.looks == 1
         else f"{p.looks}: the finals are judged up to so many times; between looks, pairs that are undecided get as "

@@ -16,8 +16,8 @@ def terms(outcome: Outcome) -> dict[str, str]:
         "±": "Half the width of Student's 95 % interval of the mean. It is about one optimizer; pairs are judged by "
         "their differences, seed by seed, which vary less.",
         "rank": "The ranks that the verdicts leave open. A difference that was found counts, even below the margin.",
-        "lines beside the ranks": "A line joins optimizers, by its dots, of which none is better than another: each "
-        "pair of them is equivalent or undecided.",
+        "lines beside the ranks": "A line joins, by its dots, optimizers of which none is found to be better than "
+        "another: each pair of them that is judged is equivalent or undecided.",
         "tuned, default": "The mean validation score of the settings that the search chose, and of the optimizer's own "
         "default rate, over the same seeds. The first was chosen among many, so it is a little too good.",
         "better, worse": "Student's test of the differences within seeds finds a difference: its p-value is at most "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from statistics import fmean
 
@@ -14,7 +14,7 @@ from ravine.comparison.page_parts import NUMBER, SYMBOLS, WORDS, html_table, mar
 from ravine.comparison.plan import Objective
 from ravine.comparison.protocol_words import problem_words, protocol_words, space_rows
 from ravine.comparison.verdicts import Pair
-from ravine.comparison.words import difference_text, interval_text, score_text, setting_text, turned
+from ravine.comparison.words import center, difference_text, interval_text, score_text, setting_text, turned
 from ravine.report.html_page import breakable, definitions, lines
 from ravine.words import duration, listed, several
 
@@ -34,12 +34,23 @@ def pairs(outcome: Outcome, verdicts: Verdicts, standings: Sequence[Standing]) -
     ordered.sort(key=lambda pair: (labels.index(pair.a), labels.index(pair.b)))
     counts = {verdict: sum(pair.verdict == verdict for pair in ordered) for verdict in SYMBOLS}
     told = listed(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    found = f"<p>{several(len(ordered), 'pair')}: {told}.</p>"
+    found = f"<p>{several(len(ordered), 'pair')}: {told}.{_left_out(outcome, ordered)}</p>"
     whole = _pair_table(outcome, verdicts.problem, ordered)
     if len(ordered) > OPEN:
         whole = f"<details>\n<summary>The numbers of all {len(ordered)} pairs</summary>\n{whole}\n</details>"
-    matrix = _matrix(verdicts.problem, labels, ordered) if len(labels) >= IN_A_MATRIX else ""
+    large = len(labels) >= IN_A_MATRIX and outcome.plan.protocol.pairs == "all"
+    matrix = _matrix(verdicts.problem, labels, ordered) if large else ""
     return lines(filter(None, (found, matrix, whole)))
+
+
+def _left_out(outcome: Outcome, ordered: Sequence[Pair]) -> str:
+    """Say which pairs are not judged."""
+    if outcome.plan.protocol.pairs == "best" and len(ordered) > 1:
+        best = escape(center(ordered))
+        return f" Each optimizer is judged beside {best} alone, the one that did best while tuning."
+    if any(entry.tuned for entry in outcome.plan.entries):
+        return " Pairs of two optimizers that an earlier comparison tuned are not judged."
+    return ""
 
 
 def _pair_table(outcome: Outcome, problem: str, ordered: Sequence[Pair]) -> str:
@@ -73,7 +84,7 @@ def _matrix(problem: str, labels: Sequence[str], ordered: Sequence[Pair]) -> str
     said = {(one.a, one.b): one for pair in ordered for one in (pair, turned(pair, pair.b))}
 
     def cell(row: str, column: str) -> str:
-        if row == column:
+        if (row, column) not in said:  # the same one, or a pair that is not judged
             return ""
         symbol, kind = SYMBOLS[said[row, column].verdict]
         words = escape(f"{row} is {said[row, column].verdict} beside {column}", quote=True)
@@ -104,7 +115,13 @@ def tuning(outcome: Outcome, verdicts: Verdicts, standings: Sequence[Standing]) 
                 f'<span class="doubt"><i aria-hidden="true">⚠</i> {escape(f"{edge.end} end of {edge.axis}")}</span> '
                 for edge in standing.edges
             )
-            or ("none" if outcome.plan.protocol.trials >= LEAST_TRIALS else "cannot tell"),
+            or (
+                "&ndash;"
+                if standing.validation is None
+                else "none"
+                if outcome.plan.protocol.trials >= LEAST_TRIALS
+                else "cannot tell"
+            ),
         ]
         for standing in standings
     ]
@@ -153,7 +170,7 @@ def controls(outcome: Outcome, verdicts: Verdicts, standings: Sequence[Standing]
     by_name = {standing.optimizer: standing for standing in standings}
     rows = []
     for entry in outcome.plan.entries:
-        for other, point in entry.contains.items():
+        for other, point in () if entry.tuned else entry.contains.items():
             own = by_name[entry.label]
             near = [
                 row
@@ -205,10 +222,14 @@ def plan(outcome: Outcome, time: str) -> str:
     made = {"id": outcome.id, **({"made": time} if time else {})}
     problems = {f"problem {problem.name}": problem_words(problem) for problem in outcome.plan.problems}
     variants = {
-        entry.label: f"{entry.optimizer} with {', '.join(f'{k}={setting_text(v)}' for k, v in entry.settings.items())} "
-        "in all of its runs."
+        entry.label: f"{entry.optimizer} with {_settings(entry.settings)} in all of its runs."
         for entry in outcome.plan.entries
         if entry.settings
+    }
+    tuned = {
+        f"{entry.label} on {problem}": f"It was tuned by an earlier comparison: {_settings(found)}."
+        for entry in outcome.plan.entries
+        for problem, found in entry.tuned.items()
     }
     head = [("optimizer", WORDS), ("axis", WORDS), ("values", WORDS), ("whose", WORDS)]
     rows = [
@@ -223,10 +244,14 @@ def plan(outcome: Outcome, time: str) -> str:
     return lines(
         [
             "<p>All of this was fixed, and stored, before the first run.</p>",
-            definitions({**made, **problems, **variants, **protocol_words(outcome.plan.protocol)}),
+            definitions({**made, **problems, **variants, **tuned, **protocol_words(outcome.plan.protocol)}),
             html_table("spaces", "The space of each search", head, rows),
         ]
     )
+
+
+def _settings(given: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={setting_text(value)}" for name, value in given.items())
 
 
 def before(made: Sequence[Made]) -> str:
@@ -283,7 +308,7 @@ def _run_table(name: str, title: str, what: str, rows: Sequence[Row], objective:
         [
             breakable(row.optimizer),
             score_text(row.score, objective) if row.status == "done" else f"{escape(row.status)}",
-            breakable(", ".join(f"{key}={setting_text(value)}" for key, value in row.settings.items())),
+            breakable(_settings(row.settings)),
             escape(f"{row.stage} near {row.near}" if row.near else row.stage),
             str(row.seed),
             "&ndash;" if row.train_loss is None else f"{row.train_loss:.4g}",
