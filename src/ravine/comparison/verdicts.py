@@ -14,6 +14,13 @@ from ravine.statistics.holm import levels
 from ravine.statistics.pairs import difference, share_of_wins, sign_flip_p
 from ravine.statistics.spending import looks
 
+CAUTION = 0.9
+"""The share of the level that several looks spend.
+
+The levels of looks are those of normal means. With Student's quantiles and 6 to 13 pairs a look, five looks at 5 % err
+in 5.2 % of 40,000 simulated trials, and at a tenth of that in 5.2 to 5.7 tenths.
+"""
+
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
 
 
@@ -138,4 +145,4 @@ def _nominal(protocol: Protocol, look: int) -> Callable[[float], float]:
 
 @cache
 def _levels_of_looks(count: int, level: float) -> tuple[float, ...]:
-    return looks([k / count for k in range(1, count + 1)], level, "pocock")
+    return looks([k / count for k in range(1, count + 1)], CAUTION * level, "pocock")
