@@ -24,7 +24,7 @@ from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.formulas.space import space_of
 from ravine.pictures import BLUE, logarithmic, new_figure, svg
-from ravine.report.page import inline
+from ravine.report.inline_svg import inline
 from ravine.search import Axis
 
 if TYPE_CHECKING:

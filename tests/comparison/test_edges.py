@@ -188,6 +188,8 @@ def test_a_space_that_ends_far_from_the_best_rate_ends_at_the_edge(extensions, a
     for stage in extended:
         for label in ("sgd", "momentum"):
             assert sum(one.optimizer == label for one in stage) == trials  # as many for every optimizer
+    searched_points = [one.id for one in done.trials if one.stage in ("search", "extension")]
+    assert len(set(searched_points)) == len(searched_points)  # also without an edge they are new points
 
 
 def test_an_extension_that_suffices_is_no_edge():

@@ -38,6 +38,7 @@ def compare(
     power: float = 0.8,
     finals: int | None = None,
     most_finals: int = 32,
+    pairs: str = "all",
     until_decided: bool = False,
     seed: int = 0,
     budget: float | str | None = None,
@@ -69,6 +70,7 @@ def compare(
         margin: the difference that matters; 0.002, which is 0.2 points, for an accuracy, and 0.01 for a loss.
         level, power: the error rate of the verdicts on one problem, and how surely twice the margin is found.
         finals, most_finals: final runs of each, or the most that the power may ask for.
+        pairs: "all" pairs are judged, or each optimizer beside the "best" one of the tuning, for many optimizers.
         until_decided: add final runs where a pair is undecided, in up to 5 looks that together keep the error rate.
         seed: draws the points, and moves the seeds of all runs.
         budget: seconds, or a time as "15m"; the number of trials is the largest that fits, as timed before the
@@ -95,6 +97,7 @@ def compare(
         power=power,
         finals=finals,
         most_finals=most_finals,
+        pairs=pairs,
         looks=LOOKS if until_decided else 1,
         seed=seed,
     )

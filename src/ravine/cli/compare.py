@@ -119,6 +119,13 @@ def _number(name: str, type_: Any, default: Any, help_: str) -> Decorator:
 @_number("power", float, 0.8, "How surely a difference of twice the margin is found.")
 @_number("finals", int, "as the power needs", "Final runs of each winner.")
 @_number("most-finals", int, 32, "The most final runs that the power may ask for.")
+@option(
+    "--pairs",
+    type=Names(choices.these("all", "best")),
+    metavar="[all|best]",
+    group=PROTOCOL,
+    help="Judge all pairs, or each optimizer beside the one that did best while tuning.  [default: all]",
+)
 @_number("seed", int, 0, "Draws the points, and moves the seeds of all runs.")
 @option(
     "--until-decided",
