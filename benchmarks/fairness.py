@@ -73,8 +73,13 @@ def main() -> None:
         print(json.dumps(found, indent=2))
         return
     for name, value in found.items():
-        told = f"{value['hits']} of {value['of']} ({value['low']:.1%} to {value['high']:.1%})"
-        print(f"{name:<24}{told if isinstance(value, dict) and 'hits' in value else value}")
+        print(f"{name:<24}{_told(value)}")
+
+
+def _told(value: Any) -> str:
+    if not isinstance(value, dict):
+        return f"{value:.4g}"
+    return f"{value['hits']} of {value['of']} ({value['low']:.1%} to {value['high']:.1%})"
 
 
 def share(hits: Sequence[bool]) -> dict[str, float]:
@@ -83,10 +88,15 @@ def share(hits: Sequence[bool]) -> dict[str, float]:
     return {"hits": int(sum(hits)), "of": len(hits), "low": float(count.low), "high": float(count.high)}
 
 
+def sgd_alone(protocol: Protocol) -> list[Entrant]:
+    """Return sgd on the problem."""
+    plan, optimizers = make_plan(["sgd", "momentum"], [PROBLEM], protocol)
+    return entrants_of(plan, optimizers)[PROBLEM][:1]
+
+
 def bank(store: RunStore, seeds: int) -> np.ndarray:
     """Return the test accuracies of final runs that differ by the seed alone; stored ones are not repeated."""
-    plan = make_plan(["sgd", "momentum"], [PROBLEM], Protocol())
-    entrant = Entrant(plan.entries[0], plan.problems[0])
+    entrant = sgd_alone(Protocol())[0]
     runs = [entrant.run(SETTINGS, final_seed(Protocol(), seed), final=True) for seed in range(seeds)]
     results = run_study([Planned("bank", 0, run, None) for run in runs], store, load_data=functools.cache(load)).results
     return np.array([results[run.id].test_accuracy for run in runs])
@@ -144,8 +154,7 @@ def of_searches(store: RunStore, count: int) -> list[bool]:
         sides = {}
         for side in (2 * number, 2 * number + 1):
             protocol = Protocol(seed=side + 1)
-            plan = make_plan(["sgd", "momentum"], [PROBLEM], protocol)
-            done, results = follow({PROBLEM: course(entrants_of(plan)[PROBLEM][:1], protocol)}, train)
+            done, results = follow({PROBLEM: course(sgd_alone(protocol), protocol)}, train)
             sides[str(side)] = scores(done[PROBLEM].of("sgd", "final"), results, "accuracy")
         verdict = judge(sides, [], Protocol())[0].verdict
         print(f"{number + 1}/{count}: {verdict}", flush=True)

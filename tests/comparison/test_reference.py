@@ -42,7 +42,7 @@ def test_each_optimizer_is_judged_beside_the_one_that_did_best_while_tuning():
     assert min(pair.level for pair in done.pairs) == pytest.approx(0.05 / 3)
     assert done.finals == final_count(protocol, 3, done.spread)
     said = verdict_sentence(found, found.verdicts[0])
-    assert said.startswith(f"{best} (test accuracy ")
+    assert said.startswith(f"{best}, which did best while tuning, has test accuracy ")
     assert "is better than" in said
     ranks = {s.optimizer: s.rank for s in found.leaderboard}
     assert ranks["sgd"] == (2, 4)  # worse than one; nothing is known of the others
@@ -70,7 +70,8 @@ def test_winners_of_an_earlier_comparison_are_not_searched_and_not_judged_beside
     standing = {s.optimizer: s for s in found.leaderboard}
     assert standing["adam"].validation is None
     assert standing["adam"].tuning_seconds == 0
-    assert "momentum (test accuracy 9" in verdict_sentence(found, found.verdicts[0])
+    assert "adam has the highest test accuracy" in (said := verdict_sentence(found, found.verdicts[0]))
+    assert "not judged beside lion" in said
 
 
 @pytest.mark.parametrize(

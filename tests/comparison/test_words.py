@@ -83,7 +83,7 @@ def test_one_that_is_worse_than_another_never_leads():
     said = sentence(("first", "second", "third"), {("first", "second"): "worse", ("second", "third"): "better"})
     assert said.startswith("second is better than first and third")
     said = sentence(("first", "second", "third"), {("first", "second"): "worse"})
-    assert said.startswith("Undecided: second has test accuracy 97.60 %, and none is found to be better")
+    assert said.startswith("Undecided: second, than which none is found better, has test accuracy 97.60 %, but")
 
 
 def test_a_circle_has_no_leader():
@@ -103,18 +103,19 @@ def test_beside_the_best_one_alone_that_one_is_spoken_of_even_if_it_lost():
     made = outcome(("lion", "asgd", "adam", "sgd"), verdicts, protocol=Protocol(pairs="best"))
     kept = [("lion", "adam"), ("asgd", "adam"), ("adam", "sgd")]
     assert only(made, *kept) == (
-        "adam (test accuracy 97.20 %) is better than sgd, is worse than lion, is not told from asgd."
+        "Undecided: adam, which did best while tuning, has test accuracy 97.20 %, but 6 final runs each do not tell it "
+        "from asgd. It is better than sgd. lion is better than adam."
     )
     labels = ("adam", "lion", "sgd")
     made = outcome(labels, all_better(labels), protocol=Protocol(pairs="best"))
-    found = only(made, ("adam", "lion"), ("adam", "sgd"))
-    assert found == "adam (test accuracy 98.00 %) is better than lion and sgd."
+    assert only(made, ("adam", "lion"), ("adam", "sgd")) == ("adam is better than lion and sgd: test accuracy 98.00 %.")
 
 
 def test_pairs_that_are_not_judged_are_claimed_in_no_way():
     made = outcome(("new", "old", "older"), {("new", "old"): "better"})
-    found = only(made, ("new", "old"), ("new", "older"))
-    assert found == "new (test accuracy 98.00 %) is better than old, is not told from older."
+    assert only(made, ("new", "old")) == (
+        "new has the highest test accuracy 98.00 %. It is better than old. It is not judged beside older."
+    )
 
 
 def test_different_numbers_of_seeds_are_both_named():

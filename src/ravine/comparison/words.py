@@ -96,35 +96,44 @@ def rank_text(rank: tuple[int, int]) -> str:
 def verdict_sentence(outcome: Outcome, verdicts: Verdicts) -> str:
     """Say in a few sentences what the finals on one problem show about the best optimizer, and no more than they show.
 
-    The best one is the first of the leaderboard that no other one is better than. If not all pairs were judged, it is
-    said of each optimizer that was judged beside all others how it stands beside them.
+    The best one is the first of the leaderboard that no other one is better than; or the best one while tuning, if each
+    is judged beside that one alone.
     """
+    protocol = outcome.plan.protocol
     standings = {
         standing.optimizer: standing for standing in outcome.leaderboard if standing.problem == verdicts.problem
     }
     said = {name: _beside(name, verdicts.pairs) for name in standings}
-    whole = [name for name, pairs in said.items() if len(pairs) == len(standings) - 1]
-    if len(whole) < len(standings):
-        return " ".join(_of_one(standings[name], said[name], outcome.plan.protocol) for name in whole)
-    leader = next((name for name, found in said.items() if not _of_kind(found, "worse")), None)
-    if leader is None:
-        return "Undecided: each optimizer is worse than some other one."
-    found = {other: said[leader][other] for other in standings if other != leader}
-    if len(found) == 1:
-        ((other, pair),) = found.items()
-        return _of_two(standings[leader], standings[other], pair, outcome.plan.protocol)
-    return _of_several(standings[leader], next(iter(standings)) == leader, found, outcome.plan.protocol)
-
-
-def _beside(name: str, pairs: Sequence[Pair]) -> dict[str, Pair]:
-    """Return the pairs of an optimizer by the other one, each with the verdict on this one."""
-    return {pair.b if pair.a == name else pair.a: turned(pair, name) for pair in pairs if name in (pair.a, pair.b)}
+    if len(verdicts.pairs) == 1 and len(standings) == 2:
+        leader, other = said if not _of_kind(said[next(iter(said))], "worse") else reversed(said)
+        return _of_two(standings[leader], standings[other], said[leader][other], protocol)
+    if protocol.pairs == "best":
+        leader = center(verdicts.pairs)
+        what = f"{leader}, which did best while tuning, has"
+    else:
+        leader = next((name for name, found in said.items() if not _of_kind(found, "worse")), "")
+        if not leader:
+            return "Undecided: each optimizer is worse than some other one."
+        best = "the highest" if protocol.objective == "accuracy" else "the lowest"
+        what = (
+            f"{leader} has {best}"
+            if leader == next(iter(standings))
+            else f"{leader}, than which none is found better, has"
+        )
+    found = {other: said[leader][other] for other in standings if other in said[leader]}
+    rest = [other for other in standings if other != leader and other not in found]
+    return _of_several(standings[leader], what, found, rest, protocol)
 
 
 def center(pairs: Sequence[Pair]) -> str:
     """Return the optimizer that all of several pairs have in common."""
     (common,) = set.intersection(*({pair.a, pair.b} for pair in pairs))
     return common
+
+
+def _beside(name: str, pairs: Sequence[Pair]) -> dict[str, Pair]:
+    """Return the pairs of an optimizer by the other one, each with the verdict on this one."""
+    return {pair.b if pair.a == name else pair.a: turned(pair, name) for pair in pairs if name in (pair.a, pair.b)}
 
 
 def turned(pair: Pair, first: str) -> Pair:
@@ -165,14 +174,16 @@ def _of_two(leader: Standing, other: Standing, pair: Pair, protocol: Protocol) -
     return f"Undecided: {several(pair.seeds, 'final run')} each do not tell {first} from {second}."
 
 
-def _of_several(leader: Standing, first: bool, found: Mapping[str, Pair], protocol: Protocol) -> str:
-    name, objective, of = leader.optimizer, protocol.objective, len(found)
-    better, equal, undecided = (_of_kind(found, verdict) for verdict in ("better", "equivalent", "undecided"))
+def _of_several(leader: Standing, what: str, found: Mapping[str, Pair], rest: Sequence[str], protocol: Protocol) -> str:
+    """Say what `found` shows about the leader, of whom `what` tells whose score follows; `rest` is not judged."""
+    name, objective, of = leader.optimizer, protocol.objective, len(found) + len(rest)
+    better, worse, equal, undecided = (
+        _of_kind(found, verdict) for verdict in ("better", "worse", "equivalent", "undecided")
+    )
     score = f"test {objective} {score_text(leader.score, objective)}"
     if len(better) == of:
         return f"{name} is better than {_counted(better, of)}: {score}."
-    best = "the highest" if objective == "accuracy" else "the lowest"
-    sentences = [f"{name} has {best} {score}" if first else f"{name} has {score}, and none is found to be better"]
+    sentences = [f"{what} {score}"]
     at_edge = [other for other in undecided if found[other].note]
     open_ = [other for other in undecided if not found[other].note]
     if open_:
@@ -183,23 +194,13 @@ def _of_several(leader: Standing, first: bool, found: Mapping[str, Pair], protoc
         sentences.append(f"It is equivalent to {_counted(equal, of)}: within {margin_text(protocol)}")
     if better:
         sentences.append(f"It is better than {_counted(better, of)}")
+    if worse:
+        sentences.append(f"{_counted(worse, of)} {'is' if len(worse) == 1 else 'are'} better than {name}")
+    if rest:
+        sentences.append(f"It is not judged beside {_counted(rest, of)}")
     if at_edge:
         sentences.append(f"Nothing is said of {name} beside {_counted(at_edge, of)}, since a search ended at an edge")
     return ("Undecided: " if undecided else "") + ". ".join(sentences) + "."
-
-
-def _of_one(standing: Standing, found: Mapping[str, Pair], protocol: Protocol) -> str:
-    """Say how one optimizer stands beside all others."""
-    kinds: tuple[tuple[str, Verdict], ...] = (
-        ("is better than", "better"),
-        ("is worse than", "worse"),
-        ("is equivalent to", "equivalent"),
-    )
-    parts = [f"{words} {_counted(names, len(found))}" for words, kind in kinds if (names := _of_kind(found, kind))]
-    if undecided := _of_kind(found, "undecided"):
-        parts.append(f"is not told from {_counted(undecided, len(found))}")
-    score = f"test {protocol.objective} {score_text(standing.score, protocol.objective)}"
-    return f"{standing.optimizer} ({score}) {', '.join(parts)}."
 
 
 def _counted(names: Sequence[str], of: int) -> str:

@@ -58,14 +58,18 @@ class Loaded:
             self._engine.add_object_file(binding.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
 
-    def function(self, name: str, *parameters: Any) -> Function:
-        """Return a compiled function that Python can call; it returns a whole number and releases the GIL."""
-        address = self._engine.get_function_address(name)
+    def address(self, name: str) -> int:
+        """Return where a function begins."""
+        address: int = self._engine.get_function_address(name)
         if not address:
             raise LookupError(f"machine code without {name}")
+        return address
+
+    def function(self, name: str, *parameters: Any) -> Function:
+        """Return a compiled function that Python can call; it returns a whole number and releases the GIL."""
         code = ctypes.CFUNCTYPE(
             ctypes.c_int32, ctypes.POINTER(ctypes.c_int64), ctypes.POINTER(ctypes.c_void_p), *parameters
-        )(address)
+        )(self.address(name))
 
         def call(*arguments: Any) -> int:
             result, exception = ctypes.c_int64(), ctypes.c_void_p()

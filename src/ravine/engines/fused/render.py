@@ -12,6 +12,7 @@ import ast
 import copy
 import functools
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,7 @@ class Rendered:
         eager: whether every row is updated at every step.
         norms: whether the rule asks for norms of the gradient.
         noise: whether it asks for random numbers.
+        smooth: whether a number near zero has nearly the effect of zero, so that the smallest may be taken for zero.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Rendered:
     eager: bool
     norms: bool
     noise: bool
+    smooth: bool
 
     @property
     def digest(self) -> str:
@@ -106,7 +109,24 @@ def _render(formula: Formula, text: str, lazy_text: str | None) -> Rendered:
         eager=lazy is None and not formula.inert,
         norms=norms,
         noise=noise,
+        smooth=_is_smooth(update) and (lazy is None or _is_smooth(lazy)),
     )
+
+
+_JUMPS = frozenset({"sign", "copysign", "floor", "ceil", "log", "log2", "log10", "reciprocal", "arctan2"})
+"""Functions that tell a number near zero from zero."""
+
+
+def _is_smooth(parts: _Parts) -> bool:
+    """Tell whether what is computed for each weight has no comparison and no jump; what comes before has one value."""
+    trees = [ast.parse(statement) for statement in parts.loop]
+    return not any(map(_jumps, itertools.chain.from_iterable(map(ast.walk, [*trees, *parts.results]))))
+
+
+def _jumps(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute | ast.Name):
+        return (node.attr if isinstance(node, ast.Attribute) else node.id) in _JUMPS
+    return isinstance(node, ast.Compare | ast.BoolOp | ast.Not)
 
 
 @dataclass
