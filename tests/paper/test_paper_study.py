@@ -175,7 +175,7 @@ def test_the_figures(name, places, kind, measures):
 def test_the_names():
     assert [figure.name for figure in PAPER.figures] == [
         *("figure2", "figure3", "figure4", "figure5", "v-curve"),
-        *("figure6", "figure7", "figure8", "figure9", "figure10"),
+        *("figure6", "figure7", "figure8", "figure9", "figure10", "methods"),
     ]
     for part in (*PAPER.groups, *PAPER.figures):
         assert part.title

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stored_cases import DEAD, NAN, result
 
-from ravine.paper.claims import CLAIMS
+from ravine.paper.claims import CLAIMS, TOPICS
 from ravine.paper.study import load_paper
 from ravine.report.make import CLAIMS_PART, make_report
 from ravine.report.page import page
@@ -25,4 +25,9 @@ def wide_page() -> str:
         one = result(run, 0.9 + 0.009 * seed, 0.1544 + 0.05 * seed, cause=cause, seconds=seconds)
         stored[run.id] = StoredRun("", one, {"python": "3.11.7", "time": "2026-01-01"}, "")
     names = [*(group.name for group in study.groups), CLAIMS_PART]
-    return page(make_report(study, planned, stored, {}, CLAIMS, names=names, command="ravine reproduce --seeds 5"), {})
+    return page(
+        make_report(
+            study, planned, stored, {}, CLAIMS, names=names, command="ravine reproduce --seeds 5", topics=TOPICS
+        ),
+        {},
+    )

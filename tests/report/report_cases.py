@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 from ravine.pictures import new_figure, svg
 from ravine.report.report import Drawing, MadeBy, Report
+from ravine.report.summary import Topic, headlines
 from ravine.report.tables import Row, Table
 from ravine.report.verdicts import ClaimFinding, JudgedClaim
 from ravine.statistics.means import mean
@@ -149,6 +153,15 @@ def small_report() -> tuple[Report, dict[str, str]]:
     )
     # One salt for all: the ids of clip paths and markers are the same in figures that are the same.
     return report, {drawing.name: svg(drawing.figure, "salt").decode() for drawing in drawn}
+
+
+def report_with_summary(**changes: Any) -> tuple[Report, dict[str, str]]:
+    """Return the small report with a table, two figures and two headlines in its summary."""
+    report, svgs = small_report()
+    topics = (Topic("The best", "batches", best=True), Topic("Spread", "spread"), Topic("None", "not judged"))
+    found = headlines(topics, report.judgments, "undecided. a leads.")
+    first = ("table1", "bars", "not drawn", "figure2")
+    return dataclasses.replace(report, **{"first": first, "headlines": found, **changes}), svgs
 
 
 def bare_report() -> Report:

@@ -95,6 +95,11 @@ def test_means_ranges_and_published_values():
     assert stars_of(right) == [(4, 0.955, colors[0])]
 
 
+def test_rows_of_different_numbers_of_seeds():
+    figure = Figure(name="f", rows=["g:1", "g:2"])
+    assert drawn(figure, results_of(row("g", 1), row("g", 2)[:1])).caption.startswith("Mean of 1 to 3 seeds, and")
+
+
 def test_curves_over_the_steps():
     figure = Figure(name="f", rows=["g:1"], measures=("test_accuracy",), over="steps")
     (axes,) = drawn(figure, results_of(row("g", 1))).figure.axes

@@ -8,10 +8,12 @@ from collections import Counter
 from html.parser import HTMLParser
 from typing import get_args
 
+import msgspec
 import pytest
-from report_cases import JUDGMENTS, NASTY, TABLES, bare_report, small_report
+from report_cases import JUDGMENTS, NASTY, TABLES, bare_report, report_with_summary, small_report
 
 from ravine.paper.study import load_paper
+from ravine.report.looks import LOOKS, Looking
 from ravine.report.page import page
 from ravine.report.reading import VERDICTS
 from ravine.report.verdicts import ClaimFinding, JudgedClaim, Verdict
@@ -127,6 +129,80 @@ def test_the_summary_counts_the_verdicts(root):
     assert "Batches of 10 are best." in summary.text()
 
 
+def test_claims_are_folded_by_verdict_in_the_order_of_the_summary(root):
+    folds = section(root, "claims").all("details")
+    assert [fold.all("summary")[0].text() for fold in folds] == [
+        "✓ Reproduced 1 claim",
+        "◐ Reproduced in part 1 claim",
+        "✗ Not reproduced 1 claim",
+        "! Cannot be true as written 1 claim",
+        "? Undecided 2 claims",
+    ]
+    assert [len(fold.all("article")) for fold in folds] == [1, 1, 1, 1, 2]
+    assert not any("open" in fold.attributes for fold in folds)
+    # The number of each verdict leads into its fold, which a browser then opens.
+    (summary,) = root.all("header")
+    links = [link.attributes["href"][1:] for link in summary.all(kind="tally")[0].all("a")]
+    inside = [[e.attributes.get("id") for e in fold.all()] for fold in folds]
+    assert all(link in ids for link, ids in zip(links, inside, strict=True))
+
+
+def test_claims_of_one_verdict_stand_together_in_their_order():
+    undecided, reproduced, other = JUDGMENTS[4], JUDGMENTS[0], msgspec.structs.replace(JUDGMENTS[0], id="second")
+    report = dataclasses.replace(bare_report(), judgments=(undecided, reproduced, other))
+    folds = section(read(page(report, {})), "claims").all("details")
+    found = [[article.attributes["id"] for article in fold.all("article")] for fold in folds]
+    assert found == [["claim-sgd-best", "claim-second"], ["claim-spread"]]
+
+
+def test_the_summary_has_its_table_and_figures_and_they_stand_once():
+    root = read(page(*report_with_summary()))
+    (summary,) = root.all("header")
+    assert [e.attributes["id"] for e in summary.all(kind="table")] == ["table-table1"]
+    # The first figure that there is stands beside the findings, the others below the table.
+    (beside,) = summary.all(kind="opening")
+    assert [e.attributes["id"] for e in beside.all("figure")] == ["figure-bars"]
+    assert [e.attributes["id"] for e in summary.all("figure")] == ["figure-bars", "figure-figure2"]
+    assert len(root.all("table")) == 2
+    assert len(root.all("figure")) == 3
+    assert [e.text() for e in root.all("h2")][2:4] == ["More tables", "More figures"]
+    assert len(section(root, "tables").all("table")) == len(section(root, "figures").all("figure")) == 1
+
+
+def test_the_summary_says_what_was_found_on_each_topic():
+    root = read(page(*report_with_summary()))
+    (found,) = root.all("header")[0].all(kind="highlights")
+    assert [" ".join(e.text().replace("\xa0", " ").split()) for e in found.all("li")] == [
+        "The best. Undecided. a leads. Claim: The larger the batch, the better and the faster. "
+        "◐ Reproduced in part: 6.6 against 0.6; 0.98.",
+        "Spread. Claim: It always is so. ? Undecided: one seed.",
+    ]
+    assert [e.attributes["href"] for e in found.all("a")] == ["#claim-batches", "#claim-spread"]
+    assert "Batches of 10 are best." not in root.all("header")[0].text()
+
+
+def test_a_summary_of_figures_alone_and_one_of_nothing():
+    report, svgs = report_with_summary(tables=(), judgments=(), highlights=())
+    alone = read(page(dataclasses.replace(report, headlines=()), svgs)).all("header")[0]
+    assert [e.attributes["id"] for e in alone.all("figure")] == ["figure-bars", "figure-figure2"]
+    assert not alone.all("ul")
+    nothing = read(page(dataclasses.replace(bare_report(), first=("table6", "figure10")), {}))
+    assert not nothing.all("header")[0].all("table")
+
+
+def test_looks_are_told():
+    report = bare_report()
+    told = dataclasses.replace(report, looking=Looking(LOOKS[:3], "time"))
+    facts = read(page(dataclasses.replace(told, seeds=(0, 1, 2)), {})).all(kind="facts")[0].text()
+    assert facts == "1 table · up to 3 seeds a row"
+    assert (
+        "looks at 1, 3 and 5 seeds. More seeds may decide more claims." in read(page(told, {})).all("header")[0].text()
+    )
+    assert "look" not in read(page(report, {})).all("header")[0].text()
+    explained_words = explained(read(page(dataclasses.replace(told, judgments=JUDGMENTS[:1]), {})))
+    assert "look" in explained_words
+
+
 def test_tables_have_the_published_value_beside_ours(root):
     first, second = section(root, "tables").all("table")
     above, below = first.all("thead")[0].all("tr")
@@ -167,9 +243,8 @@ def test_every_figure_is_there_and_has_its_words(root):
         (image,) = figure.all("svg")
         assert image.attributes["role"] == "img"
         assert image.attributes["aria-label"] == drawing.title
-        assert figure.all("figcaption")[0].text() == (
-            f"{spoken.get(drawing.name, drawing.name)}. {drawing.title}. {drawing.caption}"
-        )
+        number = f"{spoken[drawing.name]}. " if drawing.name in spoken else ""
+        assert figure.all("figcaption")[0].text() == f"{number}{drawing.title}. {drawing.caption}"
         assert len(image.all("path")) > 3
 
 

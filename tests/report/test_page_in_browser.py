@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from paper_report import wide_page
-from report_cases import small_report
+from report_cases import report_with_summary
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.keys import Keys
 
 from ravine.report.page import page
 
@@ -52,7 +53,7 @@ def browser(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("page") / "index.html"
-    path.write_text(page(*small_report()), encoding="utf-8")
+    path.write_text(page(*report_with_summary()), encoding="utf-8")
     return path.as_uri()
 
 
@@ -93,6 +94,43 @@ def test_it_asks_nothing_of_the_network_and_has_nothing_to_complain_of(browser, 
     assert address in asked
     assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
     assert browser.get_log("browser") == []
+
+
+FOLDS = "return [...document.querySelectorAll('.claims details')].map(fold => fold.open)"
+
+
+@pytest.mark.parametrize(
+    ("anchor", "opened"),
+    [("claim-slow", 2), ("claim-images", 3), ("claim-spread", 4), ("verdict-reproduced", 0), ("verdict-undecided", 4)],
+)
+def test_a_link_into_a_fold_opens_it(shown, address, anchor, opened):
+    assert shown.execute_script(FOLDS) == [False] * 5
+    shown.get(f"{address}#{anchor}")
+    assert shown.execute_script(FOLDS) == [number == opened for number in range(5)]
+    top = shown.execute_script(f"return document.getElementById({anchor!r}).getBoundingClientRect().top")
+    assert 0 <= top < 800
+
+
+def test_a_fold_is_opened_by_a_click_on_its_count_and_by_the_keyboard(shown):
+    shown.find_element("css selector", ".tally .bad a").click()
+    assert shown.execute_script(FOLDS) == [False, False, True, False, False]
+    last = shown.find_elements("css selector", ".claims summary")[4]
+    shown.execute_script("arguments[0].focus()", last)
+    assert shown.execute_script("return getComputedStyle(document.activeElement).display") != "none"
+    last.send_keys(Keys.ENTER)
+    assert shown.execute_script(FOLDS) == [False, False, True, False, True]
+
+
+def test_folded_claims_are_printed(shown):
+    heights = """
+        return [...document.querySelectorAll(".claim")].map(claim => claim.getBoundingClientRect().height);
+    """
+    hidden = "return [...document.querySelectorAll('.claim')].map(claim => claim.checkVisibility())"
+    assert shown.execute_script(hidden) == [False] * 6
+    shown.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert shown.execute_script(hidden) == [True] * 6
+    assert min(shown.execute_script(heights)) > 30
+    shown.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 def test_every_figure_is_drawn(shown):
@@ -167,7 +205,7 @@ def test_the_page_of_the_reference_study_never_scrolls_sideways(browser, wide, w
 @pytest.mark.parametrize("width", [360, 768, 1400])
 def test_the_page_is_never_wider_than_the_screen(shown, width):
     resize(shown, width)
-    shown.execute_script("document.querySelector('details').open = true")
+    shown.execute_script("document.querySelectorAll('details').forEach(fold => fold.open = true)")
     assert shown.execute_script("return window.innerWidth") == width
     wide = shown.execute_script("""
         const root = document.documentElement;
@@ -182,7 +220,7 @@ def test_wide_tables_scroll_in_their_box_on_a_phone(shown):
     resize(shown, 360)
     assert (
         shown.execute_script("""
-        const box = document.querySelector(".tables .scroll");
+        const box = document.querySelector(".table .scroll");
         box.scrollLeft = 50;
         return box.scrollLeft;
     """)
@@ -193,6 +231,7 @@ def test_wide_tables_scroll_in_their_box_on_a_phone(shown):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read_by_day_and_in_the_dark(shown, scheme):
     look(shown, scheme)
+    shown.execute_script("document.querySelectorAll('details').forEach(fold => fold.open = true)")
     colors = shown.execute_script("""
         const ground = element => {
             for (let e = element; e; e = e.parentElement) {

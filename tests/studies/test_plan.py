@@ -264,6 +264,16 @@ def test_a_seed_is_refused_in_settings_too(place):
             'methods = "rate"\n[settings]',
             "methods of study six: unknown group 'rate'; did you mean 'rates'?",
         ),
+        (
+            "[settings]",
+            'summary = { group = "rate" }\n[settings]',
+            "summary of study six: unknown group 'rate'; did you mean 'rates'?",
+        ),
+        (
+            "[settings]",
+            'summary = { figures = ["curves"] }\n[settings]',
+            "summary of study six: unknown figure 'curves'",
+        ),
     ],
 )
 def test_a_bad_study(old, new, words):

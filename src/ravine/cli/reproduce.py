@@ -10,7 +10,9 @@ import click
 from ravine.cli.command import EXIT_CODES, TRAINS, Command
 from ravine.cli.options import OUTPUT, data_dir_option, jobs_option, json_option, option, quiet_option
 from ravine.cli.output import print_json, print_text
+from ravine.errors import ConfigError
 from ravine.settings import WHERE
+from ravine.words import listed
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -36,6 +38,7 @@ RUNS = "What is run"
     cls=Command,
     examples=[
         ("ravine reproduce --quick", "A first look, in which every run is cut to two epochs."),
+        ("ravine reproduce --until-decided --at-most 15m", "More seeds where claims need them, for 15 minutes."),
         ("ravine reproduce --only table1,figure2 --seeds 3", "One table and one figure, over three seeds."),
     ],
     exits={5: EXIT_CODES[5], **TRAINS},
@@ -50,6 +53,25 @@ RUNS = "What is run"
     help="Number of seeds, from 0 on, for each row.",
 )
 @option(
+    "--until-decided",
+    is_flag=True,
+    group=RUNS,
+    help="Give rows more seeds, up to 24, until they decide the claims that need these rows.",
+)
+@option(
+    "--at-most",
+    metavar="TIME",
+    group=RUNS,
+    help="With --until-decided: begin no more seeds that would take longer than this, as 90s, 15m, 1h30m.",
+)
+@option(
+    "--looks",
+    type=int,
+    metavar="NUMBER",
+    group=RUNS,
+    help="With --until-decided: stop after so many looks at the claims, of 1, 3, 5, 8, 12, 16, 24 seeds.",
+)
+@option(
     "--beyond",
     is_flag=True,
     group=RUNS,
@@ -60,7 +82,7 @@ RUNS = "What is run"
     "--only",
     metavar="NAME,..",
     group=RUNS,
-    help="Only these: table1 .. table6, further, figure2 .. figure10, v-curve, claims.",
+    help="Only these: table1 .. table6, further, figure2 .. figure10, methods, v-curve, claims.",
 )
 @data_dir_option
 @option(
@@ -80,6 +102,9 @@ RUNS = "What is run"
 @quiet_option
 def reproduce(
     seeds: int,
+    until_decided: bool,
+    at_most: str | None,
+    looks: int | None,
     beyond: bool,
     quick: bool,
     only: str | None,
@@ -101,11 +126,26 @@ def reproduce(
     from ravine.paper.reproduction import reproduce as reproduce_paper
 
     if beyond:
+        others = {
+            "--seeds": seeds != 1,
+            "--until-decided": until_decided,
+            "--at-most": at_most,
+            "--looks": looks,
+            "--quick": quick,
+            "--only": only,
+        }
+        if given := [name for name, value in others.items() if value]:
+            raise ConfigError(
+                f"--beyond has a plan of its own and takes no {listed(given, 'or')}: leave out one of them."
+            )
         return _beyond(Path(out) / "beyond", runs, jobs, data_dir, as_json, quiet)
 
     with checking(quiet) as progress:
         done = reproduce_paper(
             seeds=seeds,
+            until_decided=until_decided,
+            at_most=at_most,
+            looks=looks,
             quick=quick,
             only=None if only is None else [name.strip() for name in only.split(",")],
             out=out,
@@ -155,6 +195,7 @@ def _print(done: Reproduction, as_json: bool) -> None:
                 "page": str(done.page),
                 "seeds": report.seeds,
                 "quick": report.quick,
+                "looks": None if report.looking is None else report.looking.document,
                 "highlights": report.highlights,
                 "claims": report.judgments,
                 "failed": done.outcome.failed,

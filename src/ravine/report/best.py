@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from ravine.spec import differing, settings_of
@@ -23,16 +23,21 @@ class Contender:
     name: str
     accuracies: tuple[float | None, ...]
 
+    def first(self, seeds: int) -> Contender:
+        """Return the row with its first so many seeds."""
+        return replace(self, accuracies=self.accuracies[:seeds])
+
     @property
     def found(self) -> list[float]:
         """The accuracies that there are."""
         return [accuracy for accuracy in self.accuracies if accuracy is not None]
 
 
-def contenders(planned: Iterable[Planned], results: Mapping[str, Result]) -> list[Contender]:
+def contenders(planned: Iterable[Planned], results: Mapping[str, Result], *, short: bool = False) -> list[Contender]:
     """Return the rows of planned runs, each named by its label, its optimizer and the settings in which rows differ.
 
-    Two rows that are the same runs, in two groups, are one. Runs that never look at the test set are left out.
+    Two rows that are the same runs, in two groups, are one. Runs that never look at the test set are left out. A short
+    name is the label alone, if there is one.
     """
     rows: dict[tuple[str, int], list[Planned]] = {}
     for run in planned:
@@ -46,12 +51,15 @@ def contenders(planned: Iterable[Planned], results: Mapping[str, Result]) -> lis
     settings = [settings_of(row[0].spec) for row in by_runs.values()]
     names = differing(settings, always=("optimizer",))
     return [
-        Contender(_named(row[0].label, names, own), tuple(_accuracy(results.get(run.id)) for run in row))
+        Contender(
+            row[0].label if short and row[0].label else _named(row[0].label, names, own),
+            tuple(_accuracy(results.get(run.id)) for run in row),
+        )
         for row, own in zip(by_runs.values(), settings, strict=True)
     ]
 
 
-def best_row(rows: Sequence[Contender], what: str) -> str | None:
+def best_row(rows: Sequence[Contender], what: str, level: float = 0.05) -> str | None:
     """Say in one sentence which row has the highest mean test accuracy, or that it is undecided; None without rivals.
 
     A row is named the best only if the seeds tell it from every other row: with the same seed two rows have the same
@@ -72,6 +80,8 @@ def best_row(rows: Sequence[Contender], what: str) -> str | None:
     Args:
         rows: the rows, all with the same seeds.
         what: the first words of the sentence.
+        level: the intervals have confidence 1 - level. With the level of a look at growing data (`ravine.report.looks`)
+            they hold at all looks at once with 95 %.
     """
     measured = [row for row in rows if row.found]
     if len(rows) < 2 or not measured:
@@ -83,23 +93,23 @@ def best_row(rows: Sequence[Contender], what: str) -> str | None:
         why = f"{several(missing, 'run')} {'has' if missing == 1 else 'have'} no result yet"
         return (
             f"{what}: undecided. The highest test accuracy {'so far' if missing else 'in one seed'} is "
-            f"{_percent(leader)}, of {_listed(highest)}; {why if missing else 'one seed does not decide'}."
+            f"{_percent(leader, level)}, of {_listed(highest)}; {why if missing else 'one seed does not decide'}."
         )
-    close = [row.name for row in rows if row is not leader and not _above(leader, row)]
+    close = [row.name for row in rows if row is not leader and not _above(leader, row, level)]
     if close:
         return (
-            f"{what}: undecided. {leader.name} leads with test accuracy {_percent(leader)}, "
+            f"{what}: undecided. {leader.name} leads with test accuracy {_percent(leader, level)}, "
             f"and {several(seeds, 'seed')} do not tell it from {_listed(close)}."
         )
     return (
-        f"{what}: {leader.name}, test accuracy {_percent(leader)}. For every other row the 95 % interval of the "
+        f"{what}: {leader.name}, test accuracy {_percent(leader, level)}. For every other row the 95 % interval of the "
         "difference, paired by seed, lies above 0."
     )
 
 
-def _above(row: Contender, other: Contender) -> bool:
+def _above(row: Contender, other: Contender, level: float) -> bool:
     """Tell whether the interval of the mean difference lies above 0."""
-    difference = mean([a - b for a, b in zip(row.found, other.found, strict=True)])
+    difference = mean([a - b for a, b in zip(row.found, other.found, strict=True)], level)
     return difference is not None and difference.half_width is not None and difference.value > difference.half_width
 
 
@@ -113,8 +123,8 @@ def _named(label: str, names: Sequence[str], settings: Mapping[str, str]) -> str
     return f"{label} ({words})" if label else words
 
 
-def _percent(row: Contender) -> str:
-    found = mean(row.found)
+def _percent(row: Contender, level: float) -> str:
+    found = mean(row.found, level)
     assert found is not None
     spread = "" if found.half_width is None else f" ± {100 * found.half_width:.2f}"
     return f"{100 * found.value:.2f}{spread} %"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ravine.report.findings import Test
+from ravine.report.looks import Look, find, wants
 from ravine.report.stored_study import StoredStudy
 from ravine.report.verdicts import ClaimFinding, JudgedClaim, verdict_of
 
@@ -41,20 +42,29 @@ class Claim:
     note: str = ""
 
 
-def judge(claim: Claim, study: StoredStudy) -> JudgedClaim:
-    """Put a claim to its tests and return the verdict with all that was found."""
-    findings = [test(study) for test in claim.tests]
+def judge(claim: Claim, study: StoredStudy, looks: Sequence[Look] = ()) -> JudgedClaim:
+    """Put a claim to its tests and return the verdict with all that was found.
+
+    With looks, each test is decided at the first of them that can; otherwise once, on the whole study.
+    """
+    findings = [find(test, study, looks) for test in claim.tests]
     verdict, undecided = verdict_of(findings)
     differs = any(finding.holds is False for finding in findings)
-    causes = [_tested(cause, study) for cause in claim.causes] if differs else []
+    causes = [_tested(cause, study, looks) for cause in claim.causes] if differs else []
     return JudgedClaim(claim.id, claim.section, claim.statement, verdict, undecided, findings, causes, claim.note)
 
 
-def judge_claims(claims: Sequence[Claim], study: StoredStudy) -> list[JudgedClaim]:
+def judge_claims(claims: Sequence[Claim], study: StoredStudy, looks: Sequence[Look] = ()) -> list[JudgedClaim]:
     """Judge every claim, in order."""
-    return [judge(claim, study) for claim in claims]
+    return [judge(claim, study, looks) for claim in claims]
 
 
-def _tested(cause: Cause, study: StoredStudy) -> ClaimFinding:
-    found = cause.test(study)
+def rows_wanted(claims: Sequence[Claim], study: StoredStudy, looks: Sequence[Look]) -> set[str]:
+    """Return the rows of which more seeds are needed, by the tests that leave a claim undecided at the last look."""
+    undecided = [claim for claim in claims if judge(claim, study, looks).verdict is None]
+    return {row for claim in undecided for test in claim.tests for row in wants(test, study, looks)}
+
+
+def _tested(cause: Cause, study: StoredStudy, looks: Sequence[Look]) -> ClaimFinding:
+    found = find(cause.test, study, looks)
     return msgspec.structs.replace(found, quantity=f"{cause.statement}: {found.quantity}")

@@ -179,8 +179,9 @@ def _scale(measure: str, panels: Sequence[Axes]) -> None:
 
 
 def _caption(figure: Figure, rows: Sequence[Row], results: Mapping[str, Result]) -> str:
-    seeds = max(sum(run.id in results for run in row) for row in rows)
-    parts = ["One seed." if seeds == 1 else f"Mean of {seeds} seeds, and the range from the lowest to the highest."]
+    counts = [sum(run.id in results for run in row) for row in rows]
+    seeds = str(max(counts)) if min(counts) == max(counts) else f"{min(counts)} to {max(counts)}"
+    parts = ["One seed." if seeds == "1" else f"Mean of {seeds} seeds, and the range from the lowest to the highest."]
     if any(_published(row, measure) is not None for row in rows for measure in figure.measures):
         parts.append("A star is the published value.")
     return " ".join(parts)

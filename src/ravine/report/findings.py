@@ -1,8 +1,9 @@
 """The tests of claims: each reads the stored study and returns a finding.
 
 A comparison of two rows is paired by seed, since the same seed gives both the same initial weights and the same order
-of the samples, and rests on Student's 95 % interval of the mean difference: it holds if the interval lies on the
-claimed side of zero, fails if no difference that matters is left on that side, and otherwise wants more seeds.
+of the samples, and rests on Student's interval of the mean difference: it holds if the interval lies on the claimed
+side of zero, fails if no difference that matters is left on that side, and otherwise wants more seeds. The interval has
+confidence 95 % if the study is judged once; `StoredStudy.level` has it.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def no_gain(late: Measure, row: str, early: Measure, other: str) -> Test:
     """Test that `late` of a row is not above `early` of the other row by more than the margin."""
 
     def judge(study: StoredStudy) -> Measured:
-        gain, text = _difference(late, study.of(row), early, study.of(other))
+        gain, text = _difference(late, study.of(row), early, study.of(other), study.level)
         if gain is None:
             return text, False
         if gain.half_width is None:
@@ -129,7 +130,7 @@ def _counted(
 
 
 def like_published(measure: Measure, row: str, published: float, last_digit: float) -> Test:
-    """Test that a published number could be one more seed of ours: it lies in the 95 % prediction interval.
+    """Test that a published number could be one more seed of ours: it lies in the prediction interval.
 
     `last_digit` is the unit of the last digit that was published. The interval is widened by half of it, since the
     published number was rounded. An interval so wide that it would admit nearly every number decides nothing.
@@ -139,7 +140,7 @@ def like_published(measure: Measure, row: str, published: float, last_digit: flo
         values = _read(measure, study.of(row))
         if not values:
             return "every run diverged", False
-        center, half = fmean(values), prediction_half_width(values)
+        center, half = fmean(values), prediction_half_width(values, study.level)
         if half is None:
             return f"{measure.show(center)}{_one_seed(measure, center)}", "one seed"
         text = f"another seed would lie in {measure.show(center - half)} to {measure.show(center + half)}"
@@ -151,10 +152,10 @@ def like_published(measure: Measure, row: str, published: float, last_digit: flo
 
 
 def none_above(measure: Measure, rows: Sequence[str], bound: float) -> Test:
-    """Test that no row is above a bound, nor the upper end of the 95 % interval of its mean."""
+    """Test that no row is above a bound, nor the upper end of the interval of its mean."""
 
     def judge(study: StoredStudy) -> Measured:
-        found = [(row, mean(_read(measure, study.of(row)))) for row in rows]
+        found = [(row, mean(_read(measure, study.of(row)), study.level)) for row in rows]
         means = [(row, m) for row, m in found if m is not None]
         if not means:
             return "every run diverged", False
@@ -189,7 +190,7 @@ def _compared(measure: Measure, row: str, other_measure: Measure, other: str, si
     relation = "is above" if sign > 0 else "is below"
 
     def judge(study: StoredStudy) -> Measured:
-        difference, text = _difference(measure, study.of(row), other_measure, study.of(other))
+        difference, text = _difference(measure, study.of(row), other_measure, study.of(other), study.level)
         if difference is None:
             return text, False
         if difference.half_width is None:
@@ -202,7 +203,7 @@ def _compared(measure: Measure, row: str, other_measure: Measure, other: str, si
 
 
 def _difference(
-    measure: Measure, ours: Sequence[Result], other_measure: Measure, theirs: Sequence[Result]
+    measure: Measure, ours: Sequence[Result], other_measure: Measure, theirs: Sequence[Result], level: float
 ) -> tuple[Mean | None, str]:
     """Return the mean difference, paired by seed, and the same as text; None if no seed has both numbers."""
     pairs = [
@@ -210,7 +211,7 @@ def _difference(
         for a, b in ((measure.read(x), other_measure.read(y)) for x, y in zip(ours, theirs, strict=True))
         if a is not None and b is not None
     ]
-    difference = mean([a - b for a, b in pairs])
+    difference = mean([a - b for a, b in pairs], level)
     if difference is None:
         return None, "no seed gives both numbers: the runs diverged"
     first, second = fmean(a for a, _ in pairs), fmean(b for _, b in pairs)

@@ -11,13 +11,15 @@ import msgspec
 from ravine.gradients.networks.check import NetworkCheck
 from ravine.pictures import png, svg
 from ravine.report import tidy
-from ravine.report.best import best_row, contenders
+from ravine.report.best import Contender, best_row, contenders
 from ravine.report.claims import Claim, judge_claims
 from ravine.report.commands import command_of
 from ravine.report.figures import draw
+from ravine.report.looks import Looking
 from ravine.report.page import page
 from ravine.report.report import MadeBy, Report
 from ravine.report.stored_study import StoredStudy
+from ravine.report.summary import Topic, headlines
 from ravine.report.tables import make_table, outcome_of, table_to_csv, table_to_latex, table_to_markdown
 from ravine.report.verdicts import JudgedClaim, verdicts_to_csv, verdicts_to_markdown
 from ravine.report.written import write_files
@@ -41,6 +43,8 @@ def make_report(
     names: Sequence[str] | None = None,
     quick: bool = False,
     command: str = "",
+    looking: Looking | None = None,
+    topics: Sequence[Topic] = (),
 ) -> Report:
     """Make the report of a study.
 
@@ -52,6 +56,8 @@ def make_report(
         names: groups and figures to show, and "claims"; all if None.
         quick: whether the runs were cut to two epochs.
         command: the command that makes this report again.
+        looking: the looks at which claims are judged, if rows were given seeds until they are decided.
+        topics: what the page says first.
     """
     results = {run: found.result for run, found in stored.items()}
 
@@ -60,15 +66,19 @@ def make_report(
 
     tables = [make_table(group, planned, results) for group in study.groups if wanted(group.name)]
     drawings = [draw(figure, planned, results, checks) for figure in study.figures if wanted(figure.name)]
-    judgments = judge_claims(claims, StoredStudy(planned, results, checks, quick)) if wanted(CLAIMS_PART) else []
+    looks = () if looking is None else looking.looks
+    evidence = StoredStudy(planned, results, checks, quick)
+    judgments = judge_claims(claims, evidence, looks) if wanted(CLAIMS_PART) else []
     shown = [table for table in tables if table.rows]
     methods = [run for run in planned if run.group == study.methods and wanted(run.group)]
     compared = methods or [run for run in planned if wanted(run.group)]
+    what = "Best method" if methods else "Best row"
+    best = _best(contenders(compared, results, short=True), what, looking) or ""
     return Report(
         title=study.title or study.name,
         seeds=tuple(dict.fromkeys(run.spec.seed for run in planned)),
         quick=quick,
-        highlights=_highlights(compared, "Best method" if methods else "Best row", judgments, results),
+        highlights=_highlights(compared, what, judgments, results, looking),
         tables=tuple(shown),
         drawings=tuple(drawing for drawing in drawings if drawing is not None),
         judgments=tuple(judgments),
@@ -78,6 +88,9 @@ def make_report(
         source=study.source,
         runs=tidy.run_rows(planned, results),
         epochs=tidy.epoch_rows(planned, results),
+        first=[name for name in (study.summary.group, *study.summary.figures) if name is not None],
+        headlines=headlines(topics, judgments, best.removeprefix(f"{what}: ")),
+        looking=looking,
     )
 
 
@@ -123,7 +136,11 @@ def verdict_counts(judgments: Sequence[JudgedClaim]) -> str:
 
 
 def _highlights(
-    compared: Sequence[Planned], what: str, judgments: Sequence[JudgedClaim], results: Mapping[str, Result]
+    compared: Sequence[Planned],
+    what: str,
+    judgments: Sequence[JudgedClaim],
+    results: Mapping[str, Result],
+    looking: Looking | None,
 ) -> tuple[str, ...]:
     diverged = sum(result.status == "diverged" for result in results.values())
     seconds = sum(result.seconds.total for result in results.values())
@@ -131,9 +148,18 @@ def _highlights(
     parts = [
         f"{verdict_counts(judgments)}." if judgments else None,
         f"{ran}: {duration(seconds)} of computing on one core.",
-        best_row(contenders(compared, results), what),
+        None if looking is None else looking.sentences,
+        _best(contenders(compared, results), what, looking),
     ]
     return tuple(part for part in parts if part is not None)
+
+
+def _best(rows: Sequence[Contender], what: str, looking: Looking | None) -> str | None:
+    """Name the best row; with looks, by the seeds of the last look that all rows have."""
+    if looking is None or not rows:
+        return best_row(rows, what)
+    look = looking.latest(min(len(row.accuracies) for row in rows))
+    return best_row([row.first(look.seeds) for row in rows], what, look.level)
 
 
 def _made_by(planned: Sequence[Planned], results: Mapping[str, Result]) -> tuple[MadeBy, ...]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 
 from ravine.report.html_page import Section, anchor, breakable, definitions, figure, html_page, lines, whole
 from ravine.report.reading import terms
 from ravine.report.report import Drawing, MadeBy, Report
+from ravine.report.summary import Headline
 from ravine.report.tables import Table, cells
 from ravine.report.verdicts import ClaimFinding, JudgedClaim
 from ravine.studies import Source
@@ -38,16 +38,18 @@ def page(report: Report, svgs: Mapping[str, str]) -> str:
         svgs: by the name of a drawing, the SVG that matplotlib made of it with `svg.fonttype` "none" and a transparent
             background. What is drawn in `INK` or black gets the color of the page's text, light if the page is dark.
     """
+    tables = [_table(table) for table in report.tables if table.rows and table.name not in report.first]
+    figures = [_figure(drawing, svgs[drawing.name]) for drawing in report.drawings if drawing.name not in report.first]
     sections = [
         Section("reading", "How to read this page", definitions(terms(report))),
-        Section("claims", "Claims", "\n".join(_claim(judgment) for judgment in report.judgments)),
-        Section("tables", "Tables", _tables(report.tables)),
-        Section("figures", "Figures", "\n".join(_figure(drawing, svgs[drawing.name]) for drawing in report.drawings)),
+        Section("claims", "Claims", _claims(report.judgments)),
+        Section("tables", "More tables" if report.first else "Tables", lines(tables)),
+        Section("figures", "More figures" if report.first else "Figures", lines(figures)),
         Section("runs", "How each run was made", _runs(report.made_by)),
         Section("environment", "Environment", definitions(report.environment)),
         Section("command", "How this page was made", f"<pre><code>{whole(report.command)}</code></pre>"),
     ]
-    return html_page(report.title, _summary(report), sections)
+    return html_page(report.title, _summary(report, svgs), sections)
 
 
 def _spoken(name: str) -> str:
@@ -59,7 +61,7 @@ def _spoken(name: str) -> str:
 # The summary
 
 
-def _summary(report: Report) -> str:
+def _summary(report: Report, svgs: Mapping[str, str]) -> str:
     counts = [
         (len(report.judgments), "claim"),
         (sum(bool(table.rows) for table in report.tables), "table"),
@@ -67,18 +69,44 @@ def _summary(report: Report) -> str:
         (len(report.made_by), "run"),
     ]
     seeds = ("seed " if len(report.seeds) == 1 else "seeds ") + ", ".join(map(str, report.seeds))
+    if report.looking is not None:  # not every row has all of them
+        seeds = f"up to {several(len(report.seeds), 'seed')} a row"
     counted = [several(count, what) for count, what in counts if count]
     facts = " · ".join([*counted, seeds] if report.seeds else counted)
     parts = [f"<h1>{whole(report.title)}</h1>", _source(report.source), f'<p class="facts">{facts}</p>']
+    if report.looking is not None:
+        parts.append(f'<p class="facts">{escape(report.looking.sentences)}</p>')
     if report.quick:
         parts.append(
             '<p class="quick" role="note"><strong>A quick look:</strong> every run was cut to 2 epochs, '
             "so these are not the numbers of the study, and only claims that need no whole run are decided.</p>"
         )
     parts.append(_tally(report.judgments))
-    if report.highlights:
-        parts.append(f'<ul class="highlights">\n{lines(f"<li>{escape(h)}</li>" for h in report.highlights)}\n</ul>')
+    words = lines(map(_headline, report.headlines)) or lines(f"<li>{escape(h)}</li>" for h in report.highlights)
+    found = f'<ul class="highlights">\n{words}\n</ul>' if words else ""
+    drawn = {drawing.name: _figure(drawing, svgs[drawing.name]) for drawing in report.drawings}
+    beside, *below = [drawn[name] for name in report.first if name in drawn] or [""]
+    parts.append(f'<div class="opening">\n{found}\n{beside}\n</div>' if found and beside else found or beside)
+    parts += [_table(table) for table in report.tables if table.rows and table.name in report.first]
+    parts += below
     return lines(part for part in parts if part)
+
+
+def _headline(headline: Headline) -> str:
+    """Return what was found on a topic, in sentences, with a link to the claim."""
+    judgment = headline.judgment
+    symbol, kind = _SYMBOLS[judgment.verdict or _OPEN]
+    best = f"{headline.best[:1].upper()}{headline.best[1:]} " if headline.best else ""
+    evidence = f": {headline.evidence}." if headline.evidence else "."
+    verdict = f'<i aria-hidden="true">{symbol}</i>&nbsp;{_verdict(judgment).capitalize()}'
+    return f"""<li class="{kind}"><b>{escape(headline.topic)}.</b> {escape(best)}
+<a href="#{anchor("claim", judgment.id)}">Claim</a>: {escape(judgment.statement)}
+<b class="verdict">{verdict}</b>{escape(evidence)}</li>"""
+
+
+def _verdict(judgment: JudgedClaim) -> str:
+    """Return the verdict in words, with the reason if there is none."""
+    return judgment.verdict or ": ".join(filter(None, (_OPEN, judgment.undecided)))
 
 
 def _source(source: Source | None) -> str:
@@ -92,11 +120,11 @@ def _tally(judgments: Sequence[JudgedClaim]) -> str:
     """Return how often each verdict was given: in words, and as the parts of a bar."""
     if not judgments:
         return ""
-    counts = Counter(judgment.verdict or _OPEN for judgment in judgments)
-    given = [(word, *_SYMBOLS[word], counts[word]) for word in _SYMBOLS if counts[word]]
+    given = [(word, *_SYMBOLS[word], len(found)) for word, found in _by_verdict(judgments).items()]
     bar = "".join(f'<span class="{kind}" style="flex-grow: {count}"></span>' for _, _, kind, count in given)
     words = lines(
-        f'<li class="{kind}"><b>{count}</b> <i aria-hidden="true">{symbol}</i> {word}</li>'
+        f'<li class="{kind}"><a href="#{anchor("verdict", word)}"><b>{count}</b> <i aria-hidden="true">{symbol}</i> '
+        f"{word}</a></li>"
         for word, symbol, kind, count in given
     )
     return f'<div class="bar" aria-hidden="true">{bar}</div>\n<ul class="tally">\n{words}\n</ul>'
@@ -105,12 +133,36 @@ def _tally(judgments: Sequence[JudgedClaim]) -> str:
 # Claims
 
 
+def _by_verdict(judgments: Sequence[JudgedClaim]) -> dict[str, list[JudgedClaim]]:
+    """Return the claims of each verdict that was given, in the order of `_SYMBOLS`."""
+    found = {word: [judgment for judgment in judgments if (judgment.verdict or _OPEN) == word] for word in _SYMBOLS}
+    return {word: own for word, own in found.items() if own}
+
+
+def _claims(judgments: Sequence[JudgedClaim]) -> str:
+    """Return the claims, those of each verdict in a fold.
+
+    A browser opens a fold when a link leads into it. So the link to a verdict leads to what is in the fold.
+    """
+    return lines(_fold(word, found) for word, found in _by_verdict(judgments).items())
+
+
+def _fold(word: str, judgments: Sequence[JudgedClaim]) -> str:
+    symbol, kind = _SYMBOLS[word]
+    count = f"<span>{several(len(judgments), 'claim')}</span>"
+    return f"""<details class="{kind}">
+<summary><i aria-hidden="true">{symbol}</i> {word.capitalize()} {count}</summary>
+<div id="{anchor("verdict", word)}">
+{lines(map(_claim, judgments))}
+</div>
+</details>"""
+
+
 def _claim(judgment: JudgedClaim) -> str:
     symbol, kind = _SYMBOLS[judgment.verdict or _OPEN]
-    word = judgment.verdict or ": ".join(filter(None, (_OPEN, judgment.undecided)))
     place = anchor("claim", judgment.id)
     parts = [
-        f'<p class="where"><span class="badge"><i aria-hidden="true">{symbol}</i> {word}</span> '
+        f'<p class="where"><span class="badge"><i aria-hidden="true">{symbol}</i> {_verdict(judgment)}</span> '
         f'<span>{escape(judgment.section)}</span> <a href="#{place}">{escape(judgment.id)}</a></p>',
         f"<h3>{escape(judgment.statement)}</h3>",
         _findings(judgment.findings, holds=("✓", "good", "holds"), fails=("✗", "bad", "does not hold")),
@@ -144,10 +196,6 @@ def _finding(finding: ClaimFinding, holds: _Outcome, fails: _Outcome) -> str:
 
 
 # Tables
-
-
-def _tables(tables: Sequence[Table]) -> str:
-    return lines(_table(table) for table in tables if table.rows)
 
 
 def _table(table: Table) -> str:
@@ -220,7 +268,9 @@ def _head_word(name: str) -> str:
 
 
 def _figure(drawing: Drawing, svg: str) -> str:
-    name = f"{_spoken(drawing.name)}. {drawing.title}" if drawing.title else _spoken(drawing.name)
+    name = _spoken(drawing.name)
+    if drawing.title:  # the name of a file says nothing beside a title
+        name = drawing.title if name == drawing.name else f"{name}. {drawing.title}"
     return figure(drawing.name, drawing.title, name, drawing.caption, svg)
 
 

@@ -10,6 +10,9 @@ _SHORT = {
     "runs: a mean over the seeds, or the one number if there is one seed.",
     "±": "Half the width of Student's 95 % interval: of a mean over the seeds, or of the mean difference of two rows. "
     "A difference is taken seed by seed, since with one seed all rows have the same order of the samples.",
+    "look": "A claim that was undecided got more seeds, look by look. Each of its measurements is that of the first "
+    "look that decides it, or of the last one. Its ± is wider than that of a table: all intervals of one difference, "
+    "at all looks, contain it at once with a probability of 95 %.",
     "zig-zag": "How far a curve of test accuracies goes up and down from epoch to epoch: the standard deviation of its "
     "values about the middle of their neighbors. Let e be the value of an epoch minus the mean of the values one epoch "
     "before and one after it; the zig-zag is the root of 2/3 of the mean of e squared. That of a straight line is 0, "
@@ -48,6 +51,7 @@ def terms(report: Report) -> dict[str, str]:
     occurs = {
         "m": bool(report.judgments or report.drawings),
         "published, ours": published,
+        "look": report.looking is not None and bool(report.judgments),
         "±": any(mean.half_width is not None for mean in means) or any("±" in text for text in words),
         **{name: any(name in text for text in words) for name in ("zig-zag", "dead_network", "non_finite")},
     }

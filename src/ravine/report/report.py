@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ravine.report.looks import Looking
+from ravine.report.summary import Headline
 from ravine.report.tables import Table
 from ravine.report.verdicts import JudgedClaim
 from ravine.storage.tidy import Row
@@ -49,6 +51,9 @@ class Report:
         environment: the versions and machines of the runs; several values if they differ.
         source: the document that has the published results; None if there is none.
         runs, epochs: the tidy rows of all runs and of their epochs.
+        first: the names of the tables and drawings that belong to the summary.
+        headlines: the findings of the summary; without them the page has the highlights.
+        looking: the looks at which claims were judged; None if all was judged once.
     """
 
     title: str
@@ -64,3 +69,6 @@ class Report:
     source: Source | None = None
     runs: Sequence[Row] = ()
     epochs: Sequence[Row] = ()
+    first: Sequence[str] = ()
+    headlines: Sequence[Headline] = ()
+    looking: Looking | None = None

@@ -12,15 +12,15 @@ from scipy import special
 
 
 class Mean(msgspec.Struct, frozen=True):
-    """The mean of `count` values, and half the width of its 95 % interval (None for one value)."""
+    """The mean of `count` values, and half the width of its interval (None for one value)."""
 
     value: float
     half_width: float | None
     count: int
 
 
-def mean(values: Sequence[float]) -> Mean | None:
-    """Return the mean with Student's 95 % interval, t s / sqrt(n); None if there is no value.
+def mean(values: Sequence[float], level: float = 0.05) -> Mean | None:
+    """Return the mean with Student's interval of confidence 1 - level, t s / sqrt(n); None if there is no value.
 
     >>> mean([1.0, 2.0, 3.0])
     Mean(value=2.0, half_width=2.4841..., count=3)
@@ -30,22 +30,24 @@ def mean(values: Sequence[float]) -> Mean | None:
     count = len(values)
     if count == 1:
         return Mean(values[0], None, 1)
-    half = student_quantile(count - 1) * statistics.stdev(values) / math.sqrt(count)
+    half = student_quantile(count - 1, level) * statistics.stdev(values) / math.sqrt(count)
     return Mean(statistics.fmean(values), half, count)
 
 
 @cache
-def student_quantile(freedom: int) -> float:
-    """Return t with P(|T| <= t) = 0.95 for Student's T with so many degrees of freedom.
+def student_quantile(freedom: int, level: float = 0.05) -> float:
+    """Return t with P(|T| > t) = level for Student's T with so many degrees of freedom.
 
     >>> round(student_quantile(4), 3)
     2.776
     """
-    return float(special.stdtrit(freedom, 0.975))
+    return -float(special.stdtrit(freedom, level / 2))
 
 
-def prediction_half_width(values: Sequence[float]) -> float | None:
-    """Return half the width of the 95 % interval in which one more value falls, t s sqrt(1 + 1/n); None for n = 1.
+def prediction_half_width(values: Sequence[float], level: float = 0.05) -> float | None:
+    """Return half the width of the interval in which one more value falls, t s sqrt(1 + 1/n); None for n = 1.
+
+    Its confidence is 1 - level.
 
     >>> round(prediction_half_width([1.0, 2.0, 3.0]), 3)
     4.968
@@ -53,7 +55,7 @@ def prediction_half_width(values: Sequence[float]) -> float | None:
     count = len(values)
     if count < 2:
         return None
-    return student_quantile(count - 1) * statistics.stdev(values) * math.sqrt(1 + 1 / count)
+    return student_quantile(count - 1, level) * statistics.stdev(values) * math.sqrt(1 + 1 / count)
 
 
 def binomial_error(share: float, count: int) -> float:

@@ -2,7 +2,7 @@
 
 from ravine.studies.plan import Planned, cut_short, find_rows, plan
 from ravine.studies.runner import StudyOutcome, StudyWatcher, run_study
-from ravine.studies.study import BUILT_IN, Figure, Group, Published, Source, Study, load_study, with_seeds
+from ravine.studies.study import BUILT_IN, Figure, Group, Published, Source, Study, Summary, load_study, with_seeds
 
 __all__ = [
     "BUILT_IN",
@@ -14,6 +14,7 @@ __all__ = [
     "Study",
     "StudyOutcome",
     "StudyWatcher",
+    "Summary",
     "cut_short",
     "find_rows",
     "load_study",

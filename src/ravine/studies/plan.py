@@ -56,6 +56,12 @@ def plan(study: Study, names: Sequence[str] | None = None) -> list[Planned]:
     groups = [group.name for group in study.groups]
     if study.methods is not None and study.methods not in groups:
         raise ConfigError(f"methods of study {study.name}: {unknown('group', study.methods, groups)}")
+    figures = [figure.name for figure in study.figures]
+    if study.summary.group is not None and study.summary.group not in groups:
+        raise ConfigError(f"summary of study {study.name}: {unknown('group', study.summary.group, groups)}")
+    for name in study.summary.figures:
+        if name not in figures:
+            raise ConfigError(f"summary of study {study.name}: {unknown('figure', name, figures)}")
     planned = [run for group in study.groups for run in _group(study, group)]
     parts = {group.name: [run for run in planned if run.group == group.name] for group in study.groups}
     parts |= {figure.name: _shown(study, figure, planned) for figure in study.figures}

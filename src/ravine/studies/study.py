@@ -93,11 +93,18 @@ class Figure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     panels: str | None = None
 
 
+class Summary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a report shows first: the table of a group, and figures."""
+
+    group: str | None = None
+    figures: list[str] = []
+
+
 class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Groups of runs, the settings that they share, the seeds of each row, and the figures to draw.
 
     `methods` names the group whose rows are methods to choose from: a report names the best of them, if the seeds can
-    tell. `source` is the document that has the published results.
+    tell. `source` is the document that has the published results. `summary` is what a report shows first.
     """
 
     name: str
@@ -108,6 +115,7 @@ class Study(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     figures: list[Figure] = []
     methods: str | None = None
     source: Source | None = None
+    summary: Summary = Summary()
 
 
 _MOST_SEEDS = 10_000

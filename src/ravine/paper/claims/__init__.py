@@ -5,6 +5,7 @@ from the tests alone.
 """
 
 from ravine.paper.claims import adagrad, comparison, decay, gradients, momentum, sgd
+from ravine.report.summary import Topic
 
 CLAIMS = (
     *sgd.CLAIMS,
@@ -15,3 +16,12 @@ CLAIMS = (
     *comparison.CLAIMS,
 )
 """In the order of the paper's sections."""
+
+TOPICS = (
+    Topic("The best method", "decay-wins", best=True),
+    Topic("Decay", "decay-helps"),
+    Topic("Momentum", "momentum-no-use"),
+    Topic("AdaGrad", "adagrad-better"),
+    Topic("The gradient", "gradient-right"),
+)
+"""What the page of the report says first."""
