@@ -126,8 +126,6 @@ def curve(results: Sequence[Result], quantity: str) -> Curve:
         return Curve(epochs=(), seconds=(), mean=(), low=(), high=())
     rows = [[getattr(result.history[k], quantity) for result in results] for k in range(length)]
     whole = [None if None in row else row for row in rows]
-    if not length:
-        return Curve(epochs=(), seconds=(), mean=(), low=(), high=())
     seconds = np.cumsum([[epoch.seconds for epoch in result.history[:length]] for result in results], axis=1)
     return Curve(
         epochs=tuple(range(1, length + 1)),
