@@ -9,6 +9,7 @@ import pytest
 
 from ravine import choices
 from ravine.cli.reproduce import built_in_studies
+from ravine.comparison.planning import PROBLEMS
 from ravine.data.catalog import DATASETS
 from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, STAGES, SURFACES
 from ravine.losses.cross_entropy import SOFTMAX_FORMS
@@ -23,6 +24,7 @@ PAIRS = {
     "SCHEDULES": SCHEDULES,
     "STAGES": STAGES,
     "SURFACES": SURFACES,
+    "PROBLEMS": PROBLEMS,
     "STUDIES": built_in_studies(),
 }
 

@@ -121,7 +121,7 @@ def test_a_rule_of_ones_own_and_a_file_of_a_comparison(here, capsys):
         (["sgd", "sgd"], "two optimizers are called sgd"),
         (["sgd", "nonsense"], "unknown optimizer 'nonsense'"),
         (["sgd", "adam", "--problem", "nonsense"], "unknown problem 'nonsense'"),
-        (["sgd", "adam", "--problem", "nothing.toml"], "cannot read the problem 'nothing.toml'"),
+        (["sgd", "adam", "--problem", "nothing.toml"], "cannot read the problem nothing.toml"),
         (["sgd", "adam", "--trials", "12"], "trials is 12; it must be a power of two"),
         (["sgd", "adam", "--margin", "0"], "margin is 0"),
         (["sgd", "adam", "--finals", "1"], "finals is 1"),
@@ -131,7 +131,7 @@ def test_a_rule_of_ones_own_and_a_file_of_a_comparison(here, capsys):
         (["sgd", "adam", "--budget", "soon"], "--budget is 'soon'"),
         (["sgd", "adam", "--budget", "0.001s", "--problem", "tiny.toml"], "is too short"),
         (["abcdef012345"], "there is no comparison 'abcdef012345'"),
-        (["nothing.toml"], "cannot read the comparison 'nothing.toml'"),
+        (["nothing.toml"], "cannot read the comparison nothing.toml"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -139,7 +139,7 @@ def test_what_is_not_allowed_is_told_in_one_sentence(here, capsys, arguments, to
     assert run(["compare", *arguments]) == 3
     shown = capsys.readouterr().err
     assert told in shown, shown
-    assert shown.count("\n") == 1
+    assert [line for line in shown.splitlines() if "compiling" not in line][1:] == []
     assert not (here / "runs").exists()
 
 

@@ -24,6 +24,7 @@ ARGUMENTS = {
     ("study", "report"): ["six.toml"],
     ("reproduce",): [],
     ("runs", "extend"): ["RUN"],
+    ("compare",): ["sgd", "momentum", "--dry-run"],
 }
 """By command, arguments that it needs; RUN stands for the id of a stored run."""
 

@@ -30,6 +30,7 @@ COMMANDS = {
     ("study", "status"): [["six.toml"]],
     ("study", "report"): [["six.toml"], ["six.toml", "--into", "report"]],
     ("reproduce",): [["--only", "table1", "--out", "report"]],
+    ("compare",): [["sgd", "momentum", "--problem", "tiny.toml", "--dry-run"], ["--list"]],
     ("datasets",): [[], ["--data-dir", "."]],
 }
 """By command, lists of arguments; RUN stands for the id of a stored run."""
@@ -49,6 +50,9 @@ def test_the_document_is_an_object(path, arguments, small, capsys, tmp_path, mon
     use_small_paper(monkeypatch)
     write_rules(tmp_path / "mine.py", "@rule\ndef mine(g, *, lr=0.1):\n    return lr * g\n")
     (tmp_path / "six.toml").write_text(SMALL_STUDY)
+    (tmp_path / "tiny.toml").write_text(
+        'name = "tiny"\ndataset = "small"\nlayers = [64, 10]\nbatch_size = 20\nepochs = 1\nvalidation = 50\n'
+    )
     assert run(["train", *SMALL, "--json", "-q"]) == 0
     stored = json.loads(capsys.readouterr().out)["id"]
     assert run([*path, *(word.replace("RUN", stored) for word in arguments), "--json"]) == 0

@@ -66,12 +66,10 @@ def _number(name: str, type_: Any, default: Any, help_: str) -> Decorator:
 @click.command(
     cls=Command,
     examples=[
-        ("ravine compare sgd momentum adam", "Three optimizers on the paper's network."),
-        ("ravine compare sgd momentum --problem mnist-small --dry-run", "The plan, and what it costs."),
+        ("ravine compare sgd momentum adam --dry-run", "The plan, and what it costs."),
         ("ravine compare momentum adam my_rule.py:my_rule --batch-size 10,100",
          "A rule of your own, and a batch size that each may choose."),
         ("ravine compare sgd adam --until-decided --at-most 30m", "More final runs where a pair is undecided."),
-        ("ravine compare --list", "What was compared, when, and under which plan."),
     ],
     exits={5: "A run of the comparison failed.", **TRAINS},
 )  # fmt: skip
@@ -168,7 +166,7 @@ def compare(
 
     Each optimizer is searched in its own space, on a validation split of the training set. The best setting of each is
     trained anew on the whole training set with seeds that no trial had, and the test set is looked at once. Each pair
-    is better, worse, equivalent or undecided. OPTIMIZER is a name or FILE.py:NAME; a TOML file describes a whole
+    is better, worse, equivalent or undecided. OPTIMIZER is a name or FILE.py:NAME; FILE.toml describes a whole
     comparison; an ID shows a stored one again. docs/comparison.md explains the protocol.
 
     The page, index.html, has the leaderboard, the pairs, the plan and all trials. Stored runs are not repeated, so

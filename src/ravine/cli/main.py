@@ -29,7 +29,8 @@ _SECTIONS = {
         "compare": Entry("ravine.cli.compare:compare", "Compare optimizers fairly: tune each with the same budget, run "
                          "the winners with fresh seeds, judge every pair."),
         "optimizers": Entry("ravine.cli.optimizers:optimizers",
-                            "List the optimizers, or show one: its equations, hyper-parameters and text."),
+                            "List the optimizers, or show one: its equations, hyper-parameters, search space and "
+                            "text."),
         "check-optimizer": Entry("ravine.cli.check_optimizer:check_optimizer",
                                  "Put an optimizer through the checks that ravine's own optimizers pass."),
         "paths": Entry("ravine.cli.paths:paths", "Draw the paths of optimizers down a surface of two weights."),

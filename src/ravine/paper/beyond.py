@@ -44,7 +44,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 def plan_beyond() -> tuple[Plan, dict[str, Optimizer]]:
     """Return the plan, and by label the optimizers that it names."""
-    file = read_comparison(str(resources.files("ravine.paper") / "beyond.toml"))
+    file = read_comparison(str(resources.files("ravine.paper") / "plans" / "beyond.toml"))
     return make_plan(file.taking_part, file.problems, protocol_of(**file.protocol))
 
 

@@ -22,7 +22,6 @@ from ravine.arrays import Array
 from ravine.engines.fused import cache, llvm
 from ravine.engines.fused.plain_numba import plain_numba
 from ravine.engines.fused.render import Rendered
-from ravine.engines.fused.subnormals import flushing
 from ravine.errors import ConfigError
 from ravine.formulas.given import FUNCTIONS
 from ravine.words import duration
@@ -97,11 +96,10 @@ def _loaded(rendered: Rendered, dtype: str) -> Kernel:
     parts = llvm.Loaded([_fetch_network(dtype), rule])
     run = parts.function("ravine.run", ctypes.c_void_p, ctypes.c_int64)
     settle = parts.function("ravine.settle", ctypes.c_void_p, ctypes.c_int64)
-    kernel = Kernel(
+    return Kernel(
         lambda words, mode: run(words.ctypes.data, mode),
         lambda words, t: settle(words.ctypes.data, t),
     )
-    return Kernel(flushing(kernel.run), flushing(kernel.settle)) if rendered.smooth else kernel
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import copy
 import functools
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,11 +116,23 @@ def _render(formula: Formula, text: str, lazy_text: str | None) -> Rendered:
 _JUMPS = frozenset({"sign", "copysign", "floor", "ceil", "log", "log2", "log10", "reciprocal", "arctan2"})
 """Functions that tell a number near zero from zero."""
 
+_TINY = 1e-37
+"""About the smallest number above zero that float32 has in full precision."""
+
 
 def _is_smooth(parts: _Parts) -> bool:
-    """Tell whether what is computed for each weight has no comparison and no jump; what comes before has one value."""
-    trees = [ast.parse(statement) for statement in parts.loop]
-    return not any(map(_jumps, itertools.chain.from_iterable(map(ast.walk, [*trees, *parts.results]))))
+    """Tell whether what is computed for each weight has no comparison, no jump and no number near zero."""
+    loop = [*map(ast.parse, parts.loop), *parts.results]
+    before = map(ast.parse, parts.prelude)
+    return not (any(map(_jumps, _nodes(loop))) or any(map(_is_tiny, _nodes([*loop, *before]))))
+
+
+def _nodes(trees: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    return itertools.chain.from_iterable(map(ast.walk, trees))
+
+
+def _is_tiny(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, float) and 0 < abs(node.value) < _TINY
 
 
 def _jumps(node: ast.AST) -> bool:

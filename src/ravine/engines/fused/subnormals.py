@@ -3,7 +3,7 @@
 Averages of gradients shrink towards zero where a weight has no gradient any more, and below 1e-38 float32 has only
 subnormal numbers. Some processors compute with them many times more slowly than with others. Beside a weight, or beside
 the eps of a rule, they are zero in any case. A rule that compares numbers, or asks for their sign, is not smooth: it
-tells them from zero, and computes with them.
+tells them from zero, and computes with them. So does a rule that has a subnormal number for a hyper-parameter.
 
 A register of each thread says what becomes of them. It is set before the kernel is called, and gets its value back
 afterwards, so that no other code of the process computes otherwise.
@@ -14,12 +14,12 @@ from __future__ import annotations
 import ctypes
 import functools
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import binding
 
-from ravine.arrays import Array
 from ravine.engines.fused import llvm
 
 _X86 = """
@@ -52,21 +52,18 @@ _FLUSHING = {"x86_64": 0x1F80 | 0x8000 | 0x0040, "aarch64": 1 << 24}
 """By processor, the register's value: no traps, rounding to nearest, subnormal results and arguments are zero."""
 
 
-def flushing(call: Callable[[Array, int], int]) -> Callable[[Array, int], int]:
-    """Return a call of the kernel that takes subnormal numbers for zero, if it is known how to tell the processor."""
+@contextmanager
+def flushed() -> Iterator[None]:
+    """Take subnormal numbers for zero in this thread, if it is known how to tell the processor."""
     control = _control()
     if control is None:
-        return call
-    word = _FLUSHING[_processor()]
-
-    def flushed(words: Array, argument: int) -> int:
-        before = control(word)
-        try:
-            return call(words, argument)
-        finally:
-            control(before)
-
-    return flushed
+        yield
+        return
+    before = control(_FLUSHING[_processor()])
+    try:
+        yield
+    finally:
+        control(before)
 
 
 def _processor() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ravine.engines.fused.frame import (
     DENSE_BATCH,
     EVALUATE,
     LANES,
+    LEARN,
     NAIVE,
     TABLE,
     Batches,
@@ -32,6 +34,7 @@ from ravine.engines.fused.frame import (
     words,
 )
 from ravine.engines.fused.render import Rendered
+from ravine.engines.fused.subnormals import flushed
 from ravine.networks import Network
 
 BLOCK = 128
@@ -148,12 +151,19 @@ class Workspace:
             raise ValueError(f"batches of {size} in a workspace for batches of {self._batch_size}")
         indices = np.ascontiguousarray(order, np.int64)
         frame = self._frame(data, indices, first, stop, size, hyper, t, loss_sum)
-        return self._compiled.run(words(frame), mode), frame.found
+        with self._flushed(hyper) if mode == LEARN else nullcontext():
+            return self._compiled.run(words(frame), mode), frame.found
+
+    def _flushed(self, hyper: Array) -> AbstractContextManager[None]:
+        """Return the context in which a step may take the smallest numbers for zero, or must not."""
+        normal = (hyper == 0) | (np.abs(hyper) >= np.finfo(self._dtype).tiny)
+        return flushed() if self._rendered.smooth and bool(normal.all()) else nullcontext()
 
     def settle(self, hyper: Array, t: int) -> None:
         """Apply the lazy update to all rows that wait for it, up to the end of step t."""
         frame = self._frame(_NOTHING, np.zeros(0, np.int64), 0, 0, 1, hyper, t, 0.0)
-        self._compiled.settle(words(frame), t)
+        with self._flushed(hyper):
+            self._compiled.settle(words(frame), t)
 
     def evaluate(self, split: Split) -> Evaluation:
         """Evaluate the settled weights on a whole split."""
