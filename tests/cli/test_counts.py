@@ -28,7 +28,7 @@ ARGUMENTS = {
 }
 """By command, arguments that it needs; RUN stands for the id of a stored run."""
 
-ZERO_IS_ALLOWED = {"--seed", "--digits", "--sample", "--extensions", "--controls"}
+ZERO_IS_ALLOWED = {"--seed", "--validation-seed", "--digits", "--sample", "--extensions", "--controls"}
 MANY = [str(2**63), str(10**22), "1" + 5000 * "0"]
 
 
