@@ -13,13 +13,16 @@ judges them. Printed are, each with the rate that is allowed and its 95 % interv
 With --searches whole comparisons are run too: two searches of one optimizer, with other points and other seeds, whose
 winners go to the finals. These may differ in truth, since each search finds a setting of its own; the share that is
 told apart says what the luck of one search does. With --edges, 100 searches over axes of which some have no effect are
-simulated, and it is counted how often the best trials lie at an edge.
+simulated, and it is counted how often the best trials lie at an edge. With --looks pairs of normal scores are
+simulated, as they are looked at five times, and with --pairing 200 seeds of six settings are trained, and it is
+printed how their scores spread and go together, and how often 12 pairs tell two settings apart, in pairs and unpaired.
 """
 
 from __future__ import annotations
 
 import argparse
 import functools
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,15 +35,17 @@ from ravine.comparison.compare import follow
 from ravine.comparison.course import course
 from ravine.comparison.edges import edges
 from ravine.comparison.finals import final_count
+from ravine.comparison.finding import find_problem
 from ravine.comparison.plan import Entry, Protocol
-from ravine.comparison.planning import find_problem, make_plan
+from ravine.comparison.planning import make_plan
 from ravine.comparison.points import points
 from ravine.comparison.prepare import entrants_of
 from ravine.comparison.scores import scores
 from ravine.comparison.trials import Entrant, Trial, final_seed
-from ravine.comparison.verdicts import judge
+from ravine.comparison.verdicts import judge, nominal
 from ravine.data import load
 from ravine.search import log
+from ravine.spec import from_settings
 from ravine.storage.store import RunStore
 from ravine.studies import Planned, run_study
 
@@ -57,6 +62,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2000, help="runs of the bank")
     parser.add_argument("--searches", type=int, default=0, help="pairs of whole searches")
     parser.add_argument("--edges", action="store_true", help="simulate searches over axes without effect")
+    parser.add_argument("--looks", action="store_true", help="simulate pairs that are looked at five times")
+    parser.add_argument(
+        "--pairing", action="store_true", help="train six settings, compare paired and unpaired"
+    )
     parser.add_argument("--repeats", type=int, default=REPEATS, help="finals that are drawn")
     parser.add_argument("--runs", type=Path, default=Path("fairness-runs"), help="folder of runs")
     parser.add_argument("--json", action="store_true")
@@ -69,16 +78,20 @@ def main() -> None:
         found |= {"searches": share(of_searches(store, given.searches))}
     if given.edges:
         found |= {f"edges, {free} free axes": share(of_edges(free)) for free in (1, 2, 4)}
+    if given.looks:
+        found |= {f"looks, {pairs} pairs each, simulated": of_simulated_looks(pairs) for pairs in (6, 13)}
+    if given.pairing:
+        found |= of_pairing(store)
     if given.json:
         print(json.dumps(found, indent=2))
         return
     for name, value in found.items():
-        print(f"{name:<24}{_told(value)}")
+        print(f"{name:<40}{_told(value)}")
 
 
 def _told(value: Any) -> str:
     if not isinstance(value, dict):
-        return f"{value:.4g}"
+        return value if isinstance(value, str) else f"{value:.4g}"
     return f"{value['hits']} of {value['of']} ({value['low']:.1%} to {value['high']:.1%})"
 
 
@@ -179,6 +192,47 @@ def of_edges(free: int, count: int = 100) -> list[bool]:
         ]
         found.append(bool(edges(trials, axes, entry)))
     return found
+
+
+def of_simulated_looks(pairs: int, trials: int = 40_000) -> float:
+    """Return the share of simulated trials without any difference in which one of five looks finds one.
+
+    Differences within pairs are normal, and `pairs` more are there at each look.
+    """
+    protocol, scores = Protocol(looks=5), np.random.default_rng(1).normal(size=(trials, 5 * pairs))
+    found = np.zeros(trials, bool)
+    for look in range(1, protocol.looks + 1):
+        seen = scores[:, : look * pairs]
+        level = nominal(protocol, look)(protocol.level)
+        found |= stats.ttest_1samp(seen, 0, axis=1).pvalue <= level
+    return float(found.mean())
+
+
+SIX = (("sgd", 0.5), ("sgd", 0.3), ("momentum", 0.05), ("momentum", 0.02), ("adam", 0.003), ("adam", 0.002))
+
+
+def of_pairing(store: RunStore) -> dict[str, Any]:
+    """Return how scores of six settings spread and go together over seeds, and what 12 pairs of them tell."""
+    problem, seeds = find_problem(PROBLEM), range(2000, 2200)
+    runs = {
+        (name, lr): [from_settings({**problem.settings, "optimizer": name, "lr": lr, "seed": seed}) for seed in seeds]
+        for name, lr in SIX
+    }
+    planned = [Planned("pairing", 0, run, None) for own in runs.values() for run in own]
+    results = run_study(planned, store, load_data=functools.cache(load)).results
+    values = {key: np.array([results[run.id].test_accuracy for run in own]) for key, own in runs.items()}
+    rng, found = np.random.default_rng(0), {}
+    for (one, first), (other, second) in itertools.combinations(values.items(), 2):
+        chosen = [rng.choice(len(seeds), 12, replace=False) for _ in range(3000)]
+        x, y = first[chosen], second[chosen]
+        paired = float((stats.ttest_rel(x, y, axis=1).pvalue < ALLOWED).mean())
+        unpaired = float((stats.ttest_ind(x, y, axis=1, equal_var=False).pvalue < ALLOWED).mean())
+        found[f"{one[0]} {one[1]} and {other[0]} {other[1]}"] = (
+            f"correlation {np.corrcoef(first, second)[0, 1]:.2f}, difference {100 * (first - second).mean():+.2f}, "
+            f"told apart by 12: paired {paired:.0%}, unpaired {unpaired:.0%}"
+        )
+    spreads = {f"{name} {lr}": f"deviation {100 * v.std(ddof=1):.2f}" for (name, lr), v in values.items()}
+    return {**spreads, **found}
 
 
 if __name__ == "__main__":

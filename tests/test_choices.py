@@ -9,7 +9,7 @@ import pytest
 
 from ravine import choices
 from ravine.cli.reproduce import built_in_studies
-from ravine.comparison.planning import PROBLEMS
+from ravine.comparison.finding import PROBLEMS
 from ravine.data.catalog import DATASETS
 from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, STAGES, SURFACES
 from ravine.losses.cross_entropy import SOFTMAX_FORMS

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from ravine.cli.main import ravine, run
+from ravine.comparison.file import read_comparison
+from ravine.comparison.finding import PROBLEMS, find_problem
 from ravine.conformance import findings_of
 from ravine.conformance.schedule import check_schedule
 from ravine.conformance.surface import check_surface
@@ -168,3 +170,34 @@ def test_the_stage_of_the_page_shortens_each_layer_s_step(tmp_path):
     (long, short), _ = sgd.step(gradients, weights, {}, 1, sgd.everywhere({"lr": 1.0, "most": 0.05}, weights))
     assert np.linalg.norm(long) == pytest.approx(0.05 * (2 + 1e-3))
     assert short.tolist() == [[0.1]]
+
+
+def test_the_page_about_comparing(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.toml").write_text(
+        'name = "tiny"\ndataset = "small"\nlayers = [64, 10]\nbatch_size = 20\nepochs = 1\nvalidation = 50\n'
+    )
+    page = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    comparing, problem = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert 'problem="mnist-small"' in comparing
+    names: dict[str, object] = {}
+    exec(comparing.replace('"mnist-small"', '"tiny.toml"'), names)
+    assert [len(rows) for rows in (names["found"].leaderboard, names["found"].pairs)] == [2, 1]
+    assert (tmp_path / "comparison" / "index.html").exists()
+    assert (tmp_path / "rates.png").exists()
+    (tmp_path / "my_problems.py").write_text(problem, encoding="utf-8")
+    assert find_problem("my_problems.py:wide").layers == (784, 1000, 10)
+    table = re.findall(r"^\| (mnist-\w+|fashion-\w+) \| .* \| (\d+) \| (\d+) \|$", page, re.MULTILINE)
+    assert {name: (int(size), int(epochs)) for name, size, epochs in table} == {
+        name: (problem.batch_size, problem.epochs) for name, problem in PROBLEMS.items()
+    }
+
+
+def test_the_comparison_of_the_page_can_be_read(tmp_path):
+    page = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "comparison.toml").write_text(text, encoding="utf-8")
+    file = read_comparison(str(tmp_path / "comparison.toml"))
+    assert file.protocol == {"trials": 32}
+    assert [getattr(one, "label", one) for one in file.taking_part][:2] == ["sgd", "momentum"]
+    assert str(file.search["momentum"]["alpha"]) == "linear 0 to 0.95"

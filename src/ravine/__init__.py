@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ravine.api.data import load_data
     from ravine.api.network_gradient import check_network_gradient
     from ravine.api.rows import epoch_rows, run_rows
+    from ravine.comparison.plan import Variant
     from ravine.conformance import check_optimizer
     from ravine.conformance.schedule import check_schedule
     from ravine.conformance.surface import check_surface
@@ -48,6 +49,7 @@ _HOMES = {
     "ravine.api.data": ("load_data",),
     "ravine.api.network_gradient": ("check_network_gradient",),
     "ravine.api.rows": ("epoch_rows", "run_rows"),
+    "ravine.comparison.plan": ("Variant",),
     "ravine.conformance": ("check_optimizer",),
     "ravine.conformance.schedule": ("check_schedule",),
     "ravine.conformance.surface": ("check_surface",),
@@ -97,6 +99,7 @@ __all__ = [
     "Stage",
     "StorageError",
     "Surface",
+    "Variant",
     "__version__",
     "check_gradient",
     "check_network_gradient",

@@ -143,8 +143,9 @@ def test_what_is_not_allowed_is_told_in_one_sentence(here, capsys, arguments, to
     assert not (here / "runs").exists()
 
 
-def test_a_rule_that_fails_ends_the_comparison_with_its_fault(here, capsys):
+def test_a_rule_that_always_diverges_scores_as_chance_and_is_worse(here, capsys):
     write_rules(here / "bad.py", "@rule\ndef bad(g, *, lr=0.1):\n    return lr * g / 0.0\n")
-    code = run(["compare", "sgd", "bad.py:bad", *QUICK])
-    assert code in (0, 5)  # it diverges, or it is refused; no traceback either way
-    assert "Traceback" not in capsys.readouterr().err
+    found = document(capsys, "sgd", "bad.py:bad", *QUICK)
+    bad = next(row for row in found["leaderboard"] if row["optimizer"] == "bad")
+    assert (bad["score"], bad["diverged"], bad["train_loss"]) == (0.1, 1.0, None)
+    assert [(pair["a"], pair["verdict"]) for pair in found["pairs"]] == [("sgd", "better")]

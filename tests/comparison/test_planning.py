@@ -12,9 +12,10 @@ from comparison_cases import TOY, planned
 
 import ravine
 from ravine.comparison.defaults import protocol_of
+from ravine.comparison.finding import PROBLEMS, find_problem
 from ravine.comparison.folder import Made
 from ravine.comparison.plan import Plan, Protocol, id_of
-from ravine.comparison.planning import PROBLEMS, find_problem, make_plan
+from ravine.comparison.planning import make_plan
 from ravine.comparison.prepare import entrants_of, first_runs
 from ravine.errors import ConfigError
 from ravine.search import choice, linear, log, one_minus_log

@@ -56,8 +56,8 @@ def compare(
     is looked at once, and one test for each pair after Holm's correction. Runs that are stored are not trained again.
 
     Args:
-        optimizers: two or more: names, files as "my_rule.py:my_rule", optimizers of your own, or a `Variant` of one
-            with settings of its own, such as a schedule.
+        optimizers: two or more: names, files as "my_rule.py:my_rule", optimizers of your own, or a `ravine.Variant` of
+            one with settings of its own, such as a schedule.
         problem: one or more problems: names that `ravine compare --help` lists, files, or `Problem` values.
         schedule: forms of the schedule, "constant", "linear" and "cosine"; several are an axis of every search.
         batch_size: replaces that of the problem; several are an axis of every search.
@@ -77,7 +77,7 @@ def compare(
             first run.
         at_most: seconds, or a time as "1h", after which no further look begins.
         runs: folder of runs; `RAVINE_HOME` or `runs` if None.
-        data_dir, jobs, quiet: a folder with the data, runs at once, and whether to show no progress.
+        data_dir, jobs, quiet: a folder with the data, runs at once, and whether to draw no bar for a download.
         watching: a function that takes the runs of a stage, and returns a context manager with a watcher.
 
     Raises:

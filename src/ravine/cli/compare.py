@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import click
 
 from ravine import choices
 from ravine.cli.command import TRAINS, Command
+from ravine.cli.comparison_shown import list_comparisons, reopen, show_comparison, watching_stages
 from ravine.cli.options import (
     OUTPUT,
     Decorator,
@@ -23,24 +23,18 @@ from ravine.cli.options import (
     json_option,
     option,
     quiet_option,
+    runs_option,
 )
 from ravine.cli.output import print_json, print_table, print_text
 from ravine.errors import ConfigError
-from ravine.settings import WHERE
 from ravine.words import duration, listed, several
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-    from ravine.comparison.compare import Watching
-    from ravine.comparison.comparison import Comparison
-    from ravine.comparison.folder import Made
     from ravine.comparison.plan import Plan
     from ravine.comparison.prepare import Prepared
-    from ravine.comparison.trials import Trial
     from ravine.formulas.optimizer import Optimizer
-    from ravine.storage.store import RunStore
-    from ravine.studies import StudyWatcher
 
 WHAT = "What is compared"
 PROTOCOL = "How it is compared"
@@ -140,9 +134,7 @@ def _number(name: str, type_: Any, default: Any, help_: str) -> Decorator:
 )
 @option("--dry-run", is_flag=True, group=TIME, help="Print the plan and its cost, and run nothing.")
 @data_dir_option
-@option(
-    "--runs", type=click.Path(), metavar="FOLDER", group=WHERE, help="Folder of runs.  [default: $RAVINE_HOME or runs]"
-)
+@runs_option
 @jobs_option
 @option(
     "--out",
@@ -180,9 +172,9 @@ def compare(
 
     store = RunStore(runs)
     if show_list:
-        return _list(store, as_json)
+        return list_comparisons(store, as_json)
     if len(optimizers) == 1 and re.fullmatch("[0-9a-f]{4,16}", optimizers[0]):
-        return _reopen(store, optimizers[0], out, as_json)
+        return reopen(store, optimizers[0], out, as_json)
     longest = None if at_most is None else seconds_of("--at-most", at_most)
     most = None if budget is None else seconds_of("--budget", budget)
     if longest is not None and not until_decided:
@@ -280,7 +272,7 @@ def _cost(prepared: Prepared) -> str:
 
 
 def _dry_run(prepared: Prepared, as_json: bool) -> int:
-    from ravine.comparison.words import protocol_sentences
+    from ravine.comparison.protocol_words import protocol_words, space_rows
 
     plan, cost = prepared.plan, prepared.cost
     if as_json:
@@ -303,126 +295,12 @@ def _dry_run(prepared: Prepared, as_json: bool) -> int:
     print_table(
         ("optimizer", "searched", "from"),
         [
-            (entry.label, f"{name}: {axis}", "the file" if name in entry.overridden else "the optimizer")
-            for entry in plan.entries
-            for name, axis in entry.space.items()
+            (label, f"{name}: {axis}", "the file" if overridden else "the optimizer" if own else "the comparison")
+            for label, name, axis, overridden, own in space_rows(plan)
         ],
     )
     click.echo()
-    for sentence in protocol_sentences(plan):
-        print_text(sentence)
+    print_table(("number", "what it is"), list(protocol_words(plan.protocol).items()))
     click.echo()
     print_text(f"{_cost(prepared)[0].upper()}{_cost(prepared)[1:]}, if none is stored yet and no search is at an edge.")
-    return 0
-
-
-def watching_stages(quiet: bool) -> Watching:
-    """Return the function that makes a watcher for each stage."""
-    from ravine.cli.study_progress import watching_study
-    from ravine.spec import shared_by
-
-    def watching(trials: Sequence[Trial]) -> AbstractContextManager[StudyWatcher | None]:
-        if quiet or not trials:
-            return nullcontext()
-        stages = listed(dict.fromkeys(_STAGES[trial.stage] for trial in trials), "and")
-        click.echo(f"ravine: {stages}: {several(len(trials), 'run')}", err=True)
-        return watching_study(quiet, len(trials), shared_by([trial.run.spec for trial in trials]))
-
-    return watching
-
-
-_STAGES = {
-    "search": "search",
-    "default": "the defaults",
-    "extension": "search beyond an edge",
-    "seeds": "the best with further seeds",
-    "control": "controls",
-    "final": "finals with fresh seeds",
-}
-
-
-def show_comparison(done: Comparison, page: Path, as_json: bool) -> None:
-    """Print the leaderboard and what it says, or all of it as one document."""
-    from ravine.comparison.words import half_width_text, rank_text, score_text, seen_sentence, settings_text
-
-    outcome = done.outcome
-    if as_json:
-        print_json(
-            {
-                "plan": outcome.id,
-                "leaderboard": outcome.leaderboard,
-                "pairs": [pair for verdicts in outcome.verdicts for pair in verdicts.pairs],
-                "sentences": done.sentences,
-                "trials": str(page.parent / "trials.csv"),
-                "page": str(page),
-            }
-        )
-        return
-    objective = outcome.plan.protocol.objective
-    for verdicts in outcome.verdicts:
-        rows = [
-            (
-                rank_text(s.rank),
-                s.optimizer,
-                f"{score_text(s.score, objective)} +- {half_width_text(s.interval, objective)}",
-                settings_text(s),
-                "-" if s.default is None else score_text(s.default, objective),
-                "-" if s.validation is None else score_text(s.validation, objective),
-            )
-            for s in outcome.leaderboard
-            if s.problem == verdicts.problem
-        ]
-        print_text(f"{verdicts.problem}:")
-        print_table(("rank", "optimizer", f"test {objective}", "tuned settings", "default", "tuned"), rows)
-        click.echo()
-        print_text(seen_sentence(outcome, verdicts))
-    for sentence in done.sentences:
-        print_text(sentence)
-    click.echo(f"The page is {page.absolute()}")
-
-
-def _list(store: RunStore, as_json: bool) -> int:
-    from ravine.comparison.folder import load_outcome, plans
-
-    found = [(made, load_outcome(store, made.id)) for made in plans(store)]
-    if as_json:
-        print_json(
-            {
-                "comparisons": [
-                    {
-                        "plan": made.id,
-                        "time": made.time,
-                        "ended": outcome is not None,
-                        "problems": [problem.name for problem in made.plan.problems],
-                        "optimizers": made.plan.labels,
-                        "protocol": made.plan.protocol,
-                    }
-                    for made, outcome in found
-                ]
-            }
-        )
-        return 0
-    if not found:
-        click.echo(f"There are no comparisons in {store.root}.")
-        return 0
-    rows = [_row(made, "ended" if outcome is not None else "not ended") for made, outcome in found]
-    print_table(("plan", "made", "state", "problems", "optimizers", "trials"), rows)
-    return 0
-
-
-def _row(made: Made, state: str) -> tuple[str, ...]:
-    problems = ", ".join(problem.name for problem in made.plan.problems)
-    return made.id, made.time, state, problems, ", ".join(made.plan.labels), str(made.plan.protocol.trials)
-
-
-def _reopen(store: RunStore, prefix: str, out: Path, as_json: bool) -> int:
-    from ravine.comparison.comparison import Comparison
-    from ravine.comparison.folder import find, load_outcome, plans_before
-
-    made = find(store, prefix)
-    outcome = load_outcome(store, made.id)
-    if outcome is None:
-        raise ConfigError(f"comparison {made.id} has not ended; the command that began it goes on with it.")
-    done = Comparison(outcome, plans_before(store, made.id, made.plan), time=made.time)
-    show_comparison(done, done.write(out), as_json)
     return 0

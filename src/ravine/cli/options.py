@@ -226,6 +226,8 @@ data_dir_option = option("--data-dir", type=click.Path(path_type=Path), metavar=
                          help="Folder with the files of the data.  [default: found or downloaded]")  # fmt: skip
 store_option = option("--out", type=click.Path(), metavar="FOLDER", group=WHERE,
                       help="Folder of runs.  [default: $RAVINE_HOME or runs]")  # fmt: skip
+runs_option = option("--runs", type=click.Path(), metavar="FOLDER", group=WHERE,
+                     help="Folder of runs.  [default: $RAVINE_HOME or runs]")  # fmt: skip
 fresh_option = option("--fresh", is_flag=True, group=WHERE, help="Train from the beginning even if the run is stored "
                       "or was interrupted.")  # fmt: skip
 jobs_option = option("--jobs", type=click.IntRange(1), metavar="NUMBER", group=WHERE,

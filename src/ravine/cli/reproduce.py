@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ravine.cli.command import EXIT_CODES, TRAINS, Command
-from ravine.cli.options import OUTPUT, data_dir_option, jobs_option, json_option, option, quiet_option
+from ravine.cli.options import OUTPUT, data_dir_option, jobs_option, json_option, option, quiet_option, runs_option
 from ravine.cli.output import print_json, print_text
 from ravine.errors import ConfigError
-from ravine.settings import WHERE
 from ravine.words import listed
 
 if TYPE_CHECKING:
@@ -85,9 +84,7 @@ RUNS = "What is run"
     help="Only these: table1 .. table6, further, figure2 .. figure10, methods, v-curve, claims.",
 )
 @data_dir_option
-@option(
-    "--runs", type=click.Path(), metavar="FOLDER", group=WHERE, help="Folder of runs.  [default: $RAVINE_HOME or runs]"
-)
+@runs_option
 @jobs_option
 @option(
     "--out",
@@ -167,7 +164,7 @@ def reproduce(
 
 def _beyond(folder: Path, runs: str | None, jobs: int | None, data_dir: Path | None, as_json: bool, quiet: bool) -> int:
     """Compare the paper's methods with later ones, and say what becomes of its findings."""
-    from ravine.cli.compare import show_comparison, watching_stages
+    from ravine.cli.comparison_shown import show_comparison, watching_stages
     from ravine.comparison.compare import Interrupted
     from ravine.paper.beyond import compare_beyond
     from ravine.storage.files import check_writable

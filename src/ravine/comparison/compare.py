@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
 
 from ravine.comparison.comparison import Comparison
 from ravine.comparison.course import Course, Stages, course
@@ -16,6 +15,7 @@ from ravine.comparison.prepare import Prepared
 from ravine.comparison.scores import Results
 from ravine.comparison.trials import Trial
 from ravine.errors import RavineError
+from ravine.report.environment import shared_environment
 from ravine.storage.record import Result
 from ravine.studies import Planned, StudyWatcher, run_study
 
@@ -82,7 +82,7 @@ def compare_prepared(
 
     courses, results = follow({name: course(own, plan.protocol, time_is_up) for name, own in entrants.items()}, train)
     stored = store.load_all(results)[0]
-    environment = _environment([run.environment for run in stored.values()])
+    environment = shared_environment(run.environment for run in stored.values())
     outcome = outcome_of(plan, prepared.id, entrants, courses, results, environment)
     keep_outcome(store, outcome)
     return Comparison(outcome, before, command, made.time)
@@ -106,13 +106,3 @@ def follow(
                 done[name] = end.value
                 del waiting[name]
     return done, results
-
-
-def _environment(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """Return what the runs were made with; several values where they differ."""
-    values: dict[str, list[str]] = {}
-    for environment in found:
-        for name, value in environment.items():
-            if name != "time" and str(value) not in values.setdefault(name, []):
-                values[name].append(str(value))
-    return {name: ", ".join(several) for name, several in values.items()}

@@ -10,15 +10,12 @@ import msgspec
 from ravine.comparison.controls import contained
 from ravine.comparison.finals import final_count, pairs_of, usual_spread
 from ravine.comparison.plan import Plan, Protocol
-from ravine.comparison.points import MOST_TRIALS
+from ravine.comparison.points import MOST_TRIALS, SMALLEST
 from ravine.comparison.trials import Entrant, at_point
 from ravine.data import Dataset
 from ravine.errors import ConfigError
 from ravine.studies.estimate import run_seconds
 from ravine.words import duration
-
-LEAST_TRIALS = 4
-"""The smallest search that a budget may lead to."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ def within_budget(
         ConfigError: not even the smallest search fits.
     """
     most = MOST_TRIALS // (plan.protocol.extensions + 1)
-    least = max(LEAST_TRIALS, plan.protocol.contenders)
+    least = max(SMALLEST, plan.protocol.contenders)
     sizes = [2**k for k in range(most.bit_length()) if least <= 2**k <= most]
     for trials in reversed(sizes):
         protocol = msgspec.structs.replace(plan.protocol, trials=trials)

@@ -28,8 +28,8 @@ from typing import Any
 
 import msgspec
 
+from ravine.comparison.finding import toml_of
 from ravine.comparison.plan import Variant
-from ravine.comparison.planning import toml_of
 from ravine.errors import ConfigError, RavineError, shortened
 from ravine.formulas.files import names_file
 from ravine.inputs import convert, expanded

@@ -65,10 +65,15 @@ def plans_before(store: RunStore, id_: str, plan: Plan) -> list[Made]:
     return [made for made in found[:own] if names & {problem.name for problem in made.plan.problems}]
 
 
+def has_ended(store: RunStore, id_: str) -> bool:
+    """Tell whether the outcome of a comparison is there, without reading it."""
+    return (folder_of(store, id_) / "outcome.json").exists()
+
+
 def load_outcome(store: RunStore, id_: str) -> Outcome | None:
     """Return the outcome of a comparison, None if it has not ended."""
     file = folder_of(store, id_) / "outcome.json"
-    return _read(file, Outcome) if file.exists() else None
+    return _read(file, Outcome) if has_ended(store, id_) else None
 
 
 def find(store: RunStore, prefix: str) -> Made:

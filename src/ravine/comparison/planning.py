@@ -11,27 +11,22 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from ravine.comparison.finding import find_problem
 from ravine.comparison.plan import Entry, Plan, Protocol, Variant
-from ravine.comparison.points import MOST_AXES, MOST_TRIALS
+from ravine.comparison.points import MOST_AXES, MOST_TRIALS, SMALLEST
 from ravine.comparison.trials import FIRST_FINAL, SCHEDULES, SEEDS
 from ravine.data import DATASETS
 from ravine.data.validation import samples_of
-from ravine.errors import ConfigError, RavineError, shortened, unknown
+from ravine.errors import ConfigError, shortened, unknown
 from ravine.formulas.comparable import comparable
 from ravine.formulas.containing import contained
-from ravine.formulas.files import names_file, run_file, split
 from ravine.formulas.optimizer import Optimizer
-from ravine.formulas.shelf import Shelf
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.formulas.space import bound_of, space_of
-from ravine.inputs import convert, count_of, path_of, plain, text_of
+from ravine.inputs import count_of, plain
 from ravine.search import Axis, Choice, Log, choice
-from ravine.spec import from_settings
 from ravine.spec.problem import Problem
 from ravine.spec.values import MOST
-
-PROBLEMS: Shelf[Problem] = Shelf("problem", "ravine.problems", Problem, "Problem(..)")
-"""Problems by name."""
 
 OF_PROBLEMS = ("dataset", "layers", "activation", "bias", "softmax", "init", "epochs")
 """The settings that are the same for all optimizers of a problem."""
@@ -40,78 +35,9 @@ Spaces = Mapping[str, Mapping[str, Axis | None]]
 """By the label of an optimizer, axes that replace its own; None takes one out."""
 
 
-def find_problem(given: str | Problem) -> Problem:
-    """Return a problem by its name, FILE.py:NAME or a TOML file, after a check of its settings.
-
-    Raises:
-        ConfigError: there is no such problem, or its settings are not allowed.
-    """
-    if isinstance(given, str) and given.endswith(".toml"):
-        content = toml_of(given, "the problem")
-        try:
-            return _checked(convert(content, Problem))
-        except RavineError as error:
-            raise ConfigError(f"{given} is no problem: {error}") from None
-    if isinstance(given, str) and names_file(given):
-        return _checked(_problem_in(given))
-    if not isinstance(given, (str, Problem)):
-        raise ConfigError(
-            f"{shortened(plain(given))} is no problem: give a name, a file, as my_file.py:my_problem or "
-            "my_problem.toml, or a ravine.Problem."
-        )
-    return _checked(PROBLEMS.find(given))
-
-
-def _problem_in(reference: str) -> Problem:
-    """Return the problem of FILE.py:NAME, or the only one of FILE.py."""
-    path, name = split(reference) or (reference, "")
-    found = {key: value for key, value in vars(run_file(path)[1]).items() if isinstance(value, Problem)}
-    if not found:
-        raise ConfigError(f"{path} has no problem: bind a ravine.Problem to a name in it.")
-    if name and name not in found:
-        raise ConfigError(unknown(f"problem in {path}", name, found))
-    if not name and len(found) > 1:
-        raise ConfigError(f"{path} has several problems; say which, as {path}:{next(iter(found))}.")
-    return found[name or next(iter(found))]
-
-
-def _checked(problem: Problem) -> Problem:
-    """Return a problem with its values in ravine's own types, if some optimizer can be trained and tuned on it."""
-    name = problem.name
-    try:
-        given = {field: plain(getattr(problem, field)) for field in Problem.__struct_fields__}
-        checked: Problem = convert(given, Problem)
-        if not checked.name.strip():
-            raise ConfigError("it has no name; give it one.")
-        if checked.validation == 0:
-            raise ConfigError("validation is 0; give the samples to choose settings on, 1 or more, or a share of them.")
-        if checked.target is not None and not 0 < checked.target <= 1:
-            raise ConfigError(f"target is {checked.target:g}; it must be an accuracy, above 0 and up to 1.")
-        from_settings({**checked.settings, "validation": checked.validation, "test": "never"})
-    except ConfigError as error:
-        raise ConfigError(f"problem {shortened(plain(name))}: {error}") from None
-    return checked
-
-
 def all_elementwise() -> list[str]:
     """Return the names of all element-wise optimizers but those for batches of all samples."""
     return [name for name, found in OPTIMIZERS.items() if found.formula is not None and not found.full_batch]
-
-
-def toml_of(source: str, what: str) -> dict[str, Any]:
-    """Return the content of a TOML file."""
-    file = path_of(what, source)
-    assert file is not None
-    try:
-        return dict(msgspec.toml.decode(text_of(file.read_bytes())))
-    except OSError as error:
-        raise ConfigError(f"cannot read {what} {source}: {error.strerror or error}.") from None
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"cannot read {what} {source}: {error}.") from None
-    except ConfigError as error:
-        raise ConfigError(f"cannot read {what} {source}: {error}") from None
-    except RecursionError:
-        raise ConfigError(f"cannot read {what} {source}: it has lists in lists without end.") from None
 
 
 def make_plan(
@@ -155,7 +81,7 @@ def make_plan(
     by_label = {label: optimizer for label, (_, optimizer) in zip(labels, found, strict=True)}
     shared = _shared(schedules, sizes)
     entries = [
-        _entry(name, label, optimizer, shared, spaces.get(label, {}), checked(variant))
+        _entry(name, label, optimizer, shared, spaces.get(label, {}), _settings_of(variant))
         for label, (name, optimizer), variant in zip(labels, found, given, strict=True)
     ]
     entries = [msgspec.structs.replace(entry, contains=_contained(entry, entries, by_label)) for entry in entries]
@@ -185,7 +111,7 @@ def check_protocol(protocol: Protocol) -> None:
     p = protocol
     trials = p.trials * (p.extensions + 1)
     limits: tuple[tuple[str, bool, str], ...] = (
-        ("trials", p.trials >= 4 and p.trials & (p.trials - 1) == 0, "a power of two of 4 or more"),
+        ("trials", p.trials >= SMALLEST and p.trials & (p.trials - 1) == 0, f"a power of two of {SMALLEST} or more"),
         ("contenders", 1 <= p.contenders <= p.trials, f"from 1 to the number of trials, {p.trials}"),
         ("tuning_seeds", 1 <= p.tuning_seeds <= FIRST_FINAL, f"from 1 to {FIRST_FINAL}"),
         ("extensions", p.extensions >= 0 and trials <= MOST_TRIALS, f"0 or more, with at most {MOST_TRIALS} trials"),
@@ -234,7 +160,7 @@ def _shared(schedules: Sequence[str], batch_sizes: Sequence[int]) -> dict[str, A
     return axes
 
 
-def checked(variant: Variant) -> dict[str, Any]:
+def _settings_of(variant: Variant) -> dict[str, Any]:
     """Return the settings of a variant, in which there may be none that are the problem's or the comparison's."""
     for name in variant.settings:
         if name in ("lr", "optimizer", "seed", "validation", "validation_seed", "test") or name in OF_PROBLEMS:

@@ -15,7 +15,8 @@ from ravine.spec.problem import Problem
 MOST_AXES = 16
 """The most axes of a space. Points have as many coordinates, so that a further axis leaves those of the others."""
 
-MOST_TRIALS = 4096
+SMALLEST, MOST_TRIALS = 4, 4096
+"""The numbers of trials that a search may have, with its extensions."""
 
 
 def points(problem: Problem, seed: int) -> Array:

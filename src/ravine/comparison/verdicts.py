@@ -17,8 +17,8 @@ from ravine.statistics.spending import looks
 CAUTION = 0.9
 """The share of the level that several looks spend.
 
-The levels of looks are those of normal means. With Student's quantiles and 6 to 13 pairs a look, five looks at 5 % err
-in 5.2 % of 40,000 simulated trials, and at a tenth of that in 5.2 to 5.7 tenths.
+The levels of looks are those of normal means, and Student's quantiles err a little more: `python -m
+benchmarks.fairness --looks` says how much.
 """
 
 Verdict = Literal["better", "worse", "equivalent", "undecided"]
@@ -85,7 +85,7 @@ def judge(
         look: the number of this look, from 1.
         pairs: those that are judged, the same at each look; all if None.
     """
-    nominal = _nominal(protocol, look)
+    level_of_look = nominal(protocol, look)
     standing = {(pair.a, pair.b): pair for pair in before if pair.verdict != "undecided"}
     names = list(itertools.combinations(scores, 2)) if pairs is None else list(pairs)
     open_pairs = [names_of for names_of in names if names_of not in standing]
@@ -96,9 +96,9 @@ def judge(
     differences = {pair: difference(*values) for pair, values in found.items()}
     told_apart = sum(pair.differs for pair in standing.values())
     equal = sum(pair.verdict == "equivalent" for pair in standing.values())
-    of_difference = _levels([d.p for d in differences.values()], len(names) - told_apart, protocol.level, nominal)
+    of_difference = _levels([d.p for d in differences.values()], len(names) - told_apart, protocol.level, level_of_look)
     outside = [d.p_outside(protocol.margin) for d in differences.values()]
-    of_margin = _levels(outside, len(names) - equal, protocol.level, nominal)
+    of_margin = _levels(outside, len(names) - equal, protocol.level, level_of_look)
     judged = {
         (a, b): Pair(
             a=a,
@@ -136,7 +136,7 @@ def _levels(p_values: Sequence[float], family: int, level: float, nominal: Calla
     return levels(padded, level, nominal)[: len(p_values)]
 
 
-def _nominal(protocol: Protocol, look: int) -> Callable[[float], float]:
+def nominal(protocol: Protocol, look: int) -> Callable[[float], float]:
     """Return the function that turns the level of a whole comparison into the level of one look."""
     if protocol.looks == 1:
         return lambda level: level

@@ -8,7 +8,7 @@ import msgspec
 
 from ravine.comparison.edges import LEAST_TRIALS
 from ravine.comparison.outcome import Outcome, Standing, Verdicts
-from ravine.comparison.plan import Objective, Plan, Protocol
+from ravine.comparison.plan import Objective, Protocol
 from ravine.comparison.verdicts import Pair, Verdict
 from ravine.formulas.kinds import shown
 from ravine.words import listed, several
@@ -249,27 +249,3 @@ def seen_sentence(outcome: Outcome, verdicts: Verdicts) -> str:
         f"With {several(verdicts.finals, 'final run')} each, a true difference of {size} between two optimizers is "
         f"found in {100 * protocol.power:g} % of comparisons."
     )
-
-
-def protocol_sentences(plan: Plan) -> list[str]:
-    """Say what a plan does, step by step."""
-    p = plan.protocol
-    objective = f"validation {p.objective}"
-    ends = "a test of each pair at that level after Holm's correction"
-    finals = f"{p.finals} final runs" if p.finals is not None else f"up to {p.most_finals} final runs"
-    found = [
-        f"Search: {p.trials} scrambled Sobol points for each optimizer, one seed, judged by the {objective} at the end "
-        "of the training. A run that diverges scores as chance.",
-        f"If the best trials lie at an edge: {p.extensions} more of such searches beyond it, "
-        "with as many trials for every optimizer."
-        if p.extensions
-        else "If the best trials lie at an edge, the verdict is undecided.",
-        f"The best {several(p.contenders, 'trial')} of each: {several(p.tuning_seeds - 1, 'further seed')}; "
-        "the best mean wins.",
-        f"{finals[0].upper()}{finals[1:]} of each winner with fresh seeds, on the whole training set; the test set is "
-        f"looked at once.",
-        f"Verdicts: at level {p.level:g}, {ends}; a difference below {margin_text(p)} does not matter.",
-    ]
-    if p.looks > 1:
-        found.append(f"Pairs that are undecided get as many final runs again, in up to {p.looks} looks.")
-    return found

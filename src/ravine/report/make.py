@@ -14,6 +14,7 @@ from ravine.report import tidy
 from ravine.report.best import Contender, best_row, contenders
 from ravine.report.claims import Claim, judge_claims
 from ravine.report.commands import command_of
+from ravine.report.environment import shared_environment
 from ravine.report.figures import draw
 from ravine.report.looks import Looking
 from ravine.report.page import page
@@ -169,10 +170,7 @@ def _made_by(planned: Sequence[Planned], results: Mapping[str, Result]) -> tuple
 
 def _environment(stored: Mapping[str, StoredRun]) -> dict[str, str]:
     """Return the versions and machines of the runs, and the first and last of their times."""
-    values: dict[str, list[str]] = {}
-    for run in stored.values():
-        for name, value in run.environment.items():
-            values.setdefault(name, []).append(str(value))
-    times = values.pop("time", [])
-    merged = {name: ", ".join(dict.fromkeys(found)) for name, found in values.items()}
-    return {**merged, "time": f"{min(times)} to {max(times)}"} if times else merged
+    environments = [run.environment for run in stored.values()]
+    times = [str(environment["time"]) for environment in environments if "time" in environment]
+    told = {"time": f"{min(times)} to {max(times)}"} if times else {}
+    return {**shared_environment(environments), **told}
