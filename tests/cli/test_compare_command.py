@@ -87,6 +87,19 @@ def test_comparisons_are_listed_and_opened_again_by_their_ids(here, capsys):
     assert (here / "again" / "index.html").exists()
 
 
+def test_finals_are_added_until_it_is_decided_or_the_time_is_up(here, capsys):
+    batches = ["--batch-size", "10,20", "--margin", "1e-6"]  # hardly any pair is equivalent within such a margin
+    found = document(capsys, "sgd", "signsgd", *QUICK, *batches, "--until-decided", "--at-most", "1h")
+    (pair,) = found["pairs"]
+    assert 1 <= pair["look"] <= 5
+    assert pair["seeds"] == 3 * pair["look"]
+    assert pair["verdict"] != "undecided" or pair["look"] == 5
+    assert all(row["settings"]["batch_size"] in (10, 20) for row in found["leaderboard"])
+    page = (here / "ravine-comparison" / "index.html").read_text()
+    assert "--until-decided" in page
+    assert "--at-most" not in page
+
+
 def test_a_rule_of_ones_own_and_a_file_of_a_comparison(here, capsys):
     write_rules(here / "mine.py", "@rule\ndef mine(g, *, lr=0.1):\n    return lr * g\n")
     (here / "both.toml").write_text(

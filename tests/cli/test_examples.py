@@ -16,7 +16,10 @@ from rule_files import write_rules
 
 TOO_LONG = {
     "ravine compile --all --dtype float32 --dtype float64",
+    "ravine compare momentum adam my_rule.py:my_rule --batch-size 10,100",
+    "ravine compare sgd adam --until-decided --at-most 30m",
     "ravine reproduce --quick",
+    "ravine reproduce --until-decided --at-most 15m",
     "ravine reproduce --only table1,figure2 --seeds 3",
 }
 """What takes minutes; other tests run these commands with less to do."""
