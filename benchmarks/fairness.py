@@ -63,9 +63,7 @@ def main() -> None:
     parser.add_argument("--searches", type=int, default=0, help="pairs of whole searches")
     parser.add_argument("--edges", action="store_true", help="simulate searches over axes without effect")
     parser.add_argument("--looks", action="store_true", help="simulate pairs that are looked at five times")
-    parser.add_argument(
-        "--pairing", action="store_true", help="train six settings, compare paired and unpaired"
-    )
+    parser.add_argument("--pairing", action="store_true", help="train six settings, compare paired and unpaired")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="finals that are drawn")
     parser.add_argument("--runs", type=Path, default=Path("fairness-runs"), help="folder of runs")
     parser.add_argument("--json", action="store_true")
