@@ -266,7 +266,7 @@ def test_a_problem_from_a_python_file(tmp_path):
 
 
 def test_all_problems_of_the_shelf_can_be_compared_on():
-    assert {"mnist-mlp", "mnist-small", "mnist-logistic", "mnist-deep", "fashion-mlp"} <= set(PROBLEMS)
+    assert {"mnist-mlp", "mnist-small", "mnist-logistic", "mnist-deep", "fashion-mlp", "fashion-small"} <= set(PROBLEMS)
     plan, found = make_plan(["sgd", "momentum"], list(PROBLEMS), Protocol(trials=4))
     runs = first_runs(entrants_of(plan, found), plan)
     assert len(set(runs)) == len(runs) == len(PROBLEMS) * 2 * (4 + 3)
