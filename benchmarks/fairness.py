@@ -24,6 +24,7 @@ import argparse
 import functools
 import itertools
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -167,9 +168,9 @@ def of_searches(store: RunStore, count: int) -> list[bool]:
             protocol = Protocol(seed=side + 1)
             done, results = follow({PROBLEM: course(sgd_alone(protocol), protocol)}, train)
             sides[str(side)] = scores(done[PROBLEM].of("sgd", "final"), results, "accuracy")
-        verdict = judge(sides, [], Protocol())[0].verdict
-        print(f"{number + 1}/{count}: {verdict}", flush=True)
-        told.append(verdict in ("better", "worse"))
+        pair = judge(sides, [], Protocol())[0]
+        print(f"{number + 1}/{count}: {pair.verdict}, {100 * pair.difference:+.2f} points", file=sys.stderr, flush=True)
+        told.append(pair.verdict in ("better", "worse"))
     return told
 
 

@@ -72,6 +72,7 @@ def test_the_whole_report(report, capsys, runs):
 
     page = (report / "index.html").read_text(encoding="utf-8")
     assert "A small paper" in page
+    assert ">Beyond the paper</h2>" in page
     assert page.count("<svg") == len(FIGURES)
     assert "quick look" not in page.lower()
     claims = json.loads((report / "claims.json").read_text(encoding="utf-8"))

@@ -27,6 +27,7 @@ def test_what_comes_back(folder, runs):
     assert (done.outcome.failed, done.outcome.reused, done.outcome.signal) == ({}, set(), None)
     assert [judgment.id for judgment in done.report.judgments] == [claim.id for claim in SMALL_CLAIMS]
     assert done.report.command == "ravine reproduce --only table1,claims"
+    assert "Beyond the paper" not in done.page.read_text()
     again = reproduce(only=["table1"], out=str(folder), runs=str(runs))
     assert again.outcome.reused == {run.id for run in small_runs(["table1"])}
     assert again.report.judgments == ()

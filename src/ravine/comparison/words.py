@@ -38,8 +38,13 @@ def difference_text(value: float, objective: Objective) -> str:
 
     >>> difference_text(0.00213, "accuracy"), difference_text(-0.01, "loss")
     ('+0.21 points', '-0.01')
+    >>> difference_text(-0.00001, "accuracy")  # zero has no sign
+    '0.00 points'
     """
-    return f"{100 * value:+.2f} points" if objective == "accuracy" else f"{value:+.3g}"
+    if objective == "loss":
+        return f"{value:+.3g}"
+    points = round(100 * value, 2)
+    return f"{points:+.2f} points" if points else "0.00 points"
 
 
 def interval_text(interval: Sequence[float], objective: Objective) -> str:

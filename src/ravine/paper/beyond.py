@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -72,42 +71,46 @@ def stored_beyond(store: RunStore) -> Outcome | None:
 
 def answers(outcome: Outcome) -> list[Answer]:
     """Return what the comparison says to the paper's conclusion and to its hypothesis."""
-    others = [name for name in FIVE if name != DECAY]
-    said = {name: _verdict(outcome, DECAY, name) for name in others}
-    beaten_by = [name for name in others if said[name] == "worse"]
-    not_beaten = [name for name in others if said[name] != "better"]
-    if beaten_by:
-        verdict, why = "does not stand", f"{listed(beaten_by)} {_are(beaten_by)} better than SGD with decay"
-    elif not not_beaten:
-        verdict, why = "stands", "SGD with decay is better than each of the other four"
-    elif all(said[name] == "equivalent" for name in not_beaten):
-        verdict, why = "does not stand", f"SGD with decay is equivalent to {listed(not_beaten)}"
+    return [_conclusion(outcome), _hypothesis(outcome)]
+
+
+def _conclusion(outcome: Outcome) -> Answer:
+    """Return whether decay is the best of the five: better than each of the other four."""
+    said = {name: _verdict(outcome, DECAY, name) for name in FIVE if name != DECAY}
+    better, worse, equivalent, open_ = (
+        [name for name, verdict in said.items() if verdict == kind]
+        for kind in ("better", "worse", "equivalent", "undecided")
+    )
+    beats = f", and better than {listed(better)}" if better else ""
+    if worse:
+        verdict, why = "does not stand", f"{listed(worse)} {'is' if len(worse) == 1 else 'are'} better than {DECAY}"
+    elif open_:
+        verdict, why = "undecided", f"the finals do not tell {DECAY} from {listed(open_)}"
+    elif equivalent:
+        verdict, why = "does not stand", f"{DECAY} is equivalent to {listed(equivalent)}{beats}"
     else:
-        open_ = [name for name in not_beaten if said[name] == "undecided"]
-        verdict, why = "undecided", f"the finals do not tell SGD with decay from {listed(open_)}"
-    found = [Answer("SGD with learning-rate decay is the best of the five methods (section 5).", verdict, f"{why}.")]
+        verdict, why = "stands", f"{DECAY} is better than each of the other four"
+    return Answer("SGD with learning-rate decay is the best of the five methods (section 5).", verdict, f"{why}.")
+
+
+def _hypothesis(outcome: Outcome) -> Answer:
+    """Return whether momentum and decay together, which the paper calls very promising, are better than decay alone."""
     size = difference_text(_difference(outcome, COMBINED, DECAY), outcome.plan.protocol.objective)
-    combined = {
-        "better": ("stands", f"it is better than SGD with decay, by {size}"),
-        "worse": ("does not stand", f"it is worse than SGD with decay, by {size.lstrip('+-')}"),
-        "equivalent": ("does not stand", f"it is equivalent to SGD with decay: {size}, less than matters"),
-        "undecided": ("undecided", f"the finals do not tell it from SGD with decay: {size}"),
+    better = [name for name in FIVE if name not in (DECAY, COMBINED) and _verdict(outcome, COMBINED, name) == "better"]
+    beats = f" It is better than {listed(better)}." if better else ""
+    verdict, why = {
+        "better": ("stands", f"it is better than {DECAY}, by {size.lstrip('+')}."),
+        "worse": ("does not stand", f"it is worse than {DECAY}, by {size.lstrip('-')}."),
+        "equivalent": ("does not stand", f"it is equivalent to {DECAY}; they differ by {size.lstrip('+-')}."),
+        "undecided": ("undecided", f"the finals do not tell it from {DECAY}: {size}."),
     }[_verdict(outcome, COMBINED, DECAY)]
-    return [
-        *found,
-        Answer(
-            "Momentum together with decay is promising, given a search (section 4).", combined[0], f"{combined[1]}."
-        ),
-    ]
+    sentence = "Momentum together with decay, given a search, is better than decay alone (section 3.3: very promising)."
+    return Answer(sentence, verdict, why + beats)
 
 
 def answer_sentences(outcome: Outcome) -> list[str]:
     """Return the answers as sentences."""
     return [f"{answer.sentence} {answer.verdict.capitalize()}: {answer.why}" for answer in answers(outcome)]
-
-
-def _are(names: Sequence[str]) -> str:
-    return "is" if len(names) == 1 else "are"
 
 
 def _verdict(outcome: Outcome, one: str, other: str) -> str:

@@ -17,6 +17,7 @@ from ravine.errors import ConfigError, shortened, unknown
 from ravine.gradients.networks.check import NetworkCheck, Progress
 from ravine.html import heading, paragraph
 from ravine.inputs import count_of, jobs_of, path_of, seconds_of
+from ravine.paper.beyond_section import beyond_section
 from ravine.paper.claims import CLAIMS, TOPICS
 from ravine.paper.study import load_paper
 from ravine.report.claims import rows_wanted
@@ -141,6 +142,7 @@ def reproduce(
         command=_command(seeds, looking, quick, only),
         looking=looking,
         topics=TOPICS,
+        more=() if only is not None else [beyond_section(store)],
     )
     return Reproduction(work.outcome, report, write_report(report, folder))
 

@@ -16,6 +16,7 @@ from ravine.report.claims import Claim, judge_claims
 from ravine.report.commands import command_of
 from ravine.report.environment import shared_environment
 from ravine.report.figures import draw
+from ravine.report.html_page import Section
 from ravine.report.looks import Looking
 from ravine.report.page import page
 from ravine.report.report import MadeBy, Report
@@ -46,6 +47,7 @@ def make_report(
     command: str = "",
     looking: Looking | None = None,
     topics: Sequence[Topic] = (),
+    more: Sequence[Section] = (),
 ) -> Report:
     """Make the report of a study.
 
@@ -59,6 +61,7 @@ def make_report(
         command: the command that makes this report again.
         looking: the looks at which claims are judged, if rows were given seeds until they are decided.
         topics: what the page says first.
+        more: further sections of the page.
     """
     results = {run: found.result for run, found in stored.items()}
 
@@ -92,6 +95,7 @@ def make_report(
         first=[name for name in (study.summary.group, *study.summary.figures) if name is not None],
         headlines=headlines(topics, judgments, best.removeprefix(f"{what}: ")),
         looking=looking,
+        more=more,
     )
 
 

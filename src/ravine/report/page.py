@@ -43,6 +43,7 @@ def page(report: Report, svgs: Mapping[str, str]) -> str:
     sections = [
         Section("reading", "How to read this page", definitions(terms(report))),
         Section("claims", "Claims", _claims(report.judgments)),
+        *report.more,
         Section("tables", "More tables" if report.first else "Tables", lines(tables)),
         Section("figures", "More figures" if report.first else "Figures", lines(figures)),
         Section("runs", "How each run was made", _runs(report.made_by)),

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ravine.report.html_page import Section
 from ravine.report.looks import Looking
 from ravine.report.summary import Headline
 from ravine.report.tables import Table
@@ -54,6 +55,7 @@ class Report:
         first: the names of the tables and drawings that belong to the summary.
         headlines: the findings of the summary; without them the page has the highlights.
         looking: the looks at which claims were judged; None if all was judged once.
+        more: further sections of the page, which stand behind the claims.
     """
 
     title: str
@@ -72,3 +74,4 @@ class Report:
     first: Sequence[str] = ()
     headlines: Sequence[Headline] = ()
     looking: Looking | None = None
+    more: Sequence[Section] = ()
