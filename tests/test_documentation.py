@@ -178,7 +178,7 @@ def test_the_page_about_comparing(small, tmp_path, monkeypatch):
         'name = "tiny"\ndataset = "small"\nlayers = [64, 10]\nbatch_size = 20\nepochs = 1\nvalidation = 50\n'
     )
     page = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
-    comparing, problem = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    comparing, _, problem = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert 'problem="mnist-small"' in comparing
     names: dict[str, object] = {}
     exec(comparing.replace('"mnist-small"', '"tiny.toml"'), names)

@@ -39,6 +39,7 @@ def completed(*words: str) -> list[str]:
         (["optimizers", "sham"], ["file", "shampoo"]),
         (["check-optimizer", "sham"], ["file", "shampoo"]),
         (["compile", "sgd", "sham"], ["file", "shampoo"]),
+        (["compare", "--against", "a"], ["atlas"]),
         (["compile", "--dtype", "float3"], ["float32"]),
         (["paths", "sgd", "sham"], ["file", "shampoo"]),
         (["paths", "--surface", "ro"], ["file", "rosenbrock"]),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
+from ravine.comparison.against import plan_against
 from ravine.comparison.compare import Interrupted, Watching, compare_prepared
 from ravine.comparison.comparison import Comparison
 from ravine.comparison.defaults import DEFAULT_PROBLEM, LOOKS, protocol_of
-from ravine.comparison.plan import Variant
+from ravine.comparison.plan import Protocol, Variant
 from ravine.comparison.planning import Spaces, make_plan
 from ravine.comparison.prepare import prepare
 from ravine.errors import ConfigError
@@ -23,7 +26,8 @@ from ravine.spec.problem import Problem
 def compare(
     optimizers: Sequence[str | Optimizer | Variant],
     *,
-    problem: str | Problem | Sequence[str | Problem] = DEFAULT_PROBLEM,
+    against: str | None = None,
+    problem: str | Problem | Sequence[str | Problem] | None = None,
     schedule: str | Sequence[str] = (),
     batch_size: int | Sequence[int] = (),
     search: Spaces = MappingProxyType({}),
@@ -57,8 +61,12 @@ def compare(
 
     Args:
         optimizers: two or more: names, files as "my_rule.py:my_rule", optimizers of your own, or a `ravine.Variant` of
-            one with settings of its own, such as a schedule.
-        problem: one or more problems: names that `ravine compare --help` lists, files, or `Problem` values.
+            one with settings of its own, such as a schedule. Against the atlas one suffices.
+        against: "atlas", or some of its optimizers, as "atlas:adam,sgd": optimizers that ravine has tuned already stand
+            beside those that are given, which get searches of the same size. The atlas decides the schedule, the batch
+            size, the objective and the numbers of the search; numbers at their defaults are those of the atlas.
+        problem: one or more problems: names that `ravine compare --help` lists, files, or `Problem` values;
+            "mnist-mlp" if None, and against the atlas all of its problems.
         schedule: forms of the schedule, "constant", "linear" and "cosine"; several are an axis of every search.
         batch_size: replaces that of the problem; several are an axis of every search.
         search: by optimizer, axes in place of its own, as {"momentum": {"alpha": ravine.search.linear(0, 0.9)}}.
@@ -85,38 +93,55 @@ def compare(
         FailedRuns: an optimizer of yours failed.
         KeyboardInterrupt: Ctrl-C; the same call goes on.
     """
-    protocol = protocol_of(
-        objective=objective,
-        trials=trials,
-        contenders=contenders,
-        tuning_seeds=tuning_seeds,
-        extensions=extensions,
-        controls=controls,
-        margin=margin,
-        level=level,
-        power=power,
-        finals=finals,
-        most_finals=most_finals,
-        pairs=pairs,
-        looks=LOOKS if until_decided else 1,
-        seed=seed,
-    )
+    numbers = {
+        "objective": objective,
+        "trials": trials,
+        "contenders": contenders,
+        "tuning_seeds": tuning_seeds,
+        "extensions": extensions,
+        "controls": controls,
+        "margin": margin,
+        "level": level,
+        "power": power,
+        "finals": finals,
+        "most_finals": most_finals,
+        "pairs": pairs,
+        "looks": LOOKS if until_decided else 1,
+        "seed": seed,
+    }
     longest = None if at_most is None else seconds_of("at_most", at_most)
     if longest is not None and not until_decided:
         raise ConfigError("at_most ends a comparison between looks: give until_decided=True too.")
-    plan, found = make_plan(
-        _listed(optimizers),
-        _listed(problem),
-        protocol,
-        schedules=_listed(schedule),
-        batch_sizes=_listed(batch_size),
-        spaces=search,
-    )
+    schedules, sizes = _listed(schedule), _listed(batch_size)
+    if against is None:
+        plan, found = make_plan(
+            _listed(optimizers),
+            _listed(DEFAULT_PROBLEM if problem is None else problem),
+            protocol_of(**numbers),
+            schedules=schedules,
+            batch_sizes=sizes,
+            spaces=search,
+        )
+    else:
+        decided = {"schedule": schedules, "batch_size": sizes, "budget": budget}
+        plan, found = plan_against(
+            against,
+            _listed(optimizers),
+            None if problem is None else _listed(problem),
+            {**_chosen(numbers), **{name: value for name, value in decided.items() if value not in (None, [])}},
+            search,
+        )
     prepared = prepare(plan, found, budget=budget, runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet)
     try:
         return compare_prepared(prepared, watching, at_most=longest)
     except Interrupted as stop:
         raise KeyboardInterrupt(str(stop)) from None
+
+
+def _chosen(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of a protocol that are not at their defaults."""
+    usual = {**msgspec.structs.asdict(Protocol()), "margin": None}
+    return {name: value for name, value in numbers.items() if plain(value) != usual[name]}
 
 
 def _listed(given: Any) -> list[Any]:

@@ -83,6 +83,14 @@ def _number(name: str, type_: Any, default: Any, help_: str) -> Decorator:
     help=f"The problems: {listed(choices.PROBLEMS(), 'or')}; also FILE.py:NAME and FILE.toml.  [default: mnist-mlp]",
 )
 @option(
+    "--against",
+    type=Names(choices.these("atlas")),
+    metavar="atlas[:NAME,..]",
+    group=WHAT,
+    help="Compare with optimizers that ravine has tuned already on the problems of its atlas: the best one of each "
+    "problem, or those that are named. One OPTIMIZER suffices.",
+)
+@option(
     "--batch-size",
     metavar="SAMPLES,..",
     group=WHAT,
@@ -149,22 +157,24 @@ def _number(name: str, type_: Any, default: Any, help_: str) -> Decorator:
 @json_option
 @quiet_option
 def compare(
-    optimizers: tuple[str, ...], everything: bool, problem: str | None, batch_size: str | None,
-    schedule: str | None, at_most: str | None, budget: str | None, until_decided: bool, dry_run: bool,
-    data_dir: Path | None, runs: str | None, jobs: int | None, out: Path, show_list: bool, as_json: bool, quiet: bool,
-    **numbers: Any,
+    optimizers: tuple[str, ...], everything: bool, problem: str | None, against: str | None,
+    batch_size: str | None, schedule: str | None, at_most: str | None, budget: str | None, until_decided: bool,
+    dry_run: bool, data_dir: Path | None, runs: str | None, jobs: int | None, out: Path, show_list: bool, as_json: bool,
+    quiet: bool, **numbers: Any,
 ) -> int:  # fmt: skip
     """Compare optimizers fairly: tune each with the same budget, run the winners with fresh seeds, judge every pair.
 
     Each optimizer is searched in its own space, on a validation split of the training set. The best setting of each is
     trained anew on the whole training set with seeds that no trial had, and the test set is looked at once. Each pair
     is better, worse, equivalent or undecided. OPTIMIZER is a name or FILE.py:NAME; FILE.toml describes a whole
-    comparison; an ID shows a stored one again. docs/comparison.md explains the protocol.
+    comparison; an ID shows a stored one again. With --against atlas one OPTIMIZER of yours stands beside the best that
+    ravine has tuned already, with the same budget. docs/comparison.md explains the protocol.
 
     The page, index.html, has the leaderboard, the pairs, the plan and all trials. Stored runs are not repeated, so
     after an interruption the command goes on where it was.
     """
     from ravine.comparison.compare import Interrupted, compare_prepared
+    from ravine.comparison.defaults import LOOKS
     from ravine.comparison.prepare import prepare
     from ravine.inputs import seconds_of
     from ravine.storage.files import check_writable
@@ -179,7 +189,8 @@ def compare(
     most = None if budget is None else seconds_of("--budget", budget)
     if longest is not None and not until_decided:
         raise ConfigError("--at-most ends a comparison between looks: give --until-decided too.")
-    plan, found = _plan(optimizers, everything, problem, batch_size, schedule, until_decided, numbers)
+    numbers |= {"looks": LOOKS} if until_decided else {}
+    plan, found = _plan(optimizers, everything, problem, against, batch_size, schedule, budget, numbers)
     prepared = prepare(plan, found, budget=most, runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet)
     if dry_run:
         return _dry_run(prepared, as_json)
@@ -202,16 +213,18 @@ def _plan(
     given: Sequence[str],
     everything: bool,
     problem: str | None,
+    against: str | None,
     batch_size: str | None,
     schedule: str | None,
-    until_decided: bool,
+    budget: str | None,
     numbers: Mapping[str, Any],
 ) -> tuple[Plan, dict[str, Optimizer]]:
     """Return the plan that a command line and the file of a comparison describe, and its optimizers by label.
 
     Options go before the file.
     """
-    from ravine.comparison.defaults import DEFAULT_PROBLEM, LOOKS, protocol_of
+    from ravine.comparison.against import plan_against
+    from ravine.comparison.defaults import DEFAULT_PROBLEM, protocol_of
     from ravine.comparison.file import ComparisonFile, read_comparison
     from ravine.comparison.planning import all_elementwise, make_plan
 
@@ -221,19 +234,19 @@ def _plan(
     file = read_comparison(files[0]) if files else ComparisonFile()
     named = [name for name in given if name not in files]
     optimizers = [*(all_elementwise() if everything else ()), *(named or file.taking_part)]
-    protocol = protocol_of(
-        **{
-            **file.protocol,
-            **{name: value for name, value in numbers.items() if value is not None},
-            **({"looks": LOOKS} if until_decided else {}),
-        }
-    )
+    problems = _split(problem) or file.problems
+    schedules, sizes = _split(schedule) or file.schedules, _sizes(batch_size) or file.batch_sizes
+    chosen = {**file.protocol, **{name: value for name, value in numbers.items() if value is not None}}
+    if against is not None:
+        decided = {"--all": everything, "schedule": schedules, "batch_size": sizes, "budget": budget}
+        chosen |= {name: value for name, value in decided.items() if value}
+        return plan_against(against, optimizers, problems or None, chosen, file.search)
     return make_plan(
         optimizers,
-        _split(problem) or file.problems or (DEFAULT_PROBLEM,),
-        protocol,
-        schedules=_split(schedule) or file.schedules,
-        batch_sizes=_sizes(batch_size) or file.batch_sizes,
+        problems or (DEFAULT_PROBLEM,),
+        protocol_of(**chosen),
+        schedules=schedules,
+        batch_sizes=sizes,
         spaces=file.search,
     )
 
@@ -272,7 +285,7 @@ def _cost(prepared: Prepared) -> str:
 
 
 def _dry_run(prepared: Prepared, as_json: bool) -> int:
-    from ravine.comparison.protocol_words import protocol_words, space_rows
+    from ravine.comparison.protocol_words import protocol_words, space_rows, tuned_rows
 
     plan, cost = prepared.plan, prepared.cost
     if as_json:
@@ -300,7 +313,11 @@ def _dry_run(prepared: Prepared, as_json: bool) -> int:
         ],
     )
     click.echo()
-    print_table(("number", "what it is"), list(protocol_words(plan.protocol).items()))
+    tuned = tuned_rows(plan)
+    if tuned:
+        print_table(("tuned by an earlier comparison", "on", "settings"), tuned)
+        click.echo()
+    print_table(("number", "what it is"), list(protocol_words(plan.protocol, tuned=bool(tuned)).items()))
     click.echo()
     print_text(f"{_cost(prepared)[0].upper()}{_cost(prepared)[1:]}, if none is stored yet and no search is at an edge.")
     return 0

@@ -14,6 +14,7 @@ from ravine.comparison.words import (
     rank_text,
     score_text,
     settings_text,
+    tuned_sentence,
     verdict_sentence,
     warnings,
 )
@@ -76,7 +77,7 @@ class Comparison:
             else verdict_sentence(self.outcome, verdicts)
             for verdicts in self.outcome.verdicts
         ]
-        return [*found, *self.notes, *warnings(self.outcome)]
+        return [*found, *filter(None, [tuned_sentence(self.outcome)]), *self.notes, *warnings(self.outcome)]
 
     def plot(self) -> Figure:
         """Draw the scores of all trials against the learning rate; return a matplotlib figure."""

@@ -15,7 +15,17 @@ from ravine.comparison.edges import Edge, beyond, edges, joined
 from ravine.comparison.finals import final_count, pairs_of, spread_of, usual_spread
 from ravine.comparison.plan import Protocol
 from ravine.comparison.scores import Results, means, ranked, scores
-from ravine.comparison.trials import Entrant, Stage, Trial, at_point, at_settings, final_seed, tuned_before, tuning_seed
+from ravine.comparison.trials import (
+    Entrant,
+    Stage,
+    Trial,
+    at_point,
+    at_settings,
+    final_seed,
+    first_number,
+    tuned_before,
+    tuning_seed,
+)
 from ravine.comparison.verdicts import Pair, judge
 from ravine.search import Axis
 
@@ -113,11 +123,13 @@ def course(entrants: Sequence[Entrant], protocol: Protocol, time_is_up: Callable
 
     spread = spread_of(groups)
     done.spread = usual_spread(protocol) if spread is None else spread
-    pairs = pairs_of([entrant.entry for entrant in entrants], protocol, leader and leader[1])
+    entries = [entrant.entry for entrant in entrants]
+    pairs = pairs_of(entries, protocol, leader and leader[1])
     done.finals = final_count(protocol, len(pairs), done.spread)
     undecided = {entrant.label for entrant in entrants}
+    first = first_number(entries)
     for look in range(1, protocol.looks + 1):
-        numbers = range((look - 1) * done.finals, look * done.finals)
+        numbers = range(first + (look - 1) * done.finals, first + look * done.finals)
         taking_part = [entrant for entrant in entrants if entrant.label in undecided]
         results = yield from _stage(done, _finals(taking_part, done.winners, numbers, protocol))
         values = {entrant.label: scores(done.of(entrant.label, "final"), results, objective) for entrant in entrants}

@@ -254,9 +254,11 @@ def _shown(name: str) -> str:
 
 
 def _standings(outcome: Outcome, problem: str | None) -> list[Standing]:
-    """Return the optimizers on a problem, best first; on the first problem if none is given."""
+    """Return the optimizers that were searched on a problem, best first; on the first problem if none is given."""
     name = outcome.plan.problems[0].name if problem is None else problem
-    return [standing for standing in outcome.leaderboard if standing.problem == name]
+    return [
+        standing for standing in outcome.leaderboard if standing.problem == name and standing.validation is not None
+    ]
 
 
 def _searched(outcome: Outcome, standing: Standing) -> list[Row]:

@@ -12,7 +12,7 @@ from ravine.comparison.figures import TOGETHER
 from ravine.comparison.leaderboard import leaderboard
 from ravine.comparison.outcome import Outcome, Standing, Verdicts
 from ravine.comparison.reading import terms
-from ravine.comparison.words import seen_sentence, verdict_sentence, warnings
+from ravine.comparison.words import seen_sentence, tuned_sentence, verdict_sentence, warnings
 from ravine.report.html_page import Section, definitions, figure, html_page, lines, whole
 from ravine.words import duration, listed, several
 
@@ -90,7 +90,7 @@ def _summary(comparison: Comparison, svgs: Svgs) -> str:
             f"<h1>{whole(_title(outcome))}</h1>",
             f'<p class="facts">{" · ".join(facts)}</p>',
             *sentences,
-            *(f"<p>{escape(note)}</p>" for note in comparison.notes),
+            *(f"<p>{escape(note)}</p>" for note in (tuned_sentence(outcome), *comparison.notes) if note),
             *([f'<ul class="warnings" role="note">\n{doubts}\n</ul>'] if doubts else []),
             *(_board(outcome, verdicts, svgs) for verdicts in outcome.verdicts),
         ]

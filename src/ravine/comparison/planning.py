@@ -14,7 +14,7 @@ import numpy as np
 from ravine.comparison.finding import find_problem
 from ravine.comparison.plan import Entry, Plan, Protocol, Variant
 from ravine.comparison.points import MOST_AXES, MOST_TRIALS, SMALLEST
-from ravine.comparison.trials import FIRST_FINAL, SCHEDULES, SEEDS
+from ravine.comparison.trials import FIRST_FINAL, SCHEDULES, SEEDS, first_number
 from ravine.data import DATASETS
 from ravine.data.validation import samples_of
 from ravine.errors import ConfigError, shortened, unknown
@@ -48,22 +48,26 @@ def make_plan(
     schedules: Sequence[str] = (),
     batch_sizes: Sequence[int] = (),
     spaces: Spaces = MappingProxyType({}),
+    beside: Sequence[Entry] = (),
 ) -> tuple[Plan, dict[str, Optimizer]]:
     """Return the plan of a comparison, and by label the optimizers that it names.
 
     Args:
-        optimizers: at least two: names, FILE.py:NAME, optimizers, or variants of these.
+        optimizers: at least two, or one beside others: names, FILE.py:NAME, optimizers, or variants of these.
         problems: at least one: names, FILE.py:NAME, TOML files, or problems.
         protocol: the numbers.
         schedules: forms of the schedule; if there are several they are an axis of every space.
         batch_sizes: batch sizes; one replaces that of the problems, several are an axis of every space.
         spaces: axes in place of those of the optimizers.
+        beside: optimizers that an earlier comparison tuned, which stand beside them and are not searched.
 
     Raises:
         ConfigError: a name does not exist or stands there twice, or a number is not allowed.
     """
-    check_protocol(protocol)
-    if len(optimizers) < 2:
+    check_protocol(protocol, first_number(beside))
+    if beside and not optimizers:
+        raise ConfigError("no optimizers are given; give one or more to compare with those that are tuned already.")
+    if len(optimizers) + len(beside) < 2:
         few = "one optimizer is" if optimizers else "no optimizers are"
         raise ConfigError(f"{few} given; give two or more to compare, as in `ravine compare sgd momentum`.")
     if not isinstance(spaces, Mapping):
@@ -74,16 +78,21 @@ def make_plan(
     sizes = [count_of("batch size", size, MOST) for size in batch_sizes]
     given = [one if isinstance(one, Variant) else Variant(label="", optimizer=one, settings={}) for one in optimizers]
     found = [OPTIMIZERS.resolve(variant.optimizer) for variant in given]
-    labels = _labels([variant.label or name for variant, (name, _) in zip(given, found, strict=True)])
+    names = [variant.label or name for variant, (name, _) in zip(given, found, strict=True)]
+    labels = _labels([*names, *(entry.label for entry in beside)])[: len(names)]
+    tuned = {entry.label: OPTIMIZERS.find(entry.optimizer) for entry in beside}
     for label in spaces:
+        if label in tuned:
+            raise ConfigError(f"search of {label}: it is tuned already and is not searched; leave its axes out.")
         if label not in labels:
             raise ConfigError(f"search of {label}: {unknown('optimizer of the comparison', label, labels)}")
-    by_label = {label: optimizer for label, (_, optimizer) in zip(labels, found, strict=True)}
+    by_label = {**{label: optimizer for label, (_, optimizer) in zip(labels, found, strict=True)}, **tuned}
     shared = _shared(schedules, sizes)
     entries = [
         _entry(name, label, optimizer, shared, spaces.get(label, {}), _settings_of(variant))
         for label, (name, optimizer), variant in zip(labels, found, given, strict=True)
     ]
+    entries += beside
     entries = [msgspec.structs.replace(entry, contains=_contained(entry, entries, by_label)) for entry in entries]
     chosen = [find_problem(problem) for problem in problems]
     if not chosen:
@@ -102,14 +111,14 @@ LEAST_LEVEL = 1e-6
 """The smallest error rate; a smaller one needs more final runs than a comparison has seeds for."""
 
 
-def check_protocol(protocol: Protocol) -> None:
-    """Check the numbers of a comparison.
+def check_protocol(protocol: Protocol, first: int = 0) -> None:
+    """Check the numbers of a comparison whose final runs are counted from `first`.
 
     Raises:
         ConfigError: one is not allowed.
     """
     p = protocol
-    trials = p.trials * (p.extensions + 1)
+    trials, seeds = p.trials * (p.extensions + 1), SEEDS - FIRST_FINAL - first
     limits: tuple[tuple[str, bool, str], ...] = (
         ("trials", p.trials >= SMALLEST and p.trials & (p.trials - 1) == 0, f"a power of two of {SMALLEST} or more"),
         ("contenders", 1 <= p.contenders <= p.trials, f"from 1 to the number of trials, {p.trials}"),
@@ -125,8 +134,8 @@ def check_protocol(protocol: Protocol) -> None:
         ("finals", p.finals is None or p.finals >= 2, "2 or more"),
         (
             "finals",
-            (p.finals or p.most_finals) * p.looks <= SEEDS - FIRST_FINAL,
-            f"at most {(SEEDS - FIRST_FINAL) // max(p.looks, 1)} at {p.looks} looks",
+            (p.finals or p.most_finals) * p.looks <= seeds,
+            f"at most {seeds // max(p.looks, 1)} at {p.looks} looks",
         ),
     )
     for name, fits, allowed in limits:

@@ -10,7 +10,7 @@ from pathlib import Path
 from ravine.comparison.cost import Cost, cost_of, seconds_of, within_budget
 from ravine.comparison.course import course
 from ravine.comparison.plan import Plan, id_of
-from ravine.comparison.trials import Entrant
+from ravine.comparison.trials import Entrant, tuned_before
 from ravine.data import Dataset, load
 from ravine.formulas.optimizer import Optimizer
 from ravine.inputs import jobs_of, path_of
@@ -84,5 +84,7 @@ def entrants_of(plan: Plan, optimizers: Mapping[str, Optimizer]) -> dict[str, li
 
 
 def first_runs(entrants: Mapping[str, Sequence[Entrant]], plan: Plan) -> list[str]:
-    """Return the ids of the runs of the first stage on all problems."""
-    return [trial.id for own in entrants.values() for trial in next(course(own, plan.protocol))]
+    """Return the ids of the runs of the first stage on all problems, and of those with settings found before."""
+    first = [trial.id for own in entrants.values() for trial in next(course(own, plan.protocol))]
+    tuned = [entrant for own in entrants.values() for entrant in own if entrant.entry.tuned]
+    return first + [tuned_before(entrant, plan.protocol).id for entrant in tuned]

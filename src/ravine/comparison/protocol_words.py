@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ravine.comparison.plan import Plan, Protocol
 from ravine.comparison.trials import SHARED
-from ravine.comparison.words import margin_text
+from ravine.comparison.words import margin_text, values_text
 from ravine.spec.problem import Problem
 from ravine.words import several
 
 
-def protocol_words(protocol: Protocol) -> dict[str, str]:
-    """Return the numbers of a protocol by name, each in a sentence.
+def protocol_words(protocol: Protocol, *, tuned: bool = False) -> dict[str, str]:
+    """Return the numbers of a protocol by name, each in a sentence; `tuned` if some optimizers were tuned before.
 
     >>> protocol_words(Protocol(trials=32))["trials"]
     '32 scrambled Sobol points of the space of each optimizer, each with one seed.'
@@ -40,7 +40,9 @@ def protocol_words(protocol: Protocol) -> dict[str, str]:
         "level": f"{p.level:g}: the largest probability that any pair of a problem is said to differ and does not, and "
         "as much that any is said to be equivalent and is not; Holm's correction keeps it over all pairs.",
         "power": f"{p.power:g}: the probability that a true difference of twice the margin is found.",
-        "pairs": "All pairs are judged."
+        "pairs": "All pairs are judged, but no pair of two optimizers that an earlier comparison tuned."
+        if tuned
+        else "All pairs are judged."
         if p.pairs == "all"
         else "Each optimizer is judged beside the one that did best while tuning; no other pair is judged.",
         "looks": "1: the finals are judged once."
@@ -66,11 +68,19 @@ def problem_words(problem: Problem) -> str:
 
 
 def space_rows(plan: Plan) -> list[tuple[str, str, str, bool, bool]]:
-    """Return each axis of each space: optimizer, name, values, whether the comparison replaced the optimizer's own, and
-    whether it is one of the optimizer's and not one that all share.
+    """Return each axis of each space that is searched: optimizer, name, values, whether the comparison replaced the
+    optimizer's own, and whether it is one of the optimizer's and not one that all share.
     """
     return [
         (entry.label, name, str(axis), name in entry.overridden, name not in SHARED)
         for entry in plan.entries
+        if not entry.tuned
         for name, axis in entry.space.items()
+    ]
+
+
+def tuned_rows(plan: Plan) -> list[tuple[str, str, str]]:
+    """Return what an earlier comparison found: optimizer, problem, settings."""
+    return [
+        (entry.label, problem, values_text(found)) for entry in plan.entries for problem, found in entry.tuned.items()
     ]

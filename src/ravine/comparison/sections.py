@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from statistics import fmean
 
@@ -12,9 +12,9 @@ from ravine.comparison.folder import Made
 from ravine.comparison.outcome import Outcome, Row, Standing, Verdicts
 from ravine.comparison.page_parts import NUMBER, SYMBOLS, WORDS, html_table, mark, optional, p_text
 from ravine.comparison.plan import Objective
-from ravine.comparison.protocol_words import problem_words, protocol_words, space_rows
+from ravine.comparison.protocol_words import problem_words, protocol_words, space_rows, tuned_rows
 from ravine.comparison.verdicts import Pair
-from ravine.comparison.words import center, difference_text, interval_text, score_text, setting_text, turned
+from ravine.comparison.words import center, difference_text, interval_text, score_text, turned, values_text
 from ravine.report.html_page import breakable, definitions, lines
 from ravine.words import duration, listed, several
 
@@ -48,7 +48,7 @@ def _left_out(outcome: Outcome, ordered: Sequence[Pair]) -> str:
     if outcome.plan.protocol.pairs == "best" and len(ordered) > 1:
         best = escape(center(ordered))
         return f" Each optimizer is judged beside {best} alone, the one that did best while tuning."
-    if any(entry.tuned for entry in outcome.plan.entries):
+    if sum(bool(entry.tuned) for entry in outcome.plan.entries) > 1:
         return " Pairs of two optimizers that an earlier comparison tuned are not judged."
     return ""
 
@@ -110,7 +110,7 @@ def tuning(outcome: Outcome, verdicts: Verdicts, standings: Sequence[Standing]) 
             breakable(standing.optimizer),
             "&ndash;" if standing.decades is None else f"{standing.decades:.2f}",
             "&ndash;" if standing.diverged is None else f"{100 * standing.diverged:.0f} %",
-            f"{standing.tuning_seconds:,.0f}",
+            "&ndash;" if standing.validation is None else f"{standing.tuning_seconds:,.0f}",
             "".join(
                 f'<span class="doubt"><i aria-hidden="true">⚠</i> {escape(f"{edge.end} end of {edge.axis}")}</span> '
                 for edge in standing.edges
@@ -222,15 +222,15 @@ def plan(outcome: Outcome, time: str) -> str:
     made = {"id": outcome.id, **({"made": time} if time else {})}
     problems = {f"problem {problem.name}": problem_words(problem) for problem in outcome.plan.problems}
     variants = {
-        entry.label: f"{entry.optimizer} with {_settings(entry.settings)} in all of its runs."
+        entry.label: f"{entry.optimizer} with {values_text(entry.settings)} in all of its runs."
         for entry in outcome.plan.entries
         if entry.settings
     }
     tuned = {
-        f"{entry.label} on {problem}": f"It was tuned by an earlier comparison: {_settings(found)}."
-        for entry in outcome.plan.entries
-        for problem, found in entry.tuned.items()
+        f"{label} on {problem}": f"It was tuned by an earlier comparison: {settings}."
+        for label, problem, settings in tuned_rows(outcome.plan)
     }
+    words = protocol_words(outcome.plan.protocol, tuned=bool(tuned))
     head = [("optimizer", WORDS), ("axis", WORDS), ("values", WORDS), ("whose", WORDS)]
     rows = [
         [
@@ -244,14 +244,10 @@ def plan(outcome: Outcome, time: str) -> str:
     return lines(
         [
             "<p>All of this was fixed, and stored, before the first run.</p>",
-            definitions({**made, **problems, **variants, **tuned, **protocol_words(outcome.plan.protocol)}),
+            definitions({**made, **problems, **variants, **tuned, **words}),
             html_table("spaces", "The space of each search", head, rows),
         ]
     )
-
-
-def _settings(given: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}={setting_text(value)}" for name, value in given.items())
 
 
 def before(made: Sequence[Made]) -> str:
@@ -308,7 +304,7 @@ def _run_table(name: str, title: str, what: str, rows: Sequence[Row], objective:
         [
             breakable(row.optimizer),
             score_text(row.score, objective) if row.status == "done" else f"{escape(row.status)}",
-            breakable(_settings(row.settings)),
+            breakable(values_text(row.settings)),
             escape(f"{row.stage} near {row.near}" if row.near else row.stage),
             str(row.seed),
             "&ndash;" if row.train_loss is None else f"{row.train_loss:.4g}",

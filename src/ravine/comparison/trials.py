@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -32,6 +32,12 @@ SEEDS = 1000
 
 FIRST_FINAL = 100
 """The first seed of the finals; tuning has the seeds below."""
+
+FRESH = 400
+"""The number of the first final run if an earlier comparison tuned some of the optimizers.
+
+These may stand there because their finals were good in that comparison, so that its seeds were lucky ones for them.
+"""
 
 Settings = Mapping[str, Any]
 """The values of the axes, by name."""
@@ -127,6 +133,11 @@ def tuning_seed(protocol: Protocol, number: int) -> int:
 def final_seed(protocol: Protocol, number: int) -> int:
     """Return the seed of a final run, counted from 0; no trial has it."""
     return SEEDS * protocol.seed + FIRST_FINAL + number
+
+
+def first_number(entries: Sequence[Entry]) -> int:
+    """Return the number of the first final run, which no earlier comparison has had."""
+    return FRESH if any(entry.tuned for entry in entries) else 0
 
 
 def at_point(

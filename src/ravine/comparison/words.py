@@ -75,7 +75,16 @@ def settings_text(standing: Standing) -> str:
     >>> settings_text(SimpleNamespace(settings={"lr": 0.0412345, "alpha": 0.9}))
     'lr=0.04123, alpha=0.9'
     """
-    return ", ".join(f"{name}={setting_text(value)}" for name, value in standing.settings.items())
+    return values_text(standing.settings)
+
+
+def values_text(settings: Mapping[str, object]) -> str:
+    """Write settings.
+
+    >>> values_text({"lr": 0.0412345, "schedule": "cosine"})
+    'lr=0.04123, schedule=cosine'
+    """
+    return ", ".join(f"{name}={setting_text(value)}" for name, value in settings.items())
 
 
 def setting_text(value: object) -> str:
@@ -128,6 +137,16 @@ def verdict_sentence(outcome: Outcome, verdicts: Verdicts) -> str:
     found = {other: said[leader][other] for other in standings if other in said[leader]}
     rest = [other for other in standings if other != leader and other not in found]
     return _of_several(standings[leader], what, found, rest, protocol)
+
+
+def tuned_sentence(outcome: Outcome) -> str:
+    """Say which optimizers an earlier comparison tuned; "" if none."""
+    tuned = [entry.label for entry in outcome.plan.entries if entry.tuned]
+    if not tuned:
+        return ""
+    names = listed(tuned) if len(tuned) <= 4 else several(len(tuned), "optimizer")
+    were, their = ("was", "its") if len(tuned) == 1 else ("were", "their")
+    return f"{names} {were} tuned by an earlier comparison; this one made {their} final runs alone."
 
 
 def center(pairs: Sequence[Pair]) -> str:
