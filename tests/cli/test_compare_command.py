@@ -55,6 +55,22 @@ def test_the_document_has_the_leaderboard_the_pairs_and_the_trials(here, capsys)
     # 4 trials, 2 runs at the defaults, one further seed for 2 contenders, 3 finals; 2 controls and a seed of the best
     assert len(lines) == 1 + 3 * (4 + 2 + 2 + 3) + 3
     assert found["trials"].endswith("trials.csv")
+    assert "profiles" not in found  # of one problem
+
+
+def test_four_problems_have_profiles_in_the_document(here, capsys):
+    for place in range(4):
+        text = PROBLEM.replace('"tiny"', f'"tiny{place}"').replace("epochs = 2", f"epochs = {1 + place}")
+        (here / f"tiny{place}.toml").write_text(text)
+    few = ["sgd", "signsgd", *QUICK[2:], "--contenders", "1", "--tuning-seeds", "1"]
+    found = document(capsys, *few, "--problem", "tiny0.toml,tiny1.toml,tiny2.toml,tiny3.toml")
+    assert {profile["optimizer"] for profile in found["profiles"]} == {"sgd", "signsgd"}
+    for profile in found["profiles"]:
+        assert set(profile["ratios"]) == {"tiny0", "tiny1", "tiny2", "tiny3"}
+        assert profile["largest"] == max(profile["ratios"].values())
+        assert profile["shares"][0]["tau"] == 1
+    assert (here / "ravine-comparison" / "profiles.csv").exists()
+    assert 'id="together"' in (here / "ravine-comparison" / "index.html").read_text()
 
 
 def test_the_same_comparison_again_trains_nothing(here, capsys):

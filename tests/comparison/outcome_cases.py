@@ -6,18 +6,24 @@ import hashlib
 import itertools
 from collections.abc import Mapping, Sequence
 
+from msgspec.structs import replace
+
 from ravine.comparison.comparison import Comparison
 from ravine.comparison.edges import Edge
 from ravine.comparison.facts import Curve, ToTarget, best_of
 from ravine.comparison.folder import Made
-from ravine.comparison.outcome import Outcome, Row, Standing, Verdicts
+from ravine.comparison.outcome import Outcome, Row, Standing, Verdicts, final_scores
 from ravine.comparison.plan import Entry, Objective, Plan, Protocol
+from ravine.comparison.profiles import profiles
 from ravine.comparison.verdicts import Pair, Verdict
 from ravine.search import choice, log
 from ravine.spec.problem import Problem
 
 NASTY = "<b>&\"' </style></title><script>alert(1)</script>"
 NASTY_IN_LATEX = r"50%_of $x^2$ & \input{x} #1 {~}"
+
+FOUR = ("wide", "deep", "small", "a-b <i>")
+AT_EDGE = Edge("lr", "low")
 
 TURNED: Mapping[Verdict, Verdict] = {"better": "worse", "worse": "better"}
 
@@ -144,6 +150,7 @@ def outcome(
         verdicts=tuple(judged),
         trials=tuple(rows),
         environment={"processor": "one", "python": "3.11"},
+        profiles=profiles(final_scores(rows), objective),
     )
 
 
@@ -199,6 +206,21 @@ def everything() -> Comparison:
     )
     before = [Made(id="fedcba9876543210", time="2026-01-01T00:00:00+00:00", plan=found.plan)]
     return Comparison(found, before, f"ravine compare adam '{NASTY}' --trials 4", "2026-02-03T04:05:06+00:00")
+
+
+def on_four(count: int = 3, objective: Objective = "accuracy", names: Sequence[str] = FOUR) -> Outcome:
+    """Return an outcome on four problems, each of which another optimizer does best on; its finals vary over seeds."""
+    labels = ["adam", "sgd", "lion", *(f"optimizer_{place}" for place in range(3, count))][:count]
+    made = outcome(labels, problems=[problem(name) for name in names], objective=objective, edges={"lion": AT_EDGE})
+
+    def with_score(row: Row) -> Row:
+        place, number = labels.index(row.optimizer), names.index(row.problem)
+        behind, luck = (5 * place + number) % count, (7 * row.seed + 3 * place + number) % 5 - 2
+        cost = 0.02 + 0.0015 * behind * (number + 1) + 0.0002 * luck
+        return replace(row, score=1 - cost if objective == "accuracy" else -10 * cost)
+
+    rows = tuple(with_score(row) if row.stage == "final" else row for row in made.trials)
+    return replace(made, trials=rows, profiles=profiles(final_scores(rows), objective))
 
 
 def many(count: int = 35) -> Comparison:

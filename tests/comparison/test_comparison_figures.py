@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from outcome_cases import NASTY, many, outcome, problem
+from outcome_cases import FOUR, NASTY, many, on_four, outcome, problem
 
-from ravine.comparison.figures import TOGETHER, best_of_k, curves, score_by_rate
+from ravine.comparison.figures import TOGETHER, best_of_k, curves, profiles, score_by_rate
 from ravine.pictures import png, svg
 
 
@@ -118,6 +119,73 @@ def test_a_curve_ends_where_a_run_diverged():
     assert [len(named(axes)[label].get_xdata()) for label in ("a", "b")] == [3, 2]
 
 
+def height_at(line, ratio: float) -> float:
+    """Return the height of a line of steps just behind a ratio."""
+    return max(y for x, y in zip(line.get_xdata(), line.get_ydata(), strict=True) if x <= ratio)
+
+
+def test_profiles_are_steps_from_none_to_all_problems():
+    made = on_four()
+    (axes,) = profiles(made).axes
+    assert axes.get_xscale() == "log"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("ratio to the best test error", "share of problems")
+    assert set(named(axes)) == {"adam", "sgd", "lion"}
+    for profile in made.profiles:
+        line = named(axes)[profile.optimizer]
+        for share in profile.shares:
+            if share.tau <= axes.get_xlim()[1]:
+                assert height_at(line, share.tau) == share.share
+        x, y = line.get_xdata(), line.get_ydata()
+        assert all((a == b) != (c == d) for a, b, c, d in zip(x, x[1:], y, y[1:], strict=False) if (a, c) != (b, d))
+        marked = [(x[k], y[k]) for k in line.get_markevery()]
+        assert marked == list(zip(sorted(profile.ratios.values()), (0.25, 0.5, 0.75, 1.0), strict=True))
+    low, high = axes.get_xlim()
+    assert low < 1 < max(profile.largest for profile in made.profiles) < high < 2
+
+
+@pytest.mark.parametrize("count", [3, 5])
+def test_the_band_has_the_intervals_and_a_profile_never_leaves_it(count):
+    made = on_four(count)
+    (axes,) = profiles(made).axes
+    for profile, band in zip(made.profiles, axes.collections, strict=True):
+        line, corners = named(axes)[profile.optimizer], {tuple(corner) for corner in band.get_paths()[0].vertices}
+        for before, after in itertools.pairwise(profile.shares):
+            assert {(before.tau, before.low), (before.tau, after.high)} <= corners
+            assert {(after.tau, before.low), (after.tau, after.high)} <= corners
+            for ratio in np.linspace(before.tau, 0.9999 * after.tau, 9):
+                assert before.low <= height_at(line, ratio) <= after.high
+
+
+def test_a_profile_with_ratios_beyond_the_axis_or_infinite_ones_ends_lower():
+    made = on_four()
+    far = replace(made.profiles[0], ratios={"p": 1.0, "q": 1.2, "r": 45.0, "s": None}, largest=None)
+    (axes,) = profiles(replace(made, profiles=(far, *made.profiles[1:]))).axes
+    assert axes.get_xlim()[1] == 5
+    assert max(named(axes)[far.optimizer].get_ydata()) == 0.5
+    assert axes.get_xticks().tolist() == [1, 1.5, 2, 3, 5]
+
+
+def test_profiles_of_one_best_everywhere_and_of_losses_can_be_drawn():
+    same = [replace(p, ratios=dict.fromkeys(FOUR, 1.0), largest=1.0) for p in on_four().profiles]
+    (axes,) = profiles(replace(on_four(objective="loss"), profiles=tuple(same))).axes
+    assert axes.get_xlabel() == "ratio to the best test loss"
+    assert axes.get_xlim()[1] == pytest.approx(1.1)
+    assert len(png(profiles(on_four(objective="loss")))) > 1000
+
+
+def test_profiles_of_many_optimizers_have_a_panel_each_with_the_others_in_gray():
+    made = on_four(9)
+    figure = profiles(made)
+    assert [axes.get_title() for axes in figure.axes] == [profile.optimizer for profile in made.profiles]
+    for axes in figure.axes:
+        gray, own = axes.lines
+        assert gray.get_color() == "#9aa1a8"
+        assert sum(np.isnan(gray.get_xdata())) == 8
+        assert own.get_label() == axes.get_title()
+    assert figure.get_supylabel() == "share of problems"
+    assert figure.get_supxlabel() == "ratio to the best test error"
+
+
 @pytest.mark.parametrize("draw", [score_by_rate, best_of_k, curves])
 def test_many_optimizers_have_a_panel_each_with_the_others_in_gray(draw):
     made = many(9).outcome
@@ -148,3 +216,6 @@ def test_names_of_any_letters_are_drawn_as_they_are():
         for draw in (score_by_rate, best_of_k, curves):
             texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg(draw(outcome(names)), "names").decode())
             assert {html.escape(name, quote=False) for name in names} <= {text.strip() for text in texts}
+        on_all = svg(profiles(outcome(names, problems=[problem(name) for name in FOUR])), "names").decode()
+        texts = re.findall(r"<text[^>]*>([^<]*)</text>", on_all)
+        assert {html.escape(name, quote=False) for name in names} <= {text.strip() for text in texts}

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 from msgspec.structs import replace
-from outcome_cases import NASTY, all_better, everything, many, outcome, problem
+from outcome_cases import FOUR, NASTY, all_better, everything, many, on_four, outcome, problem
 
 from ravine.comparison.comparison import Comparison
 from ravine.comparison.facts import Curve, ToTarget
@@ -311,6 +311,55 @@ def test_one_problem_has_no_headings_of_problems(full):
     assert 'class="problem"' not in shown(Comparison(outcome()))
     assert full.count('<h3 class="problem">small</h3>') == 5
     assert full.count('<h3 class="problem">a-b &lt;i&gt;</h3>') == 5
+
+
+def section_of(html: str, name: str) -> str:
+    return text_of(html[html.index(f'<section id="{name}"') :].partition("</section>")[0])
+
+
+def test_four_problems_are_shown_together():
+    made = on_four()
+    html = shown(Comparison(made))
+    assert html.index('id="together"') < html.index('id="pairs"')
+    assert 'id="figure-profiles"' in html
+    rows = table(html, "profiles")
+    assert rows[0] == ["optimizer", "within 1.05", "within 1.1", "within 1.5", "largest ratio", "on"]
+    for row, profile in zip(rows[1:], made.profiles, strict=True):
+        assert row[0].split()[0] == profile.optimizer
+        for cell, tau in zip(row[1:4], (1.05, 1.1, 1.5), strict=True):
+            share = profile.within(tau)
+            assert cell == f"{100 * share.share:g} % ({100 * share.low:g} to {100 * share.high:g} %)"
+        assert row[4] == f"{profile.largest:.2f} ({profile.interval[0]:.2f} to {profile.interval[1]:.2f})"
+        assert row[5] == max(profile.ratios, key=profile.ratios.get)
+    assert [row[0] for row in rows if "edge" in row[0]] == ["lion ⚠ at the edge of lr on wide, deep, small and a-b <i>"]
+    words = section_of(html, "together")
+    assert "divided by that of the best optimizer there" in words
+    assert "4 problems give a rough picture: a share moves in steps of 25 %" in words
+    assert "drawing problems and seeds anew" in words
+    assert "another optimizer in the comparison can change the profiles of all others" in words
+    for word in ("ratio to the best", "performance profile", "largest ratio", "interval of a share"):
+        assert word in section_of(html, "reading")
+
+
+def test_fewer_than_four_problems_are_not():
+    html = shown(Comparison(outcome(problems=[problem(name) for name in FOUR[:3]])))
+    assert 'id="together"' not in html
+    assert "profile" not in text_of(html)
+
+
+def test_profiles_of_losses_speak_of_losses():
+    words = section_of(shown(Comparison(on_four(objective="loss"))), "together")
+    assert "mean test loss divided by" in words
+    assert "The best loss of a problem" in words
+    assert "error" not in words
+
+
+def test_one_that_is_the_best_everywhere_has_no_worst_problem_and_a_lost_one_is_infinitely_far():
+    made = outcome(("a", "b"), problems=[problem(name) for name in FOUR])
+    assert [row[-1] for row in table(shown(Comparison(made)), "profiles")[1:]] == ["\u2013", "wide"]
+    lost = replace(made.profiles[1], largest=None, interval=(1.5, None), ratios={"wide": 1.5, "deep": None})
+    html = shown(Comparison(replace(made, profiles=(made.profiles[0], lost))))
+    assert table(html, "profiles")[2][-2:] == ["∞ (1.50 to ∞)", "deep"]
 
 
 def test_words_that_a_reader_may_not_know_are_explained(full):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from outcome_cases import everything, many
+from outcome_cases import everything, many, on_four
 
 from browser_cases import chromium, luminance, resize
+from ravine.comparison.comparison import Comparison
 from ravine.comparison.files import write_comparison
 
 pytestmark = pytest.mark.slow
@@ -27,6 +28,11 @@ def address(tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory) -> str:
     return write_comparison(many(12), tmp_path_factory.mktemp("crowded")).as_uri()
+
+
+@pytest.fixture(scope="module", params=[3, 12])
+def together(request, tmp_path_factory) -> str:
+    return write_comparison(Comparison(on_four(request.param)), tmp_path_factory.mktemp("together")).as_uri()
 
 
 def look(browser, scheme: str, media: str = "") -> None:
@@ -68,9 +74,27 @@ def test_every_figure_is_drawn(browser, address):
 @pytest.mark.parametrize("width", [375, 768, 1280])
 @pytest.mark.parametrize("page", ["address", "crowded"])
 def test_the_page_never_scrolls_sideways_and_all_can_be_reached(browser, request, page, width):
+    fits(browser, request.getfixturevalue(page), width)
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+def test_all_problems_together_fit_too_with_a_figure_that_is_drawn(browser, together, width):
+    fits(browser, together, width)
+    sizes = browser.execute_script("""
+        return [...document.querySelectorAll("#figure-profiles svg, #table-profiles table")].map(e => {
+            const box = e.getBoundingClientRect();
+            return [e.tagName.toLowerCase(), Math.min(box.width, box.height)];
+        });
+    """)
+    assert [name for name, _ in sizes] == ["svg", "table"]
+    assert min(size for _, size in sizes) > 80
+
+
+def fits(browser, address: str, width: int) -> None:
+    """Check that nothing of a page lies beyond its right end but in a box that scrolls."""
     look(browser, "light")
     resize(browser, width)
-    browser.get(request.getfixturevalue(page))
+    browser.get(address)
     browser.execute_script("document.querySelectorAll('details').forEach(e => e.open = true)")
     wide = browser.execute_script("""
         const root = document.documentElement;
@@ -83,8 +107,6 @@ def test_the_page_never_scrolls_sideways_and_all_can_be_reached(browser, request
 
 def test_the_verdict_the_leaderboard_and_the_picture_are_on_the_first_screen(browser, tmp_path):
     from outcome_cases import outcome
-
-    from ravine.comparison.comparison import Comparison
 
     page = write_comparison(Comparison(outcome(("adam", "lion", "sgd"))), tmp_path)
     resize(browser, 1280)

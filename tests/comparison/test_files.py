@@ -9,7 +9,7 @@ import subprocess
 
 import msgspec
 import pytest
-from outcome_cases import NASTY, NASTY_IN_LATEX, everything, outcome, problem
+from outcome_cases import FOUR, NASTY, NASTY_IN_LATEX, everything, on_four, outcome, problem
 
 from ravine.comparison.comparison import Comparison
 from ravine.comparison.files import write_comparison
@@ -56,6 +56,19 @@ def test_one_problem_needs_no_number(tmp_path):
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg")
     }
+
+
+def test_four_problems_have_the_files_of_their_profiles(tmp_path):
+    made = on_four()
+    write_comparison(Comparison(made), tmp_path)
+    found = rows(tmp_path / "profiles.csv")
+    assert [(row["optimizer"], float(row["tau"]), float(row["share"])) for row in found] == [
+        (profile.optimizer, share.tau, share.share) for profile in made.profiles for share in profile.shares
+    ]
+    assert {"profiles.png", "profiles.svg", "rates-4.svg"} <= {path.name for path in (tmp_path / "figures").iterdir()}
+    assert msgspec.json.decode((tmp_path / "comparison.json").read_bytes(), type=Outcome) == made
+    write_comparison(Comparison(outcome(problems=[problem(name) for name in FOUR[:3]])), tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if "profiles" in path.name]
 
 
 def test_the_outcome_can_be_read_again(folder):

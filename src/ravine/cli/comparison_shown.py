@@ -58,6 +58,7 @@ def show_comparison(done: Comparison, page: Path, as_json: bool) -> None:
                 "plan": outcome.id,
                 "leaderboard": outcome.leaderboard,
                 "pairs": [pair for verdicts in outcome.verdicts for pair in verdicts.pairs],
+                **({"profiles": outcome.profiles} if outcome.profiles else {}),
                 "sentences": done.sentences,
                 "trials": str(page.parent / "trials.csv"),
                 "page": str(page),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ravine.comparison.folder import Made
 from ravine.comparison.outcome import Outcome
-from ravine.comparison.rows import leaderboard_rows, pair_rows, trial_rows
+from ravine.comparison.rows import leaderboard_rows, pair_rows, profile_rows, trial_rows
 from ravine.comparison.words import (
     half_width_text,
     rank_text,
@@ -61,6 +61,11 @@ class Comparison:
     def pairs(self) -> list[Row]:
         """A row for each pair of optimizers on each problem, with the verdict."""
         return pair_rows(self.outcome)
+
+    @property
+    def profiles(self) -> list[Row]:
+        """A row for each optimizer and ratio to the best error, with the share of problems; none for few problems."""
+        return profile_rows(self.outcome)
 
     @property
     def trials(self) -> list[Row]:

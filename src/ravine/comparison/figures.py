@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ravine.comparison.outcome import Outcome, Row, Standing
 from ravine.comparison.plan import Objective
+from ravine.comparison.profiles import GRID, Profile
+from ravine.comparison.words import cost_word
 from ravine.pictures import BLUE, INK, Axes, Figure, look, new_grid, own_style, shared_legend, ticker
 
 TOGETHER = 6
@@ -29,10 +31,12 @@ _BREAK = (math.nan, math.nan)
 
 Over = Literal["epochs", "seconds"]
 
-_Draw = Callable[[Axes, Standing, dict[str, Any]], None]
+_Subject = TypeVar("_Subject", Standing, Profile)
+
+_Draw = Callable[[Axes, _Subject, dict[str, Any]], None]
 """A function that draws one optimizer into a panel, in a look."""
 
-_Traces = Callable[[Standing], list[tuple[float, float]]]
+_Traces = Callable[[_Subject], list[tuple[float, float]]]
 """A function that returns what stands for an optimizer behind the others: the points of a line, broken by nan."""
 
 
@@ -143,31 +147,71 @@ def curves(outcome: Outcome, problem: str | None = None, over: Over = "epochs") 
     return _figure(outcome, standings, draw, traces, finish, scale, name, wide)
 
 
+@own_style()
+def profiles(outcome: Outcome) -> Figure:
+    """Draw the performance profile of each optimizer: the share of problems within a ratio of the best error or loss.
+
+    The band has the 95 % intervals. They are known at the ratios of `GRID`; between two of these it has all that a
+    share that grows with the ratio can be.
+    """
+    finite = [ratio for profile in outcome.profiles for ratio in profile.ratios.values() if ratio is not None]
+    end = min(max(1.05 * max(finite), 1.1), FURTHEST)
+
+    def corners(profile: Profile) -> list[tuple[float, float]]:
+        """Return the points of a line of steps: where it begins, then both ends of each rise, and where it ends."""
+        rises = sorted(ratio for ratio in profile.ratios.values() if ratio is not None and ratio <= end)
+        heights = [place / len(profile.ratios) for place in range(len(rises) + 1)]
+        found = [(1.0, 0.0)]
+        for ratio, below, above in zip(rises, heights, heights[1:], strict=False):
+            found += [(ratio, below), (ratio, above)]
+        return [*found, (end, heights[-1])]
+
+    def draw(axes: Axes, profile: Profile, style: dict[str, Any]) -> None:
+        points = corners(profile)
+        tops = list(range(2, len(points), 2))
+        axes.plot(*_columns(points), label=_shown(profile.optimizer), markevery=tops, **style)
+        low, high = ([getattr(share, name) for share in profile.shares] for name in ("low", "high"))
+        axes.fill_between(GRID, low, [*high[1:], high[-1]], step="post", color=style["color"], alpha=0.09, linewidth=0)
+
+    def traces(profile: Profile) -> list[tuple[float, float]]:
+        return [*corners(profile), _BREAK]
+
+    def finish(axes: Axes) -> None:
+        axes.set_xscale("log")
+        few = ticker.MaxNLocator(nbins=4, steps=[1, 2, 5, 10])
+        axes.xaxis.set_major_locator(few if end < 2 else ticker.FixedLocator(_ticks(1, end)))
+        axes.xaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+        axes.xaxis.set_minor_locator(ticker.NullLocator())
+
+    name = f"ratio to the best test {cost_word(outcome.plan.protocol.objective)}"
+    wide = (end**-0.02, end)
+    return _figure(outcome, outcome.profiles, draw, traces, finish, _Shares(), name, wide)
+
+
 def _figure(
     outcome: Outcome,
-    standings: Sequence[Standing],
-    draw: _Draw,
-    traces: _Traces,
+    subjects: Sequence[_Subject],
+    draw: _Draw[_Subject],
+    traces: _Traces[_Subject],
     finish: Callable[[Axes], None],
-    scale: _Scale,
+    scale: _Scale | _Shares,
     name: str,
     wide: tuple[float, float],
     width: float = 0.8,
 ) -> Figure:
     """Draw all optimizers into one panel, or each into a small one with the others in gray behind it."""
-    alone = len(standings) > TOGETHER
-    quantity = f"validation {outcome.plan.protocol.objective}"
-    figure, panels = new_grid(len(standings) if alone else 1, COLUMNS)
+    alone = len(subjects) > TOGETHER
+    figure, panels = new_grid(len(subjects) if alone else 1, COLUMNS)
     for place, axes in enumerate(panels):
         if alone:
-            others = [at for other in standings if other is not standings[place] for at in traces(other)]
+            others = [at for other in subjects if other is not subjects[place] for at in traces(other)]
             axes.plot(*_columns(others), linewidth=width, solid_capstyle="round", **_QUIET)
-            draw(axes, standings[place], {**look(0), "color": BLUE, "zorder": 3})
-            axes.set_title(standings[place].optimizer, fontsize="small", parse_math=False)
+            draw(axes, subjects[place], {**look(0), "color": BLUE, "zorder": 3})
+            axes.set_title(subjects[place].optimizer, fontsize="small", parse_math=False)
             axes.tick_params(labelsize="x-small")
         else:
-            for standing in standings:
-                draw(axes, standing, {**look(outcome.plan.labels.index(standing.optimizer)), "zorder": 3})
+            for subject in subjects:
+                draw(axes, subject, {**look(outcome.plan.labels.index(subject.optimizer)), "zorder": 3})
         for line in axes.lines:
             line.set_in_layout(False)  # marks that lie on the border leave the size of the panel as it is
         axes.set_xlim(*wide)
@@ -175,9 +219,9 @@ def _figure(
         scale.set(axes)
     if alone:
         figure.supxlabel(name, fontsize="medium")
-        figure.supylabel(quantity, fontsize="medium")
+        figure.supylabel(scale.quantity, fontsize="medium")
     else:
-        panels[0].set(xlabel=name, ylabel=quantity)
+        panels[0].set(xlabel=name, ylabel=scale.quantity)
         shared_legend(figure, panels)
     return figure
 
@@ -206,7 +250,7 @@ class _Scale:
     """
 
     def __init__(self, objective: Objective, best: float, scores: Sequence[float]) -> None:
-        self.objective = objective
+        self.objective, self.quantity = objective, f"validation {objective}"
         least = max(self._error(best), 1e-4)
         most = max(max(map(self._error, scores), default=least), 1.5 * least)
         self.top, self.border = least / 1.06, min(most * 1.02, FURTHEST * least)
@@ -235,6 +279,18 @@ class _Scale:
             axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda error, _: f"{100 * (1 - error):.4g} %"))
         else:
             axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda loss, _: f"{loss:g}"))
+
+
+class _Shares:
+    """The vertical axis of shares of problems."""
+
+    quantity = "share of problems"
+
+    def set(self, axes: Axes) -> None:
+        """Give the vertical axis of a panel this scale."""
+        axes.set_ylim(-0.03, 1.03)
+        axes.yaxis.set_major_locator(ticker.FixedLocator([0, 0.25, 0.5, 0.75, 1]))
+        axes.yaxis.set_major_formatter(ticker.FuncFormatter(lambda share, _: f"{100 * share:.0f} %"))
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from ravine.comparison.comparison import Comparison
-from ravine.comparison.figures import best_of_k, curves, score_by_rate
+from ravine.comparison.figures import best_of_k, curves, profiles, score_by_rate
 from ravine.comparison.latex import leaderboard_to_latex
 from ravine.comparison.outcome import Outcome
 from ravine.comparison.page import page
@@ -39,24 +39,31 @@ def _files(comparison: Comparison) -> dict[str, bytes]:
         "leaderboard.tex": leaderboard_to_latex(outcome).encode(),
         "comparison.json": msgspec.json.format(msgspec.json.encode(outcome), indent=1) + b"\n",
     }
+    if outcome.profiles:
+        files["profiles.csv"] = _csv(comparison.profiles)
     svgs = {}
-    for number, problem in enumerate(outcome.plan.problems, start=1):
-        for name, drawn in _figures(outcome, problem.name).items():
-            file = f"figures/{name}" if len(outcome.plan.problems) == 1 else f"figures/{name}-{number}"
-            content = svg(drawn, file)
-            svgs[name, problem.name] = content.decode()
-            files[f"{file}.png"], files[f"{file}.svg"] = png(drawn), content
+    for name, problem, file, drawn in _figures(outcome):
+        content = svg(drawn, file)
+        svgs[name, problem] = content.decode()
+        files[f"{file}.png"], files[f"{file}.svg"] = png(drawn), content
     files["index.html"] = page(comparison, svgs).encode()
     return files
 
 
-def _figures(outcome: Outcome, problem: str) -> dict[str, Figure]:
-    return {
-        "rates": score_by_rate(outcome, problem),
-        "best-of-k": best_of_k(outcome, problem),
-        "curves-epochs": curves(outcome, problem, "epochs"),
-        "curves-seconds": curves(outcome, problem, "seconds"),
-    }
+def _figures(outcome: Outcome) -> Iterator[tuple[str, str, str, Figure]]:
+    """Draw each figure, with its name, its problem and its file; the problem is "" if it is about all of them."""
+    if outcome.profiles:
+        yield "profiles", "", "figures/profiles", profiles(outcome)
+    names = [problem.name for problem in outcome.plan.problems]
+    for number, problem in enumerate(names, start=1):
+        drawn = {
+            "rates": score_by_rate(outcome, problem),
+            "best-of-k": best_of_k(outcome, problem),
+            "curves-epochs": curves(outcome, problem, "epochs"),
+            "curves-seconds": curves(outcome, problem, "seconds"),
+        }
+        for name, one in drawn.items():
+            yield name, problem, f"figures/{name}" if len(names) == 1 else f"figures/{name}-{number}", one
 
 
 def _csv(rows: Sequence[Row]) -> bytes:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from ravine.comparison.groups import groups
 from ravine.comparison.outcome import Outcome, Standing, Verdicts
-from ravine.comparison.page_parts import NUMBER, WORDS, html_table, lanes, optional
-from ravine.comparison.words import half_width_text, rank_text, score_text, settings_text
+from ravine.comparison.page_parts import NUMBER, WORDS, doubts, html_table, lanes, optional
+from ravine.comparison.words import half_width_text, rank_text, score_text, settings_text, standing_doubts
 from ravine.report.html_page import breakable
 
 
@@ -31,7 +30,7 @@ def leaderboard(outcome: Outcome, verdicts: Verdicts, standings: Sequence[Standi
         [
             rank_text(standing.rank),
             *([line[standing.optimizer]] if joined else []),
-            f"<b>{breakable(standing.optimizer)}</b>{_doubts(standing)}",
+            f"<b>{breakable(standing.optimizer)}</b>{doubts(standing_doubts(standing))}",
             f"{score_text(standing.score, objective)} "
             f'<span class="interval">± {half_width_text(standing.interval, objective)}</span>',
             breakable(settings_text(standing)),
@@ -42,10 +41,3 @@ def leaderboard(outcome: Outcome, verdicts: Verdicts, standings: Sequence[Standi
     ]
     title = f"Leaderboard on {verdicts.problem}" if len(outcome.verdicts) > 1 else "Leaderboard"
     return html_table(f"leaderboard-{verdicts.problem}", title, head, rows)
-
-
-def _doubts(standing: Standing) -> str:
-    """Return marks of what makes a place doubtful."""
-    found = [f"at the edge of {edge.axis}" for edge in standing.edges]
-    found += [f"under-tuned beside {other}" for other in standing.under_tuned]
-    return "".join(f' <span class="doubt"><i aria-hidden="true">⚠</i> {escape(words)}</span>' for words in found)

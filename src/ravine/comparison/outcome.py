@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -14,6 +14,7 @@ from ravine.comparison.course import Course
 from ravine.comparison.edges import Edge
 from ravine.comparison.finals import seen, spread_of
 from ravine.comparison.plan import Plan, Protocol
+from ravine.comparison.profiles import FinalScores, Profile, profiles
 from ravine.comparison.scores import Results, means, score, scores
 from ravine.comparison.trials import Entrant, Trial
 from ravine.comparison.verdicts import Pair
@@ -139,6 +140,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         verdicts: on each problem, the verdict on each pair.
         trials: every run.
         environment: versions and processor of the runs.
+        profiles: a performance profile for each optimizer, over all problems; none for fewer than four problems.
     """
 
     id: str
@@ -147,6 +149,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdicts, ...]
     trials: tuple[Row, ...]
     environment: dict[str, str] = {}
+    profiles: tuple[Profile, ...] = ()
 
 
 def outcome_of(
@@ -159,7 +162,8 @@ def outcome_of(
 ) -> Outcome:
     """Put together what the courses on all problems found; `entrants` and `courses` are by the problem's name."""
     leaderboard: list[Standing] = []
-    verdicts, rows = [], []
+    verdicts: list[Verdicts] = []
+    rows: list[Row] = []
     for problem in plan.problems:
         done, taking_part = courses[problem.name], entrants[problem.name]
         tuned = {label: _tuned(done, label, results) for label in plan.labels}
@@ -199,7 +203,17 @@ def outcome_of(
         verdicts=tuple(verdicts),
         trials=tuple(rows),
         environment=dict(environment),
+        profiles=profiles(final_scores(rows), plan.protocol.objective),
     )
+
+
+def final_scores(rows: Iterable[Row]) -> FinalScores:
+    """Return the scores of the final runs by problem, optimizer and seed."""
+    found: dict[str, dict[str, dict[int, float]]] = {}
+    for row in rows:
+        if row.stage == "final":
+            found.setdefault(row.problem, {}).setdefault(row.optimizer, {})[row.seed] = row.score
+    return found
 
 
 def _final_spread(done: Course, plan: Plan, results: Results) -> float:

@@ -12,6 +12,7 @@ from ravine.comparison.figures import TOGETHER
 from ravine.comparison.leaderboard import leaderboard
 from ravine.comparison.outcome import Outcome, Standing, Verdicts
 from ravine.comparison.reading import terms
+from ravine.comparison.together import together
 from ravine.comparison.words import seen_sentence, tuned_sentence, verdict_sentence, warnings
 from ravine.report.html_page import Section, definitions, figure, html_page, lines, whole
 from ravine.words import duration, listed, several
@@ -33,11 +34,17 @@ CAPTIONS = {
         "highest.",
     ),
     "curves-seconds": ("Score over seconds", "The same curves over the seconds of training, on one core."),
+    "profiles": (
+        "Performance profiles",
+        "The share of problems on which each optimizer is within a ratio of the best one, which has a ratio of 1. A "
+        "mark stands at the ratio on each problem; a profile that ends lower has larger ratios beyond the axis. The "
+        "bands are 95 % intervals.",
+    ),
 }
 """By the name of a figure, its title and how to read it."""
 
 Svgs = Mapping[tuple[str, str], str]
-"""By the names of a figure and of a problem, the SVG that matplotlib made."""
+"""By the names of a figure and of a problem, the SVG that matplotlib made; the problem is "" if it is about all."""
 
 _Part = Callable[[Outcome, Verdicts, Sequence[Standing]], str]
 
@@ -53,6 +60,7 @@ def page(comparison: Comparison, svgs: Svgs) -> str:
         return lines(_problem(outcome, verdicts, parts) for verdicts in outcome.verdicts)
 
     shown = [
+        Section("together", "All problems together", _together(outcome, svgs)),
         Section("pairs", "Pairs", each(sections.pairs)),
         Section("tuning", "Tuning", each(figures("best-of-k"), sections.tuning)),
         Section("training", "Training", each(figures("curves-epochs", "curves-seconds"), sections.training)),
@@ -130,6 +138,14 @@ def _figures(svgs: Svgs, problem: str, names: Sequence[str], outcome: Outcome) -
         shown = f"{title} on {problem}" if len(outcome.verdicts) > 1 else title
         drawn.append(figure(f"{name}-{problem}", shown, shown, caption, svgs[name, problem]))
     return f'<div class="figures">\n{lines(drawn)}\n</div>'
+
+
+def _together(outcome: Outcome, svgs: Svgs) -> str:
+    """Return the section about all problems; nothing if they are too few."""
+    if not outcome.profiles:
+        return ""
+    title, caption = CAPTIONS["profiles"]
+    return together(outcome, figure("profiles", title, title, caption, svgs["profiles", ""]))
 
 
 def _commands(comparison: Comparison) -> str:

@@ -58,6 +58,11 @@ def mark(verdict: Verdict, word: str = "") -> str:
     return f'<span class="said {kind}"><i aria-hidden="true">{symbol}</i> {escape(word or verdict)}</span>'
 
 
+def doubts(found: Sequence[str]) -> str:
+    """Return marks of what makes a number doubtful, each with its words."""
+    return "".join(f' <span class="doubt"><i aria-hidden="true">⚠</i> {escape(words)}</span>' for words in found)
+
+
 def p_text(p: float) -> str:
     """Write a p-value.
 

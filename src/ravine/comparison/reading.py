@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ravine.comparison.edges import LEAST_TRIALS
 from ravine.comparison.outcome import Outcome
-from ravine.comparison.words import margin_text
+from ravine.comparison.words import cost_word, margin_text
 
 
 def terms(outcome: Outcome) -> dict[str, str]:
@@ -45,6 +45,24 @@ def terms(outcome: Outcome) -> dict[str, str]:
     }
     if p.looks > 1:
         found["look"] = "One judgment of the final runs. The levels of all looks together keep the level of the plan."
+    if outcome.profiles:
+        cost = cost_word(p.objective)
+        found["ratio to the best"] = (
+            f"The mean test {cost} of an optimizer on a problem, divided by the smallest such {cost} of all optimizers "
+            "there. It is infinite, ∞, if the smallest one is 0 and its own is not."
+        )
+        found["performance profile, within 1.1"] = (
+            "The share of the problems on which the ratio is at most so large, of Dolan and Moré. An optimizer that is "
+            "the best everywhere has 100 % at a ratio of 1."
+        )
+        found["largest ratio"] = (
+            "That on the problem on which an optimizer is the furthest behind the best one: what it may cost to use it "
+            "on all of these problems. The table has the smallest one first; that order is no verdict."
+        )
+        found["interval of a share or of a ratio"] = (
+            "The middle 95 % of 1,000 draws of as many problems, with repetition, and of as many seeds on each. It is "
+            "about problems of the kind of these, and four of them say little."
+        )
     if any(problem.target is not None for problem in outcome.plan.problems):
         found["target"] = (
             "A validation accuracy. The way to it is the median over seeds of the first epoch that ends there."

@@ -66,6 +66,21 @@ def pair_rows(outcome: Outcome) -> list[Row]:
     ]
 
 
+def profile_rows(outcome: Outcome) -> list[Row]:
+    """Return a row for each optimizer and tau: the share of problems on which its ratio is at most tau."""
+    return [
+        {
+            "optimizer": profile.optimizer,
+            "tau": share.tau,
+            "share": share.share,
+            "low": share.low,
+            "high": share.high,
+        }
+        for profile in outcome.profiles
+        for share in profile.shares
+    ]
+
+
 def trial_rows(outcome: Outcome) -> list[Row]:
     """Return a row for each run, in the order of the stages; its settings are in columns set_NAME."""
     names = _settings(outcome)

@@ -57,6 +57,15 @@ def interval_text(interval: Sequence[float], objective: Objective) -> str:
     return f"{low.removesuffix(' points')} to {high}"
 
 
+def cost_word(objective: Objective) -> str:
+    """Name what is less the better an optimizer is.
+
+    >>> cost_word("accuracy"), cost_word("loss")
+    ('error', 'loss')
+    """
+    return "error" if objective == "accuracy" else "loss"
+
+
 def margin_text(protocol: Protocol) -> str:
     """Write the margin that matters.
 
@@ -105,6 +114,12 @@ def rank_text(rank: tuple[int, int]) -> str:
     ('1', '1 to 3')
     """
     return str(rank[0]) if rank[0] == rank[1] else f"{rank[0]} to {rank[1]}"
+
+
+def standing_doubts(standing: Standing) -> list[str]:
+    """Say in a few words each what makes the place of an optimizer doubtful."""
+    found = [f"at the edge of {edge.axis}" for edge in standing.edges]
+    return found + [f"under-tuned beside {other}" for other in standing.under_tuned]
 
 
 def verdict_sentence(outcome: Outcome, verdicts: Verdicts) -> str:
