@@ -24,7 +24,7 @@ import ravine
 from ravine.comparison.comparison import Comparison
 from ravine.comparison.defaults import protocol_of
 from ravine.comparison.folder import Made
-from ravine.comparison.plan import Plan
+from ravine.comparison.plan import Plan, Protocol
 from ravine.comparison.planning import all_elementwise, make_plan
 from ravine.pictures import COLORS, MARKERS, Figure, blank_figure, own_style, png, ticker
 from ravine.storage.tidy import to_csv
@@ -127,10 +127,7 @@ def scores_table(leaderboard: Sequence[Record], pairs: Sequence[Record]) -> str:
     rows = []
     for optimizer, ratio in found.items():
         own = [by[optimizer, problem] for problem in problems]
-        cells = [
-            f"{100 * float(row['score']):.2f} {mark(row, pairs)}{'⚠' if row['under_tuned'] or row['edges'] else ''}"
-            for row in own
-        ]
+        cells = [f"{100 * float(row['score']):.2f} {mark(row, pairs)}{'⚠' if doubtful(row) else ''}" for row in own]
         decades = [float(row["decades"]) for row in own if row["decades"]]
         rows.append(
             [
@@ -141,6 +138,13 @@ def scores_table(leaderboard: Sequence[Record], pairs: Sequence[Record]) -> str:
             ]
         )
     return markdown(head, rows)
+
+
+def doubtful(row: Record) -> bool:
+    """Tell whether an optimizer can do better than its search found: by an edge, its defaults, or one it contains."""
+    default, tuned = row["default"], row["validation"]
+    missed = bool(default) and float(default) > float(tuned) + Protocol().margin
+    return missed or bool(row["under_tuned"] or row["edges"])
 
 
 def mark(row: Record, pairs: Sequence[Record]) -> str:

@@ -174,7 +174,7 @@ def test_what_is_not_allowed_is_told_in_one_sentence(here, capsys, arguments, to
 
 def test_a_rule_that_always_diverges_scores_as_chance_and_is_worse(here, capsys):
     write_rules(here / "bad.py", "@rule\ndef bad(g, *, lr=0.1):\n    return lr * g / 0.0\n")
-    found = document(capsys, "sgd", "bad.py:bad", *QUICK)
+    found = document(capsys, "sgd", "bad.py:bad", *QUICK, "--finals", "6")
     bad = next(row for row in found["leaderboard"] if row["optimizer"] == "bad")
     assert bad["score"] == pytest.approx(0.1)
     assert (bad["diverged"], bad["train_loss"]) == (1.0, None)

@@ -15,6 +15,7 @@ import ravine.comparison.against as atlas_of
 from ravine.api.comparison import compare
 from ravine.comparison.against import FOLDER, plan_against, read_atlas
 from ravine.comparison.comparison import Comparison
+from ravine.comparison.edges import Edge
 from ravine.comparison.figures import best_of_k, curves, score_by_rate
 from ravine.comparison.finding import find_problem
 from ravine.comparison.outcome import outcome_of
@@ -24,6 +25,7 @@ from ravine.comparison.planning import make_plan
 from ravine.comparison.prepare import entrants_of, first_runs
 from ravine.comparison.protocol_words import protocol_words, space_rows, tuned_rows
 from ravine.comparison.trials import FIRST_FINAL, FRESH, SEEDS
+from ravine.comparison.words import warnings
 from ravine.errors import ConfigError, DataError
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.formulas.space import space_of
@@ -416,3 +418,33 @@ def test_the_same_is_refused_in_python(atlas, runs, settings, words):
     with pytest.raises(ConfigError, match=words):
         compare(given.pop("optimizers"), **given)
     assert not runs.exists()
+
+
+def test_the_doubts_of_the_atlas_are_told_again(tmp_path, monkeypatch):
+    outcome = made_up()
+    changed = {
+        ("toy", "adam"): {"under_tuned": ("sgd",)},
+        ("wide", "adam"): {"default": 0.99, "validation": 0.98},
+        ("slow", "adam"): {"edges": (Edge(axis="lr", end="high"),)},
+        ("wide", "sgd"): {"default": 0.981, "validation": 0.98},  # by less than the margin
+    }
+    board = [
+        msgspec.structs.replace(one, **changed.get((one.problem, one.optimizer), {})) for one in outcome.leaderboard
+    ]
+    folder = write_atlas(tmp_path / "atlas", msgspec.structs.replace(outcome, leaderboard=tuple(board)))
+    monkeypatch.setattr(atlas_of, "FOLDER", folder)
+    plan, _ = plan_against("atlas:adam,sgd", [mine], None, {}, {})
+    assert atlas_of.notes_of(plan) == (
+        "The settings of adam and sgd are those of the atlas, plan 0123456789abcdef.",
+        "toy: adam may do better than here, since in the atlas it was under-tuned beside sgd, which it contains.",
+        "wide: adam may do better than here, since in the atlas it did better at its defaults.",
+        "slow: adam may do better than here, since in the atlas its best trials lay at the end of lr high.",
+    )
+    assert atlas_of.notes_of(msgspec.structs.replace(plan, entries=plan.entries[:1])) == ()
+
+
+def test_the_notes_of_an_outcome_are_among_its_warnings(atlas):
+    *_, found = whole(given={})
+    noted = msgspec.structs.replace(found, notes=("the atlas says so.",))
+    assert warnings(noted)[0] == "the atlas says so."
+    assert msgspec.json.decode(msgspec.json.encode(noted), type=type(noted)) == noted

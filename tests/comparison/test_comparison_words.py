@@ -55,7 +55,7 @@ def test_an_edge_is_named_where_the_runs_would_have_decided():
         "Undecided: adam has the highest test accuracy 98.00 %, but 6 final runs each do not tell it"
     )
     assert "from lion" in said
-    assert "Nothing is said of adam beside sgd, since a search ended at an edge" in said
+    assert "Nothing is said of adam beside sgd: sgd is at the edge of lr." in said
 
 
 def test_one_that_is_better_than_all_others_is_so_in_one_sentence():
@@ -187,6 +187,7 @@ def test_numbers_have_their_units():
     assert interval_text((-0.0001, 0.002), "accuracy") == "-0.01 to +0.20 points"
     made = outcome()
     assert seen_sentence(made, made.verdicts[0]) == (
-        "With 6 final runs each, a true difference of 0.35 points between two optimizers is found in 80 % of "
-        "comparisons."
+        "With 6 final runs each, a true difference of 0.35 points between two settings is found in 80 % of "
+        "comparisons. Verdicts are about the settings that these searches found: another search of the same size may "
+        "find others."
     )

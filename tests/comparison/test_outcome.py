@@ -15,6 +15,7 @@ from ravine.comparison.course import course
 from ravine.comparison.outcome import Outcome, outcome_of
 from ravine.comparison.plan import Protocol
 from ravine.comparison.rows import leaderboard_rows, pair_rows, trial_rows
+from ravine.comparison.words import warnings
 from ravine.search import choice, linear, log
 
 SMALL = Protocol(finals=6)
@@ -238,3 +239,59 @@ def test_rows_name_every_run_once_and_have_its_settings():
             assert row[f"set_{name}"] == trial.settings.get(name)
         assert row["seed"] == trial.seed
         assert (row["test_accuracy"] is None) == (trial.stage != "final")
+
+
+def better_at_defaults(by):
+    """Return scores in which sgd's defaults do better than all of its trials, and adam better still."""
+
+    def score(trial):
+        if trial.optimizer == "adam":
+            return 0.95 + noise(trial, 0.0003)
+        return (0.93 + by if trial.stage == "default" else 0.93) + noise(trial, 0.0003)
+
+    return score
+
+
+@pytest.mark.parametrize(("by", "verdict"), [(0.01, "undecided"), (0.0005, "better")])
+def test_an_optimizer_whose_defaults_do_better_than_its_search_is_not_called_worse(by, verdict):
+    found, _, _ = outcome(better_at_defaults(by), "adam", "sgd")
+    (pair,) = found.verdicts[0].pairs
+    assert (pair.a, pair.b, pair.verdict) == ("adam", "sgd", verdict)
+    assert pair.note == ("sgd does better at its defaults" if verdict == "undecided" else "")
+    told = [warning for warning in warnings(found) if "at its defaults" in warning]
+    assert len(told) == (verdict == "undecided")
+
+
+def test_the_better_one_may_have_better_defaults():
+    def score(trial):
+        return better_at_defaults(0.01)(trial) + (0.05 if trial.optimizer == "sgd" else 0)
+
+    (pair,) = outcome(score, "adam", "sgd")[0].verdicts[0].pairs
+    assert (pair.verdict, pair.note) == ("worse", "")
+
+
+def test_nothing_is_said_of_two_whose_final_runs_all_diverged():
+    found, _, _ = outcome(lambda t: None if t.stage == "final" else 0.9 + noise(t, 0.001), "adam", "sgd")
+    (pair,) = found.verdicts[0].pairs
+    assert (pair.verdict, pair.note) == ("undecided", "all final runs of both diverged")
+    assert [warning for warning in warnings(found) if "diverged" in warning] == [
+        "6 of 6 final runs of adam diverged, and count as chance.",
+        "6 of 6 final runs of sgd diverged, and count as chance.",
+    ]
+
+
+def test_a_search_that_always_diverges_has_no_good_rates():
+    found, _, _ = outcome(lambda t: None if t.optimizer == "sgd" else 0.9 + noise(t, 0.001), "adam", "sgd")
+    standing = by_label(found)
+    assert (standing["sgd"].decades, standing["sgd"].diverged) == (None, 1.0)
+    assert standing["adam"].decades > 0
+
+
+@pytest.mark.parametrize(("objective", "reached"), [("accuracy", 0.05), ("loss", -2.0)])
+def test_one_that_diverges_is_not_better_than_one_that_does_worse_than_chance(objective, reached):
+    # Chance is an accuracy of 1 / 10, or a loss of ln 10 = 2.303; what is trained here has 0.05, or a loss of 3.
+    protocol = Protocol(objective=objective, finals=6)
+    found, _, _ = outcome(lambda t: None if t.optimizer == "sgd" else reached, "adam", "sgd", protocol=protocol)
+    (pair,) = found.verdicts[0].pairs
+    assert pair.verdict != "worse"
+    assert pair.difference == pytest.approx(0.0)

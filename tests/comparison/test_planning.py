@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 
@@ -14,7 +15,7 @@ import ravine
 from ravine.comparison.defaults import protocol_of
 from ravine.comparison.finding import PROBLEMS, find_problem
 from ravine.comparison.folder import Made
-from ravine.comparison.plan import Plan, Protocol, id_of
+from ravine.comparison.plan import Plan, Protocol, Variant, id_of
 from ravine.comparison.planning import make_plan
 from ravine.comparison.prepare import entrants_of, first_runs
 from ravine.errors import ConfigError
@@ -363,3 +364,45 @@ def test_a_stored_plan_is_read_back():
     plan, _ = planned("sgd", "adamw", "muon", schedules=["constant", "linear"], batch_sizes=[10, 50])
     made = Made(id="0" * 16, time="now", plan=plan)
     assert msgspec.json.decode(msgspec.json.encode(made), type=Made) == made
+
+
+BAD_LABELS = [5, 1.5, True, b"x", ("a",), None, " ", "a\x00b", "a\nb", "\x1b[31mred", "\ud800", "x" * 81, " a"]
+
+
+@pytest.mark.parametrize("label", BAD_LABELS, ids=ascii)
+def test_a_label_that_no_page_can_show_is_refused(label):
+    with pytest.raises(ConfigError, match="the label of a variant is"):
+        planned("sgd", Variant(label=label, optimizer="momentum", settings={}))
+
+
+@pytest.mark.parametrize("settings", [None, 5, "x", [1], {1: 2}])
+def test_settings_of_a_variant_are_given_by_name(settings):
+    with pytest.raises(ConfigError, match="write them by name"):
+        planned("sgd", Variant(label="a", optimizer="momentum", settings=settings))
+
+
+def test_a_label_with_a_colon_stays_as_it_is():
+    plan, _ = planned("sgd", Variant(label="a:b", optimizer="momentum", settings={"alpha": 0.5}))
+    assert plan.labels == ["sgd", "a:b"]
+
+
+def test_the_settings_of_a_variant_are_plain_and_folded():
+    settings = {"\uff41lpha": np.float32(0.5), "batch_size": np.int64(10)}
+    plan, _ = planned("sgd", Variant(label="a", optimizer="momentum", settings=settings))
+    assert plan.entries[1].settings == {"alpha": 0.5, "batch_size": 10}
+    assert "alpha" not in plan.entries[1].space
+    json.dumps(msgspec.to_builtins(plan.entries[1].settings))
+    with pytest.raises(ConfigError, match="sets seed, which is the comparison's"):
+        planned("sgd", Variant(label="a", optimizer="momentum", settings={"\uff53eed": 3}))
+
+
+def test_a_setting_and_an_axis_of_one_name_contradict():
+    variant = Variant(label="a", optimizer="momentum", settings={"alpha": 0.5})
+    with pytest.raises(ConfigError, match="a has alpha among its settings and among the axes of its search"):
+        planned("sgd", variant, spaces={"a": {"alpha": linear(0, 0.5)}})
+
+
+def test_the_batch_of_a_variant_fits_the_problem():
+    variant = Variant(label="a", optimizer="momentum", settings={"batch_size": 60_000})
+    with pytest.raises(ConfigError, match="batch size is 60,000"):
+        planned("sgd", variant)

@@ -53,7 +53,7 @@ def test_of_equal_trials_the_earlier_is_first_whatever_the_order_of_the_results(
     turned = dict(reversed(list(results.items())))
     for found in (results, turned):
         assert [t.number for t in ranked(TRIALS, found, "accuracy")] == [1, 3, 6, 2, 0, 4, 5, 7]
-    assert scores(TRIALS, results, "accuracy") == [0.5, 0.9, 0.7, 0.9, 0.1, 0.1, 0.9, 0.05]
+    assert scores(TRIALS, results, "accuracy") == [0.5, 0.9, 0.7, 0.9, 0.1, 0.1, 0.9, 0.1]
 
 
 def test_means_are_over_the_seeds_of_one_number():

@@ -220,7 +220,15 @@ def test_the_command_line(folder, capsys, monkeypatch):
 
 @pytest.mark.parametrize(
     "options",
-    [["--until-decided"], ["--at-most", "1h"], ["--looks", "2"], ["--seeds", "2"], ["--quick"], ["--only", "table1"]],
+    [
+        ["--until-decided"],
+        ["--at-most", "1h"],
+        ["--looks", "2"],
+        ["--looks", "0"],
+        ["--seeds", "2"],
+        ["--quick"],
+        ["--only", "table1"],
+    ],
 )
 def test_beyond_takes_no_option_that_it_would_leave_unread(folder, capsys, options):
     assert run(["reproduce", "--out", str(folder), "--beyond", *options]) == 3

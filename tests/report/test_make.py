@@ -11,6 +11,7 @@ from stored_cases import DEAD, check_of, result
 
 from ravine.errors import StorageError
 from ravine.paper.measures import ACCURACY
+from ravine.report import written
 from ravine.report.claims import Claim
 from ravine.report.findings import every, higher
 from ravine.report.make import make_report, verdict_counts, write_report
@@ -179,9 +180,38 @@ def test_what_an_earlier_report_left_is_cleared_away_and_nothing_else(tmp_path):
     assert found == {*own, "tables/mine.csv", "notes.txt"}
     outside = tmp_path.parent / "outside.txt"
     outside.write_text("3")
-    (tmp_path / "files.json").write_text('["../outside.txt", "notes.txt/../../outside.txt"]')
+    names = ["index.html", "../outside.txt", "notes.txt/../../outside.txt"]
+    (tmp_path / "files.json").write_text(json.dumps({"written_by_ravine": names}))
     assert write_report(made(), tmp_path) == index
     assert outside.exists()
+
+
+@pytest.mark.parametrize("listed", [None, '["keep.txt", "index.html"]', '{"files": ["keep.txt"]}', "{", "[]"])
+def test_a_page_of_the_users_is_not_overwritten_and_nothing_of_theirs_is_removed(tmp_path, listed):
+    for name in ("index.html", "keep.txt"):
+        (tmp_path / name).write_text("mine")
+    if listed is not None:
+        (tmp_path / "files.json").write_text(listed)
+    with pytest.raises(StorageError, match=r"index\.html is there already, and ravine did not write it"):
+        write_report(made(), tmp_path)
+    assert [(tmp_path / name).read_text() for name in ("index.html", "keep.txt")] == ["mine", "mine"]
+
+
+def test_a_report_that_was_killed_while_it_was_written_can_be_written_again(tmp_path, monkeypatch):
+    real, count = written.write_whole, [0]
+
+    def killed(path, content):
+        count[0] += 1
+        if path.name == "index.html":
+            real(path, content)
+            raise KeyboardInterrupt
+        real(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(written, "write_whole", killed)
+        with pytest.raises(KeyboardInterrupt):
+            write_report(made(), tmp_path)
+    assert write_report(made(), tmp_path).exists()
 
 
 def test_the_same_report_has_the_same_files(tmp_path):

@@ -52,7 +52,9 @@ def test_differences_that_are_all_the_same():
     none = difference([0.5, 0.25, 0.75], [0.5, 0.25, 0.75])
     assert (none.value, none.error, none.p, none.p_outside(0.002)) == (0.0, 0.0, 1.0, 0.0)
     some = difference([1.0, 2.0, 3.0], [0.5, 1.5, 2.5])
-    assert (some.value, some.p, some.p_outside(0.002), some.p_outside(1.0)) == (0.5, 0.0, 1.0, 0.0)
+    # They say no more than that three signs are the same: 2 of 8 patterns.
+    assert (some.value, some.p, some.p_outside(0.002), some.p_outside(1.0)) == (0.5, 0.25, 1.0, 0.25)
+    assert some.p == sign_flip_p([1.0, 2.0, 3.0], [0.5, 1.5, 2.5])
     assert some.interval() == (0.5, 0.5)
     assert difference([0.1] * 6, [0.3] * 6).error == 0.0  # no round-off is taken for a spread
 

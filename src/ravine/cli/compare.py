@@ -177,14 +177,21 @@ def compare(
     from ravine.comparison.defaults import LOOKS
     from ravine.comparison.prepare import prepare
     from ravine.inputs import seconds_of
+    from ravine.report.written import check_free
     from ravine.storage.files import check_writable
     from ravine.storage.store import RunStore
 
     store = RunStore(runs)
     if show_list:
+        _alone("--list", beside=optimizers)
         return list_comparisons(store, as_json)
-    if len(optimizers) == 1 and re.fullmatch("[0-9a-f]{4,16}", optimizers[0]):
-        return reopen(store, optimizers[0], out, as_json)
+    ids = [name for name in optimizers if re.fullmatch("[0-9a-f]{2,16}", name) and re.search("[0-9]", name)]
+    if ids:
+        _alone(f"the id {ids[0]}", beside=[name for name in optimizers if name != ids[0]])
+        check_free(out)
+        return reopen(store, ids[0], out, as_json)
+    if budget is not None and numbers["trials"] is not None:
+        raise ConfigError("--budget chooses the number of trials: leave out --trials, or --budget.")
     longest = None if at_most is None else seconds_of("--at-most", at_most)
     most = None if budget is None else seconds_of("--budget", budget)
     if longest is not None and not until_decided:
@@ -196,6 +203,7 @@ def compare(
         return _dry_run(prepared, as_json)
     for place in (out, store.root):
         check_writable(place)
+    check_free(out)
     if not quiet:
         click.echo(f"ravine: plan {prepared.id}: {_cost(prepared)}", err=True)
     try:
@@ -207,6 +215,27 @@ def compare(
         return 128 + stop.signal
     show_comparison(done, done.write(out), as_json)
     return 0
+
+
+_OF_STORED = ("optimizers", "runs", "out", "as_json", "quiet", "show_list")
+"""What may be given beside the id of a stored comparison, or beside --list."""
+
+
+def _alone(what: str, beside: Sequence[str]) -> None:
+    """Check that nothing is asked of a stored comparison that it cannot answer."""
+    from click.core import ParameterSource
+
+    ctx = click.get_current_context()
+    others = [
+        parameter.opts[0]
+        for parameter in ctx.command.params
+        if str(parameter.name) not in _OF_STORED
+        and ctx.get_parameter_source(str(parameter.name)) == ParameterSource.COMMANDLINE
+    ]
+    if beside or others:
+        raise ConfigError(
+            f"{what} shows what is stored, and takes no {listed([*beside, *others], 'or')}: leave it out."
+        )
 
 
 def _plan(

@@ -131,7 +131,7 @@ def reproduce(
             "--quick": quick,
             "--only": only,
         }
-        if given := [name for name, value in others.items() if value]:
+        if given := [name for name, value in others.items() if value is not None and value is not False]:
             raise ConfigError(
                 f"--beyond has a plan of its own and takes no {listed(given, 'or')}: leave out one of them."
             )
@@ -167,9 +167,11 @@ def _beyond(folder: Path, runs: str | None, jobs: int | None, data_dir: Path | N
     from ravine.cli.comparison_shown import show_comparison, watching_stages
     from ravine.comparison.compare import Interrupted
     from ravine.paper.beyond import compare_beyond
+    from ravine.report.written import check_free
     from ravine.storage.files import check_writable
 
     check_writable(folder)
+    check_free(folder)
     try:
         done = compare_beyond(runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet, watching=watching_stages(quiet))
     except Interrupted as stop:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -29,7 +30,7 @@ from ravine.formulas.shelves import OPTIMIZERS
 from ravine.inputs import plain
 from ravine.search import Axis, Choice
 from ravine.spec.problem import Problem
-from ravine.words import several
+from ravine.words import listed, several
 
 T = TypeVar("T")
 
@@ -49,14 +50,18 @@ class Atlas:
     """A comparison that has ended.
 
     Attributes:
+        id: that of its plan.
         plan: its plan.
         scores: by problem and label, the mean score in the finals.
         tuned: by label and problem, the settings that the search found.
+        doubts: by label and problem, why these settings may not be fair ones, in words; "" if nothing says so.
     """
 
+    id: str
     plan: Plan
     scores: Mapping[str, Mapping[str, float]]
     tuned: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    doubts: Mapping[str, Mapping[str, str]]
 
     def best(self, problem: str) -> str:
         """Return the label of the optimizer with the highest score on a problem."""
@@ -109,8 +114,8 @@ def read_atlas() -> Atlas:
     Raises:
         DataError: a file is missing or damaged.
     """
-    plan = _read("plan.json", lambda content: msgspec.json.decode(content, type=Made).plan)
-    return _read("leaderboard.csv", lambda content: _atlas(plan, content.decode()))
+    made = _read("plan.json", lambda content: msgspec.json.decode(content, type=Made))
+    return _read("leaderboard.csv", lambda content: _atlas(made, content.decode()))
 
 
 def _read(name: str, decode: Callable[[bytes], T]) -> T:
@@ -124,15 +129,52 @@ def _read(name: str, decode: Callable[[bytes], T]) -> T:
     raise DataError(f"the atlas is a part of ravine, and its file {fault}: install ravine again.")
 
 
-def _atlas(plan: Plan, leaderboard: str) -> Atlas:
+def _atlas(made: Made, leaderboard: str) -> Atlas:
     """Return the atlas of a plan and the text of its leaderboard, which must have a row for each optimizer."""
+    plan = made.plan
     rows = {(row["problem"], row["optimizer"]): row for row in csv.DictReader(io.StringIO(leaderboard))}
     names = [problem.name for problem in plan.problems]
+    if not names or not plan.labels:
+        raise ValueError("it has no problems or no optimizers")
     return Atlas(
+        made.id,
         plan,
-        {name: {label: float(rows[name, label]["score"]) for label in plan.labels} for name in names},
+        {name: {label: _finite(rows[name, label]["score"]) for label in plan.labels} for name in names},
         {entry.label: {name: _settings(entry, rows[name, entry.label]) for name in names} for entry in plan.entries},
+        {label: {name: _doubt(rows[name, label], plan.protocol) for name in names} for label in plan.labels},
     )
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"a score is {text}")
+    return value
+
+
+def _doubt(row: Mapping[str, str], protocol: Protocol) -> str:
+    """Say why the settings that a search found may not be fair ones; "" if nothing says so."""
+    if row["edges"]:
+        return f"its best trials lay at the end of {row['edges']}"
+    if row["default"] and _finite(row["default"]) > _finite(row["validation"]) + protocol.margin:
+        return "it did better at its defaults"
+    if row["under_tuned"]:
+        return f"it was under-tuned beside {row['under_tuned']}, which it contains"
+    return ""
+
+
+def notes_of(plan: Plan) -> tuple[str, ...]:
+    """Return what the atlas knows of its optimizers in a plan, in sentences; none if there are none of them."""
+    tuned = [entry for entry in plan.entries if entry.tuned]
+    if not tuned:
+        return ()
+    atlas = read_atlas()
+    found = [f"The settings of {listed(entry.label for entry in tuned)} are those of the atlas, plan {atlas.id}."]
+    for entry in tuned:
+        for problem in entry.tuned:
+            if doubt := atlas.doubts[entry.label][problem]:
+                found.append(f"{problem}: {entry.label} may do better than here, since in the atlas {doubt}.")
+    return tuple(found)
 
 
 def _settings(entry: Entry, row: Mapping[str, str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
+from ravine.comparison.against import notes_of
 from ravine.comparison.comparison import Comparison
 from ravine.comparison.course import Course, Stages, course
 from ravine.comparison.folder import keep_outcome, keep_plan, plans_before
@@ -61,6 +62,7 @@ def compare_prepared(
     plan, store, entrants = prepared.plan, prepared.store, prepared.entrants
     made = keep_plan(store, prepared.id, plan)
     before = plans_before(store, prepared.id, plan)  # a damaged plan is told before hours of training
+    notes = notes_of(plan)
     limit = math.inf if at_most is None else at_most
     began = time.monotonic()
 
@@ -83,7 +85,7 @@ def compare_prepared(
     courses, results = follow({name: course(own, plan.protocol, time_is_up) for name, own in entrants.items()}, train)
     stored = store.load_all(results)[0]
     environment = shared_environment(run.environment for run in stored.values())
-    outcome = outcome_of(plan, prepared.id, entrants, courses, results, environment)
+    outcome = outcome_of(plan, prepared.id, entrants, courses, results, environment, notes)
     keep_outcome(store, outcome)
     return Comparison(outcome, before, command, made.time)
 

@@ -24,7 +24,7 @@ def protocol_of(**numbers: Any) -> Protocol:
     """
     given = {name: plain(value) for name, value in numbers.items()}
     objective = given.get("objective", "accuracy")
-    if given.get("margin") is None and objective in MARGINS:
+    if given.get("margin") is None and isinstance(objective, str) and objective in MARGINS:
         given["margin"] = MARGINS[objective]
     made: Protocol = convert(given, Protocol)
     return made

@@ -72,8 +72,22 @@ def has_ended(store: RunStore, id_: str) -> bool:
 
 def load_outcome(store: RunStore, id_: str) -> Outcome | None:
     """Return the outcome of a comparison, None if it has not ended."""
+    if not has_ended(store, id_):
+        return None
     file = folder_of(store, id_) / "outcome.json"
-    return _read(file, Outcome) if has_ended(store, id_) else None
+    outcome = _read(file, Outcome)
+    labels = {(problem.name, label) for problem in outcome.plan.problems for label in outcome.plan.labels}
+    judged = {(each.problem, label) for each in outcome.verdicts for pair in each.pairs for label in (pair.a, pair.b)}
+    whole = (
+        outcome.id == id_
+        and {(standing.problem, standing.optimizer) for standing in outcome.leaderboard} == labels
+        and {(row.problem, row.optimizer) for row in outcome.trials} == labels
+        and [each.problem for each in outcome.verdicts] == [problem.name for problem in outcome.plan.problems]
+        and judged == labels
+    )
+    if not whole:
+        raise DataError(f"{file} is damaged (parts of it are missing): delete it; the same comparison makes it anew.")
+    return outcome
 
 
 def find(store: RunStore, prefix: str) -> Made:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from statistics import fmean
 from typing import Any
 
@@ -141,6 +141,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         trials: every run.
         environment: versions and processor of the runs.
         profiles: a performance profile for each optimizer, over all problems; none for fewer than four problems.
+        notes: what else the reader must know, in sentences.
     """
 
     id: str
@@ -150,6 +151,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     trials: tuple[Row, ...]
     environment: dict[str, str] = {}
     profiles: tuple[Profile, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def outcome_of(
@@ -159,6 +161,7 @@ def outcome_of(
     courses: Mapping[str, Course],
     results: Results,
     environment: Mapping[str, str],
+    notes: Sequence[str] = (),
 ) -> Outcome:
     """Put together what the courses on all problems found; `entrants` and `courses` are by the problem's name."""
     leaderboard: list[Standing] = []
@@ -168,7 +171,9 @@ def outcome_of(
         done, taking_part = courses[problem.name], entrants[problem.name]
         tuned = {label: _tuned(done, label, results) for label in plan.labels}
         seconds = min((_training(run) for runs in tuned.values() for run in runs if run.status == "done"), default=0.0)
-        pairs = [_noted(pair, done.edges) for pair in done.pairs]
+        doubts = _doubts(taking_part, done, tuned, results, plan.protocol)
+        lost = {label for label in plan.labels if _all_diverged(done, label, results)}
+        pairs = [_noted(pair, doubts, lost) for pair in done.pairs]
         near = _under_tuned(taking_part, done, results, plan.protocol)
         found = [
             _standing(
@@ -204,6 +209,7 @@ def outcome_of(
         trials=tuple(rows),
         environment=dict(environment),
         profiles=profiles(final_scores(rows), plan.protocol.objective),
+        notes=tuple(notes),
     )
 
 
@@ -259,6 +265,7 @@ def _standing(
     search = done.of(label, "search", "extension")
     searched = scores(search, results, objective)
     first = scores(done.of(label, "search"), results, objective)
+    learned = any(results[trial.id].status == "done" for trial in done.of(label, "search"))
     defaults = scores(done.of(label, "default"), results, objective)
     quantity, sign = ("validation_accuracy", 1.0) if objective == "accuracy" else ("validation_loss", -1.0)
     whole = bool(tuned) and all(run.status == "done" for run in tuned)
@@ -280,7 +287,7 @@ def _standing(
         diverged=fmean(results[trial.id].status != "done" for trial in search) if search else None,
         edges=tuple(done.edges[label]),
         under_tuned=tuple(near),
-        decades=facts.decades(first, entrant.entry.space["lr"], protocol.margin) if first else None,
+        decades=facts.decades(first, entrant.entry.space["lr"], protocol.margin) if learned else None,
         best_of=tuple(facts.best_of(searched)),
         at_seconds=None if reached is None else sign * reached,
         to_target=None if target is None else facts.to_target(tuned, target, _samples(problem)),
@@ -298,16 +305,44 @@ def _rank(label: str, pairs: Sequence[Pair], optimizers: int) -> tuple[int, int]
     return 1 + len(told) - better, optimizers - better
 
 
-def _noted(pair: Pair, edges: Mapping[str, Sequence[Edge]]) -> Pair:
-    """Return the verdict on a pair, undecided where the search of the one that does not do better ended at an edge."""
-    behind = [name for name, sign in ((pair.a, 1), (pair.b, -1)) if edges[name] and sign * pair.difference <= 0]
+def _doubts(
+    entrants: Sequence[Entrant],
+    done: Course,
+    tuned: Mapping[str, Sequence[Result]],
+    results: Results,
+    protocol: Protocol,
+) -> dict[str, str]:
+    """Return, by optimizer, why its settings are no fair ones, if they are not.
+
+    Its search ended at an edge, or its defaults do better than what the search found.
+    """
+    found = {}
+    for entrant in entrants:
+        label = entrant.label
+        defaults = scores(done.of(label, "default"), results, protocol.objective)
+        own = [score(run, protocol.objective) for run in tuned[label]]
+        if done.edges[label]:
+            found[label] = f"{label} is at the edge of {', '.join(edge.axis for edge in done.edges[label])}"
+        elif defaults and own and fmean(defaults) > fmean(own) + protocol.margin:
+            found[label] = f"{label} does better at its defaults"
+    return found
+
+
+def _all_diverged(done: Course, label: str, results: Results) -> bool:
+    """Tell whether every final run of an optimizer diverged, so that its score is chance and says nothing else."""
+    return all(results[trial.id].status != "done" for trial in done.of(label, "final"))
+
+
+def _noted(pair: Pair, doubts: Mapping[str, str], lost: Set[str]) -> Pair:
+    """Return the verdict on a pair, undecided where there is a doubt about the one that does not do better."""
+    if {pair.a, pair.b} <= lost:
+        return msgspec.structs.replace(pair, verdict="undecided", note="all final runs of both diverged")
+    behind = [name for name, sign in ((pair.a, 1), (pair.b, -1)) if name in doubts and sign * pair.difference <= 0]
     if pair.verdict == "equivalent":
-        behind = [name for name in (pair.a, pair.b) if edges[name]]
+        behind = [name for name in (pair.a, pair.b) if name in doubts]
     if not behind or pair.verdict == "undecided":
         return pair
-    name = behind[0]
-    axes = ", ".join(edge.axis for edge in edges[name])
-    return msgspec.structs.replace(pair, verdict="undecided", note=f"{name} is at the edge of {axes}")
+    return msgspec.structs.replace(pair, verdict="undecided", note=doubts[behind[0]])
 
 
 def _under_tuned(

@@ -23,7 +23,7 @@ from ravine.formulas.containing import contained
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.formulas.space import bound_of, space_of
-from ravine.inputs import count_of, plain
+from ravine.inputs import count_of, folded_keys, plain
 from ravine.search import Axis, Choice, Log, choice
 from ravine.spec.problem import Problem
 from ravine.spec.values import MOST
@@ -76,10 +76,13 @@ def make_plan(
             '{"momentum": {"alpha": ravine.search.linear(0, 0.9)}}.'
         )
     sizes = [count_of("batch size", size, MOST) for size in batch_sizes]
-    given = [one if isinstance(one, Variant) else Variant(label="", optimizer=one, settings={}) for one in optimizers]
+    given = [
+        _variant(one) if isinstance(one, Variant) else Variant(label="", optimizer=one, settings={})
+        for one in optimizers
+    ]
     found = [OPTIMIZERS.resolve(variant.optimizer) for variant in given]
-    names = [variant.label or name for variant, (name, _) in zip(given, found, strict=True)]
-    labels = _labels([*names, *(entry.label for entry in beside)])[: len(names)]
+    own = [*(variant.label for variant in given), *(entry.label for entry in beside)]
+    labels = _labels(own, [*(name for name, _ in found), *(entry.label for entry in beside)])[: len(given)]
     tuned = {entry.label: OPTIMIZERS.find(entry.optimizer) for entry in beside}
     for label in spaces:
         if label in tuned:
@@ -99,6 +102,9 @@ def make_plan(
         raise ConfigError("no problem is given; give one, such as mnist-mlp.")
     for problem in chosen:
         _check_sizes(problem, sizes)
+        for variant in given:
+            if isinstance(size := variant.settings.get("batch_size"), int):
+                _check_sizes(problem, (*sizes, size))
     if len(sizes) == 1:
         chosen = [msgspec.structs.replace(problem, batch_size=sizes[0]) for problem in chosen]
     names = [problem.name for problem in chosen]
@@ -125,7 +131,7 @@ def check_protocol(protocol: Protocol, first: int = 0) -> None:
         ("tuning_seeds", 1 <= p.tuning_seeds <= FIRST_FINAL, f"from 1 to {FIRST_FINAL}"),
         ("extensions", p.extensions >= 0 and trials <= MOST_TRIALS, f"0 or more, with at most {MOST_TRIALS} trials"),
         ("controls", 0 <= p.controls <= MOST_TRIALS, f"from 0 to {MOST_TRIALS}"),
-        ("margin", 0 < p.margin < math.inf, "a number above 0"),
+        ("margin", 0 < p.margin < math.inf, "a finite number above 0"),
         ("level", LEAST_LEVEL <= p.level < 0.5, f"from {LEAST_LEVEL:f} to below 0.5"),
         ("power", 0.5 <= p.power < 1, "from 0.5 to below 1"),
         ("most_finals", p.most_finals >= 2, "2 or more"),
@@ -133,7 +139,7 @@ def check_protocol(protocol: Protocol, first: int = 0) -> None:
         ("seed", 0 <= p.seed < 2**53, "a whole number of 0 or more, below 2^53"),
         ("finals", p.finals is None or p.finals >= 2, "2 or more"),
         (
-            "finals",
+            "most_finals" if p.finals is None else "finals",
             (p.finals or p.most_finals) * p.looks <= seeds,
             f"at most {seeds // max(p.looks, 1)} at {p.looks} looks",
         ),
@@ -143,12 +149,35 @@ def check_protocol(protocol: Protocol, first: int = 0) -> None:
             raise ConfigError(f"{name} is {shortened(getattr(p, name))}; it must be {allowed}.")
 
 
-def _labels(names: Sequence[str]) -> list[str]:
-    """Return a short name for each optimizer; a file's name goes before it where two would be the same."""
+LONGEST = 80
+"""The most letters of a label."""
+
+
+def _variant(given: Variant) -> Variant:
+    """Return a variant with its values in ravine's own types and its settings by their folded names.
+
+    Raises:
+        ConfigError: its label is no name, or its settings are no settings by name.
+    """
+    label, settings = given.label, given.settings
+    shown = isinstance(label, str) and label.isprintable() and label.strip() and len(label) <= LONGEST
+    if not shown or label != label.strip():
+        raise ConfigError(
+            f"the label of a variant is {shortened(plain(label))}; it must be a name of 1 to {LONGEST} letters "
+            "that can be printed."
+        )
+    if not isinstance(settings, Mapping) or not all(isinstance(name, str) for name in settings):
+        raise ConfigError(f"the settings of {label} are {shortened(plain(settings))}; write them by name.")
+    values = {name: plain(value) for name, value in folded_keys(settings).items()}
+    return Variant(label=label, optimizer=given.optimizer, settings=values)
+
+
+def _labels(given: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Return a label for each optimizer: the given one, or its short name, with its file's where two would be one."""
     short = [name.rpartition(":")[2] for name in names]
     labels = [
-        one if short.count(one) == 1 else f"{Path(name.rpartition(':')[0]).name}:{one}" if ":" in name else one
-        for name, one in zip(names, short, strict=True)
+        own or (one if short.count(one) == 1 else f"{Path(name.rpartition(':')[0]).name}:{one}" if ":" in name else one)
+        for own, name, one in zip(given, names, short, strict=True)
     ]
     for label in labels:
         if labels.count(label) > 1:
@@ -203,6 +232,10 @@ def _entry(
 ) -> Entry:
     if not isinstance(given, Mapping):
         comparable(optimizer, given, {})  # says what is wrong with it
+    given = folded_keys(given)
+    for axis in given:
+        if axis in settings:
+            raise ConfigError(f"{label} has {axis} among its settings and among the axes of its search: leave out one.")
     axes = space_of(comparable(optimizer, {**optimizer.search, **given}, {}))
     if "lr" not in axes:
         raise ConfigError(f"search of {label} has no axis for lr: give one, such as log(0.001, 1).")

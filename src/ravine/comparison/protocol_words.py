@@ -12,21 +12,23 @@ from ravine.words import several
 def protocol_words(protocol: Protocol, *, tuned: bool = False) -> dict[str, str]:
     """Return the numbers of a protocol by name, each in a sentence; `tuned` if some optimizers were tuned before.
 
-    >>> protocol_words(Protocol(trials=32))["trials"]
-    '32 scrambled Sobol points of the space of each optimizer, each with one seed.'
+    >>> protocol_words(Protocol(seed=3))["seed"]
+    '3: it draws the points, and moves the seeds of all runs.'
     """
     p = protocol
     seeds = several(p.tuning_seeds, "seed")
     finals = (
-        f"{p.finals} runs of each winner, as the plan says."
+        f"{p.finals} runs of each winner, as they were asked for."
         if p.finals is not None
         else f"As many runs of each winner as find a difference of twice the margin with probability {p.power:g}, by "
-        f"the spread over seeds that the tuning showed, and at most {p.most_finals} (or what a sign-flip test needs)."
+        f"the spread over seeds that the tuning showed: at most {p.most_finals}, and no fewer than a sign-flip "
+        "test needs to find anything."
     )
     return {
         "objective": f"The {p.objective} at the end of the training: on the validation split while tuning, on the test "
         "set in the final runs. A run that diverges scores as chance.",
-        "trials": f"{p.trials} scrambled Sobol points of the space of each optimizer, each with one seed.",
+        "trials": f"{p.trials} scrambled Sobol points of the space of each optimizer, each with one seed: as many "
+        "for one axis as for three, which they search less finely.",
         "extensions": f"At most {p.extensions}: how often the search goes on beyond an edge at which the best trials "
         "of an optimizer lie, with as many further trials for every optimizer."
         if p.extensions
@@ -39,7 +41,10 @@ def protocol_words(protocol: Protocol, *, tuned: bool = False) -> dict[str, str]
         "margin": f"{margin_text(p)}: a smaller difference does not matter.",
         "level": f"{p.level:g}: the largest probability that any pair of a problem is said to differ and does not, and "
         "as much that any is said to be equivalent and is not; Holm's correction keeps it over all pairs.",
-        "power": f"{p.power:g}: the probability that a true difference of twice the margin is found.",
+        "power": f"{p.power:g}: the probability that a true difference of twice the margin is found."
+        if p.finals is None
+        else f"{p.power:g}: it decides no number here, since the final runs were asked for; the page says "
+        "which difference they find with this probability.",
         "pairs": "All pairs are judged, but no pair of two optimizers that an earlier comparison tuned."
         if tuned
         else "All pairs are judged."

@@ -14,8 +14,9 @@ def terms(outcome: Outcome) -> dict[str, str]:
         "score": f"The mean test {p.objective} of the final runs. These have seeds that no trial had, train on the "
         "whole training set, and look at the test set once, at the end.",
         "±": "Half the width of Student's 95 % interval of the mean. It is about one optimizer; pairs are judged by "
-        "their differences, seed by seed, which vary less.",
-        "rank": "The ranks that the verdicts leave open. A difference that was found counts, even below the margin.",
+        "their differences, seed by seed, so intervals that overlap decide no pair.",
+        "rank": "The ranks that the verdicts leave open. A difference that was found counts, even below the margin, "
+        "so two that are equivalent may have different ranks.",
         "lines beside the ranks": "A line joins, by its dots, optimizers of which none is found to be better than "
         "another: each pair of them that is judged is equivalent or undecided.",
         "tuned, default": "The mean validation score of the settings that the search chose, and of the optimizer's own "
@@ -30,13 +31,14 @@ def terms(outcome: Outcome) -> dict[str, str]:
         "interval of a difference": "It misses the true difference with the probability that its level says.",
         "p of the signs": "The p-value of the sign-flip test, which supposes nothing about the distribution of scores. "
         "It decides nothing; a reader may check the other p with it.",
-        "A beats B": "The probability that one run of A scores above one run of B, a tie counted half.",
+        "A beats B": "How often a final run of A scores above one of B, over all pairs of them; a tie counts half.",
         "best of k trials": "The mean score of the best of k trials, drawn from those that were made; the band has the "
         "middle 80 % of such draws. It shows how soon a search finds good settings.",
         "decades": "How many powers of ten of the learning rate lie within the margin of the best trial: the more, the "
         "easier an optimizer is to tune.",
         "edge": "Four of the five best trials lie near one end of an axis that could go on there, so better settings "
-        "may lie beyond it. An optimizer at an edge is never called worse than another one."
+        "may lie beyond it. An optimizer at an edge is never called worse than another one; nor is one "
+        "that does better at its defaults."
         + ("" if p.trials >= LEAST_TRIALS else f" With fewer than {LEAST_TRIALS} trials a search cannot show an edge."),
         "under-tuned": "Some settings of an optimizer make it another one of the comparison, and yet it does worse "
         "than that one, or than trials near that point: its search missed something.",

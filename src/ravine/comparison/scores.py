@@ -17,15 +17,16 @@ Results = Mapping[str, Result]
 def score(result: Result, objective: Objective) -> float:
     """Return what a run reached at the horizon: on the validation split, or in a final run on the test set.
 
-    It is an accuracy, or a loss with its sign turned round. A run that diverged scores as chance: 1 / K, or -ln K.
+    It is an accuracy, or a loss with its sign turned round. A run that diverged scores as chance, 1 / K or -ln K, and
+    no run scores less: one that diverged must not be better than one that did not.
     """
     classes = result.spec.layers[-1]
-    found: float | None
     if objective == "accuracy":
-        found = result.test_accuracy if result.tested else result.validation_accuracy
-        return 1 / classes if result.status != "done" or found is None else found
-    found = result.test_loss if result.tested else result.validation_loss
-    return -math.log(classes) if result.status != "done" or found is None else -found
+        chance, found = 1 / classes, result.test_accuracy if result.tested else result.validation_accuracy
+    else:
+        loss = result.test_loss if result.tested else result.validation_loss
+        chance, found = -math.log(classes), None if loss is None else -loss
+    return chance if result.status != "done" or found is None else max(chance, found)
 
 
 def scores(trials: Iterable[Trial], results: Results, objective: Objective) -> list[float]:

@@ -238,7 +238,8 @@ def _of_several(leader: Standing, what: str, found: Mapping[str, Pair], rest: Se
     if rest:
         sentences.append(f"It is not judged beside {_counted(rest, of)}")
     if at_edge:
-        sentences.append(f"Nothing is said of {name} beside {_counted(at_edge, of)}, since a search ended at an edge")
+        why = "; ".join(dict.fromkeys(found[other].note for other in at_edge))
+        sentences.append(f"Nothing is said of {name} beside {_counted(at_edge, of)}: {why}")
     return ("Undecided: " if undecided else "") + ". ".join(sentences) + "."
 
 
@@ -251,7 +252,8 @@ def _counted(names: Sequence[str], of: int) -> str:
 
 def warnings(outcome: Outcome) -> list[str]:
     """Return what the reader must know before he believes a verdict: edges, failed controls, and too few trials."""
-    found = []
+    found = list(outcome.notes)
+    beside_atlas = any(entry.tuned for entry in outcome.plan.entries)
     for standing in outcome.leaderboard:
         where = f"{standing.problem}: " if len(outcome.verdicts) > 1 else ""
         name = standing.optimizer
@@ -263,8 +265,19 @@ def warnings(outcome: Outcome) -> list[str]:
         margin = outcome.plan.protocol.margin
         default, tuned = standing.default, standing.validation
         if default is not None and tuned is not None and default > tuned + margin:
+            mend = "its search beside the atlas cannot be longer" if beside_atlas else "give it more trials"
             found.append(
-                f"{where}{name} does better at its defaults than with what its search found: give it more trials."
+                f"{where}{name} does better at its defaults than with what its search found: {mend}. So nothing says "
+                f"that {name} is worse than another one."
+            )
+        lost = sum(
+            row.status != "done"
+            for row in outcome.trials
+            if (row.problem, row.optimizer, row.stage) == (standing.problem, name, "final")
+        )
+        if lost:
+            found.append(
+                f"{where}{lost} of {several(standing.finals, 'final run')} of {name} diverged, and count as chance."
             )
         for other in standing.under_tuned:
             found.append(
@@ -284,7 +297,9 @@ def seen_sentence(outcome: Outcome, verdicts: Verdicts) -> str:
     """Say which difference the finals of a problem could have seen."""
     protocol = outcome.plan.protocol
     size = difference_text(verdicts.seen, protocol.objective).lstrip("+")
+    first = f", at the first of {protocol.looks} looks" if protocol.looks > 1 else ""
     return (
-        f"With {several(verdicts.finals, 'final run')} each, a true difference of {size} between two optimizers is "
-        f"found in {100 * protocol.power:g} % of comparisons."
+        f"With {several(verdicts.finals, 'final run')} each{first}, a true difference of {size} between two settings "
+        f"is found in {100 * protocol.power:g} % of comparisons. Verdicts are about the settings that these searches "
+        "found: another search of the same size may find others."
     )

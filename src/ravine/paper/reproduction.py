@@ -25,6 +25,7 @@ from ravine.report.looks import LOOKS, Look, Looking
 from ravine.report.make import CLAIMS_PART, make_report, write_report
 from ravine.report.report import Report
 from ravine.report.stored_study import StoredStudy
+from ravine.report.written import check_free
 from ravine.storage.files import check_writable
 from ravine.storage.store import RunStore
 from ravine.studies import Planned, Study, StudyOutcome, StudyWatcher, cut_short, find_rows, plan, run_study, with_seeds
@@ -120,6 +121,7 @@ def reproduce(
     folder, store = path_of("out", out) or Path(DEFAULT_FOLDER), RunStore(path_of("runs", runs))
     for place in (folder, store.root):
         check_writable(place)
+    check_free(folder)
     folder_of_data = path_of("data_dir", data_dir)
     load_data = functools.cache(lambda name: load(name, folder_of_data, quiet=quiet))
     work = _Work(study, store, jobs, quick, load_data, watching, progress)

@@ -39,9 +39,13 @@ class Difference:
 
     @property
     def p(self) -> float:
-        """The two-sided p-value of the hypothesis that there is no difference."""
+        """The two-sided p-value of the hypothesis that there is no difference.
+
+        Differences that are all equal have no spread for Student's test. They come from scores that are shares of a
+        number of samples, and say no more than that all have one sign, which happens with a probability of 2^-(n - 1).
+        """
         if self.error == 0:
-            return 1.0 if self.value == 0 else 0.0
+            return 1.0 if self.value == 0 else 0.5**self.freedom
         return float(2 * stats.t.sf(abs(self.value) / self.error, self.freedom))
 
     def p_outside(self, margin: float) -> float:
@@ -52,7 +56,7 @@ class Difference:
         Source: Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15 (1987), 657-680.
         """
         if self.error == 0:
-            return 0.0 if abs(self.value) < margin else 1.0
+            return (0.5**self.freedom if self.value else 0.0) if abs(self.value) < margin else 1.0
         return float(stats.t.sf((margin - abs(self.value)) / self.error, self.freedom))
 
 
