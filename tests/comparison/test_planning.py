@@ -406,3 +406,12 @@ def test_the_batch_of_a_variant_fits_the_problem():
     variant = Variant(label="a", optimizer="momentum", settings={"batch_size": 60_000})
     with pytest.raises(ConfigError, match="batch size is 60,000"):
         planned("sgd", variant)
+
+
+def test_a_problem_of_the_users_has_a_name_of_its_own():
+    own = find_problem("mnist-small")
+    other = msgspec.structs.replace(own, layers=(784, 16, 10))
+    with pytest.raises(ConfigError, match="ravine has another problem of this name"):
+        find_problem(other)
+    assert find_problem(msgspec.structs.replace(own, batch_size=10)).batch_size == 10
+    assert find_problem(msgspec.structs.replace(other, name="mine")).name == "mine"

@@ -133,3 +133,12 @@ def test_nothing_to_name_makes_no_legend():
     shared_legend(figure, panels)
     own_legends(figure, panels)
     assert in_points(figure)[0] == []
+
+
+def test_a_legend_of_points_stands_outside_even_if_there_is_room():
+    figure, panels = new_figure()
+    panels[0].plot([0, 1], [0, 0], "o", label="one")
+    shared_legend(figure, panels, inside=False)
+    assert panels[0].get_legend() is None
+    assert len(figure.legends) == 1
+    assert is_whole(figure)

@@ -84,7 +84,7 @@ def score_by_rate(outcome: Outcome, problem: str | None = None) -> Figure:
 
     rates = [row.settings["lr"] for own in rows.values() for row in own]
     wide = (min(rates) / 1.3, max(rates) * 1.3)
-    return _figure(outcome, standings, draw, traces, finish, scale, "learning rate", wide, width=2.5)
+    return _figure(outcome, standings, draw, traces, finish, scale, "learning rate", wide, width=2.5, lines=False)
 
 
 @own_style()
@@ -198,8 +198,13 @@ def _figure(
     name: str,
     wide: tuple[float, float],
     width: float = 0.8,
+    *,
+    lines: bool = True,
 ) -> Figure:
-    """Draw all optimizers into one panel, or each into a small one with the others in gray behind it."""
+    """Draw all optimizers into one panel, or each into a small one with the others in gray behind it.
+
+    `lines` tells whether they are drawn as lines, and not as points.
+    """
     alone = len(subjects) > TOGETHER
     figure, panels = new_grid(len(subjects) if alone else 1, COLUMNS)
     for place, axes in enumerate(panels):
@@ -222,7 +227,7 @@ def _figure(
         figure.supylabel(scale.quantity, fontsize="medium")
     else:
         panels[0].set(xlabel=name, ylabel=scale.quantity)
-        shared_legend(figure, panels)
+        shared_legend(figure, panels, inside=lines)
     return figure
 
 

@@ -64,6 +64,9 @@ def _checked(problem: Problem) -> Problem:
             raise ConfigError("validation is 0; give the samples to choose settings on, 1 or more, or a share of them.")
         if checked.target is not None and not 0 < checked.target <= 1:
             raise ConfigError(f"target is {checked.target:g}; it must be an accuracy, above 0 and up to 1.")
+        own = PROBLEMS.get(checked.name, checked)
+        if msgspec.structs.replace(checked, batch_size=own.batch_size) != own:
+            raise ConfigError("ravine has another problem of this name; give it a name of its own.")
         from_settings({**checked.settings, "validation": checked.validation, "test": "never"})
     except ConfigError as error:
         raise ConfigError(f"problem {shortened(plain(name))}: {error}") from None

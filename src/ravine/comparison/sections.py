@@ -149,7 +149,10 @@ def training(outcome: Outcome, verdicts: Verdicts, standings: Sequence[Standing]
         ]
         for standing in standings
     ]
-    words = f"<p>All are compared after {after}, which the fastest of them takes to the end.</p>"
+    words = (
+        f"<p>All are compared after {after}, which the fastest of them takes to the end. Runs that were stored before "
+        "have the times of then, when the machine may have been busier or less busy.</p>"
+    )
     return words + "\n" + html_table(f"training-{verdicts.problem}", "Score at equal seconds", head, rows)
 
 

@@ -22,15 +22,16 @@ _BELOW = 36
 
 
 @own_style()
-def shared_legend(figure: Figure, panels: Sequence[Axes]) -> None:
+def shared_legend(figure: Figure, panels: Sequence[Axes], *, inside: bool = True) -> None:
     """Name the curves of panels that all show the same ones.
 
     The names stand in the first panel that has a free place for them, otherwise below the panels, and the figure grows.
+    Where panels show points, the marker of a name would look like one of them: then nothing may stand `inside`.
     """
     handles, names = panels[0].get_legend_handles_labels()
     if not names:
         return
-    for axes in panels:
+    for axes in panels if inside else ():
         legend = _inside(axes, "best")
         if _fits(legend, axes):
             return
