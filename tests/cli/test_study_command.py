@@ -364,7 +364,7 @@ def test_tables_into_a_place_that_is_no_folder(study, capsys, tmp_path):
     (tmp_path / "file").write_text("in the way")
     assert run(["study", "report", study, "--into", str(tmp_path / "file")]) == 3
     err = capsys.readouterr().err
-    assert err.startswith(f"ravine: cannot make the folder {tmp_path / 'file' / 'tables'}")
+    assert err.startswith(f"ravine: cannot make the folder {tmp_path / 'file'}: ")
     assert err.count("\n") == 1
 
 
