@@ -23,6 +23,7 @@ import msgspec
 import ravine
 from ravine.comparison.comparison import Comparison
 from ravine.comparison.defaults import protocol_of
+from ravine.comparison.facts import is_below_default
 from ravine.comparison.folder import Made
 from ravine.comparison.plan import Plan, Protocol
 from ravine.comparison.planning import all_elementwise, make_plan
@@ -100,7 +101,11 @@ def filled(text: str, name: str, table: str) -> str:
 
 def tables(leaderboard: Sequence[Record], pairs: Sequence[Record]) -> dict[str, str]:
     """Return the tables of the page by their names."""
-    return {"scores": scores_table(leaderboard, pairs), "rates": rates_table(leaderboard)}
+    return {
+        "scores": scores_table(leaderboard, pairs),
+        "gains": gains_table(leaderboard),
+        "rates": rates_table(leaderboard),
+    }
 
 
 def ratios(leaderboard: Sequence[Record]) -> dict[str, dict[str, float]]:
@@ -142,8 +147,8 @@ def scores_table(leaderboard: Sequence[Record], pairs: Sequence[Record]) -> str:
 
 def doubtful(row: Record) -> bool:
     """Tell whether an optimizer can do better than its search found: by an edge, its defaults, or one it contains."""
-    default, tuned = row["default"], row["validation"]
-    missed = bool(default) and float(default) > float(tuned) + Protocol().margin
+    default = float(row["default"]) if row["default"] else None
+    missed = is_below_default(float(row["validation"]), default, Protocol().margin)
     return missed or bool(row["under_tuned"] or row["edges"])
 
 
@@ -156,6 +161,25 @@ def mark(row: Record, pairs: Sequence[Record]) -> str:
     (pair,) = beside
     turned = {"better": "worse", "worse": "better"}
     return MARKS[pair["verdict"] if pair["a"] == row["optimizer"] else turned.get(pair["verdict"], pair["verdict"])]
+
+
+def gains_table(leaderboard: Sequence[Record]) -> str:
+    """Return the table of what tuning gains: tuned minus default validation accuracy, over the optimizers."""
+    rows = []
+    for problem in dict.fromkeys(row["problem"] for row in leaderboard):
+        own = [row for row in leaderboard if row["problem"] == problem and row["default"]]
+        gains = [100 * (float(row["validation"]) - float(row["default"])) for row in own]
+        numbers = [f"{of(gains):.2f}" for of in (median, min, max)]
+        rows.append([problem, str(len(own)), own[0]["finals"], *numbers])
+    head = [
+        "problem",
+        "optimizers with a default rate",
+        "final runs each",
+        "median gain, points",
+        "smallest",
+        "largest",
+    ]
+    return markdown(head, rows)
 
 
 def rates_table(leaderboard: Sequence[Record]) -> str:

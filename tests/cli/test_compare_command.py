@@ -179,3 +179,16 @@ def test_a_rule_that_always_diverges_scores_as_chance_and_is_worse(here, capsys)
     assert bad["score"] == pytest.approx(0.1)
     assert (bad["diverged"], bad["train_loss"]) == (1.0, None)
     assert [(pair["a"], pair["verdict"]) for pair in found["pairs"]] == [("sgd", "better")]
+
+
+@pytest.mark.parametrize("name", ["abcd", "fade", "99", "0a", "0123456789abcdef"])
+def test_what_begins_like_an_id_is_looked_up_as_one(here, capsys, name):
+    assert run(["compare", name]) == 3
+    assert f"there is no comparison '{name}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [["--finals", "5"], ["--dry-run"], ["adam"], ["--until-decided"]])
+@pytest.mark.parametrize("what", [["99"], ["--list"]])
+def test_what_is_stored_takes_nothing_that_it_cannot_answer(here, capsys, what, more):
+    assert run(["compare", *what, *more]) == 3
+    assert f"shows what is stored, and takes no {more[0]}: leave it out." in capsys.readouterr().err

@@ -185,7 +185,7 @@ def compare(
     if show_list:
         _alone("--list", beside=optimizers)
         return list_comparisons(store, as_json)
-    ids = [name for name in optimizers if re.fullmatch("[0-9a-f]{2,16}", name) and re.search("[0-9]", name)]
+    ids = [name for name in optimizers if _ID.fullmatch(name)]
     if ids:
         _alone(f"the id {ids[0]}", beside=[name for name in optimizers if name != ids[0]])
         check_free(out)
@@ -216,6 +216,9 @@ def compare(
     show_comparison(done, done.write(out), as_json)
     return 0
 
+
+_ID = re.compile(r"[0-9a-f]{4,16}|(?=.*\d)[0-9a-f]{2,3}")
+"""The beginning of an id; one so short that it could be a name has a digit."""
 
 _OF_STORED = ("optimizers", "runs", "out", "as_json", "quiet", "show_list")
 """What may be given beside the id of a stored comparison, or beside --list."""

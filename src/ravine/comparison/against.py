@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ravine.comparison.defaults import protocol_of
+from ravine.comparison.facts import is_below_default
 from ravine.comparison.finding import find_problem
 from ravine.comparison.folder import Made
 from ravine.comparison.plan import Entry, Plan, Protocol, Variant
@@ -156,7 +157,8 @@ def _doubt(row: Mapping[str, str], protocol: Protocol) -> str:
     """Say why the settings that a search found may not be fair ones; "" if nothing says so."""
     if row["edges"]:
         return f"its best trials lay at the end of {row['edges']}"
-    if row["default"] and _finite(row["default"]) > _finite(row["validation"]) + protocol.margin:
+    default, tuned = (_finite(row[name]) if row[name] else None for name in ("default", "validation"))
+    if is_below_default(tuned, default, protocol.margin):
         return "it did better at its defaults"
     if row["under_tuned"]:
         return f"it was under-tuned beside {row['under_tuned']}, which it contains"

@@ -61,6 +61,17 @@ def decades(values: Sequence[float], lr: Axis, margin: float) -> float | None:
     return lr.width * fmean(value >= best - margin for value in values)
 
 
+def is_below_default(tuned: float | None, default: float | None, margin: float) -> bool:
+    """Tell whether what a search found does worse than the optimizer's defaults, by more than the margin.
+
+    Both are mean scores of the tuning; None if there is none.
+
+    >>> is_below_default(0.95, 0.96, 0.002), is_below_default(0.95, 0.951, 0.002), is_below_default(0.95, None, 0.002)
+    (True, False, False)
+    """
+    return default is not None and tuned is not None and default > tuned + margin
+
+
 def at_seconds(histories: Sequence[Sequence[Epoch]], quantity: str, seconds: float) -> float | None:
     """Return the mean over runs of a quantity after some seconds of training, between epochs on a straight line.
 

@@ -280,8 +280,8 @@ def _standing(
         interval=(center.value - half, center.value + half),
         rank=_rank(label, pairs, optimizers),
         settings=dict(winner.settings),
-        validation=fmean(score(run, objective) for run in tuned) if tuned else None,
-        default=fmean(defaults) if defaults else None,
+        validation=_mean_of([score(run, objective) for run in tuned]),
+        default=_mean_of(defaults),
         train_loss=None if None in losses else fmean(loss for loss in losses if loss is not None),
         finals=len(finals),
         diverged=fmean(results[trial.id].status != "done" for trial in search) if search else None,
@@ -305,6 +305,10 @@ def _rank(label: str, pairs: Sequence[Pair], optimizers: int) -> tuple[int, int]
     return 1 + len(told) - better, optimizers - better
 
 
+def _mean_of(values: Sequence[float]) -> float | None:
+    return fmean(values) if values else None
+
+
 def _doubts(
     entrants: Sequence[Entrant],
     done: Course,
@@ -323,7 +327,7 @@ def _doubts(
         own = [score(run, protocol.objective) for run in tuned[label]]
         if done.edges[label]:
             found[label] = f"{label} is at the edge of {', '.join(edge.axis for edge in done.edges[label])}"
-        elif defaults and own and fmean(defaults) > fmean(own) + protocol.margin:
+        elif facts.is_below_default(_mean_of(own), _mean_of(defaults), protocol.margin):
             found[label] = f"{label} does better at its defaults"
     return found
 

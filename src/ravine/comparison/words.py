@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from ravine.comparison.edges import LEAST_TRIALS
+from ravine.comparison.facts import is_below_default
 from ravine.comparison.outcome import Outcome, Standing, Verdicts
 from ravine.comparison.plan import Objective, Protocol
 from ravine.comparison.verdicts import Pair, Verdict
@@ -263,8 +264,7 @@ def warnings(outcome: Outcome) -> list[str]:
                 f"beyond it. So nothing says that {name} is worse than another one."
             )
         margin = outcome.plan.protocol.margin
-        default, tuned = standing.default, standing.validation
-        if default is not None and tuned is not None and default > tuned + margin:
+        if is_below_default(standing.validation, standing.default, margin):
             mend = "its search beside the atlas cannot be longer" if beside_atlas else "give it more trials"
             found.append(
                 f"{where}{name} does better at its defaults than with what its search found: {mend}. So nothing says "
