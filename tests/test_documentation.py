@@ -23,8 +23,8 @@ from ravine.studies import load_study, plan
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-MADE_BY_SPHINX = {"schedules/index.md", "stages/index.md", *(f"optimizers/{name}.md" for name in ("index", *OPTIMIZERS))}
-"""The pages that the extensions of the documentation make, relative to docs/: a clone in which it was never built has none."""
+BUILT_PAGES = {"schedules/index.md", "stages/index.md", *(f"optimizers/{name}.md" for name in ("index", *OPTIMIZERS))}
+"""Pages that exist only where the documentation was built, relative to docs/."""
 
 
 def commands() -> list[str]:
@@ -121,7 +121,7 @@ def test_the_schedules_that_the_page_names_are_there():
 def test_every_link_leads_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
-            assert target in MADE_BY_SPHINX or (page.parent / target).exists(), f"{page.name}: {target}"
+            assert target in BUILT_PAGES or (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_the_optimizer_of_the_page_passes_its_checks(tmp_path):
