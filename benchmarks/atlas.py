@@ -2,7 +2,7 @@
 
 It is the comparison that this command makes, and goes on where it was, as that does:
 
-    ravine compare --all --batch-size 100 --pairs best --problem mnist-logistic,mnist-small,fashion-small
+    ravine compare --all --batch-size 100 --pairs best --problem mnist-logistic,mnist-small,fashion-small,mnist-deep
 
 At its end it writes the records, the pictures and the tables of the page "Which optimizer?": the plan, the leaderboard
 and the pairs into the package, where `--against atlas` reads them, and all trials beside the page. With --from-records
@@ -30,7 +30,7 @@ from ravine.comparison.planning import all_elementwise, make_plan
 from ravine.pictures import COLORS, MARKERS, Figure, blank_figure, own_style, png, ticker
 from ravine.storage.tidy import to_csv
 
-PROBLEMS = ("mnist-logistic", "mnist-small", "fashion-small")
+PROBLEMS = ("mnist-logistic", "mnist-small", "fashion-small", "mnist-deep")
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "src" / "ravine" / "comparison" / "atlas"
