@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from engine_cases import (
+    DEEP,
     ENGINES,
     KINDS,
     PAPER,
@@ -44,9 +45,19 @@ def data():
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
 @pytest.mark.parametrize("bias", [False, True], ids=["plain", "bias"])
-@pytest.mark.parametrize("layers", [SMALL, PAPER], ids=["small", "paper"])
+@pytest.mark.parametrize("layers", [SMALL, DEEP], ids=["small", "deep"])
 @pytest.mark.parametrize("name", KINDS)
 def test_every_rule_after_200_steps(data, name, layers, bias, batch_size):
+    after_200_steps(data, name, layers, bias, batch_size)
+
+
+@pytest.mark.parametrize("batch_size", [7, 100])
+@pytest.mark.parametrize("name", SINGLE_PRECISION)
+def test_the_paper_s_network_after_200_steps(data, name, batch_size):
+    after_200_steps(data, name, PAPER, bias=batch_size == 7, batch_size=batch_size)
+
+
+def after_200_steps(data, name, layers, bias, batch_size):
     rule = ELEMENTWISE[name]
     hyper = settings(rule)
     fused, reference = pair(Network(layers, bias=bias), rule, batch_size)

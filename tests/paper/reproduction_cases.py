@@ -94,9 +94,13 @@ FIGURES = ("figure2", "figure4", "figure5", "v-curve", "figure10")
 TABLES = ("table1", "table6", "further")
 
 
-def use_small_paper(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let `ravine reproduce` take the small study and its claims; the small data set must be in the table."""
-    monkeypatch.setattr(reproduction, "load_paper", lambda: SMALL_PAPER)
+def use_small_paper(monkeypatch: pytest.MonkeyPatch, figures: int | None = None) -> None:
+    """Let `ravine reproduce` take the small study and its claims; the small data set must be in the table.
+
+    With `figures`, the study has only so many of its figures, which take most of the time.
+    """
+    study = msgspec.structs.replace(SMALL_PAPER, figures=SMALL_PAPER.figures[:figures])
+    monkeypatch.setattr(reproduction, "load_paper", lambda: study)
     monkeypatch.setattr(reproduction, "CLAIMS", SMALL_CLAIMS)
 
 

@@ -25,7 +25,7 @@ ALIKE = Claim("alike", "1", "A row is above itself.", (higher(replace(ACCURACY, 
 
 @pytest.fixture
 def folder(small, tmp_path, monkeypatch):
-    use_small_paper(monkeypatch)
+    use_small_paper(monkeypatch, figures=0)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "report"
 
@@ -57,6 +57,7 @@ def test_only_rows_that_an_undecided_claim_needs_get_more_seeds(folder, runs):
 
 
 def test_it_ends_when_every_claim_is_decided_and_the_command_makes_the_same_page(folder, runs, monkeypatch):
+    use_small_paper(monkeypatch)
     done = reproduce(until_decided=True, out=folder, jobs=2)
     assert done.report.looking.ended == "decided"
     assert done.report.command == "ravine reproduce --until-decided"
@@ -75,6 +76,7 @@ def test_it_ends_when_every_claim_is_decided_and_the_command_makes_the_same_page
 
 
 def test_a_claim_that_seeds_cannot_decide_spends_nothing(folder, runs, monkeypatch):
+    use_small_paper(monkeypatch)
     use_claims(monkeypatch, *(claim for claim in SMALL_CLAIMS if claim.id != "faster"))
     done = reproduce(until_decided=True, out=folder)
     assert done.report.looking.document == {"seeds": [1], "ended": "decided"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import pickle
 
@@ -52,13 +53,20 @@ def as_inline_backend(figure) -> bytes:
     return content.getvalue()
 
 
+def as_notebook(figure) -> bytes:
+    return figure._repr_png_()
+
+
+@functools.cache
+def without_settings(shown) -> bytes:
+    return shown(a_figure())
+
+
 @pytest.mark.parametrize("settings", USERS.values(), ids=USERS)
 @pytest.mark.parametrize("made", ["under them", "before"])
-@pytest.mark.parametrize(
-    "shown", [saved, lambda f: f._repr_png_(), as_inline_backend], ids=["savefig", "notebook", "inline"]
-)
+@pytest.mark.parametrize("shown", [saved, as_notebook, as_inline_backend], ids=["savefig", "notebook", "inline"])
 def test_the_user_s_settings_do_not_change_a_picture(settings, made, shown):
-    plain = shown(a_figure())
+    plain = without_settings(shown)
     before = None if made == "under them" else a_figure()
     with mpl.rc_context(settings):
         figure = before or a_figure()

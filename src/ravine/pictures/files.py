@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from ravine.pictures.figure import Figure
 from ravine.pictures.style import own_style
@@ -11,23 +12,26 @@ from ravine.pictures.style import own_style
 
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG, on white."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=200, facecolor="white", metadata={"Software": None})
-    return content.getvalue()
+    return _saved(figure, format="png", dpi=200, facecolor="white", metadata={"Software": None})
 
 
 def svg(figure: Figure, name: str) -> bytes:
     """Return a figure as SVG, without a background; the same figure and name give the same bytes."""
-    content = io.BytesIO()
     with own_style(**{"svg.hashsalt": name}):
-        figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
-    return content.getvalue()
+        return _saved(figure, format="svg", transparent=True, metadata={"Date": None})
 
 
 def pdf(figure: Figure) -> bytes:
     """Return a figure as PDF, without a background; the same figure gives the same bytes."""
+    return _saved(figure, format="pdf", transparent=True, metadata={"CreationDate": None})
+
+
+def _saved(figure: Figure, **settings: Any) -> bytes:
+    """Return a file of a figure, which keeps its layout from then on: its other files need not find it again."""
     content = io.BytesIO()
-    figure.savefig(content, format="pdf", transparent=True, metadata={"CreationDate": None})
+    figure.savefig(content, **settings)
+    with own_style():
+        figure.set_layout_engine(None)
     return content.getvalue()
 
 
