@@ -112,6 +112,17 @@ def runs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def empty_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the pictures of a page be empty, for tests that are not about them: they take longer than all else."""
+    for name in ("score_by_rate", "best_of_k", "curves", "profiles"):
+        monkeypatch.setattr(f"ravine.comparison.files.{name}", lambda *arguments: None)
+    empty = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>'
+    for files in ("ravine.comparison.files", "ravine.report.make"):
+        monkeypatch.setattr(f"{files}.svg", lambda figure, name: empty)
+        monkeypatch.setattr(f"{files}.png", lambda figure: b"")
+
+
+@pytest.fixture
 def mnist_environment(tmp_path: Path) -> dict[str, str]:
     """Return the environment for a process that trains on the real MNIST and stores its runs in the test's folder."""
     load("mnist")  # found or downloaded here once, not by each process

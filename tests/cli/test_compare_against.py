@@ -51,7 +51,7 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
-def here(small, tmp_path, monkeypatch, capsys, made):
+def here(small, tmp_path, monkeypatch, capsys, made, empty_pictures):
     """Put a comparison of the command in place of the atlas; return its leaderboard by problem and optimizer."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.toml").write_text(PROBLEM.format(name="tiny", layers=[64, 10]))

@@ -23,10 +23,16 @@ QUICK = ["--problem", "tiny.toml", "--trials", "4", "--contenders", "2", "--tuni
 
 
 @pytest.fixture
-def here(small, tmp_path, monkeypatch):
+def drawn(small, tmp_path, monkeypatch):
+    """Go to a folder with a small problem, whose comparison has pictures."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.toml").write_text(PROBLEM)
     return tmp_path
+
+
+@pytest.fixture
+def here(drawn, empty_pictures):
+    return drawn
 
 
 def document(capsys, *arguments: str) -> dict:
@@ -35,12 +41,12 @@ def document(capsys, *arguments: str) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
-def test_a_comparison_ends_with_a_table_a_sentence_and_a_page(here, capsys):
+def test_a_comparison_ends_with_a_table_a_sentence_and_a_page(drawn, capsys):
     assert run(["compare", "sgd", "momentum", *QUICK]) == 0
     shown = capsys.readouterr()
     assert re.search(r"rank +optimizer +test accuracy", shown.out)
-    assert f"The page is {here / 'ravine-comparison' / 'index.html'}" in shown.out
-    page = (here / "ravine-comparison" / "index.html").read_text()
+    assert f"The page is {drawn / 'ravine-comparison' / 'index.html'}" in shown.out
+    page = (drawn / "ravine-comparison" / "index.html").read_text()
     assert "ravine compare sgd momentum --problem tiny.toml" in re.sub("<[^>]+>", "", page)
     assert "finals with fresh seeds: 6 runs" in shown.err
 

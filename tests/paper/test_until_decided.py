@@ -75,7 +75,7 @@ def test_it_ends_when_every_claim_is_decided_and_the_command_makes_the_same_page
     assert reproduce(until_decided=True, out=folder).page.read_bytes() == page
 
 
-def test_a_claim_that_seeds_cannot_decide_spends_nothing(folder, runs, monkeypatch):
+def test_a_claim_that_seeds_cannot_decide_spends_nothing(folder, runs, monkeypatch, empty_pictures):
     use_small_paper(monkeypatch)
     use_claims(monkeypatch, *(claim for claim in SMALL_CLAIMS if claim.id != "faster"))
     done = reproduce(until_decided=True, out=folder)

@@ -170,6 +170,7 @@ def test_files(tmp_path):
     assert text.count("<svg") == 2
 
 
+@pytest.mark.usefixtures("empty_pictures")
 def test_what_an_earlier_report_left_is_cleared_away_and_nothing_else(tmp_path):
     write_report(made(), tmp_path)
     (tmp_path / "tables" / "mine.csv").write_text("1")
@@ -187,6 +188,7 @@ def test_what_an_earlier_report_left_is_cleared_away_and_nothing_else(tmp_path):
 
 
 @pytest.mark.parametrize("listed", [None, '["keep.txt", "index.html"]', '{"files": ["keep.txt"]}', "{", "[]"])
+@pytest.mark.usefixtures("empty_pictures")
 def test_a_page_of_the_users_is_not_overwritten_and_nothing_of_theirs_is_removed(tmp_path, listed):
     for name in ("index.html", "keep.txt"):
         (tmp_path / name).write_text("mine")
@@ -197,6 +199,7 @@ def test_a_page_of_the_users_is_not_overwritten_and_nothing_of_theirs_is_removed
     assert [(tmp_path / name).read_text() for name in ("index.html", "keep.txt")] == ["mine", "mine"]
 
 
+@pytest.mark.usefixtures("empty_pictures")
 def test_a_report_that_was_killed_while_it_was_written_can_be_written_again(tmp_path, monkeypatch):
     real, count = written.write_whole, [0]
 
@@ -221,6 +224,7 @@ def test_the_same_report_has_the_same_files(tmp_path):
 
 
 @pytest.mark.parametrize("place", ["", "tables", "figures"])
+@pytest.mark.usefixtures("empty_pictures")
 def test_a_file_in_the_way(tmp_path, place):
     (tmp_path / "report").mkdir()
     path = tmp_path / "report" / place
