@@ -15,9 +15,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from conftest import small_files, small_info
 from ravine.cli.main import run
 from ravine.data import catalog
+from small_data import small_files, small_info
 
 
 def kill_at(number: int) -> None:

@@ -15,10 +15,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from conftest import small_files, small_info
 from ravine.data import catalog, load
 from ravine.storage.store import RunStore
 from ravine.training import train
+from small_data import small_files, small_info
 from training_cases import small_run
 
 WRITES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate"}
