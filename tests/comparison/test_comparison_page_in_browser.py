@@ -8,8 +8,10 @@ import pytest
 from outcome_cases import everything, many, on_four
 
 from browser_cases import chromium, luminance, resize
+from ravine.comparison import files
 from ravine.comparison.comparison import Comparison
 from ravine.comparison.files import write_comparison
+from ravine.pictures import new_figure
 
 pytestmark = pytest.mark.slow
 
@@ -21,18 +23,30 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory) -> str:
+def no_png():
+    """Write no picture as PNG: the page has them as SVG."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "png", lambda figure: b"")
+        yield
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory, no_png) -> str:
     return write_comparison(everything(), tmp_path_factory.mktemp("page")).as_uri()
 
 
 @pytest.fixture(scope="module")
-def crowded(tmp_path_factory) -> str:
+def crowded(tmp_path_factory, no_png) -> str:
     return write_comparison(many(12), tmp_path_factory.mktemp("crowded")).as_uri()
 
 
 @pytest.fixture(scope="module", params=[3, 12])
-def together(request, tmp_path_factory) -> str:
-    return write_comparison(Comparison(on_four(request.param)), tmp_path_factory.mktemp("together")).as_uri()
+def together(request, tmp_path_factory, no_png) -> str:
+    """Return a page of four problems, on which the picture of all of them alone is drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("score_by_rate", "best_of_k", "curves"):
+            patch.setattr(files, name, lambda *arguments: new_figure()[0])
+        return write_comparison(Comparison(on_four(request.param)), tmp_path_factory.mktemp("together")).as_uri()
 
 
 def look(browser, scheme: str, media: str = "") -> None:
