@@ -128,3 +128,12 @@ def test_a_title_of_any_length_is_whole(title, columns):
     assert not any(box.overlaps(axes.bbox) for axes in panels)
     assert "".join(figure._suptitle.get_text().split()) == "".join(title.split())
     assert panels[0].bbox.height > 0.85 * height
+
+
+def test_all_files_of_a_figure_have_one_layout():
+    figure = a_figure()
+    first = KINDS[".png"](figure, "name")
+    places = [axes.get_position().bounds for axes in figure.axes]
+    KINDS[".svg"](figure, "name")
+    assert [axes.get_position().bounds for axes in figure.axes] == places
+    assert KINDS[".png"](figure, "name") == first
