@@ -30,7 +30,7 @@ def _saved(figure: Figure, **settings: Any) -> bytes:
     """Return a file of a figure, which keeps its layout from then on: its other files need not find it again."""
     content = io.BytesIO()
     figure.savefig(content, **settings)
-    with own_style():
+    with own_style():  # settings of the user's could give it another layout here
         figure.set_layout_engine(None)
     return content.getvalue()
 
