@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import json
 
 import pytest
@@ -8,9 +7,9 @@ from command_cases import SMALL
 
 from ravine.cli.main import run
 from ravine.spec import RunSpec, resolve
-from ravine.storage.checkpoint import Position, save_checkpoint
+from ravine.storage.checkpoint import Position
 from ravine.storage.record import Epoch, Seconds
-from ravine.storage.store import RunStore, write_spec
+from ravine.storage.store import RunStore
 
 
 @pytest.fixture
@@ -43,10 +42,9 @@ def test_list_as_json(two, capsys):
 
 def test_an_interrupted_run_is_listed(small, capsys, runs):
     unfinished_run = resolve(RunSpec(dataset="small", layers=(64, 10)))
-    with RunStore(runs).working_folder(unfinished_run.id) as folder:
-        write_spec(folder, unfinished_run.spec)
+    with RunStore(runs).working_folder(unfinished_run.id) as working:
         history = [Epoch(k, 12 * k, 0.1, 20, 2.0 / k, 1.5, 0.1234 * k, 0.5) for k in (1, 2)]
-        save_checkpoint(folder / "checkpoint.safetensors", {}, Position(2, 0, 0.0, 0.0, history, Seconds()))
+        working.save(unfinished_run.spec, {}, Position(2, 0, 0.0, 0.0, history, Seconds()))
     assert run(["runs", "list"]) == 0
     (row,) = capsys.readouterr().out.splitlines()[1:]
     assert row.split() == [
@@ -82,9 +80,8 @@ def test_an_interrupted_run_is_listed(small, capsys, runs):
 def test_a_stopped_run_that_is_damaged_is_told(small, capsys, runs, name, content):
     stopped = resolve(RunSpec(dataset="small", layers=(64, 10), epochs=3))
     folder = runs / f"{stopped.id}.partial"
-    with RunStore(runs).working_folder(stopped.id):
-        write_spec(folder, stopped.spec)
-        save_checkpoint(folder / "checkpoint.safetensors", {}, Position(1, 0, 0.0, 0.0, [], Seconds()))
+    with RunStore(runs).working_folder(stopped.id) as working:
+        working.save(stopped.spec, {}, Position(1, 0, 0.0, 0.0, [], Seconds()))
         (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
     assert run(["runs", "list"]) == 0
     assert f"{stopped.id}.partial" in capsys.readouterr().err
@@ -98,24 +95,17 @@ def test_a_stopped_run_that_is_damaged_is_told(small, capsys, runs, name, conten
 def test_a_working_folder_is_a_name_of_a_stopped_run(small, capsys, runs):
     stopped = resolve(RunSpec(dataset="small", layers=(64, 10), epochs=3))
     folder = runs / f"{stopped.id}.partial"
-    with RunStore(runs).working_folder(stopped.id):
-        write_spec(folder, stopped.spec)
-        save_checkpoint(folder / "checkpoint.safetensors", {}, Position(0, 9, 0.0, 0.0, [], Seconds()))
+    with RunStore(runs).working_folder(stopped.id) as working:
+        working.save(stopped.spec, {}, Position(0, 9, 0.0, 0.0, [], Seconds()))
     assert run(["runs", "show", str(folder), "--out", "elsewhere"]) == 0
     assert capsys.readouterr().out.startswith(f"run {stopped.id}: stopped, 0 of 3 epochs")
 
 
-def test_where_no_lock_can_be_taken_a_run_is_not_running(small, capsys, runs, monkeypatch):
+def test_a_run_is_running_as_long_as_a_process_has_it(small, capsys, runs):
     stopped = resolve(RunSpec(dataset="small", layers=(64, 10), epochs=3))
-    with RunStore(runs).working_folder(stopped.id) as folder:
-        write_spec(folder, stopped.spec)
-        save_checkpoint(folder / "checkpoint.safetensors", {}, Position(0, 9, 0.0, 0.0, [], Seconds()))
+    with RunStore(runs).working_folder(stopped.id) as working:
+        working.save(stopped.spec, {}, Position(0, 9, 0.0, 0.0, [], Seconds()))
         assert RunStore(runs).unfinished()[0][0].status == "running"
-
-    def read_only(*arguments, **keywords):
-        raise OSError(errno.EROFS, "Read-only file system")
-
-    monkeypatch.setattr("ravine.storage.store.FileLock.acquire", read_only)
     assert RunStore(runs).unfinished()[0][0].status == "stopped"
 
 

@@ -20,7 +20,8 @@ from ravine.cli.main import run
 from ravine.cli.reproduce import built_in_studies
 from ravine.errors import StorageError
 from ravine.storage.store import RunStore
-from ravine.studies import plan, runner
+from ravine.studies import plan
+from ravine.studies.runners import protocol
 from studies.study_cases import SMALL_STUDY, ids, small_plan, study_of
 
 PROGRAM = str(Path(__file__).parents[1] / "studies" / "small_ravine.py")
@@ -37,14 +38,14 @@ def study(small, tmp_path):
 @pytest.fixture
 def one_fails(monkeypatch, study):
     """Let the second run fail; return its id."""
-    real, failing = runner.train, small_plan()[1].id
+    real, failing = protocol.train_in, small_plan()[1].id
 
-    def train(run, *arguments, **options):
+    def train_in(folder, run, *arguments, **options):
         if run.id == failing:
             raise StorageError("the disk is full.")
-        return real(run, *arguments, **options)
+        return real(folder, run, *arguments, **options)
 
-    monkeypatch.setattr(runner, "train", train)
+    monkeypatch.setattr(protocol, "train_in", train_in)
     return failing
 
 

@@ -16,7 +16,8 @@ from reproduction_cases import FIGURES, TABLES, files, files_of, small_runs, use
 from ravine.cli.main import run
 from ravine.data import sources
 from ravine.errors import DownloadError, StorageError
-from ravine.studies import gradients, runner
+from ravine.studies import gradients
+from ravine.studies.runners import protocol
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def no_training(monkeypatch):
     def refuse(*arguments, **options):
         raise AssertionError("a run was trained")
 
-    monkeypatch.setattr(runner, "train", refuse)
+    monkeypatch.setattr(protocol, "train_in", refuse)
 
 
 def test_the_whole_report(report, capsys, runs):
@@ -192,7 +193,7 @@ def test_a_second_report_runs_nothing(small, report, capsys, runs, monkeypatch):
     def refuse(*arguments, **options):
         raise AssertionError("something was done again")
 
-    monkeypatch.setattr(runner, "train", refuse)
+    monkeypatch.setattr(protocol, "train_in", refuse)
     monkeypatch.setattr(gradients, "check_network", refuse)
     other = report.with_name("other")
     assert reproduce(other, *only) == 0
@@ -226,14 +227,14 @@ def test_a_folder_that_cannot_be_written_ends_with_3(report, capsys, monkeypatch
 
 
 def test_a_run_that_fails_ends_with_5_and_a_report(report, capsys, monkeypatch):
-    real, failing = runner.train, small_runs(["table1"])[1].id
+    real, failing = protocol.train_in, small_runs(["table1"])[1].id
 
-    def train(spec, *arguments, **options):
-        if spec.id == failing:
+    def train_in(folder, run, *arguments, **options):
+        if run.id == failing:
             raise StorageError("the disk is full.")
-        return real(spec, *arguments, **options)
+        return real(folder, run, *arguments, **options)
 
-    monkeypatch.setattr(runner, "train", train)
+    monkeypatch.setattr(protocol, "train_in", train_in)
     assert reproduce(report, "-q", "--only", "table1,figure2,claims") == 5
     out, err = capsys.readouterr()
     assert err == f"ravine: run {failing}: the disk is full.\n"
@@ -263,19 +264,19 @@ def test_a_damaged_run_ends_with_5_and_a_report(report, capsys, runs, name):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_and_gone_on(report, capsys, runs, monkeypatch, number, code):
-    real = runner.train
+    real = protocol.train_in
 
-    def train(*arguments, **options):
+    def train_in(*arguments, **options):
         os.kill(os.getpid(), number)
         return real(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "train", train)
+        patch.setattr(protocol, "train_in", train_in)
         assert reproduce(report, "-q", "--jobs", "1") == code
     out, err = capsys.readouterr()
     assert (out, err) == ("", "ravine: interrupted; the same command goes on from here.\n")
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "train", train)
+        patch.setattr(protocol, "train_in", train_in)
         assert reproduce(report, "-q", "--jobs", "1", "--json") == code
     assert json.loads(capsys.readouterr().out) == {"page": None, "done": 0, "failed": {}}
     assert files(report) == set()

@@ -222,8 +222,11 @@ def test_a_folder_that_cannot_be_written(small, tmp_path):
         train_small(small, tmp_path / "file" / "runs")
 
 
-def test_a_lock_that_cannot_be_taken(small, runs):
-    (runs / f"{small_run().id}.partial" / "lock").mkdir(parents=True)
+def test_a_claim_that_cannot_be_made(small, runs, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ravine.storage.claims.take", full)
     with pytest.raises(StorageError, match="cannot write"):
         train_small(small, runs)
 
@@ -239,7 +242,7 @@ def test_a_working_folder_that_another_process_removes_while_it_is_made(runs, mo
 
     monkeypatch.setattr(os, "mkdir", mkdir)
     with RunStore(runs).working_folder("abc") as folder:
-        assert folder.is_dir()
+        assert folder.path.is_dir()
     assert not answers
 
 

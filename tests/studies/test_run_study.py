@@ -25,7 +25,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from ravine.data import load
 from ravine.errors import DataError, StorageError
 from ravine.storage.store import RunStore
-from ravine.studies import plan, run_study, runner
+from ravine.studies import plan, run_study
+from ravine.studies.runners import Ending, LostWorker, protocol, threads
 from ravine.training import train
 
 PROGRAM = str(Path(__file__).parent / "small_ravine.py")
@@ -124,14 +125,14 @@ def test_a_run_that_diverges_is_a_result(small, store):
 
 def fail_for(monkeypatch, faults: dict[str, Exception]) -> None:
     """Let the training of some runs raise."""
-    real = runner.train
+    real = protocol.train_in
 
-    def train(run, *arguments, **options):
+    def train_in(folder, run, *arguments, **options):
         if run.id in faults:
             raise faults[run.id]
-        return real(run, *arguments, **options)
+        return real(folder, run, *arguments, **options)
 
-    monkeypatch.setattr(runner, "train", train)
+    monkeypatch.setattr(protocol, "train_in", train_in)
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -229,13 +230,13 @@ def test_one_thread_for_blas_as_long_as_the_study_runs(planned, store, monkeypat
         return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
 
     seen = []
-    real = runner.train
+    real = protocol.train_in
 
-    def train(*arguments, **options):
+    def train_in(*arguments, **options):
         seen.append(numbers())
         return real(*arguments, **options)
 
-    monkeypatch.setattr(runner, "train", train)
+    monkeypatch.setattr(protocol, "train_in", train_in)
     with threadpool_limits(3):
         before = numbers()
         run_study(planned, store, jobs=2)
@@ -260,9 +261,9 @@ def test_the_watcher_is_told_one_thing_at_a_time(planned, store):
 
 def test_as_many_at_once_as_jobs(planned, store, monkeypatch):
     running, most, lock = set(), [], threading.Lock()
-    real = runner.train
+    real = protocol.train_in
 
-    def train(run, *arguments, trained, **options):
+    def train_in(folder, run, *arguments, trained, **options):
         def discard():
             with lock:
                 running.discard(run.id)
@@ -272,9 +273,9 @@ def test_as_many_at_once_as_jobs(planned, store, monkeypatch):
             running.add(run.id)
             most.append(len(running))
         time.sleep(0.05)
-        return real(run, *arguments, trained=discard, **options)
+        return real(folder, run, *arguments, trained=discard, **options)
 
-    monkeypatch.setattr(runner, "train", train)
+    monkeypatch.setattr(protocol, "train_in", train_in)
     run_study(planned, store, jobs=3)
     assert max(most) == 3
 
@@ -333,9 +334,97 @@ def test_two_studies_at_once_in_two_threads(planned, store, small, tmp_path, att
     assert_nothing_left_over(store)
 
 
+def test_two_studies_at_once_share_the_runs(planned, store):
+    recorders = [StudyRecorder(), StudyRecorder()]
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(run_study, planned, store, jobs=1, watcher=recorder) for recorder in recorders]
+        for each in both:
+            assert set(each.result().results) == set(ids(planned))
+    first, second = (set(recorder.begun) for recorder in recorders)
+    assert first | second == set(ids(planned))
+    assert not first & second
+    for recorder in recorders:
+        assert set(recorder.results) == set(ids(planned))  # each tells of all
+
+
+def in_this_thread(jobs, session):
+    """A runner of the user's own."""
+    for job in jobs:
+        yield session.train(job)
+
+
+def test_a_runner_of_the_user_s_own(planned, store, small, tmp_path):
+    recorder = StudyRecorder()
+    outcome = run_study(planned, store, runner=in_this_thread, watcher=recorder)
+    assert (outcome.failed, set(outcome.results)) == ({}, set(ids(planned)))
+    assert recorder.results == outcome.results
+    assert_as_single_runs(planned, store, small, tmp_path / "alone")
+
+
+def test_a_runner_that_tells_nothing_or_what_is_not_so_is_not_believed(planned, store):
+    lost, unstored, twice = ids(planned)[:3]
+
+    def careless(jobs, session):
+        for job in jobs:
+            if job.id == unstored:
+                yield Ending(job.id, session.train(jobs[0]).result)
+            elif job.id != lost:
+                yield session.train(job)
+            if job.id == twice:
+                yield Ending(job.id, error=RuntimeError("too late"))
+                yield Ending("unknown")
+
+    costs = {run: -place for place, run in enumerate(ids(planned))}
+    outcome = run_study(planned, store, runner=careless, costs=costs)
+    assert set(outcome.failed) == {lost, unstored}
+    assert "without a word" in outcome.failed[lost]
+    assert "has not stored it" in outcome.failed[unstored]
+    assert set(outcome.results) == set(ids(planned)) - {lost, unstored}
+
+
+def test_a_run_fails_when_its_process_died_twice_while_it_did_nothing_else(planned, store):
+    deadly, unlucky = ids(planned)[:2]
+    asked = []
+
+    def dying(jobs, session):
+        for job in jobs:
+            asked.append((job.id, job.alone))
+            if job.id == deadly or (job.id == unlucky and not job.alone):
+                yield Ending(job.id, error=LostWorker("the process died.", alone=job.alone))
+            else:
+                yield session.train(job)
+
+    recorder = StudyRecorder()
+    outcome = run_study(planned, store, runner=dying, watcher=recorder)
+    assert outcome.failed == {deadly: "the process died."}
+    assert set(outcome.results) == set(ids(planned)) - {deadly}
+    assert recorder.errors[deadly] == "the process died."
+    assert [alone for run, alone in asked if run == deadly] == [False, True, True]
+    assert [alone for run, alone in asked if run == unlucky] == [False, True]
+    assert len(asked) == 6 + 2 + 1
+
+
+def test_a_runner_cleans_up_when_the_study_ends_with_an_error(planned, store):
+    cleaned = []
+
+    def runner(jobs, session):
+        try:
+            yield session.train(jobs[0])
+        finally:
+            cleaned.append(True)
+
+    class Broken(StudyRecorder):
+        def ended(self, run, result, error):
+            raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        run_study(planned, store, runner=runner, watcher=Broken())
+    assert cleaned == [True]
+
+
 def test_a_run_that_another_study_trains_is_waited_for(planned, store, small, tmp_path, monkeypatch):
     alone = train(planned[0].run, small, RunStore(tmp_path / "alone")).stored
-    monkeypatch.setattr(runner, "_PAUSE", 0.01)
+    monkeypatch.setattr(threads, "PAUSE", 0.01)
     run, others = planned[0], [each for each in planned if each.id != planned[0].id]
     done = threading.Event()
 

@@ -10,8 +10,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from ravine.errors import StorageError
+
+
+def unwritable(path: Path, error: OSError) -> StorageError:
+    """Return the error that says that a file or a folder of the store cannot be written."""
+    return StorageError(f"cannot write {path}: {error.strerror or error}. Choose another folder with --out.")
+
+
+def to_json(value: Any) -> bytes:
+    """Return a value as the text of a JSON file."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
 
 
 def make_folder(path: Path) -> None:

@@ -2,42 +2,38 @@
 
     ROOT/ID/            spec.json, result.json, environment.json, weights.safetensors; state.safetensors if the run can
                         be extended; and optimizer.txt, schedule.txt if the optimizer or the schedule is the user's own
-    ROOT/ID.partial/    spec.json, checkpoint.safetensors, lock
+    ROOT/ID.partial/    spec.json, checkpoint.safetensors, and a claim of the process that trains the run
 
-A finished folder is written under a temporary name and renamed, so that one that is there is whole.
+A finished folder is written within the working folder and moved to its place, so that one that is there is whole.
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 import shutil
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
-from filelock import FileLock, Timeout
 
 from ravine.arrays import Array
-from ravine.errors import BusyError, ConfigError, DataError, StorageError, shortened
+from ravine.errors import ConfigError, DataError, shortened
 from ravine.inputs import path_of, text_of
 from ravine.spec import RunSpec
+from ravine.storage import claims
 from ravine.storage.checkpoint import load_arrays, load_checkpoint, pack_arrays
-from ravine.storage.files import no_empty_folders, write_folder, write_whole
+from ravine.storage.files import no_empty_folders, to_json, unwritable, write_folder
 from ravine.storage.places import PARTIAL, finished, folder_of_runs
 from ravine.storage.record import Epoch, Result
+from ravine.storage.working import WorkingFolder, checkpoint_file, claimed
 from ravine.words import several
 
 T = TypeVar("T")
-
-_TRIES = 20
-
-_PATIENCE = 0.1
-"""Seconds to wait for a lock: whoever lists runs takes each for an instant."""
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -214,63 +210,53 @@ class RunStore:
             texts: the texts of things that are not ravine's own, by kind: "optimizer" and "schedule".
             state: the state of the engine, from which the run can be extended.
         """
-        folder = self.root / result.id
-        # Fixed names spare a search among thousands of folders. They are safe: only the process that holds the run's
-        # working folder saves the run.
-        temporary, old = (self.root / f".{result.id}.{state}" for state in ("new", "old"))
+        files = files_of(result, environment, weights, texts, state)
+        self.put(result.id, files)
+        stored = msgspec.json.decode(files["result.json"], type=_Stored)
+        return StoredRun(self.root / result.id, result, environment, stored.weights_sha256, stored.state_sha256)
+
+    def put(self, run: str, files: Mapping[str, bytes]) -> None:
+        """Store a finished run as its files, see `files_of`; a stored run of the same id is replaced."""
+        folder, working = self.root / run, self.root / f"{run}{PARTIAL}"
+        # A process that is killed here leaves nothing for good: the next owner removes the working folder.
+        temporary, old = (working / f"{state}-{secrets.token_hex(4)}" for state in ("new", "old"))
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            for left_over in (temporary, old):  # by a process that was killed at this place
-                shutil.rmtree(left_over, ignore_errors=True)
+            try:
+                write_folder(temporary, files)
+                if folder.exists():
+                    folder.rename(old)
+                try:
+                    temporary.rename(folder)
+                except OSError:
+                    if old.exists():
+                        old.rename(folder)
+                    raise
+            finally:
+                for left in (temporary, old):
+                    shutil.rmtree(left, ignore_errors=True)
+                with suppress(OSError):  # another one works in it
+                    working.rmdir()
         except OSError as error:
-            raise _unwritable(self.root, error) from error
-        arrays = {"weights": pack_arrays({"weights": weights}, {})}
-        if state is not None:
-            arrays["state"] = pack_arrays(_without(state, weights), {})
-        digests = {name: hashlib.sha256(packed).hexdigest() for name, packed in arrays.items()}
-        stored = _Stored(result, digests["weights"], digests.get("state"))
-        files = {
-            **{f"{name}.safetensors": packed for name, packed in arrays.items()},
-            "spec.json": _json(result.spec),
-            "environment.json": _json(Environment(environment)),
-            "result.json": _json(stored),
-            **{f"{name}.txt": f"{text}\n".encode() for name, text in texts.items() if text is not None},
-        }
-        try:
-            write_folder(temporary, files)
-            if folder.exists():
-                folder.rename(old)
-                temporary.rename(folder)
-                shutil.rmtree(old, ignore_errors=True)
-            else:
-                temporary.rename(folder)
-        except OSError as error:
-            raise _unwritable(folder, error) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-        return StoredRun(folder, result, environment, stored.weights_sha256, stored.state_sha256)
+            raise unwritable(folder, error) from error
 
     @contextmanager
-    def working_folder(self, run: str) -> Iterator[Path]:
-        """Lock the working folder of a run: no other process can train the run meanwhile. A crash ends the lock.
+    def working_folder(self, run: str) -> Iterator[WorkingFolder]:
+        """Claim the working folder of a run, so that no other process trains the run meanwhile.
 
         At the end the folder is removed if it has no checkpoint, and so is the store's folder if it was made here and
-        is empty.
+        is empty. If the process dies, its claim ends with it (`ravine.storage.claims`).
+
+        Raises:
+            BusyError: another process or thread has it.
+            StorageError: it cannot be made.
         """
         folder = self.root / f"{run}{PARTIAL}"
         with no_empty_folders(self.root):
+            working = claimed(run, folder)
             try:
-                lock = _locked(folder)
-            except Timeout:
-                raise BusyError(f"run {run} is being trained by another process, in {folder}; wait for it.") from None
-            except OSError as error:
-                raise _unwritable(folder, error) from error
-            try:
-                yield folder
+                yield working
             finally:
-                if not checkpoint_file(folder).exists():
-                    shutil.rmtree(folder, ignore_errors=True)
-                lock.release()
+                working.leave()
 
     def unfinished(self) -> tuple[list[Unfinished], dict[str, str]]:
         """Return the runs that have a working folder, and what is wrong with damaged ones, by id."""
@@ -285,8 +271,30 @@ class RunStore:
             except DataError as error:
                 faults[run] = str(error)
                 continue
-            found.append(Unfinished(run, spec, position.history, _is_locked(folder)))
+            found.append(Unfinished(run, spec, position.history, claims.is_claimed(folder)))
         return found, faults
+
+
+def files_of(
+    result: Result,
+    environment: dict[str, str | int],
+    weights: Array,
+    texts: Mapping[str, str | None] = MappingProxyType({}),
+    state: Mapping[str, Array] | None = None,
+) -> dict[str, bytes]:
+    """Return the files of a finished run, by name; the arguments are those of `RunStore.save`."""
+    arrays = {"weights": pack_arrays({"weights": weights}, {})}
+    if state is not None:
+        arrays["state"] = pack_arrays(_without(state, weights), {})
+    digests = {name: hashlib.sha256(packed).hexdigest() for name, packed in arrays.items()}
+    stored = _Stored(result, digests["weights"], digests.get("state"))
+    return {
+        **{f"{name}.safetensors": packed for name, packed in arrays.items()},
+        "spec.json": to_json(result.spec),
+        "environment.json": to_json(Environment(environment)),
+        "result.json": to_json(stored),
+        **{f"{name}.txt": f"{text}\n".encode() for name, text in texts.items() if text is not None},
+    }
 
 
 def _without(state: Mapping[str, Array], weights: Array) -> dict[str, Array]:
@@ -294,50 +302,6 @@ def _without(state: Mapping[str, Array], weights: Array) -> dict[str, Array]:
     here = state["weights"]
     same = here.dtype == weights.dtype and here.tobytes() == weights.tobytes()
     return {name: array for name, array in state.items() if not (same and name == "weights")}
-
-
-def _locked(folder: Path) -> FileLock:
-    """Make a folder and take its lock, which another process may hold.
-
-    That process may also be about to remove the folder, so that one of the steps fails; then all are tried again.
-    """
-    for attempt in range(_TRIES):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(folder / "lock")
-            lock.acquire(timeout=_PATIENCE, poll_interval=_PATIENCE / 10)
-        except (FileExistsError, FileNotFoundError):
-            if attempt + 1 == _TRIES:
-                raise
-            time.sleep(0.001 * attempt)
-        else:
-            return lock
-    raise AssertionError("the last try returns or raises")
-
-
-def _is_locked(folder: Path) -> bool:
-    try:
-        with FileLock(folder / "lock").acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError:  # where nothing can be written, nothing is being trained
-        return False
-
-
-def write_spec(folder: Path, spec: RunSpec) -> None:
-    """Write the spec beside the first checkpoint of a run; a run that ends before needs no such file."""
-    if not (folder / "spec.json").exists():
-        write_whole(folder / "spec.json", _json(spec))
-
-
-def checkpoint_file(folder: Path) -> Path:
-    """Return where the checkpoint of a working folder lies."""
-    return folder / "checkpoint.safetensors"
-
-
-def _json(value: Any) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
 
 
 def _read(folder: Path, name: str, kind: type[T]) -> T:
@@ -377,7 +341,3 @@ def _ambiguous(prefix: str, matches: Sequence[str]) -> ConfigError:
 
 def _damaged(folder: Path, fault: str) -> DataError:
     return DataError(f"the run in {folder} is damaged: {fault}. Train it anew with --fresh, or delete the folder.")
-
-
-def _unwritable(path: Path, error: OSError) -> StorageError:
-    return StorageError(f"cannot write {path}: {error.strerror or error}. Choose another folder with --out.")

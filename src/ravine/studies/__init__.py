@@ -1,7 +1,8 @@
-"""Studies: many runs as data, and a runner that works through them."""
+"""Studies: many runs as data, and the code that works through them."""
 
 from ravine.studies.plan import Planned, cut_short, find_rows, plan
-from ravine.studies.runner import StudyOutcome, StudyWatcher, run_study
+from ravine.studies.run_study import StudyOutcome, run_study
+from ravine.studies.runners import StudyWatcher
 from ravine.studies.study import BUILT_IN, Figure, Group, Published, Source, Study, Summary, load_study, with_seeds
 
 __all__ = [

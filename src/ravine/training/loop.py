@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -22,9 +22,11 @@ from ravine.engines import Engine, Evaluation, make_engine
 from ravine.errors import ConfigError
 from ravine.formulas.repeatable import refuse_chance
 from ravine.spec import ResolvedRun
-from ravine.storage.checkpoint import Position, load_checkpoint, save_checkpoint
+from ravine.storage.checkpoint import Position
+from ravine.storage.parcel import NoFolder, Parcel
 from ravine.storage.record import Cause, Epoch, NonFinite, Result, Seconds, Status
-from ravine.storage.store import RunStore, StoredRun, checkpoint_file, write_spec
+from ravine.storage.store import RunStore, StoredRun
+from ravine.storage.working import WorkingFolder
 from ravine.training import causes, facts, hints
 from ravine.training.environment import environment
 from ravine.training.interruption import Interruption, interruptible
@@ -114,10 +116,23 @@ def _digest(array: Array, dtype: type) -> str:
     return hashlib.sha256(repr(plain.shape).encode() + plain.tobytes()).hexdigest()
 
 
-def train(
+def train(run: ResolvedRun, dataset: Dataset, store: RunStore | Parcel, **options: Any) -> Outcome:
+    """Claim a run, train it and store it; the options are those of `train_in`.
+
+    Raises:
+        BusyError: another process or thread trains it.
+        ConfigError: the batch size or a given array does not fit the data.
+        StorageError: the run cannot be written.
+    """
+    with store.working_folder(run.id) as folder:
+        return train_in(folder, run, dataset, store, **options)
+
+
+def train_in(
+    folder: WorkingFolder | NoFolder,
     run: ResolvedRun,
     dataset: Dataset,
-    store: RunStore,
+    store: RunStore | Parcel,
     *,
     given: Given = Given(),
     fresh: bool = False,
@@ -125,7 +140,7 @@ def train(
     interruption: Interruption | None = None,
     trained: Callable[[], object] = lambda: None,
 ) -> Outcome:
-    """Train a run and store it.
+    """Train a run whose working folder this process has, and store it.
 
     A run whose loss or weights are no longer finite, or whose network dies, is a result, with status "diverged" and a
     cause. A run that is interrupted leaves a checkpoint, from which the next call goes on bit for bit, unless it is
@@ -137,8 +152,9 @@ def train(
     is looked at after each epoch and no samples are held out.
 
     Raises:
+        BusyError: another process has taken the run over, since this one stood still for long.
         ConfigError: the batch size or a given array does not fit the data.
-        StorageError: the run cannot be written, or is being trained by another process.
+        StorageError: the run cannot be written.
     """
     watcher = watcher or Silent()
     spec, schedule = run.spec, run.schedule_text
@@ -146,17 +162,17 @@ def train(
     _check(run, dataset, given)
     refuse_chance(run.optimizer, {**spec.hyperparameters, "lr": spec.lr or 0.0}, (run.base, *run.stages))
     # BLAS splits its sums by its number of threads, and so its bits would depend on the machine.
-    with store.working_folder(run.id) as folder, _blas().limit(limits=1):
+    with _blas().limit(limits=1):
         trainer = _Trainer(run, dataset, given, folder, watcher)
         if fresh:
-            checkpoint_file(folder).unlink(missing_ok=True)
+            folder.discard()
         trainer.go_on()
         # Compilation may take some seconds and leaves nothing to save: a signal ends it at once.
         trainer.compile()
         with interruptible() if interruption is None else nullcontext(interruption) as stop:
             result = trainer.train(stop)
             if run.identity() != run.id:
-                checkpoint_file(folder).unlink(missing_ok=True)
+                folder.discard()
                 changed = spec.optimizer_name if run.schedule_text == schedule else spec.schedule_name
                 raise ConfigError(
                     f"{changed} changed a value outside its state while it trained, so the run's id no longer stands "
@@ -165,13 +181,14 @@ def train(
             if result.status == "interrupted":
                 kept = store.holds(run.id)
                 if kept:  # the stored run is what the next command shows, and nothing would go on from a checkpoint
-                    checkpoint_file(folder).unlink(missing_ok=True)
+                    folder.discard()
                 return Outcome(result, None, stop.signal, _STAYS if kept else _NEXT_OF_FRESH if fresh else _NEXT)
             trained()
+            folder.confirm()
             texts = {"optimizer": run.optimizer_text, "schedule": run.schedule_text}
             state = trainer.engine.state() if result.status == "done" else None
             stored = store.save(result, environment(threads=1), trainer.evaluated_weights(), texts, state)
-        checkpoint_file(folder).unlink(missing_ok=True)
+        folder.discard()
     return Outcome(result, stored, None)
 
 
@@ -223,11 +240,13 @@ def engine_of(run: ResolvedRun, weights: Array) -> Engine:
 class _Trainer:
     """Trains one run from its start or its checkpoint until it ends or is interrupted."""
 
-    def __init__(self, run: ResolvedRun, dataset: Dataset, given: Given, folder: Path, watcher: Watcher) -> None:
+    def __init__(
+        self, run: ResolvedRun, dataset: Dataset, given: Given, folder: WorkingFolder | NoFolder, watcher: Watcher
+    ) -> None:
         self.run, self.spec, self.network = run, run.spec, run.network
         self.dataset, self.given = dataset, given
         self.judged, self.judged_by = _judged(dataset, self.spec.test_time)
-        self.folder, self.checkpoint, self.watcher = folder, checkpoint_file(folder), watcher
+        self.folder, self.watcher = folder, watcher
         begun = given.begun
         history, seconds = ([], Seconds()) if begun is None else (begun.result.history, begun.result.seconds)
         self.position = Position(len(history), 0, 0.0, 0.0, history, seconds)
@@ -247,9 +266,10 @@ class _Trainer:
 
     def go_on(self) -> None:
         """Go on from the checkpoint, if there is one."""
-        if not self.checkpoint.exists():
+        checkpoint = self.folder.load()
+        if checkpoint is None:
             return
-        state, self.position = load_checkpoint(self.checkpoint)
+        state, self.position = checkpoint
         self.engine.restore(state)
         # The clock goes on from where it was stopped.
         self.began = time.perf_counter() - self.position.seconds.total
@@ -404,8 +424,7 @@ class _Trainer:
 
     def _save(self) -> None:
         self._spend("total", time.perf_counter() - self.began - self.position.seconds.total)
-        write_spec(self.folder, self.spec)
-        save_checkpoint(self.checkpoint, self.engine.state(), self.position)
+        self.folder.save(self.spec, self.engine.state(), self.position)
 
     def _result(self, status: Status, cause: Cause | None, seen: _Seen | None) -> Result:
         """Put the result together; an interrupted run, without `seen`, has the numbers of its last whole epoch."""

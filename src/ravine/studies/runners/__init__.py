@@ -1,0 +1,6 @@
+"""Runners: places to run. A runner takes jobs and yields how each of them ended."""
+
+from ravine.studies.runners.protocol import Ending, Job, LostWorker, Runner, Session, StudyWatcher
+from ravine.studies.runners.threads import Threads
+
+__all__ = ["Ending", "Job", "LostWorker", "Runner", "Session", "StudyWatcher", "Threads"]
