@@ -45,7 +45,7 @@ def fetch(name: str, make: Callable[[], bytes]) -> bytes:
 
 def why_not_kept() -> str | None:
     """Return why compiled code cannot be kept where other processes find it; None if it can."""
-    return _fault(_wanted())
+    return _fault(Path(_chosen) if _chosen else _wanted())
 
 
 def _read(path: Path) -> bytes | None:
@@ -75,12 +75,29 @@ def _write(path: Path, content: bytes) -> None:
             scratch.unlink(missing_ok=True)
 
 
+_chosen: str | None = None
+
+
+def keep_in(folder: str | None) -> None:
+    """Let this process write what it compiles into a folder, such as one that its machine has for itself.
+
+    What the user's cache has already is still read from there. None is the user's cache.
+    """
+    global _chosen
+    _chosen = folder
+
+
+def kept_in() -> str | None:
+    """Return the folder that `keep_in` was given."""
+    return _chosen
+
+
 def _wanted() -> Path:
     return platformdirs.user_cache_path("ravine") / "kernels"
 
 
 def _root() -> Path:
-    wanted = _wanted()
+    wanted = Path(_chosen) if _chosen else _wanted()
     return wanted if _fault(wanted) is None else _temporary(wanted)
 
 

@@ -112,7 +112,10 @@ def _compiling_network(dtype: str, beside: bool) -> Iterator[None]:
     if not (beside and interpreter and cache.why_not_kept() is None and (os.cpu_count() or 1) > 1):
         yield
         return
-    code = f"from ravine.engines.fused import compilation; compilation.compile_common({dtype!r}, 'network')"
+    code = (
+        f"from ravine.engines.fused import cache, compilation; cache.keep_in({cache.kept_in()!r}); "
+        f"compilation.compile_common({dtype!r}, 'network')"
+    )
     nowhere = subprocess.DEVNULL
     # Without -P files of the current folder could take the place of modules.
     process = subprocess.Popen([interpreter, "-P", "-c", code], stdin=nowhere, stdout=nowhere, stderr=nowhere)

@@ -1,0 +1,39 @@
+"""Which runner a study gets: what the caller gave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ravine.errors import ConfigError, shortened
+from ravine.inputs import jobs_of
+from ravine.studies.runners.dask import OnDask, threads_of
+from ravine.studies.runners.protocol import Runner
+from ravine.studies.runners.threads import Threads
+
+
+def runner_of(
+    jobs: int | None, client: Any = None, runner: Runner | None = None, data_dir: Path | str | None = None
+) -> tuple[Runner, int]:
+    """Return the runner, and how many runs it trains at a time, as far as that is known.
+
+    Args:
+        jobs: runs at once on the threads of this process; as many as there are cores if None.
+        client: a `distributed.Client`, to run on the workers of its cluster.
+        runner: a runner of the caller's own.
+        data_dir: a folder with the data, for workers of a cluster that see it too.
+
+    Raises:
+        ConfigError: more than one of them is given, or the client is none, or not connected.
+    """
+    given = [name for name, value in (("jobs", jobs), ("client", client), ("runner", runner)) if value is not None]
+    if len(given) > 1:
+        raise ConfigError(f"{' and '.join(given)} are given, and each says where to run: give one of them.")
+    if client is not None:
+        on_dask = OnDask(client, data_dir=None if data_dir is None else str(data_dir))
+        return on_dask, threads_of(client)
+    if runner is not None:
+        if not callable(runner):
+            raise ConfigError(f"runner is {shortened(runner)}; give a function of jobs and a session.")
+        return runner, 1
+    return Threads(jobs_of(jobs)), jobs_of(jobs)

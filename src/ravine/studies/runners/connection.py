@@ -1,0 +1,179 @@
+"""A client of Dask's for the command line: of a cluster at an address, or of worker processes on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ravine.errors import ConfigError
+from ravine.studies.runners.dask import MISSING
+
+_log = logging.getLogger("ravine")
+
+LOCAL = "local"
+"""The word for worker processes on this machine."""
+
+PATIENCE = 30.0
+"""Seconds to wait for a worker of this machine."""
+
+_TIMEOUT = 10.0
+"""Seconds to wait for a scheduler to answer."""
+
+
+@contextmanager
+def connected(where: str, jobs: int) -> Iterator[Any]:
+    """Yield a client of the cluster `where`.
+
+    Args:
+        where: "local" for worker processes on this machine, which end with this context; the address of a scheduler, as
+            tcp://HOST:8786; or its file, which ends in .json.
+        jobs: the number of worker processes, if they are on this machine.
+
+    Raises:
+        ConfigError: Dask is not installed, or no scheduler answers there.
+    """
+    try:
+        import distributed  # noqa: F401
+    except ImportError:
+        raise ConfigError(MISSING) from None
+    # What a cluster loses, ravine tells in one line each; Dask would tell it in tracebacks.
+    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
+    if where == LOCAL:
+        with _local(jobs) as client:
+            yield client
+        return
+    client = _client_at(where)
+    try:
+        yield client
+    finally:
+        _close(client)
+
+
+def _client_at(where: str) -> Any:
+    from distributed import Client
+
+    place: dict[str, Any] = {"address": where}
+    if where.endswith(".json"):
+        try:
+            place = {"address": json.loads(Path(where).read_bytes())["address"]}
+        except OSError as error:
+            raise ConfigError(
+                f"cannot read {where}: {error.strerror or error}. `dask scheduler --scheduler-file {where}` writes it."
+            ) from None
+        except (ValueError, KeyError, TypeError):
+            raise ConfigError(
+                f"{where} is not the file of a scheduler; `dask scheduler --scheduler-file {where}` writes one."
+            ) from None
+    elif "://" not in where:
+        raise ConfigError(
+            f"--dask is {where!r}; give local, the address of a scheduler as tcp://HOST:8786, or its file as "
+            "scheduler.json."
+        )
+    try:
+        return Client(**place, timeout=_TIMEOUT, set_as_default=False)
+    except (OSError, TimeoutError, ValueError, TypeError, ImportError) as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(
+            f"no Dask scheduler answers at {place['address']} ({words[:200]}); `dask scheduler` starts one."
+        ) from None
+
+
+_NO_WORKERS: dict[str, Any] = {
+    **{"n_workers": 0, "host": "127.0.0.1", "scheduler_port": 0},
+    **{"dashboard_address": "127.0.0.1:0", "silence_logs": False},
+}
+"""The settings of a cluster that is a scheduler alone, which only this machine reaches."""
+
+
+@contextmanager
+def _local(jobs: int) -> Iterator[Any]:
+    """Yield a client of a scheduler in this process, for worker processes of this machine."""
+    import dask
+    from distributed import Client, LocalCluster
+
+    with (
+        tempfile.TemporaryDirectory(prefix="ravine-workers-", ignore_cleanup_errors=True) as scratch,
+        dask.config.set({"temporary-directory": scratch}),
+        LocalCluster(
+            n_workers=0, host="127.0.0.1", scheduler_port=0, dashboard_address=None, silence_logs=False
+        ) as cluster,
+        _Workers(cluster.scheduler_address, jobs, Path(scratch)),
+    ):
+        client = Client(cluster.scheduler_address, timeout=_TIMEOUT, set_as_default=False)
+        try:
+            yield client
+        finally:
+            _close(client)
+
+
+def _close(client: Any) -> None:
+    with contextlib.suppress(Exception):  # the scheduler may be gone
+        client.close(timeout=2)
+
+
+class _Workers:
+    """Worker processes of this machine, each with one thread; one that dies is followed by another.
+
+    They are sessions of their own, so that Ctrl-C reaches this process alone. They end when their scheduler does, and
+    so also if this process is killed.
+    """
+
+    def __init__(self, scheduler: str, count: int, scratch: Path) -> None:
+        self._scheduler, self._count, self._scratch = scheduler, count, scratch
+        self._ending = threading.Event()
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._thread = threading.Thread(target=self._watch, name="workers", daemon=True)
+
+    def __enter__(self) -> _Workers:
+        self._processes = [self._start(number) for number in range(self._count)]
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.wait()
+
+    def _start(self, number: int) -> subprocess.Popen[bytes]:
+        """Start a worker; what it says goes to a file."""
+        command = [
+            *(sys.executable, "-m", "distributed.cli.dask_worker", self._scheduler),
+            *("--no-nanny", "--no-dashboard", "--nthreads", "1", "--memory-limit", "0"),
+            *("--death-timeout", "20", "--local-directory", str(self._scratch)),
+        ]
+        with (self._scratch / f"worker-{number}.log").open("wb") as log:
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=_environment()
+            )
+
+    def _watch(self) -> None:
+        """Replace workers that have died, and tell once why if they end by themselves."""
+        told = False
+        while not self._ending.wait(0.2):
+            for number, process in enumerate(self._processes):
+                if process.poll() is None or self._ending.is_set():
+                    continue
+                if process.returncode > 0 and not told:
+                    lines = (self._scratch / f"worker-{number}.log").read_text(errors="replace").split("\n")
+                    told = True
+                    _log.warning("a worker process of this machine has ended: %s", " ".join(lines).strip()[-300:])
+                self._processes[number] = self._start(number)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of a worker: that of this process, with one thread for BLAS."""
+    one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    return {**os.environ, **one}

@@ -1,0 +1,171 @@
+"""What a Dask worker does: it says what it has, gets ready, and trains runs, of which it stores none."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from threadpoolctl import threadpool_limits
+
+from ravine.data import Dataset, load
+from ravine.errors import DataError, RavineError, told
+from ravine.storage.parcel import Parcel
+from ravine.storage.record import Epoch
+from ravine.studies.runners.orders import Order, run_of
+from ravine.training.environment import environment
+from ravine.training.interruption import Interruption
+from ravine.training.loop import train_in
+
+_OFTEN = 0.5
+"""Seconds between two reports of the progress of a run, and between two looks whether it is still wanted."""
+
+
+class Trained(msgspec.Struct, frozen=True):
+    """How a run ended on a worker: with its files, or with an error, or with neither if nobody wants it any more."""
+
+    run: str
+    files: dict[str, bytes] = {}
+    error: str | None = None
+
+
+def what_you_have() -> dict[str, str | None]:
+    """Return the versions of Python and of ravine, None if there is no ravine.
+
+    A worker may have no ravine, or an older one, so this function uses nothing of ravine. It is sent as what it is, see
+    below.
+    """
+    import platform
+
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    try:
+        from ravine._version import __version__
+
+        found["ravine"] = __version__
+    except Exception:
+        found["ravine"] = None
+    return found
+
+
+what_you_have.__module__ = "__main__"  # so that it travels as its code, not as a name in a module of ravine
+
+
+def get_ready(datasets: Mapping[str, Sequence[str]], data_dir: str | None) -> dict[str, Any]:
+    """Load the data of a study, by name with the checksums of their files, and return what this machine is.
+
+    The answer has the fault, None if there is none, the processor, and the versions of the libraries that compute.
+    """
+    threadpool_limits(1)  # for good: the threads of a worker would restore each other's limits
+    folder = _folder_of_machine()
+    if folder is not None:
+        from ravine.engines.fused import cache
+
+        cache.keep_in(str(folder / "kernels"))
+    fault = None
+    try:
+        for name, checksums in datasets.items():
+            found = sorted(_dataset(name, data_dir).info.sha256.values())
+            if found != list(checksums):
+                raise DataError(f"data set {name} has other checksums here.")
+    except RavineError as error:
+        fault = str(error)
+    except Exception as error:
+        fault = told(error)
+    own = environment(threads=1)
+    return {"fault": fault, **{name: own[name] for name in ("processor", "numpy", "numba")}}
+
+
+def work(orders: Sequence[bytes], topic: str, data_dir: str | None) -> list[Trained]:
+    """Train runs one after the other; tell the progress as events of a topic."""
+    from distributed import get_worker
+    from distributed.worker import thread_state
+
+    worker, key = get_worker(), thread_state.key
+
+    def wanted() -> bool:
+        task = worker.state.tasks.get(key)
+        return task is not None and task.state == "executing"
+
+    def tell(event: dict[str, Any]) -> None:
+        worker.log_event(topic, {**event, "worker": worker.address})
+
+    stop = _Unwanted(wanted)
+    return [_train(order, stop, tell, data_dir) for order in orders]
+
+
+def _train(order: bytes, stop: Interruption, tell: Callable[[dict[str, Any]], None], data_dir: str | None) -> Trained:
+    name = msgspec.msgpack.decode(order, type=Order).id
+    if stop:
+        return Trained(name)
+    tell({"run": name, "share": 0.0, "loss": None})
+    try:
+        run, parcel = run_of(order), Parcel()
+        data = _dataset(run.spec.dataset, data_dir)
+        with parcel.working_folder(run.id) as folder:
+            watcher = _Teller(name, run.spec.epochs, tell)
+            outcome = train_in(folder, run, data, parcel, watcher=watcher, interruption=stop)
+    except RavineError as error:
+        return Trained(name, error=str(error))
+    except Exception as error:
+        return Trained(name, error=f"{type(error).__name__}: {error}")
+    return Trained(name, parcel.files if outcome.stored is not None else {})
+
+
+class _Unwanted(Interruption):
+    """Tells whether nobody waits for the results of this task any more, as after Ctrl-C, or if the driver died."""
+
+    def __init__(self, wanted: Callable[[], bool]) -> None:
+        super().__init__()
+        self._wanted, self._looked, self._stopped = wanted, time.monotonic(), False
+
+    def __bool__(self) -> bool:
+        now = time.monotonic()
+        if not self._stopped and now - self._looked > _OFTEN:
+            self._looked, self._stopped = now, not self._wanted()
+        return self._stopped
+
+
+class _Teller:
+    """Tells the progress of a run from time to time."""
+
+    def __init__(self, run: str, epochs: int, tell: Callable[[dict[str, Any]], None]) -> None:
+        self._run, self._epochs, self._tell, self._told = run, epochs, tell, time.monotonic()
+
+    def note(self, text: str) -> None:
+        """Say nothing: a study goes on by itself."""
+
+    def progress(self, epoch: int, share: float, loss: float) -> None:
+        """Tell the share of the whole run."""
+        now = time.monotonic()
+        if now - self._told > _OFTEN:
+            self._told = now
+            self._tell({"run": self._run, "share": (epoch - 1 + share) / self._epochs, "loss": loss})
+
+    def epoch(self, record: Epoch) -> None:
+        """Say nothing: progress has said it."""
+
+
+@functools.cache
+def _dataset(name: str, data_dir: str | None) -> Dataset:
+    """Return a data set, loaded once in a process: from the driver's folder if it is here too, else as any other."""
+    folder = None if data_dir is None or not Path(data_dir).is_dir() else Path(data_dir)
+    return load(name, folder, quiet=True)
+
+
+def _folder_of_machine() -> Path | None:
+    """Return a folder of this user's on a disk of this very machine; None if there is no safe one."""
+    if not hasattr(os, "getuid"):
+        return None
+    folder = Path(tempfile.gettempdir()) / f"ravine-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        state = folder.lstat()
+    except OSError:
+        return None
+    # Whoever could write there could have this process run any code.
+    return folder if state.st_uid == os.getuid() and state.st_mode & 0o077 == 0 and not folder.is_symlink() else None
