@@ -2,6 +2,7 @@
 
 from ravine.studies.plan import Planned, cut_short, find_rows, plan
 from ravine.studies.runner import StudyOutcome, StudyWatcher, run_study
+from ravine.studies.shards import Shard, read_shard, shard_of
 from ravine.studies.study import BUILT_IN, Figure, Group, Published, Source, Study, Summary, load_study, with_seeds
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Group",
     "Planned",
     "Published",
+    "Shard",
     "Source",
     "Study",
     "StudyOutcome",
@@ -19,6 +21,8 @@ __all__ = [
     "find_rows",
     "load_study",
     "plan",
+    "read_shard",
     "run_study",
+    "shard_of",
     "with_seeds",
 ]
