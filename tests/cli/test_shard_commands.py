@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+from pathlib import Path
 
 import pytest
 from test_study_command import FIGURES
@@ -11,7 +14,9 @@ from ravine.cli.main import run
 from ravine.storage.store import RunStore
 from ravine.studies import plan, shard_of
 from ravine.studies.gradients import load_checks, runs_to_check
+from storage.merging_cases import elsewhere
 from studies.study_cases import SMALL_STUDY, ids, small_plan, study_of
+from training_cases import interrupt_at, small_run
 
 HINT = "If other shards are stored elsewhere, bring them together: ravine runs merge FOLDER.. --out FOLDER\n"
 
@@ -117,3 +122,104 @@ def test_shards_check_the_gradients_that_one_machine_would(small, tmp_path, caps
         assert (one[run_id].digits is None) == (other[run_id].digits is None)
         assert repr(one[run_id].curve) == repr(other[run_id].curve)
     assert [check.digits is None for check in other.values()].count(False) == 1
+
+
+# Shards in folders of their own
+
+
+@pytest.fixture
+def shards(study, tmp_path, capsys):
+    """Train a study in two shards, each in a folder of its own; the second has the first run, too."""
+    folders = [str(tmp_path / "first"), str(tmp_path / "second")]
+    for index, folder in enumerate(folders, start=1):
+        assert run(["study", "run", study, "--shard", f"{index}/2", "--out", folder, "--quiet"]) == 0
+    shared = shard_of(small_plan(), 1, 2)[0].id
+    shutil.copytree(tmp_path / "first" / shared, tmp_path / "second" / shared)
+    capsys.readouterr()
+    return folders, shared
+
+
+def rows(text: str) -> list[list[str]]:
+    """Split the first table of a text at two or more spaces."""
+    return [re.split(r" {2,}", line.strip()) for line in text.split("\n\n")[0].splitlines()[1:]]
+
+
+def test_the_shards_of_two_folders_are_one_study(study, shards, capsys, tmp_path, runs):
+    folders, _ = shards
+    assert run(["runs", "merge", *folders]) == 0
+    out, err = capsys.readouterr()
+    assert rows(out) == [[folders[0], "3", "0", "0", "0", "0"], [folders[1], "3", "1", "0", "0", "0"]]
+    assert out.endswith(f"\n\n6 runs copied into {runs}.\n")
+    assert err == ""
+    assert run(["study", "status", study]) == 0
+    assert "\n6 of 6 runs are stored.\n" in capsys.readouterr().out
+    assert run(["study", "run", study, "--dry-run"]) == 0
+    assert "\n0 runs to do: " in capsys.readouterr().out
+
+
+def test_a_merge_as_json(shards, capsys, tmp_path):
+    folders, shared = shards
+    assert run(["runs", "merge", *folders, "--out", str(tmp_path / "all"), "--json"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    first, second = shown.pop("folders")
+    assert shown == {"out": str(tmp_path / "all"), "differing": {}, "damaged": {}, "checks": [], "comparisons": []}
+    assert (first["root"], sorted(first["copied"])) == (folders[0], sorted(set(ids(shard_of(small_plan(), 1, 2)))))
+    assert (second["root"], second["there"]) == (folders[1], [shared])
+    assert (first["differing"], first["left_out"], first["unfinished"]) == ([], {}, [])
+
+
+def test_runs_that_differ_end_with_1_and_damaged_ones_with_5(shards, capsys, tmp_path):
+    folders, shared = shards
+    other = shard_of(small_plan(), 2, 2)[0]
+    (tmp_path / "second" / other.id / "weights.safetensors").write_bytes(b"x")
+    command = ["runs", "merge", *folders, "--out", str(tmp_path / "all")]
+    assert run(command) == 5
+    out, err = capsys.readouterr()
+    assert out.endswith(f"\n5 runs copied into {tmp_path / 'all'}.\n")
+    assert rows(out)[1] == [folders[1], "2", "1", "0", "1", "0"]
+    place = tmp_path / "second" / other.id
+    assert err == f"ravine: the run in {place} is damaged: weights.safetensors does not match its checksum.\n"
+
+    elsewhere(tmp_path / "second" / shared, "Other CPU")
+    for _ in range(2):
+        assert run(command) == 1
+        out, err = capsys.readouterr()
+        assert "is damaged" in err
+        _, _, table, sentence = out.split("\n\n")
+        first, second = (re.split(r" {2,}", line.strip()) for line in table.splitlines()[1:])
+        assert first[0] == second[0] == shared
+        assert (second[1], second[2], second[3]) == ("Other CPU", str(tmp_path / "second" / shared), "weights")
+        assert first[2:] == [str(tmp_path / "first" / shared), "-", str(tmp_path / "all" / shared)]
+        assert (tmp_path / "all" / "differing" / shared) in Path(second[4]).parents
+        assert sentence == "1 run has different results in different folders.\n"
+    assert run([*command, "--json"]) == 1
+    (versions,) = json.loads(capsys.readouterr().out)["differing"].values()
+    assert [one["processor"] for one in versions][1] == "Other CPU"
+
+
+def test_runs_that_have_not_ended(shards, small, capsys, tmp_path):
+    folders, _ = shards
+    interrupt_at(small_run(lr=0.3), small, RunStore(folders[0]), 4)
+    assert run(["runs", "merge", *folders]) == 0
+    words = "1 run has not ended: the command that began it, with the same folder, goes on.\n"
+    assert capsys.readouterr().out.endswith(words)
+
+
+def test_a_merge_that_cannot_be(shards, capsys, tmp_path, runs):
+    folders, _ = shards
+    for bad, code, words in (
+        (
+            [*folders, str(tmp_path / "none")],
+            3,
+            f"ravine: there is no folder {tmp_path / 'none'}; name folders of runs.",
+        ),
+        ([*folders, "--out", folders[0]], 3, f"ravine: {folders[0]} is the folder into which runs are merged"),
+        ([], 2, "Missing argument 'FOLDER...'"),
+        (["x" * 300], 3, "ravine: "),
+    ):
+        assert run(["runs", "merge", *bad]) == code
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert words in err
+        assert code == 2 or err.count("\n") == 1
+    assert not runs.exists()
