@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ EXAMPLES = [(line, path) for path, command in LEAVES.items() for line, _ in comm
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Make a folder with two runs, an optimizer, a stage, a study and a picture, named as in the examples."""
+    """Make a folder with two runs, and with what else the examples name: an optimizer, a study, a picture, folders."""
     folder = tmp_path_factory.mktemp("examples")
     settings = {"layers": (784, 10), "batch_size": 100, "epochs": 1, "out": folder / "runs"}
     (folder / "names").write_text(" ".join(ravine.train(lr=lr, **settings).id for lr in (0.1, 0.2)))
@@ -40,6 +41,8 @@ def folder(tmp_path_factory) -> Path:
         '[settings]\nepochs = 1\nlayers = [784, 10]\nbatch_size = 100\n[[groups]]\nname = "sgd"\nrows = [{lr = 0.1}]\n'
     )
     (folder / "rates.toml").write_text(f'name = "rates"\n{study}')
+    for name in ("first", "second"):
+        shutil.copytree(folder / "runs", folder / name)
     Image.fromarray(strokes()).save(folder / "seven.png")
     return folder
 

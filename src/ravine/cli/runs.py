@@ -32,6 +32,7 @@ _COMMANDS = {
     "plot": Entry(
         "ravine.cli.runs_plot:plot", "Draw runs: losses and accuracy over the epochs, or another picture of one run."
     ),
+    "merge": Entry("ravine.cli.runs_merge:merge", "Copy the finished runs of several folders into one."),
     "convert": Entry("ravine.cli.runs:convert", "Update the runs that an earlier version stored."),
 }
 

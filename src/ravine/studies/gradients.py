@@ -5,7 +5,7 @@ ROOT/gradients/ID.msgpack        the check at the final weights of run ID
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -42,8 +42,9 @@ def check_runs(
     store: RunStore,
     load_data: Callable[[str], Dataset] = load,
     progress: Progress | None = None,
+    only: Container[str] | None = None,
 ) -> tuple[dict[str, NetworkCheck], dict[str, str]]:
-    """Check the gradient at the final weights of every stored run that has no check yet.
+    """Check the gradient at the final weights of every stored run that has no check yet, or `only` of some, by id.
 
     Return all checks, and what is wrong with damaged runs, both by id.
 
@@ -54,7 +55,7 @@ def check_runs(
     faults: dict[str, str] = {}
     first = {(run.group, run.row): run.id for run in reversed(runs)}
     for run in runs:
-        if run.id in checks:
+        if run.id in checks or (only is not None and run.id not in only):
             continue
         try:
             stored = store.load(run.id)
