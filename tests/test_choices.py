@@ -8,12 +8,12 @@ import sys
 import pytest
 
 from ravine import choices
-from ravine.cli.reproduce import built_in_studies
 from ravine.comparison.finding import PROBLEMS
 from ravine.data.catalog import DATASETS
 from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, STAGES, SURFACES
 from ravine.losses.cross_entropy import SOFTMAX_FORMS
 from ravine.networks import INITIALIZERS
+from ravine.paper.study import STUDIES
 
 PAIRS = {
     "OPTIMIZERS": OPTIMIZERS,
@@ -25,7 +25,7 @@ PAIRS = {
     "STAGES": STAGES,
     "SURFACES": SURFACES,
     "PROBLEMS": PROBLEMS,
-    "STUDIES": built_in_studies(),
+    "STUDIES": STUDIES,
 }
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ravine.api.data import load_data
     from ravine.api.network_gradient import check_network_gradient
     from ravine.api.rows import epoch_rows, run_rows
+    from ravine.api.studies import run_study
     from ravine.comparison.plan import Variant
     from ravine.conformance import check_optimizer
     from ravine.conformance.schedule import check_schedule
@@ -49,6 +50,7 @@ _HOMES = {
     "ravine.api.data": ("load_data",),
     "ravine.api.network_gradient": ("check_network_gradient",),
     "ravine.api.rows": ("epoch_rows", "run_rows"),
+    "ravine.api.studies": ("run_study",),
     "ravine.comparison.plan": ("Variant",),
     "ravine.conformance": ("check_optimizer",),
     "ravine.conformance.schedule": ("check_schedule",),
@@ -118,6 +120,7 @@ __all__ = [
     "reproduce",
     "rule",
     "run_rows",
+    "run_study",
     "schedule",
     "search",
     "stage",

@@ -17,8 +17,8 @@ import pytest
 from command_cases import on_a_terminal
 
 from ravine.cli.main import run
-from ravine.cli.reproduce import built_in_studies
 from ravine.errors import StorageError
+from ravine.paper.study import STUDIES
 from ravine.storage.store import RunStore
 from ravine.studies import plan
 from ravine.studies.runners import protocol
@@ -294,7 +294,7 @@ def test_an_unknown_study_tells_which_are_built_in(capsys):
 def test_the_help_names_the_built_in_studies(capsys):
     assert run(["study", "--help"]) == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in built_in_studies())
+    assert all(name in shown for name in STUDIES)
 
 
 def test_status_of_the_paper(capsys, tmp_path):

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ravine.cli.main import run
-from ravine.cli.reproduce import built_in_studies
 from ravine.formulas.intervals import contains, inside
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES
+from ravine.paper.study import STUDIES
 from ravine.report.commands import command_of
 from ravine.spec import RunSpec, resolve
 from ravine.studies import load_study, plan
@@ -134,7 +134,7 @@ def test_numbers_keep_every_bit(lr, final_lr, alpha, batch_size, epochs, seed):
 
 @pytest.mark.parametrize("study", BUILT_IN)
 def test_every_run_of_the_built_in_studies(study):
-    for planned in plan(load_study(study, built_in_studies())):
+    for planned in plan(load_study(study, STUDIES)):
         assert resolve(read_back(command_of(planned.spec))).id == planned.id
 
 

@@ -21,6 +21,7 @@ from ravine.errors import ConfigError
 from ravine.formulas.optimizer import Optimizer
 from ravine.inputs import plain, seconds_of
 from ravine.spec.problem import Problem
+from ravine.studies.runners import Runner, runner_of
 
 
 def compare(
@@ -50,6 +51,8 @@ def compare(
     runs: Path | str | None = None,
     data_dir: Path | str | None = None,
     jobs: int | None = None,
+    client: Any = None,
+    runner: Runner | None = None,
     quiet: bool = False,
     watching: Watching = lambda trials: nullcontext(),
 ) -> Comparison:
@@ -85,7 +88,10 @@ def compare(
             first run.
         at_most: seconds, or a time as "1h", after which no further look begins.
         runs: folder of runs; `RAVINE_HOME` or `runs` if None.
-        data_dir, jobs, quiet: a folder with the data, runs at once, and whether to draw no bar for a download.
+        data_dir, quiet: a folder with the data, and whether to draw no bar for a download.
+        jobs: runs at once on the threads of this process; as many as there are cores if None.
+        client: a `distributed.Client`, to run on the workers of its Dask cluster instead.
+        runner: a place to run of your own instead; see `ravine.studies.runners`.
         watching: a function that takes the runs of a stage, and returns a context manager with a watcher.
 
     Raises:
@@ -93,6 +99,7 @@ def compare(
         FailedRuns: an optimizer of yours failed.
         KeyboardInterrupt: Ctrl-C; the same call goes on.
     """
+    place = runner_of(jobs, client, runner, data_dir)
     numbers = {
         "objective": objective,
         "trials": trials,
@@ -131,7 +138,7 @@ def compare(
             {**_chosen(numbers), **{name: value for name, value in decided.items() if value not in (None, [])}},
             search,
         )
-    prepared = prepare(plan, found, budget=budget, runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet)
+    prepared = prepare(plan, found, budget=budget, runs=runs, data_dir=data_dir, runner=place, quiet=quiet)
     try:
         return compare_prepared(prepared, watching, at_most=longest)
     except Interrupted as stop:

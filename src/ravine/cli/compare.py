@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ravine import choices
+from ravine.cli.cluster import dask_option, running_on
 from ravine.cli.command import TRAINS, Command
 from ravine.cli.comparison_shown import list_comparisons, reopen, show_comparison, watching_stages
 from ravine.cli.options import (
@@ -144,6 +145,7 @@ def _number(name: str, type_: Any, default: Any, help_: str) -> Decorator:
 @data_dir_option
 @runs_option
 @jobs_option
+@dask_option
 @option(
     "--out",
     default="ravine-comparison",
@@ -159,8 +161,8 @@ def _number(name: str, type_: Any, default: Any, help_: str) -> Decorator:
 def compare(
     optimizers: tuple[str, ...], everything: bool, problem: str | None, against: str | None,
     batch_size: str | None, schedule: str | None, at_most: str | None, budget: str | None, until_decided: bool,
-    dry_run: bool, data_dir: Path | None, runs: str | None, jobs: int | None, out: Path, show_list: bool, as_json: bool,
-    quiet: bool, **numbers: Any,
+    dry_run: bool, data_dir: Path | None, runs: str | None, jobs: int | None, dask: str | None, out: Path,
+    show_list: bool, as_json: bool, quiet: bool, **numbers: Any,
 ) -> int:  # fmt: skip
     """Compare optimizers fairly: tune each with the same budget, run the winners with fresh seeds, judge every pair.
 
@@ -198,21 +200,22 @@ def compare(
         raise ConfigError("--at-most ends a comparison between looks: give --until-decided too.")
     numbers |= {"looks": LOOKS} if until_decided else {}
     plan, found = _plan(optimizers, everything, problem, against, batch_size, schedule, budget, numbers)
-    prepared = prepare(plan, found, budget=most, runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet)
-    if dry_run:
-        return _dry_run(prepared, as_json)
-    for place in (out, store.root):
-        check_writable(place)
-    check_free(out)
-    if not quiet:
-        click.echo(f"ravine: plan {prepared.id}: {_cost(prepared)}", err=True)
-    try:
-        done = compare_prepared(prepared, watching_stages(quiet), at_most=longest, command=_command(prepared))
-    except Interrupted as stop:
-        if as_json:
-            print_json({"plan": prepared.id, "leaderboard": None})
-        click.echo(f"ravine: {stop}", err=True)
-        return 128 + stop.signal
+    with running_on(None if dry_run else dask, jobs, data_dir) as runner:
+        prepared = prepare(plan, found, budget=most, runs=runs, data_dir=data_dir, runner=runner, quiet=quiet)
+        if dry_run:
+            return _dry_run(prepared, as_json)
+        for place in (out, store.root):
+            check_writable(place)
+        check_free(out)
+        if not quiet:
+            click.echo(f"ravine: plan {prepared.id}: {_cost(prepared)}", err=True)
+        try:
+            done = compare_prepared(prepared, watching_stages(quiet), at_most=longest, command=_command(prepared))
+        except Interrupted as stop:
+            if as_json:
+                print_json({"plan": prepared.id, "leaderboard": None})
+            click.echo(f"ravine: {stop}", err=True)
+            return 128 + stop.signal
     show_comparison(done, done.write(out), as_json)
     return 0
 
@@ -300,7 +303,7 @@ def _command(prepared: Prepared) -> str:
 
     ctx = click.get_current_context()
     words = ["ravine", "compare", *ctx.params["optimizers"]]
-    left_out = ("budget", "at_most", "dry_run", "as_json", "quiet", "jobs", "data_dir", "trials")
+    left_out = ("budget", "at_most", "dry_run", "as_json", "quiet", "jobs", "dask", "data_dir", "trials")
     for parameter in ctx.command.params:
         name, value = str(parameter.name), ctx.params.get(str(parameter.name))
         given = ctx.get_parameter_source(name) == ParameterSource.COMMANDLINE and name not in left_out
@@ -312,8 +315,10 @@ def _command(prepared: Prepared) -> str:
 
 
 def _cost(prepared: Prepared) -> str:
+    from ravine.studies.runners import at_once
+
     cost = prepared.cost
-    return f"about {several(cost.runs, 'run')}, {duration(cost.wall)} with {prepared.jobs} at a time"
+    return f"about {several(cost.runs, 'run')}, {duration(cost.wall)} with {at_once(prepared.runner)} at a time"
 
 
 def _dry_run(prepared: Prepared, as_json: bool) -> int:

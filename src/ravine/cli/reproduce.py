@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ravine.cli.cluster import dask_option, running_on
 from ravine.cli.command import EXIT_CODES, TRAINS, Command
 from ravine.cli.options import OUTPUT, data_dir_option, jobs_option, json_option, option, quiet_option, runs_option
 from ravine.cli.output import print_json, print_text
@@ -14,20 +15,11 @@ from ravine.errors import ConfigError
 from ravine.words import listed
 
 if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
-
     from ravine.paper.reproduction import Reproduction
+    from ravine.studies.runners import Runner
 
 STUDY = "paper"
 """The name of the study that is reproduced, for other commands."""
-
-
-def built_in_studies() -> dict[str, Traversable]:
-    """Return the files of the studies that commands find by name, that of the paper among them."""
-    from ravine.paper.study import FILES
-    from ravine.studies import BUILT_IN
-
-    return {**FILES, **BUILT_IN}
 
 
 RUNS = "What is run"
@@ -86,6 +78,7 @@ RUNS = "What is run"
 @data_dir_option
 @runs_option
 @jobs_option
+@dask_option
 @option(
     "--out",
     default="ravine-report",
@@ -108,6 +101,7 @@ def reproduce(
     out: str,
     runs: str | None,
     jobs: int | None,
+    dask: str | None,
     data_dir: Path | None,
     as_json: bool,
     quiet: bool,
@@ -135,9 +129,10 @@ def reproduce(
             raise ConfigError(
                 f"--beyond has a plan of its own and takes no {listed(given, 'or')}: leave out one of them."
             )
-        return _beyond(Path(out) / "beyond", runs, jobs, data_dir, as_json, quiet)
+        with running_on(dask, jobs, data_dir) as runner:
+            return _beyond(Path(out) / "beyond", runs, runner, data_dir, as_json, quiet)
 
-    with checking(quiet) as progress:
+    with checking(quiet) as progress, running_on(dask, jobs, data_dir) as runner:
         done = reproduce_paper(
             seeds=seeds,
             until_decided=until_decided,
@@ -148,7 +143,7 @@ def reproduce(
             out=out,
             runs=runs,
             data_dir=data_dir,
-            jobs=jobs,
+            runner=runner,
             watching=lambda count: watching_study(quiet, count),
             progress=progress,
             quiet=quiet,
@@ -162,7 +157,7 @@ def reproduce(
     return 5 if done.outcome.failed else 0
 
 
-def _beyond(folder: Path, runs: str | None, jobs: int | None, data_dir: Path | None, as_json: bool, quiet: bool) -> int:
+def _beyond(folder: Path, runs: str | None, runner: Runner, data_dir: Path | None, as_json: bool, quiet: bool) -> int:
     """Compare the paper's methods with later ones, and say what becomes of its findings."""
     from ravine.cli.comparison_shown import show_comparison, watching_stages
     from ravine.comparison.compare import Interrupted
@@ -173,7 +168,7 @@ def _beyond(folder: Path, runs: str | None, jobs: int | None, data_dir: Path | N
     check_writable(folder)
     check_free(folder)
     try:
-        done = compare_beyond(runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet, watching=watching_stages(quiet))
+        done = compare_beyond(runs=runs, data_dir=data_dir, runner=runner, quiet=quiet, watching=watching_stages(quiet))
     except Interrupted as stop:
         if as_json:
             print_json({"plan": None, "leaderboard": None})

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ravine import choices
+from ravine.cli.cluster import dask_option, running_on
 from ravine.cli.command import EXIT_CODES, TRAINS, Command
 from ravine.cli.group import Entry, Group
 from ravine.cli.options import data_dir_option, jobs_option, json_option, option, quiet_option, store_option
@@ -16,6 +19,11 @@ from ravine.cli.output import print_json, print_table, print_text
 from ravine.cli.study_options import RUNS, only_option, planned_runs, seeds_option, study_argument
 from ravine.cli.study_shown import Part, show_runs
 from ravine.words import duration, listed, several
+
+if TYPE_CHECKING:
+    from ravine.spec import RunSpec
+    from ravine.studies import Planned
+    from ravine.studies.estimate import Estimate
 
 _COMMANDS = {
     "run": Entry("ravine.cli.study:run_command", "Train the runs of a study that are not stored yet."),
@@ -54,11 +62,12 @@ def study() -> None:
 @data_dir_option
 @store_option
 @jobs_option
+@dask_option
 @json_option
 @quiet_option
 def run_command(
-    study: str, only: str | None, seeds: int | None, shard: str | None, jobs: int | None, dry_run: bool,
-    data_dir: Path | None, out: str | None, as_json: bool, quiet: bool,
+    study: str, only: str | None, seeds: int | None, shard: str | None, jobs: int | None, dask: str | None,
+    dry_run: bool, data_dir: Path | None, out: str | None, as_json: bool, quiet: bool,
 ) -> int:  # fmt: skip
     """Train the runs of a study that are not stored yet.
 
@@ -70,14 +79,13 @@ def run_command(
     from ravine.cli.progress import checking
     from ravine.cli.study_progress import watching_study
     from ravine.data import load
-    from ravine.inputs import jobs_of
-    from ravine.spec import describe, shared_by
+    from ravine.spec import shared_by
     from ravine.storage.store import RunStore
     from ravine.studies import read_shard, run_study, shard_of
     from ravine.studies.estimate import estimate, tell_cost
     from ravine.studies.gradients import check_runs, runs_to_check
+    from ravine.studies.runners import at_once
 
-    jobs = jobs_of(jobs)
     chosen, all_runs = planned_runs(study, only, seeds)
     planned, part = all_runs, None
     if shard is not None:
@@ -90,36 +98,17 @@ def run_command(
     store = RunStore(out)
     # The calibration and the runs work on one copy of the data.
     load_data = functools.cache(lambda name: load(name, data_dir, quiet=quiet))
-    costs = estimate(planned, store, jobs, load_data)
     shared = shared_by([run.spec for run in planned])
-    if dry_run:
-        if as_json:
-            document = {"runs": costs.seconds, "wall_seconds": costs.wall, "disk_bytes": costs.disk}
-            print_json(document if part is None else {"shard": part, **document})
+    with running_on(None if dry_run else dask, jobs, data_dir) as runner:
+        costs = estimate(planned, store, at_once(runner), load_data)
+        if dry_run:
+            _show_plan(planned, costs, at_once(runner), shared, part, as_json)
             return 0
-        rows = [
-            (
-                run.group,
-                str(run.row + 1),
-                describe(run.spec, usual=shared),
-                str(run.spec.seed),
-                run.id,
-                f"{costs.seconds[run.id]:.1f}" if run.id in costs.seconds else "stored",
+        tell_cost(costs, at_once(runner))
+        with watching_study(quiet, len(costs.seconds), shared) as watcher:
+            outcome = run_study(
+                planned, store, load_data=load_data, runner=runner, costs=costs.seconds, watcher=watcher
             )
-            for run in planned
-        ]
-        print_table(("group", "row", "settings", "seed", "run", "seconds"), rows)
-        click.echo()
-        if part is not None:
-            click.echo(f"{part}.")
-        print_text(
-            f"{several(len(costs.seconds), 'run')} to do: about {duration(costs.wall)} with {jobs} at a time, "
-            f"and {costs.disk / 1e6:.0f} MB of disk."
-        )
-        return 0
-    tell_cost(costs, jobs)
-    with watching_study(quiet, len(costs.seconds), shared) as watcher:
-        outcome = run_study(planned, store, load_data=load_data, jobs=jobs, costs=costs.seconds, watcher=watcher)
     if outcome.signal is None:
         with checking(quiet) as progress:
             ids = {run.id for run in planned}
@@ -134,3 +123,34 @@ def run_command(
         click.echo("ravine: interrupted; the same command goes on from here.", err=True)
         return 128 + outcome.signal
     return 5 if outcome.failed else 0
+
+
+def _show_plan(
+    planned: Sequence[Planned], costs: Estimate, jobs: int, shared: RunSpec, part: Part | None, as_json: bool
+) -> None:
+    """Show the runs of a study, and what those that are not stored will take, `jobs` at a time."""
+    from ravine.spec import describe
+
+    if as_json:
+        document = {"runs": costs.seconds, "wall_seconds": costs.wall, "disk_bytes": costs.disk}
+        print_json(document if part is None else {"shard": part, **document})
+        return
+    rows = [
+        (
+            run.group,
+            str(run.row + 1),
+            describe(run.spec, usual=shared),
+            str(run.spec.seed),
+            run.id,
+            f"{costs.seconds[run.id]:.1f}" if run.id in costs.seconds else "stored",
+        )
+        for run in planned
+    ]
+    print_table(("group", "row", "settings", "seed", "run", "seconds"), rows)
+    click.echo()
+    if part is not None:
+        click.echo(f"{part}.")
+    print_text(
+        f"{several(len(costs.seconds), 'run')} to do: about {duration(costs.wall)} with {jobs} at a time, "
+        f"and {costs.disk / 1e6:.0f} MB of disk."
+    )

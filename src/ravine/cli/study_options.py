@@ -8,7 +8,6 @@ import click
 
 from ravine import choices
 from ravine.cli.options import Names, option
-from ravine.cli.reproduce import built_in_studies
 
 if TYPE_CHECKING:
     from ravine.studies import Planned, Study
@@ -29,9 +28,10 @@ def names_of(only: str | None) -> list[str] | None:
 
 def planned_runs(source: str, only: str | None, seeds: int | None) -> tuple[Study, list[Planned]]:
     """Return a study and its runs."""
+    from ravine.paper.study import STUDIES
     from ravine.studies import load_study, plan, with_seeds
 
-    study = load_study(source, built_in_studies())
+    study = load_study(source, STUDIES)
     if seeds is not None:
         study = with_seeds(study, seeds)
     return study, plan(study, names_of(only))

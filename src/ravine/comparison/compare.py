@@ -71,7 +71,7 @@ def compare_prepared(
         costs = {trial.id: prepared.cost.seconds[trial.problem, trial.optimizer] for trial in trials}
         with watching([trial for trial in trials if not store.holds(trial.id)]) as watcher:
             done = run_study(
-                planned, store, load_data=prepared.load_data, jobs=prepared.jobs, costs=costs, watcher=watcher
+                planned, store, load_data=prepared.load_data, runner=prepared.runner, costs=costs, watcher=watcher
             )
         if done.signal is not None:
             raise Interrupted(done.signal)

@@ -13,9 +13,10 @@ from ravine.comparison.plan import Plan, id_of
 from ravine.comparison.trials import Entrant, tuned_before
 from ravine.data import Dataset, load
 from ravine.formulas.optimizer import Optimizer
-from ravine.inputs import jobs_of, path_of
+from ravine.inputs import path_of
 from ravine.inputs import seconds_of as seconds_in
 from ravine.storage.store import RunStore
+from ravine.studies.runners import Runner, Threads, at_once
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Prepared:
         cost: what it costs.
         store: the folder of runs.
         load_data: loads a data set, once.
-        jobs: runs at once.
+        runner: the place to run.
     """
 
     plan: Plan
@@ -38,7 +39,7 @@ class Prepared:
     cost: Cost
     store: RunStore
     load_data: Callable[[str], Dataset]
-    jobs: int
+    runner: Runner
 
 
 def prepare(
@@ -48,7 +49,7 @@ def prepare(
     budget: float | str | None = None,
     runs: Path | str | None = None,
     data_dir: Path | str | None = None,
-    jobs: int | None = None,
+    runner: Runner = Threads(),  # noqa: B008  frozen, shared on purpose
     quiet: bool = False,
 ) -> Prepared:
     """Find the data of a plan, and time some steps of each of its optimizers, which are given by label.
@@ -65,14 +66,14 @@ def prepare(
     for own in entrants.values():
         for entrant in own:
             assert entrant.bases  # its settings are checked before any data are loaded
-    folder, together = path_of("data_dir", data_dir), jobs_of(jobs)
+    folder, together = path_of("data_dir", data_dir), at_once(runner)
     load_data = functools.cache(lambda name: load(name, folder, quiet=quiet))
     seconds = seconds_of(entrants, plan.protocol, load_data)
     if time is not None:
         plan = within_budget(plan, entrants, seconds, together, time)
     cost = cost_of(entrants, plan.protocol, seconds, together)
     store = RunStore(path_of("runs", runs))
-    return Prepared(plan, id_of(plan, first_runs(entrants, plan)), entrants, cost, store, load_data, together)
+    return Prepared(plan, id_of(plan, first_runs(entrants, plan)), entrants, cost, store, load_data, runner)
 
 
 def entrants_of(plan: Plan, optimizers: Mapping[str, Optimizer]) -> dict[str, list[Entrant]]:

@@ -19,6 +19,7 @@ from ravine.comparison.prepare import entrants_of, first_runs, prepare
 from ravine.comparison.words import difference_text
 from ravine.formulas.optimizer import Optimizer
 from ravine.storage.store import RunStore
+from ravine.studies.runners import Runner, Threads
 from ravine.words import listed
 
 DECAY, COMBINED = "SGD with decay", "momentum with decay"
@@ -51,12 +52,12 @@ def compare_beyond(
     *,
     runs: Path | str | None = None,
     data_dir: Path | str | None = None,
-    jobs: int | None = None,
+    runner: Runner = Threads(),  # noqa: B008  frozen, shared on purpose
     quiet: bool = False,
     watching: Watching,
 ) -> Comparison:
     """Run the comparison, or go on with it."""
-    prepared = prepare(*plan_beyond(), runs=runs, data_dir=data_dir, jobs=jobs, quiet=quiet)
+    prepared = prepare(*plan_beyond(), runs=runs, data_dir=data_dir, runner=runner, quiet=quiet)
     done = compare_prepared(prepared, watching, command=COMMAND)
     return Comparison(done.outcome, done.before, done.command, done.time, answer_sentences(done.outcome))
 

@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ravine.data import Dataset, load
 from ravine.errors import ConfigError, shortened, unknown
 from ravine.gradients.networks.check import NetworkCheck, Progress
 from ravine.html import heading, paragraph
-from ravine.inputs import count_of, jobs_of, path_of, seconds_of
+from ravine.inputs import count_of, path_of, seconds_of
 from ravine.paper.beyond_section import beyond_section
 from ravine.paper.claims import CLAIMS, TOPICS
 from ravine.paper.study import load_paper
@@ -31,6 +32,7 @@ from ravine.storage.store import RunStore
 from ravine.studies import Planned, Study, StudyOutcome, StudyWatcher, cut_short, find_rows, plan, run_study, with_seeds
 from ravine.studies.estimate import Estimate, estimate, tell_cost
 from ravine.studies.gradients import check_runs, runs_to_check
+from ravine.studies.runners import Runner, at_once, runner_of
 from ravine.words import duration, several
 
 _log = logging.getLogger("ravine")
@@ -74,6 +76,8 @@ def reproduce(
     runs: Path | str | None = None,
     data_dir: Path | str | None = None,
     jobs: int | None = None,
+    client: Any = None,
+    runner: Runner | None = None,
     watching: Watching = lambda runs: nullcontext(),
     progress: Progress | None = None,
     quiet: bool = False,
@@ -95,7 +99,9 @@ def reproduce(
         out: folder of the report.
         runs: folder of runs; `RAVINE_HOME` or `runs` if None.
         data_dir: folder with the data files.
-        jobs: runs at once; as many as there are cores if None.
+        jobs: runs at once on the threads of this process; as many as there are cores if None.
+        client: a `distributed.Client`, to run on the workers of its Dask cluster instead.
+        runner: a place to run of your own instead; see `ravine.studies.runners`.
         watching: a function that returns a context manager with a watcher of the study; see `Watching`. Each look calls
             it.
         progress: a function that is called with the progress of the gradient check.
@@ -105,7 +111,7 @@ def reproduce(
         ConfigError, DataError, DownloadError, StorageError: with one clear sentence each.
     """
     end = time.monotonic() + (math.inf if at_most is None else seconds_of("at_most", at_most))
-    jobs = jobs_of(jobs)
+    place = runner_of(jobs, client, runner, data_dir)
     allowed = _allowed(until_decided, at_most, looks, only)
     if allowed:
         count_of("seeds", seeds, LOOKS[-1].seeds)
@@ -124,7 +130,7 @@ def reproduce(
     check_free(folder)
     folder_of_data = path_of("data_dir", data_dir)
     load_data = functools.cache(lambda name: load(name, folder_of_data, quiet=quiet))
-    work = _Work(study, store, jobs, quick, load_data, watching, progress)
+    work = _Work(study, store, place, quick, load_data, watching, progress)
     planned: Sequence[Planned] = [run for run in everything if run.spec.seed in study.seeds]
     work.do(planned, work.costs(planned))
     looking = None
@@ -169,7 +175,7 @@ class _Work:
 
     study: Study
     store: RunStore
-    jobs: int
+    runner: Runner
     quick: bool
     load_data: Callable[[str], Dataset]
     watching: Watching
@@ -179,16 +185,16 @@ class _Work:
 
     def costs(self, planned: Sequence[Planned]) -> Estimate:
         """Return what the runs that are not stored yet will take."""
-        return estimate(planned, self.store, self.jobs, self.load_data)
+        return estimate(planned, self.store, at_once(self.runner), self.load_data)
 
     def do(self, planned: Sequence[Planned], costs: Estimate) -> None:
         """Train the runs that are not stored yet, and check gradients, unless a signal interrupts it."""
         outcome = self.outcome
         left = [run for run in planned if run.id not in outcome.results and run.id not in outcome.failed]
-        tell_cost(costs, self.jobs)
+        tell_cost(costs, at_once(self.runner))
         with self.watching(len(costs.seconds)) as watcher:
             done = run_study(
-                left, self.store, load_data=self.load_data, jobs=self.jobs, costs=costs.seconds, watcher=watcher
+                left, self.store, load_data=self.load_data, runner=self.runner, costs=costs.seconds, watcher=watcher
             )
         outcome.results.update(done.results)
         outcome.failed.update(done.failed)

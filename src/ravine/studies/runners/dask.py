@@ -71,12 +71,6 @@ MISSING = 'Dask is not installed; `pip install "ravine[cluster]"` installs it.'
 """What to do if the extra is missing."""
 
 
-def threads_of(client: Any) -> int:
-    """Return how many runs the workers of a client's cluster can train at a time, now; at least 1."""
-    threads: list[int] = list(client.nthreads().values())
-    return max(1, sum(threads))
-
-
 class OnDask:
     """Runs on the cluster of a `distributed.Client`.
 
@@ -85,11 +79,22 @@ class OnDask:
         data_dir: a folder with the data, for workers that see it too.
         patience: seconds to wait for a worker before the study ends with an error; None waits for as long as it takes,
             as for the jobs of a batch system.
+        workers: the number of workers with one thread each that the cluster will have, if that is known.
     """
 
-    def __init__(self, client: Any, *, data_dir: str | None = None, patience: float | None = None) -> None:
+    def __init__(
+        self, client: Any, *, data_dir: str | None = None, patience: float | None = None, workers: int | None = None
+    ) -> None:
         check_client(client)
-        self._client, self._data_dir, self._patience = client, data_dir, patience
+        self._client, self._data_dir, self._patience, self._workers = client, data_dir, patience, workers
+
+    @property
+    def at_once(self) -> int:
+        """How many runs the workers of the cluster can train at a time, now; at least 1."""
+        if self._workers is not None:
+            return self._workers
+        threads: list[int] = list(self._client.nthreads().values())
+        return max(1, sum(threads))
 
     def __call__(self, jobs: Sequence[Job], session: Session) -> Iterator[Ending]:
         """Yield an ending for each job."""

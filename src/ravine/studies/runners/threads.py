@@ -28,16 +28,21 @@ class Threads:
 
     jobs: int | None = None
 
+    @property
+    def at_once(self) -> int:
+        """How many runs train at a time."""
+        return jobs_of(self.jobs)
+
     def __call__(self, jobs: Sequence[Job], session: Session) -> Iterator[Ending]:
         """Yield an ending for each job."""
         for name in sorted({job.run.spec.dataset for job in jobs}):
             session.dataset(name)  # data that are missing are told before the first run
-        at_once = min(jobs_of(self.jobs), len(jobs))
-        threads = 2 * at_once  # half of them may wait for the disk
+        together = min(self.at_once, len(jobs))
+        threads = 2 * together  # half of them may wait for the disk
         # Each run limits BLAS to one thread, and at its end restores the limit that it found, while other runs go on.
         # So the same limit is set here, around all of them.
         with threadpool_limits(1), ThreadPoolExecutor(threads, thread_name_prefix="run") as pool:
-            work = _Work(jobs, session, threading.Semaphore(at_once))
+            work = _Work(jobs, session, threading.Semaphore(together))
             # No more futures are waited for than there are threads: thousands of them would keep this thread busy.
             futures = (pool.submit(work.next) for _ in jobs)
             waiting = set(islice(futures, threads))
