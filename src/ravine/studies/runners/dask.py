@@ -48,7 +48,10 @@ _LOOK = 0.5
 """Seconds between two looks at the workers."""
 
 _WAIT = 30.0
-"""Seconds to wait for the answer of a worker or of the scheduler."""
+"""Seconds after which a scheduler that does not answer counts as gone, and a cluster without workers is told."""
+
+_PATIENCE = 2.0
+"""Seconds to wait for an answer before a look whether there is still someone to answer."""
 
 
 def check_client(client: Any) -> None:
@@ -151,7 +154,8 @@ class _Driver:
         self.topic = f"ravine-{secrets.token_hex(8)}"
         self.alone = any(job.alone for job in jobs)
         self.spent, self.expected = 0.0, 0.0
-        self.looked = self.alive = self.told = time.monotonic()
+        self.looked = self.alive = self.told = self.answered = time.monotonic()
+        self.threads: dict[str, int] = {}
         own = environment(threads=1)
         self.known = {name: {own[name]} for name in ("processor", "numpy", "numba")}
         names = sorted({job.run.spec.dataset for job in jobs})
@@ -212,16 +216,29 @@ class _Driver:
 
     def _threads(self) -> Mapping[str, int]:
         """Return the number of threads of each worker, by address."""
-        try:
-            if self.client.status == "running":
-                found: dict[str, int] = self.client.sync(self.client.scheduler.ncores, callback_timeout=_WAIT)
-                return found
-        except (OSError, TimeoutError):
-            pass
-        raise StorageError(
-            "the scheduler of the Dask cluster is gone; runs that ended are stored. Start a cluster, and the same "
-            "command goes on."
-        )
+        if self.client.status == "running":
+            with suppress(OSError, TimeoutError):
+                self.threads = self.client.sync(self.client.scheduler.ncores, callback_timeout=_PATIENCE)
+                self.answered = time.monotonic()
+        self._check_scheduler(self.answered)
+        return self.threads
+
+    def _check_scheduler(self, answered: float) -> None:
+        """Raise a `StorageError` if the scheduler is gone, or has not answered for long."""
+        if self.client.status != "running" or time.monotonic() - answered > _WAIT:
+            raise StorageError(
+                "the scheduler of the Dask cluster is gone; runs that ended are stored. Start a cluster, and the same "
+                "command goes on."
+            )
+
+    def _result(self, future: Any) -> Any:
+        """Return the result of a future that is finished, or raise its error."""
+        began = time.monotonic()
+        while True:
+            try:
+                return future.result(timeout=_PATIENCE)
+            except TimeoutError:
+                self._check_scheduler(began)
 
     def _ask(self, worker: _Worker, state: str, question: Any, *arguments: Any) -> None:
         worker.state, worker.heard = state, time.monotonic()
@@ -261,7 +278,9 @@ class _Driver:
             return
         worker.question, worker.heard, worker.silent = None, time.monotonic(), False
         try:
-            answer = future.result(timeout=_WAIT)
+            answer = self._result(future)
+        except StorageError:
+            raise
         except Exception as error:
             return self._refuse(worker, f"it cannot say what it has ({type(error).__name__}: {error})")
         if worker.state == "asked":
@@ -405,7 +424,9 @@ class _Driver:
             self._wait_again(batch.jobs)
             return
         try:
-            trained = {one.run: one for one in future.result(timeout=_WAIT)}
+            trained = {one.run: one for one in self._result(future)}
+        except StorageError:
+            raise
         except Exception as error:
             worker.batches.remove(batch)
             yield from self._failed(worker, batch, error)
