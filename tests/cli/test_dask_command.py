@@ -56,7 +56,7 @@ def test_a_comparison(study, capsys, tmp_path, empty_pictures):
 
 def problem(folder: Path) -> str:
     path = folder / "problem.toml"
-    path.write_text('name = "tiny"\ndataset = "small"\nlayers = [64, 8, 10]\nepochs = 1\nvalidation = 60\n')
+    path.write_text('name = "tiny"\ndataset = "small"\nlayers = [64, 8, 10]\nepochs = 1\nbatch_size = 20\nvalidation = 60\n')
     return str(path)
 
 

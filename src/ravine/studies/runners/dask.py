@@ -14,6 +14,7 @@ Dask's scheduler carries them, and says which workers there are.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 import secrets
@@ -220,43 +221,49 @@ class _Driver:
             with suppress(OSError, TimeoutError):
                 self.threads = self.client.sync(self.client.scheduler.ncores, callback_timeout=_PATIENCE)
                 self.answered = time.monotonic()
-        self._check_scheduler(self.answered)
-        return self.threads
-
-    def _check_scheduler(self, answered: float) -> None:
-        """Raise a `StorageError` if the scheduler is gone, or has not answered for long."""
-        if self.client.status != "running" or time.monotonic() - answered > _WAIT:
+        if self.client.status != "running" or time.monotonic() - self.answered > _WAIT:
             raise StorageError(
                 "the scheduler of the Dask cluster is gone; runs that ended are stored. Start a cluster, and the same "
                 "command goes on."
             )
+        return self.threads
 
-    def _result(self, future: Any) -> Any:
-        """Return the result of a future that is finished, or raise its error."""
-        began = time.monotonic()
-        while True:
+    def _submit(self, kind: str, worker: _Worker, function: Any, *arguments: Any) -> Any:
+        """Give a worker a task; when it has ended, there is a message with its result or its error.
+
+        The result is fetched meanwhile, since its worker may hang or die before it has sent it.
+        """
+        future = self.client.submit(
+            function, *arguments, workers=[worker.address], pure=False, key=f"ravine-{kind}-{secrets.token_hex(8)}"
+        )
+
+        async def fetch() -> None:
+            found: Any
             try:
-                return future.result(timeout=_PATIENCE)
-            except TimeoutError:
-                self._check_scheduler(began)
+                (found,) = await self.client.gather([future], asynchronous=True)
+            except (Exception, asyncio.CancelledError) as error:
+                found = error
+            self.messages.put((kind, worker, (future, found)))
+
+        future.add_done_callback(lambda _: self.client.loop.add_callback(fetch))
+        return future
 
     def _ask(self, worker: _Worker, state: str, question: Any, *arguments: Any) -> None:
         worker.state, worker.heard = state, time.monotonic()
-        worker.question = self.client.submit(
-            question, *arguments, workers=[worker.address], pure=False, key=f"ravine-{state}-{secrets.token_hex(8)}"
-        )
-        worker.question.add_done_callback(lambda future: self.messages.put(("answer", worker, future)))
+        worker.question = self._submit("answer", worker, question, *arguments)
 
-    def _take(self, kind: str, what: Any, future: Any) -> Iterator[Ending]:
+    def _take(self, kind: str, what: Any, found: Any) -> Iterator[Ending]:
         if kind == "event":
             self._event(what)
         elif kind == "cluster":
             if what.get("action") == "remove-worker" and what.get("expected"):
                 self.leaving.add(str(what.get("worker")))
         elif kind == "answer":
-            self._answer(what, future)
+            self._answer(what, *found)
+        elif kind == "refused":  # a run that could not be sent
+            yield self._end(Ending(what.id, error=found))
         else:
-            yield from self._done(what, future)
+            yield from self._done(what, *found)
 
     def _event(self, event: Mapping[str, Any]) -> None:
         worker, job = self.workers.get(event["worker"]), self.jobs.get(event["run"])
@@ -272,17 +279,13 @@ class _Driver:
             self.begun.add(job.id)
             self.session.started(job)
 
-    def _answer(self, worker: _Worker, future: Any) -> None:
+    def _answer(self, worker: _Worker, future: Any, answer: Any) -> None:
         """Take what a worker says of itself."""
         if future is not worker.question or worker.address not in self.workers:
             return
         worker.question, worker.heard, worker.silent = None, time.monotonic(), False
-        try:
-            answer = self._result(future)
-        except StorageError:
-            raise
-        except Exception as error:
-            return self._refuse(worker, f"it cannot say what it has ({type(error).__name__}: {error})")
+        if isinstance(answer, BaseException):
+            return self._refuse(worker, f"it cannot say what it has ({type(answer).__name__}: {answer})")
         if worker.state == "asked":
             fault = _difference(answer)
             if fault is not None:
@@ -344,25 +347,16 @@ class _Driver:
             try:
                 orders.append(order_of(job.run))
             except ConfigError as error:
-                self.messages.put(("done", None, (job, error)))
+                self.messages.put(("refused", job, error))
                 continue
             jobs.append(job)
             cost += job.cost
         if not jobs:
             return False
-        future = self.client.submit(
-            on_worker.work,
-            orders,
-            self.topic,
-            self.data_dir,
-            workers=[worker.address],
-            pure=False,
-            key=f"ravine-work-{secrets.token_hex(8)}",
-        )
         if not worker.batches:
             worker.heard = time.monotonic()
+        future = self._submit("done", worker, on_worker.work, orders, self.topic, self.data_dir)
         worker.batches.append(_Batch(jobs, future))
-        future.add_done_callback(lambda future: self.messages.put(("done", worker, future)))
         return True
 
     def _batch_cost(self) -> float:
@@ -410,35 +404,26 @@ class _Driver:
                 again.append(job)
         self.elsewhere = again
 
-    def _done(self, worker: _Worker | None, future: Any) -> Iterator[Ending]:
+    def _done(self, worker: _Worker, future: Any, found: Any) -> Iterator[Ending]:
         """Take a batch that has ended."""
-        if worker is None:  # a run that could not be sent
-            job, error = future
-            yield self._end(Ending(job.id, error=error))
-            return
-        batch = next((batch for batch in worker.batches if batch.future.key == future.key), None)
+        batch = next((batch for batch in worker.batches if batch.future is future), None)
         if batch is None:
             return
+        worker.batches.remove(batch)
         if future.status in ("cancelled", "lost"):  # the scheduler has forgotten it
-            worker.batches.remove(batch)
             self._wait_again(batch.jobs)
             return
-        try:
-            trained = {one.run: one for one in self._result(future)}
-        except StorageError:
-            raise
-        except Exception as error:
-            worker.batches.remove(batch)
-            yield from self._failed(worker, batch, error)
+        if isinstance(found, BaseException):
+            yield from self._failed(worker, batch, found)
             return
-        worker.batches.remove(batch)
+        trained = {one.run: one for one in found}
         worker.heard, worker.silent = time.monotonic(), False
         for job in batch.jobs:
             if job.id in self.left:
                 yield from self._trained(job, trained.get(job.id))
         future.release()
 
-    def _failed(self, worker: _Worker, batch: _Batch, error: Exception) -> Iterator[Ending]:
+    def _failed(self, worker: _Worker, batch: _Batch, error: BaseException) -> Iterator[Ending]:
         """Take a batch whose task has failed as a whole: Dask gave up a task that its worker has not survived."""
         from distributed import KilledWorker
 
