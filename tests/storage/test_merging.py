@@ -43,9 +43,8 @@ def ids() -> list[str]:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Return every file below a folder but for the lock of merges."""
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in found.items() if name != ".merging"}
+    """Return every file below a folder."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def rewritten(folder: Path, change) -> None:

@@ -169,7 +169,6 @@ def _is_same(one: Path, other: Path) -> bool:
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
     """Hold the lock of the merges into a folder, and remove what a merge that was killed has left there."""
-    existed = root.exists()
     make_folder(root)
     file = root / f".{_HIDDEN}"
     lock = FileLock(file)
@@ -186,10 +185,9 @@ def _alone(root: Path) -> Iterator[None]:
             shutil.rmtree(left_over, ignore_errors=True)
         yield
     finally:
+        with suppress(OSError):  # where an open file cannot be removed, it stays
+            file.unlink()
         lock.release()
-        with suppress(OSError):
-            if not existed and list(root.iterdir()) == [file]:  # nothing was merged
-                file.unlink()
 
 
 # Runs
