@@ -351,3 +351,11 @@ def test_a_report_of_several_folders_is_that_of_one(small, tmp_path, capsys):
     assert run(["study", "report", str(path), *both, "--into", str(tmp_path / "page")]) == 0
     page = re.sub("<[^>]*>", "", (tmp_path / "page" / "index.html").read_text(encoding="utf-8"))
     assert f"--out {folders[0]} --out {folders[1]} --into" in page
+
+
+def test_a_run_without_a_checkpoint_is_running_while_a_process_has_it(study, capsys, runs):
+    with RunStore(runs).working_folder(ids(small_plan())[0]):
+        assert run(["study", "status", study]) == 0
+        assert "\n0 of 6 runs are stored, 1 running.\n" in capsys.readouterr().out
+    assert run(["study", "status", study]) == 0
+    assert "\n0 of 6 runs are stored.\n" in capsys.readouterr().out

@@ -55,7 +55,7 @@ def report(
 
     chosen, planned = planned_runs(study, only, seeds)
     stores = stores_of(out)
-    standing = standing_of([run.id for run in planned], stores)
+    standing = standing_of({run.id: run.spec for run in planned}, stores)
     checks = checks_in(stores, [run.id for run in runs_to_check(chosen, planned)])
     command = _report_command(study, only, seeds, out, into)
     made = make_report(chosen, planned, standing.stored, checks, names=names_of(only), command=command)

@@ -39,6 +39,6 @@ def status(study: str, only: str | None, seeds: int | None, out: tuple[str, ...]
     from ravine.studies.standing import standing_of
 
     chosen, planned = planned_runs(study, only, seeds)
-    standing = standing_of([run.id for run in planned], stores_of(out))
+    standing = standing_of({run.id: run.spec for run in planned}, stores_of(out))
     show_runs(chosen, planned, standing.results, standing.failed, as_json, unfinished=standing.unfinished)
     tell_differing(standing)

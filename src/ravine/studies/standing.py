@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ravine.gradients.networks.check import NetworkCheck
+from ravine.spec import RunSpec
 from ravine.storage.record import Result
 from ravine.storage.store import RunStore, StoredRun, Unfinished
 from ravine.studies.gradients import load_checks
@@ -35,8 +36,8 @@ class Standing:
         return {run: stored.result for run, stored in self.stored.items()}
 
 
-def standing_of(runs: Iterable[str], stores: Sequence[RunStore]) -> Standing:
-    """Look for some runs, by their ids, in all stores."""
+def standing_of(runs: Mapping[str, RunSpec], stores: Sequence[RunStore]) -> Standing:
+    """Look for some runs, which are given by their ids, in all stores."""
     wanted, standing = set(runs), Standing()
     for store in stores:
         found, faults = store.load_all(wanted)
@@ -47,9 +48,12 @@ def standing_of(runs: Iterable[str], stores: Sequence[RunStore]) -> Standing:
                 standing.differing.setdefault(run, [first.folder]).append(stored.folder)
     for run in standing.stored:
         standing.failed.pop(run, None)
+    left = wanted - standing.stored.keys() - standing.failed.keys()
     for store in stores:
-        for one in store.unfinished()[0]:
-            if one.id in wanted and one.id not in standing.stored and one.id not in standing.failed:
+        # A run that is under way has no checkpoint during its first epoch, and none here if a cluster trains it.
+        begun = [Unfinished(run, runs[run], [], True) for run in left if store.is_claimed(run)]
+        for one in [*begun, *store.unfinished()[0]]:
+            if one.id in left:
                 other = standing.unfinished.get(one.id, one)
                 standing.unfinished[one.id] = max(other, one, key=lambda each: (each.running, len(each.history)))
     return standing
