@@ -6,16 +6,19 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ravine.errors import ConfigError
+from ravine.storage import claims
 from ravine.studies.runners.dask import MISSING
 
 _log = logging.getLogger("ravine")
@@ -28,6 +31,10 @@ PATIENCE = 30.0
 
 _TIMEOUT = 5.0
 """Seconds to wait for a scheduler to answer."""
+
+
+_LONG = 60
+"""Seconds after which a folder that no process claims was left by one that was killed."""
 
 
 @contextmanager
@@ -102,16 +109,33 @@ def _local(jobs: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     with (
-        tempfile.TemporaryDirectory(prefix="ravine-workers-", ignore_cleanup_errors=True) as scratch,
-        dask.config.set({"temporary-directory": scratch}),
+        _scratch() as scratch,
+        dask.config.set({"temporary-directory": str(scratch)}),
         LocalCluster(**_NO_WORKERS) as cluster,
-        _Workers(cluster.scheduler_address, jobs, Path(scratch)),
+        _Workers(cluster.scheduler_address, jobs, scratch),
     ):
         client = Client(cluster.scheduler_address, timeout=_TIMEOUT, set_as_default=False)
         try:
             yield client
         finally:
             _close(client)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    """Yield a folder for the files of workers, and remove those of processes that were killed before."""
+    place, beginning = Path(tempfile.gettempdir()), "ravine-workers-"
+    for folder in place.glob(f"{beginning}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > _LONG and not claims.is_claimed(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=beginning, ignore_cleanup_errors=True) as name:
+        claim = claims.take(Path(name))
+        assert isinstance(claim, claims.Claim)
+        try:
+            yield Path(name)
+        finally:
+            claim.release()
 
 
 def _close(client: Any) -> None:
@@ -172,6 +196,6 @@ class _Workers:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of a worker: that of this process, one thread for BLAS, and no profiler beside the runs."""
-    one = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    """Return the environment of a worker: that of this process, one thread for BLAS, no profiler beside the runs."""
+    one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     return {**os.environ, **one, "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}

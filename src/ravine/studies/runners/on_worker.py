@@ -82,14 +82,15 @@ def get_ready(datasets: Mapping[str, Sequence[str]], data_dir: str | None) -> di
 
 def work(orders: Sequence[bytes], topic: str, data_dir: str | None) -> list[Trained]:
     """Train runs one after the other; tell the progress as events of a topic."""
-    from distributed import get_worker
+    from distributed import Status, get_worker
     from distributed.worker import thread_state
 
     worker, key = get_worker(), thread_state.key
 
     def wanted() -> bool:
         task = worker.state.tasks.get(key)
-        return task is not None and task.state == "executing"
+        here = worker.status in (Status.running, Status.paused)  # otherwise it ends, as when the scheduler is gone
+        return here and task is not None and task.state == "executing"
 
     def tell(event: dict[str, Any]) -> None:
         worker.log_event(topic, {**event, "worker": worker.address})
