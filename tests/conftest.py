@@ -15,7 +15,7 @@ import pytest
 from ravine.data import Dataset, catalog, load
 from small_data import small_files, small_info
 
-collect_ignore = ["training/killed_run.py"]  # a program that tests start
+collect_ignore = ["training/killed_run.py", "small_worker.py"]  # programs that tests start
 
 
 # Examples that failed are not kept: the folder of the tests need not be writable.

@@ -30,7 +30,14 @@ LONGEST_MESSAGE = 1000
 """Letters of a message; it must be one line."""
 
 USUAL_CODES = frozenset({0, 2, 3, 4, 130})
-CODES_OF = {"check-optimizer": {1}, "gradcheck": {1, 6}, "study run": {5}, "reproduce": {5}, "compare": {5}}
+CODES_OF = {
+    "check-optimizer": {1},
+    "gradcheck": {1, 6},
+    "runs merge": {1, 5},
+    "study run": {5},
+    "reproduce": {5},
+    "compare": {5},
+}
 """The exit codes that all commands have, and those that some have besides."""
 
 _CALL = "<the call>"

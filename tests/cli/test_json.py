@@ -22,6 +22,7 @@ COMMANDS = {
     ("runs", "plot"): [["RUN", "--into", "p.svg"], ["RUN", "--confusion"], ["RUN", "--errors"]],
     ("runs", "extend"): [["RUN", "--epochs", "4"]],
     ("runs", "convert"): [[]],
+    ("runs", "merge"): [["runs", "--out", "all"]],
     ("gradcheck",): [["--run", "RUN", "--digits", "0"]],
     ("optimizers",): [[], ["sgd"], ["mine.py:mine"]],
     ("check-optimizer",): [["mine.py:mine", "--no-speed"]],

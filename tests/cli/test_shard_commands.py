@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from ravine.cli.main import run
 from ravine.storage.store import RunStore
 from ravine.studies import plan, shard_of
 from ravine.studies.gradients import load_checks, runs_to_check
+from ravine.training import train
 from storage.merging_cases import elsewhere
 from studies.study_cases import SMALL_STUDY, ids, small_plan, study_of
-from training_cases import interrupt_at, small_run
+from training_cases import Recorder, interrupt_at, small_run
 
 HINT = "If other shards are stored elsewhere, bring them together: ravine runs merge FOLDER.. --out FOLDER\n"
 
@@ -124,6 +126,18 @@ def test_shards_check_the_gradients_that_one_machine_would(small, tmp_path, caps
     assert [check.digits is None for check in other.values()].count(False) == 1
 
 
+def test_a_shard_checks_no_gradient_of_another(small, tmp_path, runs):
+    path = tmp_path / "drawn.toml"
+    path.write_text(SMALL_STUDY + FIGURES, encoding="utf-8")
+    assert run(["study", "run", str(path), "--quiet"]) == 0
+    shutil.rmtree(runs / "gradients")
+    (checked,) = ids(runs_to_check(study_of(SMALL_STUDY + FIGURES), small_plan()))
+    owner = next(index for index in (1, 2) if checked in ids(shard_of(small_plan(), index, 2)))
+    for index in (3 - owner, owner):
+        assert run(["study", "run", str(path), "--shard", f"{index}/2", "--quiet"]) == 0
+        assert (runs / "gradients" / f"{checked}.msgpack").exists() == (index == owner)
+
+
 # Shards in folders of their own
 
 
@@ -199,7 +213,7 @@ def test_runs_that_differ_end_with_1_and_damaged_ones_with_5(shards, capsys, tmp
 
 def test_runs_that_have_not_ended(shards, small, capsys, tmp_path):
     folders, _ = shards
-    interrupt_at(small_run(lr=0.3), small, RunStore(folders[0]), 4)
+    interrupt_at(small_run(lr=0.3), small, RunStore(folders[0]), 1)
     assert run(["runs", "merge", *folders]) == 0
     words = "1 run has not ended: the command that began it, with the same folder, goes on.\n"
     assert capsys.readouterr().out.endswith(words)
@@ -223,3 +237,125 @@ def test_a_merge_that_cannot_be(shards, capsys, tmp_path, runs):
         assert words in err
         assert code == 2 or err.count("\n") == 1
     assert not runs.exists()
+
+
+# The status of a study whose runs are in several folders
+
+
+class StoppedAfterAnEpoch(Recorder):
+    """A watcher that stops the run when its first epoch is done."""
+
+    def epoch(self, record):
+        signal.raise_signal(signal.SIGINT)
+
+
+def states(text: str) -> list[str]:
+    return [row[4] for row in rows(text)]
+
+
+def test_a_run_counts_as_stored_if_one_folder_has_it(study, shards, capsys):
+    folders, _ = shards
+    first = set(ids(shard_of(small_plan(), 1, 2)))
+    assert run(["study", "status", study, "--out", folders[0]]) == 0
+    out = capsys.readouterr().out
+    assert states(out) == ["done" if one.id in first else "to do" for one in small_plan()]
+    assert "\n3 of 6 runs are stored.\n" in out
+    assert run(["study", "status", study, "--out", folders[0], "--out", folders[1]]) == 0
+    out, err = capsys.readouterr()
+    assert (states(out), err) == (["done"] * 7, "")
+    assert "\n6 of 6 runs are stored.\n" in out
+
+
+def test_a_folder_that_is_not_there_is_told(study, shards, capsys, tmp_path):
+    folders, _ = shards
+    none = str(tmp_path / "none")
+    assert run(["study", "status", study, "--out", folders[0], "--out", none]) == 0
+    out, err = capsys.readouterr()
+    assert "\n3 of 6 runs are stored.\n" in out
+    assert err == f"ravine: there is no folder {none}; none of its runs is counted.\n"
+    assert run(["study", "status", study, "--out", none]) == 0  # as before the first run
+    assert capsys.readouterr().err == ""
+
+
+def test_runs_that_are_under_way_and_stopped(study, small, capsys, tmp_path):
+    one, two, three, four, *_ = small_plan()
+    stores = [RunStore(tmp_path / "first"), RunStore(tmp_path / "second")]
+    train(one.run, small, stores[0], watcher=StoppedAfterAnEpoch())
+    interrupt_at(one.run, small, stores[1], 1)
+    interrupt_at(two.run, small, stores[1], 1)
+    interrupt_at(three.run, small, stores[0], 1)
+    train(three.run, small, stores[1])
+    interrupt_at(four.run, small, stores[0], 2)
+    damaged = train(four.run, small, stores[1]).stored
+    (damaged.folder / "result.json").write_text("{")
+    command = ["study", "status", study, *(word for store in stores for word in ("--out", str(store.root)))]
+    with stores[1].working_folder(two.id):
+        assert run(command) == 0
+        out = capsys.readouterr().out
+        assert run([*command, "--json"]) == 0
+        shown = json.loads(capsys.readouterr().out)
+    assert states(out) == [
+        "stopped, 1 of 3 epochs",
+        "running",
+        "done",
+        "failed",
+        *["to do"] * 2,
+        "stopped, 1 of 3 epochs",
+    ]
+    assert "\n1 of 6 runs are stored, 1 running, 1 stopped, 1 failed.\n" in out
+    assert [(each["state"], each["epochs"]) for each in shown["runs"]] == [
+        ("stopped", 1),
+        ("running", 0),
+        ("done", 3),
+        ("failed", 0),
+        ("to do", 0),
+        ("to do", 0),
+        ("stopped", 1),
+    ]
+
+
+def test_different_weights_in_two_folders_are_told(study, shards, capsys, tmp_path):
+    folders, shared = shards
+    elsewhere(tmp_path / "second" / shared)
+    places = f"{tmp_path / 'first' / shared} and {tmp_path / 'second' / shared}"
+    both = ["--out", folders[0], "--out", folders[1]]
+    for command in ("status", "report"):
+        assert run(["study", command, study, *both]) == 0
+        assert f"ravine: run {shared} has different weights in {places}; the first counts." in capsys.readouterr().err
+
+
+def test_a_damaged_run_that_another_folder_has_whole_is_stored(study, shards, capsys, tmp_path):
+    folders, shared = shards
+    (tmp_path / "first" / shared / "result.json").write_text("{")
+    assert run(["study", "status", study, "--out", folders[0], "--out", folders[1]]) == 0
+    out, err = capsys.readouterr()
+    assert "\n6 of 6 runs are stored.\n" in out
+    assert err == ""
+
+
+def test_a_report_of_several_folders_is_that_of_one(small, tmp_path, capsys):
+    path = tmp_path / "drawn.toml"
+    path.write_text(SMALL_STUDY + FIGURES, encoding="utf-8")
+    folders = [str(tmp_path / "first"), str(tmp_path / "second")]
+    for index, folder in enumerate(folders, start=1):
+        assert run(["study", "run", str(path), "--shard", f"{index}/2", "--out", folder, "--quiet"]) == 0
+    both = ["--out", folders[0], "--out", folders[1]]
+    assert run(["runs", "merge", *folders, "--out", str(tmp_path / "all")]) == 0
+    assert capsys.readouterr().out.endswith(f"\n6 runs and 1 gradient check copied into {tmp_path / 'all'}.\n")
+    shown = []
+    for options in (both, ["--out", str(tmp_path / "all")]):
+        assert run(["study", "report", str(path), *options, "--json"]) == 0
+        shown.append(json.loads(capsys.readouterr().out))
+    assert shown[0]["tables"] == shown[1]["tables"]
+    assert shown[0]["figures"] == ["losses", "errors"]
+    assert run(["study", "report", str(path), *both, "--into", str(tmp_path / "page")]) == 0
+    page = re.sub("<[^>]*>", "", (tmp_path / "page" / "index.html").read_text(encoding="utf-8"))
+    assert f"--out {folders[0]} --out {folders[1]} --into" in page
+
+
+def test_a_run_without_a_checkpoint_is_running_while_a_process_has_it(study, capsys, runs):
+    with RunStore(runs).working_folder(ids(small_plan())[0]):
+        assert run(["study", "status", study]) == 0
+        assert "\n0 of 6 runs are stored, 1 running.\n" in capsys.readouterr().out
+    assert run(["study", "status", study]) == 0
+    assert "\n0 of 6 runs are stored.\n" in capsys.readouterr().out

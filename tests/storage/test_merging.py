@@ -9,10 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 import pytest
+from filelock import FileLock
 from merging_cases import elsewhere, on_processor
 
 from ravine.errors import ConfigError, StorageError
@@ -40,9 +43,8 @@ def ids() -> list[str]:
 
 
 def content(folder: Path) -> dict[str, bytes]:
-    """Return every file below a folder but for the lock of merges."""
-    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in found.items() if name != ".merging"}
+    """Return every file below a folder."""
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def rewritten(folder: Path, change) -> None:
@@ -272,8 +274,8 @@ def test_runs_of_an_earlier_version_are_told_with_the_mend(folders, tmp_path):
 
 def test_runs_that_have_not_ended_stay_where_they_are(folders, small, tmp_path):
     a, b = folders
-    interrupt_at(small_run(lr=0.3), small, RunStore(a), 4)
-    interrupt_at(small_run(lr=0.2), small, RunStore(a), 4)  # another folder has it whole
+    interrupt_at(small_run(lr=0.3), small, RunStore(a), 1)
+    interrupt_at(small_run(lr=0.2), small, RunStore(a), 1)  # another folder has it whole
     merged = merge_runs([a, b], tmp_path / "all")
     assert [each.unfinished for each in merged.stores] == [[small_run(lr=0.3).id], []]
     assert not list((tmp_path / "all").glob("*.partial"))
@@ -390,6 +392,19 @@ def test_two_merges_into_one_folder(folders, tmp_path):
     assert sorted(RunStore(tmp_path / "all").ids()) == sorted(ids())
     assert len(list((tmp_path / "all" / "differing" / ids()[1]).iterdir())) == 1
     assert not list((tmp_path / "all").glob(".*.merging"))
+
+
+def test_a_merge_waits_for_another_and_says_so(folders, tmp_path, caplog):
+    (tmp_path / "all").mkdir()
+    with ThreadPoolExecutor() as pool:
+        with FileLock(tmp_path / "all" / ".merging"):
+            waiting = pool.submit(merge_runs, folders, tmp_path / "all")
+            while not caplog.messages and not waiting.done():
+                time.sleep(0.001)
+            assert caplog.messages == [f"another merge into {tmp_path / 'all'} is under way; this one waits for it"]
+            assert RunStore(tmp_path / "all").ids() == []
+        waiting.result()
+    assert len(RunStore(tmp_path / "all").ids()) == 3
 
 
 def test_a_run_that_another_process_stores_meanwhile(folders, tmp_path, monkeypatch):

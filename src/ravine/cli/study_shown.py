@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ravine.spec import RunSpec
     from ravine.storage.quantities import Quantity
     from ravine.storage.record import Result
+    from ravine.storage.store import Unfinished
     from ravine.studies import Planned, Shard, Study
 
 
@@ -45,6 +47,7 @@ def show_runs(
     as_json: bool,
     *,
     part: Part | None = None,
+    unfinished: Mapping[str, Unfinished] = MappingProxyType({}),
 ) -> None:
     """Print how the runs of a study, or of a part of it, stand."""
     from ravine.spec import shared_by
@@ -53,8 +56,7 @@ def show_runs(
     rows = []
     for run in planned:
         result = results.get(run.id)
-        state = result.status if result else "failed" if run.id in failed else "to do"
-        rows.append((run, state, result))
+        rows.append((run, _state(run.id, result, failed, unfinished), result))
     if as_json:
         print_json(
             {
@@ -68,7 +70,8 @@ def show_runs(
                         "row": run.row + 1,
                         "seed": run.spec.seed,
                         "id": run.id,
-                        "state": state,
+                        "state": state.partition(",")[0],
+                        "epochs": _epochs(result or unfinished.get(run.id)),
                         "hint": result and result.hint,
                         **{quantity.name: result and quantity.of(result) for quantity in SUMMARY},
                         "published": run.published,
@@ -85,17 +88,34 @@ def show_runs(
     print_table(head, [_row(run, shared, state, result, columns) for run, state, result in rows])
     unique = {run.id for run in planned}
     are = "is" if len(unique) == 1 else "are"
-    failures = f", {len(failed)} failed" if failed else ""
+    under_way = sum(one.running for one in unfinished.values())
+    counts = {"running": under_way, "stopped": len(unfinished) - under_way, "failed": len(failed)}
+    others = "".join(f", {count} {state}" for state, count in counts.items() if count)
     click.echo()
     if part is not None:
         click.echo(f"{part}.")
-    click.echo(f"{len(results)} of {several(len(unique), 'run')} {are} stored{failures}.")
+    click.echo(f"{len(results)} of {several(len(unique), 'run')} {are} stored{others}.")
     hints = {run.id: result.hint for run, _, result in rows if result is not None and result.hint is not None}
     if hints:
         first, hint = next(iter(hints.items()))
         print_text(f"{several(len(hints), 'run')} diverged or did not learn; the first, {first}: {hint}")
     for run_id, fault in failed.items():
         click.echo(f"ravine: run {run_id}: {fault}", err=True)
+
+
+def _epochs(run: Result | Unfinished | None) -> int:
+    return 0 if run is None else len(run.history)
+
+
+def _state(run: str, result: Result | None, failed: Mapping[str, str], unfinished: Mapping[str, Unfinished]) -> str:
+    if result is not None:
+        return result.status
+    if run in failed:
+        return "failed"
+    if run not in unfinished:
+        return "to do"
+    # The epochs of the last checkpoint say little of a run that is under way.
+    return "running" if unfinished[run].running else unfinished[run].standing
 
 
 def _row(

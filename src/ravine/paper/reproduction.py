@@ -125,8 +125,8 @@ def reproduce(
     if quick:
         everything = cut_short(everything)
     folder, store = path_of("out", out) or Path(DEFAULT_FOLDER), RunStore(path_of("runs", runs))
-    for place in (folder, store.root):
-        check_writable(place)
+    for each in (folder, store.root):
+        check_writable(each)
     check_free(folder)
     folder_of_data = path_of("data_dir", data_dir)
     load_data = functools.cache(lambda name: load(name, folder_of_data, quiet=quiet))

@@ -11,22 +11,20 @@ written under a hidden name, and renamed when it is whole.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from filelock import FileLock, Timeout
 
 from ravine.errors import ConfigError, DataError, StorageError
 from ravine.storage.files import make_folder, no_empty_folders, write_folder
+from ravine.storage.run_files import RunFiles, read_files
 from ravine.storage.store import RunStore
 
 _log = logging.getLogger("ravine")
@@ -36,9 +34,6 @@ DIFFERING = "differing"
 
 _HIDDEN = "merging"
 """The end of the name of a folder that is being written, and of the lock of the merge that writes it."""
-
-_RESULTS = ("train_loss", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy", "tested")
-"""The results of a run that must be the same wherever it is trained, beside its history."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +169,6 @@ def _is_same(one: Path, other: Path) -> bool:
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
     """Hold the lock of the merges into a folder, and remove what a merge that was killed has left there."""
-    existed = root.exists()
     make_folder(root)
     file = root / f".{_HIDDEN}"
     lock = FileLock(file)
@@ -191,43 +185,16 @@ def _alone(root: Path) -> Iterator[None]:
             shutil.rmtree(left_over, ignore_errors=True)
         yield
     finally:
+        with suppress(OSError):  # where an open file cannot be removed, it stays
+            file.unlink()
         lock.release()
-        with suppress(OSError):
-            if not existed and list(root.iterdir()) == [file]:  # nothing was merged
-                file.unlink()
 
 
 # Runs
 
 
-@dataclass(frozen=True)
-class _Read:
-    """A run that was read: its folder, its files, and what decides whether two runs are the same."""
-
-    folder: Path
-    files: Mapping[str, bytes]
-    parts: Mapping[str, Any]
-
-    @cached_property
-    def digest(self) -> str:
-        return hashlib.sha256(msgspec.json.encode(self.parts, order="sorted")).hexdigest()[:12]
-
-    @property
-    def processor(self) -> str:
-        try:
-            return str(msgspec.json.decode(self.files["environment.json"])["values"]["processor"])
-        except (KeyError, TypeError, msgspec.DecodeError, UnicodeDecodeError):
-            return "unknown"
-
-    def differs(self, other: _Read) -> list[str]:
-        """Return the parts in which two runs differ; a state that only one of them has is no difference."""
-        states = self.parts["state"] is not None and other.parts["state"] is not None
-        names = (name for name in self.parts if name != "state" or states)
-        return [name for name in names if self.parts[name] != other.parts[name]]
-
-
 def _merge_run(run: str, target: RunStore, merged: Merged) -> None:
-    """Bring all versions of one run into the merged store."""
+    """Bring all versions of one run into the merged store; the first that has the id keeps it."""
     place, first = target.root / run, None
     if place.exists():
         try:
@@ -261,7 +228,7 @@ def _merge_run(run: str, target: RunStore, merged: Merged) -> None:
         merged.differing[run] = list(versions.values())
 
 
-def _versions_of(run: str, sources: Sequence[FromStore]) -> Iterator[tuple[FromStore, _Read]]:
+def _versions_of(run: str, sources: Sequence[FromStore]) -> Iterator[tuple[FromStore, RunFiles]]:
     """Read all versions of a run that some stores have, and first those that have its id."""
     for source in sources:
         if (source.root / run).exists():
@@ -272,50 +239,18 @@ def _versions_of(run: str, sources: Sequence[FromStore]) -> Iterator[tuple[FromS
     for source in sources:
         for folder in sorted((source.root / DIFFERING / run).glob("[!.]*")):
             try:
-                yield source, _read(folder)
+                yield source, read_files(folder)
             except DataError as error:
                 source.left_out[f"{run}/{folder.name}"] = str(error)
 
 
-def _read_main(store: RunStore, run: str) -> _Read:
+def _read_main(store: RunStore, run: str) -> RunFiles:
     """Read the run that has its id in a store; one that is damaged, or of an earlier version, is a `DataError`."""
     store.load(run)  # checks that its records are what they should be
-    return _read(store.root / run)
+    return read_files(store.root / run)
 
 
-def _read(folder: Path) -> _Read:
-    """Read all files of a run, and compare the arrays with their checksums."""
-    try:
-        files = {path.name: path.read_bytes() for path in sorted(folder.glob("[!.]*")) if path.is_file()}
-        record = msgspec.json.decode(files["result.json"])
-        result = record["result"]
-        parts = {
-            "weights": record["weights_sha256"],
-            "state": record.get("state_sha256"),
-            "status": result["status"],
-            "cause": _without(result["cause"] or {}, "message"),
-            "history": [_without(epoch, "seconds") for epoch in result["history"]],
-            "results": [result.get(name) for name in _RESULTS],
-        }
-    except OSError as error:
-        raise DataError(f"the run in {folder} cannot be read ({error.strerror or error}).") from error
-    except (KeyError, TypeError, AttributeError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"the run in {folder} is damaged: result.json is not the record of a run.") from error
-    for name in ("weights", "state"):
-        content = files.get(f"{name}.safetensors")
-        if parts[name] is None:
-            continue
-        if content is None or hashlib.sha256(content).hexdigest() != parts[name]:
-            fault = "is missing" if content is None else "does not match its checksum"
-            raise DataError(f"the run in {folder} is damaged: {name}.safetensors {fault}.")
-    return _Read(folder, files, parts)
-
-
-def _without(record: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in record.items() if key != name}
-
-
-def _placed(run: _Read, place: Path, root: Path) -> bool:
+def _placed(run: RunFiles, place: Path, root: Path) -> bool:
     """Write a run into a store, whole, as old as it is; return False if another process was faster."""
     hidden, time = root / f".{run.folder.name}.{_HIDDEN}", run.folder.stat().st_mtime_ns
     try:

@@ -258,6 +258,10 @@ class RunStore:
             finally:
                 working.leave()
 
+    def is_claimed(self, run: str) -> bool:
+        """Tell whether a process trains a run."""
+        return claims.is_claimed(self.root / f"{run}{PARTIAL}")
+
     def unfinished(self) -> tuple[list[Unfinished], dict[str, str]]:
         """Return the runs that have a working folder, and what is wrong with damaged ones, by id."""
         found, faults = [], {}

@@ -26,7 +26,7 @@ LOCAL = "local"
 PATIENCE = 30.0
 """Seconds to wait for a worker of this machine."""
 
-_TIMEOUT = 10.0
+_TIMEOUT = 5.0
 """Seconds to wait for a scheduler to answer."""
 
 
@@ -104,9 +104,7 @@ def _local(jobs: int) -> Iterator[Any]:
     with (
         tempfile.TemporaryDirectory(prefix="ravine-workers-", ignore_cleanup_errors=True) as scratch,
         dask.config.set({"temporary-directory": scratch}),
-        LocalCluster(
-            n_workers=0, host="127.0.0.1", scheduler_port=0, dashboard_address=None, silence_logs=False
-        ) as cluster,
+        LocalCluster(**_NO_WORKERS) as cluster,
         _Workers(cluster.scheduler_address, jobs, Path(scratch)),
     ):
         client = Client(cluster.scheduler_address, timeout=_TIMEOUT, set_as_default=False)

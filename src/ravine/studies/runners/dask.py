@@ -14,6 +14,7 @@ Dask's scheduler carries them, and says which workers there are.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 import secrets
@@ -48,7 +49,10 @@ _LOOK = 0.5
 """Seconds between two looks at the workers."""
 
 _WAIT = 30.0
-"""Seconds to wait for the answer of a worker or of the scheduler."""
+"""Seconds after which a scheduler that does not answer counts as gone, and a cluster without workers is told."""
+
+_PATIENCE = 2.0
+"""Seconds to wait for an answer before a look whether there is still someone to answer."""
 
 
 def check_client(client: Any) -> None:
@@ -151,7 +155,8 @@ class _Driver:
         self.topic = f"ravine-{secrets.token_hex(8)}"
         self.alone = any(job.alone for job in jobs)
         self.spent, self.expected = 0.0, 0.0
-        self.looked = self.alive = self.told = time.monotonic()
+        self.looked = self.alive = self.told = self.answered = time.monotonic()
+        self.threads: dict[str, int] = {}
         own = environment(threads=1)
         self.known = {name: {own[name]} for name in ("processor", "numpy", "numba")}
         names = sorted({job.run.spec.dataset for job in jobs})
@@ -212,34 +217,53 @@ class _Driver:
 
     def _threads(self) -> Mapping[str, int]:
         """Return the number of threads of each worker, by address."""
-        try:
-            if self.client.status == "running":
-                found: dict[str, int] = self.client.sync(self.client.scheduler.ncores, callback_timeout=_WAIT)
-                return found
-        except (OSError, TimeoutError):
-            pass
-        raise StorageError(
-            "the scheduler of the Dask cluster is gone; runs that ended are stored. Start a cluster, and the same "
-            "command goes on."
+        if self.client.status == "running":
+            with suppress(OSError, TimeoutError):
+                self.threads = self.client.sync(self.client.scheduler.ncores, callback_timeout=_PATIENCE)
+                self.answered = time.monotonic()
+        if self.client.status != "running" or time.monotonic() - self.answered > _WAIT:
+            raise StorageError(
+                "the scheduler of the Dask cluster is gone; runs that ended are stored. Start a cluster, and the same "
+                "command goes on."
+            )
+        return self.threads
+
+    def _submit(self, kind: str, worker: _Worker, function: Any, *arguments: Any) -> Any:
+        """Give a worker a task; when it has ended, there is a message with its result or its error.
+
+        The result is fetched meanwhile, since its worker may hang or die before it has sent it.
+        """
+        future = self.client.submit(
+            function, *arguments, workers=[worker.address], pure=False, key=f"ravine-{kind}-{secrets.token_hex(8)}"
         )
+
+        async def fetch() -> None:
+            found: Any
+            try:
+                (found,) = await self.client.gather([future], asynchronous=True)
+            except (Exception, asyncio.CancelledError) as error:
+                found = error
+            self.messages.put((kind, worker, (future, found)))
+
+        future.add_done_callback(lambda _: self.client.loop.add_callback(fetch))
+        return future
 
     def _ask(self, worker: _Worker, state: str, question: Any, *arguments: Any) -> None:
         worker.state, worker.heard = state, time.monotonic()
-        worker.question = self.client.submit(
-            question, *arguments, workers=[worker.address], pure=False, key=f"ravine-{state}-{secrets.token_hex(8)}"
-        )
-        worker.question.add_done_callback(lambda future: self.messages.put(("answer", worker, future)))
+        worker.question = self._submit("answer", worker, question, *arguments)
 
-    def _take(self, kind: str, what: Any, future: Any) -> Iterator[Ending]:
+    def _take(self, kind: str, what: Any, found: Any) -> Iterator[Ending]:
         if kind == "event":
             self._event(what)
         elif kind == "cluster":
             if what.get("action") == "remove-worker" and what.get("expected"):
                 self.leaving.add(str(what.get("worker")))
         elif kind == "answer":
-            self._answer(what, future)
+            self._answer(what, *found)
+        elif kind == "refused":  # a run that could not be sent
+            yield self._end(Ending(what.id, error=found))
         else:
-            yield from self._done(what, future)
+            yield from self._done(what, *found)
 
     def _event(self, event: Mapping[str, Any]) -> None:
         worker, job = self.workers.get(event["worker"]), self.jobs.get(event["run"])
@@ -255,15 +279,13 @@ class _Driver:
             self.begun.add(job.id)
             self.session.started(job)
 
-    def _answer(self, worker: _Worker, future: Any) -> None:
+    def _answer(self, worker: _Worker, future: Any, answer: Any) -> None:
         """Take what a worker says of itself."""
         if future is not worker.question or worker.address not in self.workers:
             return
         worker.question, worker.heard, worker.silent = None, time.monotonic(), False
-        try:
-            answer = future.result(timeout=_WAIT)
-        except Exception as error:
-            return self._refuse(worker, f"it cannot say what it has ({type(error).__name__}: {error})")
+        if isinstance(answer, BaseException):
+            return self._refuse(worker, f"it cannot say what it has ({type(answer).__name__}: {answer})")
         if worker.state == "asked":
             fault = _difference(answer)
             if fault is not None:
@@ -325,25 +347,16 @@ class _Driver:
             try:
                 orders.append(order_of(job.run))
             except ConfigError as error:
-                self.messages.put(("done", None, (job, error)))
+                self.messages.put(("refused", job, error))
                 continue
             jobs.append(job)
             cost += job.cost
         if not jobs:
             return False
-        future = self.client.submit(
-            on_worker.work,
-            orders,
-            self.topic,
-            self.data_dir,
-            workers=[worker.address],
-            pure=False,
-            key=f"ravine-work-{secrets.token_hex(8)}",
-        )
         if not worker.batches:
             worker.heard = time.monotonic()
+        future = self._submit("done", worker, on_worker.work, orders, self.topic, self.data_dir)
         worker.batches.append(_Batch(jobs, future))
-        future.add_done_callback(lambda future: self.messages.put(("done", worker, future)))
         return True
 
     def _batch_cost(self) -> float:
@@ -391,33 +404,26 @@ class _Driver:
                 again.append(job)
         self.elsewhere = again
 
-    def _done(self, worker: _Worker | None, future: Any) -> Iterator[Ending]:
+    def _done(self, worker: _Worker, future: Any, found: Any) -> Iterator[Ending]:
         """Take a batch that has ended."""
-        if worker is None:  # a run that could not be sent
-            job, error = future
-            yield self._end(Ending(job.id, error=error))
-            return
-        batch = next((batch for batch in worker.batches if batch.future.key == future.key), None)
+        batch = next((batch for batch in worker.batches if batch.future is future), None)
         if batch is None:
             return
+        worker.batches.remove(batch)
         if future.status in ("cancelled", "lost"):  # the scheduler has forgotten it
-            worker.batches.remove(batch)
             self._wait_again(batch.jobs)
             return
-        try:
-            trained = {one.run: one for one in future.result(timeout=_WAIT)}
-        except Exception as error:
-            worker.batches.remove(batch)
-            yield from self._failed(worker, batch, error)
+        if isinstance(found, BaseException):
+            yield from self._failed(worker, batch, found)
             return
-        worker.batches.remove(batch)
+        trained = {one.run: one for one in found}
         worker.heard, worker.silent = time.monotonic(), False
         for job in batch.jobs:
             if job.id in self.left:
                 yield from self._trained(job, trained.get(job.id))
         future.release()
 
-    def _failed(self, worker: _Worker, batch: _Batch, error: Exception) -> Iterator[Ending]:
+    def _failed(self, worker: _Worker, batch: _Batch, error: BaseException) -> Iterator[Ending]:
         """Take a batch whose task has failed as a whole: Dask gave up a task that its worker has not survived."""
         from distributed import KilledWorker
 
