@@ -1,4 +1,4 @@
-"""How busy a study of many short runs keeps the cores: `python -m benchmarks.studies [--runs N] [--jobs N] [--json]`.
+"""How busy a study of many short runs keeps the cores: `python -m benchmarks.studies [--runs N] [--jobs N] [--dask]`.
 
 Synthetic images, one epoch a run, one seed a run; the default images make a run of about 0.1 s. Kernel seconds are the
 processor time that the threads spend inside the compiled functions (train, settle, evaluate), taken around each call.
@@ -6,6 +6,9 @@ Three shares of wall time times jobs are printed: that of the kernels; that of t
 which is Python and system calls; and that of idle time, in which fewer than `jobs` threads had work to do or got a
 core. Other processes may take cores from the threads, so the number of cores that they kept busy is printed too.
 Afterwards `ravine study status` is timed in fresh processes.
+
+With --dask the runs are trained by worker processes of a Dask scheduler on this machine, and the kernel seconds are
+those of all workers. The processor time of this process, which has the driver and the scheduler, is given for a run.
 """
 
 from __future__ import annotations
@@ -27,10 +30,13 @@ from typing import Any
 import numpy as np
 
 from ravine.data import Dataset, DatasetInfo, Split, catalog
-from ravine.spec import ResolvedRun, RunSpec
+from ravine.spec import ResolvedRun, RunSpec, from_settings
 from ravine.storage.record import Result
 from ravine.storage.store import RunStore
 from ravine.studies import load_study, plan, run_study
+from ravine.studies.estimate import estimate
+from ravine.studies.runners import OnDask, on_worker
+from ravine.studies.runners.connection import connected
 from ravine.training import train
 
 PIXELS, CLASSES = (16, 16), 10
@@ -62,9 +68,11 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=30_000, help="training images; a sixth as many are for tests")
     parser.add_argument("--optimizer", default="sgd")
     parser.add_argument("--repeats", type=int, default=5, help="of the status command")
+    parser.add_argument("--dask", action="store_true", help="train in worker processes of a Dask scheduler")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    result = measure(arguments.runs, arguments.jobs, arguments.images, arguments.optimizer, arguments.repeats)
+    how = measure_on_dask if arguments.dask else measure
+    result = how(arguments.runs, arguments.jobs, arguments.images, arguments.optimizer, arguments.repeats)
     if arguments.json:
         print(json.dumps(result, indent=2))
         return
@@ -74,6 +82,10 @@ def main() -> None:
     print(f"  wall     {result['wall_seconds']:.1f} s, {result['core_seconds']:.1f} core-seconds: {shares}")
     print(f"           other processes kept {result['cores_busy_elsewhere']:.2f} of {result['cores']} cores busy")
     print(f"  memory   {memory}")
+    if "driver_seconds_per_run" in result:
+        workers = ", ".join(f"{first / 2**20:.1f} to {last / 2**20:.1f} MiB" for first, last in result["worker_bytes"])
+        print(f"  workers  {workers} at 10 and 100 %")
+        print(f"  driver   {1000 * result['driver_seconds_per_run']:.2f} ms a run, with the scheduler")
     print(f"  disk     {result['disk_bytes'] / 1e6:.1f} MB")
     print(f"  status   {result['status_seconds']:.2f} s (median of {arguments.repeats})")
 
@@ -113,6 +125,92 @@ def measure(runs: int, jobs: int, images: int, optimizer: str, repeats: int) -> 
         "disk_bytes": disk,
         "status_seconds": statistics.median(status),
     }
+
+
+def measure_on_dask(runs: int, jobs: int, images: int, optimizer: str, repeats: int) -> dict[str, Any]:
+    data = synthetic(images)
+    catalog.DATASETS["synthetic"] = data.info  # type: ignore[index]
+    os.environ["DASK_DISTRIBUTED__WORKER__PRELOAD"] = __file__
+    os.environ["SYNTHETIC_IMAGES"] = str(images)
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    with tempfile.TemporaryDirectory() as scratch, connected("local", jobs) as client:
+        folder = Path(scratch)
+        file = folder / "many.toml"
+        file.write_text(STUDY.format(seeds=list(range(runs)), layers=list(LAYERS), optimizer=optimizer))
+        planned = plan(load_study(file))
+        costs = estimate(planned, RunStore(folder / "runs"), jobs, lambda _: data).seconds
+        first = run_study(
+            planned[: 2 * jobs], RunStore(folder / "first"), load_data=lambda _: data, runner=OnDask(client)
+        )
+        assert len(first.results) == 2 * jobs, first.failed  # the workers have loaded the data and the kernel
+        client.run(begin_clock)
+        memory = Memory(runs, lambda: list(client.run(resident).values()))
+        before, machine, began = time.process_time(), machine_seconds(), time.perf_counter()
+        outcome = run_study(
+            planned,
+            RunStore(folder / "runs"),
+            load_data=lambda _: data,
+            runner=OnDask(client),
+            costs=costs,
+            watcher=memory,
+        )
+        wall, busy = time.perf_counter() - began, time.process_time() - before
+        machine = machine_seconds() - machine
+        assert len(outcome.results) == runs, outcome.failed
+        clocks = list(client.run(read_clock).values())
+        disk = sum(path.stat().st_blocks * 512 for path in (folder / "runs").rglob("*"))
+        status = [status_seconds(data.info, file, folder / "runs") for _ in range(repeats)]
+    available, kernel = wall * jobs, sum(kernel for kernel, _ in clocks)
+    all_busy = busy + sum(used for _, used in clocks)
+    return {
+        "runs": runs,
+        "jobs": jobs,
+        "cores": os.cpu_count(),
+        "wall_seconds": wall,
+        "core_seconds": available,
+        "kernel_seconds_per_run": kernel / runs,
+        "kernel_share": kernel / available,
+        "other_share": (all_busy - kernel) / available,
+        "idle_share": (available - all_busy) / available,
+        "cores_busy_elsewhere": max(0.0, machine - all_busy) / wall,
+        "driver_seconds_per_run": busy / runs,
+        "resident_bytes": memory.sizes,
+        "worker_bytes": list(zip(memory.others[10], memory.others[100], strict=True)),
+        "disk_bytes": disk,
+        "status_seconds": statistics.median(status),
+    }
+
+
+def dask_setup(worker: Any) -> None:
+    """Let a worker know the synthetic images, as a preload of Dask's."""
+    data = synthetic(int(os.environ["SYNTHETIC_IMAGES"]))
+    catalog.DATASETS["synthetic"] = data.info  # type: ignore[index]
+    on_worker._dataset = lambda name, data_dir: data  # type: ignore[assignment]
+
+
+_clock: list[Any] = []
+
+
+def begin_clock() -> None:
+    """Begin to count kernel seconds in a worker, whose kernel is loaded."""
+    from benchmarks import studies
+
+    clock = KernelClock()
+    clock.watch(from_settings({"dataset": "synthetic", "layers": LAYERS, "epochs": 1, "lr": 0.05}))
+    studies._clock[:] = [clock, time.process_time()]
+
+
+def read_clock() -> tuple[float, float]:
+    """Return the kernel seconds and all processor seconds of a worker since its clock began."""
+    from benchmarks import studies
+
+    clock, before = studies._clock
+    return clock.seconds, time.process_time() - before
+
+
+def resident() -> int:
+    """Return the resident memory of this process, in bytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def synthetic(count: int) -> Dataset:
@@ -176,11 +274,12 @@ class KernelClock:
 
 
 class Memory:
-    """A watcher of a study that notes the resident memory after 10, 50 and 100 % of the runs."""
+    """A watcher of a study that notes resident memory after 10, 50 and 100 % of the runs, of other processes too."""
 
-    def __init__(self, runs: int) -> None:
-        self.ends = 0
+    def __init__(self, runs: int, others: Callable[[], list[int]] = list) -> None:
+        self.ends, self._look_at_others = 0, others
         self.sizes: dict[int, int] = {}
+        self.others: dict[int, list[int]] = {}
         self._marks = {max(1, runs * share // 100): share for share in (10, 50, 100)}
 
     def started(self, run: str, spec: RunSpec) -> None:
@@ -192,8 +291,8 @@ class Memory:
     def ended(self, run: str, result: Result | None, error: str | None) -> None:
         self.ends += 1
         if self.ends in self._marks:
-            pages = int(Path("/proc/self/statm").read_text().split()[1])
-            self.sizes[self._marks[self.ends]] = pages * os.sysconf("SC_PAGE_SIZE")
+            self.sizes[self._marks[self.ends]] = resident()
+            self.others[self._marks[self.ends]] = self._look_at_others()
 
 
 def machine_seconds() -> float:

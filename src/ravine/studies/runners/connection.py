@@ -191,6 +191,6 @@ class _Workers:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of a worker: that of this process, with one thread for BLAS."""
-    one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    return {**os.environ, **one}
+    """Return the environment of a worker: that of this process, one thread for BLAS, and no profiler beside the runs."""
+    one = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+    return {**os.environ, **one, "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
