@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import random
 import re
 import statistics
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +161,23 @@ def test_what_a_text_does_not_show_is_seen_by_the_global_state(tmp_path):
     rule.texts()
     with pytest.raises(ConfigError, match=r"tried\.py:12: rule tried draws from a global generator.*`noise`"):
         refuse_chance(rule, {"lr": 0.1})
+
+
+def test_what_another_thread_draws_meanwhile_is_not_the_rule_s(tmp_path):
+    rule = made(tmp_path, "a = getattr(np, 'met')()")
+    threads = iter([threading.Thread(target=random.random) for _ in range(3)])
+
+    def met() -> float:
+        for thread in itertools.islice(threads, 1):
+            thread.start()
+            thread.join()
+        return 0.0
+
+    np.met = met
+    try:
+        refuse_chance(rule, {"lr": 0.1})
+    finally:
+        del np.met
 
 
 def test_what_a_text_does_not_show_is_seen_by_taking_steps_twice(tmp_path):

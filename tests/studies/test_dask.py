@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
-from dask_cases import process_ids, scheduler, until, worker, worker_environment
 from study_cases import SMALL_STUDY, StudyRecorder, assert_as_single_runs, ids, small_plan, study_of
 
+from dask_cases import process_ids, scheduler, until, worker, worker_environment
 from ravine.errors import ConfigError, StorageError
 from ravine.storage.store import RunStore
 from ravine.studies import plan, run_study
@@ -291,6 +291,7 @@ def test_worker_processes_end_with_their_context(environment):
     [
         ("tcp://127.0.0.1:9", r"no Dask scheduler answers at tcp://127\.0\.0\.1:9 .*`dask scheduler` starts one"),
         ("nowhere", r"--dask is 'nowhere'; give local, the address of a scheduler as tcp://HOST:8786"),
+        ("tls://127.0.0.1:9", r"tls://127\.0\.0\.1:9 takes certificates alone, and Dask's settings name none"),
         ("nothing://127.0.0.1:9", "no Dask scheduler answers at nothing:"),
         ("missing.json", r"cannot read missing\.json: No such file"),
     ],
@@ -300,6 +301,15 @@ def test_an_address_where_nobody_listens(where, told):
     with pytest.raises(ConfigError, match=told), connected(where, 1):
         pass
     assert time.monotonic() - began < 20
+
+
+def test_certificates_that_are_not_there():
+    import dask
+
+    settings = {"distributed.comm.tls.ca-file": "missing.pem", "distributed.comm.tls.client.cert": "missing.pem"}
+    told = "cannot be read .No such file or directory.; Dask's settings name them as distributed.comm.tls.ca-file"
+    with dask.config.set(settings), pytest.raises(ConfigError, match=told), connected("tls://127.0.0.1:9", 1):
+        pass
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"address": 3}', "[]"])

@@ -86,6 +86,7 @@ def _client_at(where: str) -> Any:
             f"--dask is {where!r}; give local, the address of a scheduler as tcp://HOST:8786, or its file as "
             "scheduler.json."
         )
+    _need_certificates(str(place["address"]))
     try:
         return Client(**place, timeout=_TIMEOUT, set_as_default=False)
     except (OSError, TimeoutError, ValueError, TypeError, ImportError) as error:
@@ -93,6 +94,24 @@ def _client_at(where: str) -> Any:
         raise ConfigError(
             f"no Dask scheduler answers at {place['address']} ({words[:200]}); `dask scheduler` starts one."
         ) from None
+
+
+def _need_certificates(address: str) -> None:
+    """Raise a `ConfigError` if a scheduler asks for certificates and there are none; Dask's client would hang."""
+    from distributed import Security
+
+    if not address.startswith("tls://"):
+        return
+    names = "distributed.comm.tls.ca-file, client.cert and client.key"
+    try:
+        found = Security().get_connection_args("client").get("ssl_context")
+    except OSError as error:
+        raise ConfigError(
+            f"the certificates for {address} cannot be read ({error.strerror or error}); Dask's settings name them as "
+            f"{names}."
+        ) from None
+    if found is None:
+        raise ConfigError(f"{address} takes certificates alone, and Dask's settings name none: give {names}.")
 
 
 _NO_WORKERS: dict[str, Any] = {
