@@ -171,8 +171,15 @@ def count_of(name: str, given: Any, most: int) -> int:
 
 
 def jobs_of(given: int | None) -> int:
-    """Return how many runs, or compilations, go on at once: as many as there are cores if None is given."""
-    return os.cpu_count() or 1 if given is None else count_of("jobs", given, _MOST_JOBS)
+    """Return how many runs, or compilations, go on at once: as many as this process may use cores if None is given."""
+    return _cores() if given is None else count_of("jobs", given, _MOST_JOBS)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use; the job of a queue may have some of a machine alone."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def seconds_of(name: str, given: Any) -> float:
