@@ -17,7 +17,7 @@ from dask_cases import process_ids, scheduler, until, worker, worker_environment
 from ravine.errors import ConfigError, StorageError
 from ravine.storage.store import RunStore
 from ravine.studies import plan, run_study
-from ravine.studies.runners import OnDask, dask, runner_of
+from ravine.studies.runners import OnDask, crew, runner_of
 from ravine.studies.runners.connection import connected
 
 MANY = SMALL_STUDY.replace("epochs = 3", "epochs = 20").replace('title = "Six', 'seeds = [0, 1, 2]\ntitle = "Six')
@@ -101,7 +101,7 @@ def test_a_run_that_kills_its_workers_is_reported_and_no_other(client, planned, 
 
 
 def test_a_worker_that_hangs_loses_its_runs_to_others(client, store, small, tmp_path, monkeypatch):
-    monkeypatch.setattr(dask, "SILENCE", 1.0)
+    monkeypatch.setattr(crew, "SILENCE", 1.0)
     planned = plan(study_of(MANY))
     hung = next(iter(process_ids(client).values()))
     recorder = At(3, lambda: kill(hung, signal.SIGSTOP))
@@ -339,7 +339,7 @@ def test_clients_that_cannot_be_used(environment):
 
 
 def test_a_cluster_without_workers_is_told(environment, planned, store, caplog, monkeypatch):
-    monkeypatch.setattr(dask, "_WAIT", 0.5)
+    monkeypatch.setattr(crew, "WAIT", 0.5)
     with connected("local", 0) as client:
         with pytest.raises(StorageError, match="has had no worker for 2 s"):
             run_study(planned, store, runner=OnDask(client, patience=2))
