@@ -17,10 +17,11 @@ from dask_cases import process_ids, scheduler, until, worker, worker_environment
 from ravine.errors import ConfigError, StorageError
 from ravine.storage.store import RunStore
 from ravine.studies import plan, run_study
-from ravine.studies.runners import OnDask, crew, runner_of
+from ravine.studies.runners import OnDask, connection, crew, runner_of
 from ravine.studies.runners.connection import connected
+from small_data import small_files
 
-MANY = SMALL_STUDY.replace("epochs = 3", "epochs = 20").replace('title = "Six', 'seeds = [0, 1, 2]\ntitle = "Six')
+MANY = SMALL_STUDY.replace("epochs = 3", "epochs = 12").replace('title = "Six', 'seeds = [0, 1, 2]\ntitle = "Six')
 """18 runs, long enough to be killed."""
 
 
@@ -35,18 +36,33 @@ def store(runs):
 
 
 @pytest.fixture
-def environment(small, monkeypatch, tmp_path):
+def environment(small, monkeypatch):
     """Let workers that this process starts know the small data set."""
-    (tmp_path / "deadly").mkdir()
-    for name, value in worker_environment(SMALL_DEADLY=str(tmp_path / "deadly")).items():
+    for name, value in worker_environment().items():
         monkeypatch.setenv(name, value)
 
 
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Start two workers for the tests of this file, and name a folder: they die of the runs that have a file there."""
+    deadly = tmp_path_factory.mktemp("deadly")
+    data = tmp_path_factory.mktemp("files") / "small"
+    data.mkdir()
+    for name, content in small_files().items():
+        (data / name).write_bytes(content)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in worker_environment(SMALL_DEADLY=str(deadly), RAVINE_DATA=str(data.parent)).items():
+            patch.setenv(name, value)
+        with connected("local", 2) as client:
+            yield client, deadly
+
+
 @pytest.fixture
-def client(environment):
-    with connected("local", 2) as client:
-        until(lambda: len(client.nthreads()) == 2)
-        yield client
+def client(cluster, small):
+    """Return the client of two workers that live, also after a test that has killed some."""
+    client, _ = cluster
+    until(lambda: len(client.nthreads()) == 2)
+    return client
 
 
 def kill(process: int, number: int = signal.SIGKILL) -> None:
@@ -66,6 +82,16 @@ class At(StudyRecorder):
             self.what()
 
 
+class Both:
+    """Two watchers."""
+
+    def __init__(self, *watchers):
+        self.watchers = watchers
+
+    def __getattr__(self, name):
+        return lambda *told: [getattr(watcher, name)(*told) for watcher in self.watchers]
+
+
 def test_every_run_is_as_it_is_alone(client, planned, store, small, tmp_path):
     recorder = StudyRecorder()
     outcome = run_study(planned, store, runner=OnDask(client), watcher=recorder)
@@ -81,22 +107,22 @@ def test_workers_that_are_killed_change_nothing(client, store, small, tmp_path):
     planned = plan(study_of(MANY))
     first, second = process_ids(client).values()
     recorder = At(3, lambda: kill(first))
-    threading.Timer(2.5, kill, [second]).start()
-    outcome = run_study(planned, store, runner=OnDask(client, patience=30), watcher=recorder)
+    later = At(9, lambda: kill(second))
+    outcome = run_study(planned, store, runner=OnDask(client, patience=30), watcher=Both(recorder, later))
     assert outcome.failed == {}
     assert_as_single_runs(planned, store, small, tmp_path / "alone")
     until(lambda: len(client.nthreads()) == 2)
     assert {first, second}.isdisjoint(process_ids(client).values())
 
 
-def test_a_run_that_kills_its_workers_is_reported_and_no_other(client, planned, store, tmp_path):
+def test_a_run_that_kills_its_workers_is_reported_and_no_other(client, cluster, planned, store):
     deadly = ids(planned)[2]
-    (tmp_path / "deadly" / deadly).touch()
+    (cluster[1] / deadly).touch()
     outcome = run_study(planned, store, runner=OnDask(client, patience=30))
     assert set(outcome.failed) == {deadly}
     assert "died twice" in outcome.failed[deadly]
     assert set(outcome.results) == set(store.ids()) == set(ids(planned)) - {deadly}
-    (tmp_path / "deadly" / deadly).unlink()
+    (cluster[1] / deadly).unlink()
     assert run_study(planned, store, runner=OnDask(client, patience=30)).failed == {}
 
 
@@ -218,7 +244,8 @@ def test_a_scheduler_that_dies_ends_the_study_and_loses_nothing(environment, sto
         ({"RAVINE_DATA": "nowhere", "XDG_CACHE_HOME": "nowhere"}, r"RAVINE_DATA=nowhere is not a folder"),
     ],
 )
-def test_workers_that_cannot_train(environment, planned, store, tmp_path, caplog, fault, told):
+def test_workers_that_cannot_train(environment, planned, store, tmp_path, caplog, monkeypatch, fault, told):
+    monkeypatch.setattr(crew, "_GRACE", 0.2)
     with ExitStack() as stack:
         file, _ = stack.enter_context(scheduler(tmp_path))
         stack.enter_context(worker(file, **fault))
@@ -296,7 +323,8 @@ def test_worker_processes_end_with_their_context(environment):
         ("missing.json", r"cannot read missing\.json: No such file"),
     ],
 )
-def test_an_address_where_nobody_listens(where, told):
+def test_an_address_where_nobody_listens(monkeypatch, where, told):
+    monkeypatch.setattr(connection, "_TIMEOUT", 1.0)
     began = time.monotonic()
     with pytest.raises(ConfigError, match=told), connected(where, 1):
         pass
