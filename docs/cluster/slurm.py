@@ -1,5 +1,6 @@
 """A study on Slurm, where each job is a Dask worker: python slurm.py rates.toml."""
 
+import logging
 import sys
 
 from dask.distributed import Client
@@ -10,6 +11,7 @@ import ravine
 JOBS = 16
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)  # a line for each run that ended
     cluster = SLURMCluster(
         cores=4,  # a worker trains as many runs at once
         processes=1,
@@ -24,6 +26,7 @@ if __name__ == "__main__":
     with cluster, Client(cluster) as client:
         cluster.adapt(minimum_jobs=JOBS, maximum_jobs=JOBS)  # a job that ends is followed by another
         outcome = ravine.run_study(sys.argv[1], client=client)
+    print(outcome)
     for run, error in outcome.failed.items():
         print(f"run {run}: {error}", file=sys.stderr)
     sys.exit(5 if outcome.failed else 0)

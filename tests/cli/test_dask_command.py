@@ -83,4 +83,4 @@ def test_bad_places(study, capsys, runs, more, code, told):
 def test_without_dask_the_command_says_what_to_install(study, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert run(["study", "run", study, "--dask", "local"]) == 3
-    assert capsys.readouterr().err == ('ravine: Dask is not installed; `pip install "ravine[cluster]"` installs it.\n')
+    assert capsys.readouterr().err == "ravine: Dask is not installed; `pip install distributed` installs it.\n"

@@ -32,7 +32,7 @@ def test_a_bar_on_a_terminal(mnist_environment):
     assert "━" in shown
     text = plain(shown)
     assert re.search(r"epoch [12]/2  train loss 0\.\d+ ━", text)
-    assert re.search(r"\d+ % \d:\d\d:\d\d to go", text)
+    assert re.search(r"\d+ % \d:\d\d:\d\d spent, \d:\d\d:\d\d to go", text)
     for epoch in (1, 2):
         assert re.search(rf"epoch {epoch}/2  lr 0.1 .* test accuracy \d\d\.\d\d %", text)
     # The bar goes away, the cursor comes back.

@@ -273,7 +273,9 @@ def test_a_folder_that_is_not_there_is_told(study, shards, capsys, tmp_path):
     out, err = capsys.readouterr()
     assert "\n3 of 6 runs are stored.\n" in out
     assert err == f"ravine: there is no folder {none}; none of its runs is counted.\n"
-    assert run(["study", "status", study, "--out", none]) == 0  # as before the first run
+    assert run(["study", "status", study, "--out", none]) == 0
+    assert capsys.readouterr().err == err
+    assert run(["study", "status", study]) == 0  # as before the first run
     assert capsys.readouterr().err == ""
 
 

@@ -326,7 +326,7 @@ def test_interrupted_and_gone_on(study, tmp_path, runs):
     assert err.endswith("ravine: interrupted; the same command goes on from here.\n")
     assert "Traceback" not in err
     states = [each["state"] for each in json.loads(out)["runs"]]
-    assert set(states) == {"done", "to do"}
+    assert set(states) == {"done", "stopped", "to do"}
     assert len(list(runs.glob("*.partial/checkpoint.safetensors"))) == 1
     with start("study", "run", str(path), "--json", "-q") as process:
         out, err = process.communicate(timeout=60)

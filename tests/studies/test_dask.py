@@ -317,9 +317,12 @@ def test_worker_processes_end_with_their_context(environment):
     ("where", "told"),
     [
         ("tcp://127.0.0.1:9", r"no Dask scheduler answers at tcp://127\.0\.0\.1:9 .*`dask scheduler` starts one"),
-        ("nowhere", r"--dask is 'nowhere'; give local, the address of a scheduler as tcp://HOST:8786"),
+        ("nowhere", r"--dask is 'nowhere': give local, the address of a scheduler as tcp://HOST:8786"),
         ("tls://127.0.0.1:9", r"tls://127\.0\.0\.1:9 takes certificates alone, and Dask's settings name none"),
         ("nothing://127.0.0.1:9", "no Dask scheduler answers at nothing:"),
+        ("http://127.0.0.1:8787", r"this is the address of its page; that of the scheduler is as tcp://HOST:8786"),
+        ("tcp://127.0.0.1", r"an address is as tcp://HOST:8786, with a port"),
+        ("tcp://127.0.0.1:port", r"an address is as tcp://HOST:8786, with a port"),
         ("missing.json", r"cannot read missing\.json: No such file"),
     ],
 )
@@ -367,9 +370,31 @@ def test_clients_that_cannot_be_used(environment):
 
 
 def test_a_cluster_without_workers_is_told(environment, planned, store, caplog, monkeypatch):
-    monkeypatch.setattr(crew, "WAIT", 0.5)
+    monkeypatch.setattr(crew, "_SOON", 0.5)
     with connected("local", 0) as client:
         with pytest.raises(StorageError, match="has had no worker for 2 s"):
             run_study(planned, store, runner=OnDask(client, patience=2))
         assert "this waits for one" in caplog.text
     assert not store.root.exists()
+
+
+def test_a_client_that_is_closed_meanwhile(environment, store, tmp_path):
+    with scheduler(tmp_path) as (file, _), worker(file), connected(file, 1) as client:
+        closing = At(2, client.close)
+        with pytest.raises(StorageError, match=r"(client of the Dask cluster was closed|scheduler .* is gone)"):
+            run_study(plan(study_of(MANY)), store, runner=OnDask(client), watcher=closing)
+    assert len(store.ids()) >= 2
+    assert store.unfinished() == ([], {})
+
+
+def test_a_scheduler_with_encryption():
+    import dask
+
+    with (
+        dask.config.set({"distributed.comm.require-encryption": True}),
+        pytest.raises(
+            ConfigError, match=r"settings ask for encryption, and tcp://127\.0\.0\.1:9 has none: give tls://"
+        ),
+        connected("tcp://127.0.0.1:9", 1),
+    ):
+        pass

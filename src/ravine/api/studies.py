@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ravine.api.study_watching import watching_study
 from ravine.data import load
 from ravine.errors import ConfigError, shortened
-from ravine.inputs import path_of
+from ravine.inputs import convert, path_of
 from ravine.paper.study import STUDIES
 from ravine.storage.store import RunStore
 from ravine.studies import Study, StudyOutcome, StudyWatcher, load_study, plan, with_seeds
@@ -20,7 +21,7 @@ from ravine.studies.runners import Runner, at_once, runner_of
 
 
 def run_study(
-    study: Path | str | Study,
+    study: Path | str | Study | Mapping[str, Any],
     *,
     only: Sequence[str] | None = None,
     seeds: int | None = None,
@@ -38,7 +39,8 @@ def run_study(
     where it was.
 
     Args:
-        study: a TOML file, the name of a study that `ravine study --help` lists, or a `Study`.
+        study: a TOML file, the name of a study that `ravine study --help` lists, or what such a file would hold as
+            dictionaries and lists, in which optimizers of your own may stand in place of names.
         only: groups and figures; only the runs that these need are trained.
         seeds: number of seeds, from 0 on, for each row; those of the study if None.
         runs: folder of runs; `RAVINE_HOME` or `runs` if None.
@@ -46,8 +48,9 @@ def run_study(
         jobs: runs at once on the threads of this process; as many as there are cores if None.
         client: a `distributed.Client`, to run on the workers of its Dask cluster instead.
         runner: a place to run of your own instead; see `ravine.studies.runners`.
-        watcher: follows the progress.
-        quiet: draw no bar for a download.
+        watcher: follows the progress, in place of the bar.
+        quiet: show no progress. Otherwise a notebook shows a bar, and elsewhere the logger "ravine" gets a line of
+            information for each run that ended.
 
     Raises:
         ConfigError, DataError, DownloadError, StorageError: with one clear sentence each.
@@ -56,7 +59,10 @@ def run_study(
     place = runner_of(jobs, client, runner, data_dir)
     if isinstance(only, str):
         raise ConfigError(f"only is {shortened(only)}; give a list of names, as [{only!r}].")
-    chosen = study if isinstance(study, Study) else load_study(study, STUDIES)
+    if isinstance(study, Mapping):
+        chosen: Study = convert(dict(study), Study, "the study")
+    else:
+        chosen = study if isinstance(study, Study) else load_study(study, STUDIES)
     if seeds is not None:
         chosen = with_seeds(chosen, seeds)
     planned, store = plan(chosen, only), RunStore(path_of("runs", runs))
@@ -64,7 +70,10 @@ def run_study(
     load_data = functools.cache(lambda name: load(name, folder, quiet=quiet))
     costs = estimate(planned, store, at_once(place), load_data)
     tell_cost(costs, at_once(place))
-    outcome = run_planned(planned, store, load_data=load_data, runner=place, costs=costs.seconds, watcher=watcher)
+    with watching_study(watcher, quiet, len(costs.seconds)) as chosen_watcher:
+        outcome = run_planned(
+            planned, store, load_data=load_data, runner=place, costs=costs.seconds, watcher=chosen_watcher
+        )
     if outcome.signal is not None:
         raise KeyboardInterrupt("the study was interrupted; the same call goes on.")
     outcome.failed.update(check_runs(runs_to_check(chosen, planned), store, load_data)[1])

@@ -81,10 +81,13 @@ class Bar:
 
     def progress(self, epoch: int, share: float, loss: float) -> None:
         """Move the bar."""
+        self.move(epoch - 1 + share, f"epoch {epoch} of {self._epochs}, {SUMMARY[0].head} {SUMMARY[0].show(loss)}")
+
+    def move(self, done: float, state: str) -> None:
+        """Move the bar to what is done, and say how it stands."""
         if self._done == 0:
-            self._began, self._at_first = time.monotonic(), epoch - 1 + share
-        self._done = epoch - 1 + share
-        self._state = f"epoch {epoch} of {self._epochs}, {SUMMARY[0].head} {SUMMARY[0].show(loss)}"
+            self._began, self._at_first = time.monotonic(), done
+        self._done, self._state = done, state
         if time.monotonic() - self._shown >= _PAUSE:
             self._show()
 

@@ -19,13 +19,16 @@ dask_option = option("--dask", metavar="CLUSTER", group=WHERE, help="Run on a Da
 
 
 @contextmanager
-def running_on(dask: str | None, jobs: int | None, data_dir: Path | None) -> Iterator[Runner]:
-    """Yield the runner: the cluster that --dask names, otherwise the threads of this process."""
+def running_on(dask: str | None, jobs: int | None, data_dir: Path | None, *, dry_run: bool = False) -> Iterator[Runner]:
+    """Yield the runner: the cluster that --dask names, otherwise the threads of this process.
+
+    For a dry run, which only asks how many runs go on at once, no processes of this machine are started.
+    """
     from ravine.inputs import jobs_of
     from ravine.studies.runners import OnDask, runner_of
     from ravine.studies.runners.connection import LOCAL, PATIENCE, connected
 
-    if dask is None:
+    if dask is None or (dry_run and dask == LOCAL):
         yield runner_of(jobs)
         return
     if dask != LOCAL and jobs is not None:

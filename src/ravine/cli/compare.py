@@ -200,7 +200,7 @@ def compare(
         raise ConfigError("--at-most ends a comparison between looks: give --until-decided too.")
     numbers |= {"looks": LOOKS} if until_decided else {}
     plan, found = _plan(optimizers, everything, problem, against, batch_size, schedule, budget, numbers)
-    with running_on(None if dry_run else dask, jobs, data_dir) as runner:
+    with running_on(dask, jobs, data_dir, dry_run=dry_run) as runner:
         prepared = prepare(plan, found, budget=most, runs=runs, data_dir=data_dir, runner=runner, quiet=quiet)
         if dry_run:
             return _dry_run(prepared, as_json)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import click
 
 
 class _Stderr(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a line where stderr goes now."""
-        click.echo(f"ravine: {record.getMessage()}", err=True)
+        """Write a line where stderr goes now, which is above a bar if there is one."""
+        sys.stderr.write(f"ravine: {record.getMessage()}\n")
+        sys.stderr.flush()
 
 
 def tell_notes(quiet: bool = False) -> None:

@@ -87,8 +87,9 @@ def progress_bar() -> Any:
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
-        TextColumn("to go"),
+        TextColumn("spent,"),
         TimeRemainingColumn(),
+        TextColumn("to go"),
         console=Console(stderr=True),
         transient=True,
     )

@@ -85,6 +85,7 @@ def run_command(
     from ravine.studies.estimate import estimate, tell_cost
     from ravine.studies.gradients import check_runs, runs_to_check
     from ravine.studies.runners import at_once
+    from ravine.studies.standing import standing_of
 
     chosen, all_runs = planned_runs(study, only, seeds)
     planned, part = all_runs, None
@@ -99,7 +100,7 @@ def run_command(
     # The calibration and the runs work on one copy of the data.
     load_data = functools.cache(lambda name: load(name, data_dir, quiet=quiet))
     shared = shared_by([run.spec for run in planned])
-    with running_on(None if dry_run else dask, jobs, data_dir) as runner:
+    with running_on(dask, jobs, data_dir, dry_run=dry_run) as runner:
         costs = estimate(planned, store, at_once(runner), load_data)
         if dry_run:
             _show_plan(planned, costs, at_once(runner), shared, part, as_json)
@@ -116,7 +117,11 @@ def run_command(
             # would.
             _, faults = check_runs(runs_to_check(chosen, all_runs), store, load_data, progress, ids)
         outcome.failed.update(faults)
-    show_runs(chosen, planned, outcome.results, outcome.failed, as_json, part=part)
+    # After an interruption, other processes may have stored runs too, and some runs have checkpoints.
+    standing = None if outcome.signal is None else standing_of({run.id: run.spec for run in planned}, [store])
+    results = outcome.results if standing is None else standing.results
+    unfinished = {} if standing is None else standing.unfinished
+    show_runs(chosen, planned, results, outcome.failed, as_json, part=part, unfinished=unfinished)
     if part is not None and not as_json:
         print_text("If other shards are stored elsewhere, bring them together: ravine runs merge FOLDER.. --out FOLDER")
     if outcome.signal is not None:

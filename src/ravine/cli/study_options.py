@@ -46,12 +46,12 @@ def planned_runs(source: str, only: str | None, seeds: int | None) -> tuple[Stud
 
 
 def stores_of(folders: Sequence[str]) -> list[RunStore]:
-    """Return the stores that --out names, otherwise the usual one; tell which of several folders are not there."""
+    """Return the stores that --out names, otherwise the usual one; tell which of these are not there."""
     from ravine.storage.store import RunStore
 
     stores = [RunStore(folder) for folder in folders] or [RunStore()]
     for store in stores:
-        if len(stores) > 1 and not store.root.is_dir():
+        if folders and not store.root.is_dir():
             click.echo(f"ravine: there is no folder {store.root}; none of its runs is counted.", err=True)
     return stores
 

@@ -56,11 +56,11 @@ class _Lines:
         click.echo(f"{self._ended}/{self._runs}  {self.sentence(run, result, error)}", err=True)
 
     def described(self, spec: RunSpec) -> str:
-        return describe(spec, usual=self._shared)
+        return f"{describe(spec, usual=self._shared)}, seed {spec.seed}"
 
     def sentence(self, run: str, result: Result | None, error: str | None) -> str:
-        spec = self._specs.get(run)
-        name = f"{self.described(spec)}, seed {spec.seed}" if spec else run
+        spec = self._specs.get(run) if result is None else result.spec
+        name = self.described(spec) if spec else run
         if result is None:
             return f"{name}: failed: {error}"
         numbers = [

@@ -9,6 +9,7 @@ import msgspec
 
 from ravine.errors import StorageError
 from ravine.storage.files import make_folder, write_whole
+from ravine.storage.places import finished
 
 _WRITTEN = "files.json"
 """The names of the files that belong to a report, so that the next one in the folder can clear them away."""
@@ -23,11 +24,13 @@ class _List(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def check_free(folder: Path) -> None:
-    """Check, before long work, that the page of a report would not take the place of a file of the user's.
+    """Check, before long work, that a report would not take the place of a file of the user's, nor lie among runs.
 
     Raises:
         StorageError: it would.
     """
+    if finished(folder):
+        raise StorageError(f"{folder} holds runs, and a report would lie among them: choose another folder for it.")
     if (folder / PAGE).exists() and PAGE not in written(folder):
         raise StorageError(
             f"{folder / PAGE} is there already, and ravine did not write it: move it away, or choose another folder "

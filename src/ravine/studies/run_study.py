@@ -9,12 +9,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 
 from ravine.data import Dataset, load
-from ravine.errors import RavineError
+from ravine.errors import ConfigError, RavineError, shortened
 from ravine.html import heading, paragraph, table
 from ravine.spec import differing, settings_of
 from ravine.storage.quantities import SUMMARY, given, shown
@@ -41,6 +41,10 @@ class StudyOutcome:
     failed: dict[str, str] = field(default_factory=dict)
     reused: set[str] = field(default_factory=set)
     signal: int | None = None
+
+    def __repr__(self) -> str:
+        runs = several(len(self.results) + len(self.failed), "run")
+        return f"StudyOutcome({len(self.results)} of {runs} stored, {len(self.failed)} failed)"
 
     def _repr_html_(self) -> str:
         runs = list(self.results.values())
@@ -99,6 +103,7 @@ def run_study(
             for ending in endings:
                 _take(ending, outcome, session)
     outcome.signal = interruption.signal
+    outcome.results = {run: outcome.results[run] for run in runs if run in outcome.results}  # in the study's order
     return outcome
 
 
@@ -117,6 +122,8 @@ def _endings(runner: Runner, jobs: Sequence[Job], session: Session) -> Generator
         left, again = {job.id: job for job in jobs}, []
         with _closed_at_the_end(runner(jobs, session)) as endings:
             for ending in endings:
+                if not isinstance(ending, Ending):
+                    raise ConfigError(f"the runner yields {shortened(ending)}; it must yield an `Ending` for each job.")
                 job = left.pop(ending.run, None)
                 if job is None:
                     continue  # a run that was done twice
@@ -135,6 +142,8 @@ def _endings(runner: Runner, jobs: Sequence[Job], session: Session) -> Generator
 @contextmanager
 def _closed_at_the_end(endings: Iterator[Ending]) -> Iterator[Iterator[Ending]]:
     """Let a runner that is a generator clean up at once, also after an error."""
+    if not isinstance(endings, Iterable):
+        raise ConfigError(f"the runner returns {shortened(endings)}; it must yield an `Ending` for each job.")
     try:
         yield endings
     finally:

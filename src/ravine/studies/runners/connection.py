@@ -12,12 +12,13 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, shortened
 from ravine.storage import claims
 from ravine.studies.runners.dask import MISSING
 
@@ -53,8 +54,7 @@ def connected(where: str, jobs: int) -> Iterator[Any]:
         import distributed  # noqa: F401
     except ImportError:
         raise ConfigError(MISSING) from None
-    # What a cluster loses, ravine tells in one line each; Dask would tell it in tracebacks.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)
+    _calm()
     if where == LOCAL:
         with _local(jobs) as client:
             yield client
@@ -64,6 +64,13 @@ def connected(where: str, jobs: int) -> Iterator[Any]:
         yield client
     finally:
         _close(client)
+
+
+def _calm() -> None:
+    """Let Dask be silent: what a cluster loses, ravine tells in one line each, and Dask would tell in tracebacks."""
+    for name in ("distributed", *logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _client_at(where: str) -> Any:
@@ -81,26 +88,43 @@ def _client_at(where: str) -> Any:
             raise ConfigError(
                 f"{where} is not the file of a scheduler; `dask scheduler --scheduler-file {where}` writes one."
             ) from None
-    elif "://" not in where:
-        raise ConfigError(
-            f"--dask is {where!r}; give local, the address of a scheduler as tcp://HOST:8786, or its file as "
-            "scheduler.json."
-        )
-    _need_certificates(str(place["address"]))
+    address = str(place["address"])
+    _check_address(address)
+    _need_certificates(address)
     try:
-        return Client(**place, timeout=_TIMEOUT, set_as_default=False)
-    except (OSError, TimeoutError, ValueError, TypeError, ImportError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of other versions, which ravine compares itself
+            return Client(**place, timeout=_TIMEOUT, set_as_default=False)
+    except Exception as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise ConfigError(
-            f"no Dask scheduler answers at {place['address']} ({words[:200]}); `dask scheduler` starts one."
+            f"no Dask scheduler answers at {address} ({words[:200]}); `dask scheduler` starts one."
         ) from None
+
+
+def _check_address(address: str) -> None:
+    """Raise a `ConfigError` if an address has another form than those of schedulers; Dask's client would hang."""
+    scheme, _, place = address.partition("://")
+    host, _, port = place.rpartition(":")
+    if not place:
+        fault = "give local, the address of a scheduler as tcp://HOST:8786, or its file as scheduler.json."
+    elif scheme.startswith("http"):
+        fault = "this is the address of its page; that of the scheduler is as tcp://HOST:8786."
+    elif not (host and port.isdecimal() and int(port) < 1 << 16):
+        fault = "an address is as tcp://HOST:8786, with a port."
+    else:
+        return
+    raise ConfigError(f"--dask is {shortened(address)}: {fault}")
 
 
 def _need_certificates(address: str) -> None:
     """Raise a `ConfigError` if a scheduler asks for certificates and there are none; Dask's client would hang."""
+    import dask
     from distributed import Security
 
     if not address.startswith("tls://"):
+        if dask.config.get("distributed.comm.require-encryption"):
+            raise ConfigError(f"Dask's settings ask for encryption, and {address} has none: give tls://HOST:PORT.")
         return
     names = "distributed.comm.tls.ca-file, client.cert and client.key"
     try:

@@ -33,6 +33,9 @@ WAIT = 30.0
 _PATIENCE = 2.0
 """Seconds to wait for an answer of the scheduler before the driver goes on meanwhile."""
 
+_SOON = 3.0
+"""Seconds after which a cluster without workers is told first."""
+
 _GRACE = 5.0
 """Seconds in which other workers may join a cluster all of whose workers are refused."""
 
@@ -110,7 +113,7 @@ class Crew:
         self._workers: dict[str, Worker] = {}
         self._threads: dict[str, int] = {}
         self._answered = self._alive = self._told = time.monotonic()
-        self._useful = False
+        self._useful = self._waiting = False
         own = environment(threads=1)
         self._known = {name: {own[name]} for name in _COMPUTING}
 
@@ -171,6 +174,7 @@ class Crew:
         """End the study, or tell the user, if there is no worker that can train."""
         if any(worker.state != "refused" and not worker.silent for worker in self):
             self._alive = self._told = now
+            self._waiting = False
             return
         refused = [worker.fault for worker in self if worker.state == "refused"]
         if refused and not self._useful and now - self._alive > _GRACE:
@@ -180,9 +184,13 @@ class Crew:
                 f"the cluster has had no worker for {self._patience:.0f} s; runs that ended are stored, and the same "
                 "command goes on."
             )
-        if now - self._told > WAIT:
-            self._told = now
-            _log.warning("the cluster has no worker that answers; this waits for one (Ctrl-C ends it)")
+        if not refused and now - self._told > (WAIT if self._waiting else _SOON):
+            self._told, self._waiting = now, True
+            place = self._client.scheduler.address
+            _log.warning(
+                "the cluster has no worker that answers; this waits for one: `dask worker %s` starts one",
+                place,
+            )
 
     def submit(self, kind: str, worker: Worker, function: Any, *arguments: Any) -> Any:
         """Give a worker a task; when it has ended, there is a message with its result or its error.

@@ -24,7 +24,7 @@ from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from ravine.data import DATASETS
-from ravine.errors import BusyError, ConfigError, RavineError
+from ravine.errors import BusyError, ConfigError, RavineError, StorageError
 from ravine.storage.working import WorkingFolder
 from ravine.studies.runners import on_worker
 from ravine.studies.runners.crew import Batch, Crew, Messages, Worker
@@ -39,6 +39,9 @@ BATCH_SECONDS = 1.0
 
 _DEPTH = 2
 """Batches that each thread of a worker has: one under way, and one that waits."""
+
+_JOINING = 3.0
+"""Seconds to wait for workers that are about to join, before their number is told."""
 
 _LOOK = 0.5
 """Seconds between two looks at the workers."""
@@ -60,7 +63,7 @@ def check_client(client: Any) -> None:
         raise ConfigError(f"the client is {client.status}: connect a new one, as distributed.Client(address).")
 
 
-MISSING = 'Dask is not installed; `pip install "ravine[cluster]"` installs it.'
+MISSING = "Dask is not installed; `pip install distributed` installs it."
 """What to do if the extra is missing."""
 
 
@@ -86,14 +89,25 @@ class OnDask:
         """How many runs the workers of the cluster can train at a time, now; at least 1."""
         if self._workers is not None:
             return self._workers
-        threads: list[int] = list(self._client.nthreads().values())
-        return max(1, sum(threads))
+        until = time.monotonic() + _JOINING
+        while not (threads := self._client.nthreads()) and time.monotonic() < until:
+            time.sleep(PAUSE)
+        return max(1, int(sum(threads.values())))
 
     def __call__(self, jobs: Sequence[Job], session: Session) -> Iterator[Ending]:
         """Yield an ending for each job."""
         driver = _Driver(self._client, jobs, session, self._data_dir, self._patience)
         try:
             yield from driver.endings()
+        except RavineError:
+            raise
+        except Exception as error:
+            if self._client.status == "running":
+                raise
+            raise StorageError(
+                "the client of the Dask cluster was closed; runs that ended are stored. Connect another one: the "
+                "same call goes on."
+            ) from error
         finally:
             driver.close()
 
