@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import re
 import textwrap
 from pathlib import Path
@@ -19,7 +20,7 @@ from ravine.conformance.surface import check_surface
 from ravine.formulas.compose import with_stages
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
 from ravine.formulas.space import space_of
-from ravine.studies import load_study, plan
+from ravine.studies import StudyOutcome, load_study, plan
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -56,6 +57,20 @@ def test_the_study_of_the_page_can_be_planned(tmp_path):
     (text,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     (tmp_path / "rates.toml").write_text(text, encoding="utf-8")
     assert len(plan(load_study(tmp_path / "rates.toml"))) == (4 + 2) * 3
+
+
+def test_the_study_in_python_of_the_page_runs():
+    page = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
+    (code,) = [code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "run_study" in code]
+    names: dict[str, object] = {"__name__": __name__}
+    file = str(ROOT / "docs" / "studies.md")
+    lines = code.splitlines(keepends=True)
+    linecache.cache[file] = len(code), None, lines, file  # ravine reads the text of a rule
+    exec(compile(code, file, "exec"), names)
+    outcome = names["outcome"]
+    assert isinstance(outcome, StudyOutcome)
+    labels = [(result.spec.optimizer_name, result.spec.lr) for result in outcome.results.values()]
+    assert labels == [("sgd", 0.1), ("sgd", 0.2), ("halved", 0.1), ("halved", 0.2)]
 
 
 def test_the_example_of_the_gradient_page_runs():
