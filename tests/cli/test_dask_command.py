@@ -36,6 +36,13 @@ def test_a_study(study, capsys, tmp_path):
     assert weights(tmp_path / "a") == weights(tmp_path / "b")
 
 
+def test_files_of_the_current_folder_are_not_taken_for_modules(study, capsys, tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text("raise SystemExit('the wrong file')\n")
+    monkeypatch.chdir(tmp_path)
+    assert run(["study", "run", study, "--dask", "local", "--only", "momenta", "-q"]) == 0
+    assert "3 of 3 runs are stored." in capsys.readouterr().out
+
+
 def test_a_dry_run_starts_nothing(study, capsys, monkeypatch):
     monkeypatch.setattr("ravine.studies.runners.connection.connected", None)
     assert run(["study", "run", study, "--dask", "local", "--dry-run"]) == 0

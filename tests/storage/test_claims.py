@@ -188,3 +188,61 @@ def test_who_stood_still_for_too_long_writes_nothing_more(small, runs):
         train(run, small, RunStore(runs), watcher=Sleeper())
     assert names(runs) == [run.id]
     assert RunStore(runs).load(run.id).result == other[0].result
+
+
+@pytest.mark.parametrize("name", ["claim-000001 (copy)", "claim-1", "claim-abc", "claims"])
+def test_files_that_are_no_claims(tmp_path, name):
+    (tmp_path / name).write_bytes(b"")
+    claim = claims.take(tmp_path)
+    assert isinstance(claim, claims.Claim)
+    assert claim.held()
+    claim.release()
+    assert names(tmp_path) == [name]
+
+
+def test_a_number_that_is_used_again_is_another_claim(tmp_path, monkeypatch):
+    lost = of_another_machine(tmp_path, monkeypatch, age=claims.LEASE + 5)
+    second = claims.take(tmp_path)
+    second.release()
+    third = claims.take(tmp_path)
+    assert third.path == lost.path
+    assert not lost.held()
+    lost.release()
+    assert third.held()
+    third.release()
+
+
+def test_of_a_stale_look_comes_no_second_owner(tmp_path, monkeypatch):
+    first = claims.take(tmp_path)
+    looks = [tmp_path / "claim-000001", None]  # the owner of that claim seems dead at the first look
+    real = claims._look
+
+    def stale(path):
+        return (False, None) if looks and looks.pop(0) == path else real(path)
+
+    monkeypatch.setattr(claims, "_look", stale)
+    assert isinstance(claims.take(tmp_path), claims.Owner)
+    assert first.held()
+    assert names(tmp_path) == ["claim-000001"]
+    first.release()
+
+
+def test_a_full_disk_leaves_no_claim(tmp_path, monkeypatch):
+    def encode(owner):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(claims.msgspec.json, "encode", encode)
+    with pytest.raises(OSError, match="No space"):
+        claims.take(tmp_path)
+    monkeypatch.undo()
+    assert names(tmp_path) == []
+    assert isinstance(claims.take(tmp_path), claims.Claim)
+
+
+def test_a_process_that_the_system_hides_lives(tmp_path, holder, monkeypatch):
+    begun = claims._begun
+    monkeypatch.setattr(claims, "_begun", lambda process: begun(process) if process == os.getpid() else "")
+    assert claims.is_claimed(tmp_path)
+    holder.kill()
+    holder.wait()
+    assert not claims.is_claimed(tmp_path)

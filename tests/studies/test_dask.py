@@ -126,8 +126,21 @@ def test_a_run_that_kills_its_workers_is_reported_and_no_other(client, cluster, 
     assert run_study(planned, store, runner=OnDask(client, patience=30)).failed == {}
 
 
+def test_a_deadly_run_of_another_study_is_blamed_there_alone(client, cluster, planned, small, tmp_path):
+    deadly = ids(planned)[2]
+    (cluster[1] / deadly).touch()
+    mine, others = plan(study_of(MANY)), planned
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(run_study, others, RunStore(tmp_path / "others"), runner=OnDask(client))
+        second = pool.submit(run_study, mine, RunStore(tmp_path / "mine"), runner=OnDask(client))
+        assert set(first.result().failed) == {deadly}
+        assert second.result().failed == {}
+    (cluster[1] / deadly).unlink()
+
+
 def test_a_worker_that_hangs_loses_its_runs_to_others(client, store, small, tmp_path, monkeypatch):
-    monkeypatch.setattr(crew, "SILENCE", 1.0)
+    monkeypatch.setattr(crew, "SILENCE", 2.0)
+    monkeypatch.setattr(crew, "_BEAT", 0.3)
     planned = plan(study_of(MANY))
     hung = next(iter(process_ids(client).values()))
     recorder = At(3, lambda: kill(hung, signal.SIGSTOP))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import subprocess
 import sys
+from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 from ravine.errors import ConfigError
@@ -117,6 +121,79 @@ def test_things_of_a_file_that_is_not_there(settings, tmp_path):
     order = order_of(run)
     folder.rename(tmp_path / "hidden")
     assert elsewhere(order, tmp_path)[0] == run.id
+
+
+@dataclasses.dataclass
+class Decay:
+    power: float = 0.5
+    more: list[float] = dataclasses.field(default_factory=list)
+
+    def of(self, t):
+        return t**-self.power
+
+
+class Bounds(NamedTuple):
+    low: float = -1.0
+    high: float = 1.0
+
+
+class Scale:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, g):
+        return self.factor * g
+
+
+@functools.cache
+def table(n):
+    return 1.0 / n
+
+
+@functools.lru_cache(maxsize=8)
+def root(n):
+    return n**0.5
+
+
+DECAY, BOUNDS, SCALE = Decay(), Bounds(), Scale(0.5)
+
+
+@matrix_rule
+def with_a_dataclass(gradients, weights, state, t, *, lr=0.1):
+    return [lr * DECAY.of(t) * g for g in gradients], {}
+
+
+@matrix_rule
+def with_a_named_tuple(gradients, weights, state, t, *, lr=0.1):
+    return [lr * np.clip(g, *BOUNDS) for g in gradients], {}
+
+
+@matrix_rule
+def with_an_object(gradients, weights, state, t, *, lr=0.1):
+    return [lr * SCALE(g) for g in gradients], {}
+
+
+@matrix_rule
+def with_caches(gradients, weights, state, t, *, lr=0.1):
+    return [lr * table(t) * root(t) * g for g in gradients], {}
+
+
+@pytest.mark.parametrize("optimizer", [with_a_dataclass, with_a_named_tuple, with_an_object, with_caches])
+def test_objects_of_the_user_s_own_travel_and_change_no_id(optimizer, tmp_path):
+    run = from_settings({**TINY, "optimizer": optimizer})
+    order = order_of(run)
+    assert elsewhere(order, tmp_path)[0] == run.id
+    assert from_settings({**TINY, "optimizer": optimizer}).id == run.id == run.identity()
+
+
+def test_a_number_that_changes_between_two_studies(monkeypatch, tmp_path):
+    ids = []
+    for factor in (0.25, 0.75):
+        monkeypatch.setitem(globals(), "FACTOR", factor)
+        run = from_settings({**TINY, "optimizer": of_matrices})
+        ids.append(run.id)
+        assert elsewhere(order_of(run), tmp_path)[0] == run.id
+    assert ids[0] != ids[1]
 
 
 def test_equal_things_are_one_thing(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -402,6 +403,40 @@ def test_a_run_fails_when_its_process_died_twice_while_it_did_nothing_else(plann
     assert [alone for run, alone in asked if run == deadly] == [False, True, True]
     assert [alone for run, alone in asked if run == unlucky] == [False, True]
     assert len(asked) == 6 + 2 + 1
+
+
+def test_a_runner_that_confuses_runs_or_says_nothing_of_them_is_not_believed(planned, store):
+    first, second, third = ids(planned)[:3]
+
+    def confused(jobs, session):
+        endings = {job.id: session.train(job) for job in jobs}
+        endings[first] = Ending(first, endings[second].result)
+        endings[third] = Ending(third)
+        yield from endings.values()
+
+    outcome = run_study(planned, store, runner=confused)
+    assert set(outcome.failed) == {first, third}
+    assert set(outcome.results) == set(ids(planned)) - {first, third}
+
+
+def test_a_process_that_died_too_often_fails_its_run_whatever_else_it_did(planned, store):
+    def dying(jobs, session):
+        for job in jobs:
+            yield Ending(job.id, error=LostWorker("the process died.", alone=False))
+
+    outcome = run_study(planned, store, runner=dying)
+    assert outcome.failed == dict.fromkeys(ids(planned), "the process died.")
+
+
+def test_what_a_process_left_that_was_killed_when_it_had_stored_a_run_is_removed(planned, store):
+    run_study(planned, store)
+    left = store.root / f"{planned[0].id}.partial"
+    left.mkdir()
+    (left / "claim-000001").write_bytes(b"")
+    os.utime(left / "claim-000001", (0, 0))
+    (left / "checkpoint.safetensors").write_bytes(b"")
+    run_study(planned, store)
+    assert_nothing_left_over(store)
 
 
 def test_a_runner_cleans_up_when_the_study_ends_with_an_error(planned, store):

@@ -47,7 +47,7 @@ _MADE_BY_PYTHON = _NAMES | {
     *("__dict__", "__weakref__", "__slots__", "__firstlineno__", "__static_attributes__", "__annotate__"),
     *("__annotate_func__", "__annotations_cache__", "__conditional_annotations__", "__dataclass_fields__"),
     *("__dataclass_params__", "__match_args__", "__orig_bases__", "__parameters__", "__abstractmethods__", "_abc_impl"),
-    *("__hash__", "__final__", "__protocol_attrs__", "__non_callable_proto_members__"),
+    *("__hash__", "__final__", "__slotnames__", "__protocol_attrs__", "__non_callable_proto_members__"),
 }
 """Attributes that Python, or a module of its own, gives to classes."""
 _FIELDS = (MemberDescriptorType, GetSetDescriptorType, type(vars(namedtuple("_Example", "field"))["field"]))

@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import re
 import secrets
 import tempfile
 import threading
@@ -68,14 +69,29 @@ class Claim:
 
     def held(self) -> bool:
         """Tell whether the claim still counts: nobody has found it expired and succeeded it."""
-        return _newest(self.path.parent) == self.path
+        return _newest(self.path.parent) == self.path and self._is_mine()
 
     def release(self) -> None:
         """Give up the claim, and remove it with those that it succeeded."""
         _beating.stop(self)
+        if not self._is_mine():  # it was lost, and its number is that of another claim now
+            return
         for path in [path for path in _claims(self.path.parent) if path <= self.path]:
             with suppress(OSError):
                 path.unlink()
+
+    def release_alone(self) -> None:
+        """Give up a claim beside one that lives, and leave that one."""
+        _beating.stop(self)
+        with suppress(OSError):
+            self.path.unlink()
+
+    def _is_mine(self) -> bool:
+        try:
+            owner = _owner(self.path.read_bytes())
+        except OSError:
+            return False
+        return owner is not None and owner.token == self.token
 
 
 def take(folder: Path) -> Claim | Owner | None:
@@ -102,13 +118,21 @@ def take(folder: Path) -> Claim | Owner | None:
         _beating.start(claim)
         try:
             with path.open("xb") as file:
-                file.write(msgspec.json.encode(me))
+                try:
+                    file.write(msgspec.json.encode(me))
+                    file.flush()
+                except BaseException:  # the disk is full, or Ctrl-C
+                    path.unlink()
+                    raise
         except FileExistsError:
             _beating.stop(claim)
             continue
-        except OSError:
+        except BaseException:
             _beating.stop(claim)
             raise
+        if any(_lives_at(other) for other in _claims(folder) if other < path):
+            claim.release_alone()  # the look before was stale
+            continue
         return claim
 
 
@@ -123,7 +147,7 @@ def is_claimed(folder: Path) -> bool:
 
 def is_claim(path: Path) -> bool:
     """Tell whether a file is a claim."""
-    return path.name.startswith(_FIRST)
+    return re.fullmatch(rf"{_FIRST}[0-9]{{6}}", path.name) is not None
 
 
 def _claims(folder: Path) -> list[Path]:
@@ -138,8 +162,7 @@ def _newest(folder: Path) -> Path | None:
 
 
 def _number(path: Path | None) -> int:
-    digits = "" if path is None else path.name.removeprefix(_FIRST)
-    return int(digits) if digits.isdecimal() else 0
+    return 0 if path is None else int(path.name.removeprefix(_FIRST))
 
 
 def _look(path: Path) -> tuple[bool, Owner | None]:
@@ -147,28 +170,42 @@ def _look(path: Path) -> tuple[bool, Owner | None]:
     with path.open("rb") as file:  # network file systems look at the server when a file is opened
         touched = os.fstat(file.fileno()).st_mtime
         content = file.read()
-    try:
-        owner = msgspec.json.decode(content, type=Owner)
-    except (msgspec.DecodeError, UnicodeDecodeError):  # it is being written, or its machine died while it was
-        owner = None
-    if owner is not None and owner.here:
+    owner = _owner(content)
+    # Windows can only be asked for this very process: to ask for another one would send it Ctrl-C.
+    if owner is not None and owner.here and (os.name != "nt" or owner.process == os.getpid()):
         return _lives(owner), owner
     return _now(path.parent) - touched < LEASE, owner
+
+
+def _owner(content: bytes) -> Owner | None:
+    """Return what a claim's file says; None if it is being written, or if its machine died while it was."""
+    try:
+        return msgspec.json.decode(content, type=Owner)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _lives_at(path: Path) -> bool:
+    try:
+        return _look(path)[0]
+    except OSError:
+        return False
 
 
 def _lives(owner: Owner) -> bool:
     """Tell whether the owner of a claim, a process of this machine, lives."""
     if owner.process == os.getpid() and owner.begun == _begun(os.getpid()):
         return _beating.has(owner.token)
-    if owner.begun:
-        return _begun(owner.process) == owner.begun
-    try:
+    begun = _begun(owner.process)
+    if owner.begun and begun:
+        return begun == owner.begun
+    try:  # the system may hide the processes of other users
         os.kill(owner.process, 0)
     except ProcessLookupError:
         return False
     except OSError:  # the process of another user
         return True
-    return True
+    return not _has_ended(owner.process)
 
 
 def _now(folder: Path) -> float:
@@ -195,11 +232,23 @@ def _machine() -> str:
 
 def _begun(process: int) -> str:
     """Return when a process began; "" if there is no such process, if it has ended, or if the system does not tell."""
+    fields = _fields(process)
+    return "" if not fields or fields[0] in "ZX" else fields[19]
+
+
+def _has_ended(process: int) -> bool:
+    """Tell whether a process has ended, and its parent has not noticed yet."""
+    fields = _fields(process)
+    return bool(fields) and fields[0] in "ZX"
+
+
+def _fields(process: int) -> list[str]:
+    """Return what Linux tells of a process, from its state on; nothing elsewhere."""
     try:
-        fields = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return ""
-    return "" if fields[0] in "ZX" else fields[19]
+        return []
+    return text.rpartition(")")[2].split()
 
 
 class _Beating:

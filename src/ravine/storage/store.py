@@ -22,7 +22,7 @@ from typing import TypeVar
 import msgspec
 
 from ravine.arrays import Array
-from ravine.errors import ConfigError, DataError, shortened
+from ravine.errors import ConfigError, DataError, RavineError, shortened
 from ravine.inputs import path_of, text_of
 from ravine.spec import RunSpec
 from ravine.storage import claims
@@ -257,6 +257,12 @@ class RunStore:
                 yield working
             finally:
                 working.leave()
+
+    def tidy(self, run: str) -> None:
+        """Remove the working folder of a stored run, which a process left that was killed at that moment."""
+        if (self.root / f"{run}{PARTIAL}").exists():
+            with suppress(RavineError), self.working_folder(run) as folder:
+                folder.discard()
 
     def is_claimed(self, run: str) -> bool:
         """Tell whether a process trains a run."""

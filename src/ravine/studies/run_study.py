@@ -88,6 +88,8 @@ def run_study(
     runs = {one.id: one.run for one in planned}
     results, faults = store.results(runs)
     outcome = StudyOutcome(results, faults, set(results))
+    for run in outcome.reused:
+        store.tidy(run)
     costs = costs or {}
     todo = [
         Job(run, costs.get(run.id, run.spec.epochs / run.spec.batch_size))
@@ -111,6 +113,10 @@ _MOST_DEATHS = 2
 """How often the process of a run may die while it does nothing else, before the run counts as failed."""
 
 
+_MOST_LOSSES = 10
+"""How often the process of a run may die at all, whatever else it did."""
+
+
 def _endings(runner: Runner, jobs: Sequence[Job], session: Session) -> Generator[Ending, None, None]:
     """Yield the endings of jobs, each once; a run whose process died is tried again alone.
 
@@ -118,6 +124,7 @@ def _endings(runner: Runner, jobs: Sequence[Job], session: Session) -> Generator
     process did nothing else.
     """
     deaths: Counter[str] = Counter()
+    losses: Counter[str] = Counter()
     while jobs and not session.interruption:
         left, again = {job.id: job for job in jobs}, []
         with _closed_at_the_end(runner(jobs, session)) as endings:
@@ -128,8 +135,9 @@ def _endings(runner: Runner, jobs: Sequence[Job], session: Session) -> Generator
                 if job is None:
                     continue  # a run that was done twice
                 if isinstance(ending.error, LostWorker):
-                    deaths[job.id] += job.alone or ending.error.alone
-                    if deaths[job.id] < _MOST_DEATHS:
+                    losses[job.id] += 1
+                    deaths[job.id] += ending.error.alone
+                    if deaths[job.id] < _MOST_DEATHS and losses[job.id] < _MOST_LOSSES:
                         again.append(dataclasses.replace(job, alone=True))
                         continue
                 yield ending
@@ -154,8 +162,10 @@ def _closed_at_the_end(endings: Iterator[Ending]) -> Iterator[Iterator[Ending]]:
 def _take(ending: Ending, outcome: StudyOutcome, session: Session) -> None:
     """Put the end of a run into the outcome, and tell it."""
     run, error = ending.run, ending.error
-    if error is None and ending.result is not None and not session.store.holds(run):
+    if error is None and ending.result is not None and not (ending.result.id == run and session.store.holds(run)):
         error = RavineError("the runner says that this run has ended, but has not stored it.")
+    if error is None and ending.result is None and not session.interruption:
+        error = RavineError("the runner has ended without a word about this run.")
     if error is not None:
         outcome.failed[run] = str(error) if isinstance(error, RavineError) else f"{type(error).__name__}: {error}"
         session.ended(Ending(run), outcome.failed[run])

@@ -40,4 +40,5 @@ def runner_of(
 
 def at_once(runner: Runner) -> int:
     """Return how many runs a runner trains at a time; 1 if it does not say."""
-    return int(getattr(runner, "at_once", 1))
+    number = getattr(runner, "at_once", None)
+    return number if isinstance(number, int) and number > 0 else 1

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -152,6 +153,7 @@ def _local(jobs: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     with (
+        _ending_by_exit(),
         _scratch() as scratch,
         dask.config.set({"temporary-directory": str(scratch)}),
         LocalCluster(**_NO_WORKERS) as cluster,
@@ -162,6 +164,23 @@ def _local(jobs: int) -> Iterator[Any]:
             yield client
         finally:
             _close(client)
+
+
+@contextmanager
+def _ending_by_exit() -> Iterator[None]:
+    """Let SIGTERM end this process by an exception, so that nothing stays behind; otherwise it ends at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -200,13 +219,21 @@ class _Workers:
         self._thread = threading.Thread(target=self._watch, name="workers", daemon=True)
 
     def __enter__(self) -> _Workers:
-        self._processes = [self._start(number) for number in range(self._count)]
+        try:
+            for number in range(self._count):
+                self._processes.append(self._start(number))
+        except BaseException:
+            self._kill()
+            raise
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._ending.set()
         self._thread.join()
+        self._kill()
+
+    def _kill(self) -> None:
         for process in self._processes:
             process.kill()
         for process in self._processes:
@@ -214,8 +241,8 @@ class _Workers:
 
     def _start(self, number: int) -> subprocess.Popen[bytes]:
         """Start a worker; what it says goes to a file."""
-        command = [
-            *(sys.executable, "-m", "distributed.cli.dask_worker", self._scheduler),
+        command = [  # without -P, files of the current folder could take the place of modules
+            *(sys.executable, "-P", "-m", "distributed.cli.dask_worker", self._scheduler),
             *("--no-nanny", "--no-dashboard", "--nthreads", "1", "--memory-limit", "0"),
             *("--death-timeout", "20", "--local-directory", str(self._scratch)),
         ]
@@ -232,9 +259,9 @@ class _Workers:
                 if process.poll() is None or self._ending.is_set():
                     continue
                 if process.returncode > 0 and not told:
-                    lines = (self._scratch / f"worker-{number}.log").read_text(errors="replace").split("\n")
+                    lines = (self._scratch / f"worker-{number}.log").read_text(errors="replace").split()
                     told = True
-                    _log.warning("a worker process of this machine has ended: %s", " ".join(lines).strip()[-300:])
+                    _log.warning("a worker process of this machine has ended: %s", " ".join(lines)[-300:])
                 self._processes[number] = self._start(number)
 
 

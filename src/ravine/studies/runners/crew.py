@@ -7,6 +7,7 @@ load the data.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import queue
 import secrets
@@ -39,16 +40,23 @@ _SOON = 3.0
 _GRACE = 5.0
 """Seconds in which other workers may join a cluster all of whose workers are refused."""
 
+_BEAT = 2.0
+"""Seconds between two looks at the heartbeats."""
+
+_MOST_UNREADY = 6
+"""How many workers may die before they are ready, until the study ends if none ever was."""
+
 _COMPUTING = ("processor", "numpy", "numba")
 """What decides the last bits of a run."""
 
 
 @dataclass(eq=False)
 class Batch:
-    """Jobs that a worker trains one after the other, as one task."""
+    """Jobs that a worker trains one after the other, as one task; `begun` if the worker has told that it began."""
 
     jobs: list[Job]
     future: Any
+    begun: bool = False
 
 
 @dataclass(eq=False)
@@ -58,7 +66,8 @@ class Worker:
     Attributes:
         address: its address.
         threads: how many tasks it works on at a time.
-        heard: when it was heard last.
+        beat: its last heartbeat, by the clock of the scheduler.
+        heard: when the driver learned of a heartbeat or a message last.
         state: it was "asked" what it has, is "loading" data, is "ready" for work, or is "refused".
         silent: whether its batches were given to others, since it was not heard for long.
         batches: its tasks, in the order in which it got them.
@@ -69,6 +78,7 @@ class Worker:
     address: str
     threads: int
     heard: float
+    beat: float = 0.0
     state: str = "asked"
     silent: bool = False
     batches: list[Batch] = field(default_factory=list)
@@ -114,6 +124,9 @@ class Crew:
         self._threads: dict[str, int] = {}
         self._answered = self._alive = self._told = time.monotonic()
         self._useful = self._waiting = False
+        self._unready_deaths = 0
+        self._beat_looked = 0.0
+        self._wish: Any = None
         own = environment(threads=1)
         self._known = {name: {own[name]} for name in _COMPUTING}
 
@@ -130,6 +143,10 @@ class Crew:
         if address in self._workers:
             self._workers[address].hear()
 
+    def batches_of(self, address: str) -> list[Batch]:
+        """Return the tasks of a worker."""
+        return self._workers[address].batches if address in self._workers else []
+
     def look(self) -> tuple[list[Worker], list[Worker]]:
         """Look which workers there are now; ask the new ones what they have.
 
@@ -145,6 +162,8 @@ class Crew:
                 self._workers[address] = Worker(address, count, now)
                 self._ask(self._workers[address], "asked", on_worker.what_you_have)
         gone = [self._workers.pop(address) for address in list(self._workers) if address not in threads]
+        self._unready_deaths += sum(worker.state in ("asked", "loading") for worker in gone)
+        self._hear_beats(now)
         silent = [
             worker
             for worker in self
@@ -156,6 +175,19 @@ class Crew:
             _log.warning("worker %s has not been heard for %.0f s%s", worker.address, SILENCE, runs)
         self._check(now)
         return gone, silent
+
+    def _hear_beats(self, now: float) -> None:
+        """Learn which workers live from the heartbeats that the scheduler has got."""
+        if now - self._beat_looked < _BEAT:
+            return
+        self._beat_looked = now
+        with suppress(OSError, TimeoutError):
+            info = self._client.sync(self._client.scheduler.identity, n_workers=-1, callback_timeout=_PATIENCE)
+            for worker in self:
+                beat = info["workers"].get(worker.address, {}).get("last_seen", worker.beat)
+                if beat != worker.beat:
+                    worker.beat = beat
+                    worker.hear()
 
     def _look(self) -> Mapping[str, int]:
         """Return the number of threads of each worker, by address."""
@@ -173,8 +205,13 @@ class Crew:
     def _check(self, now: float) -> None:
         """End the study, or tell the user, if there is no worker that can train."""
         if any(worker.state != "refused" and not worker.silent for worker in self):
+            if self._unready_deaths >= _MOST_UNREADY and not self._useful:
+                raise StorageError(
+                    f"{self._unready_deaths} workers have died before they were ready, the last while they loaded the "
+                    "data; look what they say, and whether their memory suffices."
+                )
             self._alive = self._told = now
-            self._waiting = False
+            self._waiting, self._wish = False, None
             return
         refused = [worker.fault for worker in self if worker.state == "refused"]
         if refused and not self._useful and now - self._alive > _GRACE:
@@ -186,6 +223,8 @@ class Crew:
             )
         if not refused and now - self._told > (WAIT if self._waiting else _SOON):
             self._told, self._waiting = now, True
+            # A cluster that adapts itself starts workers only if something waits for them.
+            self._wish = self._client.submit(on_worker.what_you_have, pure=False)
             place = self._client.scheduler.address
             _log.warning(
                 "the cluster has no worker that answers; this waits for one: `dask worker %s` starts one",
@@ -241,6 +280,10 @@ class Crew:
             return
         worker.question = None
         worker.hear()
+        if isinstance(answer, asyncio.CancelledError | OSError) or type(answer).__name__ == "KilledWorker":
+            del self._workers[worker.address]  # it died, or the scheduler did; if it is there still, it is asked again
+            self._unready_deaths += 1
+            return
         if isinstance(answer, BaseException):
             fault: str | None = f"it cannot say what it has ({type(answer).__name__}: {answer})"
         else:
@@ -249,7 +292,7 @@ class Crew:
             worker.state, worker.fault = "refused", fault
             _log.warning("worker %s takes no part: %s", worker.address, fault)
         elif worker.state == "asked":
-            self._ask(worker, "loading", on_worker.get_ready, self._datasets, self._data_dir)
+            self._ask(worker, "loading", on_worker.get_ready, self._datasets, self._data_dir, on_worker.this_process())
         else:
             worker.state, self._useful = "ready", True
             self._tell_difference(worker, answer)
@@ -267,6 +310,12 @@ class Crew:
                 )
 
 
+@functools.cache
+def _own() -> dict[str, str | None]:
+    """Return what this process has; it reads all files of ravine."""
+    return on_worker.what_you_have()
+
+
 def _difference(answer: Mapping[str, str | None]) -> str | None:
     """Return why a worker cannot take part, None if it can."""
     python = str(environment(threads=1)["python"])
@@ -274,6 +323,8 @@ def _difference(answer: Mapping[str, str | None]) -> str | None:
         return f"it has no ravine (Python {answer['python']}); install version {__version__} there."
     if answer["ravine"] != __version__:
         return f"it has ravine {answer['ravine']}, and this is {__version__}; install the same version there."
+    if answer["text"] != _own()["text"]:
+        return f"its ravine {answer['ravine']} has another text than this one; install the same one there."
     if str(answer["python"]).split(".")[:2] != python.split(".")[:2]:
         return f"it has Python {answer['python']}, and this is {python}; install the same one there."
     return None

@@ -23,6 +23,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from ravine.data import DATASETS
 from ravine.errors import BusyError, ConfigError, RavineError, StorageError
 from ravine.storage.working import WorkingFolder
@@ -89,16 +91,20 @@ class OnDask:
         """How many runs the workers of the cluster can train at a time, now; at least 1."""
         if self._workers is not None:
             return self._workers
-        until = time.monotonic() + _JOINING
-        while not (threads := self._client.nthreads()) and time.monotonic() < until:
-            time.sleep(PAUSE)
-        return max(1, int(sum(threads.values())))
+        until, threads = time.monotonic() + _JOINING, 0
+        while not threads and time.monotonic() < until:
+            with suppress(OSError, TimeoutError):
+                found = self._client.sync(self._client.scheduler.ncores, callback_timeout=_JOINING)
+                threads = int(sum(found.values()))
+            time.sleep(0.0 if threads else PAUSE)
+        return max(1, threads)
 
     def __call__(self, jobs: Sequence[Job], session: Session) -> Iterator[Ending]:
         """Yield an ending for each job."""
         driver = _Driver(self._client, jobs, session, self._data_dir, self._patience)
         try:
-            yield from driver.endings()
+            with threadpool_limits(1):  # for workers that are threads of this process
+                yield from driver.endings()
         except RavineError:
             raise
         except Exception as error:
@@ -171,6 +177,8 @@ class _Driver:
     def _event(self, event: Mapping[str, Any]) -> None:
         """Take the progress of a run."""
         self.crew.hear(event["worker"])
+        for batch in self.crew.batches_of(event["worker"]):
+            batch.begun |= any(job.id == event["run"] for job in batch.jobs)
         if event["run"] in self.left:
             self._begin(event["run"])
             if event["loss"] is not None:
@@ -207,7 +215,7 @@ class _Driver:
             if job.id not in self.left:
                 continue
             if isinstance(error, KilledWorker):
-                yield self._end(_lost(job, alone=len(batch.jobs) == 1 and worker.threads == 1))
+                yield self._end(_lost(job, alone=len(batch.jobs) == 1 and worker.threads == 1 and batch.begun))
             else:
                 yield self._end(Ending(job.id, error=RavineError(f"{type(error).__name__}: {error}")))
 
@@ -219,8 +227,10 @@ class _Driver:
             self._wait_again([job])
         else:
             try:
-                self.claims[job.id][1].confirm()
+                folder = self.claims[job.id][1]
+                folder.confirm()
                 self.session.store.put(job.id, trained.files)
+                folder.discard()  # of a run that was begun on threads
                 stored = self.session.store.load(job.id)
             except BusyError:  # this process stood still for long, and another one has taken the run over
                 self._release(job.id)
@@ -245,7 +255,7 @@ class _Driver:
         if jobs:
             _log.warning("worker %s has died; %s to be tried again", worker.address, several(len(jobs), "run"))
         for job in jobs:
-            yield self._end(_lost(job, alone=len(jobs) == 1))
+            yield self._end(_lost(job, alone=len(jobs) == 1 and under_way[0].begun))
 
     # What workers get
 
@@ -273,7 +283,7 @@ class _Driver:
         if jobs:
             if not worker.batches:
                 worker.hear()
-            future = self.crew.submit("done", worker, on_worker.work, orders, self.topic, self.data_dir)
+            future = self.crew.submit("done", worker, on_worker.work, orders, self.topic, self.data_dir, self.alone)
             worker.batches.append(Batch(jobs, future))
 
     def _batch_cost(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ import msgspec
 from threadpoolctl import threadpool_limits
 
 from ravine.data import Dataset, load
+from ravine.engines.fused import cache
 from ravine.errors import DataError, RavineError, told
 from ravine.storage.parcel import Parcel
 from ravine.storage.record import Epoch
@@ -35,37 +37,49 @@ class Trained(msgspec.Struct, frozen=True):
 
 
 def what_you_have() -> dict[str, str | None]:
-    """Return the versions of Python and of ravine, None if there is no ravine.
+    """Return the versions of Python and of ravine, and a digest of ravine's text; None if there is no ravine.
 
     A worker may have no ravine, or an older one, so this function uses nothing of ravine. It is sent as what it is, see
     below.
     """
+    import hashlib
+    import pathlib
     import platform
 
     found: dict[str, str | None] = {"python": platform.python_version()}
     try:
+        import ravine
         from ravine._version import __version__
 
-        found["ravine"] = __version__
+        folder, text = pathlib.Path(str(ravine.__file__)).parent, hashlib.sha256()
+        for file in sorted(folder.rglob("*.py")):
+            text.update(file.read_bytes())
+        found |= {"ravine": __version__, "text": text.hexdigest()}
     except Exception:
-        found["ravine"] = None
+        found |= {"ravine": None, "text": None}
     return found
 
 
 what_you_have.__module__ = "__main__"  # so that it travels as its code, not as a name in a module of ravine
 
 
-def get_ready(datasets: Mapping[str, Sequence[str]], data_dir: str | None) -> dict[str, Any]:
+def this_process() -> str:
+    """Return a name of this process that no other process has, on any machine."""
+    return f"{platform.node()} {os.getpid()}"
+
+
+def get_ready(datasets: Mapping[str, Sequence[str]], data_dir: str | None, driver: str) -> dict[str, Any]:
     """Load the data of a study, by name with the checksums of their files, and return what this machine is.
+
+    `driver` is the process that asks.
 
     The answer has the fault, None if there is none, the processor, and the versions of the libraries that compute.
     """
-    threadpool_limits(1)  # for good: the threads of a worker would restore each other's limits
-    folder = _folder_of_machine()
-    if folder is not None:
-        from ravine.engines.fused import cache
-
-        cache.keep_in(str(folder / "kernels"))
+    if this_process() != driver:  # a worker may be a thread of the driver's process
+        threadpool_limits(1)  # for good: the threads of a worker would restore each other's limits
+        folder = _folder_of_machine()
+        if folder is not None:
+            cache.keep_in(str(folder / "kernels"))
     fault = None
     try:
         for name, checksums in datasets.items():
@@ -80,8 +94,11 @@ def get_ready(datasets: Mapping[str, Sequence[str]], data_dir: str | None) -> di
     return {"fault": fault, **{name: own[name] for name in ("processor", "numpy", "numba")}}
 
 
-def work(orders: Sequence[bytes], topic: str, data_dir: str | None) -> list[Trained]:
-    """Train runs one after the other; tell the progress as events of a topic."""
+def work(orders: Sequence[bytes], topic: str, data_dir: str | None, careful: bool) -> list[Trained]:
+    """Train runs one after the other; tell the progress as events of a topic.
+
+    If `careful`, let the news that a run begins arrive before it can kill this process.
+    """
     from distributed import Status, get_worker
     from distributed.worker import thread_state
 
@@ -94,6 +111,8 @@ def work(orders: Sequence[bytes], topic: str, data_dir: str | None) -> list[Trai
 
     def tell(event: dict[str, Any]) -> None:
         worker.log_event(topic, {**event, "worker": worker.address})
+        if careful and event["loss"] is None:
+            time.sleep(_OFTEN)
 
     stop = _Unwanted(wanted)
     return [_train(order, stop, tell, data_dir) for order in orders]

@@ -7,15 +7,17 @@ it. The id tells whether the run that arrived is the run that was sent.
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import functools
 import io
 import linecache
 import marshal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import CodeType
+from types import CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any
 
 import msgspec
@@ -24,6 +26,9 @@ from ravine.errors import ConfigError, told
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
 from ravine.formulas.syntax import is_library_module
 from ravine.spec import ResolvedRun, RunSpec, Things, resolve
+
+_CACHED = type(functools.cache(len))
+"""The type of what `functools.cache` and `functools.lru_cache` return."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -54,7 +59,7 @@ def order_of(run: ResolvedRun) -> bytes:
     order = Order(run.id, run.spec)
     if base is not None or schedule is not None or any(stage is not None for stage in stages):
         try:
-            things, texts = _packed(base, stages, schedule)
+            things, texts = _packed((run.optimizer_text, run.schedule_text), base, stages, schedule)
         except Exception as error:
             raise ConfigError(
                 f"run {run.id} cannot be sent to another process: {told(error)} Declare what is yours in a file of its "
@@ -102,17 +107,39 @@ def _unpacked(packed: bytes, texts: bytes) -> Any:
             # Without a time of change, Python does not look whether a file of this name lies here too.
             linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
         try:
-            return cloudpickle.loads(packed)
+            things, classes = cloudpickle.loads(packed)
         except ImportError as error:
             raise ConfigError(f"a rule of yours needs a module that this worker lacks: {told(error)}") from error
+        for cls, names in classes.items():
+            _put_in_order(cls, names)
+        return things
+
+
+def _put_in_order(cls: type, names: Sequence[str]) -> None:
+    """Give what stands in a class the order in which it was declared, which cloudpickle forgets and the text has."""
+    if issubclass(cls, enum.Enum):  # whose members keep their order
+        return
+    for name in names:
+        part = vars(cls).get(name)
+        special = name.startswith("__") and not isinstance(part, FunctionType)
+        if name in vars(cls) and not special and not isinstance(part, MemberDescriptorType | GetSetDescriptorType):
+            try:
+                delattr(cls, name)
+            except TypeError:  # one of Python's own, which cannot be changed
+                return
+            setattr(cls, name, part)
 
 
 @functools.lru_cache(maxsize=64)
-def _packed(*things: Any) -> tuple[bytes, bytes]:
-    """Return things as bytes, and by name the texts of the files in which their functions stand, as JSON."""
+def _packed(now: tuple[str | None, str | None], *things: Any) -> tuple[bytes, bytes]:
+    """Return things as bytes, and by name the texts of the files in which their functions stand, as JSON.
+
+    `now` has the texts of the things, with the present values of what they use.
+    """
     import cloudpickle
 
     texts: dict[str, str] = {}
+    classes: dict[type, list[str]] = {}
 
     class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         def reducer_override(self, value: Any) -> Any:
@@ -121,11 +148,19 @@ def _packed(*things: Any) -> tuple[bytes, bytes]:
                 if lines:
                     texts[value.co_filename] = "".join(lines)
                 return marshal.loads, (marshal.dumps(value),)
-            return super().reducer_override(value)
+            if value is dataclasses.MISSING:
+                return getattr, (dataclasses, "MISSING")
+            if type(value) is _CACHED:
+                return functools.lru_cache(**value.cache_parameters()), (value.__wrapped__,)
+            reduced = super().reducer_override(value)
+            if isinstance(value, type) and reduced is not NotImplemented:
+                classes[value] = list(vars(value))
+            return reduced
 
-    content = io.BytesIO()
     with _by_value():
-        Pickler(content).dump(things)
+        Pickler(io.BytesIO()).dump(things)  # this finds the classes
+        content = io.BytesIO()
+        Pickler(content).dump((things, dict(classes)))
     return content.getvalue(), msgspec.json.encode(texts, order="sorted")
 
 
