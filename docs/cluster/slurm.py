@@ -11,7 +11,8 @@ import ravine
 JOBS = 16
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO)  # a line for each run that ended
+    logging.basicConfig()
+    logging.getLogger("ravine").setLevel(logging.INFO)  # a line for each run that ended
     cluster = SLURMCluster(
         cores=4,  # a worker trains as many runs at once
         processes=1,
