@@ -189,9 +189,16 @@ def test_so_many_pixels_are_zero():
             assert float(percent) == pytest.approx(100 * share, abs=0.5)
 
 
+def python_of_studies(name: str) -> str:
+    """Return the one example in Python of the page about studies that uses a name."""
+    codes = re.findall(r"```python\n(.*?)```", (DOCS / "studies.md").read_text(encoding="utf-8"), re.DOTALL)
+    (code,) = [code for code in codes if name in code]
+    return code
+
+
 def test_the_data_frames_of_the_page(small, runs, capsys):
     ravine.train(dataset="small", layers=(64, 12, 10), epochs=2, batch_size=20, engine="reference")
-    _, code = re.findall(r"```python\n(.*?)```", (DOCS / "studies.md").read_text(encoding="utf-8"), re.DOTALL)
+    code = python_of_studies("run_rows")
     names: dict[str, pandas.DataFrame] = {}
     exec(code, names)
     assert (len(names["runs"]), len(names["epochs"])) == (1, 2)
@@ -199,7 +206,7 @@ def test_the_data_frames_of_the_page(small, runs, capsys):
 
 def test_the_split_of_the_page(tmp_path, monkeypatch):
     monkeypatch.setenv("RAVINE_HOME", str(tmp_path))
-    code, _ = re.findall(r"```python\n(.*?)```", (DOCS / "studies.md").read_text(encoding="utf-8"), re.DOTALL)
+    code = python_of_studies("held_out")
     names: dict[str, Any] = {}
     exec(code, names)
     run, data = names["run"], names["data"]
