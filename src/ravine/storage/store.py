@@ -285,6 +285,11 @@ class RunStore:
         return found, faults
 
 
+def result_in(files: Mapping[str, bytes]) -> Result:
+    """Return the result in the files of a finished run."""
+    return msgspec.json.decode(files["result.json"], type=_Stored).result
+
+
 def files_of(
     result: Result,
     environment: dict[str, str | int],

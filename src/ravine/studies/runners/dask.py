@@ -27,6 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from ravine.data import DATASETS
 from ravine.errors import BusyError, ConfigError, RavineError, StorageError
+from ravine.storage.store import result_in
 from ravine.storage.working import WorkingFolder
 from ravine.studies.runners import on_worker
 from ravine.studies.runners.crew import Batch, Crew, Messages, Worker
@@ -231,17 +232,16 @@ class _Driver:
                 folder.confirm()
                 self.session.store.put(job.id, trained.files)
                 folder.discard()  # of a run that was begun on threads
-                stored = self.session.store.load(job.id)
             except BusyError:  # this process stood still for long, and another one has taken the run over
                 self._release(job.id)
                 self.elsewhere.append(job)
             except RavineError as error:
                 yield self._end(Ending(job.id, error=error))
             else:
-                assert stored is not None
-                self.spent += stored.result.seconds.total
+                result = result_in(trained.files)
+                self.spent += result.seconds.total
                 self.expected += job.cost
-                yield self._end(Ending(job.id, stored.result))
+                yield self._end(Ending(job.id, result))
 
     def _gone(self, worker: Worker) -> Iterator[Ending]:
         """Take back the batches of a worker that is gone."""

@@ -95,7 +95,7 @@ def get_ready(datasets: Mapping[str, Sequence[str]], data_dir: str | None, drive
 
 
 def work(orders: Sequence[bytes], topic: str, data_dir: str | None, careful: bool) -> list[Trained]:
-    """Train runs one after the other; tell the progress as events of a topic.
+    """Train runs one after the other; tell the progress from time to time, as events of a topic.
 
     If `careful`, let the news that a run begins arrive before it can kill this process.
     """
@@ -109,20 +109,30 @@ def work(orders: Sequence[bytes], topic: str, data_dir: str | None, careful: boo
         here = worker.status in (Status.running, Status.paused)  # otherwise it ends, as when the scheduler is gone
         return here and task is not None and task.state == "executing"
 
-    def tell(event: dict[str, Any]) -> None:
-        worker.log_event(topic, {**event, "worker": worker.address})
-        if careful and event["loss"] is None:
+    last = -_OFTEN
+
+    def tell(run: str, share: float, loss: float | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if careful or now - last >= _OFTEN:  # an event costs about as much as a run of some milliseconds
+            last = now
+            worker.log_event(topic, {"worker": worker.address, "run": run, "share": share, "loss": loss})
+        if careful and loss is None:
             time.sleep(_OFTEN)
 
     stop = _Unwanted(wanted)
     return [_train(order, stop, tell, data_dir) for order in orders]
 
 
-def _train(order: bytes, stop: Interruption, tell: Callable[[dict[str, Any]], None], data_dir: str | None) -> Trained:
+_Tell = Callable[[str, float, float | None], None]
+"""A function that tells how a run stands: the run, the share that is done, and its loss; None when it begins."""
+
+
+def _train(order: bytes, stop: Interruption, tell: _Tell, data_dir: str | None) -> Trained:
     name = msgspec.msgpack.decode(order, type=Order).id
     if stop:
         return Trained(name)
-    tell({"run": name, "share": 0.0, "loss": None})
+    tell(name, 0.0, None)
     try:
         run, parcel = run_of(order), Parcel()
         data = _dataset(run.spec.dataset, data_dir)
@@ -151,20 +161,17 @@ class _Unwanted(Interruption):
 
 
 class _Teller:
-    """Tells the progress of a run from time to time."""
+    """Passes on the progress of one run as the share of the whole run that is done."""
 
-    def __init__(self, run: str, epochs: int, tell: Callable[[dict[str, Any]], None]) -> None:
-        self._run, self._epochs, self._tell, self._told = run, epochs, tell, time.monotonic()
+    def __init__(self, run: str, epochs: int, tell: _Tell) -> None:
+        self._run, self._epochs, self._tell = run, epochs, tell
 
     def note(self, text: str) -> None:
         """Say nothing: a study goes on by itself."""
 
     def progress(self, epoch: int, share: float, loss: float) -> None:
-        """Tell the share of the whole run."""
-        now = time.monotonic()
-        if now - self._told > _OFTEN:
-            self._told = now
-            self._tell({"run": self._run, "share": (epoch - 1 + share) / self._epochs, "loss": loss})
+        """Pass on the share of the whole run."""
+        self._tell(self._run, (epoch - 1 + share) / self._epochs, loss)
 
     def epoch(self, record: Epoch) -> None:
         """Say nothing: progress has said it."""
