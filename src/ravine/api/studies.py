@@ -68,8 +68,9 @@ def run_study(
     planned, store = plan(chosen, only), RunStore(path_of("runs", runs))
     folder = path_of("data_dir", data_dir)
     load_data = functools.cache(lambda name: load(name, folder, quiet=quiet))
-    costs = estimate(planned, store, at_once(place), load_data)
-    tell_cost(costs, at_once(place))
+    together = at_once(place)
+    costs = estimate(planned, store, together, load_data)
+    tell_cost(costs, together)
     with watching_study(watcher, quiet, len(costs.seconds)) as chosen_watcher:
         outcome = run_planned(
             planned, store, load_data=load_data, runner=place, costs=costs.seconds, watcher=chosen_watcher

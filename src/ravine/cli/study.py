@@ -101,11 +101,12 @@ def run_command(
     load_data = functools.cache(lambda name: load(name, data_dir, quiet=quiet))
     shared = shared_by([run.spec for run in planned])
     with running_on(dask, jobs, data_dir, dry_run=dry_run) as runner:
-        costs = estimate(planned, store, at_once(runner), load_data)
+        together = at_once(runner)
+        costs = estimate(planned, store, together, load_data)
         if dry_run:
-            _show_plan(planned, costs, at_once(runner), shared, part, as_json)
+            _show_plan(planned, costs, together, shared, part, as_json)
             return 0
-        tell_cost(costs, at_once(runner))
+        tell_cost(costs, together)
         with watching_study(quiet, len(costs.seconds), shared) as watcher:
             outcome = run_study(
                 planned, store, load_data=load_data, runner=runner, costs=costs.seconds, watcher=watcher
