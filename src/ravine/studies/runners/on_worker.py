@@ -48,13 +48,12 @@ def what_you_have() -> dict[str, str | None]:
 
     found: dict[str, str | None] = {"python": platform.python_version()}
     try:
-        import ravine
-        from ravine._version import __version__
+        import ravine._version as version
 
-        folder, text = pathlib.Path(str(ravine.__file__)).parent, hashlib.sha256()
+        folder, text = pathlib.Path(str(version.__file__)).parent, hashlib.sha256()
         for file in sorted(folder.rglob("*.py")):
             text.update(file.read_bytes())
-        found |= {"ravine": __version__, "text": text.hexdigest()}
+        found |= {"ravine": version.__version__, "text": text.hexdigest()}
     except Exception:
         found |= {"ravine": None, "text": None}
     return found
