@@ -14,11 +14,13 @@ import pytest
 from study_cases import SMALL_STUDY, StudyRecorder, assert_as_single_runs, ids, small_plan, study_of
 
 from dask_cases import process_ids, scheduler, until, worker, worker_environment
+from ravine.data import load
 from ravine.errors import ConfigError, StorageError
 from ravine.storage.store import RunStore
 from ravine.studies import plan, run_study
-from ravine.studies.runners import OnDask, connection, crew, runner_of
+from ravine.studies.runners import Job, OnDask, Session, connection, crew, dask, on_worker, runner_of
 from ravine.studies.runners.connection import connected
+from ravine.training.interruption import Interruption
 from small_data import small_files
 
 MANY = SMALL_STUDY.replace("epochs = 3", "epochs = 12").replace('title = "Six', 'seeds = [0, 1, 2]\ntitle = "Six')
@@ -233,6 +235,16 @@ def test_what_is_the_user_s_own_travels_with_the_runs(client, small, store, tmp_
     assert run_study(planned, store, runner=OnDask(client)).failed == {}
     assert_as_single_runs(planned, store, small, tmp_path / "alone")
     assert "beta * v" in store.load(planned[0].id).optimizer_text
+
+
+def test_a_run_that_another_process_has_taken_over_is_not_stored_here(client, planned, store):
+    job = Job(planned[0].run, 1.0)
+    session = Session(store, load, None, Interruption())
+    driver = dask._Driver(client, [job], session, None, None)
+    trained = on_worker.Trained(job.id, {"result.json": b"{}"})
+    assert list(driver._trained(job, trained)) == []
+    assert not store.root.exists()
+    assert driver.left == {job.id}
 
 
 def test_a_scheduler_that_dies_ends_the_study_and_loses_nothing(environment, store, small, tmp_path):

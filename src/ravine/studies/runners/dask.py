@@ -3,7 +3,7 @@
 This process, the driver, gives each worker its tasks by name, so that it knows which runs a worker had when it died.
 Dask's scheduler carries them, and says which workers there are.
 
-- A task is a batch of short runs, some seconds of work, so that a run of a tenth of a second costs little to send.
+- A task is a batch of short runs, a second of work, so that a run of a tenth of a second costs little to send.
 - A worker has one task under way and one that waits, for each of its threads.
 - The driver claims the runs and stores them; workers keep nothing.
 - A worker that is gone loses its tasks. Those that waited go to other workers. For those under way the ending is a
@@ -226,7 +226,7 @@ class _Driver:
             yield self._end(Ending(job.id, error=RavineError(trained.error)))
         elif not trained.files:  # it was stopped
             self._wait_again([job])
-        else:
+        elif job.id in self.claims:  # otherwise another process has it, and a second worker was slower
             try:
                 folder = self.claims[job.id][1]
                 folder.confirm()
@@ -287,7 +287,7 @@ class _Driver:
             worker.batches.append(Batch(jobs, future))
 
     def _batch_cost(self) -> float:
-        """Return the cost of a batch: some seconds, and less at the end, so that all workers end together."""
+        """Return the cost of a batch: that of a second, and less at the end, so that all workers end together."""
         if not self.spent or self.alone:
             return 0.0  # one run, whose seconds are not known yet, or which must be alone
         most = BATCH_SECONDS * self.expected / self.spent
