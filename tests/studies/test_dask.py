@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -338,6 +339,15 @@ def test_worker_processes_end_with_their_context(environment):
             os.kill(process, 0)
 
 
+def open_clients():
+    """Return the numbers of the clients of Dask that are not closed; the garbage collector would close them."""
+    from distributed import Client
+
+    return {
+        id(it) for it in gc.get_objects() if isinstance(it, Client) and it.status not in ("closed", "newly-created")
+    }
+
+
 @pytest.mark.parametrize(
     ("where", "told"),
     [
@@ -353,10 +363,12 @@ def test_worker_processes_end_with_their_context(environment):
 )
 def test_an_address_where_nobody_listens(monkeypatch, where, told):
     monkeypatch.setattr(connection, "_TIMEOUT", 1.0)
-    began = time.monotonic()
+    began, threads, clients = time.monotonic(), set(threading.enumerate()), open_clients()
     with pytest.raises(ConfigError, match=told), connected(where, 1):
         pass
     assert time.monotonic() - began < 20
+    assert set(threading.enumerate()) <= threads
+    assert not open_clients() - clients
 
 
 def test_certificates_that_are_not_there():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -15,6 +16,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,11 +62,9 @@ def connected(where: str, jobs: int) -> Iterator[Any]:
         with _local(jobs) as client:
             yield client
         return
-    client = _client_at(where)
-    try:
+    address = _address_at(where)
+    with _loop() as loop, _client(address, loop) as client:
         yield client
-    finally:
-        _close(client)
 
 
 def _calm() -> None:
@@ -74,13 +74,12 @@ def _calm() -> None:
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def _client_at(where: str) -> Any:
-    from distributed import Client
-
-    place: dict[str, Any] = {"address": where}
+def _address_at(where: str) -> str:
+    """Return the address of a scheduler that `where` names, by itself or by its file."""
+    address = where
     if where.endswith(".json"):
         try:
-            place = {"address": json.loads(Path(where).read_bytes())["address"]}
+            address = str(json.loads(Path(where).read_bytes())["address"])
         except OSError as error:
             raise ConfigError(
                 f"cannot read {where}: {error.strerror or error}. `dask scheduler --scheduler-file {where}` writes it."
@@ -89,18 +88,64 @@ def _client_at(where: str) -> Any:
             raise ConfigError(
                 f"{where} is not the file of a scheduler; `dask scheduler --scheduler-file {where}` writes one."
             ) from None
-    address = str(place["address"])
     _check_address(address)
     _need_certificates(address)
+    return address
+
+
+@contextmanager
+def _loop() -> Iterator[Any]:
+    """Yield an event loop that runs in a thread of its own, for as long as this context.
+
+    Dask's own stays behind if a client cannot connect, and gives up if its thread has not begun after 10 s.
+    """
+    from tornado.ioloop import IOLoop
+
+    ready: Future[tuple[Any, asyncio.Event]] = Future()
+
+    async def serve() -> None:
+        ending = asyncio.Event()
+        ready.set_result((IOLoop.current(), ending))
+        await ending.wait()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+            runner.run(serve())
+
+    thread = threading.Thread(target=run, name="event loop of Dask", daemon=True)
+    thread.start()
+    loop, ending = ready.result()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of other versions, which ravine compares itself
-            return Client(**place, timeout=_TIMEOUT, set_as_default=False)
-    except Exception as error:
-        words = " ".join(str(error).split()) or type(error).__name__
-        raise ConfigError(
-            f"no Dask scheduler answers at {address} ({words[:200]}); `dask scheduler` starts one."
-        ) from None
+        yield loop
+    finally:
+        loop.add_callback(ending.set)
+        thread.join(timeout=_TIMEOUT)
+
+
+@contextmanager
+def _client(address: str, loop: Any) -> Iterator[Any]:
+    """Yield a client of the scheduler at an address, and close it, also if it cannot connect.
+
+    One that is left open is closed by the garbage collector, in any thread, and takes a lock of Dask's: if the thread
+    of a new event loop is the one, both wait for each other.
+    """
+    from distributed import Client
+
+    client = Client.__new__(Client)  # the constructor connects; if it fails, nobody else could close the client
+    try:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of other versions, which ravine compares itself
+                Client.__init__(client, address, loop=loop, timeout=_TIMEOUT, set_as_default=False)
+        except Exception as error:
+            words = " ".join(str(error).split()) or type(error).__name__
+            raise ConfigError(
+                f"no Dask scheduler answers at {address} ({words[:200]}); `dask scheduler` starts one."
+            ) from None
+        yield client
+    finally:
+        with contextlib.suppress(Exception):  # the scheduler may be gone
+            client.close(timeout=2)
 
 
 def _check_address(address: str) -> None:
@@ -150,20 +195,18 @@ _NO_WORKERS: dict[str, Any] = {
 def _local(jobs: int) -> Iterator[Any]:
     """Yield a client of a scheduler in this process, for worker processes of this machine."""
     import dask
-    from distributed import Client, LocalCluster
+    from distributed import LocalCluster
 
     with (
         _ending_by_exit(),
         _scratch() as scratch,
         dask.config.set({"temporary-directory": str(scratch)}),
-        LocalCluster(**_NO_WORKERS) as cluster,
+        _loop() as loop,
+        LocalCluster(**_NO_WORKERS, loop=loop) as cluster,
         _Workers(cluster.scheduler_address, jobs, scratch),
+        _client(cluster.scheduler_address, loop) as client,
     ):
-        client = Client(cluster.scheduler_address, timeout=_TIMEOUT, set_as_default=False)
-        try:
-            yield client
-        finally:
-            _close(client)
+        yield client
 
 
 @contextmanager
@@ -198,11 +241,6 @@ def _scratch() -> Iterator[Path]:
             yield Path(name)
         finally:
             claim.release()
-
-
-def _close(client: Any) -> None:
-    with contextlib.suppress(Exception):  # the scheduler may be gone
-        client.close(timeout=2)
 
 
 class _Workers:
