@@ -14,6 +14,7 @@ from ravine.api.watching import watching
 from ravine.arrays import Array
 from ravine.data import Dataset, load
 from ravine.errors import ConfigError, shortened
+from ravine.formulas.activation import Activation
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.schedule import Schedule
 from ravine.formulas.stage import Stage
@@ -43,7 +44,7 @@ def train(
     epochs: int = 10,
     seed: int = 0,
     layers: Sequence[int] = (784, 300, 100, 100, 10),
-    activation: str = "relu",
+    activation: str | Activation | Sequence[str | Activation] = "relu",
     bias: bool = False,
     softmax: str = "shifted",
     init: str = "glorot-uniform",
@@ -83,7 +84,9 @@ def train(
         per_layer: by the name of a hyper-parameter, or lr, its factor in each layer of weights, as in
             {"lr": [1, 1, 1, 0.1]}; for optimizers that step layer by layer.
         epochs, seed: passes over the data; the seed of all random numbers: initial weights, shuffles and noise.
-        layers, activation, bias, softmax, init: the network; see `ravine.networks`.
+        layers, bias, softmax, init: the network; see `ravine.networks`.
+        activation: that of all hidden layers, or a list with one for each: a name such as "gelu", a file such as
+            "my_file.py:mine", or what `ravine.activation` makes of a function.
         dataset, data_dir: which data, and a folder to take the files from.
         validation: how many training samples are held out to choose settings on, or a share of them below 1. The run
             trains on the others, and has the loss and the accuracy of these after each epoch.

@@ -185,7 +185,7 @@ def train_in(
                 return Outcome(result, None, stop.signal, _STAYS if kept else _NEXT_OF_FRESH if fresh else _NEXT)
             trained()
             folder.confirm()
-            texts = {"optimizer": run.optimizer_text, "schedule": run.schedule_text}
+            texts = {"optimizer": run.optimizer_text, "schedule": run.schedule_text, "activation": run.activation_text}
             state = trainer.engine.state() if result.status == "done" else None
             stored = store.save(result, environment(threads=1), trainer.evaluated_weights(), texts, state)
         folder.discard()

@@ -83,6 +83,11 @@ class Run:
         return self.stored.schedule_text
 
     @property
+    def activation_text(self) -> str | None:
+        """The texts of the activations as they were then, None if all are ravine's own."""
+        return self.stored.activation_text
+
+    @property
     def status(self) -> str:
         """How the run ended: "done" or "diverged"."""
         return self.result.status

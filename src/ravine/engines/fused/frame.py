@@ -6,8 +6,9 @@ pointers in place of arrays (`pointers.unpack`).
 
 Words. A *row* is all the weights that multiply one input, padded with zeros to whole vectors of 16 numbers; a network
 has sizes[l] rows in layer l and one more where it has biases. A *list* holds the units of one sample in one layer that
-are not zero (of other activations than ReLU, all units), and their values. A *block* is the samples of a batch that are
-worked on together. A *nonzero* is one entry of the lists of a block, with its sample; nonzeros are sorted by unit. The
+are not off, and their values; a unit is off if its value and its slope are 0, as with ReLU. A *block* is the samples of
+a batch that are worked on together. A *nonzero* is one entry of the lists of a block, with its sample; nonzeros are
+sorted by unit. The
 *deltas* of a sample are the derivatives of its loss with respect to the sums of each layer, layer after layer. A row
 *misses* the steps in which its gradient is zero; its *missed steps* are taken later, by the lazy update.
 
@@ -34,9 +35,6 @@ TABLE = 1024
 
 DENSE_SHARE, DENSE_BATCH = 0.5, 32
 """The share of inputs that are not zero, and the batch size, from which data are worked on without lists."""
-
-ACTIVATION_CODES = {"relu": 0, "leaky-relu": 1, "tanh": 2, "sigmoid": 3}
-"""The code of each activation in the kernel."""
 
 NAIVE = {"shifted": False, "naive": True}
 """Whether a form of the softmax of `ravine.networks` is the one that can overflow."""
@@ -80,12 +78,13 @@ class Plan(NamedTuple):
     first_rows: Offsets  # first row, of all rows of the network
     list_at: Offsets  # first number in `Lists`
     delta_at: Offsets  # first delta, of a sample's deltas
+    activations: Offsets  # address of the compiled activation of its outputs; the last layer has none
+    sloped: Bytes  # whether that activation has other slopes than 0 and 1
 
 
 class Options(NamedTuple):
     """What kind of network and rule this is."""
 
-    activation: Count  # one of ACTIVATION_CODES
     bias: Flag
     naive: Flag  # softmax without a shift, which can overflow
     lazy: Flag  # rows without a gradient change in a closed form, which is applied when they are next needed
@@ -135,6 +134,7 @@ class Lists(NamedTuple):
 
     units: Units
     values: Reals
+    slopes: Reals  # of the activation, where a layer is sloped
     counts: Counts  # their lengths, shape (layers, block)
 
 

@@ -14,7 +14,6 @@ from ravine.data import Split
 from ravine.engines.engine import Evaluation, Factors, StepwiseHyper
 from ravine.engines.fused import compilation
 from ravine.engines.fused.frame import (
-    ACTIVATION_CODES,
     DENSE_BATCH,
     EVALUATE,
     LANES,
@@ -33,6 +32,7 @@ from ravine.engines.fused.frame import (
     Work,
     words,
 )
+from ravine.engines.fused.pointwise import render_activation
 from ravine.engines.fused.render import Rendered
 from ravine.engines.fused.subnormals import flushed
 from ravine.networks import Network
@@ -71,6 +71,7 @@ class Workspace:
         self._dtype = np.dtype(dtype)
         self._kernel: compilation.Kernel | None = None
         self._plan = plan = _plan(network, min(max(batch_size, EVALUATED), BLOCK))
+        sloped = plan.sloped
         length, slots = int(plan.weights), rendered.state_size - 1
         self.trained = Trained(
             w=_aligned(length, self._dtype),
@@ -78,7 +79,6 @@ class Workspace:
             last=np.zeros(plan.rows, np.int64),
         )
         self._options = Options(
-            activation=ACTIVATION_CODES[network.activation],
             bias=network.bias,
             naive=NAIVE[network.softmax],
             lazy=rendered.lazy,
@@ -93,6 +93,7 @@ class Workspace:
         self._lists = Lists(
             units=np.zeros(listed, np.uint32),
             values=np.zeros(listed, self._dtype),
+            slopes=np.zeros(listed if sloped.any() else 0, self._dtype),
             counts=np.zeros(plan.layers * block, np.int64),
         )
         self._nonzeros = Nonzeros(
@@ -128,6 +129,8 @@ class Workspace:
     def compile(self) -> None:
         """Load the kernel from the cache or compile it, so that no later call waits for it."""
         self._kernel = compilation.load(self._rendered, self._dtype.name)
+        addresses = [compilation.address_of(render_activation(f), self._dtype.name) for f in self._network.activations]
+        self._plan.activations[: len(addresses)] = addresses
 
     def run(
         self,
@@ -262,6 +265,8 @@ def _plan(network: Network, block: int) -> Plan:
         first_rows=begins(rows),
         list_at=begins(block * sizes[:-1]),
         delta_at=begins(widths),
+        activations=np.zeros(len(widths), np.uint64),
+        sloped=np.array([*(not f.gates for f in network.activations), False], np.uint8),
     )
 
 
