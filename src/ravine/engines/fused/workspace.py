@@ -167,7 +167,7 @@ class Workspace:
 
     def evaluate(self, split: Split) -> Evaluation:
         """Evaluate the settled weights on a whole split."""
-        count = len(split.labels)
+        count = len(split.targets)
         nothing = np.zeros((1, 1, 1))
         _, found = self.run(
             EVALUATE, split, np.arange(count), 0, count, hyper=nothing, t=0, batch_size=self._plan.block
@@ -237,7 +237,7 @@ def ordered(names: Sequence[str], hyper: StepwiseHyper, factors: Factors, layers
 
 
 def _data(split: Split) -> Data:
-    compact, labels = split.compact, np.ascontiguousarray(split.labels, np.uint8)
+    compact, labels = split.compact, np.ascontiguousarray(split.targets, np.uint8)
     return Data(len(labels), compact.starts, compact.columns, compact.values, labels)
 
 
