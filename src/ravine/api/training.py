@@ -134,8 +134,9 @@ def train(
 def settings_on(data: Dataset, settings: Mapping[str, Any], data_dir: Path | str | None) -> dict[str, Any]:
     """Return the settings of a run on data that are at hand: what is not given follows from the data."""
     info = data.info
-    if settings["dataset"] not in (SETTINGS_BY_NAME["dataset"].default, info.name):
-        raise ConfigError(f"dataset is {shortened(settings['dataset'])}, and data are given: leave one of the two out.")
+    named = plain(settings["dataset"])
+    if named not in (SETTINGS_BY_NAME["dataset"].default, info.name):
+        raise ConfigError(f"dataset is {shortened(named)}, and data are given: leave one of the two out.")
     if data_dir is not None:
         raise ConfigError(f"data_dir is {shortened(str(data_dir))}, and data are given: leave one of the two out.")
     changed = {"dataset": info.name, "validation": samples_of(plain(settings["validation"]), len(data.train.targets))}

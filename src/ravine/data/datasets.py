@@ -69,7 +69,7 @@ class Split:
         return sum(array.nbytes for array in (*arrays_of(self.features), self.targets))
 
     def inputs(self, samples: Any, dtype: DTypeLike) -> NDArray[Any]:
-        """Return the network's inputs for some samples, (b, i), in a dtype: features over the scale, rounded once.
+        """Return the network's inputs for some samples, (b, i), in a dtype: features over the scale.
 
         Only the rows of these samples are made dense; `rows_at_once` says how many a computation may take.
         """
@@ -192,7 +192,7 @@ def locate(name: str, data_dir: Path | None = None) -> Path | None:
 
 
 def scaled(features: NDArray[np.uint8], dtype: DTypeLike, scale: float = 255.0) -> NDArray[Any]:
-    """Turn bytes into the network's inputs: every value over a scale, rounded once. Pixels become 0 <= x_i <= 1.
+    """Turn bytes into the network's inputs: every value over a scale, both in the dtype. Pixels become 0 <= x_i <= 1.
 
     Args:
         features: uint8, any shape.
@@ -210,9 +210,6 @@ def scaled(features: NDArray[np.uint8], dtype: DTypeLike, scale: float = 255.0) 
     """
     if features.dtype != np.uint8:
         raise TypeError(f"scaled() takes the uint8 pixels of a data set, not {features.dtype}")
-    if np.float32(scale) != scale and np.dtype(dtype) == np.float32:
-        # The scale is no float32. The quotient is taken in float64, whose digits are too many to round twice.
-        return np.divide(features, scale, dtype=np.float64).astype(np.float32)
     result: NDArray[Any] = np.divide(features, scale, dtype=dtype)
     return result
 

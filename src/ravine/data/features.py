@@ -71,7 +71,8 @@ def features_of(name: str, given: Any) -> Read:
     dtype = _dtype_for(array)
     if dtype != array.dtype or not array.flags.c_contiguous:
         _require_memory(name, array.size * dtype.itemsize)
-    flat = np.ascontiguousarray(array, dtype).reshape(len(array), -1)
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused below
+        flat = np.ascontiguousarray(array, dtype).reshape(len(array), -1)
     _require_width(name, flat.shape[1])
     for first, block in _blocks(flat):
         if not (finite := np.isfinite(block)).all():
@@ -143,18 +144,22 @@ def _array(name: str, given: Any) -> NDArray[Any]:
     try:
         array = np.asarray(given)
     except (ValueError, TypeError, OverflowError) as error:
-        raise DataError(f"{name} is no array of numbers: {_uneven(given) or error}.") from None
+        raise DataError(f"{name} is no array of numbers: {_uneven(given) or first_sentence(error)}.") from None
     if array.ndim == 0:
         raise DataError(f"{name} is {shortened(given)}; it must be an array of shape (samples, features).")
     return array
 
 
+def first_sentence(error: Exception) -> str:
+    """Return the first sentence of an error of NumPy's, without its point."""
+    return str(error).partition(". ")[0].rstrip(".")
+
+
 def _uneven(given: Any) -> str | None:
     """Say which row of a list of lists has another length than the first."""
-    try:
-        lengths = [len(row) for row in given]
-    except TypeError:
+    if not isinstance(given, (list, tuple)) or not all(isinstance(row, (list, tuple, np.ndarray)) for row in given):
         return None
+    lengths = [len(row) for row in given]
     other = next((row for row, length in enumerate(lengths) if length != lengths[0]), None)
     if other is None:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ravine.data.features import is_sparse, read_only
+from ravine.data.features import first_sentence, is_sparse, read_only
 from ravine.errors import ConfigError, DataError, beginning, shortened
 from ravine.words import several
 
@@ -32,7 +32,7 @@ def targets_of(name: str, given: Any, count: int, of: str) -> NDArray[Any]:
     try:
         array = np.asarray(given)
     except (ValueError, TypeError, OverflowError) as error:
-        raise DataError(f"{name} is no array of classes: {error}.") from None
+        raise DataError(f"{name} is no array of classes: {first_sentence(error)}.") from None
     if array.ndim == 0:
         raise DataError(f"{name} is {shortened(given)}; it must have the class of each sample, in shape ({count},).")
     if array.ndim > 1:
