@@ -63,7 +63,7 @@ def refused(error, *arguments, **settings):
             FRAME,
             "X has 'Bern' in row 0, column 1 ('city'), counted from 0, and dtype object: give numbers, such as one",
         ),
-        (pd.DataFrame({"n": pd.array([1, None], "Int64")}), "column 0 ('n'), counted from 0, and dtype object"),
+        (pd.DataFrame({"n": pd.array([1, None], "Int64")}), "in row 1, column 0 ('n'), counted from 0"),
         (
             np.ma.masked_array(X, X == 7),
             "the number in row 1, column 1, counted from 0, is masked: give X.filled(NUMBER)",
@@ -107,8 +107,8 @@ VALUES = [1.0, 2.0, 3.0, 4.0]
         (csr(VALUES, [2, 0, 0, 1], [0, 2, 4], (2, 3)), "X has column 0 after column 2 in row 0"),
         (csr(VALUES, [0, 1, 2, 2], [0, 2, 4], (2, 3)), "X has column 2 twice in row 1, counted from 0: call "
          "X.sum_duplicates() first"),
-        (csr(VALUES, [0, 1, -2, 2], [0, 2, 4], (2, 3)), "X has the column -2 in row 1, counted from 0; its columns are 0 "
-         "to 2: build"),
+        (csr(VALUES, [0, 1, -2, 2], [0, 2, 4], (2, 3)), "X has the column -2 in row 1, counted from 0; its columns "
+         "are 0 to 2: build"),
         (csr(VALUES, [0, 3, 0, 2], [0, 2, 4], (2, 3)), "X has the column 3 in row 0"),
         (csr(VALUES, [0, 1, 0, 2], [0, 5, 4], (2, 3)), "X.indptr falls from 5 to 4 in row 1, counted from 0; it must"),
         (csr(VALUES, [0, 1, 0, 2], [1, 2, 4], (2, 3)), "X.indptr begins with 1; it must begin with 0"),
