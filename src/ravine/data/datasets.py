@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ravine.data import idx, sources
 from ravine.data.catalog import DATASETS, DatasetInfo
-from ravine.data.compact import Compact, compact
+from ravine.data.compact import Compact, Dense, compact
 from ravine.data.info import GivenInfo
 from ravine.data.validation import held_out, samples_of
 from ravine.errors import ConfigError, DataError, unknown
@@ -47,14 +47,14 @@ class Split:
             object.__setattr__(self, "scale", 255.0 if self.features.dtype == np.uint8 else 1.0)
 
     @property
-    def compact(self) -> Compact:
-        """The features as lists of those that are not zero, made when first asked for and shared by all runs."""
+    def compact(self) -> Compact | Dense:
+        """The features in the form that the fused engine reads, made when first asked for and shared by all runs."""
         with _ONE_AT_A_TIME:
             return self._compact
 
     @cached_property
-    def _compact(self) -> Compact:
-        return compact(self.features)
+    def _compact(self) -> Compact | Dense:
+        return compact(self.features, self.scale)
 
     def part(self, chosen: NDArray[np.bool_]) -> Split:
         """Return some of the samples: those of a mask, (b,)."""
