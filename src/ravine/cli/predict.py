@@ -48,8 +48,14 @@ def predict(
 
     from ravine.api import load_run
     from ravine.data import info_of
+    from ravine.errors import ConfigError
 
     found = load_run(run, out)
+    if found.spec.data is not None:
+        raise ConfigError(
+            f"run {found.id} is on data that were given in Python: ravine.load_run({found.id!r}).predict(X) takes "
+            "samples of their form."
+        )
     names = info_of(found.spec.dataset).class_names
     pictures = [_picture(image, found.spec, data_dir) for image in images]
     probabilities = found.probabilities(np.stack([pixels for pixels, _ in pictures]))

@@ -25,8 +25,9 @@ def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
     """Return sixteen hexadecimal digits: a hash of all that decides the result of a resolved run.
 
     The hash has the settings that differ from the defaults, the text of the optimizer, the text of a schedule that is
-    not ravine's own, and the checksums of the data. Since settings at their defaults are left out, a new setting leaves
-    the ids of old runs as they are, and a default must never change. The folder of a user's file does not count.
+    not ravine's own, and the checksums of the data, or their digest if they were given. Since settings at their
+    defaults are left out, a new setting leaves the ids of old runs as they are, and a default must never change. The
+    folder of a user's file does not count.
     """
     defaults = msgspec.to_builtins(RunSpec())
     settings = {name: value for name, value in msgspec.to_builtins(spec).items() if value != defaults[name]}
@@ -43,6 +44,6 @@ def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
         "settings": settings,
         "schedule": text_of(schedule),
         "optimizer": optimizer.texts(),
-        "data": sorted(DATASETS[spec.dataset].sha256.values()),
+        "data": sorted(DATASETS[spec.dataset].sha256.values()) if spec.data is None else [spec.data],
     }
     return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()[:16]

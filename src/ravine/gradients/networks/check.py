@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.data import Split, scaled
+from ravine.data import Split
 from ravine.errors import ConfigError
 from ravine.gradients.methods import METHODS
 from ravine.gradients.networks.agreement import Agreement, compare_gradients
@@ -93,9 +93,7 @@ def check_network(
     """
     require_samples(samples, data)
     chosen = list(samples)
-    point = NetworkPoint(
-        network, flat.astype(dtype), scaled(data.features[chosen], dtype), data.targets[chosen].astype(int)
-    )
+    point = NetworkPoint(network, flat.astype(dtype), data.inputs(chosen, dtype), data.targets[chosen].astype(int))
     indices = _subset(np.arange(len(flat)), weights, seed)
     # A zero gradient says nothing of a method; where the dead pixels are, every method gives zero.
     live = np.flatnonzero(gradient(network, point.weights, point.x, point.labels)[1])
