@@ -21,7 +21,7 @@ from ravine.spec.names import OTHERS
 OF_SCHEDULES = {"schedule", "final_lr"}
 """In a spec they are a name and the settings of a schedule."""
 
-ARRAYS = {"initial_weights", "order"}
+ARRAYS = {"data", "initial_weights", "order"}
 """What has no place on a command line, and of which a spec has the checksums."""
 
 OF_EXTENSIONS = {"extends"}
@@ -85,14 +85,14 @@ def test_train_hands_every_setting_on(monkeypatch):
     class Seen(Exception):
         pass
 
-    def seen(settings):
-        raise Seen(settings)
+    def seen(settings, data):
+        raise Seen(settings, data)
 
     monkeypatch.setattr("ravine.api.training.from_settings", seen)
     given = {name: object() for name in BY_NAME if name != "hyperparameters"}
     with pytest.raises(Seen) as found:
         ravine.train(**given, alpha=0.5)  # type: ignore[arg-type]
-    assert found.value.args[0] == {**given, "alpha": 0.5}
+    assert found.value.args == ({**given, "alpha": 0.5}, None)
 
 
 def parameters(command: str) -> dict[str, click.Option]:

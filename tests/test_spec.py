@@ -48,6 +48,7 @@ CHANGES = {
     "test": "end",
     "engine": "reference",
     "dtype": "float64",
+    "data": "2" * 64,
     "initial_weights": "0" * 64,
     "order": "0" * 64,
     "extends": "0" * 16,
@@ -55,6 +56,7 @@ CHANGES = {
 # A change of hyper-parameters needs an optimizer that has some, and some settings a rate that changes.
 BASES = {
     "validation_seed": RunSpec(validation=6000),
+    "data": RunSpec(dataset="given", data="1" * 64),
     "hyperparameters": RunSpec(optimizer="adagrad"),
     "schedule_settings": RunSpec(schedule="linear", schedule_settings={"final_lr": 0.001}),
     "schedule_by": RunSpec(schedule="linear", schedule_settings={"final_lr": 0.001}),
@@ -80,6 +82,37 @@ def test_no_two_changes_share_an_id():
         RunSpec(schedule="linear", schedule_settings={"final_lr": 0.003}),
     ]
     assert len(set(map(id_of, changed))) == len(changed)
+
+
+def test_the_id_of_a_run_on_given_data_has_their_digest_in_place_of_checksums():
+    document = {
+        "data": ["5a" * 32],
+        "optimizer": ["return lr * g", "inert"],
+        "schedule": None,
+        "settings": {
+            "data": "5a" * 32,
+            "dataset": "given",
+            "hyperparameters": {},
+            "layers": [7, 5, 3],
+            "lr": 0.1,
+            "optimizer": "sgd",
+            "schedule": "constant",
+            "schedule_settings": {},
+            "stages": [],
+        },
+    }
+    text = json.dumps(document, separators=(",", ":")).encode()
+    found = id_of(RunSpec(dataset="given", data="5a" * 32, layers=(7, 5, 3)))
+    assert found == hashlib.sha256(text).hexdigest()[:16]
+
+
+def test_data_are_in_the_catalog_or_given_and_never_both():
+    with pytest.raises(ConfigError, match=r"^unknown data set 'given'"):
+        id_of(RunSpec(dataset="given"))
+    with pytest.raises(ConfigError, match="dataset is 'mnist', and data are given: leave one of the two out"):
+        id_of(RunSpec(data="1" * 64))
+    with pytest.raises(ConfigError, match="it must be a number of samples, or 0 for none"):
+        id_of(RunSpec(dataset="given", data="1" * 64, validation=0.25))
 
 
 def test_the_id_is_the_hash_of_a_document_that_must_not_change():

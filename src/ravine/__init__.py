@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ravine.conformance import check_optimizer
     from ravine.conformance.schedule import check_schedule
     from ravine.conformance.surface import check_surface
-    from ravine.data import Dataset, Split
+    from ravine.data import Dataset, Split, dataset
     from ravine.data.picture import Picture, read_picture
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
     from ravine.formulas.activation import Activation, activation
@@ -56,7 +56,7 @@ _HOMES = {
     "ravine.conformance": ("check_optimizer",),
     "ravine.conformance.schedule": ("check_schedule",),
     "ravine.conformance.surface": ("check_surface",),
-    "ravine.data": ("Dataset", "Split"),
+    "ravine.data": ("Dataset", "Split", "dataset"),
     "ravine.data.picture": ("Picture", "read_picture"),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
     "ravine.formulas.activation": ("Activation", "activation"),
@@ -114,6 +114,7 @@ __all__ = [
     "check_schedule",
     "check_surface",
     "compare",
+    "dataset",
     "draw_paths",
     "epoch_order",
     "epoch_rows",

@@ -67,7 +67,7 @@ def test_compiled_code_reads_each_field_where_python_has_put_it(real):
 
 def test_both_sides_have_the_same_fields():
     assert tuple_type(Frame, types.float32).fields == Frame._fields
-    assert tuple_type(Plan, types.float32).types[-1] == types.CPointer(types.uint64)
+    assert tuple_type(Plan, types.float32).types[-2:] == (types.CPointer(types.uint64), types.CPointer(types.uint8))
 
 
 @pytest.mark.parametrize(

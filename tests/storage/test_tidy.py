@@ -105,7 +105,9 @@ def test_no_two_values_share_a_column(small, tmp_path):
 def test_columns_have_the_names_of_the_keywords_of_train():
     (row,) = tidy.run_rows([SGD])
     single = {setting.name for setting in SETTINGS} - {"hyperparameters", "per_layer"}
-    assert set(row) == single | {"initial_weights", "order", "extends"} | {name for name in tidy.ADDED if name in row}
+    assert set(row) == single | {"data", "initial_weights", "order", "extends"} | {
+        name for name in tidy.ADDED if name in row
+    }
     given = {name: value for name, value in row.items() if name in single and value is not None}
     assert from_settings({**given, "layers": [784, 300, 100, 100, 10]}).id == SGD.id
     assert list(tidy.run_rows(RESULTS)[0]) == list(tidy.run_rows(RESULTS)[1])

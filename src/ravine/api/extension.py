@@ -11,7 +11,7 @@ import numpy as np
 
 from ravine.api.training import finished, load_run, run_spec
 from ravine.api.watching import watching
-from ravine.data import load
+from ravine.data import Dataset, value_of
 from ravine.errors import ConfigError, unknown
 from ravine.formulas.schedule import Schedule
 from ravine.formulas.shelves import SCHEDULES
@@ -19,6 +19,7 @@ from ravine.inputs import convert, folded_keys, path_of, plain
 from ravine.spec import ResolvedRun, Things, resolve
 from ravine.spec.values import values_of
 from ravine.training import Given, Outcome, Silent, Watcher
+from ravine.training.data import data_of
 from ravine.training.run import Run
 from ravine.words import several
 
@@ -32,6 +33,7 @@ def extend(
     final_lr: float | None = None,
     schedule_by: str | None = None,
     data_dir: Path | str | None = None,
+    data: Dataset | tuple[Any, ...] | None = None,
     fresh: bool = False,
     quiet: bool = False,
     watcher: Watcher | None = None,
@@ -50,6 +52,7 @@ def extend(
         lr, schedule, final_lr, schedule_by: how the rate goes on; see `train`. A schedule that is given takes the place
             of the old one and of its settings; final_lr alone means linear decay.
         data_dir, fresh, quiet, watcher: see `train`.
+        data: the data of the run, if they were given to it.
         hyperparameters: new values of hyper-parameters and of settings of the schedule.
 
     Raises:
@@ -67,7 +70,8 @@ def extend(
     changes = {"epochs": epochs, **{name: value for name, value in changes.items() if value is not None}}
     with watching(watcher, quiet, epochs) as chosen:
         given = {**changes, **hyperparameters}
-        return finished(extend_run(run, given, data_dir=data_dir, fresh=fresh, watcher=chosen))
+        value = None if data is None else value_of(data)
+        return finished(extend_run(run, given, data_dir=data_dir, data=value, fresh=fresh, watcher=chosen))
 
 
 def extend_run(
@@ -76,6 +80,7 @@ def extend_run(
     *,
     out: Path | str | None = None,
     data_dir: Path | str | None = None,
+    data: Dataset | None = None,
     fresh: bool = False,
     watcher: Watcher | None = None,
 ) -> Run | Outcome:
@@ -83,11 +88,10 @@ def extend_run(
     old = run if isinstance(run, Run) else load_run(run, out)
     before = _resolved(old)
     after = _changed(before, changes)
-    data = load(
-        before.spec.dataset, path_of("data_dir", data_dir), quiet=watcher is None or isinstance(watcher, Silent)
-    )
+    silent = watcher is None or isinstance(watcher, Silent)
+    data = data_of(before.spec, data, path_of("data_dir", data_dir), quiet=silent)
     part = data.held_out(before.spec.validation, before.spec.validation_seed)
-    alike = _begin_alike(before, after, len(part.train.labels))
+    alike = _begin_alike(before, after, len(part.train.targets))
     after = after.replaced(extends=before.spec.extends if alike else old.id)
     given = Given(begun=old.stored)
     return run_spec(after, given=given, out=old.folder.parent, fresh=fresh, watcher=watcher, data=data)

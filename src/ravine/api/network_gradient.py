@@ -72,13 +72,18 @@ def check_network_gradient(
     if epochs < 0:
         raise ConfigError(f"epochs is {epochs}; it must be a whole number of 0 or more.")
     stored = None if run is None else load_run(run, out)
+    if (spec if stored is None else stored.spec).data is not None:
+        raise ConfigError(
+            "the gradient check of a network takes its samples from a data set that `ravine datasets` lists, not from "
+            "data that were given; ravine.check_gradient checks any function."
+        )
     wanted = resolve(msgspec.structs.replace(spec, epochs=max(1, epochs)))
     spec = wanted.spec if stored is None else stored.spec
     dataset = load(spec.dataset, path_of("data_dir", data_dir))
     require_samples(samples, dataset.train)
     flat = _trained(wanted, epochs, dataset, out, watcher) if stored is None else stored.weights
     return check_network(
-        spec.network,
+        wanted.network if stored is None else stored.network,
         flat,
         dataset.train,
         samples=samples,

@@ -6,25 +6,32 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from ravine.api.watching import watching
 from ravine.arrays import Array
-from ravine.data import Dataset, load
+from ravine.data import Dataset, GivenInfo, value_of
+from ravine.data.validation import samples_of
 from ravine.errors import ConfigError, shortened
 from ravine.formulas.activation import Activation
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.schedule import Schedule
 from ravine.formulas.stage import Stage
 from ravine.inputs import convert, path_of, plain
+from ravine.settings import BY_NAME as SETTINGS_BY_NAME
 from ravine.settings import SETTINGS
 from ravine.spec import ResolvedRun, RunSpec, from_settings, resolve
 from ravine.storage.store import RunStore
 from ravine.training import Given, Outcome, Silent, Watcher, with_given
 from ravine.training import train as train_run
+from ravine.training.data import data_of
 from ravine.training.run import Run
+
+LAYERS = (784, 300, 100, 100, 10)
+"""The layers of a run unless others are given."""
 
 _log = logging.getLogger("ravine")
 
@@ -43,7 +50,7 @@ def train(
     per_layer: Mapping[str, Sequence[float]] = MappingProxyType({}),
     epochs: int = 10,
     seed: int = 0,
-    layers: Sequence[int] = (784, 300, 100, 100, 10),
+    layers: Sequence[int] = LAYERS,
     activation: str | Activation | Sequence[str | Activation] = "relu",
     bias: bool = False,
     softmax: str = "shifted",
@@ -58,6 +65,7 @@ def train(
     out: Path | str | None = None,
     fresh: bool = False,
     quiet: bool = False,
+    data: Dataset | tuple[Any, ...] | None = None,
     initial_weights: ArrayLike | None = None,
     order: ArrayLike | None = None,
     watcher: Watcher | None = None,
@@ -84,10 +92,13 @@ def train(
         per_layer: by the name of a hyper-parameter, or lr, its factor in each layer of weights, as in
             {"lr": [1, 1, 1, 0.1]}; for optimizers that step layer by layer.
         epochs, seed: passes over the data; the seed of all random numbers: initial weights, shuffles and noise.
-        layers, bias, softmax, init: the network; see `ravine.networks`.
+        layers, bias, softmax, init: the network; see `ravine.networks`. With `data`, the first and the last of the
+            default layers are those of the data.
         activation: that of all hidden layers, or a list with one for each: a name such as "gelu", a file such as
             "my_file.py:mine", or what `ravine.activation` makes of a function.
         dataset, data_dir: which data, and a folder to take the files from.
+        data: data of your own in place of these: (X, y), or (X, y, X_test, y_test), or what `ravine.dataset` returns,
+            which says what X and y may be. Without a test set, test is "never".
         validation: how many training samples are held out to choose settings on, or a share of them below 1. The run
             trains on the others, and has the loss and the accuracy of these after each epoch.
         validation_seed: the seed that draws them, each class in its share.
@@ -113,10 +124,30 @@ def train(
     """
     keywords = locals()  # before anything else is named here
     settings = {setting.name: keywords[setting.name] for setting in SETTINGS if setting.name != "hyperparameters"}
-    run = from_settings({**settings, **hyperparameters})
+    value = None if data is None else value_of(data)
+    if value is not None:
+        settings = settings_on(value, settings, data_dir)
+    digest = value.info.digest if value is not None and isinstance(value.info, GivenInfo) else None
+    run = from_settings({**settings, **hyperparameters}, digest)
     given = Given(_array("initial_weights", initial_weights, "iuf"), _array("order", order, "iu"))
     with watching(watcher, quiet, run.spec.epochs) as chosen:
-        return finished(run_spec(run, given=given, data_dir=data_dir, out=out, fresh=fresh, watcher=chosen))
+        return finished(run_spec(run, given=given, data_dir=data_dir, out=out, fresh=fresh, watcher=chosen, data=value))
+
+
+def settings_on(data: Dataset, settings: Mapping[str, Any], data_dir: Path | str | None) -> dict[str, Any]:
+    """Return the settings of a run on data that are at hand: what is not given follows from the data."""
+    info = data.info
+    named = plain(settings["dataset"])
+    if named not in (SETTINGS_BY_NAME["dataset"].default, info.name):
+        raise ConfigError(f"dataset is {shortened(named)}, and data are given: leave one of the two out.")
+    if data_dir is not None:
+        raise ConfigError(f"data_dir is {shortened(str(data_dir))}, and data are given: leave one of the two out.")
+    changed = {"dataset": info.name, "validation": samples_of(plain(settings["validation"]), len(data.train.targets))}
+    if settings["layers"] is LAYERS:
+        changed["layers"] = (info.width, *LAYERS[1:-1], info.classes)
+    if settings["test"] is None and data.test is None:
+        changed["test"] = "never"
+    return {**settings, **changed}
 
 
 def finished(outcome: Run | Outcome) -> Run:
@@ -139,7 +170,7 @@ def run_spec(
 ) -> Run | Outcome:
     """Train a run, or return it if it is stored; an interrupted run comes back as an `Outcome`.
 
-    If you have loaded the data set already, pass it in as `data`.
+    If you have loaded the data set already, pass it in as `data`; those of a run on given data must be passed in.
     """
     watcher = watcher or Silent()
     fresh = convert(plain(fresh), bool, "fresh")
@@ -151,8 +182,7 @@ def run_spec(
         stored.weights()  # raises if they are damaged
         _log.info("run %s is stored in %s and shown as it is; --fresh trains it anew", run.id, stored.folder)
         return Run(stored, run)
-    if data is None:
-        data = load(run.spec.dataset, folder_of_data, quiet=isinstance(watcher, Silent))
+    data = data_of(run.spec, data, folder_of_data, quiet=isinstance(watcher, Silent))
     outcome = train_run(run, data, store, given=given, fresh=fresh, watcher=watcher)
     return outcome if outcome.stored is None else Run(outcome.stored, run)
 

@@ -48,8 +48,14 @@ def predict(
 
     from ravine.api import load_run
     from ravine.data import info_of
+    from ravine.errors import ConfigError
 
     found = load_run(run, out)
+    if found.spec.data is not None:
+        raise ConfigError(
+            f"run {found.id} is on data that were given in Python: ravine.load_run({found.id!r}).predict(X) takes "
+            "samples of their form."
+        )
     names = info_of(found.spec.dataset).class_names
     pictures = [_picture(image, found.spec, data_dir) for image in images]
     probabilities = found.probabilities(np.stack([pixels for pixels, _ in pictures]))
@@ -82,7 +88,7 @@ def _picture(image: str, spec: RunSpec, data_dir: Path | None) -> tuple[Pixels, 
         return picture.pixels, picture.done
     if source in ("test", "train"):
         split = getattr(load(info.name, data_dir), source)
-        pixels = _image(split.images.reshape(-1, *info.shape), int(number), f"{source} images of {info.name}")
+        pixels = _image(split.features.reshape(-1, *info.shape), int(number), f"{source} images of {info.name}")
     else:
         pixels = _image(_idx(Path(source)), int(number), f"images in {source}")
     if pixels.shape != info.shape:

@@ -1,6 +1,23 @@
-"""Data sets: `load` finds or fetches the files, verifies them, and returns read-only uint8 arrays."""
+"""Data sets as values: `load` reads one of the catalog, `dataset` makes one from arrays; all arrays are read-only."""
 
 from ravine.data.catalog import DATASETS, DatasetInfo
-from ravine.data.datasets import Dataset, Split, info_of, load, locate, scaled
+from ravine.data.datasets import Dataset, Split, info_of, inputs_of, load, locate, rows_at_once, scaled
+from ravine.data.given import dataset, value_of
+from ravine.data.info import GIVEN, GivenInfo
 
-__all__ = ["DATASETS", "Dataset", "DatasetInfo", "Split", "info_of", "load", "locate", "scaled"]
+__all__ = [
+    "DATASETS",
+    "GIVEN",
+    "Dataset",
+    "DatasetInfo",
+    "GivenInfo",
+    "Split",
+    "dataset",
+    "info_of",
+    "inputs_of",
+    "load",
+    "locate",
+    "rows_at_once",
+    "scaled",
+    "value_of",
+]

@@ -73,6 +73,11 @@ class DatasetInfo:
     npm_package: str | None = None
     preparation: Preparation | None = None
 
+    @property
+    def width(self) -> int:
+        """The number of pixels of an image."""
+        return self.shape[0] * self.shape[1]
+
 
 _TABLE = (
     DatasetInfo(

@@ -1,4 +1,4 @@
-"""Data sets as arrays: find the files, parse them, and check that they fit together."""
+"""Data sets as values: features, targets and what is known of them; those of the catalog are read from their files."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ from numpy.typing import DTypeLike, NDArray
 
 from ravine.data import idx, sources
 from ravine.data.catalog import DATASETS, DatasetInfo
-from ravine.data.compact import Compact, compact
+from ravine.data.compact import Compact, Dense, compact
+from ravine.data.info import GivenInfo
 from ravine.data.validation import held_out, samples_of
 from ravine.errors import ConfigError, DataError, unknown
 from ravine.inputs import path_of
 from ravine.words import several
+
+_DENSE = 1 << 25
+"""The most numbers that are made dense at a time."""
 
 _ONE_AT_A_TIME = threading.RLock()
 """Held while a form of a data set is made that all runs share, so that several threads make it once."""
@@ -25,32 +29,51 @@ _ONE_AT_A_TIME = threading.RLock()
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The images and labels of one part of a data set, in the order of its files; both arrays are read-only.
+    """The features and targets of one part of a data set, in its order; both arrays are read-only.
 
     Attributes:
-        images: (b, i) uint8, C-contiguous: one row an image, its pixels row by row, 0 to 255.
-        labels: (b,) uint8: the class of each image, 0 to classes - 1.
+        features: (b, i), one row a sample: uint8, float32 or float64, C-contiguous, or a CSR array of SciPy with sorted
+            columns and without duplicates. Of an image they are its pixels row by row, 0 to 255.
+        targets: (b,) whole numbers: the class of each sample, 0 to classes - 1.
+        scale: an input of the network is a feature over this number; 0 stands for 255 if they are uint8, else for 1.
     """
 
-    images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
+    features: Any
+    targets: NDArray[Any]
+    scale: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.scale:
+            object.__setattr__(self, "scale", 255.0 if self.features.dtype == np.uint8 else 1.0)
 
     @property
-    def compact(self) -> Compact:
-        """The images as lists of their non-zero pixels, made when first asked for and shared by all runs."""
+    def compact(self) -> Compact | Dense:
+        """The features in the form that the fused engine reads, made when first asked for and shared by all runs."""
         with _ONE_AT_A_TIME:
             return self._compact
 
     @cached_property
-    def _compact(self) -> Compact:
-        return compact(self.images)
+    def _compact(self) -> Compact | Dense:
+        return compact(self.features, self.scale)
 
     def part(self, chosen: NDArray[np.bool_]) -> Split:
         """Return some of the samples: those of a mask, (b,)."""
-        images, labels = self.images[chosen], self.labels[chosen]
-        for array in (images, labels):
+        features, targets = self.features[chosen], self.targets[chosen]
+        for array in (*arrays_of(features), targets):
             array.flags.writeable = False
-        return Split(images, labels)
+        return Split(features, targets, self.scale)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of memory that the features and targets take."""
+        return sum(array.nbytes for array in (*arrays_of(self.features), self.targets))
+
+    def inputs(self, samples: Any, dtype: DTypeLike) -> NDArray[Any]:
+        """Return the network's inputs for some samples, (b, i), in a dtype: features over the scale.
+
+        Only the rows of these samples are made dense; `rows_at_once` says how many a computation may take.
+        """
+        return inputs_of(self.features[samples], dtype, self.scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,17 +81,24 @@ class Dataset:
     """A data set in memory, with the facts about it.
 
     Attributes:
-        info: the facts.
+        info: the facts: those of the catalog, or of data that were given.
         train: the samples to train on.
-        test: those on which a finished choice is judged.
+        test: those on which a finished choice is judged; None if there are none.
         validation: those to choose settings on, held out of the training samples; None if none are.
+        is_whole: whether it is as `ravine.load_data` or `ravine.dataset` made it, so that its info stands for it.
     """
 
-    info: DatasetInfo
+    info: DatasetInfo | GivenInfo
     train: Split
-    test: Split
+    test: Split | None = None
     validation: Split | None = None
+    is_whole: bool = field(default=False, init=False, repr=False)
     _cut: dict[tuple[int, int], Dataset] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of memory that all features and targets take."""
+        return sum(split.nbytes for split in (self.train, self.validation, self.test) if split is not None)
 
     def held_out(self, samples: int | float, seed: int = 0) -> Dataset:
         """Return the data set with some training samples held out for validation, each class in its share.
@@ -84,17 +114,17 @@ class Dataset:
             ConfigError: the number is not allowed, or samples are held out already.
 
         >>> data = load("mnist").held_out(0.1)
-        >>> len(data.train.labels), len(data.validation.labels), len(data.test.labels)
+        >>> len(data.train.targets), len(data.validation.targets), len(data.test.targets)
         (54000, 6000, 10000)
         """
-        count = samples_of(samples, len(self.train.labels))
+        count = samples_of(samples, len(self.train.targets))
         if count == 0:
             return self
         if self.validation is not None:
             raise ConfigError("samples are held out of this data set already; give the whole one.")
         with _ONE_AT_A_TIME:
             if (count, seed) not in self._cut:
-                held = held_out(self.train.labels, count, seed)
+                held = held_out(self.train.targets, count, seed)
                 train, validation = self.train.part(~held), self.train.part(held)
                 self._cut[count, seed] = replace(self, train=train, validation=validation)
             return self._cut[count, seed]
@@ -135,12 +165,18 @@ def load(name: str = "mnist", data_dir: Path | None = None, *, quiet: bool = Fal
         DownloadError: no source has a good copy.
 
     >>> mnist = load("mnist")
-    >>> mnist.train.images.shape, mnist.test.labels[:3].tolist()
+    >>> mnist.train.features.shape, mnist.test.targets[:3].tolist()
     ((60000, 784), [7, 2, 1])
     """
     info = info_of(name)
     files = sources.obtain(info, path_of("the folder of data", data_dir), quiet=quiet)
-    return Dataset(info, train=_split(info, files, "train"), test=_split(info, files, "t10k"))
+    return whole(Dataset(info, train=_split(info, files, "train"), test=_split(info, files, "t10k")))
+
+
+def whole(dataset: Dataset) -> Dataset:
+    """Mark a data set as one that its info stands for, and return it; what `replace` makes of it has no mark."""
+    object.__setattr__(dataset, "is_whole", True)
+    return dataset
 
 
 def locate(name: str, data_dir: Path | None = None) -> Path | None:
@@ -155,26 +191,53 @@ def locate(name: str, data_dir: Path | None = None) -> Path | None:
     return sources.locate(info_of(name), path_of("the folder of data", data_dir))
 
 
-def scaled(images: NDArray[np.uint8], dtype: DTypeLike) -> NDArray[Any]:
-    """Turn pixels into the network's inputs, 0 <= x_i <= 1: every value over 255, rounded once.
+def scaled(features: NDArray[np.uint8], dtype: DTypeLike, scale: float = 255.0) -> NDArray[Any]:
+    """Turn bytes into the network's inputs: every value over a scale, both in the dtype. Pixels become 0 <= x_i <= 1.
 
     Args:
-        images: uint8, any shape.
+        features: uint8, any shape.
         dtype: a floating-point or complex dtype for the result.
+        scale: the number by which they are divided.
 
     Returns:
         A new array of the same shape.
 
     Raises:
-        TypeError: `images` is not uint8 (it may have been scaled before), or `dtype` cannot hold fractions.
+        TypeError: `features` is not uint8 (it may have been scaled before), or `dtype` cannot hold fractions.
 
     >>> scaled(np.array([0, 51, 255], dtype=np.uint8), np.float64)
     array([0. , 0.2, 1. ])
     """
-    if images.dtype != np.uint8:
-        raise TypeError(f"scaled() takes the uint8 pixels of a data set, not {images.dtype}")
-    result: NDArray[Any] = np.divide(images, 255, dtype=dtype)
+    if features.dtype != np.uint8:
+        raise TypeError(f"scaled() takes the uint8 pixels of a data set, not {features.dtype}")
+    result: NDArray[Any] = np.divide(features, scale, dtype=dtype)
     return result
+
+
+def inputs_of(features: Any, dtype: DTypeLike, scale: float) -> NDArray[Any]:
+    """Return features, (b, i), as the network's inputs: dense, over the scale, in a dtype.
+
+    >>> inputs_of(np.array([[0.5, 2.0]]), np.float32, 1.0)
+    array([[0.5, 2. ]], dtype=float32)
+    """
+    dense: NDArray[Any] = features if isinstance(features, np.ndarray) else features.toarray()
+    return scaled(dense, dtype, scale) if dense.dtype == np.uint8 else dense.astype(dtype)
+
+
+def rows_at_once(width: int, most: int) -> int:
+    """Return how many samples of so many features are made dense at a time, to bound memory: `most` if they are few.
+
+    >>> rows_at_once(784, 2000), rows_at_once(1_000_000, 2000)
+    (2000, 33)
+    """
+    return max(1, min(most, _DENSE // width))
+
+
+def arrays_of(features: Any) -> tuple[NDArray[Any], ...]:
+    """Return the arrays in which features are kept: one, or the three of a CSR array."""
+    if isinstance(features, np.ndarray):
+        return (features,)
+    return features.data, features.indices, features.indptr
 
 
 def _split(info: DatasetInfo, files: sources.Files, half: str) -> Split:

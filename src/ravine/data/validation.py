@@ -74,7 +74,9 @@ def held_out(labels: ArrayLike, count: int, seed: int) -> NDArray[np.bool_]:
     quotas, remainders = np.divmod(sizes.astype(np.int64) * count, len(classes))
     quotas[np.argsort(-remainders, kind="stable")[: count - quotas.sum()]] += 1
     shuffle = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_STREAM,))).permutation(len(classes))
+    # The shuffle, class after class; within a class it keeps its order.
+    by_class = shuffle[np.argsort(classes[shuffle], kind="stable")]
+    place_in_class = np.arange(len(classes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     held = np.zeros(len(classes), bool)
-    for k, quota in enumerate(quotas):
-        held[shuffle[classes[shuffle] == k][:quota]] = True
+    held[by_class[place_in_class < np.repeat(quotas, sizes)]] = True
     return held

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ravine.formulas.kinds import shown
-from ravine.spec.run_spec import RunSpec
+from ravine.spec.run_spec import DIGITS, RunSpec
 
 _USUAL = RunSpec()
 
@@ -66,7 +66,7 @@ def _around(spec: RunSpec) -> dict[str, str]:
         "bias": "bias" if spec.bias else "no bias",
         "softmax": f"{spec.softmax} softmax",
         "init": spec.init,
-        "dataset": spec.dataset,
+        "dataset": spec.dataset if spec.data is None else f"given data {spec.data[:DIGITS]}",
         "validation": f"{spec.validation} validation samples" if spec.validation else "no validation",
         "validation_seed": f"validation seed {spec.validation_seed}",
         "test": {"epoch": "tested each epoch", "end": "tested at the end", "never": "not tested"}[spec.test_time],

@@ -9,15 +9,12 @@ import msgspec
 from ravine.formulas.kinds import shown
 from ravine.formulas.shelves import STAGES
 from ravine.settings import BY_NAME
-from ravine.spec.run_spec import RunSpec
+from ravine.spec.run_spec import DIGITS, RunSpec
 
 _FIRST = ("optimizer", "lr", "final_lr", "batch_size")
 
 
 _USUAL_SCHEDULES = {"constant", "linear"}
-
-_DIGITS = 8
-"""How many digits of a checksum tell two of them apart."""
 
 
 def settings_of(spec: RunSpec) -> dict[str, str]:
@@ -29,8 +26,8 @@ def settings_of(spec: RunSpec) -> dict[str, str]:
     flat = {**plain, **hyperparameters, **factors, "schedule": spec.schedule_label, **schedule}
     flat.pop("seed")
     flat["optimizer"] = spec.optimizer_label
-    for arrays in ("initial_weights", "order"):
-        flat[arrays] = flat[arrays] and flat[arrays][:_DIGITS]
+    for arrays in ("data", "initial_weights", "order"):
+        flat[arrays] = flat[arrays] and flat[arrays][:DIGITS]
     given = {name: value for name, value in flat.items() if value is not None}
     return {name: _text(value) for name, value in given.items()}
 

@@ -17,7 +17,7 @@ NAMES = frozenset(BY_NAME) - {"hyperparameters"}
 EXTENDING = frozenset({"extends", "run"})
 """The field of a spec that names the run that it extends, and the first argument of `ravine.extend`."""
 
-OTHERS = frozenset({"initial_weights", "order", "data_dir", "out", "fresh", "quiet", "watcher"})
+OTHERS = frozenset({"data", "initial_weights", "order", "data_dir", "out", "fresh", "quiet", "watcher"})
 """The other keywords of `ravine.train`, each of which would get the value of a hyper-parameter of its name."""
 
 

@@ -24,11 +24,12 @@ from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, STAGES
 from ravine.formulas.stage import Stage, placed
 from ravine.inputs import plain
 from ravine.networks import INITIALIZERS, Network
-from ravine.spec.identity import identity, text_of, texts_of
+from ravine.spec.identity import activation_text, identity, text_of
 from ravine.spec.names import check_names, check_names_of, no_setting
 from ravine.spec.run_spec import RunSpec
 from ravine.spec.values import (
     check_data,
+    check_dataset,
     check_growing_batch,
     check_layers,
     check_seeds,
@@ -117,7 +118,7 @@ class ResolvedRun:
     @property
     def activation_text(self) -> str | None:
         """The texts of the activations that are not ravine's own; None if all are."""
-        return "\n\n".join(texts_of(self.activations)) or None
+        return activation_text(self.activations)
 
     @property
     def schedule_text(self) -> str | None:
@@ -206,13 +207,14 @@ def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
     {'alpha': 0.9}
     """
     spec = normalized(spec)
-    require_known("data set", spec.dataset, DATASETS)
+    check_dataset(spec)
     require_known("initializer", spec.init, INITIALIZERS)
     spec = counted_validation(spec)
     if things is None:
         spec, things = _found(spec)
     network = things.network(spec)
-    check_data(spec, network)
+    if spec.data is None:  # layers for data that were given are checked where the data are at hand
+        check_data(spec.layers, DATASETS[spec.dataset])
     require_at_least("batch size", spec.batch_size, 1)
     require_at_least("epochs", spec.epochs, 1)
     if not 0 <= spec.warmup < math.inf:

@@ -10,6 +10,9 @@ import msgspec
 from ravine.formulas.kinds import Value
 from ravine.networks import Network
 
+DIGITS = 8
+"""How many digits of a checksum tell two of them apart."""
+
 
 class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One training run.
@@ -21,8 +24,9 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     factor for each layer. `validation` is the number of training samples that are held out, or their share, which
     `resolve` makes a number; `test` says when the test set is looked at, None what `test_time` says. With
     `largest_batch` the batch grows when the schedule would lower the rate, see `formulas.schedule.grown_batch_size`;
-    the rate falls only where the batch can grow no further. `initial_weights` and `order` are the SHA-256 of arrays
-    that the caller gave in place of those that the seed makes. `extends` is the id of the run from whose end this one
+    the rate falls only where the batch can grow no further. `data` is the digest of data that were given, and then
+    `dataset` is "given"; `initial_weights` and `order` are the SHA-256 of arrays that the caller gave in place of those
+    that the seed makes. `extends` is the id of the run from whose end this one
     goes on, if its epochs until then are not those that these settings describe. tests/test_settings.py compares the
     fields with `ravine.settings`.
     """
@@ -51,6 +55,7 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     test: str | None = None
     engine: str = "fused"
     dtype: str = "float32"
+    data: str | None = None
     initial_weights: str | None = None
     order: str | None = None
     extends: str | None = None

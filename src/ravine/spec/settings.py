@@ -15,12 +15,13 @@ from ravine.spec.run_spec import RunSpec
 from ravine.spec.values import factors_of, sizes, values_of
 
 
-def from_settings(settings: Mapping[str, Any]) -> ResolvedRun:
+def from_settings(settings: Mapping[str, Any], data: str | None = None) -> ResolvedRun:
     """Make a run from flat settings, the keywords of `ravine.train` and the keys of a study file.
 
     They are those of `ravine.settings`, where `per_layer` may hold lists, and `optimizer`, `stages` and `schedule`
     things in place of names; the hyper-parameters of the optimizer and of stages and the schedule's settings by their
-    own names; and `final_lr`, a setting of some schedules, which alone means linear decay.
+    own names; and `final_lr`, a setting of some schedules, which alone means linear decay. `data` is the digest of data
+    that were given in place of a data set.
 
     >>> spec = from_settings({"optimizer": "momentum", "alpha": 0.5, "lr": 0.1, "final_lr": 0.001}).spec
     >>> spec.schedule, spec.schedule_settings, spec.hyperparameters
@@ -43,6 +44,11 @@ def from_settings(settings: Mapping[str, Any]) -> ResolvedRun:
     check_names(base)
     check_names_of(schedule, base, stages)
     known = NAMES | allowed_names(base, stages) | set(schedule.defaults)
+    if "data" in flat:
+        raise ConfigError(
+            "data can be given to ravine.train alone; studies and comparisons take a data set that `ravine datasets` "
+            "lists, as dataset."
+        )
     for name in flat:
         if name not in known:
             raise ConfigError(no_setting(name, base, stages, schedule))
@@ -50,7 +56,7 @@ def from_settings(settings: Mapping[str, Any]) -> ResolvedRun:
         chosen["layers"] = sizes(chosen["layers"])
     if "per_layer" in chosen:
         chosen["per_layer"] = factors_of(chosen["per_layer"])
-    spec = RunSpec(**chosen, hyperparameters=values_of(flat), schedule_settings=values_of(own))
+    spec = RunSpec(**chosen, data=data, hyperparameters=values_of(flat), schedule_settings=values_of(own))
     return resolve(spec, Things(base, stages, schedule, activations))
 
 

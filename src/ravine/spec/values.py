@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from ravine.data import DATASETS
+from ravine.data import DATASETS, GIVEN, DatasetInfo, GivenInfo
 from ravine.data.validation import samples_of
 from ravine.errors import ConfigError, beginning, shortened, unknown
 from ravine.formulas.kinds import Value
@@ -16,7 +15,6 @@ from ravine.formulas.names import no_hyperparameter, stage_of
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.precision import check_precision
 from ravine.inputs import convert, dtype_name, folded_keys, plain
-from ravine.networks import Network
 from ravine.settings import ENGINES, TESTS
 from ravine.spec.run_spec import RunSpec
 from ravine.words import several
@@ -104,16 +102,24 @@ def simplest(spec: RunSpec) -> RunSpec:
     )
 
 
-def check_data(spec: RunSpec, network: Network) -> None:
-    """Check that a network takes the data's images and has an output for each class."""
-    info = DATASETS[spec.dataset]
-    pixels = math.prod(info.shape)
-    if network.layers[0] != pixels or network.layers[-1] != info.classes:
-        sizes = beginning(",".join(map(str, spec.layers)))
+def check_data(layers: Sequence[int], info: DatasetInfo | GivenInfo) -> None:
+    """Check that a network takes the data's samples and has an output for each class."""
+    if layers[0] != info.width or layers[-1] != info.classes:
+        sizes = beginning(",".join(map(str, layers)))
+        given = isinstance(info, GivenInfo)
+        data, their, inputs = ("the data", "their", "features") if given else (info.name, "its", "pixels")
         raise ConfigError(
-            f"layers {sizes} do not fit {spec.dataset}: the first must be {pixels}, its pixels, and the last "
-            f"{info.classes}, its classes."
+            f"layers {sizes} do not fit {data}: the first must be {info.width}, {their} {inputs}, and the last "
+            f"{info.classes}, {their} classes."
         )
+
+
+def check_dataset(spec: RunSpec) -> None:
+    """Check that the data are in the catalog, or are given and have a digest."""
+    if spec.data is None:
+        require_known("data set", spec.dataset, DATASETS)
+    elif spec.dataset != GIVEN:
+        raise ConfigError(f"dataset is {shortened(spec.dataset)}, and data are given: leave one of the two out.")
 
 
 def check_seeds(spec: RunSpec) -> None:
@@ -125,6 +131,13 @@ def check_seeds(spec: RunSpec) -> None:
 
 def counted_validation(spec: RunSpec) -> RunSpec:
     """Return a spec with its validation split as a number of samples, in place of a share of them."""
+    if spec.data is not None:
+        if not isinstance(spec.validation, int) or spec.validation < 0:
+            raise ConfigError(
+                f"validation is {shortened(spec.validation)}; in the spec of a run on given data it must be a number "
+                "of samples, or 0 for none."
+            )
+        return spec
     return msgspec.structs.replace(spec, validation=samples_of(spec.validation, DATASETS[spec.dataset].train_count))
 
 

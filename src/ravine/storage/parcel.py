@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ravine.arrays import Array
+from ravine.data import GivenInfo
 from ravine.spec import RunSpec
 from ravine.storage.checkpoint import Position
 from ravine.storage.record import Result
@@ -40,9 +41,10 @@ class Parcel:
         weights: Array,
         texts: Mapping[str, str | None] = MappingProxyType({}),
         state: Mapping[str, Array] | None = None,
+        data: GivenInfo | None = None,
     ) -> StoredRun:
         """Keep the files of a finished run; the arguments are those of `RunStore.save`."""
-        self.files = files_of(result, environment, weights, texts, state)
+        self.files = files_of(result, environment, weights, texts, state, data)
         return StoredRun(Path(result.id), result, environment, "")
 
 

@@ -1,7 +1,8 @@
 """Runs on disk: one immutable folder for a finished run, one working folder for a run that is under way.
 
     ROOT/ID/            spec.json, result.json, environment.json, weights.safetensors; state.safetensors if the run can
-                        be extended; and optimizer.txt, schedule.txt if the optimizer or the schedule is the user's own
+                        be extended; optimizer.txt, schedule.txt if the optimizer or the schedule is the user's own;
+                        and data.json, the facts about data that were given
     ROOT/ID.partial/    spec.json, checkpoint.safetensors, and a claim of the process that trains the run
 
 A finished folder is written within the working folder and moved to its place, so that one that is there is whole.
@@ -15,6 +16,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -22,6 +24,7 @@ from typing import TypeVar
 import msgspec
 
 from ravine.arrays import Array
+from ravine.data import DatasetInfo, GivenInfo, info_of
 from ravine.errors import ConfigError, DataError, RavineError, shortened
 from ravine.inputs import path_of, text_of
 from ravine.spec import RunSpec
@@ -91,6 +94,13 @@ class StoredRun:
     def activation_text(self) -> str | None:
         """The texts of the activations as they were then, None if all are ravine's own."""
         return self._text("activation")
+
+    @cached_property
+    def info(self) -> DatasetInfo | GivenInfo:
+        """The facts about the data that the run was trained on."""
+        if self.result.spec.data is None:
+            return info_of(self.result.spec.dataset)
+        return _read(self.folder, "data.json", GivenInfo)
 
     def _text(self, name: str) -> str | None:
         path = self.folder / f"{name}.txt"
@@ -206,6 +216,7 @@ class RunStore:
         weights: Array,
         texts: Mapping[str, str | None] = MappingProxyType({}),
         state: Mapping[str, Array] | None = None,
+        data: GivenInfo | None = None,
     ) -> StoredRun:
         """Store a finished run; a stored run of the same id is replaced.
 
@@ -214,8 +225,9 @@ class RunStore:
             weights: the weights that were evaluated, (n,).
             texts: the texts of things that are not ravine's own, by kind: "optimizer" and "schedule".
             state: the state of the engine, from which the run can be extended.
+            data: the facts about data that were given.
         """
-        files = files_of(result, environment, weights, texts, state)
+        files = files_of(result, environment, weights, texts, state, data)
         self.put(result.id, files)
         stored = msgspec.json.decode(files["result.json"], type=_Stored)
         return StoredRun(self.root / result.id, result, environment, stored.weights_sha256, stored.state_sha256)
@@ -301,6 +313,7 @@ def files_of(
     weights: Array,
     texts: Mapping[str, str | None] = MappingProxyType({}),
     state: Mapping[str, Array] | None = None,
+    data: GivenInfo | None = None,
 ) -> dict[str, bytes]:
     """Return the files of a finished run, by name; the arguments are those of `RunStore.save`."""
     arrays = {"weights": pack_arrays({"weights": weights}, {})}
@@ -313,6 +326,7 @@ def files_of(
         "spec.json": to_json(result.spec),
         "environment.json": to_json(Environment(environment)),
         "result.json": to_json(stored),
+        **({} if data is None else {"data.json": to_json(data)}),
         **{f"{name}.txt": f"{text}\n".encode() for name, text in texts.items() if text is not None},
     }
 

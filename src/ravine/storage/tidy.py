@@ -49,7 +49,7 @@ def run_rows(results: Sequence[Result]) -> list[Row]:
     own = list(dict.fromkeys(name for result in results for name in _own(result.spec) if name != "final_lr"))
     factors = list(dict.fromkeys(name for result in results for name in _factors(result.spec)))
     names: list[str] = []
-    for setting in (*(setting.name for setting in SETTINGS), "initial_weights", "order", "extends"):
+    for setting in (*(setting.name for setting in SETTINGS), "data", "initial_weights", "order", "extends"):
         names += {"hyperparameters": own, "per_layer": factors}.get(setting, [setting])
     return [
         {

@@ -126,6 +126,7 @@ def _check_panels(figure: Figure, shown: Sequence[Planned], place: str) -> None:
         "hyperparameters",
         "schedule_settings",
         "seed",
+        "data",
         "initial_weights",
         "order",
     }

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.data import Split, scaled
+from ravine.data import Split, rows_at_once
 from ravine.engines import Evaluation
 from ravine.formulas.not_finite import fault_of_numbers
 from ravine.formulas.optimizer import Optimizer
@@ -21,20 +21,30 @@ _EQUAL = 1e-12
 
 def non_finite(network: Network, weights: Array, split: Split, batch: Array, epoch: int, step: int) -> NonFinite:
     """Find the first layer with a number that is not finite, in the forward pass of the batch that failed."""
-    trace = forward(network, weights, scaled(split.images[batch], weights.dtype))
-    outputs = [*trace.activations[1:], trace.logits]
+    finite, top = _finite_outputs(network, weights, split, batch)
     at = f"at step {step} (epoch {epoch})"
-    for layer, (matrix, z) in enumerate(zip(network.layout.views(weights), outputs, strict=True), start=1):
+    for layer, (matrix, fits) in enumerate(zip(network.layout.views(weights), finite, strict=True), start=1):
         size = _size(network, layer)
         if not np.isfinite(matrix).all():
             message = f"The loss is not finite {at}: weights of {size} {_what_happened(matrix)}."
             return NonFinite(epoch=epoch, step=step, layer=layer, where="weights", message=message)
-        if not np.isfinite(z).all():
+        if not fits:
             message = f"The loss is not finite {at}: {size} overflowed, from weights that are still finite."
             return NonFinite(epoch=epoch, step=step, layer=layer, where="outputs", message=message)
-    top = np.abs(trace.logits).max()
     message = f"The loss is not finite {at}: the {network.softmax} softmax overflowed on logits up to {top:.4g}."
-    return NonFinite(epoch=epoch, step=step, layer=len(outputs) + 1, where="softmax", message=message)
+    return NonFinite(epoch=epoch, step=step, layer=len(finite) + 1, where="softmax", message=message)
+
+
+def _finite_outputs(network: Network, weights: Array, split: Split, batch: Array) -> tuple[list[bool], float]:
+    """Tell for each layer whether all its outputs on a batch are finite, and return the largest logit, in size."""
+    finite, top = [True] * (len(network.layers) - 1), 0.0
+    chunk = rows_at_once(network.layers[0], len(batch))
+    for low in range(0, len(batch), chunk):
+        trace = forward(network, weights, split.inputs(batch[low : low + chunk], weights.dtype))
+        outputs = [*trace.activations[1:], trace.logits]
+        finite = [before and bool(np.isfinite(z).all()) for before, z in zip(finite, outputs, strict=True)]
+        top = max(top, float(np.abs(trace.logits).max()))
+    return finite, top
 
 
 def non_finite_weights(network: Network, weights: Array, epoch: int, step: int) -> NonFinite | None:
@@ -76,14 +86,17 @@ def dead_layer(network: Network, evaluation: Evaluation) -> int | None:
 
 
 def dead_network(
-    network: Network, weights: Array, split: Split, layer: int, evaluation: Evaluation, epoch: int
+    network: Network, weights: Array, split: Split, layer: int, evaluation: Evaluation, epoch: int, what: str = "image"
 ) -> DeadNetwork:
-    """Describe a network that died in `layer`: its logits are the same for every image, so one image tells."""
-    logits = forward(network, weights, scaled(split.images[:1], weights.dtype)).logits[0]
+    """Describe a network that died in `layer`: its logits are the same for every sample, so one tells.
+
+    `what` is the word for a sample.
+    """
+    logits = forward(network, weights, split.inputs(slice(1), weights.dtype)).logits[0]
     equal = bool(np.ptp(logits) <= _EQUAL * max(1.0, float(np.abs(logits).max())))
     chance = f", and the loss is ln {len(logits)} = {math.log(len(logits)):.4f}" if equal else ""
     message = (
-        f"Hidden layer {layer} of {len(network.layers) - 2} has no live unit on any image since epoch {epoch}: no "
+        f"Hidden layer {layer} of {len(network.layers) - 2} has no live unit on any {what} since epoch {epoch}: no "
         f"gradient passes it. {'All logits are equal' if equal else 'Only biases still act'}{chance}."
     )
     return DeadNetwork(

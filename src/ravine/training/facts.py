@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.data import Split, scaled
+from ravine.data import Split, rows_at_once
 from ravine.engines import Engine
 from ravine.errors import RavineError
 from ravine.formulas.activation import Activation
@@ -84,7 +84,7 @@ class Facts:
     """The measurements of a run that may not have learned.
 
     Attributes:
-        spec, history, cause: of the run.
+        spec, network, history, cause: of the run.
         steps: how many were taken.
         judged_by: the set whose images tell whether the run learned.
         accuracy, chance: on these images; chance is the share of their largest class.
@@ -95,6 +95,7 @@ class Facts:
     """
 
     spec: RunSpec
+    network: Network
     history: Sequence[Epoch]
     cause: Cause | None
     steps: int
@@ -113,7 +114,8 @@ class Facts:
 def look(network: Network, weights: Array, split: Split, samples: Array) -> Look:
     """Look at a network with flat weights, (n,), on some samples, in float64."""
     weights = weights.astype(np.float64)
-    x, labels = scaled(split.images[samples], np.float64), split.labels[samples]
+    samples = samples[: rows_at_once(network.layers[0], len(samples))]
+    x, labels = split.inputs(samples, np.float64), split.targets[samples]
     with np.errstate(all="ignore"):
         each, g = gradient(network, weights, x, labels)
         trace = forward(network, weights, x)
@@ -137,8 +139,8 @@ def relative(vector: Array, to: Array) -> float:
 
 def first_step(network: Network, before: Array, after: Array, split: Split, batch: Array) -> FirstStep:
     """Compare a step from one flat vector of weights to another, (n,) each, with the gradient of its batch."""
-    batch = batch[:SAMPLES]
-    x, labels = scaled(split.images[batch], np.float64), split.labels[batch]
+    batch = batch[: rows_at_once(network.layers[0], SAMPLES)]
+    x, labels = split.inputs(batch, np.float64), split.targets[batch]
     with np.errstate(all="ignore"):
         each, g = gradient(network, before, x, labels)
         step = after - before

@@ -16,12 +16,15 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from ravine.arrays import Array
-from ravine.data import Dataset, Split
+from ravine.data import Dataset, GivenInfo, Split
+from ravine.data.features import memory_of_machine
+from ravine.data.info import sample_word
 from ravine.data.validation import held_out
 from ravine.engines import Engine, Evaluation, make_engine
 from ravine.errors import ConfigError
 from ravine.formulas.repeatable import refuse_chance
 from ravine.spec import ResolvedRun
+from ravine.spec.values import check_data
 from ravine.storage.checkpoint import Position
 from ravine.storage.parcel import NoFolder, Parcel
 from ravine.storage.record import Cause, Epoch, NonFinite, Result, Seconds, Status
@@ -187,7 +190,9 @@ def train_in(
             folder.confirm()
             texts = {"optimizer": run.optimizer_text, "schedule": run.schedule_text, "activation": run.activation_text}
             state = trainer.engine.state() if result.status == "done" else None
-            stored = store.save(result, environment(threads=1), trainer.evaluated_weights(), texts, state)
+            facts_of_data = dataset.info if isinstance(dataset.info, GivenInfo) else None
+            weights = trainer.evaluated_weights()
+            stored = store.save(result, environment(threads=1), weights, texts, state, facts_of_data)
         folder.discard()
     return Outcome(result, stored, None)
 
@@ -200,9 +205,14 @@ def _blas() -> ThreadpoolController:
 
 def _check(run: ResolvedRun, dataset: Dataset, given: Given) -> None:
     spec = run.spec
+    if spec.data is not None:
+        check_data(spec.layers, dataset.info)
+        _require_memory(run)
+    if dataset.test is None and spec.test_time != "never":
+        raise ConfigError(f"test is {spec.test_time!r}, and the data have no test set: give one, or leave test out.")
     if spec.extends is not None and given.begun is None:
         raise ConfigError(f"these settings are those of a run that extends run {spec.extends}: use ravine.extend.")
-    count, size = len(dataset.train.labels), run.network.layout.size
+    count, size = len(dataset.train.targets), run.network.layout.size
     run.check_rates(count if given.order is None or given.order.ndim == 0 else given.order.shape[-1])
     if given.weights is not None:
         if given.weights.shape != (size,):
@@ -228,6 +238,17 @@ def _check(run: ResolvedRun, dataset: Dataset, given: Given) -> None:
     for name, size in (("batch size", spec.batch_size), ("largest_batch", spec.largest_batch or 0)):
         if size > count:
             raise ConfigError(f"{name} is {size}; it must be at most {count}, the number of training samples.")
+
+
+def _require_memory(run: ResolvedRun) -> None:
+    """Refuse a network that is too large for the machine: its weights, a gradient, and the start in float64."""
+    size, itemsize = run.network.layout.size, np.dtype(run.spec.dtype).itemsize
+    needed, there = size * (8 + 2 * itemsize), memory_of_machine()
+    if needed > there:
+        raise ConfigError(
+            f"the network has {size:,} weights, which need {needed / 1e9:,.1f} GB, and this machine has "
+            f"{there / 1e9:,.1f} GB: give data of fewer columns, or a smaller first hidden layer."
+        )
 
 
 def engine_of(run: ResolvedRun, weights: Array) -> Engine:
@@ -358,8 +379,13 @@ class _Trainer:
             validation = None if self.dataset.validation is None else judged
             test = None
             if self.spec.test_time == "epoch":
-                test = judged if validation is None else self.engine.evaluate(self.dataset.test, self._hyper())
+                test = judged if validation is None else self.engine.evaluate(self._test, self._hyper())
         return _Seen(judged, validation, test)
+
+    @property
+    def _test(self) -> Split:
+        assert self.dataset.test is not None  # `_check` has seen to it
+        return self.dataset.test
 
     def _end_epoch(self, seen: _Seen) -> Epoch:
         here = self.position
@@ -378,7 +404,7 @@ class _Trainer:
     def _order(self, epoch: int) -> Array:
         given = self.given.order
         if given is None:
-            return epoch_order(self.spec.seed, epoch, len(self.dataset.train.labels))
+            return epoch_order(self.spec.seed, epoch, len(self.dataset.train.targets))
         return np.array(given if given.ndim == 1 else given[epoch], dtype=np.int64)
 
     def _hyper(self) -> dict[str, float]:
@@ -393,7 +419,7 @@ class _Trainer:
     def _hyper_of(self, epoch: int, steps: Array) -> dict[str, float | Array]:
         """Return the hyper-parameters at some steps of an epoch, all counted from 0."""
         spec, given = self.spec, self.given.order
-        count = len(self.dataset.train.labels) if given is None else given.shape[-1]
+        count = len(self.dataset.train.targets) if given is None else given.shape[-1]
         epoch = min(epoch, spec.epochs - 1)  # after the last one, its rate still holds
         rates = self.run.rates_in(epoch, steps, count)
         lr = rates if spec.schedule_by == "step" else float(rates[0])
@@ -420,7 +446,9 @@ class _Trainer:
             layer = causes.dead_layer(network, self.engine.evaluate(self.dataset.train, self._hyper()))
         if layer is None:
             return None
-        return causes.dead_network(network, self.engine.weights, self.dataset.train, layer, judged, epoch)
+        return causes.dead_network(
+            network, self.engine.weights, self.dataset.train, layer, judged, epoch, sample_word(self.dataset.info)
+        )
 
     def _save(self) -> None:
         self._spend("total", time.perf_counter() - self.began - self.position.seconds.total)
@@ -433,7 +461,7 @@ class _Trainer:
         hint = None if seen is None else self._hint(cause, seen.judged.accuracy)
         if seen is not None and self.spec.test_time == "end":
             with self._timing("evaluate"):
-                seen = dataclasses.replace(seen, test=self.engine.evaluate(self.dataset.test, self._hyper()))
+                seen = dataclasses.replace(seen, test=self.engine.evaluate(self._test, self._hyper()))
         numbers = dict.fromkeys(_NUMBERS) if last is None else {name: getattr(last, name) for name in _NUMBERS}
         numbers = numbers if seen is None else _numbers(seen)
         self._spend("total", time.perf_counter() - self.began - self.position.seconds.total)
@@ -455,7 +483,7 @@ class _Trainer:
         """Return the hint; a run that plainly has learned gets none, and loses no time by a closer look."""
         history, weights = self.position.history, self.engine.weights
         moved = not np.array_equal(weights, self.start.astype(weights.dtype))
-        _, chance = facts.commonest(self.judged.labels)
+        _, chance = facts.commonest(self.judged.targets)
         classes = self.dataset.info.classes
         plainly = hints.plainly_learned(history, accuracy, chance, classes)
         if plainly and moved and cause is None and self.given.weights is None:
@@ -470,12 +498,13 @@ class _Trainer:
         order, size, given = self._order(first), self.run.batch_size_in(first), self.given.order
         last_order = self._order(max(0, len(self.position.history) - 1))
         names = self.dataset.info.class_names
-        common, share = facts.commonest(split.labels if given is None else split.labels[given].ravel())
-        last, last_share = facts.commonest(split.labels[last_order[-max(20, len(last_order) // 10) :]])
+        common, share = facts.commonest(split.targets if given is None else split.targets[given].ravel())
+        last, last_share = facts.commonest(split.targets[last_order[-max(20, len(last_order) // 10) :]])
         # Float64 shows a step that is lost in the round-off of the run's own dtype.
         plain = engine_of(self.run.replaced(engine="reference", dtype="float64"), start)
         return facts.Facts(
             spec=spec,
+            network=network,
             history=self.position.history,
             cause=cause,
             steps=self.engine.steps,
@@ -517,8 +546,9 @@ def _judged(dataset: Dataset, test_time: str) -> tuple[Split, facts.JudgedBy]:
     if dataset.validation is not None:
         return dataset.validation, "validation"
     if test_time == "epoch":
+        assert dataset.test is not None
         return dataset.test, "test"
-    labels = dataset.train.labels
+    labels = dataset.train.targets
     few = dataset.train.part(held_out(labels, _GLANCE, seed=0)) if len(labels) > _GLANCE else dataset.train
     return few, "training"
 

@@ -1,17 +1,20 @@
-"""What a run predicts for the test images of its data set."""
+"""What a run predicts for the test samples of its data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.data import DatasetInfo, load
+from ravine.data import DatasetInfo, GivenInfo, value_of
+from ravine.data.info import sample_word
+from ravine.errors import ConfigError
 from ravine.inputs import path_of
+from ravine.training.data import data_of
 
 if TYPE_CHECKING:
     from ravine.training.run import Run
@@ -23,24 +26,29 @@ SHOWN = 40
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Test images with their true classes and those that a run predicts.
+    """Test samples with their true classes and those that a run predicts.
 
     Attributes:
-        info: the data set.
-        images: (b, i) uint8.
+        info: the facts about the data.
+        images: the features, (b, i), of images or of other samples.
         true, predicted: (b,) int64, classes from 0.
         probability: (b,), that of the predicted class.
     """
 
-    info: DatasetInfo
-    images: Array
+    info: DatasetInfo | GivenInfo
+    images: Any
     true: Array
     predicted: Array
     probability: Array
 
+    @property
+    def samples(self) -> str:
+        """The word for the samples."""
+        return f"{sample_word(self.info)}s"
+
     @cached_property
     def errors(self) -> Array:
-        """The numbers of the images that are misclassified, ascending, int64."""
+        """The numbers of the samples that are misclassified, ascending, int64."""
         return np.flatnonzero(self.true != self.predicted)
 
     @property
@@ -50,21 +58,27 @@ class Predictions:
 
     @property
     def confusion(self) -> Array:
-        """How many images of each class (rows) are predicted to be of each class (columns), int64."""
+        """How many samples of each class (rows) are predicted to be of each class (columns), int64."""
         counts = np.zeros((self.info.classes, self.info.classes), np.int64)
         np.add.at(counts, (self.true, self.predicted), 1)
         return counts
 
 
-def predictions_of(run: Run, data_dir: Path | str | None = None, *, quiet: bool = True) -> Predictions:
-    """Classify all test images of a run's data set.
+def predictions_of(
+    run: Run, data_dir: Path | str | None = None, *, data: Any = None, quiet: bool = True
+) -> Predictions:
+    """Classify all test samples of a run's data.
 
     Raises:
-        ConfigError: the weights are not finite.
-        DataError, DownloadError: the images cannot be had.
+        ConfigError: the weights are not finite, or the data have no test set, or are those of another run.
+        DataError, DownloadError: the data cannot be had.
     """
-    data = load(run.spec.dataset, path_of("data_dir", data_dir), quiet=quiet)
-    found = run.probabilities(data.test.images)
+    value = None if data is None else value_of(data)
+    found_data = data_of(run.spec, value, path_of("data_dir", data_dir), quiet=quiet)
+    test = found_data.test
+    if test is None:
+        raise ConfigError(f"the data of run {run.id} have no test set; run.predict takes any samples.")
+    found = run.probabilities(test.features)
     predicted = found.argmax(axis=1)
     probability = np.take_along_axis(found, predicted[:, None], axis=1)[:, 0].astype(np.float64)
-    return Predictions(data.info, data.test.images, data.test.labels.astype(np.int64), predicted, probability)
+    return Predictions(found_data.info, test.features, test.targets.astype(np.int64), predicted, probability)

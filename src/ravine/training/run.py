@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ravine.arrays import Array
-from ravine.data import info_of, scaled
+from ravine.data import rows_at_once
 from ravine.errors import ConfigError, shortened
 from ravine.html import heading, paragraph, picture, table
 from ravine.inputs import convert, plain
 from ravine.losses.cross_entropy import softmax
-from ravine.networks import forward
-from ravine.spec import ResolvedRun, RunSpec, describe
+from ravine.networks import Layout, Network, forward
+from ravine.spec import ResolvedRun, RunSpec, activation_text, describe
 from ravine.storage.quantities import QUANTITIES, given
 from ravine.storage.record import Cause, Result, Seconds
 from ravine.storage.store import StoredRun
 from ravine.training.history import History
 from ravine.training.predictions import SHOWN, predictions_of
+from ravine.training.rows import rows_of
 
 if TYPE_CHECKING:
     from ravine.pictures import Figure
@@ -152,57 +152,68 @@ class Run:
     @property
     def matrices(self) -> tuple[Array, ...]:
         """Each layer's weights as a matrix (i, o); with biases, the last row is the bias."""
-        return self.spec.network.layout.views(self.weights)
+        return Layout(self.spec.layers, self.spec.bias).views(self.weights)
 
-    def probabilities(self, images: ArrayLike) -> Array:
-        """Return each class's probability, (b, classes), for images (b, i) or (b, rows, columns), or for one image.
+    @cached_property
+    def network(self) -> Network:
+        """The network, with the activations with which it was trained.
 
-        Pixels are uint8 from 0 to 255, or floats that are already scaled to [0, 1]; `read_picture` makes them from a
-        picture file.
+        Raises:
+            ConfigError: an activation of the user's cannot be found again, or has another text now.
+        """
+        if self.resolved is not None:
+            return self.resolved.network
+        network = self.spec.network
+        if activation_text(network.activations[:1] if "," not in self.spec.activation else network.activations) != (
+            self.activation_text
+        ):
+            raise ConfigError(
+                f"the activation {self.spec.activation_label} has another text now than when run {self.id} was "
+                f"trained; `ravine runs show {self.id}` shows that of then."
+            )
+        return network
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the columns of `probabilities`."""
+        return self.stored.info.class_names
+
+    def probabilities(self, features: Any) -> Array:
+        """Return each class's probability, (b, classes), for samples (b, i) or for one sample.
+
+        Images may be (b, rows, columns), or one image (rows, columns); pixels are uint8 from 0 to 255, or floats that
+        are already scaled to [0, 1], and `read_picture` makes them from a picture file. Of a run on data that were
+        given, samples are as `X` of `ravine.dataset`.
         """
         if not np.isfinite(self.weights).all():
             raise ConfigError(f"run {self.id} diverged: its weights are not finite, so it cannot predict.")
-        return softmax(forward(self.spec.network, self.weights, self._inputs(images)).logits)
+        inputs, network = rows_of(features, self.stored.info), self.network
+        chunk = rows_at_once(network.layers[0], inputs.count)
+        parts = (inputs.dense(slice(low, low + chunk), self.weights.dtype) for low in range(0, inputs.count, chunk))
+        found: Array = np.concatenate([softmax(forward(network, self.weights, x).logits) for x in parts])
+        return found
 
-    def predict(self, images: ArrayLike) -> Array:
-        """Return the most probable class of each image, (b,) int64; `images` as for `probabilities`."""
-        classes: Array = self.probabilities(images).argmax(axis=1)
+    def predict(self, features: Any) -> Array:
+        """Return the most probable class of each sample, (b,) int64; `features` as for `probabilities`."""
+        classes: Array = self.probabilities(features).argmax(axis=1)
         return classes
 
-    def _inputs(self, given: ArrayLike) -> Array:
-        try:
-            images = np.asarray(given)
-        except (ValueError, TypeError, OverflowError) as error:
-            raise ConfigError(f"images are no array of numbers: {error}.") from None
-        width, shape = self.spec.layers[0], info_of(self.spec.dataset).shape
-        one_each = images.ndim in (1, 2) and images.shape[-1] == width
-        if images.size == 0 or not (one_each or (images.ndim in (2, 3) and images.shape[-2:] == shape)):
-            raise ConfigError(
-                f"images have shape {images.shape}; each must be {shape} or ({width},); "
-                "ravine.read_picture(FILE).pixels has those of a picture file."
-            )
-        flat = images.reshape(-1, width)
-        if flat.dtype == np.uint8:
-            return scaled(flat, self.weights.dtype)
-        if not np.issubdtype(flat.dtype, np.floating) or not ((flat >= 0) & (flat <= 1)).all():
-            raise ConfigError(f"images have dtype {flat.dtype}; give uint8 pixels, or floats from 0 to 1.")
-        return flat.astype(self.weights.dtype)
-
-    def errors(self, data_dir: Path | str | None = None) -> Array:
-        """Return the numbers of the test images that the run misclassifies, ascending, int64.
+    def errors(self, data_dir: Path | str | None = None, *, data: Any = None) -> Array:
+        """Return the numbers of the test samples that the run misclassifies, ascending, int64.
 
         It looks at the test set, also for a run that has not; so do `confusion`, `plot_errors` and `plot_confusion`.
 
-        `data_dir` is a folder with the files of the run's data set; without it they are found, or downloaded.
+        `data_dir` is a folder with the files of the run's data set; without it they are found, or downloaded. A run on
+        data that were given needs them again, as `data`.
         """
-        return predictions_of(self, data_dir).errors
+        return predictions_of(self, data_dir, data=data).errors
 
-    def confusion(self, data_dir: Path | str | None = None) -> Array:
-        """Return how many test images of each class are predicted to be of each class, (classes, classes) int64.
+    def confusion(self, data_dir: Path | str | None = None, *, data: Any = None) -> Array:
+        """Return how many test samples of each class are predicted to be of each class, (classes, classes) int64.
 
-        A row is a true class, a column a predicted one; `data_dir` as for `errors`.
+        A row is a true class, a column a predicted one; `data_dir` and `data` as for `errors`.
         """
-        return predictions_of(self, data_dir).confusion
+        return predictions_of(self, data_dir, data=data).confusion
 
     def plot(self, *others: Run) -> Figure:
         """Draw the losses and accuracies over the epochs, those of other runs too; return a matplotlib figure.
@@ -217,27 +228,38 @@ class Run:
                 raise ConfigError(f"plot is given {shortened(other)}; give runs, as train and load_run return them.")
         return plot_curves([run.result for run in (self, *others)])
 
-    def plot_confusion(self, data_dir: Path | str | None = None) -> Figure:
+    def plot_confusion(self, data_dir: Path | str | None = None, *, data: Any = None) -> Figure:
         """Draw the matrix of `confusion`; the colors show where the errors are."""
         from ravine.training.pictures.confusion import plot_confusion
 
-        return plot_confusion(predictions_of(self, data_dir), self._title)
+        return plot_confusion(predictions_of(self, data_dir, data=data), self._title)
 
-    def plot_errors(self, count: int = SHOWN, data_dir: Path | str | None = None) -> Figure:
+    def plot_errors(self, count: int = SHOWN, data_dir: Path | str | None = None, *, data: Any = None) -> Figure:
         """Draw up to `count` misclassified test images, those first of whose wrong class the run is most confident."""
         from ravine.training.pictures.errors import plot_errors
 
         most = convert(plain(count), int, "count")
         if most < 1:
             raise ConfigError(f"count is {most}; it must be 1 or more.")
-        return plot_errors(predictions_of(self, data_dir), self._title, most)
+        self._shape("plot_errors")
+        return plot_errors(predictions_of(self, data_dir, data=data), self._title, most)
 
     def plot_weights(self) -> Figure:
         """Draw the weights of each unit of the first layer as a picture: red above 0, blue below, biases left out."""
         from ravine.training.pictures.weights import plot_weights
 
-        inputs = self.spec.layers[0]
-        return plot_weights(self.matrices[0][:inputs], info_of(self.spec.dataset).shape, self._title)
+        shape, inputs = self._shape("plot_weights"), self.spec.layers[0]
+        return plot_weights(self.matrices[0][:inputs], shape, self._title)
+
+    def _shape(self, what: str) -> tuple[int, int]:
+        """Return rows and columns of the images of the run's data."""
+        shape = self.stored.info.shape
+        if shape is None:
+            raise ConfigError(
+                f"{what} draws images, and the samples of run {self.id} are none; if they are, give ravine.dataset "
+                "their shape, as shape=(28, 28)."
+            )
+        return shape
 
     @property
     def _title(self) -> str:

@@ -36,6 +36,13 @@ TABLE = 1024
 DENSE_SHARE, DENSE_BATCH = 0.5, 32
 """The share of inputs that are not zero, and the batch size, from which data are worked on without lists."""
 
+BYTES, REALS, MATRIX = 0, 1, 2
+"""The form of the data: nonzeros as bytes in at most 65,535 columns, nonzeros as numbers, or all inputs as numbers."""
+
+SCATTERED_SHARE = 0.02
+"""The share of inputs that are not zero below which data are scattered: two samples have few inputs in common, and the
+rows of a batch lie far apart in memory."""
+
 NAIVE = {"shifted": False, "naive": True}
 """Whether a form of the softmax of `ravine.networks` is the one that can overflow."""
 
@@ -72,11 +79,12 @@ class Plan(NamedTuple):
     deltas: Offset  # deltas of a sample
     weights: Offset  # weights, with padding
     rows: Count  # rows of all layers
+    slots: Count  # slots of the rule
+    line: Offset  # numbers in a cache line
     sizes: Offsets  # inputs of the layer; one more number at the end, the outputs of the network
     widths: Offsets  # weights in a row, with padding
     bases: Offsets  # first weight
     first_rows: Offsets  # first row, of all rows of the network
-    list_at: Offsets  # first number in `Lists`
     delta_at: Offsets  # first delta, of a sample's deltas
     activations: Offsets  # address of the compiled activation of its outputs; the last layer has none
     sloped: Bytes  # whether that activation has other slopes than 0 and 1
@@ -92,18 +100,30 @@ class Options(NamedTuple):
     norms: Flag  # the rule asks for norms of the gradient, which is added up in `Work.summed` before the step
     noise: Flag  # the rule asks for random numbers, and every row is visited, as with norms
     layered: Flag  # each layer has hyper-parameters of its own
+    listed: Flag  # the summed gradient has rows only for those inputs that its batch has; see `Summed`
     wipe: Flag  # a step turns zeros into numbers that are not finite, so the padding is cleared after each step
     seed: Offset  # of the random numbers
 
 
 class Data(NamedTuple):
-    """A data set, without its zeros: sample s has columns[k] and pixels[k] for starts[s] <= k < starts[s + 1]."""
+    """A data set. Without its zeros sample s has the inputs starts[s] <= k < starts[s + 1].
+
+    Input k of BYTES is bytes[k] / scale and stands in columns[k]; that of REALS is reals[k], in wide[k]. Sample s of a
+    MATRIX has the inputs reals[s * inputs:]. Arrays that a form does not have are empty.
+    """
 
     count: Count  # samples
+    form: Count
+    full: Flag  # no input is zero
+    scattered: Flag  # of few inputs that are not zero; see SCATTERED_SHARE
+    nonzeros: Count  # of all samples
     starts: Counts
     columns: Columns
-    pixels: Bytes
-    labels: Bytes
+    bytes: Bytes
+    scale: Doubles  # one number
+    wide: Units
+    reals: Reals
+    labels: Units
 
 
 class Batches(NamedTuple):
@@ -130,21 +150,26 @@ class Trained(NamedTuple):
 
 
 class Lists(NamedTuple):
-    """The lists of a block: for each layer, those of its samples one after the other, sizes[l] places for each."""
+    """The lists of a block.
+
+    Those of a hidden layer have sizes[l] places for each sample; those of the inputs follow one another.
+    """
 
     units: Units
     values: Reals
     slopes: Reals  # of the activation, where a layer is sloped
+    begins: Offsets  # where each begins, shape (layers, block); of the inputs the kernel writes all but the first
     counts: Counts  # their lengths, shape (layers, block)
 
 
 class Nonzeros(NamedTuple):
     """The nonzeros of a layer, sorted by unit, and what sorting takes; see `kernel.lists.transpose`."""
 
-    count: Units
+    count: Units  # of each unit; zero but for the units that `marked` tells of
     place: Units
     seen: Units
     touched: Units
+    marked: Offsets  # after a transpose: the length of `touched`, and the units of the layer
     group: Counts
     begin: Counts
     offset: Units  # of the sample's deltas
@@ -152,18 +177,33 @@ class Nonzeros(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Scratch memory of the kernel. Except for `row` and `summed`, it reads only what it wrote in the same batch."""
+    """Scratch memory of the kernel. Except for `row` and `other`, it reads only what it wrote in the same batch."""
 
     sums: Reals  # of one layer of one sample
     row: Reals  # two rows of gradients, of which the first is zero
     noise: Reals  # random numbers of a row
-    inputs: Reals  # of a block that is worked on without lists; otherwise those of one sample, and zeros between uses
+    other: Reals  # the inputs of one sample, and zeros between uses
+    inputs: Reals  # of a block that is worked on without lists, if they do not stand in the data
+    input_at: Offsets  # where the inputs of each sample of such a block begin, shape (block + 3,)
     table: Reals  # constants of lazy updates, shape (TABLE, constants)
     deltas: Reals  # shape (block + 3, deltas)
-    # The gradient of a batch, and zero between batches; after SUM the caller clears it. Empty where no batch needs it.
-    summed: Reals
-    summed_length: Offset
     scratch: Offset  # where the second row of `row` begins
+
+
+class Summed(NamedTuple):
+    """The gradient of a batch, added up; zero between batches.
+
+    It has the layout of the weights, or, if `Options.listed`, all rows but those of the inputs and then one row for
+    each input that the batch has, in the order in which they were met: input rows[r] has row r, and row_of[i] is r + 1.
+    """
+
+    g: Reals  # after SUM the caller clears it; empty where no batch needs it
+    length: Offset  # of g
+    skipped: Offset  # weights of which there are no numbers at the beginning of g: 0, or those of the inputs
+    input_at: Offset  # where the rows of the inputs begin
+    row_of: Units  # of each input; zero between batches
+    rows: Units
+    met: Counts  # one number, the length of `rows`; zero between batches
 
 
 class Found(NamedTuple):
@@ -185,6 +225,7 @@ class Frame(NamedTuple):
     lists: Lists
     nonzeros: Nonzeros
     work: Work
+    summed: Summed
     found: Found
 
 

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.data import Split, scaled
+from ravine.data import Split
 from ravine.errors import ConfigError
 from ravine.gradients.methods import METHODS
 from ravine.gradients.networks.agreement import Agreement, compare_gradients
@@ -93,9 +93,7 @@ def check_network(
     """
     require_samples(samples, data)
     chosen = list(samples)
-    point = NetworkPoint(
-        network, flat.astype(dtype), scaled(data.images[chosen], dtype), data.labels[chosen].astype(int)
-    )
+    point = NetworkPoint(network, flat.astype(dtype), data.inputs(chosen, dtype), data.targets[chosen].astype(int))
     indices = _subset(np.arange(len(flat)), weights, seed)
     # A zero gradient says nothing of a method; where the dead pixels are, every method gives zero.
     live = np.flatnonzero(gradient(network, point.weights, point.x, point.labels)[1])
@@ -113,8 +111,8 @@ def require_samples(samples: Sequence[int], data: Split) -> None:
     if not samples:
         raise ConfigError("no sample is given; name at least one, as 0.")
     for sample in samples:
-        if not 0 <= sample < len(data.labels):
-            raise ConfigError(f"sample {sample} is outside the data; numbers go from 0 to {len(data.labels) - 1}.")
+        if not 0 <= sample < len(data.targets):
+            raise ConfigError(f"sample {sample} is outside the data; numbers go from 0 to {len(data.targets) - 1}.")
 
 
 def _subset(indices: Array, count: int | None, seed: int) -> Array:

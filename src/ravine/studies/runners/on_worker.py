@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from threadpoolctl import threadpool_limits
 
-from ravine.data import Dataset, load
+from ravine.data import Dataset, info_of, load
 from ravine.engines.fused import cache
 from ravine.errors import DataError, RavineError, told
 from ravine.storage.parcel import Parcel
@@ -82,7 +82,8 @@ def get_ready(datasets: Mapping[str, Sequence[str]], data_dir: str | None, drive
     fault = None
     try:
         for name, checksums in datasets.items():
-            found = sorted(_dataset(name, data_dir).info.sha256.values())
+            _dataset(name, data_dir)
+            found = sorted(info_of(name).sha256.values())
             if found != list(checksums):
                 raise DataError(f"data set {name} has other checksums here.")
     except RavineError as error:

@@ -10,9 +10,9 @@ from ravine.training.predictions import Predictions
 
 @own_style()
 def plot_confusion(found: Predictions, title: str) -> Figure:
-    """Draw how many images of each class, a row, are predicted to be of each class, a column.
+    """Draw how many samples of each class, a row, are predicted to be of each class, a column.
 
-    The colors show the errors alone, as shares of their row: there are far more images on the diagonal.
+    The colors show the errors alone, as shares of their row: there are far more samples on the diagonal.
     """
     counts = found.confusion
     names = found.info.class_names
@@ -32,5 +32,7 @@ def plot_confusion(found: Predictions, title: str) -> Figure:
     axes.spines[:].set_color(INK)
     right = len(found.true) - len(found.errors)
     share = right / len(found.true)
-    set_title(figure, f"{right:,} of {len(found.true):,} test images are classified correctly, {share:.2%}\n{title}")
+    set_title(
+        figure, f"{right:,} of {len(found.true):,} test {found.samples} are classified correctly, {share:.2%}\n{title}"
+    )
     return figure

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
+from ravine.data import inputs_of
 from ravine.pictures import Figure, blank_figure, own_style, set_title
 from ravine.training.predictions import Predictions
 
@@ -19,17 +24,23 @@ def plot_errors(found: Predictions, title: str, count: int) -> Figure:
     figure, axes = blank_figure(_WIDTH * columns, 0.6 + (_PICTURE + _WORDS) * rows)
     axes.set_axis_off()
     names = found.info.class_names
+    low, high = _range(found.images)
     for place, number in enumerate(shown):
         row, column = divmod(place, columns)
         left, top = _WIDTH * column + (_WIDTH - _PICTURE) / 2, (_PICTURE + _WORDS) * row
-        image = found.images[number].reshape(found.info.shape)
-        axes.imshow(image, cmap="gray_r", vmin=0, vmax=255, extent=(left, left + _PICTURE, top + _PICTURE, top))
+        image = inputs_of(found.images[[number]], np.float64, 1.0).reshape(found.info.shape)
+        axes.imshow(image, cmap="gray_r", vmin=low, vmax=high, extent=(left, left + _PICTURE, top + _PICTURE, top))
         true, predicted = names[found.true[number]], names[found.predicted[number]]
         words = f"test:{number}\ntrue {true}\npredicted {predicted}"
         axes.text(left + _PICTURE / 2, top + _PICTURE + 0.03, words, ha="center", va="top", size=7.5)
     axes.set(xlim=(0, _WIDTH * columns), ylim=((_PICTURE + _WORDS) * max(1, rows), 0))
     set_title(figure, f"{counted(found, len(shown))}\n{title}")
     return figure
+
+
+def _range(images: Any) -> tuple[float, float]:
+    """Return the numbers that are drawn white and black."""
+    return (0.0, 255.0) if images.dtype == np.uint8 else (float(images.min()), float(images.max()))
 
 
 def counted(found: Predictions, shown: int) -> str:

@@ -25,7 +25,7 @@ def multiply_by_slopes(frame: Frame, layer: Count, m: Count) -> None:
     if plan.sloped[layer - 1]:
         for b in range(u(m)):
             below = b * plan.deltas + plan.delta_at[layer - 1]
-            begin = plan.list_at[layer] + b * plan.sizes[layer]
+            begin = u(lists.begins[layer * plan.block + b])
             count = u(lists.counts[layer * plan.block + b])
             if count == plan.sizes[layer]:  # every unit in its order, which vectors can take
                 for j in range(count):

@@ -93,13 +93,8 @@ def add_block(frame: Frame, dense: Flag, t: Count, m: Count) -> None:
         if frame.options.bias:
             bias_gradient(frame, layer, m)
             width = plan.widths[layer]
-            add(
-                frame.work.summed,
-                plan.bases[layer] + plan.sizes[layer] * width,
-                frame.work.row,
-                frame.work.scratch,
-                width,
-            )
+            at = plan.bases[layer] + plan.sizes[layer] * width - frame.summed.skipped
+            add(frame.summed.g, at, frame.work.row, frame.work.scratch, width)
             if lazy:
                 last[plan.first_rows[layer] + plan.sizes[layer]] = t
 
@@ -107,13 +102,16 @@ def add_block(frame: Frame, dense: Flag, t: Count, m: Count) -> None:
 @inlined
 def add_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, m: Count) -> None:
     """Add the gradient of a layer to `summed`; if it is hidden, write the deltas of the layer below, without slopes."""
-    plan, nonzeros, g = frame.plan, frame.nonzeros, frame.work.summed
+    plan, nonzeros, g = frame.plan, frame.nonzeros, frame.summed.g
     width = plan.widths[layer]
     p = e = u(0)
     for q in range(u(1), u(m) + u(1)):
         while p < u(nonzeros.group[q]):
             i = u(nonzeros.touched[p])
-            at = plan.bases[layer] + i * width
+            if not hidden and frame.options.listed:
+                at = frame.summed.input_at + row_of(frame, i) * width
+            else:
+                at = plan.bases[layer] + i * width - frame.summed.skipped
             end = e + q
             while e + u(4) <= end:
                 gather_4(hidden, GO_ON, frame, layer, i, e, g, at)
@@ -126,11 +124,34 @@ def add_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, m: Count) ->
             p += u(1)
 
 
+@inlined
+def row_of(frame: Frame, i: Offset) -> Offset:
+    """Return the row of an input in the summed gradient, and list the input if it has none yet."""
+    summed = frame.summed
+    if summed.row_of[i] == 0:
+        summed.rows[summed.met[0]] = i
+        summed.met[0] += 1
+        summed.row_of[i] = summed.met[0]
+    return u(summed.row_of[i]) - u(1)
+
+
+@inlined
+def forget_rows(frame: Frame) -> None:
+    """Empty the list of inputs that have a row in the summed gradient."""
+    for r in range(frame.summed.met[0]):
+        frame.summed.row_of[u(frame.summed.rows[r])] = 0
+    frame.summed.met[0] = 0
+
+
 @plain
 def forget(frame: Frame, t: Count) -> None:
     """Clear the summed gradient, and take back the marks in `last`, of a batch whose update is not taken."""
-    for j in range(frame.work.summed_length):
-        frame.work.summed[j] = 0
+    length = frame.summed.length
+    if frame.options.listed:
+        length = frame.summed.input_at + u(frame.summed.met[0]) * frame.plan.widths[0]
+    for j in range(length):
+        frame.summed.g[j] = 0
+    forget_rows(frame)
     last = frame.trained.last
     for row in range(frame.plan.rows):
         last[row] = last[row] if last[row] < t - 1 else t - 1

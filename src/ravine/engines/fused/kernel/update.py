@@ -10,7 +10,7 @@ from ravine.engines.fused.frame import Address, Count, Doubles, Frame, Offset, P
 from ravine.engines.fused.kernel.activation import multiply_by_slopes
 from ravine.engines.fused.kernel.alone import update_list
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
-from ravine.engines.fused.kernel.gradient import BEGIN, FIRST, GO_ON, HIDDEN, bias_gradient, gather_4
+from ravine.engines.fused.kernel.gradient import BEGIN, FIRST, GO_ON, HIDDEN, bias_gradient, forget_rows, gather_4
 from ravine.engines.fused.kernel.lists import transpose
 from ravine.engines.fused.kernel.noise import fill_noise
 from ravine.engines.fused.kernel.rows import clear
@@ -165,23 +165,38 @@ def update_one(address: Address, hyper: Doubles, t: Count) -> None:
 def update_total(address: Address, hyper: Doubles, t: Count) -> None:
     """Take the step of a batch from the summed gradient, and clear the sum."""
     frame = unpack(address)
-    plan, g = frame.plan, frame.work.summed
-    norm = np.sqrt(squares(g, u(0), frame.work.summed_length)) if norms() else 0.0
+    plan, g, skipped = frame.plan, frame.summed.g, frame.summed.skipped
+    met, input_at = u(frame.summed.met[0]), frame.summed.input_at
+    norm = 0.0
+    if norms():
+        norm = np.sqrt(
+            squares(g, u(0), input_at + met * plan.widths[0] if frame.options.listed else frame.summed.length)
+        )
     c = constants(frame, hyper, 0, t, norm, 0.0)
     for layer in range(plan.layers):
+        listed = layer == 0 and frame.options.listed
         width, rows = plan.widths[layer], plan.sizes[layer] + u(frame.options.bias)
         if norms():
-            layer_norm = np.sqrt(squares(g, plan.bases[layer], rows * width))
-            c = constants(frame, hyper, layer, t, norm, layer_norm)
+            first = plan.sizes[layer] if listed else u(0)
+            whole = squares(g, plan.bases[layer] + first * width - skipped, (rows - first) * width)
+            if listed:
+                whole += squares(g, input_at, met * width)
+            c = constants(frame, hyper, layer, t, norm, np.sqrt(whole))
         elif frame.options.layered:
             c = constants(frame, hyper, layer, t, 0.0, 0.0)
-        for i in range(rows):
+        if listed:
+            for r in range(met):
+                i, at = u(frame.summed.rows[r]), input_at + r * width
+                update_row(frame, g, at, i * width, width, c)
+                clear(g, at, width)
+            forget_rows(frame)
+        for i in range(plan.sizes[layer] if listed else u(0), rows):
             if not lazy() or frame.trained.last[plan.first_rows[layer] + i] == t:
                 at = plan.bases[layer] + i * width
                 if noisy():
                     fill_noise(frame, layer, plan.first_rows[layer] + i, plan.sizes[layer + 1], t)
-                update_row(frame, g, at, at, width, c)
-                clear(g, at, width)
+                update_row(frame, g, at - skipped, at, width, c)
+                clear(g, at - skipped, width)
 
 
 @plain

@@ -1,0 +1,190 @@
+"""A data set from arrays: whatever a user has in memory becomes a `Dataset`, or one sentence says why it cannot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ravine.data.datasets import Dataset, Split, whole
+from ravine.data.digest import digest_of
+from ravine.data.features import Read, features_of
+from ravine.data.info import GivenInfo
+from ravine.data.targets import class_names_of, classes_in, targets_of
+from ravine.errors import ConfigError, DataError, beginning, shortened
+from ravine.inputs import plain
+from ravine.words import several
+
+IMAGES = 255.0
+"""The scale of bytes, unless another one is given: they are taken for the pixels of images."""
+
+
+def dataset(
+    X: Any,
+    y: Any,
+    *,
+    test: tuple[Any, Any] | None = None,
+    class_names: Sequence[str] | None = None,
+    feature_names: Sequence[str] | None = None,
+    shape: tuple[int, int] | None = None,
+    scale: float | None = None,
+) -> Dataset:
+    """Return a data set from arrays, to train on with `ravine.train(data=...)`.
+
+    Features that are uint8, float32 or float64 in a C-contiguous array, or in a canonical CSR matrix of SciPy, are used
+    in place, so do not change them afterwards. Flags and float16 become float32; whole numbers become float32 if it has
+    all of them, else float64. Other sparse matrices are converted to CSR. Data frames, lists of lists and whatever else
+    NumPy reads are read as arrays.
+
+    Args:
+        X: features, (samples, features), or (samples, rows, columns) for images.
+        y: the class of each sample, (samples,): whole numbers, flags or texts. The classes are the values that occur,
+            in ascending order, and have these values as names.
+        test: features and classes of other samples, (X_test, y_test), on which a run is judged.
+        class_names: a name for each class; `y` has numbers from 0, or these names.
+        feature_names: a name for each feature; those of the columns of a data frame if None.
+        shape: rows and columns of an image, if the samples are images in one row each.
+        scale: an input of the network is a feature over this number. Only bytes (uint8) have one, 255 if None, as
+            pixels do; give 1 if they are numbers of another kind.
+
+    Raises:
+        ConfigError: an argument is not allowed.
+        DataError: X or y are not as they must be; the message names the row, the column, the value and the mend.
+
+    >>> data = dataset([[0.5, 1.0], [2.0, 0.0], [1.5, 0.0]], ["no", "yes", "yes"])
+    >>> data.train.features.shape, data.train.targets.tolist(), data.info.class_names
+    ((3, 2), [0, 1, 1], ('no', 'yes'))
+    """
+    try:
+        return _dataset(X, y, test, class_names, feature_names, shape, scale)
+    except MemoryError:
+        raise DataError(
+            "the memory does not suffice to bring X into the form that ravine reads: give fewer samples, "
+            "float32, or a CSR array of scipy.sparse."
+        ) from None
+
+
+def value_of(data: Any) -> Dataset:
+    """Return what is given as data: a `Dataset`, (X, y), or (X, y, X_test, y_test).
+
+    Raises:
+        ConfigError: it is none of these, or a data set that was put together by hand.
+    """
+    if isinstance(data, Dataset):
+        if not data.is_whole:
+            raise ConfigError(
+                "data is a Dataset that was changed, or put together by hand: give what ravine.dataset or "
+                "ravine.load_data returns."
+            )
+        return data
+    if isinstance(data, (tuple, list)) and len(data) in (2, 4):
+        return dataset(data[0], data[1], test=None if len(data) == 2 else (data[2], data[3]))
+    kind = (
+        f"{type(data).__name__} of {several(len(data), 'part')}" if isinstance(data, (tuple, list)) else shortened(data)
+    )
+    raise ConfigError(f"data is {kind}; it must be (X, y), or (X, y, X_test, y_test), or what ravine.dataset returns.")
+
+
+def _dataset(
+    X: Any,
+    y: Any,
+    test: Any,
+    class_names: Any,
+    feature_names: Any,
+    shape: Any,
+    scale: Any,
+) -> Dataset:
+    if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
+        raise ConfigError(f"test is {shortened(test)}; it must be (X_test, y_test), or None if there is no test set.")
+    read = features_of("X", X)
+    count, width = read.features.shape
+    names = None if class_names is None else class_names_of(class_names)
+    classes, numbers = classes_in("y", targets_of("y", y, count, "X"), names)
+    divisor = _scale(scale, read.features.dtype)
+    train = Split(read.features, numbers, divisor)
+    tested = None
+    if test is not None:
+        other = features_of("X_test", test[0])
+        _require_alike(read, other)
+        labels = targets_of("y_test", test[1], other.features.shape[0], "X_test")
+        tested = Split(other.features, classes.numbers("y_test", labels), divisor)
+    image = _shape(shape, width) or read.shape
+    info = GivenInfo(
+        digest=digest_of(train, tested, classes.names, image),
+        width=width,
+        class_names=classes.names,
+        train_count=count,
+        test_count=0 if tested is None else len(tested.targets),
+        dtype=read.features.dtype.name,
+        sparse=not isinstance(read.features, np.ndarray),
+        scale=divisor,
+        shape=image,
+        feature_names=_feature_names(feature_names, width) or read.names,
+    )
+    return whole(Dataset(info, train, tested))
+
+
+def _scale(given: Any, dtype: np.dtype[Any]) -> float:
+    """Return the number by which features are divided."""
+    scale = plain(given)
+    if scale is None:
+        return IMAGES if dtype == np.uint8 else 1.0
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < math.inf:
+        raise ConfigError(f"scale is {shortened(given)}; it must be a number above 0, by which bytes are divided.")
+    if dtype != np.uint8 and scale != 1:
+        raise ConfigError(
+            f"scale is {scale:g}, and X has dtype {dtype}: only bytes (uint8) have one; divide X yourself."
+        )
+    return float(scale)
+
+
+def _shape(given: Any, width: int) -> tuple[int, int] | None:
+    shape = plain(given)
+    if shape is None:
+        return None
+    if (
+        not isinstance(shape, (tuple, list))
+        or len(shape) != 2
+        or not all(type(one) is int and one > 0 for one in shape)
+    ):
+        raise ConfigError(f"shape is {shortened(given)}; it must be rows and columns of an image, as (28, 28).")
+    if shape[0] * shape[1] != width:
+        raise ConfigError(
+            f"shape is {shape[0]} x {shape[1]}, which is {shape[0] * shape[1]:,} numbers, and a sample of X has "
+            f"{width:,}: give the rows and columns of one image."
+        )
+    return shape[0], shape[1]
+
+
+def _feature_names(given: Any, width: int) -> tuple[str, ...] | None:
+    if given is None:
+        return None
+    if isinstance(given, str) or not hasattr(given, "__len__") or not hasattr(given, "__iter__"):
+        raise ConfigError(f"feature_names is {shortened(given)}; it must be a list with one name for each column of X.")
+    if len(given) != width:
+        raise ConfigError(
+            f"feature_names has {several(len(given), 'name')}, and X has {several(width, 'column')}; give one for each."
+        )
+    return tuple(map(str, given))
+
+
+def _require_alike(train: Read, test: Read) -> None:
+    """Check that test features are of the kind of those to train on."""
+    a, b = train.features, test.features
+    if b.shape[1] != a.shape[1]:
+        raise DataError(
+            f"X_test has {several(b.shape[1], 'column')}, and X has {a.shape[1]:,}; give the same features."
+        )
+    if (a.dtype == np.uint8) != (b.dtype == np.uint8):
+        raise DataError(
+            f"X_test has dtype {b.dtype} and X has {a.dtype}, and bytes (uint8) are divided by a scale: give both in "
+            "one dtype."
+        )
+    if train.names is not None and test.names is not None and train.names != test.names:
+        column = next(k for k, pair in enumerate(zip(train.names, test.names, strict=True)) if pair[0] != pair[1])
+        raise DataError(
+            f"column {column} is {beginning(test.names[column])!r} in X_test and {beginning(train.names[column])!r} in "
+            "X: give the columns in one order."
+        )
