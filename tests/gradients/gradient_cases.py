@@ -41,8 +41,8 @@ def trained(point: NetworkPoint, steps: int = 300, lr: float = 0.5) -> NetworkPo
     network, x = point.network, point.x.astype(float)
     weights = point.weights.astype(float)
     for _ in range(steps):
-        weights = weights - lr * gradient(network, weights, x, point.labels)[1]
-    return NetworkPoint(network, weights.astype(point.weights.dtype), point.x, point.labels)
+        weights = weights - lr * gradient(network, weights, x, point.targets)[1]
+    return NetworkPoint(network, weights.astype(point.weights.dtype), point.x, point.targets)
 
 
 def everything(point: NetworkPoint) -> Array:

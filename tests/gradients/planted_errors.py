@@ -8,14 +8,13 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.gradients import NetworkPoint
-from ravine.losses.cross_entropy import output_delta
-from ravine.networks import forward, gradient
+from ravine.networks import forward, gradient, output_deltas
 
 Plant = Callable[[NetworkPoint, int], Array]
 
 
 def right(point: NetworkPoint) -> Array:
-    return gradient(point.network, point.weights, point.x, point.labels)[1]
+    return gradient(point.network, point.weights, point.x, point.targets)[1]
 
 
 def _in_layer(change: Callable[[NetworkPoint, Array], Array]) -> Plant:
@@ -32,11 +31,11 @@ def _in_layer(change: Callable[[NetworkPoint, Array], Array]) -> Plant:
 
 def _backpropagated(point: NetworkPoint, layer: int, *, gate: bool = True, transposed: bool = False) -> Array:
     """Backpropagate anew, without the gate behind hidden layer `layer`, or with its weights reshaped."""
-    network, m = point.network, len(point.labels)
+    network, m = point.network, len(point.targets)
     trace = forward(network, point.weights, point.x)
     wrong = np.empty_like(point.weights)
     parts, matrices = network.layout.views(wrong), network.layout.views(point.weights)
-    delta = output_delta(trace.logits, point.labels, network.softmax) / m
+    delta = output_deltas(network, trace.logits, point.targets) / m
     for l in reversed(range(len(matrices))):
         inputs = network.layers[l]
         parts[l][:inputs] = trace.activations[l].T @ delta
@@ -64,7 +63,7 @@ IN_ONE_LAYER: dict[str, Plant] = {
     "factor": _in_layer(lambda point, g: g * g.dtype.type(1.001)),
     "transposed": _in_layer(lambda point, g: g.T.reshape(g.shape)),
     "row": _in_layer(lambda point, g: np.roll(g, 1, axis=0)),
-    "missing 1/m": _in_layer(lambda point, g: g * len(point.labels)),
+    "missing 1/m": _in_layer(lambda point, g: g * len(point.targets)),
 }
 """Errors on any layer: the gradient of that layer alone is wrong. "missing 1/m" needs a batch of two or more."""
 

@@ -82,7 +82,9 @@ def test_one_dead_layer_is_enough_to_leave_the_answer_open():
     point = make_point(LAYERS[2], batch=2)
     weights = point.weights.copy()
     point.network.layout.views(weights)[0][...] = -np.abs(point.network.layout.views(weights)[0])
-    dead = NetworkPoint(Network(point.network.layers, bias=True), np.append(weights, np.ones(9)), point.x, point.labels)
+    dead = NetworkPoint(
+        Network(point.network.layers, bias=True), np.append(weights, np.ones(9)), point.x, point.targets
+    )
     first, last = dead.network.layout.views(dead.weights)
     first[...] = -1
     last[...] = np.arange(last.size).reshape(last.shape)
@@ -223,7 +225,7 @@ def test_a_gradient_that_is_not_finite_fails_and_is_named(bad):
 
 def test_a_loss_that_is_not_finite_has_no_gradient_to_check():
     point = make_point(softmax="naive")
-    broken = NetworkPoint(point.network, point.weights * 1e4, point.x, point.labels)
+    broken = NetworkPoint(point.network, point.weights * 1e4, point.x, point.targets)
     for analytic in (None, right(point)):
         agreement = compare_gradients(broken, analytic=analytic)
         assert agreement.verdict.answer == "cannot tell"

@@ -37,7 +37,7 @@ def test_each_formula_on_a_loss_known_by_hand():
 @pytest.mark.parametrize("batch", [1, 4])
 def test_the_complex_step_reaches_machine_precision(kind, batch):
     point = make_point(batch=batch, **kind)
-    analytic = gradient(point.network, point.weights, point.x, point.labels)[1]
+    analytic = gradient(point.network, point.weights, point.x, point.targets)[1]
     found = derivatives(point, everything(point), ("complex",))["complex"].values
     np.testing.assert_allclose(found, analytic, rtol=1e-12, atol=1e-15 * np.abs(analytic).max())
 
@@ -45,7 +45,7 @@ def test_the_complex_step_reaches_machine_precision(kind, batch):
 @pytest.mark.parametrize("kind", KINDS, ids=kind_name)
 def test_the_complex_step_in_float32(kind):
     point = make_point(dtype="float32", **kind)
-    analytic = gradient(point.network, point.weights, point.x, point.labels)[1]
+    analytic = gradient(point.network, point.weights, point.x, point.targets)[1]
     found = derivatives(point, everything(point), ("complex",))["complex"]
     assert found.values.dtype == np.float32
     np.testing.assert_allclose(found.values, analytic, rtol=1e-4, atol=1e-6 * np.abs(analytic).max())
@@ -59,7 +59,7 @@ def test_the_complex_step_in_float32_sees_small_derivatives():
 
 def test_truncation_falls_with_h_and_with_h_squared():
     point = make_point(activation="tanh")
-    analytic = gradient(point.network, point.weights, point.x, point.labels)[1]
+    analytic = gradient(point.network, point.weights, point.x, point.targets)[1]
     errors = {name: [] for name in ("forward", "backward", "central")}
     for h in (1e-2, 1e-3):
         for name, found in derivatives(point, everything(point), tuple(errors), h).items():

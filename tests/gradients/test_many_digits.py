@@ -42,7 +42,7 @@ def loss(point, weights, sample):
         a = a * matrix
         if layer < len(network.layers) - 2:
             a = a.apply(ACTIVATION[network.activation])
-    return mpmath.log(mpmath.fsum(mpmath.exp(z) for z in a)) - a[int(point.labels[sample])]
+    return mpmath.log(mpmath.fsum(mpmath.exp(z) for z in a)) - a[int(point.targets[sample])]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind["softmax"] == "shifted"], ids=kind_name)
@@ -84,7 +84,7 @@ def test_many_digits_agree_with_many_digits(kind, batch):
 
 def test_it_is_the_gradient_of_the_network():
     point = make_point(LAYERS[3], batch=1, bias=True, activation="sigmoid")
-    analytic = gradient(point.network, point.weights, point.x, point.labels)[1]
+    analytic = gradient(point.network, point.weights, point.x, point.targets)[1]
     matrices = [[[mpmath.mpf(float(w)) for w in row] for row in m] for m in point.network.layout.views(point.weights)]
     sample = _Sample(point, matrices, 0)
     own = [float(sample.derivative(*point.network.layout.name(k))) for k in range(len(analytic))]
@@ -105,7 +105,7 @@ def test_kinks_are_counted_apart(activation):
 
 def test_zeros_are_counted_apart():
     blank = kinked()
-    blank = NetworkPoint(blank.network, blank.weights, np.array([[0.0, 1.0]]), blank.labels)
+    blank = NetworkPoint(blank.network, blank.weights, np.array([[0.0, 1.0]]), blank.targets)
     assert many_digits(blank, everything(blank), 30).both_zero >= 2
 
 

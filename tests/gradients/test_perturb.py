@@ -79,7 +79,7 @@ def test_blocks_do_not_change_the_answer(monkeypatch):
     np.testing.assert_allclose(parts.change, whole.change, rtol=0, atol=1e-15)
     np.testing.assert_array_equal(parts.crossed, whole.crossed)
     assert max(told) == 7
-    assert sum(told) == len(point.weights) * len(point.labels)
+    assert sum(told) == len(point.weights) * len(point.targets)
 
 
 def test_a_step_that_is_lost_in_the_weight_changes_nothing():

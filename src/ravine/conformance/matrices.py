@@ -18,7 +18,7 @@ from ravine.formulas.chance import INSTEAD
 from ravine.formulas.intervals import contains
 from ravine.formulas.layers import flattened, in_layers
 from ravine.formulas.noise import Noise
-from ravine.formulas.optimizer import Hyper, Loss, Optimizer
+from ravine.formulas.optimizer import Hyper, LossOfWeights, Optimizer
 from ravine.formulas.shelves import OPTIMIZERS
 from ravine.networks import Network
 from ravine.words import several
@@ -205,7 +205,7 @@ def _step(
     state: State,
     t: int,
     hyper: Hyper,
-    loss: Loss | None = None,
+    loss: LossOfWeights | None = None,
     noise: Noise | None = None,
 ) -> tuple[Arrays, dict[str, Array]]:
     """Take a step with the same hyper-parameters in all layers, and the loss of the quadratic if none is given."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Split
+from ravine.networks import Scores
 
 StepwiseHyper = Mapping[str, float | Array]
 """Hyper-parameters by name. One that changes from step to step is an array with a number for each step of the call."""
@@ -42,11 +43,22 @@ class Taken:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Mean loss and accuracy over a split, and for each hidden layer how many units were non-zero at least once."""
+    """An evaluation of weights on a split.
+
+    Attributes:
+        loss: the mean over the samples.
+        scores: those of the predictions.
+        live_units: for each hidden layer how many units were non-zero at least once.
+    """
 
     loss: float
-    accuracy: float
+    scores: Scores
     live_units: tuple[int, ...]
+
+    @property
+    def accuracy(self) -> float | None:
+        """The accuracy; None if the targets are numbers for which there is none."""
+        return self.scores.accuracy
 
 
 def in_layer(hyper: StepwiseHyper, factors: Factors, layer: int, step: int = 0) -> dict[str, float]:

@@ -7,8 +7,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import Split, rows_at_once
 from ravine.engines.engine import Evaluation
-from ravine.losses.cross_entropy import cross_entropy
-from ravine.networks import Network, forward, gradient
+from ravine.networks import Network, forward, gradient, output_losses, scores_of
 
 _CHUNK = 2000
 """The most samples that are evaluated at a time, to bound memory."""
@@ -43,14 +42,15 @@ class NumpyGradients:
     def evaluate(self, weights: Array, split: Split) -> Evaluation:
         """Evaluate weights on a whole split."""
         count, chunk = len(split.targets), self._chunk
-        loss, correct = 0.0, 0
+        loss, outputs = 0.0, []
         live = [np.zeros(n, bool) for n in self._network.layers[1:-1]]
         for low in range(0, count, chunk):
-            labels = split.targets[low : low + chunk]
+            targets = split.targets[low : low + chunk]
             trace = forward(self._network, weights, split.inputs(slice(low, low + chunk), weights.dtype))
             with np.errstate(over="ignore", invalid="ignore"):
-                loss += float(cross_entropy(trace.logits, labels, self._network.softmax).sum())
-            correct += int((trace.logits.argmax(axis=1) == labels).sum())
+                loss += float(output_losses(self._network, trace.logits, targets).sum())
+            outputs.append(trace.logits)
             for units, a in zip(live, trace.activations[1:], strict=True):
                 units |= (a != 0).any(axis=0)
-        return Evaluation(loss / count, correct / count, tuple(int(units.sum()) for units in live))
+        scores = scores_of(self._network, np.concatenate(outputs), split.targets)
+        return Evaluation(loss / count, scores, tuple(int(units.sum()) for units in live))

@@ -15,7 +15,7 @@ from ravine.data import Split
 from ravine.engines.engine import NO_HYPER, Evaluation, Factors, StepwiseHyper, Taken, in_layers
 from ravine.formulas.layers import flattened
 from ravine.formulas.noise import noise_for
-from ravine.formulas.optimizer import Loss, Optimizer
+from ravine.formulas.optimizer import LossOfWeights, Optimizer
 from ravine.networks import Network
 
 
@@ -90,7 +90,7 @@ class SteppingEngine:
             loss_sum += batch_loss
         return Taken(self._steps - before, loss_sum)
 
-    def _loss(self, split: Split, batch: Array, batch_loss: float, g: Array) -> Loss | None:
+    def _loss(self, split: Split, batch: Array, batch_loss: float, g: Array) -> LossOfWeights | None:
         """Return the loss function for a line search; it already knows the loss at the present weights."""
         if not self._optimizer.asks_for_loss:
             return None
@@ -104,7 +104,7 @@ class SteppingEngine:
 
         return loss
 
-    def _apply(self, g: Array, each: list[dict[str, float]], loss: Loss | None) -> None:
+    def _apply(self, g: Array, each: list[dict[str, float]], loss: LossOfWeights | None) -> None:
         gradients, weights = (list(self._network.layout.tensors(flat)) for flat in (g, self._weights))
         state = self._begun(weights, each)
         self._steps += 1

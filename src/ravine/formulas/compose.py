@@ -23,7 +23,7 @@ from ravine.formulas.join import join
 from ravine.formulas.layers import in_layers, norms
 from ravine.formulas.matrix import MatrixOptimizer
 from ravine.formulas.names import allowed_names, no_hyperparameter, stage_of
-from ravine.formulas.optimizer import Hyper, Loss, Optimizer, no_loss
+from ravine.formulas.optimizer import Hyper, LossOfWeights, Optimizer, no_loss
 from ravine.formulas.shelves import STAGES
 from ravine.formulas.stage import Stage, placed
 from ravine.inputs import folded_keys
@@ -262,7 +262,7 @@ def check_one_average(name: str, count: int) -> None:
         )
 
 
-def _penalized(loss: Loss, stages: Sequence[Stage], hyper: Mapping[str, float]) -> Loss:
+def _penalized(loss: LossOfWeights, stages: Sequence[Stage], hyper: Mapping[str, float]) -> LossOfWeights:
     """Return the loss and its gradients with the penalties of some stages added."""
     adding = [stage for stage in stages if stage.penalty is not None]
 

@@ -20,7 +20,7 @@ from ravine.formulas.given import GIVEN, OF_STAGES, TAKEN
 from ravine.formulas.identity import function_text
 from ravine.formulas.kinds import Kind, is_finite
 from ravine.formulas.noise import Noise
-from ravine.formulas.optimizer import Hyper, Loss, Optimizer, with_bounds_of_rates
+from ravine.formulas.optimizer import Hyper, LossOfWeights, Optimizer, with_bounds_of_rates
 from ravine.inputs import plain
 from ravine.search import Axis
 
@@ -54,7 +54,7 @@ class ElementwiseOptimizer(Optimizer):
         state: State,
         t: int,
         hyper: Sequence[Hyper],
-        loss: Loss | None = None,
+        loss: LossOfWeights | None = None,
         noise: Noise | None = None,
     ) -> tuple[list[Array], dict[str, Array]]:
         """Return the steps, and the state afterwards; see `Optimizer.step`."""

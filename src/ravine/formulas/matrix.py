@@ -25,7 +25,7 @@ from ravine.formulas.identity import function_text
 from ravine.formulas.kinds import Kind, is_finite
 from ravine.formulas.layers import in_layers, read_only
 from ravine.formulas.noise import Noise, noise_for
-from ravine.formulas.optimizer import Hyper, Loss, Optimizer, no_loss, with_bounds_of_rates
+from ravine.formulas.optimizer import Hyper, LossOfWeights, Optimizer, no_loss, with_bounds_of_rates
 from ravine.inputs import plain
 from ravine.search import Axis
 from ravine.words import several
@@ -103,7 +103,7 @@ class MatrixOptimizer(Optimizer):
         state: State,
         t: int,
         hyper: Sequence[Hyper],
-        loss: Loss | None = None,
+        loss: LossOfWeights | None = None,
         noise: Noise | None = None,
     ) -> tuple[list[Array], dict[str, Array]]:
         """Return the steps, and the state afterwards; see `Optimizer.step`.
@@ -131,7 +131,7 @@ class MatrixOptimizer(Optimizer):
         state: State,
         t: int,
         hyper: Hyper,
-        loss: Loss,
+        loss: LossOfWeights,
         noise: Noise,
     ) -> tuple[list[Array], dict[str, Array]]:
         known = {"loss": _read_only_loss(loss), "noise": lambda draw=0: read_only(noise(draw))}
@@ -283,7 +283,7 @@ def _state_of(layer: int, state: State) -> dict[str, Array]:
     return {name.removeprefix(mark): value for name, value in state.items() if name.startswith(mark)}
 
 
-def _read_only_loss(loss: Loss) -> Loss:
+def _read_only_loss(loss: LossOfWeights) -> LossOfWeights:
     """Return the loss with gradients to read: at the present weights they are those that the rule is given."""
 
     def read(weights: Sequence[Array]) -> tuple[float, list[Array]]:

@@ -16,7 +16,7 @@ from ravine.search import Axis
 
 Hyper = Mapping[str, float]
 
-Loss = Callable[[Sequence[Array]], tuple[float, list[Array]]]
+LossOfWeights = Callable[[Sequence[Array]], tuple[float, list[Array]]]
 """The batch's mean loss and its gradients at given weights."""
 
 BOUNDS = {"lr": "[0, inf)"}
@@ -64,7 +64,7 @@ class Optimizer(Declaration, ABC):
         state: State,
         t: int,
         hyper: Sequence[Hyper],
-        loss: Loss | None = None,
+        loss: LossOfWeights | None = None,
         noise: Noise | None = None,
     ) -> tuple[list[Array], dict[str, Array]]:
         """Return the steps, which the caller subtracts from the weights, and the next state; t counts from 1.

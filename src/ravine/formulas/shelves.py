@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from ravine.formulas.activation import Activation
+from ravine.formulas.loss import Loss
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.schedule import Schedule
 from ravine.formulas.shelf import Shelf
 from ravine.formulas.stage import Stage
 from ravine.formulas.surface import Surface
 
-ACTIVATIONS = Shelf("activation", "ravine.activations", Activation, "Activation(..)")
+ACTIVATIONS = Shelf("activation", "ravine.activations", Activation, "@ravine.activation")
 """Activation functions by name."""
+
+LOSSES = Shelf("loss", "ravine.losses", Loss, "@ravine.loss")
+"""Losses by name."""
 
 OPTIMIZERS: Shelf[Optimizer] = Shelf("optimizer", "ravine.optimizers", Optimizer, "@ravine.rule or @ravine.matrix_rule")  # type: ignore[type-abstract]
 """Optimizers by name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ravine.arrays import Array
+from ravine.formulas.loss import Loss
 
 SOFTMAX_FORMS = ("shifted", "naive")
 """shifted: e^(z - max z) / sum, never overflows. naive: e^z / sum, as written; inf / inf = nan for large z."""
@@ -39,6 +40,10 @@ def cross_entropy(logits: Array, labels: Array, form: str = "shifted") -> Array:
         e[rows, logits.real.argmax(axis=-1)] = 0
         loss: Array = np.log1p(e.sum(axis=-1)) - z[rows, labels]
         return loss
+
+
+CROSS_ENTROPY = Loss("cross-entropy", None, cross_entropy, targets="[0, inf)")
+"""Softmax and cross-entropy, over classes."""
 
 
 def output_delta(logits: Array, labels: Array, form: str = "shifted") -> Array:

@@ -5,12 +5,12 @@ Letters: b sample of the batch, i input of a layer, o output of a layer, l layer
 
     z^(l+1)_bo = sum_i a^l_bi W^l_io (+ W^l_bias,o)         l = 0 .. L-1
     a^l        = f_l(z^l)                                   l = 1 .. L-1
-    P          = softmax(z^L)
-    L_b        = -log P_(b, y_b)
+    L_b        = -log P_(b, y_b), P = softmax(z^L), with cross-entropy, or
+    L_b        = mean_o l(z^L_bo, y_bo) with a loss l of single outputs, of which there are n_L,
 
 and for the mean loss over the batch of size m, with delta^l = dL/dz^l,
 
-    delta^L_bo = (P_bo - [o = y_b]) / m                                       (`output_delta`)
+    delta^L_bo = (P_bo - [o = y_b]) / m, or l'(z^L_bo, y_bo) / (n_L m)        (`output_deltas`)
     dL/dW^l_io = sum_b a^l_bi delta^(l+1)_bo                (bias row: sum_b delta^(l+1)_bo)
     delta^l_bi = f_l'(z^l_bi) sum_o W^l_io delta^(l+1)_bo
 
@@ -24,8 +24,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.losses.cross_entropy import cross_entropy, output_delta
 from ravine.networks.network import Network
+from ravine.networks.outputs import output_deltas, output_losses
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ def _affine(network: Network, a: Array, matrix: Array) -> Array:
     return a @ matrix[:-1] + matrix[-1] if network.bias else a @ matrix
 
 
-def losses(network: Network, weights: Array, x: Array, labels: Array) -> Array:
+def losses(network: Network, weights: Array, x: Array, targets: Array) -> Array:
     """Return each sample's loss L_b, shape (b,)."""
-    return cross_entropy(forward(network, weights, x).logits, labels, network.softmax)
+    return output_losses(network, forward(network, weights, x).logits, targets)
 
 
-def gradient(network: Network, weights: Array, x: Array, labels: Array) -> tuple[Array, Array]:
+def gradient(network: Network, weights: Array, x: Array, targets: Array) -> tuple[Array, Array]:
     """Return each sample's loss, shape (b,), and the gradient of their mean, shape (n,), in the dtype of `weights`.
 
     >>> network = Network((2, 2))
@@ -77,9 +77,9 @@ def gradient(network: Network, weights: Array, x: Array, labels: Array) -> tuple
     matrices = network.layout.views(weights)
     flat = np.empty_like(weights)
     parts = network.layout.views(flat)
-    m = len(labels)
+    m = len(targets)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        delta = output_delta(trace.logits, labels, network.softmax) / m
+        delta = output_deltas(network, trace.logits, targets) / m
         for layer in reversed(range(len(matrices))):
             a, inputs = trace.activations[layer], network.layers[layer]
             np.matmul(a.T, delta, out=parts[layer][:inputs])
@@ -87,4 +87,4 @@ def gradient(network: Network, weights: Array, x: Array, labels: Array) -> tuple
                 parts[layer][inputs] = delta.sum(axis=0)
             if layer > 0:
                 delta = (delta @ matrices[layer][:inputs].T) * trace.slopes[layer - 1]
-    return cross_entropy(trace.logits, labels, network.softmax), flat
+    return output_losses(network, trace.logits, targets), flat

@@ -7,7 +7,8 @@ from functools import cached_property
 
 from ravine.errors import ConfigError, unknown
 from ravine.formulas.activation import Activation
-from ravine.formulas.shelves import ACTIVATIONS
+from ravine.formulas.loss import Loss
+from ravine.formulas.shelves import ACTIVATIONS, LOSSES
 from ravine.losses.cross_entropy import SOFTMAX_FORMS
 from ravine.networks.layout import Layout
 from ravine.words import several
@@ -15,14 +16,15 @@ from ravine.words import several
 
 @dataclass(frozen=True)
 class Network:
-    """A multi-layer perceptron with softmax and cross-entropy on top.
+    """A multi-layer perceptron and its loss.
 
     Attributes:
-        layers: sizes n_0 (inputs) to n_L (classes).
+        layers: sizes n_0 (inputs) to n_L (outputs).
         activation: that of all hidden layers, or one for each: names, of `ACTIVATIONS` or as FILE.py:NAME, or
             activations themselves.
         bias: whether each layer has a bias row.
-        softmax: a name from `SOFTMAX_FORMS`.
+        softmax: the form of the softmax with cross-entropy, a name from `SOFTMAX_FORMS`.
+        loss: the loss, a name of `LOSSES` or as FILE.py:NAME, or a loss itself.
 
     >>> Network((784, 300, 100, 100, 10)).layout.size
     276200
@@ -34,11 +36,19 @@ class Network:
     activation: str | Activation | tuple[str | Activation, ...] = "relu"
     bias: bool = False
     softmax: str = "shifted"
+    loss: str | Loss = "cross-entropy"
 
     def __post_init__(self) -> None:
         if self.softmax not in SOFTMAX_FORMS:
             raise ConfigError(unknown("softmax form", self.softmax, SOFTMAX_FORMS))
+        if self.softmax != "shifted" and self.objective.formula is not None:
+            raise ConfigError(f"softmax is {self.softmax}, and the loss {self.objective.name} has none: leave it out.")
         _ = self.layout, self.activations  # raise if the layers do not make a network, or a name does not exist
+
+    @cached_property
+    def objective(self) -> Loss:
+        """The loss."""
+        return LOSSES.find(self.loss)
 
     @cached_property
     def activations(self) -> tuple[Activation, ...]:

@@ -12,7 +12,7 @@ from ravine.formulas.formula import State
 from ravine.formulas.layers import flattened, shaped
 from ravine.formulas.line_search import Point, strong_wolfe
 from ravine.formulas.matrix import matrix_rule
-from ravine.formulas.optimizer import Loss
+from ravine.formulas.optimizer import LossOfWeights
 from ravine.search import choice
 
 
@@ -46,7 +46,7 @@ def lbfgs(
     weights: Sequence[Array],
     state: State,
     t: int,
-    loss: Loss,
+    loss: LossOfWeights,
     *,
     lr: Any = 1,
     memory: int = 10,

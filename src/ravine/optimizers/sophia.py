@@ -12,11 +12,11 @@ from ravine.formulas.formula import State
 from ravine.formulas.layers import flattened, shaped
 from ravine.formulas.matrix import matrix_rule
 from ravine.formulas.noise import Noise
-from ravine.formulas.optimizer import Loss
+from ravine.formulas.optimizer import LossOfWeights
 from ravine.search import log
 
 
-def curvature(loss: Loss, weights: Sequence[Array], noise: Noise) -> Array:
+def curvature(loss: LossOfWeights, weights: Sequence[Array], noise: Noise) -> Array:
     """Return u H u, number by number, for the Hessian H of a loss and the signs u of the noise, (n,).
 
     Its mean over all u is the diagonal of H. H u is a central difference of gradients, whose step is the cube root of
@@ -46,7 +46,7 @@ def sophia(
     weights: Sequence[Array],
     state: State,
     t: int,
-    loss: Loss,
+    loss: LossOfWeights,
     noise: Noise,
     *,
     lr: Any = 0.0003,

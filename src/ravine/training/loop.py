@@ -458,7 +458,8 @@ class _Trainer:
         """Put the result together; an interrupted run, without `seen`, has the numbers of its last whole epoch."""
         history = self.position.history
         last = history[-1] if history else None
-        hint = None if seen is None else self._hint(cause, seen.judged.accuracy)
+        accuracy = None if seen is None else seen.judged.accuracy
+        hint = None if accuracy is None else self._hint(cause, accuracy)
         if seen is not None and self.spec.test_time == "end":
             with self._timing("evaluate"):
                 seen = dataclasses.replace(seen, test=self.engine.evaluate(self._test, self._hyper()))

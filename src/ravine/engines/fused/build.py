@@ -12,7 +12,7 @@ from llvmlite import binding
 from numba.core import types
 
 from ravine.engines.fused.frontend import module_of
-from ravine.engines.fused.kernel import activation, drift, parts, rule, run, update
+from ravine.engines.fused.kernel import activation, drift, loss, parts, rule, run, update
 from ravine.engines.fused.llvm import machine_code
 from ravine.engines.fused.pointers import FramePointer, Packed, symbol
 from ravine.engines.fused.pointwise import RenderedPointwise
@@ -20,7 +20,7 @@ from ravine.engines.fused.render import Rendered
 
 _PARTS = (parts.tabulate_lazy, parts.catch_up_list, parts.catch_up_layer, parts.add_lazy_rows)
 _UPDATES = (parts.update_one, parts.update_block, parts.update_total)
-_POINTWISE = {"activate": activation.activate}
+_POINTWISE = {"activate": activation.activate, "loss_of_outputs": loss.loss_of_outputs}
 _HOLES = (
     rule.lazy, rule.norms, rule.noisy, rule.read, rule.write, rule.step, rule.lazy_update, rule.step_constants,
     rule.lazy_constants, rule.tabulate, rule.tabulated,
@@ -68,8 +68,8 @@ def rule_code(rendered: Rendered, rows: str, dtype: str) -> bytes:
 
 
 def pointwise_code(rendered: RenderedPointwise, dtype: str) -> bytes:
-    """Return the object file of an activation."""
-    declared = _POINTWISE[rendered.entry]
+    """Return the object file of an activation or a loss."""
+    declared: Any = _POINTWISE[rendered.entry]
     function = getattr(executed(rendered), rendered.entry)
     module = module_of({symbol(declared): (function, _parameters(declared, getattr(types, dtype)))})
     return machine_code([module], {symbol(declared)})

@@ -95,6 +95,7 @@ class Options(NamedTuple):
 
     bias: Flag
     naive: Flag  # softmax without a shift, which can overflow
+    loss: Offset  # address of the compiled loss of single outputs; 0 stands for cross-entropy
     lazy: Flag  # rows without a gradient change in a closed form, which is applied when they are next needed
     eager: Flag  # every row is updated at every step
     norms: Flag  # the rule asks for norms of the gradient, which is added up in `Work.summed` before the step
@@ -123,7 +124,9 @@ class Data(NamedTuple):
     scale: Doubles  # one number
     wide: Units
     reals: Reals
+    labelled: Flag  # targets are classes, `labels`, and not numbers, `targets`, of which a sample has one an output
     labels: Units
+    targets: Reals
 
 
 class Batches(NamedTuple):
@@ -187,6 +190,7 @@ class Work(NamedTuple):
     input_at: Offsets  # where the inputs of each sample of such a block begin, shape (block + 3,)
     table: Reals  # constants of lazy updates, shape (TABLE, constants)
     deltas: Reals  # shape (block + 3, deltas)
+    target: Reals  # of a sample with a class: for each output 1 or 0
     scratch: Offset  # where the second row of `row` begins
 
 
@@ -211,6 +215,7 @@ class Found(NamedTuple):
 
     loss: Doubles  # losses are added to loss[0]
     hits: Counts  # the number of correctly classified samples is added to hits[0]
+    outputs: Reals  # of an evaluation on data whose targets are numbers, shape (samples, outputs)
     live: Bytes  # 1 for each unit (counted as rows are) that was not zero for some sample
 
 

@@ -1,4 +1,4 @@
-"""From an activation, written once as mathematics, to the text of a compiled function."""
+"""From an activation or a loss, written once as mathematics, to the text of a compiled function."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ravine.engines.fused.render import Parts, function_text, take_apart
 from ravine.formulas.activation import Activation
+from ravine.formulas.loss import Loss
 from ravine.formulas.source import Body
 
 _HEAD = """from math import erf
@@ -52,16 +53,45 @@ def _render_activation(activation: Activation, text: str) -> RenderedPointwise:
     if activation.off is not None:  # what is listed has the value z and the slope 1
         body = Body((), (ast.parse(activation.off, mode="eval").body,))
     parts = take_apart(body, set(activation.formula.arguments))
-    results = list(map(_number, parts.results))
-    form = _GATED if activation.off is not None else _ALL
-    for k, result in enumerate(results):
-        form = form.replace(f"RESULT_{k}", result)
-    loop = "\n    ".join(_scalar(line) for line in parts.loop)
-    lines = [*_constants(parts, "_z"), *form.replace("LOOP", loop).strip().splitlines()]
+    lines = [*_constants(parts, "_z"), *_filled(_GATED if activation.off is not None else _ALL, parts)]
     parameters = ["_z", "_n", "_units", "_values", "_slopes", "_first"]
     module = "\n\n\n".join([_HEAD, function_text("_plain", "activate", parameters, lines)]) + "\n"
     return RenderedPointwise(activation.formula.label, "activate", module)
 
+
+def render_loss(loss: Loss) -> RenderedPointwise:
+    """Return the text of `kernel.loss.loss_of_outputs` for a loss of single outputs."""
+    assert loss.formula is not None
+    return _render_loss(loss, loss.formula.text)
+
+
+@functools.cache
+def _render_loss(loss: Loss, text: str) -> RenderedPointwise:
+    """Render a loss; its text is a part of the cache's key, since it may change."""
+    assert loss.formula is not None
+    parts = take_apart(loss.formula.body(), set(loss.formula.arguments))
+    lines = [*_constants(parts, "_z"), *_filled(_LOSS, parts)]
+    parameters = ["_z", "_n", "_y", "_y0", "_d", "_d0", "_m"]
+    module = "\n\n\n".join([_HEAD, function_text("_plain", "loss_of_outputs", parameters, lines)]) + "\n"
+    return RenderedPointwise(loss.formula.label, "loss_of_outputs", module)
+
+
+def _filled(form: str, parts: Parts) -> list[str]:
+    """Return the lines of a form, with the lines and the results of a formula in their places."""
+    for k, result in enumerate(map(_number, parts.results)):
+        form = form.replace(f"RESULT_{k}", result)
+    return form.replace("LOOP", "\n    ".join(map(_scalar, parts.loop))).strip().splitlines()
+
+
+_LOSS = """
+_sum, _count = _like(_z, 0), _like(_z, _n)
+for _j in range(_n):
+    z, y = _z[_j], _y[_y0 + _j]
+    LOOP
+    _sum += (RESULT_0)
+    _d[_d0 + _j] = (RESULT_1) / _count / _m
+return _sum / _count
+"""
 
 _GATED = """
 _k = _first

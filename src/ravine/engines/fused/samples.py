@@ -12,6 +12,7 @@ from ravine.arrays import Array
 from ravine.data import Split
 from ravine.data.compact import Compact, Dense
 from ravine.engines.fused.frame import BYTES, MATRIX, REALS, SCATTERED_SHARE, Data
+from ravine.networks import are_classes
 
 
 class Samples(NamedTuple):
@@ -40,14 +41,14 @@ def samples(split: Split, dtype: np.dtype[Any]) -> Samples:
     with _ONE_AT_A_TIME:
         made = _made.setdefault(split, {})
         if dtype.name not in made:
-            targets = np.ascontiguousarray(split.targets, np.uint32)
-            made[dtype.name] = _samples(split.compact, targets, split.features.shape[1], dtype)
+            made[dtype.name] = _samples(split.compact, split.targets, split.features.shape[1], dtype)
         return made[dtype.name]
 
 
-def _samples(form: Compact | Dense, labels: Array, inputs: int, dtype: np.dtype[Any]) -> Samples:
+def _samples(form: Compact | Dense, targets: Array, inputs: int, dtype: np.dtype[Any]) -> Samples:
+    classes = are_classes(targets)
     nothing = Data(
-        count=len(labels),
+        count=len(targets),
         form=BYTES,
         full=False,
         scattered=False,
@@ -58,7 +59,9 @@ def _samples(form: Compact | Dense, labels: Array, inputs: int, dtype: np.dtype[
         scale=np.array([form.scale], np.float64),
         wide=np.zeros(0, np.uint32),
         reals=np.zeros(0, dtype),
-        labels=labels,
+        labelled=classes,
+        labels=np.ascontiguousarray(targets, np.uint32) if classes else np.zeros(len(targets), np.uint32),
+        targets=np.zeros(0, dtype) if classes else np.ascontiguousarray(targets, dtype).ravel(),
     )
     if isinstance(form, Dense):
         full = form.nonzeros == form.values.size
@@ -66,7 +69,7 @@ def _samples(form: Compact | Dense, labels: Array, inputs: int, dtype: np.dtype[
         data = nothing._replace(form=MATRIX, full=full, nonzeros=form.nonzeros, reals=values)
         return Samples(data, form.values.shape[1])
     most = int(np.diff(form.starts).max(initial=0))
-    scattered = len(form.values) < SCATTERED_SHARE * inputs * len(labels)
+    scattered = len(form.values) < SCATTERED_SHARE * inputs * len(targets)
     some = nothing._replace(scattered=scattered, nonzeros=len(form.values), starts=form.starts)
     if form.values.dtype == np.uint8 and form.columns.dtype == np.uint16:
         return Samples(some._replace(columns=form.columns, bytes=form.values), most)

@@ -36,11 +36,11 @@ from ravine.engines.fused.frame import (
     Work,
     words,
 )
-from ravine.engines.fused.pointwise import render_activation
+from ravine.engines.fused.pointwise import render_activation, render_loss
 from ravine.engines.fused.render import Rendered
 from ravine.engines.fused.samples import Samples, no_samples, samples
 from ravine.engines.fused.subnormals import flushed
-from ravine.networks import Network
+from ravine.networks import Network, Scores, are_classes, scores_of
 
 BLOCK = 128
 """Samples worked on together. A larger batch is taken block by block, so that memory does not grow with it."""
@@ -83,6 +83,7 @@ class Workspace:
         self._options = Options(
             bias=network.bias,
             naive=NAIVE[network.softmax],
+            loss=0,
             lazy=rendered.lazy,
             eager=rendered.eager,
             norms=rendered.norms,
@@ -104,6 +105,7 @@ class Workspace:
             table=np.zeros(TABLE * rendered.lazy_constants, self._dtype),
             # Three samples more, so that samples can be taken by fours.
             deltas=_aligned((block + 3) * int(plan.deltas), self._dtype),
+            target=np.zeros(network.layers[-1], self._dtype),
             scratch=width,
         )
         self._summed = self._no_sum()
@@ -187,6 +189,9 @@ class Workspace:
         self._kernel = compilation.load(self._rendered, self._dtype.name)
         addresses = [compilation.address_of(render_activation(f), self._dtype.name) for f in self._network.activations]
         self._plan.activations[: len(addresses)] = addresses
+        if self._network.objective.formula is not None:
+            address = compilation.address_of(render_loss(self._network.objective), self._dtype.name)
+            self._options = self._options._replace(loss=address)
 
     def prepare(self, split: Split) -> None:
         """Bring the data into the form that the kernel reads; otherwise the first run does it."""
@@ -209,6 +214,7 @@ class Workspace:
 
         `hyper` has shape (1 or steps, 1 or layers, hyper-parameters); `t` is the number of steps taken before.
         """
+        kernel = self._compiled  # the frame has the addresses of what is compiled
         given, size = samples(split, self._dtype), batch_size or self._batch_size
         if mode != EVALUATE and size > self._batch_size:
             raise ValueError(f"batches of {size} in a workspace for batches of {self._batch_size}")
@@ -216,7 +222,7 @@ class Workspace:
         indices = np.ascontiguousarray(order, np.int64)
         frame = self._frame(given.data, indices, first, stop, size, hyper, t, loss_sum)
         with self._flushed(hyper) if mode == LEARN else nullcontext():
-            return self._compiled.run(words(frame), mode), frame.found
+            return kernel.run(words(frame), mode), frame.found
 
     def _flushed(self, hyper: Array) -> AbstractContextManager[None]:
         """Return the context in which a step may take the smallest numbers for zero, or must not."""
@@ -238,8 +244,12 @@ class Workspace:
         )
         layers = np.split(found.live, self._plan.first_rows[1:].astype(int))
         live = [int(np.count_nonzero(units)) for units in layers]
-        samples = max(count, 1)
-        return Evaluation(float(found.loss[0]) / samples, int(found.hits[0]) / samples, tuple(live[1:]))
+        many = max(count, 1)
+        if are_classes(split.targets):
+            scores = Scores(accuracy=int(found.hits[0]) / many)
+        else:
+            scores = scores_of(self._network, found.outputs.reshape(count, -1), split.targets)
+        return Evaluation(float(found.loss[0]) / many, scores, tuple(live[1:]))
 
     def pad(self, padded: Array, flat: Array) -> None:
         """Write the flat form of weights, shape (n,), to a padded array."""
@@ -281,7 +291,12 @@ class Workspace:
             per_layer=count if layers > 1 else 0,
             hyper=hyper,
         )
-        found = Found(np.array([loss_sum]), np.zeros(1, np.int64), np.zeros(self._plan.rows, np.uint8))
+        found = Found(
+            loss=np.array([loss_sum]),
+            hits=np.zeros(1, np.int64),
+            outputs=np.zeros(0 if data.labelled else data.count * self._network.layers[-1], self._dtype),
+            live=np.zeros(self._plan.rows, np.uint8),
+        )
         return Frame(
             self._plan,
             self._options,

@@ -100,7 +100,7 @@ def compare_gradients(
     if indices is None:
         indices = np.arange(len(point.weights))
     if analytic is None:
-        _, analytic = gradient(point.network, point.weights, point.x, point.labels)
+        _, analytic = gradient(point.network, point.weights, point.x, point.targets)
     loss = float(point.losses().mean())
     differences = [name for name in methods if name != "complex"]
     # Both one-sided differences are needed to know how far any difference is off.
@@ -117,7 +117,7 @@ def compare_gradients(
     return Agreement(
         parameters=len(point.weights),
         weights=len(indices),
-        samples=len(point.labels),
+        samples=len(point.targets),
         loss=loss,
         dtype=str(point.weights.dtype),
         methods=answers,

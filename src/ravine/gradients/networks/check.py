@@ -96,7 +96,7 @@ def check_network(
     point = NetworkPoint(network, flat.astype(dtype), data.inputs(chosen, dtype), data.targets[chosen].astype(int))
     indices = _subset(np.arange(len(flat)), weights, seed)
     # A zero gradient says nothing of a method; where the dead pixels are, every method gives zero.
-    live = np.flatnonzero(gradient(network, point.weights, point.x, point.labels)[1])
+    live = np.flatnonzero(gradient(network, point.weights, point.x, point.targets)[1])
     return NetworkCheck(
         agreement=compare_gradients(point, indices, tuple(methods), h, progress=_told(progress, "differences")),
         curve=v_curve(point, _subset(live, CURVE_WEIGHTS, seed), _told(progress, "V-curve")),

@@ -81,7 +81,7 @@ def derivatives(
 def _complex_step(point: NetworkPoint, indices: Array, progress: Callable[[int], None] | None) -> Derivative:
     began = time.perf_counter()
     dtype = np.result_type(point.weights.dtype, np.complex64)
-    there = NetworkPoint(point.network, point.weights.astype(dtype), point.x.astype(dtype), point.labels)
+    there = NetworkPoint(point.network, point.weights.astype(dtype), point.x.astype(dtype), point.targets)
     h = complex_step(point.weights.dtype)
     end = moved(there, indices, 1j * h, progress)
     # The real part stays where it is, so no kink can be crossed.

@@ -18,6 +18,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.errors import ConfigError
 from ravine.gradients.networks.perturb import NetworkPoint
+from ravine.networks import target_rows
 
 Number = Any
 Vector = list[Any]
@@ -56,7 +57,7 @@ def many_digits(
         matrices = [
             [[mpmath.mpf(float(w)) for w in row] for row in m] for m in point.network.layout.views(point.weights)
         ]
-        samples = [_Sample(point, matrices, b) for b in range(len(point.labels))]
+        samples = [_Sample(point, matrices, b) for b in range(len(point.targets))]
         errors, both_zero, kinks = [], 0, 0
         for index in indices:
             name = point.network.layout.name(int(index))
@@ -92,7 +93,7 @@ class _Sample:
 
     def __init__(self, point: NetworkPoint, matrices: list[list[Vector]], sample: int) -> None:
         self.network, self.matrices = point.network, matrices
-        self.label = int(point.labels[sample])
+        self.target = point.targets[sample]
         # Pixels are the doubles that the network sees, taken as exact.
         a = [mpmath.mpf(float(value)) for value in point.x[sample]]
         self.inputs, self.outputs, self.slopes = [], [], []
@@ -134,11 +135,13 @@ class _Sample:
                 q + mpmath.fsum(shift * matrix[k][column] for k, shift in shifts)
                 for column, q in enumerate(self.outputs[deeper + 1])
             ]
+        for kink in self.network.objective.kinks:
+            pairs = zip(z, self.outputs[-1], self._rows(), strict=True)
+            crossed |= any((p - y > kink) != (q - y > kink) for p, q, y in pairs)
         return self._loss(z), crossed
 
     def _backward(self) -> list[Vector]:
-        shares = self._softmax(self.outputs[-1])
-        delta = [share - (k == self.label) for k, share in enumerate(shares)]
+        delta = self._output_delta(self.outputs[-1])
         deltas = [delta]
         for layer in reversed(range(1, len(self.matrices))):
             matrix = self.matrices[layer]
@@ -152,7 +155,20 @@ class _Sample:
         return [value / total for value in e]
 
     def _loss(self, z: Vector) -> Number:
-        return -mpmath.log(self._softmax(z)[self.label])
+        formula = self.network.objective.formula
+        if formula is None:
+            return -mpmath.log(self._softmax(z)[int(self.target)])
+        return mpmath.fsum(formula.in_digits(one, y)[0] for one, y in zip(z, self._rows(), strict=True)) / len(z)
+
+    def _output_delta(self, z: Vector) -> Vector:
+        formula = self.network.objective.formula
+        if formula is None:
+            return [share - (k == int(self.target)) for k, share in enumerate(self._softmax(z))]
+        return [formula.in_digits(one, y)[1] / len(z) for one, y in zip(z, self._rows(), strict=True)]
+
+    def _rows(self) -> Vector:
+        rows = target_rows(np.asarray(self.target)[None], self.network.layers[-1], np.dtype(float))
+        return [mpmath.mpf(float(y)) for y in rows[0]]
 
 
 def _product(a: Vector, matrix: list[Vector]) -> Vector:

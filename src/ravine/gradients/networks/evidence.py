@@ -23,8 +23,7 @@ from ravine.formulas.activation import Activation
 from ravine.gradients.answers import Blindness, Evidence
 from ravine.gradients.networks.derivatives import Derivative, complex_step, derivatives
 from ravine.gradients.networks.perturb import NetworkPoint, moved, pre_activations, taken
-from ravine.losses.cross_entropy import output_delta
-from ravine.networks import forward
+from ravine.networks import forward, output_deltas, target_rows
 
 _PROBED = 64
 """The number of weights of a layer that are moved several times."""
@@ -61,13 +60,14 @@ def gradient_round_off(point: NetworkPoint) -> Array:
     absolute values understood:
 
         Z^(l+1)_bo = sum_i W_io (A^l_bi + eps a^l_bi),   A^l = f'(z^l) Z^l + eps a^l
-        D^L        = delta^L (max_o Z^L_bo + eps), and eps / m where a naive softmax subtracts from 1
+        D^L        = delta^L (max_o Z^L_bo + eps), and eps / m where a naive softmax subtracts from 1; of a loss of
+                     single outputs |l''| (Z^L + eps (1 + |z^L|)) + eps (1 + |y|), over n_L m, unless l'' = 0
         D^l_bi     = f' sum_o W_io (D^(l+1)_bo + eps delta^(l+1)_bo) + F sum_o W_io delta^(l+1)_bo
         dL/dW_io   is off by sum_b a_bi (D_bo + eps delta_bo) + A_bi delta_bo
 
     where F = |f''| Z + eps is the error of a slope that is computed at the size of 1. That of a ReLU is exact, F = 0.
     """
-    network, m = point.network, len(point.labels)
+    network, m = point.network, len(point.targets)
     eps = float(np.finfo(point.weights.dtype).eps)
     trace = forward(network, point.weights, point.x)
     sums = pre_activations(point, trace)
@@ -83,9 +83,8 @@ def gradient_round_off(point: NetworkPoint) -> Array:
                 inputs = network.layers[layer + 1]
                 off = slopes[layer] * z_error[-1] + eps * a[layer + 1][:, :inputs]
                 a_error.append(_with_bias(off, network.bias, 0.0))
-        delta = np.abs(output_delta(trace.logits, point.labels, network.softmax)).astype(float) / m
-        off = delta * (z_error[-1].max(axis=1, keepdims=True) + eps)
-        off += eps / m if network.softmax == "naive" else 0.0
+        delta = np.abs(output_deltas(network, trace.logits, point.targets)).astype(float) / m
+        off = _output_error(point, trace.logits, z_error[-1], delta)
         parts = []
         for layer in reversed(range(len(matrices))):
             own = off + eps * delta
@@ -98,6 +97,22 @@ def gradient_round_off(point: NetworkPoint) -> Array:
                 off = slope * (own @ matrix) + slope_error * (delta @ matrix)
                 delta = slope * (delta @ matrix)
     return np.concatenate([part.ravel() for part in reversed(parts)])
+
+
+def _output_error(point: NetworkPoint, z: Array, z_error: Array, delta: Array) -> Array:
+    """Return how far round-off may take the deltas of the outputs, (b, o), which are divided by the batch size."""
+    network, m = point.network, len(point.targets)
+    eps = float(np.finfo(point.weights.dtype).eps)
+    formula = network.objective.formula
+    if formula is None:
+        naive = eps / m if network.softmax == "naive" else 0.0
+        off: Array = delta * (z_error.max(axis=1, keepdims=True) + eps) + naive
+        return off
+    y, h = target_rows(point.targets, z.shape[-1], z.dtype), complex_step(z.dtype)
+    bend = np.abs(formula(z + z.dtype.type(h) * 1j, y)[1].imag / h).astype(float)
+    rounded = np.where(bend > 0, eps * (1 + np.abs(y)), 0.0)
+    off = (bend * (z_error + eps * (1 + np.abs(z))) + rounded) / (z.shape[-1] * m) + eps * delta
+    return off
 
 
 def _bend(f: Activation, z: Array) -> Array:
@@ -154,8 +169,17 @@ def _difference_bounds(
 
 
 def _least_noise(point: NetworkPoint) -> float:
-    """Return the round-off of the loss's last operation; a naive softmax rounds at the size of 1."""
+    """Return the round-off of the loss's last operations.
+
+    A naive softmax rounds at the size of 1, and a loss of single outputs at that of an output and its target.
+    """
     loss = float(point.losses().mean())
+    if point.network.objective.formula is not None:
+        z = forward(point.network, point.weights, point.x).logits
+        y = target_rows(point.targets, z.shape[-1], z.dtype)
+        slopes = np.abs(output_deltas(point.network, z, point.targets))
+        terms = ((1 + np.abs(z) + np.abs(y)) * slopes).sum(axis=1)
+        return float(np.finfo(point.weights.dtype).eps) * (loss + float(terms.mean()))
     return float(np.finfo(point.weights.dtype).eps) * (max(1.0, loss) if point.network.softmax == "naive" else loss)
 
 
@@ -171,10 +195,10 @@ def _rounded_sums(point: NetworkPoint) -> Array:
     A short step may be lost in the sum of a unit, or come out twice as long. All weights that are probed may then
     answer alike, so that their scatter does not show it.
     """
-    network, m = point.network, len(point.labels)
+    network, m = point.network, len(point.targets)
     trace = forward(network, point.weights, point.x)
     sums, matrices = pre_activations(point, trace), network.layout.views(point.weights)
-    delta = output_delta(trace.logits, point.labels, network.softmax)
+    delta = output_deltas(network, trace.logits, point.targets)
     squares = np.zeros(len(matrices))
     for layer in reversed(range(len(matrices))):
         squares[layer] = float(np.square(np.abs(delta * sums[layer]).astype(float)).sum()) / m**2

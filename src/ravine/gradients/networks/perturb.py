@@ -16,8 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.losses.cross_entropy import cross_entropy
-from ravine.networks import Network, Trace, forward
+from ravine.networks import Network, Trace, forward, output_losses, target_rows
 
 _BLOCK = 8192
 """Pairs of weight and sample that are worked on together; bounds memory to some tens of megabytes."""
@@ -29,17 +28,17 @@ class NetworkPoint:
 
     Attributes:
         weights: flat, shape (n,), of any float or complex dtype.
-        x, labels: the batch, (b, i) in the dtype of the weights and (b,) integers.
+        x, targets: the batch, (b, i) in the dtype of the weights, and classes, (b,), or numbers, (b, o).
     """
 
     network: Network
     weights: Array
     x: Array
-    labels: Array
+    targets: Array
 
     def losses(self) -> Array:
         """Return each sample's loss, (b,)."""
-        return cross_entropy(forward(self.network, self.weights, self.x).logits, self.labels, self.network.softmax)
+        return output_losses(self.network, forward(self.network, self.weights, self.x).logits, self.targets)
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def moved(point: NetworkPoint, indices: Array, step: complex, progress: Callable
     network, weights = point.network, point.weights
     trace = forward(network, weights, point.x)
     outputs = pre_activations(point, trace)
-    base = cross_entropy(trace.logits, point.labels, network.softmax)
+    base = output_losses(network, trace.logits, point.targets)
     distance = taken(point, indices, step)
     change = np.zeros(len(indices), weights.dtype)
     crossed = np.zeros(len(indices), bool)
@@ -83,7 +82,7 @@ def moved(point: NetworkPoint, indices: Array, step: complex, progress: Callable
             if network.bias:
                 inputs = np.concatenate([inputs, np.ones_like(inputs[:, :1])], axis=1)
             assert inputs.shape[1] == rows
-            for sample in range(len(point.labels)):
+            for sample in range(len(point.targets)):
                 for block in _blocks(len(here)):
                     by = distance[here[block]] * inputs[sample, i[block]]
                     part, kinks = _follow(point, outputs, layer, sample, o[block], by)
@@ -113,18 +112,18 @@ def _follow(
     point: NetworkPoint, outputs: list[Array], layer: int, sample: int, o: Array, by: Array
 ) -> tuple[Array, Array]:
     """Return the loss of one sample, and whether a kink was crossed, when unit o[k] of `layer` is moved by by[k]."""
-    network, label = point.network, point.labels[sample]
+    network, target = point.network, point.targets[sample]
     matrices = network.layout.views(point.weights)
     z = outputs[layer][sample]
     if layer == len(matrices) - 1:
         logits = np.tile(z, (len(o), 1))
         logits[np.arange(len(o)), o] += by
-        return cross_entropy(logits, np.full(len(o), label), network.softmax), np.zeros(len(o), bool)
+        return _losses(network, logits, target), _crossed(network, logits, z, target)
     f, before, after = network.activations[layer], z[o], z[o] + by
     shift = f.value(after) - f.value(before)
     crossed = f.side(before) != f.side(after)
     live = np.flatnonzero(shift)
-    loss = np.full(len(o), _loss(outputs[-1][sample], label, network.softmax), point.weights.dtype)
+    loss = np.full(len(o), _losses(network, outputs[-1][sample][None], target)[0], point.weights.dtype)
     z = outputs[layer + 1][sample] + shift[live, None] * matrices[layer + 1][o[live]]
     for deeper in range(layer + 1, len(matrices) - 1):
         f = network.activations[deeper]
@@ -134,13 +133,23 @@ def _follow(
         z = a @ matrix[: a.shape[1]]
         if network.bias:
             z += matrix[-1]
-    loss[live] = cross_entropy(z, np.full(len(live), label), network.softmax)
+    loss[live] = _losses(network, z, target)
+    crossed[live] |= _crossed(network, z, outputs[-1][sample], target)
     return loss, crossed
 
 
-def _loss(logits: Array, label: int, softmax: str) -> Array:
-    loss: Array = cross_entropy(logits[None], np.array([label]), softmax)[0]
-    return loss
+def _losses(network: Network, logits: Array, target: Array) -> Array:
+    """Return the losses of several outputs, (k, o), for the target of one sample."""
+    return output_losses(network, logits, np.broadcast_to(target, (len(logits), *np.shape(target))))
+
+
+def _crossed(network: Network, logits: Array, before: Array, target: Array) -> Array:
+    """Tell of several outputs, (k, o), whether the loss of one of them changes sides of a kink, (k,)."""
+    if not network.objective.kinks:
+        return np.zeros(len(logits), bool)
+    y = target_rows(np.asarray(target)[None], logits.shape[-1], np.dtype(float))
+    crossed: Array = (network.objective.side(logits, y) != network.objective.side(before[None], y)).any(axis=1)
+    return crossed
 
 
 def moved_plainly(point: NetworkPoint, indices: Array, step: complex) -> Moved:
@@ -152,7 +161,7 @@ def moved_plainly(point: NetworkPoint, indices: Array, step: complex) -> Moved:
     for k, index in enumerate(indices):
         weights = point.weights.copy()
         weights[index] += step
-        there = NetworkPoint(point.network, weights, point.x, point.labels)
+        there = NetworkPoint(point.network, weights, point.x, point.targets)
         change[k] = (there.losses() - base).mean()
         crossed[k] = any((a != b).any() for a, b in zip(_sides(there), sides, strict=True))
     return Moved(change, crossed)
@@ -161,4 +170,8 @@ def moved_plainly(point: NetworkPoint, indices: Array, step: complex) -> Moved:
 def _sides(point: NetworkPoint) -> list[Array]:
     trace = forward(point.network, point.weights, point.x)
     sums = pre_activations(point, trace)
-    return [f.side(z) for f, z in zip(point.network.activations, sums, strict=False)]
+    sides = [f.side(z) for f, z in zip(point.network.activations, sums, strict=False)]
+    if not point.network.objective.kinks:
+        return sides
+    y = target_rows(point.targets, trace.logits.shape[-1], np.dtype(float))
+    return [*sides, point.network.objective.side(trace.logits, y)]

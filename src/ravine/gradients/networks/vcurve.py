@@ -34,7 +34,7 @@ class VCurve(msgspec.Struct, frozen=True):
 
 def v_curve(point: NetworkPoint, indices: Array, progress: Callable[[int], None] | None = None) -> VCurve:
     """Measure the three differences at every step of `STEPS`, over the weights `indices` (k,)."""
-    analytic = gradient(point.network, point.weights, point.x, point.labels)[1][indices]
+    analytic = gradient(point.network, point.weights, point.x, point.targets)[1][indices]
     median: dict[str, list[float]] = {name: [] for name in DIFFERENCES}
     mean: dict[str, list[float]] = {name: [] for name in DIFFERENCES}
     for h in STEPS:
@@ -74,7 +74,7 @@ def predicted_steps(point: NetworkPoint, indices: Array) -> dict[str, float]:
 def _curvatures(point: NetworkPoint, indices: Array) -> tuple[float, float]:
     """Return the medians of |f''| and |f'''| by single weights whose gradient is not zero."""
     eps = float(np.finfo(point.weights.dtype).eps)
-    base = gradient(point.network, point.weights, point.x, point.labels)[1]
+    base = gradient(point.network, point.weights, point.x, point.targets)[1]
     live = indices[base[indices] != 0]
     step = eps**0.25
     second, third = [], []
@@ -83,7 +83,7 @@ def _curvatures(point: NetworkPoint, indices: Array) -> tuple[float, float]:
         for sign in (1, -1):
             weights = point.weights.copy()
             weights[index] += sign * step
-            ends.append(gradient(point.network, weights, point.x, point.labels)[1][index])
+            ends.append(gradient(point.network, weights, point.x, point.targets)[1][index])
         second.append(abs(ends[0] - ends[1]) / (2 * step))
         third.append(abs(ends[0] - 2 * base[index] + ends[1]) / step**2)
     return (float(np.median(second)), float(np.median(third))) if second else (0.0, 0.0)

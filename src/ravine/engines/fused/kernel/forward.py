@@ -5,7 +5,7 @@ from __future__ import annotations
 from ravine.engines.fused.frame import BYTES, MATRIX, Address, Count, Flag, Frame, Offset
 from ravine.engines.fused.kernel.activation import activate
 from ravine.engines.fused.kernel.compiled import inlined, plain, u
-from ravine.engines.fused.kernel.loss import cross_entropy
+from ravine.engines.fused.kernel.loss import is_hit, sample_loss
 from ravine.engines.fused.kernel.parts import add_lazy_rows, catch_up_list
 from ravine.engines.fused.kernel.rows import add, add_rows, clear
 from ravine.engines.fused.pointers import like
@@ -69,7 +69,7 @@ def forward(
     """
     plan, options, lists = frame.plan, frame.options, frame.lists
     w, z, d = frame.trained.w, frame.work.sums, frame.work.deltas
-    label, own = u(frame.data.labels[sample]), b * plan.deltas
+    own = b * plan.deltas
     if alone:
         list_inputs(b, sample, frame)
         clear(d, own, plan.widths[0])
@@ -94,10 +94,5 @@ def forward(
             begin = u(lists.begins[(layer + 1) * plan.block + b])
             count = activate(plan.activations[layer], z, n, lists.units, lists.values, lists.slopes, begin)
             lists.counts[(layer + 1) * plan.block + b] = count
-    n = plan.sizes[plan.layers]
-    best = u(0)
-    for j in range(n):
-        if z[j] > z[best]:
-            best = j
-    loss = cross_entropy(z, n, label, options.naive, d, own + plan.delta_at[plan.layers - 1], like(d, m))
-    return loss, best == label
+    loss = sample_loss(frame, sample, own + plan.delta_at[plan.layers - 1], like(d, m))
+    return loss, is_hit(frame, sample)

@@ -2,11 +2,57 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from ravine.engines.fused.frame import Flag, Offset, Real, Reals
+import numpy as np
+from numba.core import types
+
+from ravine.engines.fused.frame import Count, Flag, Frame, Offset, Real, Reals
 from ravine.engines.fused.kernel.compiled import plain, u
-from ravine.engines.fused.pointers import like
+from ravine.engines.fused.pointers import REALS, like, pointed
+
+
+def _real(real: Any) -> Any:
+    return real
+
+
+@pointed(_real, REALS, types.uint64, REALS, types.uint64, REALS, types.uint64, _real)
+def loss_of_outputs(address: Offset, z: Reals, n: Offset, y: Reals, y0: Offset, d: Reals, d0: Offset, m: Real) -> Real:
+    """Write the derivatives by the n outputs z, over n m, to d[d0:], and return the loss for the targets y[y0:].
+
+    `address` is that of a compiled loss, which `ravine.engines.fused.pointwise` writes.
+    """
+
+
+@plain
+def sample_loss(frame: Frame, sample: Count, d0: Offset, m: Real) -> Real:
+    """Return the loss of the sample whose outputs are in `Work.sums`, and write its deltas to `Work.deltas`."""
+    n, z, d, y = frame.plan.sizes[frame.plan.layers], frame.work.sums, frame.work.deltas, frame.work.target
+    label, address = u(frame.data.labels[sample]), frame.options.loss
+    if address == u(0):
+        return cross_entropy(z, n, label, frame.options.naive, d, d0, m)
+    if not frame.data.labelled:
+        return loss_of_outputs(address, z, n, frame.data.targets, u(sample) * n, d, d0, m)
+    for j in range(n):
+        y[j] = like(y, 0)
+    if n > u(1):
+        y[label] = like(y, 1)
+    else:
+        y[0] = like(y, label)
+    return loss_of_outputs(address, z, n, y, u(0), d, d0, m)
+
+
+@plain
+def is_hit(frame: Frame, sample: Count) -> Flag:
+    """Tell whether the class of a sample is that of its largest output, or of its only output's side of 0."""
+    n, z, label = frame.plan.sizes[frame.plan.layers], frame.work.sums, u(frame.data.labels[sample])
+    if n == u(1):
+        return (z[0] > like(z, 0)) == (label == u(1))
+    best = u(0)
+    for j in range(n):
+        if z[j] > z[best]:
+            best = j
+    return best == label
 
 
 @plain

@@ -60,7 +60,7 @@ def run(address: Address, mode: Count) -> Count:
                 sample_loss, hit = forward(address, frame, b, alone, batches.order[low + b], t, m)
                 batch_loss += sample_loss
                 if mode == EVALUATE:
-                    tell(frame, b, hit)
+                    tell(frame, b, hit, batches.order[low + b])
             if mode == EVALUATE:
                 continue
             if not np.isfinite(batch_loss):
@@ -116,9 +116,13 @@ def lesser(one: Count, other: Count) -> Count:
 
 
 @plain
-def tell(frame: Frame, b: Offset, hit: Flag) -> None:
-    """Count a hit, and mark the units that are live in sample b of a block."""
+def tell(frame: Frame, b: Offset, hit: Flag, sample: Count) -> None:
+    """Count a hit, keep outputs whose targets are numbers, and mark the units that are live in sample b of a block."""
     frame.found.hits[0] += hit
+    if not frame.data.labelled:
+        n = frame.plan.sizes[frame.plan.layers]
+        for j in range(n):
+            frame.found.outputs[u(sample) * n + j] = frame.work.sums[j]
     for layer in range(1, frame.plan.layers):
         begin = u(frame.lists.begins[layer * frame.plan.block + b])
         for p in range(begin, begin + u(frame.lists.counts[layer * frame.plan.block + b])):

@@ -1,0 +1,14 @@
+"""The absolute error."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ravine.formulas.loss import Number, loss
+
+
+@loss(name="absolute-error", kinks=[0])
+def absolute_error(z: Number, y: Number) -> tuple[Number, Number]:
+    """l(z, y) = |z - y|, with derivative 0 at z = y."""
+    d = z - y
+    return abs(d), np.sign(d)

@@ -1,0 +1,22 @@
+"""The hinge loss of support-vector machines."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ravine.formulas.loss import FLAGS, Number, loss
+
+
+def _side(z: Number) -> Number:
+    return np.where(z > 0, 1, 0)
+
+
+@loss(targets=FLAGS, kinks=[-1, 0], prediction=_side)
+def hinge(z: Number, y: Number) -> tuple[Number, Number]:
+    """l(z, y) = max(0, 1 - s z), with s = 2 y - 1: 1 for y = 1 and -1 for y = 0.
+
+    Source: Cortes and Vapnik, 1995.
+    """
+    s = 2 * y - 1
+    short = 1 - s * z
+    return np.maximum(short, 0), np.where(short > 0, -s, 0)
