@@ -37,10 +37,12 @@ from ravine.engines.fused.frame import (
     Work,
     words,
 )
+from ravine.engines.fused.memory import require_memory
 from ravine.engines.fused.render import Rendered
 from ravine.engines.fused.samples import Samples, no_samples, samples
 from ravine.engines.fused.subnormals import flushed
 from ravine.networks import Network
+from ravine.words import several
 
 BLOCK = 128
 """Samples worked on together. A larger batch is taken block by block, so that memory does not grow with it."""
@@ -75,6 +77,11 @@ class Workspace:
         self._kernel: compilation.Kernel | None = None
         self._plan = plan = _plan(network, min(max(batch_size, EVALUATED), BLOCK), rendered.state_size - 1, self._dtype)
         length, slots = int(plan.weights), rendered.state_size - 1
+        require_memory(
+            (1 + slots) * length * self._dtype.itemsize + 8 * int(plan.rows),
+            f"the weights of {'-'.join(map(str, network.layers))} and the state of {rendered.told}",
+            "give data of fewer columns, or a smaller first hidden layer",
+        )
         self.trained = Trained(
             w=_aligned(length, self._dtype),
             slots=_aligned(slots * length, self._dtype),
@@ -109,23 +116,28 @@ class Workspace:
         )
         self._summed = self._no_sum()
 
-    def _reserve_lists(self, most: int) -> None:
-        """Make lists and nonzeros for samples with so many nonzeros at most; pages never touched take no memory."""
-        plan, self._most = self._plan, most
+    def _reserve_lists(self, places: int) -> None:
+        """Make lists for a block with so many nonzero inputs at most; pages never touched take no memory."""
+        plan, self._places = self._plan, places
         block, sizes = plan.block, plan.sizes[:-1].astype(int)
         widest = int(sizes.max())
         hidden = block * int(sizes[1:].sum())
         # One more, which is written and not kept.
-        listed = hidden + block * most + 1
-        places = np.array([0, *sizes[1:]])
+        listed = hidden + places + 1
+        require_memory(
+            2 * listed * (4 + self._dtype.itemsize),
+            f"lists of up to {several(places, 'input')} of a batch",
+            "give smaller batches, or data of fewer columns",
+        )
+        apart = np.array([0, *sizes[1:]])
         firsts = np.array([hidden, *(block * (np.cumsum(sizes[1:]) - sizes[1:]))])
         self._lists = Lists(
             units=np.zeros(listed, np.uint32),
             values=np.zeros(listed, self._dtype),
-            begins=(firsts[:, None] + places[:, None] * np.arange(block)).astype(np.uint64).ravel(),
+            begins=(firsts[:, None] + apart[:, None] * np.arange(block)).astype(np.uint64).ravel(),
             counts=np.zeros(plan.layers * block, np.int64),
         )
-        nonzeros = block * max(most, *sizes[1:], 1)
+        nonzeros = max(places, block * int(sizes[1:].max(initial=0)), 1)
         self._nonzeros = Nonzeros(
             count=np.zeros(widest, np.uint32),
             place=np.zeros(widest, np.uint32),
@@ -156,6 +168,8 @@ class Workspace:
         if listed:
             length += (min(inputs, self._batch_size * given.most) - inputs) * width
         if len(self._summed.g) < length:
+            mend = f"give batches of at most {plan.block} samples, or a smaller first hidden layer"
+            require_memory(length * self._dtype.itemsize, "the gradients of a batch", mend)
             self._summed = self._summed._replace(g=_aligned(length, self._dtype), length=length)
         if listed and not len(self._summed.rows):
             self._summed = self._summed._replace(row_of=np.zeros(inputs, np.uint32), rows=np.zeros(inputs, np.uint32))
@@ -169,12 +183,16 @@ class Workspace:
 
     def _reserve(self, given: Samples, mode: int) -> None:
         """Make the memory that data need, if they need more than data before."""
-        if given.most > self._most:
-            self._reserve_lists(given.most)
         inputs, block = int(self._plan.sizes[0]), self._plan.block
         few_zeros = given.data.nonzeros > DENSE_SHARE * inputs * given.data.count
+        places = given.most * (min(block, DENSE_BATCH - 1) if few_zeros else block)
+        if places > self._places:
+            self._reserve_lists(places)
         if few_zeros and given.data.form != MATRIX and block >= DENSE_BATCH and not len(self._work.inputs):
-            self._work = self._work._replace(inputs=np.zeros((block + 3) * inputs, self._dtype))
+            size = (block + 3) * inputs
+            mend = "give smaller batches, or data of fewer columns"
+            require_memory(size * self._dtype.itemsize, f"the inputs of {several(block, 'sample')}", mend)
+            self._work = self._work._replace(inputs=np.zeros(size, self._dtype))
         self._reserve_sum(given, mode, few_zeros)
 
     def wipe_padding(self) -> None:
