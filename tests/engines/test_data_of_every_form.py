@@ -307,5 +307,5 @@ def test_more_than_the_memory_holds_is_refused_in_a_sentence(monkeypatch):
     assert said.startswith("lists of up to 12,400,000 inputs of a batch need 198,")
     said = refusal(sgd, 128, scipy.sparse.csr_array(many), 205 * 10**6, monkeypatch)
     assert said.startswith("the inputs of 128 samples need 209,600,000 bytes of memory")
-    said = refusal(CLIPPED, 2, many, [10**9, 10**8], monkeypatch)
+    said = refusal(CLIPPED, 2, many, [10**9, 10**9, 10**8], monkeypatch)
     assert said.startswith("the gradients of a batch need 102,404,096 bytes of memory, and 100,000,000 are")
