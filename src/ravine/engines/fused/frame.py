@@ -48,6 +48,12 @@ ACTIVATION_CODES = {"relu": 0, "leaky-relu": 1, "tanh": 2, "sigmoid": 3}
 NAIVE = {"shifted": False, "naive": True}
 """Whether a form of the softmax of `ravine.networks` is the one that can overflow."""
 
+AHEAD = 16
+"""How many rows before it is needed a row of a large batch of scattered data is fetched for its step."""
+
+NEAR_LINES = 8192
+"""If the rows of such a batch take more cache lines, they are fetched again for their steps."""
+
 EVALUATE, SUM, LEARN = 0, 1, 2
 """What to do with batches: count hits and live units, add the gradient of one to `Work.summed`, or take steps."""
 
@@ -168,7 +174,7 @@ class Nonzeros(NamedTuple):
     count: Units  # of each unit; zero but for the units that `marked` tells of
     place: Units
     seen: Units
-    touched: Units
+    touched: Units  # AHEAD numbers more are read, and not used
     marked: Offsets  # after a transpose: the length of `touched`, and the units of the layer
     group: Counts
     begin: Counts

@@ -15,6 +15,7 @@ from ravine.engines.engine import Evaluation, Factors, StepwiseHyper
 from ravine.engines.fused import compilation
 from ravine.engines.fused.frame import (
     ACTIVATION_CODES,
+    AHEAD,
     DENSE_BATCH,
     DENSE_SHARE,
     EVALUATE,
@@ -142,7 +143,7 @@ class Workspace:
             count=np.zeros(widest, np.uint32),
             place=np.zeros(widest, np.uint32),
             seen=np.zeros(widest + 1, np.uint32),
-            touched=np.zeros(widest, np.uint32),
+            touched=np.zeros(widest + AHEAD, np.uint32),
             marked=np.zeros(2, np.uint64),
             group=np.zeros(block + 2, np.int64),
             begin=np.zeros(block + 2, np.int64),
