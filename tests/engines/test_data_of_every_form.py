@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import weakref
 
 import numpy as np
@@ -133,7 +134,7 @@ def after_some_steps(data, rule, layers, bias, batch_size, steps):
     # In three calls, as the loop of training makes them.
     cuts = [0, batch_size * (steps // 3), batch_size * (steps // 2), len(order)]
     sums = [0.0, 0.0]
-    for first, stop in zip(cuts[:-1], cuts[1:], strict=True):
+    for first, stop in itertools.pairwise(cuts):
         for which, engine in enumerate((fused, reference)):
             sums[which] = engine.train(data, order, first, stop, hyper, sums[which]).loss_sum
     for engine in (fused, reference):
@@ -246,12 +247,18 @@ def test_the_same_numbers_in_another_form_are_the_same_run():
     for share in (0.01, 0.2):
         numbers = as_bytes(share, 400)
         floats = np.divide(numbers, 255, dtype=np.float64)
-        forms = [Split(numbers, targets(60)), Split(floats, targets(60)), Split(scipy.sparse.csr_array(floats), targets(60))]
+        forms = [
+            Split(numbers, targets(60)),
+            Split(floats, targets(60)),
+            Split(scipy.sparse.csr_array(floats), targets(60)),
+        ]
         assert all(samples(one, np.dtype("float64")).data.scattered == (share < SCATTERED_SHARE) for one in forms)
         for which in (sgd, momentum, adam):
             for batch_size in (1, 9, 150):
                 network = Network((400, 7, CLASSES))
-                engines = [make_engine("fused", network, which, starting_point(network), "float64", batch_size) for _ in forms]
+                engines = [
+                    make_engine("fused", network, which, starting_point(network), "float64", batch_size) for _ in forms
+                ]
                 for engine, split in zip(engines, forms, strict=True):
                     run(engine, split, order_of(9, batch_size, 60), settings(which))
                 for other in engines[1:]:
@@ -268,7 +275,9 @@ def test_a_batch_whose_loss_is_not_finite_leaves_nothing_behind(which, batch_siz
     bad = Split(features, targets(60))
     order = np.arange(60).repeat(10)
     network = Network((400, 7, CLASSES), bias=True)
-    fused, untouched = (make_engine("fused", network, which, starting_point(network), "float64", batch_size) for _ in range(2))
+    fused, untouched = (
+        make_engine("fused", network, which, starting_point(network), "float64", batch_size) for _ in range(2)
+    )
     last = order[-min(batch_size, 60) :] if batch_size < 300 else order[-300:]
     assert fused.train(bad, last, 0, len(last), settings(which)).steps == 0
     for engine in (fused, untouched):
@@ -289,9 +298,14 @@ def refusal(rule, batch_size, features, there, monkeypatch):
     monkeypatch.setattr(memory, "available_memory", lambda: there.pop(0) if isinstance(there, list) else there)
     network = Network((features.shape[1], 64, CLASSES))
     weights = np.zeros(network.layout.size, np.float32)
-    with pytest.raises(ConfigError) as raised:
+    data, order = Split(features, targets(features.shape[0])), np.zeros(batch_size, np.int64)
+
+    def trains():
         engine = make_engine("fused", network, rule, weights, "float32", batch_size)
-        engine.train(Split(features, targets(features.shape[0])), np.zeros(batch_size, np.int64), 0, batch_size, settings(rule))
+        engine.train(data, order, 0, batch_size, settings(rule))
+
+    with pytest.raises(ConfigError) as raised:
+        trains()
     return str(raised.value)
 
 

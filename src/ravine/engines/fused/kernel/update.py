@@ -173,7 +173,9 @@ def update_total(address: Address, hyper: Doubles, t: Count) -> None:
     met, input_at = u(frame.summed.met[0]), frame.summed.input_at
     norm = 0.0
     if norms():
-        norm = np.sqrt(squares(g, u(0), input_at + met * plan.widths[0] if frame.options.listed else frame.summed.length))
+        norm = np.sqrt(
+            squares(g, u(0), input_at + met * plan.widths[0] if frame.options.listed else frame.summed.length)
+        )
     c = constants(frame, hyper, 0, t, norm, 0.0)
     for layer in range(plan.layers):
         listed = layer == 0 and frame.options.listed
