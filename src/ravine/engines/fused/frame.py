@@ -6,8 +6,9 @@ pointers in place of arrays (`pointers.unpack`).
 
 Words. A *row* is all the weights that multiply one input, padded with zeros to whole vectors of 16 numbers; a network
 has sizes[l] rows in layer l and one more where it has biases. A *list* holds the units of one sample in one layer that
-are not zero (of other activations than ReLU, all units), and their values. A *block* is the samples of a batch that are
-worked on together. A *nonzero* is one entry of the lists of a block, with its sample; nonzeros are sorted by unit. The
+are not off, and their values; a unit is off if its value and its slope are 0, as with ReLU. A *block* is the samples of
+a batch that are worked on together. A *nonzero* is one entry of the lists of a block, with its sample; nonzeros are
+sorted by unit. The
 *deltas* of a sample are the derivatives of its loss with respect to the sums of each layer, layer after layer. A row
 *misses* the steps in which its gradient is zero; its *missed steps* are taken later, by the lazy update.
 
@@ -29,6 +30,9 @@ from ravine.arrays import Array
 LANES = 16
 """Numbers in a vector; rows of weights are padded to whole vectors."""
 
+CACHE_LINE = 64
+"""Bytes that memory and caches exchange at a time."""
+
 TABLE = 1024
 """Constants of lazy updates of fewer steps than this are tabulated at the start of a call; others are computed."""
 
@@ -41,9 +45,6 @@ BYTES, REALS, MATRIX = 0, 1, 2
 SCATTERED_SHARE = 0.02
 """The share of inputs that are not zero below which data are scattered: two samples have few inputs in common, and the
 rows of a batch lie far apart in memory."""
-
-ACTIVATION_CODES = {"relu": 0, "leaky-relu": 1, "tanh": 2, "sigmoid": 3}
-"""The code of each activation in the kernel."""
 
 NAIVE = {"shifted": False, "naive": True}
 """Whether a form of the softmax of `ravine.networks` is the one that can overflow."""
@@ -94,12 +95,13 @@ class Plan(NamedTuple):
     bases: Offsets  # first weight
     first_rows: Offsets  # first row, of all rows of the network
     delta_at: Offsets  # first delta, of a sample's deltas
+    activations: Offsets  # address of the compiled activation of its outputs; the last layer has none
+    sloped: Bytes  # whether that activation has other slopes than 0 and 1
 
 
 class Options(NamedTuple):
     """What kind of network and rule this is."""
 
-    activation: Count  # one of ACTIVATION_CODES
     bias: Flag
     naive: Flag  # softmax without a shift, which can overflow
     lazy: Flag  # rows without a gradient change in a closed form, which is applied when they are next needed
@@ -164,6 +166,7 @@ class Lists(NamedTuple):
 
     units: Units
     values: Reals
+    slopes: Reals  # of the activation, where a layer is sloped
     begins: Offsets  # where each begins, shape (layers, block); of the inputs the kernel writes all but the first
     counts: Counts  # their lengths, shape (layers, block)
 

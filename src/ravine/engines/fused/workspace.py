@@ -13,45 +13,34 @@ from ravine.arrays import Array
 from ravine.data import Split
 from ravine.engines.engine import Evaluation, Factors, StepwiseHyper
 from ravine.engines.fused import compilation
+from ravine.engines.fused.buffers import LARGE, Buffers, aligned
 from ravine.engines.fused.frame import (
-    ACTIVATION_CODES,
-    AHEAD,
-    DENSE_BATCH,
-    DENSE_SHARE,
+    CACHE_LINE,
     EVALUATE,
     LANES,
     LEARN,
-    MATRIX,
     NAIVE,
-    SUM,
-    TABLE,
     Batches,
     Data,
     Found,
     Frame,
-    Lists,
-    Nonzeros,
     Options,
     Plan,
-    Summed,
     Trained,
-    Work,
     words,
 )
 from ravine.engines.fused.memory import require_memory
+from ravine.engines.fused.pointwise import render_activation
 from ravine.engines.fused.render import Rendered
-from ravine.engines.fused.samples import Samples, no_samples, samples
+from ravine.engines.fused.samples import no_samples, samples
 from ravine.engines.fused.subnormals import flushed
 from ravine.networks import Network
-from ravine.words import several
 
 BLOCK = 128
 """Samples worked on together. A larger batch is taken block by block, so that memory does not grow with it."""
 
 EVALUATED = 16
 """The least number of samples evaluated together, so that they share the rows of the first layer that are read."""
-
-_CACHE_LINE = 64
 
 
 class Workspace:
@@ -81,15 +70,14 @@ class Workspace:
         require_memory(
             (1 + slots) * length * self._dtype.itemsize + 8 * int(plan.rows),
             f"the weights of {'-'.join(map(str, network.layers))} and the state of {rendered.told}",
-            "give data of fewer columns, or a smaller first hidden layer",
+            LARGE,
         )
         self.trained = Trained(
-            w=_aligned(length, self._dtype),
-            slots=_aligned(slots * length, self._dtype),
+            w=aligned(length, self._dtype),
+            slots=aligned(slots * length, self._dtype),
             last=np.zeros(plan.rows, np.int64),
         )
         self._options = Options(
-            activation=ACTIVATION_CODES[network.activation],
             bias=network.bias,
             naive=NAIVE[network.softmax],
             lazy=rendered.lazy,
@@ -101,100 +89,13 @@ class Workspace:
             wipe=False,
             seed=seed,
         )
-        self._reserve_lists(0)
-        width, inputs, block = int(plan.widths.max()), int(plan.sizes[0]), plan.block
-        self._work = Work(
-            sums=_aligned(width, self._dtype),
-            row=_aligned(2 * width, self._dtype),
-            noise=_aligned(width, self._dtype),
-            other=np.zeros(inputs, self._dtype),
-            inputs=np.zeros(0, self._dtype),
-            input_at=np.zeros(block + 3, np.uint64),
-            table=np.zeros(TABLE * rendered.lazy_constants, self._dtype),
-            # Three samples more, so that samples can be taken by fours.
-            deltas=_aligned((block + 3) * int(plan.deltas), self._dtype),
-            scratch=width,
-        )
-        self._summed = self._no_sum()
-
-    def _reserve_lists(self, places: int) -> None:
-        """Make lists for a block with so many nonzero inputs at most; pages never touched take no memory."""
-        plan, self._places = self._plan, places
-        block, sizes = plan.block, plan.sizes[:-1].astype(int)
-        widest = int(sizes.max())
-        hidden = block * int(sizes[1:].sum())
-        # One more, which is written and not kept.
-        listed = hidden + places + 1
-        require_memory(
-            2 * listed * (4 + self._dtype.itemsize),
-            f"lists of up to {several(places, 'input')} of a batch",
-            "give smaller batches, or data of fewer columns",
-        )
-        apart = np.array([0, *sizes[1:]])
-        firsts = np.array([hidden, *(block * (np.cumsum(sizes[1:]) - sizes[1:]))])
-        self._lists = Lists(
-            units=np.zeros(listed, np.uint32),
-            values=np.zeros(listed, self._dtype),
-            begins=(firsts[:, None] + apart[:, None] * np.arange(block)).astype(np.uint64).ravel(),
-            counts=np.zeros(plan.layers * block, np.int64),
-        )
-        nonzeros = max(places, block * int(sizes[1:].max(initial=0)), 1)
-        self._nonzeros = Nonzeros(
-            count=np.zeros(widest, np.uint32),
-            place=np.zeros(widest, np.uint32),
-            seen=np.zeros(widest + 1, np.uint32),
-            touched=np.zeros(widest + AHEAD, np.uint32),
-            marked=np.zeros(2, np.uint64),
-            group=np.zeros(block + 2, np.int64),
-            begin=np.zeros(block + 2, np.int64),
-            offset=np.zeros(nonzeros, np.uint32),
-            value=np.zeros(nonzeros, self._dtype),
-        )
-
-    def _no_sum(self) -> Summed:
-        """Return what is needed where no gradient is added up."""
-        nothing = np.zeros(0, np.uint32)
-        return Summed(np.zeros(0, self._dtype), 0, 0, 0, nothing, nothing, np.zeros(1, np.int64))
-
-    def _reserve_sum(self, given: Samples, mode: int, few_zeros: bool) -> None:
-        """Make the memory in which the gradient of a batch is added up, if it is; pages never touched take none."""
-        plan, rendered = self._plan, self._rendered
-        whole = mode == SUM or rendered.norms or rendered.noise or (few_zeros and self._batch_size >= DENSE_BATCH)
-        listed = given.data.scattered and mode == LEARN and not rendered.eager and not rendered.noise
-        length = int(plan.weights)
-        self._options = self._options._replace(listed=listed)
-        if mode == EVALUATE or not (whole or self._batch_size > plan.block):
-            return
-        inputs, width = int(plan.sizes[0]), int(plan.widths[0])
-        if listed:
-            length += (min(inputs, self._batch_size * given.most) - inputs) * width
-        if len(self._summed.g) < length:
-            mend = f"give batches of at most {plan.block} samples, or a smaller first hidden layer"
-            require_memory(length * self._dtype.itemsize, "the gradients of a batch", mend)
-            self._summed = self._summed._replace(g=_aligned(length, self._dtype), length=length)
-        if listed and not len(self._summed.rows):
-            self._summed = self._summed._replace(row_of=np.zeros(inputs, np.uint32), rows=np.zeros(inputs, np.uint32))
-        skipped = inputs * width if listed else 0
-        self._summed = self._summed._replace(skipped=skipped, input_at=int(plan.weights) - skipped if listed else 0)
+        self._buffers = Buffers(plan, rendered, self._dtype, batch_size)
 
     @property
     def summed(self) -> Array:
         """The gradient of a batch, padded, after a run in the mode SUM; the caller clears it."""
-        return self._summed.g
-
-    def _reserve(self, given: Samples, mode: int) -> None:
-        """Make the memory that data need, if they need more than data before."""
-        inputs, block = int(self._plan.sizes[0]), self._plan.block
-        few_zeros = given.data.nonzeros > DENSE_SHARE * inputs * given.data.count
-        places = given.most * (min(block, DENSE_BATCH - 1) if few_zeros else block)
-        if places > self._places:
-            self._reserve_lists(places)
-        if few_zeros and given.data.form != MATRIX and block >= DENSE_BATCH and not len(self._work.inputs):
-            size = (block + 3) * inputs
-            mend = "give smaller batches, or data of fewer columns"
-            require_memory(size * self._dtype.itemsize, f"the inputs of {several(block, 'sample')}", mend)
-            self._work = self._work._replace(inputs=np.zeros(size, self._dtype))
-        self._reserve_sum(given, mode, few_zeros)
+        g: Array = self._buffers.summed.g
+        return g
 
     def wipe_padding(self) -> None:
         """Clear the padding of rows after each step from now on, since it would not stay finite."""
@@ -203,6 +104,8 @@ class Workspace:
     def compile(self) -> None:
         """Load the kernel from the cache or compile it, so that no later call waits for it."""
         self._kernel = compilation.load(self._rendered, self._dtype.name)
+        addresses = [compilation.address_of(render_activation(f), self._dtype.name) for f in self._network.activations]
+        self._plan.activations[: len(addresses)] = addresses
 
     def prepare(self, split: Split) -> None:
         """Bring the data into the form that the kernel reads; otherwise the first run does it."""
@@ -228,7 +131,7 @@ class Workspace:
         given, size = samples(split, self._dtype), batch_size or self._batch_size
         if mode != EVALUATE and size > self._batch_size:
             raise ValueError(f"batches of {size} in a workspace for batches of {self._batch_size}")
-        self._reserve(given, mode)
+        self._buffers.reserve(given, mode)
         indices = np.ascontiguousarray(order, np.int64)
         frame = self._frame(given.data, indices, first, stop, size, hyper, t, loss_sum)
         with self._flushed(hyper) if mode == LEARN else nullcontext():
@@ -254,8 +157,8 @@ class Workspace:
         )
         layers = np.split(found.live, self._plan.first_rows[1:].astype(int))
         live = [int(np.count_nonzero(units)) for units in layers]
-        samples = max(count, 1)
-        return Evaluation(float(found.loss[0]) / samples, int(found.hits[0]) / samples, tuple(live[1:]))
+        evaluated = max(count, 1)
+        return Evaluation(float(found.loss[0]) / evaluated, int(found.hits[0]) / evaluated, tuple(live[1:]))
 
     def pad(self, padded: Array, flat: Array) -> None:
         """Write the flat form of weights, shape (n,), to a padded array."""
@@ -298,16 +201,17 @@ class Workspace:
             hyper=hyper,
         )
         found = Found(np.array([loss_sum]), np.zeros(1, np.int64), np.zeros(self._plan.rows, np.uint8))
+        buffers = self._buffers
         return Frame(
             self._plan,
-            self._options,
+            self._options._replace(listed=buffers.listed),
             data,
             batches,
             self.trained,
-            self._lists,
-            self._nonzeros,
-            self._work,
-            self._summed,
+            buffers.lists,
+            buffers.nonzeros,
+            buffers.work,
+            buffers.summed,
             found,
         )
 
@@ -341,17 +245,12 @@ def _plan(network: Network, block: int, slots: int, dtype: np.dtype[Any]) -> Pla
         weights=int((rows * widths).sum()),
         rows=int(rows.sum()),
         slots=slots,
-        line=_CACHE_LINE // dtype.itemsize,
+        line=CACHE_LINE // dtype.itemsize,
         sizes=sizes.astype(np.uint64),
         widths=widths.astype(np.uint64),
         bases=begins(rows * widths),
         first_rows=begins(rows),
         delta_at=begins(widths),
+        activations=np.zeros(len(widths), np.uint64),
+        sloped=np.array([*(not f.gates for f in network.activations), False], np.uint8),
     )
-
-
-def _aligned(length: int, dtype: np.dtype[Any]) -> Array:
-    """Return zeros that start at a cache line."""
-    raw = np.zeros(length * dtype.itemsize + _CACHE_LINE, np.uint8)
-    start = -raw.ctypes.data % _CACHE_LINE
-    return raw[start : start + length * dtype.itemsize].view(dtype)

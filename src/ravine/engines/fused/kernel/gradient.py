@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ravine.engines.fused.frame import Count, Flag, Frame, Offset, Reals
-from ravine.engines.fused.kernel.activation import slope
+from ravine.engines.fused.kernel.activation import multiply_by_slopes
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
 from ravine.engines.fused.kernel.first_layer import first_gradient
 from ravine.engines.fused.kernel.lists import transpose
@@ -33,7 +33,7 @@ def gather_4(
 ) -> None:
     """Add the terms of a unit's nonzeros e to e + 3 to the gradient g[g0:] of its row, which they may `begin`.
 
-    If the layer is hidden, write the unit's deltas to the layer below as well.
+    If the layer is hidden, write the unit's deltas to the layer below as well, without the slopes.
     """
     w, d, width, d0 = frame.trained.w, frame.work.deltas, frame.plan.widths[layer], frame.plan.delta_at[layer]
     at = frame.plan.bases[layer] + unit * width
@@ -44,14 +44,9 @@ def gather_4(
         s = add_product_to_each(s, a, load(w, at + j))
         store(g, g0 + j, sum_of_products(x, a) if begin else add_products(load(g, g0 + j), x, a))
     if hidden:
-        activation, below = frame.options.activation, frame.plan.delta_at[layer - 1] + unit
+        below = frame.plan.delta_at[layer - 1] + unit
         o0, o1, o2, o3 = o
-        x0, x1, x2, x3 = x
-        s0, s1, s2, s3 = totals(s)
-        d[o0 + below] = slope(activation, d, x0) * s0
-        d[o1 + below] = slope(activation, d, x1) * s1
-        d[o2 + below] = slope(activation, d, x2) * s2
-        d[o3 + below] = slope(activation, d, x3) * s3
+        d[o0 + below], d[o1 + below], d[o2 + below], d[o3 + below] = totals(s)
 
 
 @leaf
@@ -66,8 +61,7 @@ def gather_1(hidden: Offset, frame: Frame, layer: Count, unit: Offset, e: Offset
         s = add_product_to_each(s, (a0,), load(w, at + j))
         store(g, g0 + j, load(g, g0 + j) + x0 * a0)
     if hidden:
-        activation, below = frame.options.activation, frame.plan.delta_at[layer - 1] + unit
-        d[o0 + below] = slope(activation, d, x0) * totals(s)[0]
+        d[o0 + frame.plan.delta_at[layer - 1] + unit] = totals(s)[0]
 
 
 @plain
@@ -93,6 +87,7 @@ def add_block(frame: Frame, dense: Flag, t: Count, m: Count) -> None:
             transpose(frame, layer, m)
             if layer > 0:
                 add_layer(HIDDEN, frame, layer, t, m)
+                multiply_by_slopes(frame, layer, m)
             else:
                 add_layer(FIRST, frame, layer, t, m)
         if frame.options.bias:
@@ -106,7 +101,7 @@ def add_block(frame: Frame, dense: Flag, t: Count, m: Count) -> None:
 
 @inlined
 def add_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, m: Count) -> None:
-    """Add the gradient of a layer to `summed`; if it is hidden, write the deltas of the layer below."""
+    """Add the gradient of a layer to `summed`; if it is hidden, write the deltas of the layer below, without slopes."""
     plan, nonzeros, g = frame.plan, frame.nonzeros, frame.summed.g
     width = plan.widths[layer]
     p = e = u(0)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ravine.engines.fused.frame import AHEAD, NEAR_LINES, Address, Count, Doubles, Frame, Offset, Packed, Reals
-from ravine.engines.fused.kernel.activation import slope
+from ravine.engines.fused.kernel.activation import multiply_by_slopes
 from ravine.engines.fused.kernel.alone import update_list
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
 from ravine.engines.fused.kernel.gradient import BEGIN, FIRST, GO_ON, HIDDEN, bias_gradient, forget_rows, gather_4
@@ -49,7 +49,7 @@ def update_unit(
     """Take the step of a unit's row, whose gradient is row[g0:] and the terms of its last one to four nonzeros.
 
     `o` are the offsets of the nonzeros' samples in the deltas, and `x` their values. If the layer is hidden, write the
-    unit's deltas to the layer below.
+    unit's deltas to the layer below, without the slopes.
     """
     w, slots, length, d, g = frame.trained.w, frame.trained.slots, frame.plan.weights, frame.work.deltas, frame.work.row
     width, d0 = frame.plan.widths[layer], frame.plan.delta_at[layer]
@@ -64,12 +64,12 @@ def update_unit(
     if hidden:
         below, sums = frame.plan.delta_at[layer - 1] + unit, totals(s)
         for i in range(len(o)):
-            d[o[i] + below] = slope(frame.options.activation, d, x[i]) * sums[i]
+            d[o[i] + below] = sums[i]
 
 
 @inlined
 def update_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, c: Packed, m: Count) -> None:
-    """Take the step of the rows of a layer that have nonzeros; if it is hidden, write the deltas of the layer below.
+    """Take the step of the rows of a layer that have nonzeros; if it is hidden, write the deltas below, without slopes.
 
     A row is read and written once. Of its nonzeros all but the last one to four are added up by fours in the second
     half of `row`, whose first half is zero; `update_unit` adds the rest and takes the step.
@@ -141,6 +141,7 @@ def update_block(address: Address, hyper: Doubles, t: Count, m: Count) -> None:
             c = constants(frame, hyper, layer, t, 0.0, 0.0)
         if layer > 0:
             update_layer(HIDDEN, frame, layer, t, c, m)
+            multiply_by_slopes(frame, layer, m)
         else:
             update_layer(FIRST, frame, layer, t, c, m)
         if frame.options.eager:
@@ -161,6 +162,8 @@ def update_one(address: Address, hyper: Doubles, t: Count) -> None:
         if frame.options.layered:
             c = constants(frame, hyper, layer, t, 0.0, 0.0)
         update_list(frame, layer, t, c)
+        if layer > 0:
+            multiply_by_slopes(frame, layer, 1)
         if frame.options.bias:
             update_biases(frame, frame.work.deltas, frame.plan.delta_at[layer], layer, t, c)
 
