@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import weakref
 
 import numpy as np
@@ -14,10 +15,12 @@ from optimizer_cases import ELEMENTWISE
 from ravine.data import Split
 from ravine.data.compact import FEW, Compact, Dense
 from ravine.engines import make_engine
+from ravine.engines.fused import memory
 from ravine.engines.fused import samples as samples_module
 from ravine.engines.fused.frame import BYTES, MATRIX, REALS, SCATTERED_SHARE
 from ravine.engines.fused.samples import samples
 from ravine.engines.fused.workspace import BLOCK
+from ravine.errors import ConfigError
 from ravine.formulas.compose import with_stages
 from ravine.formulas.elementwise import rule
 from ravine.networks import Network
@@ -131,7 +134,7 @@ def after_some_steps(data, rule, layers, bias, batch_size, steps):
     # In three calls, as the loop of training makes them.
     cuts = [0, batch_size * (steps // 3), batch_size * (steps // 2), len(order)]
     sums = [0.0, 0.0]
-    for first, stop in zip(cuts[:-1], cuts[1:], strict=True):
+    for first, stop in itertools.pairwise(cuts):
         for which, engine in enumerate((fused, reference)):
             sums[which] = engine.train(data, order, first, stop, hyper, sums[which]).loss_sum
     for engine in (fused, reference):
@@ -288,3 +291,35 @@ def test_many_classes():
     data = Split(features, np.random.default_rng(0).integers(0, classes, 60))
     assert data.targets.max() > 255
     after_some_steps(data, sgd, (83, 9, classes), True, 7, 20)
+
+
+def refusal(rule, batch_size, features, there, monkeypatch):
+    """Return the message of a run for which so many bytes are available, or at each look one of several numbers."""
+    monkeypatch.setattr(memory, "available_memory", lambda: there.pop(0) if isinstance(there, list) else there)
+    network = Network((features.shape[1], 64, CLASSES))
+    weights = np.zeros(network.layout.size, np.float32)
+    data, order = Split(features, targets(features.shape[0])), np.zeros(batch_size, np.int64)
+
+    def trains():
+        engine = make_engine("fused", network, rule, weights, "float32", batch_size)
+        engine.train(data, order, 0, batch_size, settings(rule))
+
+    with pytest.raises(ConfigError) as raised:
+        trains()
+    return str(raised.value)
+
+
+def test_more_than_the_memory_holds_is_refused_in_a_sentence(monkeypatch):
+    few = scipy.sparse.csr_array(([1.0], ([0], [5])), shape=(3, 400_000))
+    many = np.ones((3, 400_000), np.float32)
+    said = refusal(adam, 10, few, 300 * 10**6, monkeypatch)
+    assert said == (
+        "the weights of 400000-64-5 and the state of adam need 310,412,800 bytes of memory, and 300,000,000 are "
+        "available: give data of fewer columns, or a smaller first hidden layer."
+    )
+    said = refusal(sgd, 128, many, 190 * 10**6, monkeypatch)
+    assert said.startswith("lists of up to 12,400,000 inputs of a batch need 198,")
+    said = refusal(sgd, 128, scipy.sparse.csr_array(many), 205 * 10**6, monkeypatch)
+    assert said.startswith("the inputs of 128 samples need 209,600,000 bytes of memory")
+    said = refusal(CLIPPED, 2, many, [10**9, 10**9, 10**8], monkeypatch)
+    assert said.startswith("the gradients of a batch need 102,404,096 bytes of memory, and 100,000,000 are")

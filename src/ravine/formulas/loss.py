@@ -67,8 +67,8 @@ class Loss:
             return (y == 0) | (y == 1)
         low, high = ends(self.targets)
         above = y >= low if self.targets[0] == "[" else y > low
-        within: Array = above & (y <= high if self.targets[-1] == "]" else y < high) & np.isfinite(y)
-        return within
+        below = y <= high if self.targets[-1] == "]" else y < high
+        return np.asarray(above & below & np.isfinite(y))
 
     def predicted(self, z: Array) -> Array:
         """Return the predicted targets of outputs, in their shape and dtype."""

@@ -30,6 +30,9 @@ from ravine.arrays import Array
 LANES = 16
 """Numbers in a vector; rows of weights are padded to whole vectors."""
 
+CACHE_LINE = 64
+"""Bytes that memory and caches exchange at a time."""
+
 TABLE = 1024
 """Constants of lazy updates of fewer steps than this are tabulated at the start of a call; others are computed."""
 
@@ -45,6 +48,12 @@ rows of a batch lie far apart in memory."""
 
 NAIVE = {"shifted": False, "naive": True}
 """Whether a form of the softmax of `ravine.networks` is the one that can overflow."""
+
+AHEAD = 16
+"""How many rows before it is needed a row of a large batch of scattered data is fetched for its step."""
+
+NEAR_LINES = 8192
+"""If the rows of such a batch take more cache lines, they are fetched again for their steps."""
 
 EVALUATE, SUM, LEARN = 0, 1, 2
 """What to do with batches: count hits and live units, add the gradient of one to `Work.summed`, or take steps."""
@@ -171,7 +180,7 @@ class Nonzeros(NamedTuple):
     count: Units  # of each unit; zero but for the units that `marked` tells of
     place: Units
     seen: Units
-    touched: Units
+    touched: Units  # AHEAD numbers more are read, and not used
     marked: Offsets  # after a transpose: the length of `touched`, and the units of the layer
     group: Counts
     begin: Counts

@@ -78,7 +78,7 @@ def prefetch(typing: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def prefetch_outer(typing: Any, array: Any, index: Any) -> Any:
-    """Ask for a cache line as `prefetch` does, but for the second-level cache, which can wait for more lines at once."""
+    """Ask for a cache line as `prefetch` does, but for the second-level cache, which can wait for more lines."""
     return types.none(array, types.uint64), _prefetch(2)
 
 

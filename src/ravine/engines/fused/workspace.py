@@ -13,32 +13,26 @@ from ravine.arrays import Array
 from ravine.data import Split
 from ravine.engines.engine import Evaluation, Factors, StepwiseHyper
 from ravine.engines.fused import compilation
+from ravine.engines.fused.buffers import LARGE, Buffers, aligned
 from ravine.engines.fused.frame import (
-    DENSE_BATCH,
-    DENSE_SHARE,
+    CACHE_LINE,
     EVALUATE,
     LANES,
     LEARN,
-    MATRIX,
     NAIVE,
-    SUM,
-    TABLE,
     Batches,
     Data,
     Found,
     Frame,
-    Lists,
-    Nonzeros,
     Options,
     Plan,
-    Summed,
     Trained,
-    Work,
     words,
 )
+from ravine.engines.fused.memory import require_memory
 from ravine.engines.fused.pointwise import render_activation, render_loss
 from ravine.engines.fused.render import Rendered
-from ravine.engines.fused.samples import Samples, no_samples, samples
+from ravine.engines.fused.samples import no_samples, samples
 from ravine.engines.fused.subnormals import flushed
 from ravine.networks import Network, Scores, are_classes, scores_of
 
@@ -47,8 +41,6 @@ BLOCK = 128
 
 EVALUATED = 16
 """The least number of samples evaluated together, so that they share the rows of the first layer that are read."""
-
-_CACHE_LINE = 64
 
 
 class Workspace:
@@ -75,9 +67,14 @@ class Workspace:
         self._kernel: compilation.Kernel | None = None
         self._plan = plan = _plan(network, min(max(batch_size, EVALUATED), BLOCK), rendered.state_size - 1, self._dtype)
         length, slots = int(plan.weights), rendered.state_size - 1
+        require_memory(
+            (1 + slots) * length * self._dtype.itemsize + 8 * int(plan.rows),
+            f"the weights of {'-'.join(map(str, network.layers))} and the state of {rendered.told}",
+            LARGE,
+        )
         self.trained = Trained(
-            w=_aligned(length, self._dtype),
-            slots=_aligned(slots * length, self._dtype),
+            w=aligned(length, self._dtype),
+            slots=aligned(slots * length, self._dtype),
             last=np.zeros(plan.rows, np.int64),
         )
         self._options = Options(
@@ -93,92 +90,13 @@ class Workspace:
             wipe=False,
             seed=seed,
         )
-        self._reserve_lists(0)
-        width, inputs, block = int(plan.widths.max()), int(plan.sizes[0]), plan.block
-        self._work = Work(
-            sums=_aligned(width, self._dtype),
-            row=_aligned(2 * width, self._dtype),
-            noise=_aligned(width, self._dtype),
-            other=np.zeros(inputs, self._dtype),
-            inputs=np.zeros(0, self._dtype),
-            input_at=np.zeros(block + 3, np.uint64),
-            table=np.zeros(TABLE * rendered.lazy_constants, self._dtype),
-            # Three samples more, so that samples can be taken by fours.
-            deltas=_aligned((block + 3) * int(plan.deltas), self._dtype),
-            target=np.zeros(network.layers[-1], self._dtype),
-            scratch=width,
-        )
-        self._summed = self._no_sum()
-
-    def _reserve_lists(self, most: int) -> None:
-        """Make lists and nonzeros for samples with so many nonzeros at most; pages never touched take no memory."""
-        plan, self._most = self._plan, most
-        block, sizes = plan.block, plan.sizes[:-1].astype(int)
-        widest = int(sizes.max())
-        hidden = block * int(sizes[1:].sum())
-        # One more, which is written and not kept.
-        listed = hidden + block * most + 1
-        places = np.array([0, *sizes[1:]])
-        firsts = np.array([hidden, *(block * (np.cumsum(sizes[1:]) - sizes[1:]))])
-        self._lists = Lists(
-            units=np.zeros(listed, np.uint32),
-            values=np.zeros(listed, self._dtype),
-            slopes=np.zeros(hidden if plan.sloped.any() else 0, self._dtype),
-            begins=(firsts[:, None] + places[:, None] * np.arange(block)).astype(np.uint64).ravel(),
-            counts=np.zeros(plan.layers * block, np.int64),
-        )
-        nonzeros = block * max(most, *sizes[1:], 1)
-        self._nonzeros = Nonzeros(
-            count=np.zeros(widest, np.uint32),
-            place=np.zeros(widest, np.uint32),
-            seen=np.zeros(widest + 1, np.uint32),
-            touched=np.zeros(widest, np.uint32),
-            marked=np.zeros(2, np.uint64),
-            group=np.zeros(block + 2, np.int64),
-            begin=np.zeros(block + 2, np.int64),
-            offset=np.zeros(nonzeros, np.uint32),
-            value=np.zeros(nonzeros, self._dtype),
-        )
-
-    def _no_sum(self) -> Summed:
-        """Return what is needed where no gradient is added up."""
-        nothing = np.zeros(0, np.uint32)
-        return Summed(np.zeros(0, self._dtype), 0, 0, 0, nothing, nothing, np.zeros(1, np.int64))
-
-    def _reserve_sum(self, given: Samples, mode: int, few_zeros: bool) -> None:
-        """Make the memory in which the gradient of a batch is added up, if it is; pages never touched take none."""
-        plan, rendered = self._plan, self._rendered
-        whole = mode == SUM or rendered.norms or rendered.noise or (few_zeros and self._batch_size >= DENSE_BATCH)
-        listed = given.data.scattered and mode == LEARN and not rendered.eager and not rendered.noise
-        length = int(plan.weights)
-        self._options = self._options._replace(listed=listed)
-        if mode == EVALUATE or not (whole or self._batch_size > plan.block):
-            return
-        inputs, width = int(plan.sizes[0]), int(plan.widths[0])
-        if listed:
-            length += (min(inputs, self._batch_size * given.most) - inputs) * width
-        if len(self._summed.g) < length:
-            self._summed = self._summed._replace(g=_aligned(length, self._dtype), length=length)
-        if listed and not len(self._summed.rows):
-            self._summed = self._summed._replace(row_of=np.zeros(inputs, np.uint32), rows=np.zeros(inputs, np.uint32))
-        skipped = inputs * width if listed else 0
-        self._summed = self._summed._replace(skipped=skipped, input_at=int(plan.weights) - skipped if listed else 0)
+        self._buffers = Buffers(plan, rendered, self._dtype, batch_size)
 
     @property
     def summed(self) -> Array:
         """The gradient of a batch, padded, after a run in the mode SUM; the caller clears it."""
-        g: Array = self._summed.g
+        g: Array = self._buffers.summed.g
         return g
-
-    def _reserve(self, given: Samples, mode: int) -> None:
-        """Make the memory that data need, if they need more than data before."""
-        if given.most > self._most:
-            self._reserve_lists(given.most)
-        inputs, block = int(self._plan.sizes[0]), self._plan.block
-        few_zeros = given.data.nonzeros > DENSE_SHARE * inputs * given.data.count
-        if few_zeros and given.data.form != MATRIX and block >= DENSE_BATCH and not len(self._work.inputs):
-            self._work = self._work._replace(inputs=np.zeros((block + 3) * inputs, self._dtype))
-        self._reserve_sum(given, mode, few_zeros)
 
     def wipe_padding(self) -> None:
         """Clear the padding of rows after each step from now on, since it would not stay finite."""
@@ -218,7 +136,7 @@ class Workspace:
         given, size = samples(split, self._dtype), batch_size or self._batch_size
         if mode != EVALUATE and size > self._batch_size:
             raise ValueError(f"batches of {size} in a workspace for batches of {self._batch_size}")
-        self._reserve(given, mode)
+        self._buffers.reserve(given, mode)
         indices = np.ascontiguousarray(order, np.int64)
         frame = self._frame(given.data, indices, first, stop, size, hyper, t, loss_sum)
         with self._flushed(hyper) if mode == LEARN else nullcontext():
@@ -244,12 +162,12 @@ class Workspace:
         )
         layers = np.split(found.live, self._plan.first_rows[1:].astype(int))
         live = [int(np.count_nonzero(units)) for units in layers]
-        many = max(count, 1)
+        evaluated = max(count, 1)
         if are_classes(split.targets):
-            scores = Scores(accuracy=int(found.hits[0]) / many)
+            scores = Scores(accuracy=int(found.hits[0]) / evaluated)
         else:
             scores = scores_of(self._network, found.outputs.reshape(count, -1), split.targets)
-        return Evaluation(float(found.loss[0]) / many, scores, tuple(live[1:]))
+        return Evaluation(float(found.loss[0]) / evaluated, scores, tuple(live[1:]))
 
     def pad(self, padded: Array, flat: Array) -> None:
         """Write the flat form of weights, shape (n,), to a padded array."""
@@ -297,16 +215,17 @@ class Workspace:
             outputs=np.zeros(0 if data.labelled else data.count * self._network.layers[-1], self._dtype),
             live=np.zeros(self._plan.rows, np.uint8),
         )
+        buffers = self._buffers
         return Frame(
             self._plan,
-            self._options,
+            self._options._replace(listed=buffers.listed),
             data,
             batches,
             self.trained,
-            self._lists,
-            self._nonzeros,
-            self._work,
-            self._summed,
+            buffers.lists,
+            buffers.nonzeros,
+            buffers.work,
+            buffers.summed,
             found,
         )
 
@@ -340,7 +259,7 @@ def _plan(network: Network, block: int, slots: int, dtype: np.dtype[Any]) -> Pla
         weights=int((rows * widths).sum()),
         rows=int(rows.sum()),
         slots=slots,
-        line=_CACHE_LINE // dtype.itemsize,
+        line=CACHE_LINE // dtype.itemsize,
         sizes=sizes.astype(np.uint64),
         widths=widths.astype(np.uint64),
         bases=begins(rows * widths),
@@ -349,10 +268,3 @@ def _plan(network: Network, block: int, slots: int, dtype: np.dtype[Any]) -> Pla
         activations=np.zeros(len(widths), np.uint64),
         sloped=np.array([*(not f.gates for f in network.activations), False], np.uint8),
     )
-
-
-def _aligned(length: int, dtype: np.dtype[Any]) -> Array:
-    """Return zeros that start at a cache line."""
-    raw = np.zeros(length * dtype.itemsize + _CACHE_LINE, np.uint8)
-    start = -raw.ctypes.data % _CACHE_LINE
-    return raw[start : start + length * dtype.itemsize].view(dtype)

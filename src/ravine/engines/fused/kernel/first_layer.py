@@ -25,7 +25,7 @@ from ravine.engines.fused.vectors import (
 
 @inlined
 def fetch_ahead(frame: Frame, position: Count) -> None:
-    """Prefetch the data of the next two samples, since samples lie anywhere in memory, and the rows of scattered ones."""
+    """Prefetch the data of the next two samples, since samples lie anywhere in memory; if scattered, their rows too."""
     data, order = frame.data, frame.batches.order
     end = frame.batches.length - 1
     later = position + 2 if position + 2 < end else end

@@ -46,12 +46,27 @@ def transpose(frame: Frame, layer: Count, m: Count) -> None:
     nonzeros.marked[0], nonzeros.marked[1] = found, n
     for q in range(u(m) + u(2)):
         group[q] = 0
+    once = u(0)
+    if every < n:
+        # Most units have one nonzero. They come first, and need no count of those before them.
+        rest = u(0)
+        for p in range(found):
+            i = u(seen[p])
+            only = count[i] == 1
+            touched[once] = i
+            place[i] = once
+            seen[rest] = i
+            once += u(only)
+            rest += u(not only)
+        found = rest
+        group[2] = once
     for p in range(found):
         group[u(count[u(seen[p])]) + u(1)] += 1
     begin[0] = begin[1] = 0
     for q in range(u(1), u(m) + u(1)):
         begin[q + u(1)] = begin[q] + group[q + u(1)] * q
         group[q + u(1)] += group[q]
+    group[1] += once
     for p in range(found):
         i = u(seen[p])
         q = u(count[i])

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from ravine.engines.fused.frame import Address, Count, Doubles, Frame, Offset, Packed, Reals
+from ravine.engines.fused.frame import AHEAD, NEAR_LINES, Address, Count, Doubles, Frame, Offset, Packed, Reals
 from ravine.engines.fused.kernel.activation import multiply_by_slopes
 from ravine.engines.fused.kernel.alone import update_list
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
 from ravine.engines.fused.kernel.gradient import BEGIN, FIRST, GO_ON, HIDDEN, bias_gradient, forget_rows, gather_4
 from ravine.engines.fused.kernel.lists import transpose
 from ravine.engines.fused.kernel.noise import fill_noise
-from ravine.engines.fused.kernel.rows import clear
+from ravine.engines.fused.kernel.rows import clear, fetch_row
 from ravine.engines.fused.kernel.rule import lazy, noisy, norms, read, step, step_constants, write
 from ravine.engines.fused.pointers import first_of, shifted, unpack
 from ravine.engines.fused.vectors import (
@@ -76,6 +76,10 @@ def update_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, c: Packed
     """
     nonzeros, row = frame.nonzeros, frame.work.row
     o, x = nonzeros.offset, nonzeros.value
+    plan, width = frame.plan, frame.plan.widths[layer]
+    # The rows of a large batch have left the near caches since the forward pass.
+    numbers = nonzeros.marked[0] * width * u(plan.slots + 1)
+    far = not hidden and frame.data.scattered and numbers > u(NEAR_LINES) * plan.line
     p = e = u(0)
     for q in range(u(1), u(m) + u(1)):
         fours = (q - u(1)) // u(4)
@@ -83,6 +87,9 @@ def update_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, c: Packed
         g0 = frame.work.scratch if fours > u(0) else u(0)
         while p < u(nonzeros.group[q]):
             i = u(nonzeros.touched[p])
+            if far:
+                later = u(nonzeros.touched[p + u(AHEAD)])
+                fetch_row(frame, later * width, width, later)
             if fours > u(0):
                 gather_4(hidden, BEGIN, frame, layer, i, e, row, g0)
                 e += u(4)
