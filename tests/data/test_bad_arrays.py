@@ -96,6 +96,14 @@ def test_features(given, message):
     assert message in refused(DataError, given, Y)
 
 
+@pytest.mark.parametrize(("row", "column"), [(0, 2), (1, 0), (2, 1), (3, 2)])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_the_place_is_right_in_every_block(row, column, kind, monkeypatch):
+    monkeypatch.setattr(reading, "_BLOCK", 4)  # a row of a dense matrix, four values of a sparse one
+    text = refused(DataError, kind(having(row, column, np.inf)), Y)
+    assert f"X has inf in row {row}, column {column}, counted from 0" in text
+
+
 VALUES = [1.0, 2.0, 3.0, 4.0]
 
 

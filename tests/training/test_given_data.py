@@ -14,7 +14,9 @@ from scipy import sparse
 import ravine
 from ravine.data import datasets
 from ravine.errors import ConfigError, DataError, RavineError
+from ravine.networks import Network
 from ravine.spec import describe, settings_of
+from ravine.training import causes
 
 RNG = np.random.default_rng(20)
 X = (RNG.normal(size=(120, 6)) * (RNG.random((120, 6)) < 0.6)).round(3)
@@ -321,6 +323,18 @@ def test_a_dead_network_is_dead_on_samples():
     weights = -np.ones(6 * 4 + 4 * 3)
     run = ravine.train(data=(np.abs(X), Y), initial_weights=weights, layers=(6, 4, 3), **QUICK)
     assert "has no live unit on any sample since epoch 1" in run.cause.message
+
+
+def test_the_layer_that_overflows_is_found_in_any_part_of_a_batch(monkeypatch):
+    monkeypatch.setattr(datasets, "_DENSE", 2)  # one sample at a time
+    network, weights = Network((2, 2, 2)), np.array([10.0, 0, 0, 10, 1, 2, 3, 4])
+    split = ravine.dataset([[0.0, 1e308], [0.5, 0.25], [1e300, 1.0]], [0, 1, 0]).train
+    for batch in ([0, 1], [1, 0], [2, 0, 1]):
+        cause = causes.non_finite(network, weights, split, np.array(batch), epoch=1, step=3)
+        assert (cause.where, cause.layer) == ("outputs", 1)
+    cause = causes.non_finite(network, weights, split, np.array([1, 2]), epoch=1, step=3)
+    assert (cause.where, cause.layer) == ("softmax", 3)
+    assert f"logits up to {10 * 1e300 * 2 + 40:.4g}" in cause.message
 
 
 def test_a_network_that_the_machine_has_no_memory_for():
