@@ -32,6 +32,7 @@ WIDER = {
     "stages": "stages",
     "schedule": "a schedule",
     "layers": "any sequence",
+    "activation": "activations",
     "per_layer": "any mapping",
     "dtype": "NumPy's own",
 }

@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from ravine.data import Dataset, Split, dataset
     from ravine.data.picture import Picture, read_picture
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
+    from ravine.formulas.activation import Activation, activation
     from ravine.formulas.elementwise import rule
     from ravine.formulas.matrix import matrix_rule
     from ravine.formulas.optimizer import Optimizer
     from ravine.formulas.schedule import Schedule, schedule
-    from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES, SURFACES
+    from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, STAGES, SURFACES
     from ravine.formulas.stage import Stage, stage
     from ravine.formulas.surface import Surface, surface
     from ravine.gradients import check_gradient
@@ -58,8 +59,9 @@ _HOMES = {
     "ravine.data": ("Dataset", "Split", "dataset"),
     "ravine.data.picture": ("Picture", "read_picture"),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
+    "ravine.formulas.activation": ("Activation", "activation"),
     "ravine.formulas.schedule": ("Schedule", "schedule"),
-    "ravine.formulas.shelves": ("OPTIMIZERS", "SCHEDULES", "STAGES", "SURFACES"),
+    "ravine.formulas.shelves": ("ACTIVATIONS", "OPTIMIZERS", "SCHEDULES", "STAGES", "SURFACES"),
     "ravine.formulas.surface": ("Surface", "surface"),
     "ravine.gradients": ("check_gradient",),
     "ravine.networks": ("Network",),
@@ -81,10 +83,12 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "ACTIVATIONS",
     "OPTIMIZERS",
     "SCHEDULES",
     "STAGES",
     "SURFACES",
+    "Activation",
     "ConfigError",
     "DataError",
     "Dataset",
@@ -103,6 +107,7 @@ __all__ = [
     "Surface",
     "Variant",
     "__version__",
+    "activation",
     "check_gradient",
     "check_network_gradient",
     "check_optimizer",

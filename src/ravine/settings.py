@@ -105,7 +105,9 @@ SETTINGS = (
     Setting("epochs", int, 10, "Passes over the training data.", OPTIMIZER, metavar="NUMBER", always=True),
     Setting("layers", tuple[int, ...], (784, 300, 100, 100, 10), "Sizes of the layers: inputs first, classes last.",
             NETWORK, metavar="SIZE,SIZE,.."),
-    Setting("activation", str, "relu", "Activation of the hidden layers: {}.", NETWORK, choices.ACTIVATIONS),
+    Setting("activation", str, "relu", "Activation of the hidden layers, one for all or one for each, as "
+            "relu,relu,tanh: {}. It may also be a file of your own, which ravine runs.", NETWORK, choices.ACTIVATIONS,
+            files=True),
     Setting("bias", bool, False, "Give each layer biases.", NETWORK),
     Setting("softmax", str, "shifted", "Form of the softmax; the naive one can overflow.", NETWORK,
             choices.SOFTMAX_FORMS),

@@ -20,7 +20,7 @@ TOGETHER = 13
 
 
 def of_functions():
-    """Return a call of each function that a rule may call, of numbers a and b."""
+    """Return a call of each function that a formula may call, of numbers a and b."""
     for name in FUNCTIONS:
         function = getattr(np, name)
         given = ["a > 0", "b > 0"] if name.startswith("logical") else ["a", "b"]

@@ -12,7 +12,7 @@ from ravine.networks import Network
 
 @rule(bounds={"decay": "[0, 1)"})
 def wandering(w, g, push, memory, t, *, lr=0.02, decay=0.3, cap=0.5, drag=1e-3):
-    """Every kind of term a rule may have, and a step where the gradient is zero."""
+    """Every kind of term a formula may have, and a step where the gradient is zero."""
     warm = 1 - decay**t
     rate = lr * np.sqrt(warm) / (1 + 0.01 * t)
     g = g + drag * np.sign(w)

@@ -294,7 +294,7 @@ def test_a_stage_s_fault_is_told_at_its_line():
 
     line = sums.function.__code__.co_firstlineno + 2
     told = refused(lambda: from_settings({"stages": [sums]}))
-    assert told.startswith(f"{__file__}:{line}: stage sums calls `.sum()` of `g`; a rule computes with one weight")
+    assert told.startswith(f"{__file__}:{line}: stage sums calls `.sum()` of `g`; a formula computes with one weight")
 
 
 def test_names_that_two_things_have_are_refused_and_not_mixed_up():

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.formulas.shelves import ACTIVATIONS
 from ravine.gradients import NetworkPoint
 from ravine.losses.cross_entropy import output_delta
 from ravine.networks import forward, gradient
@@ -37,7 +36,6 @@ def _backpropagated(point: NetworkPoint, layer: int, *, gate: bool = True, trans
     trace = forward(network, point.weights, point.x)
     wrong = np.empty_like(point.weights)
     parts, matrices = network.layout.views(wrong), network.layout.views(point.weights)
-    slope = ACTIVATIONS[network.activation].slope
     delta = output_delta(trace.logits, point.labels, network.softmax) / m
     for l in reversed(range(len(matrices))):
         inputs = network.layers[l]
@@ -47,7 +45,7 @@ def _backpropagated(point: NetworkPoint, layer: int, *, gate: bool = True, trans
         weights = matrices[l][:inputs]
         delta = delta @ (weights.reshape(weights.shape[::-1]) if transposed and l == layer else weights.T)
         if l > 0 and not (l == layer and not gate):
-            delta = delta * slope(trace.activations[l])
+            delta = delta * trace.slopes[l - 1]
     return wrong
 
 

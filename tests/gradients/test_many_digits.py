@@ -17,6 +17,13 @@ ACTIVATION = {
     "leaky-relu": lambda z: z if z > 0 else z * mpmath.mpf(0.01),
     "tanh": lambda z: (mpmath.exp(z) - mpmath.exp(-z)) / (mpmath.exp(z) + mpmath.exp(-z)),
     "sigmoid": lambda z: 1 / (1 + mpmath.exp(-z)),
+    "identity": lambda z: z,
+    "softplus": lambda z: mpmath.log(1 + mpmath.exp(z)),
+    "elu": lambda z: z if z > 0 else mpmath.exp(z) - 1,
+    "gelu": lambda z: z * mpmath.ncdf(z),
+    "gelu-tanh": lambda z: z / (1 + mpmath.exp(-mpmath.sqrt(8 / mpmath.pi) * (z + mpmath.mpf(0.044715) * z**3))),
+    "silu": lambda z: z / (1 + mpmath.exp(-z)),
+    "sine": mpmath.sin,
 }
 
 

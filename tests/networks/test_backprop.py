@@ -70,10 +70,12 @@ def test_central_differences_give_the_same_to_their_truncation(network, case):
 @pytest.mark.parametrize("dtype", ["float32", "longdouble", "complex128"])
 def test_every_dtype_computes_the_same_gradient(network, case, dtype):
     weights, x, labels = case
+    if dtype == "longdouble" and network.activation == "gelu":
+        pytest.skip("there is no erf in longdouble")
     loss, g = gradient(network, weights, x, labels)
     other_loss, other = gradient(network, weights.astype(dtype), x.astype(dtype), labels)
     assert other.dtype == other_loss.dtype == dtype
-    tolerance = 1e-5 if dtype == "float32" else 1e-12
+    tolerance = 5e-5 if dtype == "float32" else 1e-12
     np.testing.assert_allclose(other, g, rtol=tolerance, atol=tolerance)
     np.testing.assert_allclose(other_loss, loss, rtol=tolerance)
 

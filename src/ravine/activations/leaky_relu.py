@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from ravine.arrays import Array
-from ravine.formulas.activation import Activation
+from ravine.formulas.activation import Number, activation
 
 LEAK = 0.01
 """The slope left of zero."""
 
 
-def _function(z: Array) -> Array:
-    leaky: Array = np.where(z.real <= 0, LEAK * z, z)
-    return leaky
+@activation(name="leaky-relu", kinks=[0])
+def leaky_relu(z: Number) -> tuple[Number, Number]:
+    """f(z) = z right of zero, 0.01 z left of it.
 
-
-def _slope(a: Array) -> Array:
-    slope: Array = np.where(a.real <= 0, a.dtype.type(LEAK), a.dtype.type(1))
-    return slope
-
-
-leaky_relu = Activation("leaky-relu", _function, _slope, has_kink=True)
-"""f(z) = z right of zero, 0.01 z left of it. Source: Maas, Hannun and Ng, 2013."""
+    Source: Maas, Hannun and Ng, 2013.
+    """
+    return np.where(z <= 0, LEAK * z, z), np.where(z <= 0, LEAK, 1)

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ravine.arrays import Array
-from ravine.formulas.activation import Activation
+from ravine.formulas.activation import Number, activation
 
 
-def _function(z: Array) -> Array:
-    gated: Array = np.where(z.real <= 0, z.dtype.type(0), z)
-    return gated
+@activation(kinks=[0])
+def relu(z: Number) -> tuple[Number, Number]:
+    """f(z) = max(0, z), with slope 0 at z = 0.
 
-
-def _slope(a: Array) -> Array:
-    live: Array = (a != 0).astype(a.dtype)
-    return live
-
-
-relu = Activation("relu", _function, _slope, has_kink=True)
-"""f(z) = max(0, z), with slope 0 at z = 0. Source: Nair and Hinton, 2010."""
+    Source: Nair and Hinton, 2010.
+    """
+    return np.where(z <= 0, 0, z), np.where(z <= 0, 0, 1)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ravine.arrays import Array
-from ravine.formulas.activation import Activation
+from ravine.formulas.activation import Number, activation
 
 
-def _slope(a: Array) -> Array:
-    slope: Array = 1 - a * a
-    return slope
-
-
-tanh = Activation("tanh", np.tanh, _slope, has_kink=False)
-"""f(z) = (e^z - e^-z) / (e^z + e^-z), with f' = 1 - f^2."""
+@activation
+def tanh(z: Number) -> tuple[Number, Number]:
+    """f(z) = (e^z - e^-z) / (e^z + e^-z), with f' = 1 - f^2."""
+    a = np.tanh(z)
+    return a, 1 - a * a

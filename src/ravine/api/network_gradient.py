@@ -83,7 +83,7 @@ def check_network_gradient(
     require_samples(samples, dataset.train)
     flat = _trained(wanted, epochs, dataset, out, watcher) if stored is None else stored.weights
     return check_network(
-        spec.network,
+        wanted.network if stored is None else stored.network,
         flat,
         dataset.train,
         samples=samples,

@@ -16,6 +16,7 @@ from ravine.arrays import Array
 from ravine.data import Dataset, GivenInfo, value_of
 from ravine.data.validation import samples_of
 from ravine.errors import ConfigError, shortened
+from ravine.formulas.activation import Activation
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.schedule import Schedule
 from ravine.formulas.stage import Stage
@@ -50,7 +51,7 @@ def train(
     epochs: int = 10,
     seed: int = 0,
     layers: Sequence[int] = LAYERS,
-    activation: str = "relu",
+    activation: str | Activation | Sequence[str | Activation] = "relu",
     bias: bool = False,
     softmax: str = "shifted",
     init: str = "glorot-uniform",
@@ -91,8 +92,10 @@ def train(
         per_layer: by the name of a hyper-parameter, or lr, its factor in each layer of weights, as in
             {"lr": [1, 1, 1, 0.1]}; for optimizers that step layer by layer.
         epochs, seed: passes over the data; the seed of all random numbers: initial weights, shuffles and noise.
-        layers, activation, bias, softmax, init: the network; see `ravine.networks`. With `data`, the first and the last
-            of the default layers are those of the data.
+        layers, bias, softmax, init: the network; see `ravine.networks`. With `data`, the first and the last of the
+            default layers are those of the data.
+        activation: that of all hidden layers, or a list with one for each: a name such as "gelu", a file such as
+            "my_file.py:mine", or what `ravine.activation` makes of a function.
         dataset, data_dir: which data, and a folder to take the files from.
         data: data of your own in place of these: (X, y), or (X, y, X_test, y_test), or what `ravine.dataset` returns,
             which says what X and y may be. Without a test set, test is "never".

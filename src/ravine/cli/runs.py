@@ -137,7 +137,8 @@ def show(run: str, out: str | None, as_json: bool) -> None:
     if as_json:
         print_json({**_builtins(found.result), "environment": found.environment})
         return
-    result, texts = found.result, (found.optimizer_text, found.schedule_text)  # damaged ones end the command here
+    result = found.result
+    texts = (found.optimizer_text, found.schedule_text, found.activation_text)  # damaged ones end the command here
     click.echo(f"run {result.id}: {result.status}" + (f" - {result.cause.message}" if result.cause else ""))
     if result.hint is not None:
         click.echo(f"hint: {result.hint}")
@@ -146,7 +147,9 @@ def show(run: str, out: str | None, as_json: bool) -> None:
     _print_settings(result.spec)
     click.echo()
     print_table(("environment", "value"), [(name, str(value)) for name, value in found.environment.items()])
-    for label, text in zip((result.spec.optimizer_label, result.spec.schedule_label), texts, strict=True):
+    spec = result.spec
+    labels = (spec.optimizer_label, spec.schedule_label, spec.activation_label)
+    for label, text in zip(labels, texts, strict=True):
         if text is not None:
             click.echo(f"\n{label}, as it was:\n\n{text}", nl=False)
 

@@ -183,6 +183,7 @@ _GIVEN = {
     "stage": "slots start at 0, or where start= says",
     "schedule": "ravine gives the time",
     "surface": "ravine gives the weights",
+    "activation": "ravine gives the number",
 }
 """Why a positional parameter has no default."""
 

@@ -14,9 +14,9 @@ import numpy as np
 from ravine.formulas.chance import GENERATORS
 from ravine.formulas.given import FUNCTIONS
 
-MADE_OF = "a rule is made of names, numbers, + - * / ** and np functions"
+MADE_OF = "a formula is made of names, numbers, + - * / ** and np functions"
 ONE_WEIGHT = (
-    "a rule computes with one weight; write a rule for whole arrays under @ravine.matrix_rule, or take `norm`, the "
+    "a formula computes with one weight; write a rule for whole arrays under @ravine.matrix_rule, or take `norm`, the "
     "norm of the whole gradient, as a parameter after g"
 )
 _INSTEAD: dict[Any, str] = {
@@ -67,10 +67,10 @@ def instead_of_part(part: str, values: Sequence[ast.expr]) -> str:
     if part in FUNCTIONS:
         return f"write {_filled(f'np.{part}({_letters(getattr(np, part).nin)})', values)}"
     if part in _SHAPES:
-        return f"to a rule it is one number, without shape or dtype: write {ast.unparse(values[0])} alone"
+        return f"to a formula it is one number, without shape or dtype: write {ast.unparse(values[0])} alone"
     if part in _OF_ARRAYS:
         return ONE_WEIGHT
-    return f"to a rule it is one number; {MADE_OF}"
+    return f"to a formula it is one number; {MADE_OF}"
 
 
 def _letters(count: int) -> str:
@@ -118,15 +118,15 @@ def instead(function: Any, known: Any, arguments: Sequence[ast.expr]) -> str:
         return "take `noise`, standard normal numbers that the run's seed makes, as a parameter after g"
     if module == "time":
         return "take `t`, the number of the step, as a parameter after g"
-    return f"a rule may call np.where, np.clip, abs and, of NumPy, {', '.join(FUNCTIONS)}"
+    return f"a formula may call np.where, np.clip, abs and, of NumPy, {', '.join(FUNCTIONS)}"
 
 
 def mend_of(statement: ast.stmt) -> str:
     """Say what is wrong with a statement, and what to write instead."""
     if isinstance(statement, ast.If):
-        return "has an `if`; a rule has one text for all numbers: write np.where(condition, this, that)"
+        return "has an `if`; a formula has one text for all numbers: write np.where(condition, this, that)"
     if isinstance(statement, (ast.For, ast.While)):
-        return "has a loop; a rule is computed once from top to bottom: write the terms out"
+        return "has a loop; a formula is computed once from top to bottom: write the terms out"
     if isinstance(statement, ast.AugAssign):
         target = ast.unparse(statement.target)
         whole = ast.unparse(ast.BinOp(ast.Name(target), statement.op, statement.value))

@@ -30,6 +30,11 @@ from ravine.words import several
 
 _UFUNCS = {getattr(np, name): name for name in FUNCTIONS}
 _OF_NUMBERS: dict[Any, str] = {abs: "abs", min: "min", max: "max"}
+_OF_POINTWISE = {**_OF_NUMBERS, math.erf: "erf"}
+_OF_ONE = ("abs", "erf")
+_VALUE = ("the value", "its derivative")
+"""What a function of numbers returns that is not a rule."""
+
 _COMBINING = ("logical_and", "logical_not", "logical_or", "logical_xor")
 _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
@@ -72,7 +77,24 @@ def read(
     v = alpha * v + lr * g
     return (v, v)
     """
-    key = function, label, first, tuple(slots), tuple(hyperparameters)
+    varying = {name for name, given in GIVEN.items() if given.varies}
+    reserved = {*hyperparameters, *GIVEN, "n"} - {"w"}
+    return _body(function, label, {first, *varying, *slots}, ("the step", *slots), reserved)
+
+
+def read_pointwise(function: Callable[..., Any], label: str, arguments: Sequence[str]) -> Body:
+    """Return the text of a function of numbers that returns its value and its derivative; see `read`."""
+    return _body(function, label, set(arguments), _VALUE, set())
+
+
+def _body(
+    function: Callable[..., Any],
+    label: str,
+    arrays: AbstractSet[str],
+    results: tuple[str, ...],
+    reserved: AbstractSet[str],
+) -> Body:
+    key = function, label, frozenset(arrays), results, frozenset(reserved)
     known = _known.get(key)
     if known is None or not known.holds():
         known = _known[key] = _read(*key)
@@ -110,8 +132,16 @@ def _is_same(one: Any, other: Any) -> bool:
 
 
 def _read(
-    function: Callable[..., Any], label: str, first: str, slots: Sequence[str], hyperparameters: Sequence[str]
+    function: Callable[..., Any],
+    label: str,
+    arrays: AbstractSet[str],
+    returned: tuple[str, ...],
+    reserved: AbstractSet[str],
 ) -> _Text:
+    """Read a function of some arrays that returns what the words of `returned` say.
+
+    A name in `reserved` is that of a given value, and must not be assigned.
+    """
     tree = _parse(label, function)
 
     def fail(node: ast.AST, fault: str) -> NoReturn:
@@ -119,8 +149,7 @@ def _read(
         stop = "" if fault.endswith(("?", ".")) else "."
         raise ConfigError(f"{inspect.getsourcefile(function)}:{line}: {label} {fault}{stop}")
 
-    varying = {name for name, given in GIVEN.items() if given.varies}
-    reader = _Reader(fail, function, {first, *varying, *slots})
+    reader = _Reader(fail, function, arrays, _OF_POINTWISE if returned == _VALUE else _OF_NUMBERS)
     assignments: list[tuple[str, ast.expr]] = []
     for statement in tree.body:
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
@@ -133,7 +162,7 @@ def _read(
                 fail(statement, f"assigns to {target.id}; names that start with _ are the kernel's own")
             if target.id in TAKEN:
                 fail(statement, f"assigns to {target.id}, a name that the kernel needs itself; choose another name")
-            if target.id in hyperparameters or target.id in {*GIVEN, "n"} - {"w"}:
+            if target.id in reserved:
                 fail(statement, f"assigns to {target.id}, the name of a given value; choose another name")
             value = reader.visit(statement.value)
             reader.assign(target.id, value)
@@ -141,14 +170,14 @@ def _read(
         elif isinstance(statement, ast.Return) and statement.value is not None:
             value = statement.value
             results = value.elts if isinstance(value, ast.Tuple) else [value]
-            if len(results) != 1 + len(slots):
-                names = ", ".join(["the step", *slots])
+            if len(results) != len(returned):
+                names = ", ".join(returned)
                 fail(statement, f"returns {several(len(results), 'value')}; it must return {names}, in this order")
             body = Body(tuple(assignments), tuple(map(reader.visit, results)))
             return _Text(function, body, reader.taken)
         else:
             fail(statement, mend_of(statement))
-    fail(tree, "returns nothing; it must return the step and the new slots")
+    fail(tree, f"returns nothing; it must return {', '.join(returned)}")
 
 
 @functools.cache
@@ -201,11 +230,15 @@ class _Reader(ast.NodeVisitor):
     """Check an expression and put it into plain form."""
 
     def __init__(
-        self, fail: Callable[[ast.AST, str], NoReturn], function: Callable[..., Any], arrays: AbstractSet[str]
+        self,
+        fail: Callable[[ast.AST, str], NoReturn],
+        function: Callable[..., Any],
+        arrays: AbstractSet[str],
+        functions: Mapping[Any, str],
     ) -> None:
         self.fail, self.surroundings, self.own = fail, _surroundings(function), function.__code__.co_varnames
         self.names = set(inspect.signature(function).parameters)
-        self.arrays, self.conditions = set(arrays), set[str]()
+        self.arrays, self.conditions, self.functions = set(arrays), set[str](), functions
         self.taken: dict[tuple[str, ...], Any] = {}
 
     def assign(self, name: str, value: ast.expr) -> None:
@@ -259,7 +292,7 @@ class _Reader(ast.NodeVisitor):
         return self._number(node, self._find(node))
 
     def visit_Subscript(self, node: ast.Subscript) -> NoReturn:
-        mend = "a rule computes with one weight, which has no parts: leave the index out"
+        mend = "a formula computes with one weight, which has no parts: leave the index out"
         if not self._is_computed(node.value):
             mend = "give the number a name of its own"
         self.fail(node, f"uses `{ast.unparse(node)}`; {mend}")
@@ -333,13 +366,13 @@ class _Reader(ast.NodeVisitor):
         function, text = self._find(node.func), ast.unparse(node.func)
         known = function if isinstance(function, Hashable) else None
         name = "where" if function is np.where else "clip" if function is np.clip else _UFUNCS.get(known)
-        own = _OF_NUMBERS.get(known)
+        own = self.functions.get(known)
         if node.keywords and (name or own):
             self.fail(node, f"gives `{ast.unparse(node.keywords[0])}` to {text}; give arguments by position")
         arguments = [self.visit(argument) for argument in node.args]
-        if name is None and (own is None or (own != "abs" and self.varies(*arguments))):
+        if name is None and (own is None or (own not in _OF_ONE and self.varies(*arguments))):
             self.fail(node, f"calls {text}; {instead(function, known, node.args)}")
-        count = 1 if own == "abs" else 3 if name in ("where", "clip") else function.nin if name else None
+        count = 1 if own in _OF_ONE else 3 if name in ("where", "clip") else function.nin if name else None
         if count is not None and len(arguments) != count:
             self.fail(node, f"calls {text} with {several(len(arguments), 'argument')}; it takes {count}")
         if count is None and len(arguments) < 2:
@@ -374,7 +407,7 @@ class _Reader(ast.NodeVisitor):
                 )
             return plain
         if not isinstance(node.op, _WITH_WEIGHTS if self.varies(plain) else tuple(_OPERATORS)):
-            self.fail(node, f"computes `{ast.unparse(node)}`; with weights, a rule may use + - * / ** & | ^")
+            self.fail(node, f"computes `{ast.unparse(node)}`; with weights, a formula may use + - * / ** & | ^")
         if self.varies(plain) and not isinstance(node.op, ast.Mult) and self.decides(left, right):
             self.fail(node, f"computes `{ast.unparse(node)}` with conditions alone; combine them with & | ^")
         one, other = _whole(left), _whole(right)
@@ -437,4 +470,4 @@ def _call(name: str, *arguments: ast.expr) -> ast.Call:
 def _article(found: Any) -> str:
     if inspect.isroutine(found) or isinstance(found, np.ufunc):
         return "a function: call it"
-    return f"a {type(found).__name__}; a rule may use numbers of its module"
+    return f"a {type(found).__name__}; a formula may use numbers of its module"

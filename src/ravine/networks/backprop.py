@@ -4,7 +4,7 @@ Letters: b sample of the batch, i input of a layer, o output of a layer, l layer
 (b, n_0) with a^0 = x,
 
     z^(l+1)_bo = sum_i a^l_bi W^l_io (+ W^l_bias,o)         l = 0 .. L-1
-    a^l        = f(z^l)                                     l = 1 .. L-1
+    a^l        = f_l(z^l)                                   l = 1 .. L-1
     P          = softmax(z^L)
     L_b        = -log P_(b, y_b)
 
@@ -12,7 +12,7 @@ and for the mean loss over the batch of size m, with delta^l = dL/dz^l,
 
     delta^L_bo = (P_bo - [o = y_b]) / m                                       (`output_delta`)
     dL/dW^l_io = sum_b a^l_bi delta^(l+1)_bo                (bias row: sum_b delta^(l+1)_bo)
-    delta^l_bi = f'(z^l_bi) sum_o W^l_io delta^(l+1)_bo
+    delta^l_bi = f_l'(z^l_bi) sum_o W^l_io delta^(l+1)_bo
 
 Every function works in the dtype that it is given: float32, float64, longdouble, complex128.
 """
@@ -24,29 +24,36 @@ from dataclasses import dataclass
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.formulas.shelves import ACTIVATIONS
 from ravine.losses.cross_entropy import cross_entropy, output_delta
 from ravine.networks.network import Network
 
 
 @dataclass(frozen=True)
 class Trace:
-    """The results of a forward pass: `activations` a^0 .. a^(L-1), each (b, n_l), and `logits` z^L, (b, n_L)."""
+    """The results of a forward pass.
+
+    Attributes:
+        activations: a^0 .. a^(L-1), each (b, n_l).
+        slopes: f_l'(z^l) for l = 1 .. L-1, each (b, n_l).
+        logits: z^L, (b, n_L).
+    """
 
     activations: tuple[Array, ...]
+    slopes: tuple[Array, ...]
     logits: Array
 
 
 def forward(network: Network, weights: Array, x: Array) -> Trace:
     """Run the batch `x` of shape (b, n_0) through the network with flat `weights` of shape (n,)."""
-    f = ACTIVATIONS[network.activation].function
-    activations = [x]
+    activations, slopes = [x], []
     matrices = network.layout.views(weights)
     # A diverging run overflows here; its loss then says so, and no warning is needed.
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        for matrix in matrices[:-1]:
-            activations.append(f(_affine(network, activations[-1], matrix)))
-        return Trace(tuple(activations), _affine(network, activations[-1], matrices[-1]))
+        for f, matrix in zip(network.activations, matrices, strict=False):
+            a, slope = f.value_and_slope(_affine(network, activations[-1], matrix))
+            activations.append(a)
+            slopes.append(slope)
+        return Trace(tuple(activations), tuple(slopes), _affine(network, activations[-1], matrices[-1]))
 
 
 def _affine(network: Network, a: Array, matrix: Array) -> Array:
@@ -67,7 +74,6 @@ def gradient(network: Network, weights: Array, x: Array, labels: Array) -> tuple
     [-0.5, 0.5, 0.0, 0.0]
     """
     trace = forward(network, weights, x)
-    slope = ACTIVATIONS[network.activation].slope
     matrices = network.layout.views(weights)
     flat = np.empty_like(weights)
     parts = network.layout.views(flat)
@@ -80,5 +86,5 @@ def gradient(network: Network, weights: Array, x: Array, labels: Array) -> tuple
             if network.bias:
                 parts[layer][inputs] = delta.sum(axis=0)
             if layer > 0:
-                delta = (delta @ matrices[layer][:inputs].T) * slope(a)
+                delta = (delta @ matrices[layer][:inputs].T) * trace.slopes[layer - 1]
     return cross_entropy(trace.logits, labels, network.softmax), flat

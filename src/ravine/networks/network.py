@@ -6,36 +6,52 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ravine.errors import ConfigError, unknown
+from ravine.formulas.activation import Activation
 from ravine.formulas.shelves import ACTIVATIONS
 from ravine.losses.cross_entropy import SOFTMAX_FORMS
 from ravine.networks.layout import Layout
+from ravine.words import several
 
 
 @dataclass(frozen=True)
 class Network:
-    """A multi-layer perceptron with one activation for all hidden layers and softmax with cross-entropy on top.
+    """A multi-layer perceptron with softmax and cross-entropy on top.
 
     Attributes:
         layers: sizes n_0 (inputs) to n_L (classes).
-        activation: a name from `ACTIVATIONS`.
+        activation: that of all hidden layers, or one for each: names, of `ACTIVATIONS` or as FILE.py:NAME, or
+            activations themselves.
         bias: whether each layer has a bias row.
         softmax: a name from `SOFTMAX_FORMS`.
 
     >>> Network((784, 300, 100, 100, 10)).layout.size
     276200
+    >>> [f.name for f in Network((784, 30, 20, 10), ("relu", "tanh")).activations]
+    ['relu', 'tanh']
     """
 
     layers: tuple[int, ...]
-    activation: str = "relu"
+    activation: str | Activation | tuple[str | Activation, ...] = "relu"
     bias: bool = False
     softmax: str = "shifted"
 
     def __post_init__(self) -> None:
-        if self.activation not in ACTIVATIONS:
-            raise ConfigError(unknown("activation", self.activation, ACTIVATIONS))
         if self.softmax not in SOFTMAX_FORMS:
             raise ConfigError(unknown("softmax form", self.softmax, SOFTMAX_FORMS))
-        _ = self.layout  # raises if the layers do not make a network
+        _ = self.layout, self.activations  # raise if the layers do not make a network, or a name does not exist
+
+    @cached_property
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of each hidden layer, from the first on."""
+        hidden = len(self.layers) - 2
+        if not isinstance(self.activation, tuple):
+            return (ACTIVATIONS.find(self.activation),) * hidden
+        if len(self.activation) != hidden:
+            raise ConfigError(
+                f"there are {several(len(self.activation), 'activation')} for {several(hidden, 'hidden layer')}: give "
+                "one for all, or one for each."
+            )
+        return tuple(map(ACTIVATIONS.find, self.activation))
 
     @cached_property
     def layout(self) -> Layout:

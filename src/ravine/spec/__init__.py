@@ -2,8 +2,9 @@
 
 from ravine.spec.description import describe, shared_by
 from ravine.spec.differences import differing, labels_of, settings_of
+from ravine.spec.identity import activation_text
 from ravine.spec.names import check_names
-from ravine.spec.resolved import ResolvedRun, Things, resolve
+from ravine.spec.resolved import ResolvedRun, Things, activations_of, resolve
 from ravine.spec.run_spec import RunSpec
 from ravine.spec.settings import from_settings
 
@@ -11,6 +12,8 @@ __all__ = [
     "ResolvedRun",
     "RunSpec",
     "Things",
+    "activation_text",
+    "activations_of",
     "check_names",
     "describe",
     "differing",

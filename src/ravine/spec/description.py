@@ -62,7 +62,7 @@ def _around(spec: RunSpec) -> dict[str, str]:
     """Return the settings of the network, the data and the engine in words."""
     return {
         "layers": f"layers {','.join(map(str, spec.layers))}",
-        "activation": spec.activation,
+        "activation": spec.activation_name,
         "bias": "bias" if spec.bias else "no bias",
         "softmax": f"{spec.softmax} softmax",
         "init": spec.init,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import msgspec
 
 from ravine.data import DATASETS
+from ravine.formulas.activation import Activation
 from ravine.formulas.identity import function_text
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.schedule import Schedule
-from ravine.formulas.shelves import SCHEDULES
+from ravine.formulas.shelves import ACTIVATIONS, SCHEDULES
 from ravine.spec.run_spec import RunSpec
 
 
@@ -21,13 +23,24 @@ def text_of(schedule: Schedule) -> str | None:
     return function_text(schedule.function) + ("\nwarms_up" if schedule.warms_up else "")
 
 
-def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
+def texts_of(activations: Iterable[Activation]) -> list[str]:
+    """Return the texts of the activations that are not ravine's own."""
+    own = ACTIVATIONS.values()
+    return [f"{f.name}:\n{f.formula.text}\nkinks {list(f.kinks)}" for f in activations if f not in own]
+
+
+def activation_text(activations: Iterable[Activation]) -> str | None:
+    """Return the texts of the activations that are not ravine's own, as they are stored; None if all are."""
+    return "\n\n".join(texts_of(activations)) or None
+
+
+def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule, activations: Iterable[Activation] = ()) -> str:
     """Return sixteen hexadecimal digits: a hash of all that decides the result of a resolved run.
 
-    The hash has the settings that differ from the defaults, the text of the optimizer, the text of a schedule that is
-    not ravine's own, and the checksums of the data, or their digest if they were given. Since settings at their
-    defaults are left out, a new setting leaves the ids of old runs as they are, and a default must never change. The
-    folder of a user's file does not count.
+    The hash has the settings that differ from the defaults, the text of the optimizer, the texts of a schedule and of
+    activations that are not ravine's own, and the checksums of the data, or their digest if they were given. Since
+    settings at their defaults are left out, a new setting leaves the ids of old runs as they are, and a default must
+    never change. The folder of a user's file does not count.
     """
     defaults = msgspec.to_builtins(RunSpec())
     settings = {name: value for name, value in msgspec.to_builtins(spec).items() if value != defaults[name]}
@@ -39,11 +52,13 @@ def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule) -> str:
         "hyperparameters": spec.hyperparameters,
         "schedule": spec.schedule_name,
         "schedule_settings": spec.schedule_settings,
+        **({"activation": spec.activation_name} if spec.activation != RunSpec().activation else {}),
     }
     decisive = {
         "settings": settings,
         "schedule": text_of(schedule),
         "optimizer": optimizer.texts(),
+        **({"activations": texts} if (texts := texts_of(activations)) else {}),
         "data": sorted(DATASETS[spec.dataset].sha256.values()) if spec.data is None else [spec.data],
     }
     return hashlib.sha256(msgspec.json.encode(decisive, order="sorted")).hexdigest()[:16]

@@ -13,16 +13,18 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import DATASETS
 from ravine.errors import ConfigError
+from ravine.formulas.activation import Activation
 from ravine.formulas.compose import with_stages
 from ravine.formulas.names import allowed_names, of_other_schedules
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.precision import check_precision
 from ravine.formulas.repeatable import refuse_uneven
 from ravine.formulas.schedule import Schedule, grown_batch_size, learning_rates
-from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
+from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, STAGES
 from ravine.formulas.stage import Stage, placed
+from ravine.inputs import plain
 from ravine.networks import INITIALIZERS, Network
-from ravine.spec.identity import identity, text_of
+from ravine.spec.identity import activation_text, identity, text_of
 from ravine.spec.names import check_names, check_names_of, no_setting
 from ravine.spec.run_spec import RunSpec
 from ravine.spec.values import (
@@ -53,11 +55,18 @@ class Things:
         optimizer: that of `RunSpec.optimizer`.
         stages: those of `RunSpec.stages`.
         schedule: that of `RunSpec.schedule`.
+        activations: those of `RunSpec.activation`: one for all hidden layers, or one for each.
     """
 
     optimizer: Optimizer
     stages: tuple[Stage, ...]
     schedule: Schedule
+    activations: tuple[Activation, ...]
+
+    def network(self, spec: RunSpec) -> Network:
+        """Return the network of a spec."""
+        activation = self.activations[0] if len(self.activations) == 1 else self.activations
+        return Network(spec.layers, activation, spec.bias, spec.softmax)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +80,7 @@ class ResolvedRun:
         base: the optimizer that was named.
         stages: the user's own stages, in the order in which they stand.
         schedule: the schedule.
+        activations: one for all hidden layers, or one for each.
         optimizer: `base` with these stages and with ravine's own whose hyper-parameters are given. If a hyper-parameter
             of its lazy update varies, the lazy update is left out.
         network: the network.
@@ -81,23 +91,34 @@ class ResolvedRun:
     base: Optimizer
     stages: tuple[Stage, ...]
     schedule: Schedule
+    activations: tuple[Activation, ...]
     optimizer: Optimizer
     network: Network
     id: str
 
     def replaced(self, **changes: Any) -> ResolvedRun:
         """Return the run with other settings and the same things."""
-        return resolve(msgspec.structs.replace(self.spec, **changes), Things(self.base, self.stages, self.schedule))
+        return resolve(msgspec.structs.replace(self.spec, **changes), self.things)
+
+    @property
+    def things(self) -> Things:
+        """The things that its names stand for."""
+        return Things(self.base, self.stages, self.schedule, self.activations)
 
     def identity(self) -> str:
         """Compute the id again; it differs from `id` if something that the run is made of has changed since."""
-        return identity(self.spec, self.optimizer, self.schedule)
+        return identity(self.spec, self.optimizer, self.schedule, self.activations)
 
     @property
     def optimizer_text(self) -> str | None:
         """The text of the optimizer and its stages, with everything that they use; None if all are ravine's own."""
         own = self.base in OPTIMIZERS.values() and all(stage in STAGES.values() for stage in self.stages)
         return None if own else "\n\n".join(self.optimizer.texts())
+
+    @property
+    def activation_text(self) -> str | None:
+        """The texts of the activations that are not ravine's own; None if all are."""
+        return activation_text(self.activations)
 
     @property
     def schedule_text(self) -> str | None:
@@ -191,7 +212,7 @@ def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
     spec = counted_validation(spec)
     if things is None:
         spec, things = _found(spec)
-    network = spec.network
+    network = things.network(spec)
     if spec.data is None:  # layers for data that were given are checked where the data are at hand
         check_data(spec.layers, DATASETS[spec.dataset])
     require_at_least("batch size", spec.batch_size, 1)
@@ -222,7 +243,7 @@ def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
     check_layers(spec, optimizer, things.optimizer, values)
     lr = values.pop("lr")
     named = _of_users(dict(zip(things.stages, spec.stages, strict=True)))
-    things = Things(things.optimizer, tuple(named), things.schedule)
+    things = Things(things.optimizer, tuple(named), things.schedule, things.activations)
     full = {"hyperparameters": optimizer.typed(values), "schedule_settings": things.schedule.typed(settings)}
     spec = simplest(msgspec.structs.replace(spec, lr=lr, stages=tuple(named.values()), **full))
     varying = frozenset({*spec.per_layer, *(["lr"] if spec.schedule_by == "step" else [])})
@@ -231,9 +252,10 @@ def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
         things.optimizer,
         things.stages,
         things.schedule,
+        things.activations,
         optimizer.varying(varying),
         network,
-        identity(spec, optimizer.varying(varying), things.schedule),
+        identity(spec, optimizer.varying(varying), things.schedule, things.activations),
     )
     run.check_some_rates()
     return run
@@ -243,9 +265,28 @@ def _found(spec: RunSpec) -> tuple[RunSpec, Things]:
     """Return the things that the names of a spec stand for, and the spec with names by which to find them again."""
     optimizer, stages = OPTIMIZERS.resolve(spec.optimizer), [STAGES.resolve(stage) for stage in spec.stages]
     schedule = SCHEDULES.resolve(spec.schedule)
-    names = {"optimizer": optimizer[0], "stages": tuple(name for name, _ in stages), "schedule": schedule[0]}
-    things = Things(optimizer[1], tuple(stage for _, stage in stages), schedule[1])
+    activation, activations = activations_of(spec.activation)
+    names = {
+        "optimizer": optimizer[0],
+        "stages": tuple(name for name, _ in stages),
+        "schedule": schedule[0],
+        "activation": activation,
+    }
+    things = Things(optimizer[1], tuple(stage for _, stage in stages), schedule[1], activations)
     return msgspec.structs.replace(spec, **names), things
+
+
+def activations_of(given: Any) -> tuple[str, tuple[Activation, ...]]:
+    """Return activations, and their names in one text, as a spec has them; equal ones for all layers are one.
+
+    Args:
+        given: an activation or its name, or a list of these; or a text in which commas separate names.
+    """
+    each = given.split(",") if isinstance(given, str) else given if isinstance(given, (list, tuple)) else [given]
+    found = [ACTIVATIONS.resolve(plain(one.strip() if isinstance(one, str) else one)) for one in each or [given]]
+    if len({name for name, _ in found}) == 1:
+        found = found[:1]
+    return ",".join(name for name, _ in found), tuple(thing for _, thing in found)
 
 
 def _of_users(names: Mapping[Stage, str]) -> dict[Stage, str]:

@@ -63,7 +63,8 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     @property
     def network(self) -> Network:
         """The network that the spec describes."""
-        return Network(self.layers, self.activation, self.bias, self.softmax)
+        names = tuple(self.activation.split(","))
+        return Network(self.layers, names[0] if len(names) == 1 else names, self.bias, self.softmax)
 
     @property
     def test_time(self) -> str:
@@ -89,6 +90,16 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def stage_labels(self) -> tuple[str, ...]:
         """The names of these stages, each with the name of its file, without the folder."""
         return tuple(map(_label, self.stages))
+
+    @property
+    def activation_name(self) -> str:
+        """The activation, or one for each hidden layer, without the paths of files."""
+        return ",".join(name.rpartition(":")[2] for name in self.activation.split(","))
+
+    @property
+    def activation_label(self) -> str:
+        """The activation, or one for each hidden layer, with the name of its file, without the folder."""
+        return ",".join(map(_label, self.activation.split(",")))
 
     @property
     def schedule_name(self) -> str:

@@ -10,7 +10,7 @@ from ravine.formulas.names import allowed_names
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
 from ravine.inputs import folded_keys, plain
 from ravine.spec.names import NAMES, check_names, check_names_of, no_setting
-from ravine.spec.resolved import ResolvedRun, Things, resolve
+from ravine.spec.resolved import ResolvedRun, Things, activations_of, resolve
 from ravine.spec.run_spec import RunSpec
 from ravine.spec.values import factors_of, sizes, values_of
 
@@ -40,6 +40,7 @@ def from_settings(settings: Mapping[str, Any], data: str | None = None) -> Resol
     chosen["optimizer"], base = OPTIMIZERS.resolve(chosen.get("optimizer", "sgd"))
     given = [STAGES.resolve(stage) for stage in _listed(chosen.get("stages", ()))]
     chosen["stages"], stages = tuple(name for name, _ in given), tuple(stage for _, stage in given)
+    chosen["activation"], activations = activations_of(chosen.get("activation", "relu"))
     check_names(base)
     check_names_of(schedule, base, stages)
     known = NAMES | allowed_names(base, stages) | set(schedule.defaults)
@@ -56,7 +57,7 @@ def from_settings(settings: Mapping[str, Any], data: str | None = None) -> Resol
     if "per_layer" in chosen:
         chosen["per_layer"] = factors_of(chosen["per_layer"])
     spec = RunSpec(**chosen, data=data, hyperparameters=values_of(flat), schedule_settings=values_of(own))
-    return resolve(spec, Things(base, stages, schedule))
+    return resolve(spec, Things(base, stages, schedule, activations))
 
 
 def _listed(stages: Any) -> Sequence[Any]:

@@ -90,6 +90,11 @@ class StoredRun:
         """The text of the schedule as it was then, if it is not one of ravine's own."""
         return self._text("schedule")
 
+    @property
+    def activation_text(self) -> str | None:
+        """The texts of the activations as they were then, None if all are ravine's own."""
+        return self._text("activation")
+
     @cached_property
     def info(self) -> DatasetInfo | GivenInfo:
         """The facts about the data that the run was trained on."""

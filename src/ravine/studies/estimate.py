@@ -62,7 +62,7 @@ def estimate(
         spec = run.spec
         optimizer = (spec.optimizer, *spec.hyperparameters, *spec.per_layer, spec.schedule_by)
         split = (spec.dataset, spec.validation, spec.validation_seed)
-        kind = (spec.engine, spec.dtype, spec.network, optimizer, spec.batch_size, split)
+        kind = (spec.engine, spec.dtype, run.network, optimizer, spec.batch_size, split)
         if kind not in kinds:
             try:
                 data = load_data(spec.dataset).held_out(spec.validation, spec.validation_seed)

@@ -67,7 +67,7 @@ def check_runs(
             continue
         spec = run.spec
         check = check_network(
-            spec.network,
+            run.run.network,
             weights,
             load_data(spec.dataset).train,
             digits=60 if run.id in first.values() else None,

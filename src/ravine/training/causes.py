@@ -79,11 +79,10 @@ def _what_happened(matrix: Array) -> str:
 def dead_layer(network: Network, evaluation: Evaluation) -> int | None:
     """Return the first hidden layer, counted from 1, with no live unit; None if there is none.
 
-    Only ReLU can switch a unit off for good; the other activations always let some gradient through.
+    Only an activation that gates, as ReLU does, can switch a unit off for good.
     """
-    if network.activation != "relu":
-        return None
-    return next((layer for layer, live in enumerate(evaluation.live_units, start=1) if live == 0), None)
+    layers = enumerate(zip(network.activations, evaluation.live_units, strict=True), start=1)
+    return next((layer for layer, (f, live) in layers if f.gates and live == 0), None)
 
 
 def dead_network(

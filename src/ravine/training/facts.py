@@ -17,7 +17,7 @@ from ravine.arrays import Array
 from ravine.data import Split, rows_at_once
 from ravine.engines import Engine
 from ravine.errors import RavineError
-from ravine.formulas.shelves import ACTIVATIONS
+from ravine.formulas.activation import Activation
 from ravine.networks import Network, forward, gradient, losses
 from ravine.spec import RunSpec
 from ravine.storage.record import Cause, Epoch
@@ -84,7 +84,7 @@ class Facts:
     """The measurements of a run that may not have learned.
 
     Attributes:
-        spec, history, cause: of the run.
+        spec, network, history, cause: of the run.
         steps: how many were taken.
         judged_by: the set whose images tell whether the run learned.
         accuracy, chance: on these images; chance is the share of their largest class.
@@ -95,6 +95,7 @@ class Facts:
     """
 
     spec: RunSpec
+    network: Network
     history: Sequence[Epoch]
     cause: Cause | None
     steps: int
@@ -117,17 +118,16 @@ def look(network: Network, weights: Array, split: Split, samples: Array) -> Look
     x, labels = split.inputs(samples, np.float64), split.targets[samples]
     with np.errstate(all="ignore"):
         each, g = gradient(network, weights, x, labels)
-        outputs = forward(network, weights, x).activations
+        trace = forward(network, weights, x)
         norms = np.array([np.linalg.norm(part) for part in network.layout.views(g)])
-        blocked = tuple(_blocked(network.activation, a) for a in outputs[1:])
-        spreads = tuple(float(a.std(axis=0).mean()) for a in outputs)
+        blocked = tuple(map(_blocked, network.activations, trace.slopes))
+        spreads = tuple(float(a.std(axis=0).mean()) for a in trace.activations)
     return Look(each, norms, blocked, spreads)
 
 
-def _blocked(activation: str, outputs: Array) -> float:
-    f = ACTIVATIONS[activation]
-    steepest = f.slope(f.function(np.linspace(-1.0, 1.0, 101))).max()
-    return float((np.abs(f.slope(outputs)) < _FLAT * steepest).mean())
+def _blocked(activation: Activation, slopes: Array) -> float:
+    steepest = np.abs(activation.value_and_slope(np.linspace(-1.0, 1.0, 101))[1]).max()
+    return float((np.abs(slopes) < _FLAT * steepest).mean())
 
 
 def relative(vector: Array, to: Array) -> float:

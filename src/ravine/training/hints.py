@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ravine.formulas.shelves import ACTIVATIONS
 from ravine.spec import RunSpec
 from ravine.storage.record import DeadNetwork, Epoch, NonFinite
 from ravine.training.facts import Facts
@@ -208,7 +207,7 @@ def _dead_from_the_start(facts: Facts) -> str | None:
 
 def _saturated_from_the_start(facts: Facts) -> str | None:
     for layer, share in enumerate(facts.start.blocked, start=1):
-        if share >= _BLOCKED and not ACTIVATIONS[facts.spec.activation].has_kink:
+        if share >= _BLOCKED and not facts.network.activations[layer - 1].has_kink:
             return (
                 f"At the initial weights {_percent(share)} of the outputs of hidden layer {layer} are saturated and "
                 "pass no gradient; give smaller weights."
@@ -227,7 +226,7 @@ def _fades(facts: Facts) -> str | None:
         seen = f"The signal fades on its way: the last hidden layer's spread is {forth:.0e} of the input's."
     else:
         return None
-    if facts.spec.activation == "sigmoid":
+    if "sigmoid" in (f.name for f in facts.network.activations):
         return f"{seen} Try relu or tanh in place of sigmoid, or far fewer hidden layers."
     if facts.spec.initial_weights is not None:
         return f"{seen} Give larger initial weights."

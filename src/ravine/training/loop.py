@@ -188,7 +188,7 @@ def train_in(
                 return Outcome(result, None, stop.signal, _STAYS if kept else _NEXT_OF_FRESH if fresh else _NEXT)
             trained()
             folder.confirm()
-            texts = {"optimizer": run.optimizer_text, "schedule": run.schedule_text}
+            texts = {"optimizer": run.optimizer_text, "schedule": run.schedule_text, "activation": run.activation_text}
             state = trainer.engine.state() if result.status == "done" else None
             facts_of_data = dataset.info if isinstance(dataset.info, GivenInfo) else None
             weights = trainer.evaluated_weights()
@@ -504,6 +504,7 @@ class _Trainer:
         plain = engine_of(self.run.replaced(engine="reference", dtype="float64"), start)
         return facts.Facts(
             spec=spec,
+            network=network,
             history=self.position.history,
             cause=cause,
             steps=self.engine.steps,

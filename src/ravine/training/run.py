@@ -14,8 +14,8 @@ from ravine.errors import ConfigError, shortened
 from ravine.html import heading, paragraph, picture, table
 from ravine.inputs import convert, plain
 from ravine.losses.cross_entropy import softmax
-from ravine.networks import forward
-from ravine.spec import ResolvedRun, RunSpec, describe
+from ravine.networks import Layout, Network, forward
+from ravine.spec import ResolvedRun, RunSpec, activation_text, describe
 from ravine.storage.quantities import QUANTITIES, given
 from ravine.storage.record import Cause, Result, Seconds
 from ravine.storage.store import StoredRun
@@ -83,6 +83,11 @@ class Run:
         return self.stored.schedule_text
 
     @property
+    def activation_text(self) -> str | None:
+        """The texts of the activations as they were then, None if all are ravine's own."""
+        return self.stored.activation_text
+
+    @property
     def status(self) -> str:
         """How the run ended: "done" or "diverged"."""
         return self.result.status
@@ -147,7 +152,26 @@ class Run:
     @property
     def matrices(self) -> tuple[Array, ...]:
         """Each layer's weights as a matrix (i, o); with biases, the last row is the bias."""
-        return self.spec.network.layout.views(self.weights)
+        return Layout(self.spec.layers, self.spec.bias).views(self.weights)
+
+    @cached_property
+    def network(self) -> Network:
+        """The network, with the activations with which it was trained.
+
+        Raises:
+            ConfigError: an activation of the user's cannot be found again, or has another text now.
+        """
+        if self.resolved is not None:
+            return self.resolved.network
+        network = self.spec.network
+        if activation_text(network.activations[:1] if "," not in self.spec.activation else network.activations) != (
+            self.activation_text
+        ):
+            raise ConfigError(
+                f"the activation {self.spec.activation_label} has another text now than when run {self.id} was "
+                f"trained; `ravine runs show {self.id}` shows that of then."
+            )
+        return network
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -163,7 +187,7 @@ class Run:
         """
         if not np.isfinite(self.weights).all():
             raise ConfigError(f"run {self.id} diverged: its weights are not finite, so it cannot predict.")
-        samples, network = rows_of(features, self.stored.info), self.spec.network
+        samples, network = rows_of(features, self.stored.info), self.network
         chunk = rows_at_once(network.layers[0], samples.count)
         parts = (samples.inputs(slice(low, low + chunk), self.weights.dtype) for low in range(0, samples.count, chunk))
         found: Array = np.concatenate([softmax(forward(network, self.weights, x).logits) for x in parts])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.networks import initial_weights
+from ravine.networks import Network, initial_weights
 from ravine.spec import RunSpec
 
 _WEIGHTS_STREAM, _SHUFFLE_STREAM = 0, 1
@@ -23,4 +23,5 @@ def epoch_order(seed: int, epoch: int, count: int) -> Array:
 
 def start_weights(spec: RunSpec) -> Array:
     """Return the initial weights of a spec, float64, (n,)."""
-    return initial_weights(spec.network, spec.init, seeded(spec.seed, _WEIGHTS_STREAM))
+    shape = Network(spec.layers, bias=spec.bias)  # the activations do not matter, and may be of a file that has changed
+    return initial_weights(shape, spec.init, seeded(spec.seed, _WEIGHTS_STREAM))

@@ -12,13 +12,15 @@ from llvmlite import binding
 from numba.core import types
 
 from ravine.engines.fused.frontend import module_of
-from ravine.engines.fused.kernel import drift, parts, rule, run, update
+from ravine.engines.fused.kernel import activation, drift, parts, rule, run, update
 from ravine.engines.fused.llvm import machine_code
 from ravine.engines.fused.pointers import FramePointer, Packed, symbol
+from ravine.engines.fused.pointwise import RenderedPointwise
 from ravine.engines.fused.render import Rendered
 
 _PARTS = (parts.tabulate_lazy, parts.catch_up_list, parts.catch_up_layer, parts.add_lazy_rows)
 _UPDATES = (parts.update_one, parts.update_block, parts.update_total)
+_POINTWISE = {"activate": activation.activate}
 _HOLES = (
     rule.lazy, rule.norms, rule.noisy, rule.read, rule.write, rule.step, rule.lazy_update, rule.step_constants,
     rule.lazy_constants, rule.tabulate, rule.tabulated,
@@ -65,14 +67,23 @@ def rule_code(rendered: Rendered, rows: str, dtype: str) -> bytes:
     return machine_code([known, binding.parse_assembly(rows)], exported)
 
 
+def pointwise_code(rendered: RenderedPointwise, dtype: str) -> bytes:
+    """Return the object file of an activation."""
+    declared = _POINTWISE[rendered.entry]
+    function = getattr(executed(rendered), rendered.entry)
+    module = module_of({symbol(declared): (function, _parameters(declared, getattr(types, dtype)))})
+    return machine_code([module], {symbol(declared)})
+
+
 def _parameters(function: Any, real: Any, counts: dict[int, int] | None = None) -> list[Any]:
     """Return the types of a declared function's parameters."""
     kinds = [kind if isinstance(kind, types.Type) else kind(real) for kind in function.kinds[1:]]
     return [Packed(kind.element, (counts or {})[kind.count]) if isinstance(kind, Packed) else kind for kind in kinds]
 
 
-def executed(rendered: Rendered) -> ModuleType:
-    """Return a rendered rule as a module."""
-    module = ModuleType(f"{rendered.name}_rendered")
-    exec(compile(rendered.text, f"<{rendered.name}>", "exec"), module.__dict__)
+def executed(rendered: Rendered | RenderedPointwise) -> ModuleType:
+    """Return a rendered formula as a module."""
+    name = rendered.name if isinstance(rendered, Rendered) else rendered.label
+    module = ModuleType(f"{name}_rendered")
+    exec(compile(rendered.text, f"<{name}>", "exec"), module.__dict__)
     return module

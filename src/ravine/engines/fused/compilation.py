@@ -17,10 +17,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from ravine.activations import leaky_relu
 from ravine.arrays import Array
 from ravine.engines.fused import cache, llvm
 from ravine.engines.fused.plain_numba import plain_numba
+from ravine.engines.fused.pointwise import RenderedPointwise
 from ravine.engines.fused.render import Rendered
 from ravine.errors import ConfigError
 from ravine.formulas.given import FUNCTIONS
@@ -102,6 +102,32 @@ def _loaded(rendered: Rendered, dtype: str) -> Kernel:
     )
 
 
+def address_of(rendered: RenderedPointwise, dtype: str) -> int:
+    """Return where the machine code of an activation begins, for numbers of a dtype, float32 or float64.
+
+    Raises:
+        ConfigError: it cannot be compiled.
+    """
+    with _lock:
+        return _address_of(rendered, dtype)[1]
+
+
+@functools.cache
+def _address_of(rendered: RenderedPointwise, dtype: str) -> tuple[llvm.Loaded, int]:
+    """Return the loaded code, which must stay in memory, and where the function begins."""
+
+    @plain_numba()
+    def make() -> bytes:
+        from ravine.engines.fused import build
+
+        with _telling_faults(rendered.label):
+            return build.pointwise_code(rendered, dtype)
+
+    key = f"{rendered.label.replace(' ', '-')[:40]}-{dtype}-{rendered.digest}-{_machine_and_text()}"
+    loaded = llvm.Loaded([cache.fetch(key, make)])
+    return loaded, loaded.address(f"ravine.{rendered.entry}")
+
+
 @contextmanager
 def _compiling_network(dtype: str, beside: bool) -> Iterator[None]:
     """Let another process compile the network into the cache meanwhile, since Numba works on one core of a process.
@@ -154,20 +180,25 @@ def _fetch_rows(dtype: str) -> bytes:
 def _fetch_rule(rendered: Rendered, dtype: str) -> bytes:
     @plain_numba()
     def make() -> bytes:
-        from numba.core.errors import NumbaError
-
         from ravine.engines.fused import build
 
-        try:
+        with _telling_faults(f"rule {rendered.name}"):
             return build.rule_code(rendered, _fetch_rows(dtype).decode(), dtype)
-        except NumbaError as error:
-            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-            fault = next((line for line in lines if not line.startswith("Failed in")), lines[0])
-            raise ConfigError(
-                f"rule {rendered.name} cannot be compiled: {fault} The reference engine runs it."
-            ) from error
 
     return cache.fetch(_rule(rendered, dtype), make)
+
+
+@contextmanager
+def _telling_faults(what: str) -> Iterator[None]:
+    """Raise a `ConfigError` if the compiler refuses a formula."""
+    from numba.core.errors import NumbaError
+
+    try:
+        yield
+    except NumbaError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        fault = next((line for line in lines if not line.startswith("Failed in")), lines[0])
+        raise ConfigError(f"{what} cannot be compiled: {fault} The reference engine runs it.") from error
 
 
 def _network(dtype: str) -> str:
@@ -187,6 +218,6 @@ def _machine_and_text() -> str:
     """Return the hash of all that decides the machine code beside the rule: texts, compiler and processor."""
     parts: list[Any] = [version("numba"), version("llvmlite"), llvm.processor(), sorted(FUNCTIONS)]
     digest = hashlib.sha256(repr(parts).encode())
-    for text in (Path(leaky_relu.__file__), *sorted(_FOLDER.rglob("*.py"))):
+    for text in sorted(_FOLDER.rglob("*.py")):
         digest.update(text.read_bytes())
     return digest.hexdigest()[:24]

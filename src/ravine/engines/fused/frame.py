@@ -6,8 +6,9 @@ pointers in place of arrays (`pointers.unpack`).
 
 Words. A *row* is all the weights that multiply one input, padded with zeros to whole vectors of 16 numbers; a network
 has sizes[l] rows in layer l and one more where it has biases. A *list* holds the units of one sample in one layer that
-are not zero (of other activations than ReLU, all units), and their values. A *block* is the samples of a batch that are
-worked on together. A *nonzero* is one entry of the lists of a block, with its sample; nonzeros are sorted by unit. The
+are not off, and their values; a unit is off if its value and its slope are 0, as with ReLU. A *block* is the samples of
+a batch that are worked on together. A *nonzero* is one entry of the lists of a block, with its sample; nonzeros are
+sorted by unit. The
 *deltas* of a sample are the derivatives of its loss with respect to the sums of each layer, layer after layer. A row
 *misses* the steps in which its gradient is zero; its *missed steps* are taken later, by the lazy update.
 
@@ -38,11 +39,9 @@ DENSE_SHARE, DENSE_BATCH = 0.5, 32
 BYTES, REALS, MATRIX = 0, 1, 2
 """The form of the data: nonzeros as bytes in at most 65,535 columns, nonzeros as numbers, or all inputs as numbers."""
 
-SHARED_SHARE = 0.02
-"""The share of inputs that are not zero from which two samples of a block are summed up together."""
-
-ACTIVATION_CODES = {"relu": 0, "leaky-relu": 1, "tanh": 2, "sigmoid": 3}
-"""The code of each activation in the kernel."""
+SCATTERED_SHARE = 0.02
+"""The share of inputs that are not zero below which data are scattered: two samples have few inputs in common, and the
+rows of a batch lie far apart in memory."""
 
 NAIVE = {"shifted": False, "naive": True}
 """Whether a form of the softmax of `ravine.networks` is the one that can overflow."""
@@ -80,17 +79,20 @@ class Plan(NamedTuple):
     deltas: Offset  # deltas of a sample
     weights: Offset  # weights, with padding
     rows: Count  # rows of all layers
+    slots: Count  # slots of the rule
+    line: Offset  # numbers in a cache line
     sizes: Offsets  # inputs of the layer; one more number at the end, the outputs of the network
     widths: Offsets  # weights in a row, with padding
     bases: Offsets  # first weight
     first_rows: Offsets  # first row, of all rows of the network
     delta_at: Offsets  # first delta, of a sample's deltas
+    activations: Offsets  # address of the compiled activation of its outputs; the last layer has none
+    sloped: Bytes  # whether that activation has other slopes than 0 and 1
 
 
 class Options(NamedTuple):
     """What kind of network and rule this is."""
 
-    activation: Count  # one of ACTIVATION_CODES
     bias: Flag
     naive: Flag  # softmax without a shift, which can overflow
     lazy: Flag  # rows without a gradient change in a closed form, which is applied when they are next needed
@@ -98,6 +100,7 @@ class Options(NamedTuple):
     norms: Flag  # the rule asks for norms of the gradient, which is added up in `Work.summed` before the step
     noise: Flag  # the rule asks for random numbers, and every row is visited, as with norms
     layered: Flag  # each layer has hyper-parameters of its own
+    listed: Flag  # the summed gradient has rows only for those inputs that its batch has; see `Summed`
     wipe: Flag  # a step turns zeros into numbers that are not finite, so the padding is cleared after each step
     seed: Offset  # of the random numbers
 
@@ -112,6 +115,7 @@ class Data(NamedTuple):
     count: Count  # samples
     form: Count
     full: Flag  # no input is zero
+    scattered: Flag  # of few inputs that are not zero; see SCATTERED_SHARE
     nonzeros: Count  # of all samples
     starts: Counts
     columns: Columns
@@ -153,6 +157,7 @@ class Lists(NamedTuple):
 
     units: Units
     values: Reals
+    slopes: Reals  # of the activation, where a layer is sloped
     begins: Offsets  # where each begins, shape (layers, block); of the inputs the kernel writes all but the first
     counts: Counts  # their lengths, shape (layers, block)
 
@@ -172,7 +177,7 @@ class Nonzeros(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Scratch memory of the kernel. Except for `row` and `summed`, it reads only what it wrote in the same batch."""
+    """Scratch memory of the kernel. Except for `row` and `other`, it reads only what it wrote in the same batch."""
 
     sums: Reals  # of one layer of one sample
     row: Reals  # two rows of gradients, of which the first is zero
@@ -182,10 +187,23 @@ class Work(NamedTuple):
     input_at: Offsets  # where the inputs of each sample of such a block begin, shape (block + 3,)
     table: Reals  # constants of lazy updates, shape (TABLE, constants)
     deltas: Reals  # shape (block + 3, deltas)
-    # The gradient of a batch, and zero between batches; after SUM the caller clears it. Empty where no batch needs it.
-    summed: Reals
-    summed_length: Offset
     scratch: Offset  # where the second row of `row` begins
+
+
+class Summed(NamedTuple):
+    """The gradient of a batch, added up; zero between batches.
+
+    It has the layout of the weights, or, if `Options.listed`, all rows but those of the inputs and then one row for
+    each input that the batch has, in the order in which they were met: input rows[r] has row r, and row_of[i] is r + 1.
+    """
+
+    g: Reals  # after SUM the caller clears it; empty where no batch needs it
+    length: Offset  # of g
+    skipped: Offset  # weights of which there are no numbers at the beginning of g: 0, or those of the inputs
+    input_at: Offset  # where the rows of the inputs begin
+    row_of: Units  # of each input; zero between batches
+    rows: Units
+    met: Counts  # one number, the length of `rows`; zero between batches
 
 
 class Found(NamedTuple):
@@ -207,6 +225,7 @@ class Frame(NamedTuple):
     lists: Lists
     nonzeros: Nonzeros
     work: Work
+    summed: Summed
     found: Found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from llvmlite import ir
@@ -57,6 +57,7 @@ class _PackedModel(PrimitiveModel):
 
 REALS: Kind = types.CPointer
 DOUBLES: Kind = types.CPointer(types.float64)
+UNITS: Kind = types.CPointer(types.uint32)
 
 
 @functools.cache
@@ -164,10 +165,7 @@ def declared(result: Kind, *parameters: Kind) -> Callable[[Declared], Declared]:
             def generic(self, args: Any, kws: Any) -> Any:
                 if kws or len(args) != len(parameters):
                     return None
-                real = _real(args[0]) if args else None
-                return signature(
-                    *(kind if isinstance(kind, types.Type) else kind(real) for kind in (result, *parameters))
-                )
+                return signature(*_kinds_for((result, *parameters), _real(args[0]) if args else None))
 
         infer_global(function, types.Function(_Typing))
         function.kinds = (result, *parameters)  # type: ignore[attr-defined]
@@ -181,6 +179,37 @@ def declared(result: Kind, *parameters: Kind) -> Callable[[Declared], Declared]:
         return function
 
     return declare
+
+
+def pointed(result: Kind, *parameters: Kind) -> Callable[[Declared], Declared]:
+    """Let compiled code call a function of these types by its address, which is the first argument of a call."""
+
+    def declare(function: Declared) -> Declared:
+        class _Typing(AbstractTemplate):
+            key = function
+
+            def generic(self, args: Any, kws: Any) -> Any:
+                if kws or len(args) != 1 + len(parameters):
+                    return None
+                kinds = _kinds_for((result, *parameters), _real(args[1]))
+                return signature(kinds[0], types.uint64, *kinds[1:])
+
+        infer_global(function, types.Function(_Typing))
+        function.kinds = (result, *parameters)  # type: ignore[attr-defined]
+
+        @lower_builtin(function, types.VarArg(types.Any))
+        def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            kind = context.call_conv.get_function_type(sig.return_type, sig.args[1:])
+            callee = builder.inttoptr(args[0], kind.as_pointer())
+            return context.call_conv.call_function(builder, callee, sig.return_type, sig.args[1:], args[1:])[1]
+
+        return function
+
+    return declare
+
+
+def _kinds_for(kinds: Sequence[Kind], real: Any) -> list[Any]:
+    return [kind if isinstance(kind, types.Type) else kind(real) for kind in kinds]
 
 
 def symbol(function: Callable[..., Any]) -> str:

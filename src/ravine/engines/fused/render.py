@@ -81,16 +81,16 @@ def _render(formula: Formula, text: str, lazy_text: str | None) -> Rendered:
     The texts are arguments, and so a part of the cache's key, since they change when a constant of the formula's module
     changes.
     """
-    update = _take_apart(formula.body(), arrays={"g", "w", "noise", *formula.slots})
+    update = take_apart(formula.body(), arrays={"g", "w", "noise", *formula.slots})
     form = formula.lazy_body()
-    lazy = None if form is None else _take_apart(form, arrays={"w", *formula.slots})
+    lazy = None if form is None else take_apart(form, arrays={"w", *formula.slots})
     norms = not {"norm", "layer_norm"}.isdisjoint(formula.arguments)
     noise = "noise" in formula.arguments
     lazy_constants = max(1, lazy.constants if lazy else 0)
     functions = [
-        _function("_exact", "lazy", [], [f"return {lazy is not None}"]),
-        _function("_exact", "norms", [], [f"return {norms}"]),
-        _function("_exact", "noisy", [], [f"return {noise}"]),
+        function_text("_exact", "lazy", [], [f"return {lazy is not None}"]),
+        function_text("_exact", "norms", [], [f"return {norms}"]),
+        function_text("_exact", "noisy", [], [f"return {noise}"]),
         _prelude("step_constants", formula, ["t", "norm", "layer_norm"], update),
         _prelude("lazy_constants", formula, ["n"], lazy),
         _change("step", formula, update, ["g", "noise"]),
@@ -120,7 +120,7 @@ _TINY = 1e-37
 """About the smallest number above zero that float32 has in full precision."""
 
 
-def _is_smooth(parts: _Parts) -> bool:
+def _is_smooth(parts: Parts) -> bool:
     """Tell whether what is computed for each weight has no comparison, no jump and no number near zero."""
     loop = [*map(ast.parse, parts.loop), *parts.results]
     before = map(ast.parse, parts.prelude)
@@ -142,7 +142,7 @@ def _jumps(node: ast.AST) -> bool:
 
 
 @dataclass
-class _Parts:
+class Parts:
     """A function taken apart: statements for the prelude, statements for the loop, results (step, slots) to store."""
 
     prelude: list[str]
@@ -151,7 +151,8 @@ class _Parts:
     constants: int
 
 
-def _take_apart(body: Body, arrays: set[str]) -> _Parts:
+def take_apart(body: Body, arrays: set[str]) -> Parts:
+    """Split a text into what depends on some names, and what can be computed before."""
     splitter = _Splitter(set(arrays))
     loop: list[str] = []
     for name, value in copy.deepcopy(body.assignments):
@@ -161,8 +162,8 @@ def _take_apart(body: Body, arrays: set[str]) -> _Parts:
         else:
             splitter.prelude.append(f"{name} = {_of_numbers(value)}")
             splitter.arrays.discard(name)
-    results = [r if _is_zero(r) else splitter.visit(r) for r in copy.deepcopy(body.results)]
-    return _Parts(splitter.prelude, loop, results, len(splitter.constants))
+    results = [r if is_zero(r) else splitter.visit(r) for r in copy.deepcopy(body.results)]
+    return Parts(splitter.prelude, loop, results, len(splitter.constants))
 
 
 def _of_numbers(node: ast.expr) -> str:
@@ -190,7 +191,8 @@ def _float(node: ast.expr) -> ast.expr:
     return ast.BinOp(node, ast.Mult(), ast.Constant(1.0))
 
 
-def _is_zero(node: ast.expr) -> bool:
+def is_zero(node: ast.expr) -> bool:
+    """Tell whether an expression is the number 0."""
     return isinstance(node, ast.Constant) and node.value == 0
 
 
@@ -228,26 +230,26 @@ class _Splitter(ast.NodeTransformer):
         return node
 
 
-def _prelude(name: str, formula: Formula, given: Sequence[str], parts: _Parts | None) -> str:
+def _prelude(name: str, formula: Formula, given: Sequence[str], parts: Parts | None) -> str:
     """Write the function that computes the constants of one step (or of n steps with a zero gradient)."""
     lines = [f"{key} = _hyper[{index}]" for index, key in enumerate(formula.hyper)]
     lines += [*(f"{one} = float(_{one})" for one in given), *(parts.prelude if parts else [])]
     constants = [f"_like(_w, _c{k})" for k in range(parts.constants if parts else 0)] or ["_like(_w, 0)"]
     parameters = ["_w", "_hyper", *(f"_{one}" for one in given)]
-    return _function("_plain", name, parameters, [*lines, f"return _pack({_tuple(constants)})"])
+    return function_text("_plain", name, parameters, [*lines, f"return _pack({_tuple(constants)})"])
 
 
-def _change(name: str, formula: Formula, parts: _Parts | None, extra: Sequence[str]) -> str:
+def _change(name: str, formula: Formula, parts: Parts | None, extra: Sequence[str]) -> str:
     """Write the function from a state to the next one."""
     parameters = ["_state", *extra, "_c"]
     if parts is None:
-        return _function("_exact", name, parameters, ["return _state"])
+        return function_text("_exact", name, parameters, ["return _state"])
     step, *slots = parts.results
     lines = [f"{_tuple(['_w', *formula.slots])} = _spread(_state)", "w = _w"]
     lines += [f"{_tuple([f'_c{k}' for k in range(parts.constants)])} = _spread(_c)"] if parts.constants else []
-    weight = "_w" if _is_zero(step) else f"_w - ({ast.unparse(step)})"
+    weight = "_w" if is_zero(step) else f"_w - ({ast.unparse(step)})"
     results = _tuple([weight, *map(ast.unparse, slots)])
-    return _function("_exact", name, parameters, [*lines, *parts.loop, f"return _pack({results})"])
+    return function_text("_exact", name, parameters, [*lines, *parts.loop, f"return _pack({results})"])
 
 
 def _memory(slots: int) -> list[str]:
@@ -257,8 +259,8 @@ def _memory(slots: int) -> list[str]:
     writes = [f"_store({array}, {at}, _parts[{k}])" for k, (array, at) in enumerate(places)]
     parameters = ["_w", "_slots", "_length", "_at"]
     return [
-        _function("_exact", "read", parameters, [f"return _pack({reads})"]),
-        _function("_exact", "write", [*parameters, "_state"], ["_parts = _spread(_state)", *writes]),
+        function_text("_exact", "read", parameters, [f"return _pack({reads})"]),
+        function_text("_exact", "write", [*parameters, "_state"], ["_parts = _spread(_state)", *writes]),
     ]
 
 
@@ -268,12 +270,13 @@ def _table(constants: int) -> list[str]:
     writes = [f"    {place} = _parts[{k}]" for k, place in enumerate(places)]
     tabulate = [f"for _n in range({TABLE}):", "    _parts = _spread(lazy_constants(_table, _hyper, _n))", *writes]
     return [
-        _function("_plain", "tabulate", ["_table", "_hyper"], tabulate),
-        _function("_exact", "tabulated", ["_table", "_n"], [f"return _pack({_tuple(places)})"]),
+        function_text("_plain", "tabulate", ["_table", "_hyper"], tabulate),
+        function_text("_exact", "tabulated", ["_table", "_n"], [f"return _pack({_tuple(places)})"]),
     ]
 
 
-def _function(decorator: str, name: str, parameters: Sequence[str], lines: Sequence[str]) -> str:
+def function_text(decorator: str, name: str, parameters: Sequence[str], lines: Sequence[str]) -> str:
+    """Return the text of a function."""
     return "\n".join([f"@{decorator}", f"def {name}({', '.join(parameters)}):", *(f"    {line}" for line in lines)])
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import Split
 from ravine.data.compact import Compact, Dense
-from ravine.engines.fused.frame import BYTES, MATRIX, REALS, Data
+from ravine.engines.fused.frame import BYTES, MATRIX, REALS, SCATTERED_SHARE, Data
 
 
 class Samples(NamedTuple):
@@ -40,15 +40,17 @@ def samples(split: Split, dtype: np.dtype[Any]) -> Samples:
     with _ONE_AT_A_TIME:
         made = _made.setdefault(split, {})
         if dtype.name not in made:
-            made[dtype.name] = _samples(split.compact, np.ascontiguousarray(split.targets, np.uint32), dtype)
+            targets = np.ascontiguousarray(split.targets, np.uint32)
+            made[dtype.name] = _samples(split.compact, targets, split.features.shape[1], dtype)
         return made[dtype.name]
 
 
-def _samples(form: Compact | Dense, labels: Array, dtype: np.dtype[Any]) -> Samples:
+def _samples(form: Compact | Dense, labels: Array, inputs: int, dtype: np.dtype[Any]) -> Samples:
     nothing = Data(
         count=len(labels),
         form=BYTES,
         full=False,
+        scattered=False,
         nonzeros=0,
         starts=np.zeros(1, np.int64),
         columns=np.zeros(0, np.uint16),
@@ -64,7 +66,8 @@ def _samples(form: Compact | Dense, labels: Array, dtype: np.dtype[Any]) -> Samp
         data = nothing._replace(form=MATRIX, full=full, nonzeros=form.nonzeros, reals=values)
         return Samples(data, form.values.shape[1])
     most = int(np.diff(form.starts).max(initial=0))
-    some = nothing._replace(nonzeros=len(form.values), starts=form.starts)
+    scattered = len(form.values) < SCATTERED_SHARE * inputs * len(labels)
+    some = nothing._replace(scattered=scattered, nonzeros=len(form.values), starts=form.starts)
     if form.values.dtype == np.uint8 and form.columns.dtype == np.uint16:
         return Samples(some._replace(columns=form.columns, bytes=form.values), most)
     wide, values = form.columns.astype(np.uint32, copy=False), _scaled(form.values, form.scale, dtype)
@@ -80,4 +83,4 @@ def _scaled(values: Array, scale: float, dtype: np.dtype[Any]) -> Array:
 
 def no_samples(dtype: np.dtype[Any]) -> Data:
     """Return no data, for calls of the kernel that read none."""
-    return _samples(Dense(np.zeros((0, 1), dtype), 0), np.zeros(0, np.uint32), dtype).data
+    return _samples(Dense(np.zeros((0, 1), dtype), 0), np.zeros(0, np.uint32), 1, dtype).data

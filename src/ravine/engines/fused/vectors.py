@@ -73,18 +73,13 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
 @intrinsic
 def prefetch(typing: Any, array: Any, index: Any) -> Any:
     """Ask for the cache line of array[index] before it is needed."""
+    return types.none(array, types.uint64), _prefetch(3)
 
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        byte = ir.IntType(8).as_pointer()
-        function = ir.FunctionType(ir.VoidType(), [byte, _INT, _INT, _INT])
-        data = _start(context, builder, sig.args[0], args[0])
-        at = builder.bitcast(builder.gep(data, [args[1]]), byte)
-        to_read, keep, as_data = _INT(0), _INT(3), _INT(1)
-        name = "llvm.prefetch.p0"
-        builder.call(cgutils.get_or_insert_function(builder.module, function, name), [at, to_read, keep, as_data])
-        return context.get_dummy_value()
 
-    return types.none(array, types.uint64), generate
+@intrinsic
+def prefetch_outer(typing: Any, array: Any, index: Any) -> Any:
+    """Ask for a cache line as `prefetch` does, but for the second-level cache, which can wait for more lines at once."""
+    return types.none(array, types.uint64), _prefetch(2)
 
 
 @intrinsic
@@ -214,6 +209,22 @@ def pack(typing: Any, values: Any) -> Any:
         return result
 
     return Packed(element, len(values.types))(values), generate
+
+
+def _prefetch(locality: int) -> Emit:
+    """Return the code of a prefetch; the locality 3 stands for the first-level cache, 2 for the second."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        byte = ir.IntType(8).as_pointer()
+        function = ir.FunctionType(ir.VoidType(), [byte, _INT, _INT, _INT])
+        data = _start(context, builder, sig.args[0], args[0])
+        at = builder.bitcast(builder.gep(data, [args[1]]), byte)
+        to_read, keep, as_data = _INT(0), _INT(locality), _INT(1)
+        name = "llvm.prefetch.p0"
+        builder.call(cgutils.get_or_insert_function(builder.module, function, name), [at, to_read, keep, as_data])
+        return context.get_dummy_value()
+
+    return generate
 
 
 def _each(context: Any, builder: Any, kind: Vector, given: Any, value: Any, count: int = 0) -> list[Any]:

@@ -14,7 +14,6 @@ from ravine.data import Split
 from ravine.engines.engine import Evaluation, Factors, StepwiseHyper
 from ravine.engines.fused import compilation
 from ravine.engines.fused.frame import (
-    ACTIVATION_CODES,
     DENSE_BATCH,
     DENSE_SHARE,
     EVALUATE,
@@ -22,6 +21,7 @@ from ravine.engines.fused.frame import (
     LEARN,
     MATRIX,
     NAIVE,
+    SUM,
     TABLE,
     Batches,
     Data,
@@ -31,10 +31,12 @@ from ravine.engines.fused.frame import (
     Nonzeros,
     Options,
     Plan,
+    Summed,
     Trained,
     Work,
     words,
 )
+from ravine.engines.fused.pointwise import render_activation
 from ravine.engines.fused.render import Rendered
 from ravine.engines.fused.samples import Samples, no_samples, samples
 from ravine.engines.fused.subnormals import flushed
@@ -57,8 +59,6 @@ class Workspace:
 
     Attributes:
         trained: weights, slots and the last step of each row, padded; the kernel changes them.
-        summed: the gradient of a batch, padded, where the kernel is asked for it. It is zero between batches; after a
-            run in the mode SUM the caller clears it.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Workspace:
         self._network, self._rendered, self._batch_size = network, rendered, batch_size
         self._dtype = np.dtype(dtype)
         self._kernel: compilation.Kernel | None = None
-        self._plan = plan = _plan(network, min(max(batch_size, EVALUATED), BLOCK))
+        self._plan = plan = _plan(network, min(max(batch_size, EVALUATED), BLOCK), rendered.state_size - 1, self._dtype)
         length, slots = int(plan.weights), rendered.state_size - 1
         self.trained = Trained(
             w=_aligned(length, self._dtype),
@@ -81,7 +81,6 @@ class Workspace:
             last=np.zeros(plan.rows, np.int64),
         )
         self._options = Options(
-            activation=ACTIVATION_CODES[network.activation],
             bias=network.bias,
             naive=NAIVE[network.softmax],
             lazy=rendered.lazy,
@@ -89,12 +88,12 @@ class Workspace:
             norms=rendered.norms,
             noise=rendered.noise,
             layered=layered,
+            listed=False,
             wipe=False,
             seed=seed,
         )
         self._reserve_lists(0)
         width, inputs, block = int(plan.widths.max()), int(plan.sizes[0]), plan.block
-        summed = length if batch_size >= DENSE_BATCH or rendered.norms or rendered.noise else 0
         self._work = Work(
             sums=_aligned(width, self._dtype),
             row=_aligned(2 * width, self._dtype),
@@ -105,11 +104,9 @@ class Workspace:
             table=np.zeros(TABLE * rendered.lazy_constants, self._dtype),
             # Three samples more, so that samples can be taken by fours.
             deltas=_aligned((block + 3) * int(plan.deltas), self._dtype),
-            summed=_aligned(summed, self._dtype),
-            summed_length=summed,
             scratch=width,
         )
-        self.summed = self._work.summed
+        self._summed = self._no_sum()
 
     def _reserve_lists(self, most: int) -> None:
         """Make lists and nonzeros for samples with so many nonzeros at most; pages never touched take no memory."""
@@ -124,6 +121,7 @@ class Workspace:
         self._lists = Lists(
             units=np.zeros(listed, np.uint32),
             values=np.zeros(listed, self._dtype),
+            slopes=np.zeros(hidden if plan.sloped.any() else 0, self._dtype),
             begins=(firsts[:, None] + places[:, None] * np.arange(block)).astype(np.uint64).ravel(),
             counts=np.zeros(plan.layers * block, np.int64),
         )
@@ -140,7 +138,37 @@ class Workspace:
             value=np.zeros(nonzeros, self._dtype),
         )
 
-    def _reserve(self, given: Samples) -> None:
+    def _no_sum(self) -> Summed:
+        """Return what is needed where no gradient is added up."""
+        nothing = np.zeros(0, np.uint32)
+        return Summed(np.zeros(0, self._dtype), 0, 0, 0, nothing, nothing, np.zeros(1, np.int64))
+
+    def _reserve_sum(self, given: Samples, mode: int, few_zeros: bool) -> None:
+        """Make the memory in which the gradient of a batch is added up, if it is; pages never touched take none."""
+        plan, rendered = self._plan, self._rendered
+        whole = mode == SUM or rendered.norms or rendered.noise or (few_zeros and self._batch_size >= DENSE_BATCH)
+        listed = given.data.scattered and mode == LEARN and not rendered.eager and not rendered.noise
+        length = int(plan.weights)
+        self._options = self._options._replace(listed=listed)
+        if mode == EVALUATE or not (whole or self._batch_size > plan.block):
+            return
+        inputs, width = int(plan.sizes[0]), int(plan.widths[0])
+        if listed:
+            length += (min(inputs, self._batch_size * given.most) - inputs) * width
+        if len(self._summed.g) < length:
+            self._summed = self._summed._replace(g=_aligned(length, self._dtype), length=length)
+        if listed and not len(self._summed.rows):
+            self._summed = self._summed._replace(row_of=np.zeros(inputs, np.uint32), rows=np.zeros(inputs, np.uint32))
+        skipped = inputs * width if listed else 0
+        self._summed = self._summed._replace(skipped=skipped, input_at=int(plan.weights) - skipped if listed else 0)
+
+    @property
+    def summed(self) -> Array:
+        """The gradient of a batch, padded, after a run in the mode SUM; the caller clears it."""
+        g: Array = self._summed.g
+        return g
+
+    def _reserve(self, given: Samples, mode: int) -> None:
         """Make the memory that data need, if they need more than data before."""
         if given.most > self._most:
             self._reserve_lists(given.most)
@@ -148,6 +176,7 @@ class Workspace:
         few_zeros = given.data.nonzeros > DENSE_SHARE * inputs * given.data.count
         if few_zeros and given.data.form != MATRIX and block >= DENSE_BATCH and not len(self._work.inputs):
             self._work = self._work._replace(inputs=np.zeros((block + 3) * inputs, self._dtype))
+        self._reserve_sum(given, mode, few_zeros)
 
     def wipe_padding(self) -> None:
         """Clear the padding of rows after each step from now on, since it would not stay finite."""
@@ -156,6 +185,8 @@ class Workspace:
     def compile(self) -> None:
         """Load the kernel from the cache or compile it, so that no later call waits for it."""
         self._kernel = compilation.load(self._rendered, self._dtype.name)
+        addresses = [compilation.address_of(render_activation(f), self._dtype.name) for f in self._network.activations]
+        self._plan.activations[: len(addresses)] = addresses
 
     def prepare(self, split: Split) -> None:
         """Bring the data into the form that the kernel reads; otherwise the first run does it."""
@@ -181,7 +212,7 @@ class Workspace:
         given, size = samples(split, self._dtype), batch_size or self._batch_size
         if mode != EVALUATE and size > self._batch_size:
             raise ValueError(f"batches of {size} in a workspace for batches of {self._batch_size}")
-        self._reserve(given)
+        self._reserve(given, mode)
         indices = np.ascontiguousarray(order, np.int64)
         frame = self._frame(given.data, indices, first, stop, size, hyper, t, loss_sum)
         with self._flushed(hyper) if mode == LEARN else nullcontext():
@@ -252,7 +283,16 @@ class Workspace:
         )
         found = Found(np.array([loss_sum]), np.zeros(1, np.int64), np.zeros(self._plan.rows, np.uint8))
         return Frame(
-            self._plan, self._options, data, batches, self.trained, self._lists, self._nonzeros, self._work, found
+            self._plan,
+            self._options,
+            data,
+            batches,
+            self.trained,
+            self._lists,
+            self._nonzeros,
+            self._work,
+            self._summed,
+            found,
         )
 
     def _matrices(self, padded: Array) -> list[Array]:
@@ -269,8 +309,8 @@ def ordered(names: Sequence[str], hyper: StepwiseHyper, factors: Factors, layers
     return np.stack(np.broadcast_arrays(*each), axis=-1).astype(np.float64, order="C")
 
 
-def _plan(network: Network, block: int) -> Plan:
-    """Return where everything lies, for blocks of `block` samples."""
+def _plan(network: Network, block: int, slots: int, dtype: np.dtype[Any]) -> Plan:
+    """Return where everything lies, for blocks of `block` samples and a rule with some slots."""
     sizes = np.array(network.layers)
     widths = -(-sizes[1:] // LANES) * LANES
     rows = sizes[:-1] + network.bias
@@ -284,11 +324,15 @@ def _plan(network: Network, block: int) -> Plan:
         deltas=int(widths.sum()),
         weights=int((rows * widths).sum()),
         rows=int(rows.sum()),
+        slots=slots,
+        line=_CACHE_LINE // dtype.itemsize,
         sizes=sizes.astype(np.uint64),
         widths=widths.astype(np.uint64),
         bases=begins(rows * widths),
         first_rows=begins(rows),
         delta_at=begins(widths),
+        activations=np.zeros(len(widths), np.uint64),
+        sloped=np.array([*(not f.gates for f in network.activations), False], np.uint8),
     )
 
 

@@ -15,7 +15,6 @@ import mpmath
 import msgspec
 import numpy as np
 
-from ravine.activations.leaky_relu import LEAK
 from ravine.arrays import Array
 from ravine.errors import ConfigError
 from ravine.gradients.networks.perturb import NetworkPoint
@@ -96,13 +95,16 @@ class _Sample:
         self.label = int(point.labels[sample])
         # Pixels are the doubles that the network sees, taken as exact.
         a = [mpmath.mpf(float(value)) for value in point.x[sample]]
-        self.inputs, self.outputs = [], []
+        self.inputs, self.outputs, self.slopes = [], [], []
         for layer, matrix in enumerate(matrices):
             self.inputs.append([*a, mpmath.mpf(1)] if self.network.bias else a)
             z = _product(self.inputs[-1], matrix)
             self.outputs.append(z)
             if layer < len(matrices) - 1:
-                a = [self._activate(value) for value in z]
+                formula = self.network.activations[layer].formula
+                pairs = list(map(formula.in_digits, z))
+                a = [value for value, _ in pairs]
+                self.slopes.append([slope for _, slope in pairs])
         self.loss = self._loss(self.outputs[-1])
         self.deltas = self._backward()
 
@@ -120,10 +122,10 @@ class _Sample:
         crossed = False
         for deeper in range(layer, len(self.matrices) - 1):
             before = self.outputs[deeper]
-            if self.network.activation in ("relu", "leaky-relu"):
-                crossed |= any((p > 0) != (q > 0) for p, q in zip(z, before, strict=True))
+            f = self.network.activations[deeper]
+            crossed |= any((p > kink) != (q > kink) for p, q in zip(z, before, strict=True) for kink in f.kinks)
             shifts = [
-                (k, self._activate(p) - self.inputs[deeper + 1][k])
+                (k, f.formula.in_digits(p)[0] - self.inputs[deeper + 1][k])
                 for k, (p, q) in enumerate(zip(z, before, strict=True))
                 if p != q
             ]
@@ -139,37 +141,10 @@ class _Sample:
         delta = [share - (k == self.label) for k, share in enumerate(shares)]
         deltas = [delta]
         for layer in reversed(range(1, len(self.matrices))):
-            a = self.inputs[layer][: self.network.layers[layer]]
             matrix = self.matrices[layer]
-            delta = [self._slope(value) * mpmath.fdot(matrix[i], delta) for i, value in enumerate(a)]
+            delta = [slope * mpmath.fdot(matrix[i], delta) for i, slope in enumerate(self.slopes[layer - 1])]
             deltas.insert(0, delta)
         return deltas
-
-    def _activate(self, z: Number) -> Number:
-        match self.network.activation:
-            case "relu":
-                return z if z > 0 else mpmath.mpf(0)
-            case "leaky-relu":
-                return z if z > 0 else mpmath.mpf(LEAK) * z
-            case "tanh":
-                return mpmath.tanh(z)
-            case "sigmoid":
-                return 1 / (1 + mpmath.exp(-z))
-            case other:
-                raise NotImplementedError(f"the activation {other} in many digits")
-
-    def _slope(self, a: Number) -> Number:
-        match self.network.activation:
-            case "relu":
-                return mpmath.mpf(a > 0)
-            case "leaky-relu":
-                return mpmath.mpf(1) if a > 0 else mpmath.mpf(LEAK)
-            case "tanh":
-                return 1 - a * a
-            case "sigmoid":
-                return a * (1 - a)
-            case other:
-                raise NotImplementedError(f"the slope of {other} in many digits")
 
     def _softmax(self, z: Vector) -> Vector:
         e = [mpmath.exp(value) for value in z]

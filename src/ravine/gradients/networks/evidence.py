@@ -6,7 +6,8 @@ With the loss f and the distance h that a weight really moves, a difference D(h)
 
 where F and B are the one-sided differences, and N is the round-off of the loss. If a function bends in one direction
 only, its derivative lies between F and B. N is measured, layer by layer: some weights are moved by several steps near
-h, and N is twice the largest distance of the loss from a parabola through these points. D(h/2) is left out at short
+h, and N is twice the largest distance of the loss from a parabola through these points; it is at least what one more
+rounding of all sums does. D(h/2) is left out at short
 steps, over which a network does not bend twice. The complex step subtracts nothing; it is off by its own round-off. The
 round-off of the analytic gradient is added to every bound.
 """
@@ -18,10 +19,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.formulas.shelves import ACTIVATIONS
+from ravine.formulas.activation import Activation
 from ravine.gradients.answers import Blindness, Evidence
-from ravine.gradients.networks.derivatives import Derivative, derivatives
-from ravine.gradients.networks.perturb import NetworkPoint, moved, taken
+from ravine.gradients.networks.derivatives import Derivative, complex_step, derivatives
+from ravine.gradients.networks.perturb import NetworkPoint, moved, pre_activations, taken
 from ravine.losses.cross_entropy import output_delta
 from ravine.networks import forward
 
@@ -64,14 +65,14 @@ def gradient_round_off(point: NetworkPoint) -> Array:
         D^l_bi     = f' sum_o W_io (D^(l+1)_bo + eps delta^(l+1)_bo) + F sum_o W_io delta^(l+1)_bo
         dL/dW_io   is off by sum_b a_bi (D_bo + eps delta_bo) + A_bi delta_bo
 
-    The slope of a ReLU is exact, F = 0. Those of tanh and sigmoid are rounded at the size of 1: F = 2 f' Z + eps.
+    where F = |f''| Z + eps is the error of a slope that is computed at the size of 1. That of a ReLU is exact, F = 0.
     """
     network, m = point.network, len(point.labels)
     eps = float(np.finfo(point.weights.dtype).eps)
-    activation = ACTIVATIONS[network.activation]
     trace = forward(network, point.weights, point.x)
+    sums = pre_activations(point, trace)
     a = [_with_bias(np.abs(each).astype(float), network.bias) for each in trace.activations]
-    slopes = [np.abs(activation.slope(each)).astype(float) for each in trace.activations]
+    slopes = [np.abs(each).astype(float) for each in trace.slopes]
     matrices = [np.abs(each).astype(float) for each in network.layout.views(point.weights)]
     z_error = [np.zeros_like(point.x, float)]
     a_error = [np.zeros_like(a[0])]
@@ -80,7 +81,7 @@ def gradient_round_off(point: NetworkPoint) -> Array:
             z_error.append((a_error[layer] + eps * a[layer]) @ matrix)
             if layer + 1 < len(matrices):
                 inputs = network.layers[layer + 1]
-                off = slopes[layer + 1] * z_error[-1] + eps * a[layer + 1][:, :inputs]
+                off = slopes[layer] * z_error[-1] + eps * a[layer + 1][:, :inputs]
                 a_error.append(_with_bias(off, network.bias, 0.0))
         delta = np.abs(output_delta(trace.logits, point.labels, network.softmax)).astype(float) / m
         off = delta * (z_error[-1].max(axis=1, keepdims=True) + eps)
@@ -91,10 +92,18 @@ def gradient_round_off(point: NetworkPoint) -> Array:
             parts.append(a[layer].T @ own + a_error[layer].T @ delta)
             if layer > 0:
                 matrix = matrices[layer][: network.layers[layer]].T
-                slope_error = 0.0 if activation.has_kink else 2 * slopes[layer] * z_error[layer] + eps
-                off = slopes[layer] * (own @ matrix) + slope_error * (delta @ matrix)
-                delta = slopes[layer] * (delta @ matrix)
+                f, slope = network.activations[layer - 1], slopes[layer - 1]
+                exact = 0.0 if f.gates else eps * (slope if f.has_kink else 1.0)
+                slope_error = _bend(f, sums[layer - 1]) * z_error[layer] + exact
+                off = slope * (own @ matrix) + slope_error * (delta @ matrix)
+                delta = slope * (delta @ matrix)
     return np.concatenate([part.ravel() for part in reversed(parts)])
+
+
+def _bend(f: Activation, z: Array) -> Array:
+    """Return |f''(z)|, by the complex step."""
+    h = complex_step(z.dtype)
+    return np.abs(f.value_and_slope(z + z.dtype.type(h) * 1j)[1].imag / h).astype(float)
 
 
 def _with_bias(a: Array, bias: bool, value: float = 1.0) -> Array:
@@ -128,7 +137,9 @@ def _difference_bounds(
     lost = ~((ahead >= 0.75 * h) & (ahead <= 1.25 * h) & (behind >= 0.75 * h) & (behind <= 1.25 * h))
     with np.errstate(all="ignore"):
         least = _least_noise(point)
-        amount = np.maximum(least, _loss_noise(point, indices, h))
+        amount = np.maximum(
+            np.maximum(least, _loss_noise(point, indices, h)), _rounded_sums(point)[_layers(point, indices)]
+        )
         noise = amount / np.minimum(ahead, behind)
         sides = np.abs(found["forward"].values - found["backward"].values).astype(float)
         half = derivatives(point, indices, tuple(found), h / 2) if h > _SHORT else found
@@ -148,11 +159,36 @@ def _least_noise(point: NetworkPoint) -> float:
     return float(np.finfo(point.weights.dtype).eps) * (max(1.0, loss) if point.network.softmax == "naive" else loss)
 
 
+def _layers(point: NetworkPoint, indices: Array) -> Array:
+    """Return the layer of each weight, counted from 0."""
+    ends = np.cumsum([rows * columns for rows, columns in point.network.layout.shapes])
+    return np.searchsorted(ends, indices, side="right")
+
+
+def _rounded_sums(point: NetworkPoint) -> Array:
+    """Return by how much the loss changes if all sums from a layer on are rounded once more, shape (layers,).
+
+    A short step may be lost in the sum of a unit, or come out twice as long. All weights that are probed may then
+    answer alike, so that their scatter does not show it.
+    """
+    network, m = point.network, len(point.labels)
+    trace = forward(network, point.weights, point.x)
+    sums, matrices = pre_activations(point, trace), network.layout.views(point.weights)
+    delta = output_delta(trace.logits, point.labels, network.softmax)
+    squares = np.zeros(len(matrices))
+    for layer in reversed(range(len(matrices))):
+        squares[layer] = float(np.square(np.abs(delta * sums[layer]).astype(float)).sum()) / m**2
+        if layer > 0:
+            delta = (delta @ matrices[layer][: network.layers[layer]].T) * trace.slopes[layer - 1]
+    eps = float(np.finfo(point.weights.dtype).eps)
+    rounded: Array = 2 * eps * np.sqrt(np.cumsum(squares[::-1])[::-1])
+    return rounded
+
+
 def _loss_noise(point: NetworkPoint, indices: Array, h: float) -> Array:
     """Return how rough the loss is when a weight is moved, the same for all of a layer, (k,)."""
     noise = np.zeros(len(indices))
-    ends = np.cumsum([rows * columns for rows, columns in point.network.layout.shapes])
-    layer_of = np.searchsorted(ends, indices, side="right")
+    layer_of = _layers(point, indices)
     for layer in np.unique(layer_of):
         members = np.flatnonzero(layer_of == layer)
         noise[members] = _scatter(point, indices[members], h)

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.formulas.shelves import ACTIVATIONS
 from ravine.losses.cross_entropy import cross_entropy
-from ravine.networks import Network, forward
+from ravine.networks import Network, Trace, forward
 
 _BLOCK = 8192
 """Pairs of weight and sample that are worked on together; bounds memory to some tens of megabytes."""
@@ -70,7 +69,7 @@ def moved(point: NetworkPoint, indices: Array, step: complex, progress: Callable
     """
     network, weights = point.network, point.weights
     trace = forward(network, weights, point.x)
-    outputs = _pre_activations(point, trace.activations, trace.logits)
+    outputs = pre_activations(point, trace)
     base = cross_entropy(trace.logits, point.labels, network.softmax)
     distance = taken(point, indices, step)
     change = np.zeros(len(indices), weights.dtype)
@@ -100,14 +99,14 @@ def _blocks(count: int) -> Iterator[slice]:
     return (slice(low, min(low + _BLOCK, count)) for low in range(0, count, _BLOCK))
 
 
-def _pre_activations(point: NetworkPoint, activations: tuple[Array, ...], logits: Array) -> list[Array]:
-    """Return z^1 .. z^L, each (b, n_l)."""
+def pre_activations(point: NetworkPoint, trace: Trace) -> list[Array]:
+    """Return z^1 .. z^L of a forward pass, each (b, n_l)."""
     matrices = point.network.layout.views(point.weights)[:-1]
     hidden = [
         a @ matrix[: a.shape[1]] + (matrix[-1] if point.network.bias else 0)
-        for a, matrix in zip(activations, matrices, strict=False)
+        for a, matrix in zip(trace.activations, matrices, strict=False)
     ]
-    return [*hidden, logits]
+    return [*hidden, trace.logits]
 
 
 def _follow(
@@ -115,34 +114,28 @@ def _follow(
 ) -> tuple[Array, Array]:
     """Return the loss of one sample, and whether a kink was crossed, when unit o[k] of `layer` is moved by by[k]."""
     network, label = point.network, point.labels[sample]
-    f = ACTIVATIONS[network.activation].function
     matrices = network.layout.views(point.weights)
     z = outputs[layer][sample]
     if layer == len(matrices) - 1:
         logits = np.tile(z, (len(o), 1))
         logits[np.arange(len(o)), o] += by
         return cross_entropy(logits, np.full(len(o), label), network.softmax), np.zeros(len(o), bool)
-    before, after = z[o], z[o] + by
-    shift = f(after) - f(before)
-    crossed = _side(before) != _side(after)
+    f, before, after = network.activations[layer], z[o], z[o] + by
+    shift = f.value(after) - f.value(before)
+    crossed = f.side(before) != f.side(after)
     live = np.flatnonzero(shift)
     loss = np.full(len(o), _loss(outputs[-1][sample], label, network.softmax), point.weights.dtype)
     z = outputs[layer + 1][sample] + shift[live, None] * matrices[layer + 1][o[live]]
     for deeper in range(layer + 1, len(matrices) - 1):
-        crossed[live] |= (_side(z) != _side(outputs[deeper][sample])).any(axis=1)
-        a = f(z)
+        f = network.activations[deeper]
+        crossed[live] |= (f.side(z) != f.side(outputs[deeper][sample])).any(axis=1)
+        a = f.value(z)
         matrix = matrices[deeper + 1]
         z = a @ matrix[: a.shape[1]]
         if network.bias:
             z += matrix[-1]
     loss[live] = cross_entropy(z, np.full(len(live), label), network.softmax)
-    if not ACTIVATIONS[network.activation].has_kink:
-        crossed[:] = False
     return loss, crossed
-
-
-def _side(z: Array) -> Array:
-    return z.real > 0
 
 
 def _loss(logits: Array, label: int, softmax: str) -> Array:
@@ -166,7 +159,6 @@ def moved_plainly(point: NetworkPoint, indices: Array, step: complex) -> Moved:
 
 
 def _sides(point: NetworkPoint) -> list[Array]:
-    if not ACTIVATIONS[point.network.activation].has_kink:
-        return []
     trace = forward(point.network, point.weights, point.x)
-    return [_side(z) for z in _pre_activations(point, trace.activations, trace.logits)[:-1]]
+    sums = pre_activations(point, trace)
+    return [f.side(z) for f, z in zip(point.network.activations, sums, strict=False)]

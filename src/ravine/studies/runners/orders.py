@@ -23,9 +23,9 @@ from typing import Any
 import msgspec
 
 from ravine.errors import ConfigError, told
-from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
+from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, STAGES
 from ravine.formulas.syntax import is_library_module
-from ravine.spec import ResolvedRun, RunSpec, Things, resolve
+from ravine.spec import ResolvedRun, RunSpec, Things, activations_of, resolve
 
 _CACHED = type(functools.cache(len))
 """The type of what `functools.cache` and `functools.lru_cache` return."""
@@ -56,10 +56,12 @@ def order_of(run: ResolvedRun) -> bytes:
     base = None if run.base in OPTIMIZERS.values() else run.base
     stages = tuple(None if stage in STAGES.values() else stage for stage in run.stages)
     schedule = None if run.schedule in SCHEDULES.values() else run.schedule
+    activations = tuple(None if f in ACTIVATIONS.values() else f for f in run.activations)
     order = Order(run.id, run.spec)
-    if base is not None or schedule is not None or any(stage is not None for stage in stages):
+    if any(thing is not None for thing in (base, schedule, *stages, *activations)):
         try:
-            things, texts = _packed((run.optimizer_text, run.schedule_text), base, stages, schedule)
+            texts_now = (run.optimizer_text, run.schedule_text, run.activation_text)
+            things, texts = _packed(texts_now, base, stages, schedule, activations)
         except Exception as error:
             raise ConfigError(
                 f"run {run.id} cannot be sent to another process: {told(error)} Declare what is yours in a file of its "
@@ -86,11 +88,12 @@ def run_of(order: bytes) -> ResolvedRun:
 
 
 def _things(spec: RunSpec, packed: bytes, texts: bytes) -> Things:
-    base, stages, schedule = _unpacked(packed, texts)
+    base, stages, schedule, activations = _unpacked(packed, texts)
     return Things(
         base or OPTIMIZERS.resolve(spec.optimizer)[1],
         tuple(stage or STAGES.resolve(name)[1] for stage, name in zip(stages, spec.stages, strict=True)),
         schedule or SCHEDULES.resolve(spec.schedule)[1],
+        tuple(f or known for f, known in zip(activations, activations_of(spec.activation)[1], strict=True)),
     )
 
 
@@ -131,7 +134,7 @@ def _put_in_order(cls: type, names: Sequence[str]) -> None:
 
 
 @functools.lru_cache(maxsize=64)
-def _packed(now: tuple[str | None, str | None], *things: Any) -> tuple[bytes, bytes]:
+def _packed(now: tuple[str | None, ...], *things: Any) -> tuple[bytes, bytes]:
     """Return things as bytes, and by name the texts of the files in which their functions stand, as JSON.
 
     `now` has the texts of the things, with the present values of what they use.

@@ -2,57 +2,35 @@
 
 from __future__ import annotations
 
-import numpy as np
+from numba.core import types
 
-from ravine.activations.leaky_relu import LEAK
-from ravine.engines.fused.frame import ACTIVATION_CODES, Count, Offset, Real, Reals, Units
+from ravine.engines.fused.frame import Count, Frame, Offset, Reals, Units
 from ravine.engines.fused.kernel.compiled import plain, u
-from ravine.engines.fused.pointers import like
-
-RELU, LEAKY_RELU, TANH, SIGMOID = (ACTIVATION_CODES[name] for name in ("relu", "leaky-relu", "tanh", "sigmoid"))
+from ravine.engines.fused.pointers import REALS, UNITS, pointed
 
 
-@plain
-def slope(activation: Count, d: Reals, a: Real) -> Real:
-    """Return f'(z) from a = f(z), which is not 0 where f is ReLU; `d` tells the dtype."""
-    one = like(d, 1)
-    if activation == RELU:
-        return one
-    if activation == LEAKY_RELU:
-        return like(d, LEAK) if a <= like(d, 0) else one
-    if activation == TANH:
-        return one - a * a
-    # Only sigmoid is left. Of an unknown activation `activate` makes NaN, which stops the run before this.
-    return a * (one - a)
+@pointed(types.uint64, REALS, types.uint64, UNITS, REALS, REALS, types.uint64)
+def activate(address: Offset, z: Reals, n: Offset, units: Units, values: Reals, slopes: Reals, first: Offset) -> Offset:
+    """Write the list of f(z[:n]) from `first` on, with slopes where f is sloped, and return its length.
 
-
-@plain
-def activate(activation: Count, z: Reals, n: Offset, units: Units, values: Reals, first: Offset) -> Offset:
-    """Write the list of f(z[:n]) from `first` on, and return its length.
-
-    ReLU's zeros are not listed; NaN is not zero.
+    Units that are off, with f = 0 and f' = 0, are not listed; NaN is not zero. `address` is that of a compiled
+    activation, which `ravine.engines.fused.pointwise` writes.
     """
-    zero, half = like(z, 0), like(z, 0.5)
-    k = first
-    if activation == RELU:
-        for j in range(n):
-            a = z[j]
-            units[k] = j
-            values[k] = a
-            if not (a <= zero):
-                k += u(1)
-        return k - first
-    for j in range(n):
-        a = z[j]
-        if activation == LEAKY_RELU:
-            a = like(z, LEAK) * a if a <= zero else a
-        elif activation == TANH:
-            a = np.tanh(a)
-        elif activation == SIGMOID:
-            a = half + half * np.tanh(half * a)
-        else:
-            a = like(z, np.nan)
-        units[k] = j
-        values[k] = a
-        k += u(1)
-    return k - first
+
+
+@plain
+def multiply_by_slopes(frame: Frame, layer: Count, m: Count) -> None:
+    """Multiply the deltas of the units that a hidden layer takes in by their slopes, for a block of m samples."""
+    plan, lists, d = frame.plan, frame.lists, frame.work.deltas
+    if plan.sloped[layer - 1]:
+        for b in range(u(m)):
+            below = b * plan.deltas + plan.delta_at[layer - 1]
+            begin = u(lists.begins[layer * plan.block + b])
+            count = u(lists.counts[layer * plan.block + b])
+            if count == plan.sizes[layer]:  # every unit in its order, which vectors can take
+                for j in range(count):
+                    d[below + j] = lists.slopes[begin + j] * d[below + j]
+            else:
+                for p in range(begin, begin + count):
+                    at = below + u(lists.units[p])
+                    d[at] = lists.slopes[p] * d[at]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ravine.engines.fused.frame import Count, Frame, Offset, Packed, Real
-from ravine.engines.fused.kernel.activation import slope
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, u
 from ravine.engines.fused.kernel.drift import pending
 from ravine.engines.fused.kernel.rule import lazy, lazy_update, read, step, write
@@ -15,8 +14,11 @@ from ravine.engines.fused.vectors import add_product_to_each, each_zero, load, t
 
 @inlined
 def update_list(frame: Frame, layer: Count, t: Count, c: Packed) -> None:
-    """Take the missed steps and then the step of the rows on the list of a batch's only sample."""
-    plan, d, activation, hidden = frame.plan, frame.work.deltas, frame.options.activation, layer > 0
+    """Take the missed steps and then the step of the rows on the list of a batch's only sample.
+
+    If the layer is hidden, write the deltas of the layer below, without the slopes.
+    """
+    plan, d, hidden = frame.plan, frame.work.deltas, layer > 0
     units, values = frame.lists.units, frame.lists.values
     base, width, d0, row = plan.bases[layer], plan.widths[layer], plan.delta_at[layer], plan.first_rows[layer]
     below = plan.delta_at[layer - 1] if hidden else u(0)
@@ -34,17 +36,13 @@ def update_list(frame: Frame, layer: Count, t: Count, c: Packed) -> None:
         )
         s0, s1, s2, s3 = update_four_rows(frame, width, c, d0, rows, x, missed)
         if hidden:
-            x0, x1, x2, x3 = x
-            d[below + i0] = slope(activation, d, x0) * s0
-            d[below + i1] = slope(activation, d, x1) * s1
-            d[below + i2] = slope(activation, d, x2) * s2
-            d[below + i3] = slope(activation, d, x3) * s3
+            d[below + i0], d[below + i1], d[below + i2], d[below + i3] = s0, s1, s2, s3
         p += u(4)
     while p < end:
         i0, x0 = u(units[p]), values[p]
         s = update_one_row(frame, width, c, d0, base + i0 * width, x0, pending(frame, row + i0, t))
         if hidden:
-            d[below + i0] = slope(activation, d, x0) * s
+            d[below + i0] = s
         p += u(1)
     if lazy():
         for p in range(u(frame.lists.begins[layer * plan.block]), end):

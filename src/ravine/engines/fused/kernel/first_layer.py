@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ravine.engines.fused.frame import BYTES, MATRIX, SHARED_SHARE, Address, Count, Frame, Offset, Reals
+from ravine.engines.fused.frame import BYTES, MATRIX, Address, Count, Frame, Offset, Reals
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
 from ravine.engines.fused.kernel.forward import list_inputs
 from ravine.engines.fused.kernel.parts import catch_up_layer, catch_up_list
-from ravine.engines.fused.kernel.rows import add_rows, clear
+from ravine.engines.fused.kernel.rows import add_rows, clear, fetch_row
 from ravine.engines.fused.pointers import like
 from ravine.engines.fused.vectors import (
     add_product_to_each,
@@ -25,7 +25,7 @@ from ravine.engines.fused.vectors import (
 
 @inlined
 def fetch_ahead(frame: Frame, position: Count) -> None:
-    """Prefetch the data of the next two samples, since samples lie anywhere in memory."""
+    """Prefetch the data of the next two samples, since samples lie anywhere in memory, and the rows of scattered ones."""
     data, order = frame.data, frame.batches.order
     end = frame.batches.length - 1
     later = position + 2 if position + 2 < end else end
@@ -34,46 +34,71 @@ def fetch_ahead(frame: Frame, position: Count) -> None:
     following = u(order[position + 1 if position + 1 < end else end])
     if data.form == MATRIX:
         n = frame.plan.sizes[0]
-        for p in range(following * n, following * n + n, LANES):
+        for p in range(following * n, following * n + n, frame.plan.line):
             prefetch(data.reals, p)
-        return
-    prefetch(data.starts, after)
-    first, stop = u(data.starts[following]), u(data.starts[following + u(1)])
+    elif data.scattered:
+        prefetch(data.starts, u(order[position + 3 if position + 3 < end else end]))
+        fetch_sample(frame, after)
+        fetch_rows(frame, following)
+    else:
+        prefetch(data.starts, after)
+        fetch_sample(frame, following)
+
+
+@inlined
+def fetch_sample(frame: Frame, sample: Offset) -> None:
+    """Prefetch the nonzeros of a sample."""
+    data = frame.data
+    first, stop = u(data.starts[sample]), u(data.starts[sample + u(1)])
     if data.form == BYTES:
         for p in range(first, stop, u(32)):
             prefetch(data.columns, p)
         for p in range(first, stop, u(64)):
             prefetch(data.bytes, p)
     else:
-        for p in range(first, stop, LANES):
+        for p in range(first, stop, u(16)):
             prefetch(data.wide, p)
+        for p in range(first, stop, frame.plan.line):
             prefetch(data.reals, p)
+
+
+@inlined
+def fetch_rows(frame: Frame, sample: Offset) -> None:
+    """Prefetch the rows that a sample needs."""
+    data, width = frame.data, frame.plan.widths[0]
+    for p in range(u(data.starts[sample]), u(data.starts[sample + u(1)])):
+        i = u(data.columns[p]) if data.form == BYTES else u(data.wide[p])
+        fetch_row(frame, i * width, width, i)
 
 
 @plain
 def first_sums(address: Address, frame: Frame, low: Count, m: Count, t: Count) -> None:
-    """List the inputs of a block and write the sums of the first layer to the deltas, for two samples at a time."""
+    """List the inputs of a block and write the sums of the first layer to the deltas.
+
+    Two samples are summed up at a time, unless they are scattered and so have few inputs in common.
+    """
     plan, lists, w = frame.plan, frame.lists, frame.trained.w
     order, begins, counts, d = frame.batches.order, frame.lists.begins, frame.lists.counts, frame.work.deltas
-    n, width = plan.sizes[0], plan.widths[0]
-    shared = frame.data.nonzeros >= SHARED_SHARE * float(n) * frame.data.count
+    width, scattered = plan.widths[0], frame.data.scattered
     for b in range(u(m)):
         fetch_ahead(frame, low + b)
         list_inputs(b, order[low + b], frame)
-        clear(d, b * plan.deltas, width)
+        own = b * plan.deltas
+        clear(d, own, width)
         if frame.options.lazy:
             catch_up_list(address, 0, b, t)
+        if scattered:
+            begin = u(begins[b])
+            add_rows(d, own, w, u(0), width, lists.units, lists.values, begin, begin + u(counts[b]))
+    if scattered:
+        return
     for b in range(u(0), u(m), u(2)):
         begin, own = u(begins[b]), b * plan.deltas
         end = begin + u(counts[b])
-        if b + u(1) == u(m):
-            add_rows(d, own, w, u(0), width, lists.units, lists.values, begin, end)
-        elif shared:
+        if b + u(1) < u(m):
             add_shared_rows(frame, own, begin, end, end, end + u(counts[b + u(1)]))
         else:
             add_rows(d, own, w, u(0), width, lists.units, lists.values, begin, end)
-            stop = end + u(counts[b + u(1)])
-            add_rows(d, own + plan.deltas, w, u(0), width, lists.units, lists.values, end, stop)
 
 
 @leaf
@@ -239,7 +264,7 @@ def first_gradient(frame: Frame, m: Count) -> None:
 @leaf
 def terms_1x1(frame: Frame, x: Reals, i: Offset, j: Offset, m: Count) -> None:
     """Add the terms of a block to the gradient of the weights j to j + 15 of row i, two sums in turn."""
-    g, d, input_at, deltas = frame.work.summed, frame.work.deltas, frame.work.input_at, frame.plan.deltas
+    g, d, input_at, deltas = frame.summed.g, frame.work.deltas, frame.work.input_at, frame.plan.deltas
     at = i * frame.plan.widths[0] + j
     one, other = load(g, at), zeros(g)
     b = u(0)
@@ -255,7 +280,7 @@ def terms_1x1(frame: Frame, x: Reals, i: Offset, j: Offset, m: Count) -> None:
 @leaf
 def terms_4x4(frame: Frame, x: Reals, i: Offset, j: Offset, m: Count) -> None:
     """Add the terms of a block to the gradient of the weights j to j + 63 of the rows i to i + 3."""
-    g, d, input_at, deltas = frame.work.summed, frame.work.deltas, frame.work.input_at, frame.plan.deltas
+    g, d, input_at, deltas = frame.summed.g, frame.work.deltas, frame.work.input_at, frame.plan.deltas
     width, at = frame.plan.widths[0], i * frame.plan.widths[0] + j
     s0 = s1 = s2 = s3 = each_zero(g, 4)
     columns = four(j, LANES)

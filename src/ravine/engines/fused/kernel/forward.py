@@ -92,7 +92,7 @@ def forward(
             add_rows(z, u(0), w, base, width, lists.units, lists.values, first, end)
         if layer < plan.layers - 1:
             begin = u(lists.begins[(layer + 1) * plan.block + b])
-            count = activate(options.activation, z, n, lists.units, lists.values, begin)
+            count = activate(plan.activations[layer], z, n, lists.units, lists.values, lists.slopes, begin)
             lists.counts[(layer + 1) * plan.block + b] = count
     n = plan.sizes[plan.layers]
     best = u(0)

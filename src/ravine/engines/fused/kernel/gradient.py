@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ravine.engines.fused.frame import Count, Flag, Frame, Offset, Reals
-from ravine.engines.fused.kernel.activation import slope
+from ravine.engines.fused.kernel.activation import multiply_by_slopes
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
 from ravine.engines.fused.kernel.first_layer import first_gradient
 from ravine.engines.fused.kernel.lists import transpose
@@ -33,7 +33,7 @@ def gather_4(
 ) -> None:
     """Add the terms of a unit's nonzeros e to e + 3 to the gradient g[g0:] of its row, which they may `begin`.
 
-    If the layer is hidden, write the unit's deltas to the layer below as well.
+    If the layer is hidden, write the unit's deltas to the layer below as well, without the slopes.
     """
     w, d, width, d0 = frame.trained.w, frame.work.deltas, frame.plan.widths[layer], frame.plan.delta_at[layer]
     at = frame.plan.bases[layer] + unit * width
@@ -44,14 +44,9 @@ def gather_4(
         s = add_product_to_each(s, a, load(w, at + j))
         store(g, g0 + j, sum_of_products(x, a) if begin else add_products(load(g, g0 + j), x, a))
     if hidden:
-        activation, below = frame.options.activation, frame.plan.delta_at[layer - 1] + unit
+        below = frame.plan.delta_at[layer - 1] + unit
         o0, o1, o2, o3 = o
-        x0, x1, x2, x3 = x
-        s0, s1, s2, s3 = totals(s)
-        d[o0 + below] = slope(activation, d, x0) * s0
-        d[o1 + below] = slope(activation, d, x1) * s1
-        d[o2 + below] = slope(activation, d, x2) * s2
-        d[o3 + below] = slope(activation, d, x3) * s3
+        d[o0 + below], d[o1 + below], d[o2 + below], d[o3 + below] = totals(s)
 
 
 @leaf
@@ -66,8 +61,7 @@ def gather_1(hidden: Offset, frame: Frame, layer: Count, unit: Offset, e: Offset
         s = add_product_to_each(s, (a0,), load(w, at + j))
         store(g, g0 + j, load(g, g0 + j) + x0 * a0)
     if hidden:
-        activation, below = frame.options.activation, frame.plan.delta_at[layer - 1] + unit
-        d[o0 + below] = slope(activation, d, x0) * totals(s)[0]
+        d[o0 + frame.plan.delta_at[layer - 1] + unit] = totals(s)[0]
 
 
 @plain
@@ -93,32 +87,31 @@ def add_block(frame: Frame, dense: Flag, t: Count, m: Count) -> None:
             transpose(frame, layer, m)
             if layer > 0:
                 add_layer(HIDDEN, frame, layer, t, m)
+                multiply_by_slopes(frame, layer, m)
             else:
                 add_layer(FIRST, frame, layer, t, m)
         if frame.options.bias:
             bias_gradient(frame, layer, m)
             width = plan.widths[layer]
-            add(
-                frame.work.summed,
-                plan.bases[layer] + plan.sizes[layer] * width,
-                frame.work.row,
-                frame.work.scratch,
-                width,
-            )
+            at = plan.bases[layer] + plan.sizes[layer] * width - frame.summed.skipped
+            add(frame.summed.g, at, frame.work.row, frame.work.scratch, width)
             if lazy:
                 last[plan.first_rows[layer] + plan.sizes[layer]] = t
 
 
 @inlined
 def add_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, m: Count) -> None:
-    """Add the gradient of a layer to `summed`; if it is hidden, write the deltas of the layer below."""
-    plan, nonzeros, g = frame.plan, frame.nonzeros, frame.work.summed
+    """Add the gradient of a layer to `summed`; if it is hidden, write the deltas of the layer below, without slopes."""
+    plan, nonzeros, g = frame.plan, frame.nonzeros, frame.summed.g
     width = plan.widths[layer]
     p = e = u(0)
     for q in range(u(1), u(m) + u(1)):
         while p < u(nonzeros.group[q]):
             i = u(nonzeros.touched[p])
-            at = plan.bases[layer] + i * width
+            if not hidden and frame.options.listed:
+                at = frame.summed.input_at + row_of(frame, i) * width
+            else:
+                at = plan.bases[layer] + i * width - frame.summed.skipped
             end = e + q
             while e + u(4) <= end:
                 gather_4(hidden, GO_ON, frame, layer, i, e, g, at)
@@ -131,11 +124,34 @@ def add_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, m: Count) ->
             p += u(1)
 
 
+@inlined
+def row_of(frame: Frame, i: Offset) -> Offset:
+    """Return the row of an input in the summed gradient, and list the input if it has none yet."""
+    summed = frame.summed
+    if summed.row_of[i] == 0:
+        summed.rows[summed.met[0]] = i
+        summed.met[0] += 1
+        summed.row_of[i] = summed.met[0]
+    return u(summed.row_of[i]) - u(1)
+
+
+@inlined
+def forget_rows(frame: Frame) -> None:
+    """Empty the list of inputs that have a row in the summed gradient."""
+    for r in range(frame.summed.met[0]):
+        frame.summed.row_of[u(frame.summed.rows[r])] = 0
+    frame.summed.met[0] = 0
+
+
 @plain
 def forget(frame: Frame, t: Count) -> None:
     """Clear the summed gradient, and take back the marks in `last`, of a batch whose update is not taken."""
-    for j in range(frame.work.summed_length):
-        frame.work.summed[j] = 0
+    length = frame.summed.length
+    if frame.options.listed:
+        length = frame.summed.input_at + u(frame.summed.met[0]) * frame.plan.widths[0]
+    for j in range(length):
+        frame.summed.g[j] = 0
+    forget_rows(frame)
     last = frame.trained.last
     for row in range(frame.plan.rows):
         last[row] = last[row] if last[row] < t - 1 else t - 1

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ravine.engines.fused.frame import Offset, Reals, Units
-from ravine.engines.fused.kernel.compiled import LANES, leaf, u
-from ravine.engines.fused.vectors import add_products, load, loads, store, taken
+from ravine.engines.fused.frame import Frame, Offset, Reals, Units
+from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, u
+from ravine.engines.fused.vectors import add_products, load, loads, prefetch_outer, store, taken
 
 
 @leaf
@@ -12,6 +12,19 @@ def clear(z: Reals, at: Offset, width: Offset) -> None:
     """Write zeros to z[at : at + width]."""
     for j in range(at, at + width, LANES):
         store(z, j, 0)
+
+
+@inlined
+def fetch_row(frame: Frame, at: Offset, width: Offset, row: Offset) -> None:
+    """Prefetch a row of weights, its slots, and the step up to which it was brought."""
+    trained, plan = frame.trained, frame.plan
+    for j in range(at, at + width, plan.line):
+        prefetch_outer(trained.w, j)
+    for k in range(u(plan.slots)):
+        for j in range(at + k * plan.weights, at + k * plan.weights + width, plan.line):
+            prefetch_outer(trained.slots, j)
+    if frame.options.lazy:
+        prefetch_outer(trained.last, row)
 
 
 @leaf

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from ravine.engines.fused.frame import Address, Count, Doubles, Frame, Offset, Packed, Reals
-from ravine.engines.fused.kernel.activation import slope
+from ravine.engines.fused.kernel.activation import multiply_by_slopes
 from ravine.engines.fused.kernel.alone import update_list
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
-from ravine.engines.fused.kernel.gradient import BEGIN, FIRST, GO_ON, HIDDEN, bias_gradient, gather_4
+from ravine.engines.fused.kernel.gradient import BEGIN, FIRST, GO_ON, HIDDEN, bias_gradient, forget_rows, gather_4
 from ravine.engines.fused.kernel.lists import transpose
 from ravine.engines.fused.kernel.noise import fill_noise
 from ravine.engines.fused.kernel.rows import clear
@@ -49,7 +49,7 @@ def update_unit(
     """Take the step of a unit's row, whose gradient is row[g0:] and the terms of its last one to four nonzeros.
 
     `o` are the offsets of the nonzeros' samples in the deltas, and `x` their values. If the layer is hidden, write the
-    unit's deltas to the layer below.
+    unit's deltas to the layer below, without the slopes.
     """
     w, slots, length, d, g = frame.trained.w, frame.trained.slots, frame.plan.weights, frame.work.deltas, frame.work.row
     width, d0 = frame.plan.widths[layer], frame.plan.delta_at[layer]
@@ -64,12 +64,12 @@ def update_unit(
     if hidden:
         below, sums = frame.plan.delta_at[layer - 1] + unit, totals(s)
         for i in range(len(o)):
-            d[o[i] + below] = slope(frame.options.activation, d, x[i]) * sums[i]
+            d[o[i] + below] = sums[i]
 
 
 @inlined
 def update_layer(hidden: Offset, frame: Frame, layer: Count, t: Count, c: Packed, m: Count) -> None:
-    """Take the step of the rows of a layer that have nonzeros; if it is hidden, write the deltas of the layer below.
+    """Take the step of the rows of a layer that have nonzeros; if it is hidden, write the deltas below, without slopes.
 
     A row is read and written once. Of its nonzeros all but the last one to four are added up by fours in the second
     half of `row`, whose first half is zero; `update_unit` adds the rest and takes the step.
@@ -134,6 +134,7 @@ def update_block(address: Address, hyper: Doubles, t: Count, m: Count) -> None:
             c = constants(frame, hyper, layer, t, 0.0, 0.0)
         if layer > 0:
             update_layer(HIDDEN, frame, layer, t, c, m)
+            multiply_by_slopes(frame, layer, m)
         else:
             update_layer(FIRST, frame, layer, t, c, m)
         if frame.options.eager:
@@ -154,6 +155,8 @@ def update_one(address: Address, hyper: Doubles, t: Count) -> None:
         if frame.options.layered:
             c = constants(frame, hyper, layer, t, 0.0, 0.0)
         update_list(frame, layer, t, c)
+        if layer > 0:
+            multiply_by_slopes(frame, layer, 1)
         if frame.options.bias:
             update_biases(frame, frame.work.deltas, frame.plan.delta_at[layer], layer, t, c)
 
@@ -162,23 +165,38 @@ def update_one(address: Address, hyper: Doubles, t: Count) -> None:
 def update_total(address: Address, hyper: Doubles, t: Count) -> None:
     """Take the step of a batch from the summed gradient, and clear the sum."""
     frame = unpack(address)
-    plan, g = frame.plan, frame.work.summed
-    norm = np.sqrt(squares(g, u(0), frame.work.summed_length)) if norms() else 0.0
+    plan, g, skipped = frame.plan, frame.summed.g, frame.summed.skipped
+    met, input_at = u(frame.summed.met[0]), frame.summed.input_at
+    norm = 0.0
+    if norms():
+        norm = np.sqrt(
+            squares(g, u(0), input_at + met * plan.widths[0] if frame.options.listed else frame.summed.length)
+        )
     c = constants(frame, hyper, 0, t, norm, 0.0)
     for layer in range(plan.layers):
+        listed = layer == 0 and frame.options.listed
         width, rows = plan.widths[layer], plan.sizes[layer] + u(frame.options.bias)
         if norms():
-            layer_norm = np.sqrt(squares(g, plan.bases[layer], rows * width))
-            c = constants(frame, hyper, layer, t, norm, layer_norm)
+            first = plan.sizes[layer] if listed else u(0)
+            whole = squares(g, plan.bases[layer] + first * width - skipped, (rows - first) * width)
+            if listed:
+                whole += squares(g, input_at, met * width)
+            c = constants(frame, hyper, layer, t, norm, np.sqrt(whole))
         elif frame.options.layered:
             c = constants(frame, hyper, layer, t, 0.0, 0.0)
-        for i in range(rows):
+        if listed:
+            for r in range(met):
+                i, at = u(frame.summed.rows[r]), input_at + r * width
+                update_row(frame, g, at, i * width, width, c)
+                clear(g, at, width)
+            forget_rows(frame)
+        for i in range(plan.sizes[layer] if listed else u(0), rows):
             if not lazy() or frame.trained.last[plan.first_rows[layer] + i] == t:
                 at = plan.bases[layer] + i * width
                 if noisy():
                     fill_noise(frame, layer, plan.first_rows[layer] + i, plan.sizes[layer + 1], t)
-                update_row(frame, g, at, at, width, c)
-                clear(g, at, width)
+                update_row(frame, g, at - skipped, at, width, c)
+                clear(g, at - skipped, width)
 
 
 @plain
