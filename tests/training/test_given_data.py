@@ -158,6 +158,22 @@ def test_a_stored_run_is_found_again_by_its_data(caplog):
     assert len({first.id, *(ravine.train(data=data, **QUICK).id for data in others)}) == 5
 
 
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("part", ["train", "test", "targets"])
+@pytest.mark.parametrize("validation", [0, 20])
+def test_arrays_that_were_changed_since_are_noticed(form, part, validation, tmp_path):
+    changed, test, targets = form(X.copy()), form(X[:30].copy()), np.array([0, 1, 2] * 40)
+    data = ravine.dataset(changed, targets, test=(test, [1] * 30))
+    if part == "targets":
+        object.__setattr__(data.train, "targets", np.roll(data.train.targets, 1))
+    else:
+        numbers = {"train": changed, "test": test}[part]
+        (numbers if form is np.asarray else numbers.data)[[3]] += 1
+    with pytest.raises(DataError, match="have been changed since, so the run's digest no longer stands for them"):
+        ravine.train(data=data, validation=validation, **QUICK)
+    assert not any((tmp_path / "runs").glob("*"))
+
+
 def test_the_spec_has_the_digest():
     data = ravine.dataset(X, Y)
     run = ravine.train(data=data, **QUICK)
