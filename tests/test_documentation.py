@@ -9,7 +9,9 @@ from pathlib import Path
 
 import click
 import numpy as np
+import pandas
 import pytest
+import scipy.sparse
 
 from ravine.cli.main import ravine, run
 from ravine.comparison.file import read_comparison
@@ -17,6 +19,8 @@ from ravine.comparison.finding import PROBLEMS, find_problem
 from ravine.conformance import findings_of
 from ravine.conformance.schedule import check_schedule
 from ravine.conformance.surface import check_surface
+from ravine.data import dataset
+from ravine.errors import DataError
 from ravine.formulas.compose import with_stages
 from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
 from ravine.formulas.space import space_of
@@ -109,6 +113,32 @@ def test_the_page_about_seeing_runs(tmp_path, monkeypatch, capsys):
     slow = seen["slow"].id
     wanted = {f"{name}-{slow}.png" for name in ("run", "confusion", "errors", "weights")} | {"both.svg"}
     assert {file.name for file in tmp_path.iterdir()} >= wanted
+
+
+def test_the_page_about_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAVINE_HOME", str(tmp_path / "runs"))
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(example, names)
+    assert names["run"].class_names == ("other", "same")
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(13, 10))
+    frame = pandas.DataFrame(x, columns=[*"0123456", "age", *"89"])
+    frame.iloc[3, 7] = np.nan
+    matrix = scipy.sparse.csr_array(x)
+    matrix.indices[[124, 129]] = [9, 4]
+    matrix.indices[125:129] = [4, 5, 6, 7]
+    calls = [
+        lambda: dataset(frame, range(13)),
+        lambda: dataset(matrix, range(13)),
+        lambda: dataset(x, [*"abcabcabcabca"], test=(x[:6], [*"abcabz"])),
+    ]
+    shown = " ".join(page.rpartition("the value and the mend:")[2].split())
+    for call in calls:
+        with pytest.raises(DataError) as found:
+            call()
+        assert str(found.value) in shown
 
 
 def test_the_surface_of_the_page_passes_its_checks(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 import ravine
 from benchmarks.nonsense.lines import PATHS, TEXTS
@@ -44,6 +45,15 @@ GOOD: dict[str, tuple[str, ...]] = {
     "beta1": ("0.5", "0"),
     "bias": ("True", "False"),
     "clip_norm": ("1", "0.5"),
+    "X": ("np.eye(40)", "np.eye(40, dtype='u1')", "scipy.sparse.eye_array(40, format='csr')", "np.eye(40).tolist()",
+          "np.full((40, 3), nan)", "np.ones((40, 2, 3))", "np.arange(40)", "scipy.sparse.eye_array(40, format='coo')",
+          "np.eye(40, dtype=complex)", "np.ma.masked_array(np.eye(40))", "np.array([['a'] * 3] * 40)",
+          "np.array([[0, 'a']] * 40, object)"),
+    "class_names": ("None", "['a', 'b']", "('a', 'b', 'c')", "['a', 'a']", "np.array(['a', 'b'])"),
+    "data": ("None", "None", "None", "(np.eye(40), np.arange(40))",
+             "(np.eye(40), [0, 1] * 20, np.eye(40), [1, 0] * 20)",
+             "ravine.dataset(np.eye(40, dtype='u1'), [0, 1] * 20)", "(np.eye(40),)", "[np.eye(3), [0, 1]]",
+             "(scipy.sparse.eye_array(40, format='csr'), [True, False] * 20)"),
     "data_dir": ("None", "'empty'", "Path('new')"),
     "dataset": ("'mnist'", "'mnist'", "'kmnist'"),
     "decay_every": ("1", "2"),
@@ -56,6 +66,7 @@ GOOD: dict[str, tuple[str, ...]] = {
           "lambda x: abs(x).max()", "lambda x: 3.0", "lambda x: nan", "lambda x: x", "lambda x: None",
           "lambda x: 'one'",
           "lambda x: 1j", "lambda x: np.exp(1000 * x).sum()", "lambda x: np.sqrt(x).sum()"),
+    "feature_names": ("None", "list('abc')", "range(40)", "'abc'"),
     "final_lr": ("0", "0.001"),
     "fresh": ("True", "False"),
     "grad": ("lambda x: 2 * x", "lambda x: np.cos(x)", "lambda x: list(np.ravel(2 * x))", "lambda x: 0 * x",
@@ -63,8 +74,8 @@ GOOD: dict[str, tuple[str, ...]] = {
              "lambda x: nan * x", "lambda x: 'zero'", "lambda x: x[:1]", "lambda x: 1j * x", "lambda x: [[1], [2, 3]]",
              "lambda x: np.array([object()])"),
     "h": ("None", "1e-6", "1e-3"),
-    "images": ("np.zeros((2, 784), 'uint8')", "np.zeros((28, 28))", "np.ones(784)", "np.zeros((3, 28, 28), 'f4')",
-               "np.full((1, 784), 0.5)", "np.zeros((784, 784), 'uint8')"),
+    "features": ("np.zeros((2, 784), 'uint8')", "np.zeros((28, 28))", "np.ones(784)", "np.zeros((3, 28, 28), 'f4')",
+                 "np.full((1, 784), 0.5)", "np.zeros((784, 784), 'uint8')"),
     "init": ("'glorot-uniform'", "'he-normal'"),
     "initial_weights": ("np.zeros(3176)", "np.full(3176, 0.1)", "[0.01] * 3176", "np.full(3176, nan)",
                         "np.full(3176, 1e300)", "np.zeros(3176, 'i1')", "np.zeros((3176, 1))",
@@ -92,6 +103,8 @@ GOOD: dict[str, tuple[str, ...]] = {
     "runs": ("None", "runs", "list(runs)", "[ravine.load_run(runs[0])]", "np.array(runs)", "[]"),
     "run": ("runs[0]", "runs[1]", "runs[2]", "'runs/' + runs[0]", "Path('runs') / runs[1]", "runs[0][:6]"),
     "samples": ("[0]", "(0, 1, 2)", "range(3)", "np.array([5])"),
+    "scale": ("None", "1", "255", "0.5", "0", "nan"),
+    "shape": ("None", "(8, 5)", "[5, 8]", "(28, 28)", "(-8, -5)", "40"),
     "schedule": ("None", "'linear'", "'step'", "'cosine'", "'exponential'", "'constant'", "'one_cycle'",
                  "'triangular'", "slowing"),
     "schedule_by": ("'epoch'", "'step'"),
@@ -110,6 +123,9 @@ GOOD: dict[str, tuple[str, ...]] = {
     "watcher": ("None", "Watcher()"),
     "weight_decay": ("0.01", "0"),
     "weights": ("None", "1", "5"),
+    "y": ("[0, 1] * 20", "np.arange(40)", "['a', 'b'] * 20", "[True, False] * 20", "np.ones(40)",
+          "np.zeros((40, 1), int)", "[0, 'a'] * 20", "[None] * 40", "np.arange(3)", "[10**30] * 40",
+          "np.zeros(40, 'M8[s]')"),
     "x": ("[1.0, 2.0]", "np.ones((2, 3))", "0.5", "np.zeros(4, 'f4')", "np.array([1e300])", "[True, False]", "[nan]",
           "np.arange(3)", "np.ones(2, 'f2')", "np.ones(2, 'g')"),
 }  # fmt: skip
@@ -149,7 +165,8 @@ TARGETS: Sequence[Target] = (
     ("ravine.load_run", _parameters(ravine.load_run), {"run": "runs[0]"}, 3),
     ("ravine.run_rows", _parameters(ravine.run_rows), {"runs": "runs"}, 1),
     ("ravine.epoch_rows", _parameters(ravine.epoch_rows), {"runs": "runs"}, 1),
-    ("ravine.load_run(runs[0]).predict", _parameters(ravine.Run.predict), {"images": "np.zeros((2, 784))"}, 2),
+    ("ravine.load_run(runs[0]).predict", _parameters(ravine.Run.predict), {"features": "np.zeros((2, 784))"}, 2),
+    ("ravine.dataset", _parameters(ravine.dataset), {"X": "np.eye(40)", "y": "[0, 1] * 20"}, 3),
     ("ravine.read_picture", _parameters(ravine.read_picture), {"path": "'pictures/seven.png'"}, 2),
     (
         "ravine.check_network_gradient",
@@ -221,7 +238,7 @@ def names(world: World) -> dict[str, Any]:
         "runs": world.runs,
     }
     numbers = {"nan": math.nan, "inf": math.inf, "Fraction": Fraction, "Decimal": Decimal}
-    return {"ravine": ravine, "np": np, "Path": Path, **numbers, **own_names}
+    return {"ravine": ravine, "np": np, "scipy": scipy, "Path": Path, **numbers, **own_names}
 
 
 def call(rng: random.Random, targets: Sequence[Target]) -> str:
@@ -242,7 +259,8 @@ def _value(rng: random.Random, name: str, oddness: float) -> str:
     if kind < 0.2 and good.startswith("'") and good.endswith("'"):
         return repr(near_text(rng, good[1:-1]))
     if kind < 0.35:
-        return rng.choice(("[{}]", "({},)", "np.array({})", "[{0}, {0}]", "str({})", "{{'lr': {}}}")).format(good)
+        wrapped = rng.choice(("[{}]", "({},)", "np.array({})", "[{0}, {0}]", "str({})", "{{'lr': {}}}")).format(good)
+        return good if name == "data" and wrapped.startswith("np.array") else wrapped  # NumPy cannot make one
     if kind < 0.45:
         return repr(rng.choice(rng.choice((PATHS, TEXTS))))
     return rng.choice(ODD)

@@ -51,7 +51,8 @@ def test_every_option_reaches_the_spec(small, capsys):
         "schedule": "step", "schedule_settings": {"decay_factor": 0.5, "decay_every": 2}, "schedule_by": "step",
         "warmup": 0.5, "batch_size": 30, "largest_batch": 60, "per_layer": {"alpha": [1.0, 0.5]},
         "epochs": 2, "seed": 7, "validation": 23, "validation_seed": 3, "test": "end",
-        "engine": "reference", "dtype": "float64", "initial_weights": None, "order": None, "extends": None,
+        "engine": "reference", "dtype": "float64", "data": None, "initial_weights": None, "order": None,
+        "extends": None,
     }  # fmt: skip
 
 

@@ -96,6 +96,14 @@ def test_features(given, message):
     assert message in refused(DataError, given, Y)
 
 
+@pytest.mark.parametrize(("row", "column"), [(0, 2), (1, 0), (2, 1), (3, 2)])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_array])
+def test_the_place_is_right_in_every_block(row, column, kind, monkeypatch):
+    monkeypatch.setattr(reading, "_BLOCK", 4)  # a row of a dense matrix, four values of a sparse one
+    text = refused(DataError, kind(having(row, column, np.inf)), Y)
+    assert f"X has inf in row {row}, column {column}, counted from 0" in text
+
+
 VALUES = [1.0, 2.0, 3.0, 4.0]
 
 
@@ -160,6 +168,7 @@ def test_values_behind_the_last_row_are_left_alone():
         (sparse.csr_array(Y[:, None]), "y is a sparse matrix; give the class of each sample"),
         (None, "y is None; it must have the class of each sample, in shape (4,)"),
         (3, "y is 3; it must have the class"),
+        ([3, 10**30, 3, 4], "which has more than 64 bits: give classes as texts"),
         ([[1], [2, 3], [4], [5]], "y is no array of classes"),
     ],
     ids=str,
@@ -238,7 +247,9 @@ def test_many_classes_are_not_all_listed():
         ({"feature_names": "abc"}, "feature_names is 'abc'; it must be a list"),
         ({"feature_names": 3}, "feature_names is 3"),
         ({"class_names": "abc"}, "class_names is 'abc'; it must be a list"),
-        ({"class_names": []}, "class_names is []"),
+        ({"class_names": []}, "class_names is empty; it must have one name for each class"),
+        ({"class_names": np.array("abc")}, "class_names is array('abc'"),
+        ({"feature_names": {"a": 1}}, "feature_names is {'a': 1}"),
         ({"class_names": 3}, "class_names is 3"),
         ({"class_names": ["a", "b", "a"]}, "class_names has 'a' twice; give each class a name of its own"),
         ({"test": X}, "it must be (X_test, y_test), or None"),

@@ -12,7 +12,7 @@ from ravine.data.datasets import Dataset, Split, whole
 from ravine.data.digest import digest_of
 from ravine.data.features import Read, features_of
 from ravine.data.info import GivenInfo
-from ravine.data.targets import class_names_of, classes_in, targets_of
+from ravine.data.targets import class_names_of, classes_in, names_of, targets_of
 from ravine.errors import ConfigError, DataError, beginning, shortened
 from ravine.inputs import plain
 from ravine.words import several
@@ -64,6 +64,14 @@ def dataset(
             "the memory does not suffice to bring X into the form that ravine reads: give fewer samples, "
             "float32, or a CSR array of scipy.sparse."
         ) from None
+
+
+def is_unchanged(data: Dataset) -> bool:
+    """Tell whether the arrays of a data set still hold what its digest stands for; those of the catalog always do."""
+    info = data.info
+    return not isinstance(info, GivenInfo) or info.digest == digest_of(
+        data.train, data.test, info.class_names, info.shape
+    )
 
 
 def value_of(data: Any) -> Dataset:
@@ -161,13 +169,12 @@ def _shape(given: Any, width: int) -> tuple[int, int] | None:
 def _feature_names(given: Any, width: int) -> tuple[str, ...] | None:
     if given is None:
         return None
-    if isinstance(given, str) or not hasattr(given, "__len__") or not hasattr(given, "__iter__"):
-        raise ConfigError(f"feature_names is {shortened(given)}; it must be a list with one name for each column of X.")
-    if len(given) != width:
+    names = names_of("feature_names", given, "column of X")
+    if len(names) != width:
         raise ConfigError(
-            f"feature_names has {several(len(given), 'name')}, and X has {several(width, 'column')}; give one for each."
+            f"feature_names has {several(len(names), 'name')}, and X has {several(width, 'column')}; give one for each."
         )
-    return tuple(map(str, given))
+    return names
 
 
 def _require_alike(train: Read, test: Read) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,19 +56,31 @@ def _classes(name: str, array: NDArray[Any]) -> NDArray[Any]:
         mend = f"give {name}.astype(int)" if whole else "classes are whole numbers, flags or texts"
         raise DataError(f"{name} has {array[row]} in row {row}, counted from 0, and dtype {array.dtype}: {mend}.")
     if kind == "O":
-        types = [_kind_of(value) for value in array]
-        other = next((row for row, each in enumerate(types) if each is None or each is not types[0]), None)
-        if other is None:
-            return array.astype(str if types[0] is str else types[0] or object)
-        before = "" if types[other] is None else f", and {shortened(array[0])} in row 0"
+        kinds = [_kind_of(value) for value in array]
+        row = next((row for row, each in enumerate(kinds) if each is None or each is not kinds[0]), -1)
+        if row < 0:
+            return _as(name, array, kinds[0])
+        before = "" if kinds[row] is None else f", and {shortened(array[0])} in row 0"
         raise DataError(
-            f"{name} has {shortened(array[other])} in row {other}, counted from 0{before}: classes are all whole "
+            f"{name} has {shortened(array[row])} in row {row}, counted from 0{before}: classes are all whole "
             "numbers, all flags, or all texts."
         )
     raise DataError(
         f"{name} has dtype {array.dtype}, with {shortened(array[0])} in row 0: classes are whole numbers, flags or "
         "texts."
     )
+
+
+def _as(name: str, array: NDArray[Any], kind: Any) -> NDArray[Any]:
+    """Return objects of one kind as an array of that kind."""
+    try:
+        return array.astype(kind)
+    except OverflowError:
+        row = next(row for row, value in enumerate(array) if not -(2**63) <= value < 2**63)
+        raise DataError(
+            f"{name} has {shortened(array[row])} in row {row}, counted from 0, which has more than 64 bits: give "
+            "classes as texts."
+        ) from None
 
 
 def _kind_of(value: Any) -> type | None:
@@ -79,11 +90,19 @@ def _kind_of(value: Any) -> type | None:
     return None
 
 
+def names_of(name: str, given: Any, of: str) -> tuple[str, ...]:
+    """Return names that were given in a list, or in something that NumPy reads as one."""
+    names = given if isinstance(given, (list, tuple, range)) else np.asarray(given)
+    if isinstance(names, np.ndarray) and names.ndim != 1:
+        raise ConfigError(f"{name} is {shortened(given)}; it must be a list with one name for each {of}.")
+    return tuple(map(str, names))
+
+
 def class_names_of(given: Any) -> tuple[str, ...]:
     """Return class names that were given, one a class; they must differ."""
-    if isinstance(given, str) or not isinstance(given, (Sequence, np.ndarray)) or len(given) == 0:
-        raise ConfigError(f"class_names is {shortened(given)}; it must be a list with one name for each class.")
-    names = tuple(map(str, given))
+    names = names_of("class_names", given, "class")
+    if not names:
+        raise ConfigError("class_names is empty; it must have one name for each class.")
     if len(set(names)) < len(names):
         twice = next(name for number, name in enumerate(names) if name in names[:number])
         raise ConfigError(f"class_names has {twice!r} twice; give each class a name of its own.")

@@ -18,10 +18,11 @@ from threadpoolctl import ThreadpoolController
 from ravine.arrays import Array
 from ravine.data import Dataset, GivenInfo, Split
 from ravine.data.features import memory_of_machine
+from ravine.data.given import is_unchanged
 from ravine.data.info import sample_word
 from ravine.data.validation import held_out
 from ravine.engines import Engine, Evaluation, make_engine
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, DataError
 from ravine.formulas.repeatable import refuse_chance
 from ravine.spec import ResolvedRun
 from ravine.spec.values import check_data
@@ -157,11 +158,13 @@ def train_in(
     Raises:
         BusyError: another process has taken the run over, since this one stood still for long.
         ConfigError: the batch size or a given array does not fit the data.
+        DataError: the arrays that the data were made of have been changed.
         StorageError: the run cannot be written.
     """
     watcher = watcher or Silent()
     spec, schedule = run.spec, run.schedule_text
-    dataset = dataset.held_out(spec.validation, spec.validation_seed)
+    whole = dataset
+    dataset = whole.held_out(spec.validation, spec.validation_seed)
     _check(run, dataset, given)
     refuse_chance(run.optimizer, {**spec.hyperparameters, "lr": spec.lr or 0.0}, (run.base, *run.stages))
     # BLAS splits its sums by its number of threads, and so its bits would depend on the machine.
@@ -174,6 +177,12 @@ def train_in(
         trainer.compile()
         with interruptible() if interruption is None else nullcontext(interruption) as stop:
             result = trainer.train(stop)
+            if not is_unchanged(whole):
+                folder.discard()
+                raise DataError(
+                    "the arrays that the data were made of have been changed since, so the run's digest no longer "
+                    "stands for them: leave them as they are until the run has ended, or give copies."
+                )
             if run.identity() != run.id:
                 folder.discard()
                 changed = spec.optimizer_name if run.schedule_text == schedule else spec.schedule_name

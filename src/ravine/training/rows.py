@@ -26,9 +26,14 @@ class Rows:
         """The number of samples."""
         return int(self.features.shape[0])
 
-    def dense(self, rows: slice, dtype: DTypeLike) -> Array:
-        """Return some samples as inputs, (b, i)."""
-        return inputs_of(self.features[rows], dtype, self.scale)
+    def inputs(self, rows: slice, dtype: DTypeLike) -> Any:
+        """Return some samples as inputs, (b, i), sparse if they are: a forward pass needs no more than products."""
+        part = self.features[rows]
+        if isinstance(part, np.ndarray):
+            return inputs_of(part, dtype, self.scale)
+        found = part.astype(dtype)
+        found.data = inputs_of(part.data, dtype, self.scale)
+        return found
 
 
 def rows_of(given: Any, info: DatasetInfo | GivenInfo) -> Rows:

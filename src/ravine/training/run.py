@@ -187,9 +187,9 @@ class Run:
         """
         if not np.isfinite(self.weights).all():
             raise ConfigError(f"run {self.id} diverged: its weights are not finite, so it cannot predict.")
-        inputs, network = rows_of(features, self.stored.info), self.network
-        chunk = rows_at_once(network.layers[0], inputs.count)
-        parts = (inputs.dense(slice(low, low + chunk), self.weights.dtype) for low in range(0, inputs.count, chunk))
+        samples, network = rows_of(features, self.stored.info), self.network
+        chunk = rows_at_once(network.layers[0], samples.count)
+        parts = (samples.inputs(slice(low, low + chunk), self.weights.dtype) for low in range(0, samples.count, chunk))
         found: Array = np.concatenate([softmax(forward(network, self.weights, x).logits) for x in parts])
         return found
 
