@@ -64,7 +64,7 @@ class Loss:
     def allows(self, y: Array) -> Array:
         """Tell for each target whether the loss takes it."""
         if self.targets == FLAGS:
-            return (y == 0) | (y == 1)
+            return np.asarray((y == 0) | (y == 1))
         low, high = ends(self.targets)
         above = y >= low if self.targets[0] == "[" else y > low
         below = y <= high if self.targets[-1] == "]" else y < high
