@@ -121,7 +121,7 @@ def test_both_parts_keep_the_order_of_the_files(small):
 def test_one_copy_for_all_runs_and_threads(small, monkeypatch):
     made = []
     plain = datasets.compact
-    monkeypatch.setattr(datasets, "compact", lambda images: made.append(len(images)) or plain(images))
+    monkeypatch.setattr(datasets, "compact", lambda images, scale: made.append(len(images)) or plain(images, scale))
     found, start = [], threading.Barrier(8)
 
     def ask():

@@ -21,7 +21,7 @@ class Untouchable:
 def test_one_split_for_all_runs_and_the_estimate(small, tmp_path, monkeypatch):
     made, cut = [], []
     compact, held_out = datasets.compact, datasets.held_out
-    monkeypatch.setattr(datasets, "compact", lambda images: made.append(len(images)) or compact(images))
+    monkeypatch.setattr(datasets, "compact", lambda images, scale: made.append(len(images)) or compact(images, scale))
     monkeypatch.setattr(datasets, "held_out", lambda *given: cut.append(given[1:]) or held_out(*given))
     data = Dataset(small.info, small.train, Untouchable())
     planned, store = plan(study_of(STUDY, seeds=[0, 1, 2])), RunStore(tmp_path / "study")

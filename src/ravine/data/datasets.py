@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ravine.data import idx, sources
 from ravine.data.catalog import DATASETS, DatasetInfo
-from ravine.data.compact import Compact, compact
+from ravine.data.compact import Compact, Dense, compact
 from ravine.data.validation import held_out, samples_of
 from ravine.errors import ConfigError, DataError, unknown
 from ravine.inputs import path_of
@@ -36,14 +36,14 @@ class Split:
     labels: NDArray[np.uint8]
 
     @property
-    def compact(self) -> Compact:
+    def compact(self) -> Compact | Dense:
         """The images as lists of their non-zero pixels, made when first asked for and shared by all runs."""
         with _ONE_AT_A_TIME:
             return self._compact
 
     @cached_property
-    def _compact(self) -> Compact:
-        return compact(self.images)
+    def _compact(self) -> Compact | Dense:
+        return compact(self.images, 255)
 
     def part(self, chosen: NDArray[np.bool_]) -> Split:
         """Return some of the samples: those of a mask, (b,)."""

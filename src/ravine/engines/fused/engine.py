@@ -53,8 +53,8 @@ class FusedEngine:
         self._space.compile()
 
     def prepare(self, split: Split) -> None:
-        """List the non-zero pixels."""
-        _ = split.compact
+        """Bring the data into the form that the kernel reads."""
+        self._space.prepare(split)
 
     @property
     def steps(self) -> int:

@@ -35,6 +35,12 @@ TABLE = 1024
 DENSE_SHARE, DENSE_BATCH = 0.5, 32
 """The share of inputs that are not zero, and the batch size, from which data are worked on without lists."""
 
+BYTES, REALS, MATRIX = 0, 1, 2
+"""The form of the data: nonzeros as bytes in at most 65,535 columns, nonzeros as numbers, or all inputs as numbers."""
+
+SHARED_SHARE = 0.02
+"""The share of inputs that are not zero from which two samples of a block are summed up together."""
+
 ACTIVATION_CODES = {"relu": 0, "leaky-relu": 1, "tanh": 2, "sigmoid": 3}
 """The code of each activation in the kernel."""
 
@@ -78,7 +84,6 @@ class Plan(NamedTuple):
     widths: Offsets  # weights in a row, with padding
     bases: Offsets  # first weight
     first_rows: Offsets  # first row, of all rows of the network
-    list_at: Offsets  # first number in `Lists`
     delta_at: Offsets  # first delta, of a sample's deltas
 
 
@@ -98,13 +103,23 @@ class Options(NamedTuple):
 
 
 class Data(NamedTuple):
-    """A data set, without its zeros: sample s has columns[k] and pixels[k] for starts[s] <= k < starts[s + 1]."""
+    """A data set. Without its zeros sample s has the inputs starts[s] <= k < starts[s + 1].
+
+    Input k of BYTES is bytes[k] / scale and stands in columns[k]; that of REALS is reals[k], in wide[k]. Sample s of a
+    MATRIX has the inputs reals[s * inputs:]. Arrays that a form does not have are empty.
+    """
 
     count: Count  # samples
+    form: Count
+    full: Flag  # no input is zero
+    nonzeros: Count  # of all samples
     starts: Counts
     columns: Columns
-    pixels: Bytes
-    labels: Bytes
+    bytes: Bytes
+    scale: Doubles  # one number
+    wide: Units
+    reals: Reals
+    labels: Units
 
 
 class Batches(NamedTuple):
@@ -131,20 +146,25 @@ class Trained(NamedTuple):
 
 
 class Lists(NamedTuple):
-    """The lists of a block: for each layer, those of its samples one after the other, sizes[l] places for each."""
+    """The lists of a block.
+
+    Those of a hidden layer have sizes[l] places for each sample; those of the inputs follow one another.
+    """
 
     units: Units
     values: Reals
+    begins: Offsets  # where each begins, shape (layers, block); of the inputs the kernel writes all but the first
     counts: Counts  # their lengths, shape (layers, block)
 
 
 class Nonzeros(NamedTuple):
     """The nonzeros of a layer, sorted by unit, and what sorting takes; see `kernel.lists.transpose`."""
 
-    count: Units
+    count: Units  # of each unit; zero but for the units that `marked` tells of
     place: Units
     seen: Units
     touched: Units
+    marked: Offsets  # after a transpose: the length of `touched`, and the units of the layer
     group: Counts
     begin: Counts
     offset: Units  # of the sample's deltas
@@ -157,7 +177,9 @@ class Work(NamedTuple):
     sums: Reals  # of one layer of one sample
     row: Reals  # two rows of gradients, of which the first is zero
     noise: Reals  # random numbers of a row
-    inputs: Reals  # of a block that is worked on without lists; otherwise those of one sample, and zeros between uses
+    other: Reals  # the inputs of one sample, and zeros between uses
+    inputs: Reals  # of a block that is worked on without lists, if they do not stand in the data
+    input_at: Offsets  # where the inputs of each sample of such a block begin, shape (block + 3,)
     table: Reals  # constants of lazy updates, shape (TABLE, constants)
     deltas: Reals  # shape (block + 3, deltas)
     # The gradient of a batch, and zero between batches; after SUM the caller clears it. Empty where no batch needs it.

@@ -31,8 +31,8 @@ class KernelGradients:
         self._space.compile()
 
     def prepare(self, split: Split) -> None:
-        """List the non-zero pixels."""
-        _ = split.compact
+        """Bring the data into the form that the kernel reads."""
+        self._space.prepare(split)
 
     def gradient(self, weights: Array, split: Split, batch: Array) -> tuple[float, Array]:
         """Return the sum of the losses of a batch, and the gradient of their mean, shape (n,).

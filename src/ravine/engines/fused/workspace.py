@@ -16,9 +16,11 @@ from ravine.engines.fused import compilation
 from ravine.engines.fused.frame import (
     ACTIVATION_CODES,
     DENSE_BATCH,
+    DENSE_SHARE,
     EVALUATE,
     LANES,
     LEARN,
+    MATRIX,
     NAIVE,
     TABLE,
     Batches,
@@ -34,6 +36,7 @@ from ravine.engines.fused.frame import (
     words,
 )
 from ravine.engines.fused.render import Rendered
+from ravine.engines.fused.samples import Samples, no_samples, samples
 from ravine.engines.fused.subnormals import flushed
 from ravine.networks import Network
 
@@ -89,37 +92,62 @@ class Workspace:
             wipe=False,
             seed=seed,
         )
-        block, widest, listed = plan.block, int(plan.sizes[:-1].max()), plan.block * int(plan.sizes[:-1].sum())
-        self._lists = Lists(
-            units=np.zeros(listed, np.uint32),
-            values=np.zeros(listed, self._dtype),
-            counts=np.zeros(plan.layers * block, np.int64),
-        )
-        self._nonzeros = Nonzeros(
-            count=np.zeros(widest, np.uint32),
-            place=np.zeros(widest, np.uint32),
-            seen=np.zeros(widest, np.uint32),
-            touched=np.zeros(widest, np.uint32),
-            group=np.zeros(block + 2, np.int64),
-            begin=np.zeros(block + 2, np.int64),
-            offset=np.zeros(block * widest, np.uint32),
-            value=np.zeros(block * widest, self._dtype),
-        )
-        width = int(plan.widths.max())
+        self._reserve_lists(0)
+        width, inputs, block = int(plan.widths.max()), int(plan.sizes[0]), plan.block
         summed = length if batch_size >= DENSE_BATCH or rendered.norms or rendered.noise else 0
         self._work = Work(
             sums=_aligned(width, self._dtype),
             row=_aligned(2 * width, self._dtype),
             noise=_aligned(width, self._dtype),
-            # Three samples more, so that samples can be taken by fours. Pages that are never touched take no memory.
-            inputs=np.zeros((block + 3) * int(plan.sizes[0]), self._dtype),
+            other=np.zeros(inputs, self._dtype),
+            inputs=np.zeros(0, self._dtype),
+            input_at=np.zeros(block + 3, np.uint64),
             table=np.zeros(TABLE * rendered.lazy_constants, self._dtype),
+            # Three samples more, so that samples can be taken by fours.
             deltas=_aligned((block + 3) * int(plan.deltas), self._dtype),
             summed=_aligned(summed, self._dtype),
             summed_length=summed,
             scratch=width,
         )
         self.summed = self._work.summed
+
+    def _reserve_lists(self, most: int) -> None:
+        """Make lists and nonzeros for samples with so many nonzeros at most; pages never touched take no memory."""
+        plan, self._most = self._plan, most
+        block, sizes = plan.block, plan.sizes[:-1].astype(int)
+        widest = int(sizes.max())
+        hidden = block * int(sizes[1:].sum())
+        # One more, which is written and not kept.
+        listed = hidden + block * most + 1
+        places = np.array([0, *sizes[1:]])
+        firsts = np.array([hidden, *(block * (np.cumsum(sizes[1:]) - sizes[1:]))])
+        self._lists = Lists(
+            units=np.zeros(listed, np.uint32),
+            values=np.zeros(listed, self._dtype),
+            begins=(firsts[:, None] + places[:, None] * np.arange(block)).astype(np.uint64).ravel(),
+            counts=np.zeros(plan.layers * block, np.int64),
+        )
+        nonzeros = block * max(most, *sizes[1:], 1)
+        self._nonzeros = Nonzeros(
+            count=np.zeros(widest, np.uint32),
+            place=np.zeros(widest, np.uint32),
+            seen=np.zeros(widest + 1, np.uint32),
+            touched=np.zeros(widest, np.uint32),
+            marked=np.zeros(2, np.uint64),
+            group=np.zeros(block + 2, np.int64),
+            begin=np.zeros(block + 2, np.int64),
+            offset=np.zeros(nonzeros, np.uint32),
+            value=np.zeros(nonzeros, self._dtype),
+        )
+
+    def _reserve(self, given: Samples) -> None:
+        """Make the memory that data need, if they need more than data before."""
+        if given.most > self._most:
+            self._reserve_lists(given.most)
+        inputs, block = int(self._plan.sizes[0]), self._plan.block
+        few_zeros = given.data.nonzeros > DENSE_SHARE * inputs * given.data.count
+        if few_zeros and given.data.form != MATRIX and block >= DENSE_BATCH and not len(self._work.inputs):
+            self._work = self._work._replace(inputs=np.zeros((block + 3) * inputs, self._dtype))
 
     def wipe_padding(self) -> None:
         """Clear the padding of rows after each step from now on, since it would not stay finite."""
@@ -128,6 +156,10 @@ class Workspace:
     def compile(self) -> None:
         """Load the kernel from the cache or compile it, so that no later call waits for it."""
         self._kernel = compilation.load(self._rendered, self._dtype.name)
+
+    def prepare(self, split: Split) -> None:
+        """Bring the data into the form that the kernel reads; otherwise the first run does it."""
+        samples(split, self._dtype)
 
     def run(
         self,
@@ -146,11 +178,12 @@ class Workspace:
 
         `hyper` has shape (1 or steps, 1 or layers, hyper-parameters); `t` is the number of steps taken before.
         """
-        data, size = _data(split), batch_size or self._batch_size
+        given, size = samples(split, self._dtype), batch_size or self._batch_size
         if mode != EVALUATE and size > self._batch_size:
             raise ValueError(f"batches of {size} in a workspace for batches of {self._batch_size}")
+        self._reserve(given)
         indices = np.ascontiguousarray(order, np.int64)
-        frame = self._frame(data, indices, first, stop, size, hyper, t, loss_sum)
+        frame = self._frame(given.data, indices, first, stop, size, hyper, t, loss_sum)
         with self._flushed(hyper) if mode == LEARN else nullcontext():
             return self._compiled.run(words(frame), mode), frame.found
 
@@ -161,7 +194,7 @@ class Workspace:
 
     def settle(self, hyper: Array, t: int) -> None:
         """Apply the lazy update to all rows that wait for it, up to the end of step t."""
-        frame = self._frame(_NOTHING, np.zeros(0, np.int64), 0, 0, 1, hyper, t, 0.0)
+        frame = self._frame(no_samples(self._dtype), np.zeros(0, np.int64), 0, 0, 1, hyper, t, 0.0)
         with self._flushed(hyper):
             self._compiled.settle(words(frame), t)
 
@@ -236,11 +269,6 @@ def ordered(names: Sequence[str], hyper: StepwiseHyper, factors: Factors, layers
     return np.stack(np.broadcast_arrays(*each), axis=-1).astype(np.float64, order="C")
 
 
-def _data(split: Split) -> Data:
-    compact, labels = split.compact, np.ascontiguousarray(split.labels, np.uint8)
-    return Data(len(labels), compact.starts, compact.columns, compact.values, labels)
-
-
 def _plan(network: Network, block: int) -> Plan:
     """Return where everything lies, for blocks of `block` samples."""
     sizes = np.array(network.layers)
@@ -260,13 +288,8 @@ def _plan(network: Network, block: int) -> Plan:
         widths=widths.astype(np.uint64),
         bases=begins(rows * widths),
         first_rows=begins(rows),
-        list_at=begins(block * sizes[:-1]),
         delta_at=begins(widths),
     )
-
-
-_NOTHING = Data(0, np.zeros(1, np.int64), np.zeros(0, np.uint16), np.zeros(0, np.uint8), np.zeros(0, np.uint8))
-"""No data."""
 
 
 def _aligned(length: int, dtype: np.dtype[Any]) -> Array:

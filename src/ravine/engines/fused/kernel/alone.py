@@ -20,7 +20,7 @@ def update_list(frame: Frame, layer: Count, t: Count, c: Packed) -> None:
     units, values = frame.lists.units, frame.lists.values
     base, width, d0, row = plan.bases[layer], plan.widths[layer], plan.delta_at[layer], plan.first_rows[layer]
     below = plan.delta_at[layer - 1] if hidden else u(0)
-    p = plan.list_at[layer]
+    p = u(frame.lists.begins[layer * plan.block])
     end = p + u(frame.lists.counts[layer * plan.block])
     while p + u(4) <= end:
         i0, i1, i2, i3 = taken(units, p, 4)
@@ -47,7 +47,7 @@ def update_list(frame: Frame, layer: Count, t: Count, c: Packed) -> None:
             d[below + i0] = slope(activation, d, x0) * s
         p += u(1)
     if lazy():
-        for p in range(plan.list_at[layer], end):
+        for p in range(u(frame.lists.begins[layer * plan.block]), end):
             frame.trained.last[row + u(units[p])] = t
 
 

@@ -44,7 +44,7 @@ def catch_up_list(address: Address, layer: Count, b: Offset, t: Count) -> None:
     """Bring the rows on the list of sample b to the end of step t - 1."""
     frame = unpack(address)
     base, width, first_row = frame.plan.bases[layer], frame.plan.widths[layer], frame.plan.first_rows[layer]
-    begin = frame.plan.list_at[layer] + b * frame.plan.sizes[layer]
+    begin = u(frame.lists.begins[layer * frame.plan.block + b])
     for p in range(begin, begin + u(frame.lists.counts[layer * frame.plan.block + b])):
         i = u(frame.lists.units[p])
         catch_up(frame, base + i * width, width, first_row + i, t)
@@ -69,7 +69,7 @@ def add_lazy_rows(address: Address, layer: Count, t: Count) -> None:
     z, w, slots, length = frame.work.sums, frame.trained.w, frame.trained.slots, frame.plan.weights
     units, values = frame.lists.units, frame.lists.values
     at, width, row = frame.plan.bases[layer], frame.plan.widths[layer], frame.plan.first_rows[layer]
-    p = frame.plan.list_at[layer]
+    p = u(frame.lists.begins[layer * frame.plan.block])
     end = p + u(frame.lists.counts[layer * frame.plan.block])
     while p + u(2) <= end:
         i0, i1 = u(units[p]), u(units[p + u(1)])

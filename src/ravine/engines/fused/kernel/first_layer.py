@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ravine.engines.fused.frame import Address, Count, Frame, Offset, Reals
+from ravine.engines.fused.frame import BYTES, MATRIX, SHARED_SHARE, Address, Count, Frame, Offset, Reals
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
 from ravine.engines.fused.kernel.forward import list_inputs
 from ravine.engines.fused.kernel.parts import catch_up_layer, catch_up_list
@@ -30,38 +30,50 @@ def fetch_ahead(frame: Frame, position: Count) -> None:
     end = frame.batches.length - 1
     later = position + 2 if position + 2 < end else end
     after = u(order[later])
-    prefetch(data.starts, after)
     prefetch(data.labels, after)
     following = u(order[position + 1 if position + 1 < end else end])
+    if data.form == MATRIX:
+        n = frame.plan.sizes[0]
+        for p in range(following * n, following * n + n, LANES):
+            prefetch(data.reals, p)
+        return
+    prefetch(data.starts, after)
     first, stop = u(data.starts[following]), u(data.starts[following + u(1)])
-    for p in range(first, stop, u(32)):
-        prefetch(data.columns, p)
-    for p in range(first, stop, u(64)):
-        prefetch(data.pixels, p)
+    if data.form == BYTES:
+        for p in range(first, stop, u(32)):
+            prefetch(data.columns, p)
+        for p in range(first, stop, u(64)):
+            prefetch(data.bytes, p)
+    else:
+        for p in range(first, stop, LANES):
+            prefetch(data.wide, p)
+            prefetch(data.reals, p)
 
 
 @plain
 def first_sums(address: Address, frame: Frame, low: Count, m: Count, t: Count) -> None:
     """List the inputs of a block and write the sums of the first layer to the deltas, for two samples at a time."""
     plan, lists, w = frame.plan, frame.lists, frame.trained.w
-    order, counts, d, x = frame.batches.order, frame.lists.counts, frame.work.deltas, frame.work.inputs
+    order, begins, counts, d = frame.batches.order, frame.lists.begins, frame.lists.counts, frame.work.deltas
     n, width = plan.sizes[0], plan.widths[0]
-    for i in range(n):
-        x[i] = like(x, 0)
+    shared = frame.data.nonzeros >= SHARED_SHARE * float(n) * frame.data.count
     for b in range(u(m)):
         fetch_ahead(frame, low + b)
-        list_inputs(b, order[low + b], frame.data, n, lists)
+        list_inputs(b, order[low + b], frame)
         clear(d, b * plan.deltas, width)
         if frame.options.lazy:
             catch_up_list(address, 0, b, t)
     for b in range(u(0), u(m), u(2)):
-        begin, own = b * n, b * plan.deltas
+        begin, own = u(begins[b]), b * plan.deltas
         end = begin + u(counts[b])
-        if b + u(1) < u(m):
-            stop = begin + n + u(counts[b + u(1)])
-            add_shared_rows(frame, own, begin, end, begin + n, stop)
+        if b + u(1) == u(m):
+            add_rows(d, own, w, u(0), width, lists.units, lists.values, begin, end)
+        elif shared:
+            add_shared_rows(frame, own, begin, end, end, end + u(counts[b + u(1)]))
         else:
             add_rows(d, own, w, u(0), width, lists.units, lists.values, begin, end)
+            stop = end + u(counts[b + u(1)])
+            add_rows(d, own + plan.deltas, w, u(0), width, lists.units, lists.values, end, stop)
 
 
 @leaf
@@ -69,10 +81,10 @@ def add_shared_rows(frame: Frame, z0: Offset, p: Offset, end: Offset, h: Offset,
     """Add the rows of the first layer on two lists, p to end and h to stop, to the deltas of two samples, z0 the first.
 
     Nearly half of the inputs of an image are inputs of another one too, and the row of such an input is read once for
-    both. `Work.inputs` is zero before and after.
+    both. `Work.other` is zero before and after.
     """
     w, z, z1, width = frame.trained.w, frame.work.deltas, z0 + frame.plan.deltas, frame.plan.widths[0]
-    x, units, values, spare = frame.work.inputs, frame.lists.units, frame.lists.values, frame.nonzeros
+    x, units, values, spare = frame.work.other, frame.lists.units, frame.lists.values, frame.nonzeros
     for q in range(h, stop):
         x[u(units[q])] = values[q]
     while p + u(4) <= end:
@@ -98,30 +110,57 @@ def add_shared_rows(frame: Frame, z0: Offset, p: Offset, end: Offset, h: Offset,
 
 @plain
 def dense_sums(address: Address, frame: Frame, low: Count, m: Count, t: Count) -> None:
-    """Write the inputs of a block with few zeros to `inputs`, and the sums of the first layer to the deltas.
+    """Write the sums of the first layer to the deltas, for a block with few zeros.
 
     Four samples at a time and four vectors of their sums, which AVX-512 holds in registers: each weight is read once
     for four samples. With many zeros, lists are faster. Inputs and deltas have room for three samples more than a
     block, so that the last four samples need not all exist; nobody reads the results of those that do not.
     """
-    data, order, x = frame.data, frame.batches.order, frame.work.inputs
-    n, width = frame.plan.sizes[0], frame.plan.widths[0]
-    for b in range(u(m)):
-        for i in range(n):
-            x[b * n + i] = like(x, 0)
-        sample = order[low + b]
-        for p in range(u(data.starts[sample]), u(data.starts[sample + 1])):
-            x[b * n + u(data.columns[p])] = like(x, data.pixels[p]) / like(x, 255)
+    place_inputs(frame, low, m)
+    n, width, x = frame.plan.sizes[0], frame.plan.widths[0], dense_inputs(frame)
     if frame.options.lazy:
         catch_up_layer(address, 0, n, t)
     for b in range(u(0), u(m), u(4)):
         j = u(0)
         while j + u(4) * LANES <= width:
-            sums_4x4(frame, b, j)
+            sums_4x4(frame, x, b, j)
             j += u(4) * LANES
         while j < width:
-            sums_4x1(frame, b, j)
+            sums_4x1(frame, x, b, j)
             j += LANES
+
+
+@inlined
+def dense_inputs(frame: Frame) -> Reals:
+    """Return the array in which the inputs of a block with few zeros stand."""
+    return frame.data.reals if frame.data.form == MATRIX else frame.work.inputs
+
+
+@inlined
+def place_inputs(frame: Frame, low: Count, m: Count) -> None:
+    """Write where the inputs of each sample of a block with few zeros begin, and the inputs if they stand in lists."""
+    data, order, x, input_at = frame.data, frame.batches.order, frame.work.inputs, frame.work.input_at
+    n = frame.plan.sizes[0]
+    if data.form == MATRIX:
+        for b in range(u(m) + u(3)):
+            at = u(low) + b
+            last = u(low + m) - u(1)
+            input_at[b] = u(order[at if at < last else last]) * n
+        return
+    for b in range(u(m) + u(3)):
+        input_at[b] = b * n
+    for b in range(u(m)):
+        for i in range(n):
+            x[b * n + i] = like(x, 0)
+        sample = order[low + b]
+        first, stop = u(data.starts[sample]), u(data.starts[sample + 1])
+        if data.form == BYTES:
+            scale = like(x, data.scale[0])
+            for p in range(first, stop):
+                x[b * n + u(data.columns[p])] = like(x, data.bytes[p]) / scale
+        else:
+            for p in range(first, stop):
+                x[b * n + u(data.wide[p])] = data.reals[p]
 
 
 @inlined
@@ -131,12 +170,12 @@ def four(start: Offset, distance: Offset) -> Any:
 
 
 @leaf
-def sums_4x1(frame: Frame, b: Offset, j: Offset) -> None:
+def sums_4x1(frame: Frame, x: Reals, b: Offset, j: Offset) -> None:
     """Write the sums j to j + 15 of the samples b to b + 3."""
-    w, x, d, n, width = frame.trained.w, frame.work.inputs, frame.work.deltas, frame.plan.sizes[0], frame.plan.widths[0]
+    w, d, n, width = frame.trained.w, frame.work.deltas, frame.plan.sizes[0], frame.plan.widths[0]
     deltas, d0 = frame.plan.deltas, b * frame.plan.deltas + j
     s = each_zero(w, 4)
-    xa, xb, xc, xe = four(b * n, n)
+    xa, xb, xc, xe = taken(frame.work.input_at, b, 4)
     for i in range(n):
         s = add_product_to_each(s, (x[xa + i], x[xb + i], x[xc + i], x[xe + i]), load(w, j + i * width))
     s0, s1, s2, s3 = s
@@ -147,13 +186,13 @@ def sums_4x1(frame: Frame, b: Offset, j: Offset) -> None:
 
 
 @leaf
-def sums_4x4(frame: Frame, b: Offset, j: Offset) -> None:
+def sums_4x4(frame: Frame, x: Reals, b: Offset, j: Offset) -> None:
     """Write the sums j to j + 63 of the samples b to b + 3."""
-    w, x, d, n, width = frame.trained.w, frame.work.inputs, frame.work.deltas, frame.plan.sizes[0], frame.plan.widths[0]
+    w, d, n, width = frame.trained.w, frame.work.deltas, frame.plan.sizes[0], frame.plan.widths[0]
     deltas, d0 = frame.plan.deltas, b * frame.plan.deltas + j
     s0 = s1 = s2 = s3 = each_zero(w, 4)
     columns = four(j, LANES)
-    xa, xb, xc, xe = four(b * n, n)
+    xa, xb, xc, xe = taken(frame.work.input_at, b, 4)
     for i in range(n):
         v = loads(w, columns, i * width)
         s0 = add_product_to_each(s0, x[xa + i], v)
@@ -179,50 +218,50 @@ def put_4(z: Reals, at: Offset, v: Any) -> None:
 @plain
 def first_gradient(frame: Frame, m: Count) -> None:
     """Add the gradient of the first layer to `summed`, for a block with few zeros, by four vectors of four rows."""
-    n, width = frame.plan.sizes[0], frame.plan.widths[0]
+    n, width, x = frame.plan.sizes[0], frame.plan.widths[0], dense_inputs(frame)
     i = u(0)
     while i + u(4) <= n:
         j = u(0)
         while j + u(4) * LANES <= width:
-            terms_4x4(frame, i, j, m)
+            terms_4x4(frame, x, i, j, m)
             j += u(4) * LANES
         while j < width:
             for row in range(i, i + u(4)):
-                terms_1x1(frame, row, j, m)
+                terms_1x1(frame, x, row, j, m)
             j += LANES
         i += u(4)
     while i < n:
         for j in range(u(0), width, LANES):
-            terms_1x1(frame, i, j, m)
+            terms_1x1(frame, x, i, j, m)
         i += u(1)
 
 
 @leaf
-def terms_1x1(frame: Frame, i: Offset, j: Offset, m: Count) -> None:
+def terms_1x1(frame: Frame, x: Reals, i: Offset, j: Offset, m: Count) -> None:
     """Add the terms of a block to the gradient of the weights j to j + 15 of row i, two sums in turn."""
-    g, x, d, n, deltas = frame.work.summed, frame.work.inputs, frame.work.deltas, frame.plan.sizes[0], frame.plan.deltas
+    g, d, input_at, deltas = frame.work.summed, frame.work.deltas, frame.work.input_at, frame.plan.deltas
     at = i * frame.plan.widths[0] + j
     one, other = load(g, at), zeros(g)
     b = u(0)
     while b + u(2) <= u(m):
-        one = one + x[i + b * n] * load(d, j + b * deltas)
-        other = other + x[i + b * n + n] * load(d, j + b * deltas + deltas)
+        one = one + x[i + u(input_at[b])] * load(d, j + b * deltas)
+        other = other + x[i + u(input_at[b + u(1)])] * load(d, j + b * deltas + deltas)
         b += u(2)
     if b < u(m):
-        one = one + x[i + b * n] * load(d, j + b * deltas)
+        one = one + x[i + u(input_at[b])] * load(d, j + b * deltas)
     store(g, at, one + other)
 
 
 @leaf
-def terms_4x4(frame: Frame, i: Offset, j: Offset, m: Count) -> None:
+def terms_4x4(frame: Frame, x: Reals, i: Offset, j: Offset, m: Count) -> None:
     """Add the terms of a block to the gradient of the weights j to j + 63 of the rows i to i + 3."""
-    g, x, d, n, deltas = frame.work.summed, frame.work.inputs, frame.work.deltas, frame.plan.sizes[0], frame.plan.deltas
+    g, d, input_at, deltas = frame.work.summed, frame.work.deltas, frame.work.input_at, frame.plan.deltas
     width, at = frame.plan.widths[0], i * frame.plan.widths[0] + j
     s0 = s1 = s2 = s3 = each_zero(g, 4)
     columns = four(j, LANES)
     for b in range(u(m)):
         v = loads(d, columns, b * deltas)
-        x0, x1, x2, x3 = taken(x, i + b * n, 4)
+        x0, x1, x2, x3 = taken(x, i + u(input_at[b]), 4)
         s0 = add_product_to_each(s0, x0, v)
         s1 = add_product_to_each(s1, x1, v)
         s2 = add_product_to_each(s2, x2, v)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ravine.engines.fused.frame import Address, Count, Data, Flag, Frame, Lists, Offset
+from ravine.engines.fused.frame import BYTES, MATRIX, Address, Count, Flag, Frame, Offset
 from ravine.engines.fused.kernel.activation import activate
 from ravine.engines.fused.kernel.compiled import inlined, plain, u
 from ravine.engines.fused.kernel.loss import cross_entropy
@@ -12,15 +12,49 @@ from ravine.engines.fused.pointers import like
 
 
 @inlined
-def list_inputs(b: Offset, sample: Count, data: Data, n: Offset, lists: Lists) -> None:
-    """Write the list of a sample's n inputs, as sample b of a block."""
-    at, first = u(b) * n, u(data.starts[sample])
+def list_inputs(b: Offset, sample: Count, frame: Frame) -> None:
+    """Write the list of a sample's inputs, as sample b of a block, after that of the sample before."""
+    data, lists = frame.data, frame.lists
+    units, values = lists.units, lists.values
+    at = u(lists.begins[0])
+    if b > u(0):
+        at = u(lists.begins[b - u(1)]) + u(lists.counts[b - u(1)])
+        lists.begins[b] = at
+    if data.form == MATRIX:
+        lists.counts[b] = list_row(frame, at, u(sample) * frame.plan.sizes[0])
+        return
+    first = u(data.starts[sample])
     count = u(data.starts[sample + 1]) - first
-    for k in range(count):
-        lists.units[at + k] = data.columns[first + k]
-    for k in range(count):
-        lists.values[at + k] = like(lists.values, data.pixels[first + k]) / like(lists.values, 255)
+    if data.form == BYTES:
+        scale = like(values, data.scale[0])
+        for k in range(count):
+            units[at + k] = data.columns[first + k]
+        for k in range(count):
+            values[at + k] = like(values, data.bytes[first + k]) / scale
+    else:
+        for k in range(count):
+            units[at + k] = data.wide[first + k]
+        for k in range(count):
+            values[at + k] = data.reals[first + k]
     lists.counts[b] = count
+
+
+@inlined
+def list_row(frame: Frame, at: Offset, first: Offset) -> Offset:
+    """Write the list of the inputs that begin at reals[first], and return its length."""
+    x, n, units, values = frame.data.reals, frame.plan.sizes[0], frame.lists.units, frame.lists.values
+    if frame.data.full:
+        for i in range(n):
+            units[at + i] = i
+        for i in range(n):
+            values[at + i] = x[first + i]
+        return n
+    k = at
+    for i in range(n):
+        units[k] = i
+        values[k] = x[first + i]
+        k += u(x[first + i] != like(x, 0))
+    return k - at
 
 
 @plain
@@ -37,12 +71,12 @@ def forward(
     w, z, d = frame.trained.w, frame.work.sums, frame.work.deltas
     label, own = u(frame.data.labels[sample]), b * plan.deltas
     if alone:
-        list_inputs(b, sample, frame.data, plan.sizes[0], lists)
+        list_inputs(b, sample, frame)
         clear(d, own, plan.widths[0])
     clear(d, own + plan.widths[0], plan.deltas - plan.widths[0])
     for layer in range(plan.layers):
         width, base, n = plan.widths[layer], plan.bases[layer], plan.sizes[layer + 1]
-        first = plan.list_at[layer] + b * plan.sizes[layer]
+        first = u(lists.begins[layer * plan.block + b])
         end = first + u(lists.counts[layer * plan.block + b])
         clear(z, u(0), width)
         if options.bias:
@@ -57,7 +91,7 @@ def forward(
                 catch_up_list(address, layer, b, t)
             add_rows(z, u(0), w, base, width, lists.units, lists.values, first, end)
         if layer < plan.layers - 1:
-            begin = plan.list_at[layer + 1] + b * n
+            begin = u(lists.begins[(layer + 1) * plan.block + b])
             count = activate(options.activation, z, n, lists.units, lists.values, begin)
             lists.counts[(layer + 1) * plan.block + b] = count
     n = plan.sizes[plan.layers]

@@ -35,7 +35,7 @@ def run(address: Address, mode: Count) -> Count:
     """
     frame = unpack(address)
     batches, options, inputs = frame.batches, frame.options, frame.plan.sizes[0]
-    few_zeros = frame.data.starts[frame.data.count] > DENSE_SHARE * float(inputs) * frame.data.count
+    few_zeros = frame.data.nonzeros > DENSE_SHARE * float(inputs) * frame.data.count
     if mode == LEARN:
         tabulate_lazy(address)
     t, done = batches.t, 0
@@ -120,6 +120,6 @@ def tell(frame: Frame, b: Offset, hit: Flag) -> None:
     """Count a hit, and mark the units that are live in sample b of a block."""
     frame.found.hits[0] += hit
     for layer in range(1, frame.plan.layers):
-        begin = frame.plan.list_at[layer] + b * frame.plan.sizes[layer]
+        begin = u(frame.lists.begins[layer * frame.plan.block + b])
         for p in range(begin, begin + u(frame.lists.counts[layer * frame.plan.block + b])):
             frame.found.live[frame.plan.first_rows[layer] + u(frame.lists.units[p])] |= frame.lists.values[p] != 0
