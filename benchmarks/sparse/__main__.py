@@ -1,4 +1,4 @@
-"""Training on sparse data beside other libraries: `python -m benchmarks.sparse [--json]`, after `pip install -e ".[peers]"`.
+"""Training on sparse data beside other libraries: `python -m benchmarks.sparse [--json]`, with the extra `peers`.
 
 A network of COLUMNS-64-10 units without biases, with relu and cross-entropy, in float32; samples have 100 nonzeros,
 whose columns follow Zipf's law. All peers get the same samples in the same order, the same initial weights and rates.
@@ -7,9 +7,10 @@ over the first 30 batches are compared. A peer that has several forms takes the 
 
 Then they are timed in turn, round after round, and medians are printed. A peer trains on all samples once, or on fewer
 if these take longer than `--seconds`. ravine's lazy updates are settled within the time. One core: every peer has one
-core and one thread. Whole machine (`--whole-machine`): the better of one run with all threads and of one run a core at
-the same time. Memory is the peak of one process, beyond what it held before it had data; beside it stands the sum of
-weights, state and data. `floor.py` says what the floor is.
+core and one thread; in brackets stands the time that it had the core, which is less on a busy machine. Whole machine
+(`--whole-machine`): the better of one run with all threads and of one run a core at the same time. Memory is the peak
+of a process, beyond what it held before it had data; beside it stands the sum of weights, state and data. `floor.py`
+says what the floor is.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def main() -> None:
     missing = {peer: library for peer in arguments.peers if (library := _missing(peer))}
     for peer, library in missing.items():
         print(f"{peer}: {library} is not installed", file=sys.stderr)
-    workers = {p: Workers(p, arguments.whole_machine) for p in arguments.peers if p not in missing}
+    peers = [peer for peer in arguments.peers if peer not in missing]
     rows = []
     for columns in arguments.columns:
         problem = draw(columns, arguments.samples)
@@ -62,7 +63,11 @@ def main() -> None:
             for optimizer in arguments.optimizers:
                 for size in arguments.batch_sizes:
                     task = {"folder": folder, "optimizer": optimizer, "batch_size": size, "seconds": arguments.seconds}
+                    # A new process has no memory left over from the row before.
+                    workers = {peer: Workers(peer, arguments.whole_machine) for peer in peers}
                     rows.append(measure(workers, problem, task, arguments.repeats))
+                    for each in workers.values():
+                        each.close()
                     if not arguments.json:
                         _print(rows[-1])
     if arguments.json:
@@ -76,7 +81,7 @@ def _missing(peer: str) -> str | None:
 
 
 class Workers:
-    """The processes of one peer: one with one core and one thread; for the whole machine one on each core, and one with all."""
+    """The processes of one peer: one with one core; for the whole machine one on each, and one with all threads."""
 
     def __init__(self, peer: str, whole_machine: bool) -> None:
         cores = sorted(os.sched_getaffinity(0), reverse=True)
@@ -101,8 +106,13 @@ class Workers:
         answers = ask(self.ways[way], {"go": True})
         return {
             "seconds": max(answer["seconds"] for answer in answers) / len(answers),
+            "processor_seconds": max(answer["processor_seconds"] for answer in answers),
             "peak_bytes": max(answer["peak_bytes"] for answer in answers),
         }
+
+    def close(self) -> None:
+        for process in (*self._alone, *self._every):
+            process.communicate()
 
 
 def measure(workers: dict[str, Workers], problem: Problem, task: dict[str, Any], repeats: int) -> dict[str, Any]:
@@ -126,12 +136,13 @@ def measure(workers: dict[str, Workers], problem: Problem, task: dict[str, Any],
     for peer in taken:
         samples = said[peer]["samples"]
         each = {way: [1e6 * a["seconds"] / samples for a in answers] for way, answers in found[peer].items()}
-        medians = {way: statistics.median(taken) for way, taken in each.items()}
+        medians = {way: statistics.median(times) for way, times in each.items()}
         if "all_threads" in medians:
             medians["whole_machine"] = min(medians["every_core"], medians["all_threads"])
         peak = max(answer["peak_bytes"] for answer in found[peer]["one_core"])
-        peers[peer] = {**said[peer], **medians, "fastest": min(each["one_core"]), "peak_bytes": peak}
-    lowest = floor(problem, optimizer, size, len(problem.order), repeats)
+        own = statistics.median(1e6 * a["processor_seconds"] / samples for a in found[peer]["one_core"])
+        peers[peer] = {**said[peer], **medians, "processor": own, "peak_bytes": peak}
+    lowest = floor(problem, optimizer, size, len(problem.order), max(repeats, 9))
     return {
         "columns": len(problem.first),
         "optimizer": optimizer,
@@ -150,18 +161,19 @@ def bytes_of(problem: Problem, optimizer: str) -> int:
 
 
 def _print(row: dict[str, Any]) -> None:
-    lowest = row["floor"]
     print(f"{row['columns']:,} columns, {row['optimizer']}, m = {row['batch_size']}: microseconds per sample")
     for peer, found in row["peers"].items():
-        whole = f" / {found['whole_machine']:.1f} whole machine" if "whole_machine" in found else ""
+        whole = f" / {found['whole_machine']:.2f} whole machine" if "whole_machine" in found else ""
         memory = f"{found['peak_bytes'] / 2**20:.0f} MiB, {found['peak_bytes'] / row['bytes']:.2f} times the sum"
+        times = f"{found['one_core']:9.2f} ({found['processor']:.2f}){whole}"
         form = f"{found['form']}, {found['samples']:,} samples"
-        print(f"  {peer:14} {found['one_core']:9.1f}{whole}   loss {found['loss']:.4f}   {memory}   {form}")
+        print(f"  {peer:14} {times}   loss {found['loss']:.4f}   {memory}   {form}")
     for peer, fault in row["left_out"].items():
         print(f"  {peer:14} left out: {fault}")
+    lowest = row["floor"]
     print(
-        f"  floor          {lowest['microseconds']:9.1f}   {lowest['bytes'] / 1e3:.0f} KB a sample; "
-        f"in random order {lowest['random_speed'] / 1e9:.1f} GB/s; weights, state and data {row['bytes'] / 2**20:.0f} MiB"
+        f"  floor          {lowest['microseconds']:9.2f}   {lowest['bytes'] / 1e3:.0f} KB a sample; "
+        f"in random order {lowest['random_speed'] / 1e9:.1f} GB/s; sum {row['bytes'] / 2**20:.0f} MiB"
     )
     sys.stdout.flush()
 

@@ -61,28 +61,42 @@ class Worker:
             self.train = forms[fastest](task)
             loss = self.train(checked)
         del task
-        if samples is None:
-            batches = int(seconds / tried[fastest] * CHECKED)
-            samples = min(len(order), max(batches, CHECKED) * batch_size) // batch_size * batch_size
-        self.order = order[:samples]
+        self.order = order[
+            : samples or max(CHECKED * batch_size, _whole(seconds / tried[fastest], checked, batch_size))
+        ]
         self.train(self.order)
+        while samples is None and len(self.order) < len(order) // batch_size * batch_size:
+            spent = self._seconds(self.order)
+            if spent > seconds / 2:
+                break
+            # The first batches do not tell what more of them take: a lazy update is settled once a call.
+            self.order = order[: _whole(seconds / spent, self.order, batch_size)]
+            self.train(self.order)
         gc.collect()
         Path("/proc/self/clear_refs").write_text("5")  # the peak from here on
         return {
             "loss": loss,
             "form": fastest,
             "forms": {name: 1e6 * spent / len(checked) for name, spent in tried.items()},
-            "samples": samples,
+            "samples": len(self.order),
             "warm_up_seconds": time.perf_counter() - began,
         }
 
     def go(self) -> dict[str, Any]:
-        return {"seconds": self._seconds(self.order), "peak_bytes": _resident("VmHWM") - self.before}
+        began = time.process_time()
+        seconds = self._seconds(self.order)
+        spent = time.process_time() - began
+        return {"seconds": seconds, "processor_seconds": spent, "peak_bytes": _resident("VmHWM") - self.before}
 
     def _seconds(self, order: Any) -> float:
         began = time.perf_counter()
         self.train(order)
         return time.perf_counter() - began
+
+
+def _whole(times: float, order: Any, batch_size: int) -> int:
+    """Return so many times the samples of an order, in whole batches."""
+    return int(times * len(order)) // batch_size * batch_size
 
 
 def _resident(name: str) -> int:
