@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     data = load().train
-    x, labels = scaled(data.images[:1], np.float64), data.labels[:1].astype(int)
+    x, labels = scaled(data.features[:1], np.float64), data.targets[:1].astype(int)
     point = NetworkPoint(Network((784, 300, 100, 100, 10)), start_weights(RunSpec()), x, labels)
     indices = np.arange(len(point.weights))
     differences = METHODS[:3]

@@ -100,7 +100,7 @@ def measure(
     rule = shelves.OPTIMIZERS.find(optimizer)
     engine = make_engine("fused", network, rule, weights, "float32", batch_size)
     engine.compile()
-    part = Split(data.images[:images], data.labels[:images])
+    part = Split(data.features[:images], data.targets[:images])
     engine.prepare(part)
     # At a small rate wide and deep networks do not diverge.
     hyper = rule.hyperparameters({"lr": 1e-5})

@@ -117,7 +117,7 @@ def ravine(optimizer: str, batch_size: int) -> Callable[[int], float]:
     engine = make_engine("fused", spec.network, rule, start_weights(spec), "float32", batch_size)
     engine.compile()
     engine.prepare(data)
-    hyper, source = rule.hyperparameters({"lr": rate_of(optimizer)}), batches(batch_size, len(data.labels))
+    hyper, source = rule.hyperparameters({"lr": rate_of(optimizer)}), batches(batch_size, len(data.targets))
 
     def train(steps: int) -> float:
         for _ in range(steps):
@@ -151,8 +151,8 @@ def torch(optimizer: str, batch_size: int) -> Callable[[int], float]:
         "shampoo": lambda p: Shampoo(p, lr=lr, preconditioning_compute_steps=every, matrix_eps=1e-4),
     }[optimizer](model.parameters())
     cross_entropy = torch.nn.CrossEntropyLoss()
-    images = torch.from_numpy(data.images.reshape(len(data.labels), -1).astype(np.float32) / np.float32(255))
-    labels = torch.from_numpy(data.labels.copy()).long()
+    images = torch.from_numpy(data.features.reshape(len(data.targets), -1).astype(np.float32) / np.float32(255))
+    labels = torch.from_numpy(data.targets.copy()).long()
     source = batches(batch_size, len(labels))
 
     def train(steps: int) -> float:

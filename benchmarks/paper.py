@@ -88,7 +88,7 @@ def ravine_seconds(planned: Sequence[Planned], data: Dataset, jobs: int) -> tupl
 
 def torch_seconds(results: Sequence[Result], data: Dataset, steps: int, repeats: int) -> dict[str, Any]:
     """Return the seconds that PyTorch would take for the same steps and evaluations, and what they are made of."""
-    images = len(data.train.labels)
+    images = len(data.train.targets)
     kinds = sorted({(result.spec.optimizer, result.spec.batch_size) for result in results})
     workers = Workers("torch")
     costs = {kind: step_seconds(workers, *kind, min(steps, images // kind[1]), repeats) for kind in kinds}
@@ -137,8 +137,8 @@ def evaluation_seconds(split: Split, repeats: int) -> float:
 
     spec = RunSpec()
     matrices = [torch.from_numpy(m.astype("float32")) for m in spec.network.layout.views(start_weights(spec))]
-    images = torch.from_numpy(scaled(split.images, "float32"))
-    labels = torch.from_numpy(split.labels.astype("int64"))
+    images = torch.from_numpy(scaled(split.features, "float32"))
+    labels = torch.from_numpy(split.targets.astype("int64"))
 
     @torch.no_grad()
     def evaluate() -> None:

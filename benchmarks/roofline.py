@@ -79,7 +79,7 @@ def main() -> None:
         assert rule.formula is not None, f"{name} takes no steps in compiled code"
         own = row_speeds((1 + len(rule.formula.slots)) * weight_bytes(), arguments.repeats)
         for size in arguments.batch_sizes:
-            order = epoch_order(0, 0, len(data.labels))[: SAMPLES.get(size, 12_000)].astype(np.int64)
+            order = epoch_order(0, 0, len(data.targets))[: SAMPLES.get(size, 12_000)].astype(np.int64)
             work = work_of(data, order, rule, size)
             times = seconds(data, order, rule, size, arguments.repeats)
             measured = {
@@ -246,7 +246,7 @@ def weight_bytes() -> int:
 def work_of(data: Split, order: NDArray[np.int64], rule: Optimizer, batch_size: int) -> dict[str, float]:
     """Count what one sample needs, on average; see the top of this file."""
     matrices = start_weights(RunSpec()).astype(np.float32)
-    trace = forward(NETWORK, matrices, scaled(data.images[order], np.float32))
+    trace = forward(NETWORK, matrices, scaled(data.features[order], np.float32))
     present = [a != 0 for a in trace.activations]
     terms = [float(p.sum()) * width for p, width in zip(present, WIDTHS, strict=True)]
     formula = rule.formula

@@ -241,7 +241,7 @@ def synthetic(count: int) -> Dataset:
 
 
 def _sha256(split: Split) -> str:
-    return hashlib.sha256(split.images.tobytes() + split.labels.tobytes()).hexdigest()
+    return hashlib.sha256(split.features.tobytes() + split.targets.tobytes()).hexdigest()
 
 
 class KernelClock:

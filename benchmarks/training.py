@@ -84,7 +84,7 @@ def _train(engine: Engine, data: Split, optimizer: str, count: int, threads: int
     """Train on `count` samples; return the seconds and the mean loss."""
     # At a small rate no optimizer diverges over all repeats.
     hyper = OPTIMIZERS.find(optimizer).hyperparameters({"lr": 0.001})
-    order = epoch_order(0, 0, len(data.labels))[:count].astype(np.int64)
+    order = epoch_order(0, 0, len(data.targets))[:count].astype(np.int64)
     with threadpool_limits(threads):
         began = time.perf_counter()
         taken = engine.train(data, order, 0, count, hyper)

@@ -40,9 +40,9 @@ class Worker:
             threadpool_limits(self.threads)
         began = time.perf_counter()
         self.train = self.module.make(
-            Task(optimizer, batch_size, self.threads, self.data.images, self.data.labels, matrices)
+            Task(optimizer, batch_size, self.threads, self.data.features, self.data.targets, matrices)
         )
-        self.order = epoch_order(0, 0, len(self.data.labels))[:samples].astype("int64")
+        self.order = epoch_order(0, 0, len(self.data.targets))[:samples].astype("int64")
         loss = self.train(self.order)
         return {"loss": loss, "warm_up_seconds": time.perf_counter() - began}
 

@@ -103,11 +103,11 @@ def by_hand(run, images):
 
 
 def test_predictions(run, small):
-    images = small.test.images
+    images = small.test.features
     wanted = by_hand(run, images)
     assert run.probabilities(images) == pytest.approx(wanted, abs=1e-5)
     assert run.predict(images).tolist() == wanted.argmax(axis=1).tolist()
-    assert (run.predict(images) == small.test.labels).mean() == run.test_accuracy
+    assert (run.predict(images) == small.test.targets).mean() == run.test_accuracy
     for same in (images.reshape(-1, 8, 8), images / 255, (images / 255).astype(np.float32)):
         assert run.predict(same).tolist() == run.predict(images).tolist()
     for one in (images[3], images[3].reshape(8, 8), images[3:4]):
@@ -305,7 +305,7 @@ def test_damaged_weights_predict_nothing(run, small):
     content[-7] ^= 1
     path.write_bytes(content)
     with pytest.raises(ravine.DataError, match="does not match its checksum"):
-        ravine.load_run(run.id).predict(small.test.images)
+        ravine.load_run(run.id).predict(small.test.features)
 
 
 def test_interrupted(small, runs):

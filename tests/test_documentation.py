@@ -93,10 +93,10 @@ def seen_in(folder, monkeypatch):
 def test_the_page_about_seeing_runs(tmp_path, monkeypatch, capsys):
     seen = seen_in(tmp_path, monkeypatch)
     assert {file.name for file in tmp_path.glob("*.png")} == {"both.png", "confusion.png", "errors.png", "weights.png"}
-    images = len(seen["test"].labels)
+    images = len(seen["test"].targets)
     assert seen["matrix"].sum() == images
     assert len(seen["wrong"]) == images - np.trace(seen["matrix"])
-    assert (seen["shares"].argmax(axis=1) != seen["test"].labels[seen["wrong"]]).all()
+    assert (seen["shares"].argmax(axis=1) != seen["test"].targets[seen["wrong"]]).all()
     assert len(seen["run"].history["test_loss"]) == 3
     assert (len(seen["longer"].history), seen["longer"].spec.extends) == (4, None)
     assert seen["slower"].spec.extends == seen["short"].id

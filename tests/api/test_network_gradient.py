@@ -30,7 +30,7 @@ def mnist_points():
     train = load("mnist").train
     weights = start_weights(spec)
     return [
-        NetworkPoint(spec.network, weights, scaled(train.images[:m], "float64"), train.labels[:m].astype(int))
+        NetworkPoint(spec.network, weights, scaled(train.features[:m], "float64"), train.targets[:m].astype(int))
         for m in (1, 4)
     ]
 
@@ -71,7 +71,7 @@ def test_right_gradients_pass(small, dtype, epochs, kind):
 
 def test_the_check_is_at_the_weights_of_the_run(small, runs):
     run = ravine.train(dataset="small", layers=(64, 12, 10), lr=0.1, epochs=2, engine="reference")
-    x, labels = scaled(small.train.images[[4]], "float64"), small.train.labels[[4]].astype(int)
+    x, labels = scaled(small.train.features[[4]], "float64"), small.train.targets[[4]].astype(int)
     expected = NetworkPoint(run.spec.network, run.weights.astype(float), x, labels).losses()[0]
     stored = check_network_gradient(RunSpec(dataset="mnist"), run=run.id, samples=(4,), digits=None)
     trained = check_network_gradient(SPEC, epochs=2, samples=(4,), digits=None)
@@ -95,7 +95,7 @@ def test_subsets_are_seeded(small):
 
 def test_the_curve_and_the_digits_are_of_weights_that_count(small):
     check = check_network_gradient(SPEC, epochs=0, digits=20)
-    x, labels = scaled(small.train.images[[0]], "float64"), small.train.labels[[0]].astype(int)
+    x, labels = scaled(small.train.features[[0]], "float64"), small.train.targets[[0]].astype(int)
     point = NetworkPoint(SPEC.network, start_weights(SPEC), x, labels)
     live = np.flatnonzero(gradient(point.network, point.weights, point.x, point.labels)[1])
     assert len(live) < CURVE_WEIGHTS

@@ -28,7 +28,7 @@ def predicted(capsys, trained, *images: str) -> list[dict]:
 
 
 def test_the_same_image_in_every_form(trained, small, capsys, tmp_path):
-    pixels = small.test.images[:4].reshape(4, 8, 8)
+    pixels = small.test.features[:4].reshape(4, 8, 8)
     (tmp_path / "four.idx").write_bytes(write_idx(pixels))
     (tmp_path / "four.gz").write_bytes(gzip.compress(write_idx(pixels)))
     Image.fromarray(pixels[3]).save(tmp_path / "gray.png")
@@ -36,13 +36,13 @@ def test_the_same_image_in_every_form(trained, small, capsys, tmp_path):
     images = ["test:3", *(f"{tmp_path}/{name}" for name in ("four.idx:3", "four.gz:3", "gray.png", "color.png"))]
     answers = predicted(capsys, trained, *images)
     assert [answer["image"] for answer in answers] == images
-    wanted = trained.probabilities(small.test.images[3])[0].tolist()
+    wanted = trained.probabilities(small.test.features[3])[0].tolist()
     for answer in answers:
         assert list(answer["probabilities"]) == list("abcdefghij")
         assert list(answer["probabilities"].values()) == pytest.approx(wanted, rel=1e-6)
         assert answer["class"] == "abcdefghij"[int(np.argmax(wanted))]
     (other,) = predicted(capsys, trained, "train:3")
-    expected = trained.probabilities(small.train.images[3])[0].tolist()
+    expected = trained.probabilities(small.train.features[3])[0].tolist()
     assert list(other["probabilities"].values()) == pytest.approx(expected, rel=1e-6)
 
 

@@ -25,10 +25,10 @@ def trained(tmp_path_factory) -> ravine.Run:
 def known(trained) -> tuple[np.ndarray, np.ndarray]:
     """A test digit of each class that the run is sure of: (10, 28, 28), and their classes."""
     test = load("mnist").test
-    shares = trained.probabilities(test.images)
-    sure = shares[np.arange(len(test.labels)), test.labels] > 0.99
-    chosen = np.concatenate([np.flatnonzero(sure & (test.labels == k))[:1] for k in range(10)])
-    return test.images[chosen].reshape(-1, 28, 28), test.labels[chosen]
+    shares = trained.probabilities(test.features)
+    sure = shares[np.arange(len(test.targets)), test.targets] > 0.99
+    chosen = np.concatenate([np.flatnonzero(sure & (test.targets == k))[:1] for k in range(10)])
+    return test.features[chosen].reshape(-1, 28, 28), test.targets[chosen]
 
 
 def enlarged(pixels: np.ndarray, times: int = 5) -> np.ndarray:

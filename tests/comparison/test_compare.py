@@ -139,8 +139,8 @@ def test_the_test_set_has_no_part_in_the_tuning(small, tmp_path, monkeypatch):
 
     def poisoned(name, folder, *, quiet):
         data = real(name, folder, quiet=quiet)
-        labels = ((data.test.labels + 1) % 10).astype(data.test.labels.dtype)
-        return dataclasses.replace(data, test=dataclasses.replace(data.test, labels=labels))
+        labels = ((data.test.targets + 1) % 10).astype(data.test.targets.dtype)
+        return dataclasses.replace(data, test=dataclasses.replace(data.test, targets=labels))
 
     monkeypatch.setattr(preparing, "load", poisoned)
     other = compared(runs=tmp_path / "poisoned")

@@ -21,9 +21,9 @@ def test_the_arrays_are_what_the_files_hold(register, isolated, form, hashed):
     assert loaded.info is tiny.info
     for half, split in (("train", loaded.train), ("t10k", loaded.test)):
         images = tiny.arrays[f"{half}-images-idx3-ubyte"]
-        np.testing.assert_array_equal(split.images, [image.ravel() for image in images])
-        np.testing.assert_array_equal(split.labels, tiny.arrays[f"{half}-labels-idx1-ubyte"])
-        for array in (split.images, split.labels):
+        np.testing.assert_array_equal(split.features, [image.ravel() for image in images])
+        np.testing.assert_array_equal(split.targets, tiny.arrays[f"{half}-labels-idx1-ubyte"])
+        for array in (split.features, split.targets):
             assert array.dtype == np.uint8
             assert array.flags.c_contiguous
             assert not array.flags.writeable
@@ -31,7 +31,7 @@ def test_the_arrays_are_what_the_files_hold(register, isolated, form, hashed):
 
 def test_a_path_as_text_is_fine(register, isolated):
     tiny = register()
-    assert len(load("tiny", str(tiny.write(isolated / "given"))).test.labels) == 3
+    assert len(load("tiny", str(tiny.write(isolated / "given"))).test.targets) == 3
 
 
 @pytest.mark.parametrize("function", [load, locate, datasets.info_of])
@@ -130,12 +130,12 @@ def test_the_real_mnist():
     mnist = load("mnist")
     assert locate("mnist") is not None
     assert mnist.info is DATASETS["mnist"]
-    assert mnist.train.images.shape == (60_000, 784)
-    assert mnist.test.images.shape == (10_000, 784)
+    assert mnist.train.features.shape == (60_000, 784)
+    assert mnist.test.features.shape == (10_000, 784)
     # The published counts of each digit, and the mean and deviation that the field normalizes with.
     digits = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
-    assert np.bincount(mnist.train.labels).tolist() == digits
-    assert np.bincount(mnist.test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
-    assert mnist.train.images.mean() / 255 == pytest.approx(0.1306604763, abs=1e-9)
-    assert mnist.train.images.std() / 255 == pytest.approx(0.3081078039, abs=1e-9)
-    assert np.count_nonzero(mnist.train.images.max(axis=0) == 0) == 67
+    assert np.bincount(mnist.train.targets).tolist() == digits
+    assert np.bincount(mnist.test.targets).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert mnist.train.features.mean() / 255 == pytest.approx(0.1306604763, abs=1e-9)
+    assert mnist.train.features.std() / 255 == pytest.approx(0.3081078039, abs=1e-9)
+    assert np.count_nonzero(mnist.train.features.max(axis=0) == 0) == 67

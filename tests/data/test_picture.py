@@ -94,7 +94,7 @@ def test_as_fashion_mnist_was_made(tmp_path):
 
 
 def test_pictures_of_mnist_are_taken_as_they_are(tmp_path):
-    images = load("mnist").test.images[::100].reshape(-1, 28, 28)
+    images = load("mnist").test.features[::100].reshape(-1, 28, 28)
     for number, pixels in enumerate(images):
         for mode in ("L", "RGB", "RGBA"):
             picture = read_picture(written(Image.fromarray(pixels).convert(mode), tmp_path / f"{number}.png"))
@@ -103,7 +103,7 @@ def test_pictures_of_mnist_are_taken_as_they_are(tmp_path):
 
 
 def test_a_digit_of_mnist_out_of_its_place_is_put_back(tmp_path):
-    pixels = load("mnist").test.images[0].reshape(28, 28)
+    pixels = load("mnist").test.features[0].reshape(28, 28)
     moved = np.roll(pixels, (-4, 3), axis=(0, 1))
     picture = read_picture(written(moved, tmp_path / "moved.png"))
     assert np.abs(picture.pixels.astype(int) - pixels).mean() < 3

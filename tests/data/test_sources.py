@@ -518,7 +518,7 @@ LOADER = textwrap.dedent("""
     facts["shape"] = tuple(facts["shape"])
     catalog.DATASETS["tiny"] = catalog.DatasetInfo(**facts)
     print("ready", flush=True)
-    print(load("tiny").train.images.tobytes().hex())
+    print(load("tiny").train.features.tobytes().hex())
 """)
 
 

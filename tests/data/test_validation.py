@@ -50,7 +50,7 @@ def test_the_split_depends_on_its_seed_and_is_a_shuffle_of_its_own():
 
 
 def test_the_split_of_mnist_stays_what_it_is():
-    labels = load("mnist").train.labels
+    labels = load("mnist").train.targets
     held = np.flatnonzero(held_out(labels, 10_000, 0))
     assert hashlib.sha256(held.astype("<i8").tobytes()).hexdigest()[:16] == "c7acf0f4d7d601bd"
 
@@ -92,7 +92,7 @@ def test_what_is_neither_is_refused(given_, told):
 @pytest.mark.parametrize("count", [230, -1, 1.5, True])
 def test_a_split_that_leaves_nothing_is_refused(count, small):
     with pytest.raises(ConfigError):
-        held_out(small.train.labels, count, 0)
+        held_out(small.train.targets, count, 0)
     with pytest.raises(ConfigError):
         small.held_out(count)
 
@@ -104,13 +104,13 @@ def test_fewer_samples_than_classes_leave_some_without():
 
 def test_both_parts_keep_the_order_of_the_files(small):
     cut = small.held_out(30, seed=4)
-    held = held_out(small.train.labels, 30, 4)
+    held = held_out(small.train.targets, 30, 4)
     for part, numbers in ((cut.validation, np.flatnonzero(held)), (cut.train, np.flatnonzero(~held))):
-        np.testing.assert_array_equal(part.images, np.stack([small.train.images[number] for number in numbers]))
-        np.testing.assert_array_equal(part.labels, [small.train.labels[number] for number in numbers])
-        assert not part.images.flags.writeable
-        assert not part.labels.flags.writeable
-    assert (len(cut.train.labels), len(cut.validation.labels)) == (200, 30)
+        np.testing.assert_array_equal(part.features, np.stack([small.train.features[number] for number in numbers]))
+        np.testing.assert_array_equal(part.targets, [small.train.targets[number] for number in numbers])
+        assert not part.features.flags.writeable
+        assert not part.targets.flags.writeable
+    assert (len(cut.train.targets), len(cut.validation.targets)) == (200, 30)
     assert cut.test is small.test
     assert small.validation is None
     assert small.held_out(0) is small

@@ -181,7 +181,7 @@ def test_a_growing_batch_has_the_sizes_and_steps_of_the_page():
 
 
 def test_so_many_pixels_are_zero():
-    share = np.mean(load("mnist").train.images == 0)
+    share = np.mean(load("mnist").train.features == 0)
     pages = [page for page in PAGES if "of MNIST's pixels" in page.read_text(encoding="utf-8")]
     assert len(pages) >= 2
     for page in pages:
@@ -211,5 +211,5 @@ def test_the_split_of_the_page(tmp_path, monkeypatch):
     exec(code, names)
     run, data = names["run"], names["data"]
     assert (run.validation_accuracy > 0.9, run.test_accuracy, run.tested) == (True, None, False)
-    assert (len(data.train.labels), len(data.validation.labels)) == (50_000, 10_000)
-    assert run.validation_accuracy == (run.predict(data.validation.images) == data.validation.labels).mean()
+    assert (len(data.train.targets), len(data.validation.targets)) == (50_000, 10_000)
+    assert run.validation_accuracy == (run.predict(data.validation.features) == data.validation.targets).mean()

@@ -73,11 +73,11 @@ def test_200_steps_end_at_the_same_weights(name, bias, batch_size):
     data = sparse_split()
     network = Network(SMALL, bias=bias)
     weights = starting_point(network)
-    order = order_of(200, batch_size, len(data.labels))
+    order = order_of(200, batch_size, len(data.targets))
 
     model = peer(network, weights)
     optimizer = OPTIMIZERS[name](model.parameters())
-    x, y = torch.tensor(data.images / 255), torch.tensor(data.labels.astype(np.int64))
+    x, y = torch.tensor(data.features / 255), torch.tensor(data.targets.astype(np.int64))
     loss_sum = 0.0
     for begin in range(0, len(order), batch_size):
         batch = torch.tensor(order[begin : begin + batch_size])

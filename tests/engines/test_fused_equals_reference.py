@@ -61,7 +61,7 @@ def after_200_steps(data, name, layers, bias, batch_size):
     rule = ELEMENTWISE[name]
     hyper = settings(rule)
     fused, reference = pair(Network(layers, bias=bias), rule, batch_size)
-    order = order_of(STEPS, batch_size, len(data.labels))
+    order = order_of(STEPS, batch_size, len(data.targets))
     ours, theirs = run(fused, data, order, hyper), run(reference, data, order, hyper)
 
     assert ours.steps == theirs.steps == STEPS
@@ -79,7 +79,7 @@ def test_batches_about_and_above_a_block(data, name, batch_size):
     rule = ELEMENTWISE[name]
     hyper = settings(rule)
     fused, reference = pair(Network((784, 12, 9, 10), bias=True), rule, batch_size)
-    order = order_of(8, batch_size, len(data.labels))
+    order = order_of(8, batch_size, len(data.targets))
     ours, theirs = run(fused, data, order, hyper), run(reference, data, order, hyper)
     assert ours.loss_sum == pytest.approx(theirs.loss_sum, rel=1e-12)
     assert_same(fused, reference, 1e-10)
@@ -91,11 +91,11 @@ def test_batches_about_and_above_a_block(data, name, batch_size):
 def test_data_with_few_zeros(name, bias, batch_size):
     # The last batch is smaller and may go the other way; 61 inputs and 70 units are no multiples of what goes together.
     data = dense_split()
-    assert np.count_nonzero(data.images) > DENSE_SHARE * data.images.size
+    assert np.count_nonzero(data.features) > DENSE_SHARE * data.features.size
     rule = ELEMENTWISE[name]
     hyper = settings(rule)
     fused, reference = pair(Network((61, 70, 9, 10), bias=bias), rule, batch_size)
-    order = order_of(30, batch_size, len(data.labels))
+    order = order_of(30, batch_size, len(data.targets))
     ours, theirs = run(fused, data, order, hyper), run(reference, data, order, hyper)
     assert ours.loss_sum == pytest.approx(theirs.loss_sum, rel=1e-12)
     assert_same(fused, reference, 1e-10)
@@ -110,7 +110,7 @@ def test_every_activation_and_form_of_softmax(data, rule, activation, bias, soft
     network = Network((784, 19, 5, 10), activation=activation, bias=bias, softmax=softmax)
     hyper = settings(rule)
     fused, reference = pair(network, rule, batch_size)
-    order = order_of(25, batch_size, len(data.labels))
+    order = order_of(25, batch_size, len(data.targets))
     ours, theirs = run(fused, data, order, hyper), run(reference, data, order, hyper)
     assert ours.loss_sum == pytest.approx(theirs.loss_sum, rel=1e-12)
     assert_same(fused, reference, 1e-10)
@@ -127,7 +127,7 @@ def test_single_precision_has_the_round_off_that_it_should_have(data, name, batc
     fused, reference = pair(network, rule, batch_size, "float32")
     _, exact = pair(network, rule, batch_size, "float64")
     # Few steps: sooner or later a unit switches in one precision and not in the other, and that is not round-off.
-    order = order_of(20, batch_size, len(data.labels))
+    order = order_of(20, batch_size, len(data.targets))
     losses = [run(engine, data, order, hyper).loss_sum for engine in (fused, reference, exact)]
 
     assert fused.weights.dtype == np.float32
@@ -191,11 +191,11 @@ def test_an_evaluation_is_the_mean_over_the_split(engine):
     data = sparse_split(4500, width=40)  # more than the reference engine takes at a time
     network = Network((40, 12, 7, 10), bias=True)
     weights = starting_point(network)
-    x = data.images / 255
+    x = data.features / 255
     trace = forward(network, weights, x)
     result = make_engine(engine, network, sgd, weights, "float64", 10).evaluate(data)
-    assert result.loss == pytest.approx(losses(network, weights, x, data.labels).mean(), rel=1e-12)
-    assert result.accuracy == (trace.logits.argmax(axis=1) == data.labels).mean()
+    assert result.loss == pytest.approx(losses(network, weights, x, data.targets).mean(), rel=1e-12)
+    assert result.accuracy == (trace.logits.argmax(axis=1) == data.targets).mean()
     assert result.live_units == tuple(int(a.any(axis=0).sum()) for a in trace.activations[1:])
 
 

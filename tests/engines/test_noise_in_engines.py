@@ -134,7 +134,7 @@ def both_after(rule, factors, *rates):
     network, found = Network((60, 17, 9, 10), "tanh"), []
     weights = np.random.default_rng(5).normal(0, 0.3, network.layout.size)
     zeros = some_data(300, 60)
-    data = Split(np.maximum(zeros.images, 1), zeros.labels)
+    data = Split(np.maximum(zeros.features, 1), zeros.targets)
     for name in ("reference", "fused"):
         one = make_engine(name, network, rule, weights, "float64", 300, factors, seed=SEED)
         for each in rates:

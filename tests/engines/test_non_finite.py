@@ -79,10 +79,10 @@ def test_an_engine_that_stopped_goes_on_from_a_good_state(data, engine, name, ba
     # Sample 0 alone has pixel 0, whose weights are NaN at first; it comes late in its batch.
     rule = ELEMENTWISE[name]
     hyper = rule.hyperparameters({})
-    images = data.images.copy()
+    images = data.features.copy()
     images[:, 0] = 0
     images[0, 0] = 1
-    data = split(images, data.labels)
+    data = split(images, data.targets)
     network = Network((60, 8, 10), bias=True)
     order = np.random.default_rng(3).integers(1, 400, 4 * batch_size)
     good, bad = starting_point(network), starting_point(network)
@@ -105,10 +105,10 @@ def test_an_engine_that_stopped_is_behind_no_step(data, batch_size):
     # Another batch in place of the one with the infinite loss: momentum must not think that rows moved on.
     network = Network((60, 8, 10), bias=True)
     hyper = {"lr": 0.05, "alpha": 0.9}
-    images = data.images.copy()
+    images = data.features.copy()
     images[:, 0] = 0
     images[0, 0] = 1
-    data = split(images, data.labels)
+    data = split(images, data.targets)
     weights = starting_point(network)
     weights[:8] = np.nan
     order = np.random.default_rng(4).integers(1, 400, 6 * batch_size)

@@ -63,7 +63,7 @@ def test_both_engines_agree(declared, batch_size, make):
     data = make(400, width=61)
     hyper = hyper_of(declared)
     fused, reference = pair(NETWORK, declared, batch_size)
-    order = order_of(25, batch_size, len(data.labels))
+    order = order_of(25, batch_size, len(data.targets))
     ours, theirs = run(fused, data, order, hyper), run(reference, data, order, hyper)
     assert ours.loss_sum == pytest.approx(theirs.loss_sum, rel=1e-12)
     assert_same(fused, reference, 1e-10)
@@ -78,7 +78,7 @@ def test_norms_are_those_of_the_gradient_and_of_each_layer_s():
 
     data = sparse_split(50, width=61)
     for engine in pair(NETWORK, keeps, 50):
-        _, g = gradient(NETWORK, engine.weights, data.images / 255, data.labels)
+        _, g = gradient(NETWORK, engine.weights, data.features / 255, data.targets)
         run(engine, data, np.arange(50), {"lr": 1.0})
         state = engine.state()
         np.testing.assert_allclose(flat(state, "whole"), np.linalg.norm(g), rtol=1e-12)

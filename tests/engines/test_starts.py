@@ -161,7 +161,7 @@ def test_padding_is_no_weight_and_does_not_reach_one(layers):
 
 def test_a_row_that_waits_coasts_from_where_its_slot_starts():
     # Pixels that are never seen have no gradient: v = 0.5 ** t, and the weights go down by 0.5 + 0.25 + ...
-    unseen = ~DATA.images.any(axis=0)
+    unseen = ~DATA.features.any(axis=0)
     assert unseen.any()
     for name in ENGINES:
         one = train(engine(name, coasting), coasting)

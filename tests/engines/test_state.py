@@ -165,8 +165,8 @@ def test_any_array_of_sample_numbers_will_do(data, layout):
     order = order_of(5, 7, 400)
     run(expected, data, order, hyper)
     order = {"writable": order.copy(), "int32": order.astype(np.int32), "strided": np.repeat(order, 2)[::2]}[layout]
-    own = split(data.images, data.labels)
-    object.__setattr__(own, "labels", data.labels.astype(np.int64))
+    own = split(data.features, data.targets)
+    object.__setattr__(own, "targets", data.targets.astype(np.int64))
     run(engine, own, order, {"lr": 1 / 20, "alpha": 0.9})
     assert_same_bits(engine, expected)
 

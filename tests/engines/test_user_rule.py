@@ -33,7 +33,7 @@ def test_it_gets_a_dense_pass(batch_size, bias):
     ours, theirs = run(fused, data, order, hyper), run(reference, data, order, hyper)
     assert ours.loss_sum == pytest.approx(theirs.loss_sum, rel=1e-12)
     assert_same(fused, reference, 1e-10)
-    unseen = ~data.images.any(axis=0)
+    unseen = ~data.features.any(axis=0)
     assert unseen.any()
     moved = (fused.weights - start)[: 60 * 11].reshape(60, 11)
     assert moved[unseen].all()  # rows that never have a gradient move as well

@@ -560,7 +560,7 @@ def test_a_stored_run_is_read_without_its_rule(small, here, capsys, monkeypatch,
         path.write_text("raise SystemExit" if fate == "raises" else MINE.replace("0.9", "0.7"))
     found = ravine.load_run(run.id)
     assert found.spec == run.spec
-    assert (found.predict(small.test.images) == run.predict(small.test.images)).all()
+    assert (found.predict(small.test.features) == run.predict(small.test.features)).all()
     found.plot()
     capsys.readouterr()
     for arguments in (["runs", "list"], ["runs", "show", run.id], ["predict", run.id, "test:0"]):

@@ -48,4 +48,4 @@ def test_the_estimate_counts_the_samples_that_are_left(small, tmp_path, monkeypa
     seen.clear()
     module.estimate([run for one in seeds for run in one], RunStore(tmp_path), 1, lambda name: small)
     assert {id(split) for split in seen} == {id(small.held_out(46, seed).train) for seed in (1, 2)}
-    assert not np.array_equal(seen[0].labels, small.train.labels)
+    assert not np.array_equal(seen[0].targets, small.train.targets)

@@ -46,7 +46,7 @@ def test_a_run_that_overflows_stops_at_the_first_bad_step(small, runs, engine):
     # The layer that is named is the first that spoils anything, on the batch that failed.
     weights = stored.weights()
     batch = epoch_order(0, cause.epoch - 1, 230)[(cause.step - 1) % 12 * 20 :][:20]
-    trace = forward(run.network, weights, (small.train.images[batch] / np.float32(255)).astype(weights.dtype))
+    trace = forward(run.network, weights, (small.train.features[batch] / np.float32(255)).astype(weights.dtype))
     outputs = [*trace.activations[1:], trace.logits]
     spoilt = [not np.isfinite(z).all() for z in outputs]
     assert cause.layer == spoilt.index(True) + 1
@@ -107,7 +107,7 @@ def test_a_dead_network_names_its_layer_and_the_loss_ln_k(small, runs, engine, d
     assert "ln 10 = 2.3026" in result.cause.message
     assert [record.epoch for record in result.history] == [1]  # it stops at once
     assert result.test_loss == pytest.approx(math.log(10), rel=1e-6)
-    assert result.test_accuracy == (small.test.labels == 0).mean()
+    assert result.test_accuracy == (small.test.targets == 0).mean()
 
 
 def test_with_biases_a_dead_network_s_logits_may_differ(small, runs):

@@ -241,20 +241,20 @@ def test_weight_decay_that_leaves_nothing(small, runs):
 
 
 def test_labels_that_are_all_the_same(small, runs):
-    order = np.flatnonzero(small.train.labels == 4)
+    order = np.flatnonzero(small.train.targets == 4)
     hint = hint_of(small, runs, Given(order=order), epochs=20)
     assert "All training samples are of class e: there is nothing to tell apart." in hint
 
 
 def test_a_class_that_drowns_the_others(small, runs):
-    of_class = np.flatnonzero(small.train.labels == 6)
+    of_class = np.flatnonzero(small.train.targets == 6)
     order = np.random.default_rng(1).permutation([*np.tile(of_class, 10)[:190], *range(10)])
     hint = hint_of(small, runs, Given(order=order), lr=0.02)
     assert re.search(r"9\d % of the training samples are of class g; give each class its share\.$", hint)
 
 
 def test_an_order_that_is_sorted_by_class(runs):
-    order = np.argsort(load("mnist").train.labels[:5000], kind="stable")
+    order = np.argsort(load("mnist").train.targets[:5000], kind="stable")
     settings = {"layers": (784, 24, 10), "epochs": 1, "out": runs, "engine": "reference"}
     hint = ravine.train(order=order, **settings).hint
     assert "The last training samples are nearly all of class 9, which pushes out the others; shuffle" in hint
@@ -302,12 +302,12 @@ def test_a_look_against_central_differences_and_counting(small):
     run = small_run(layers=(64, 9, 10), activation="relu")
     network, weights, samples = run.network, start_weights(run.spec), np.arange(50)
     seen = look(network, weights, small.train, samples)
-    x = small.train.images[samples] / 255
+    x = small.train.features[samples] / 255
     first, second = network.layout.views(weights)
 
     def at(second):
         z = np.maximum(x @ first, 0) @ second
-        return np.log(np.exp(z).sum(axis=1)) - z[samples, small.train.labels[samples]]
+        return np.log(np.exp(z).sum(axis=1)) - z[samples, small.train.targets[samples]]
 
     assert seen.losses == pytest.approx(at(second), rel=1e-12)
     slopes = np.zeros_like(second)
@@ -323,7 +323,7 @@ def test_a_look_against_central_differences_and_counting(small):
 def test_a_first_step_down_across_and_too_far(small):
     run = small_run()
     network, weights, batch = run.network, start_weights(run.spec), np.arange(30)
-    _, g = gradient(network, weights, small.train.images[batch] / 255, small.train.labels[batch])
+    _, g = gradient(network, weights, small.train.features[batch] / 255, small.train.targets[batch])
     across = np.random.default_rng(0).normal(size=len(g))
     across -= (across @ g) / (g @ g) * g
     for step, cosine in (
@@ -337,7 +337,7 @@ def test_a_first_step_down_across_and_too_far(small):
         assert seen.size == pytest.approx(np.sqrt((step @ step) / (weights @ weights)))
         assert seen.decades == 0
     far = first_step(network, weights, weights - 1e4 * g, small.train, batch).decades
-    x, labels = small.train.images[batch] / 255, small.train.labels[batch]
+    x, labels = small.train.features[batch] / 255, small.train.targets[batch]
     start, *after = (losses(network, weights - rate * g, x, labels).mean() for rate in (0, 1e4, 1e3, 100, 10, 1, 0.1))
     assert [loss < start for loss in after].index(True) == far > 1
 
@@ -371,7 +371,7 @@ def test_real_digits_at_a_hopeless_rate(runs, engine):
     order = np.arange(3000)
     settings = {"layers": (784, 24, 10), "epochs": 1, "out": runs, "engine": engine, "order": order}
     run = ravine.train(lr=2e-9, **settings)
-    chance = np.bincount(load("mnist").test.labels).max() / 10_000
+    chance = np.bincount(load("mnist").test.targets).max() / 10_000
     assert f"always answering the commonest class gives {100 * chance:.2f} %" in run.hint
     assert ravine.train(lr=0.1, **settings).hint is None
 

@@ -144,7 +144,7 @@ def test_a_large_batch_is_taken_in_parts():
     network, weights = Network((6, 5, 3), bias=True), rng.normal(size=53)
     engine = make_engine("reference", network, sgd, weights, "float64", 4500)
     taken = engine.train(data, np.arange(4500), 0, 4500, {"lr": 1.0})
-    losses, g = gradient(network, weights, scaled(data.images, np.dtype("float64")), data.labels)
+    losses, g = gradient(network, weights, scaled(data.features, np.dtype("float64")), data.targets)
     assert taken.loss_sum == pytest.approx(losses.sum(), rel=1e-13)
     np.testing.assert_allclose(engine.weights, weights - g, rtol=1e-12)
 

@@ -42,7 +42,7 @@ def names_in(figure):
 def guessed(run, split):
     """Return the predicted classes by the weights alone."""
     one, two = (matrix.astype(np.float64) for matrix in run.matrices)
-    return (np.maximum(split.images / 255 @ one, 0) @ two).argmax(axis=1)
+    return (np.maximum(split.features / 255 @ one, 0) @ two).argmax(axis=1)
 
 
 # Curves
@@ -136,11 +136,11 @@ def test_losses_at_the_edge_of_what_a_number_can_be(run):
 
 def test_confusion_and_errors_are_those_of_the_weights(run, small):
     guesses = guessed(run, small.test)
-    counts = [[int(((small.test.labels == t) & (guesses == p)).sum()) for p in range(10)] for t in range(10)]
+    counts = [[int(((small.test.targets == t) & (guesses == p)).sum()) for p in range(10)] for t in range(10)]
     assert run.confusion().tolist() == counts
     assert np.issubdtype(run.confusion().dtype, np.integer)
     assert run.errors().tolist() == [
-        n for n, (t, p) in enumerate(zip(small.test.labels, guesses, strict=True)) if t != p
+        n for n, (t, p) in enumerate(zip(small.test.targets, guesses, strict=True)) if t != p
     ]
     assert 1 - len(run.errors()) / len(guesses) == pytest.approx(run.test_accuracy)
     assert len(run.errors()) > 0
@@ -175,9 +175,9 @@ def test_the_matrix_is_written_into_the_picture(run):
 @pytest.fixture
 def made_up(small):
     """Predictions of which every third is wrong, the first of them with the least confidence."""
-    true = small.test.labels.astype(np.int64)
+    true = small.test.targets.astype(np.int64)
     predicted = np.where(np.arange(70) % 3 == 0, (true + 1) % 10, true)
-    return Predictions(small.info, small.test.images, true, predicted, np.linspace(0.5, 0.9, 70))
+    return Predictions(small.info, small.test.features, true, predicted, np.linspace(0.5, 0.9, 70))
 
 
 @pytest.mark.parametrize(("count", "shown"), [(5, 5), (24, 24), (100, 24)])
@@ -293,10 +293,10 @@ def test_the_data_have_a_public_name(small, tmp_path, monkeypatch):
     assert isinstance(data, ravine.Dataset)
     assert isinstance(data.test, ravine.Split)
     for half, count in ((data.train, 230), (data.test, 70)):
-        assert (half.images.shape, half.images.dtype) == ((count, 64), np.uint8)
-        assert (half.labels.shape, half.labels.dtype) == ((count,), np.uint8)
+        assert (half.features.shape, half.features.dtype) == ((count, 64), np.uint8)
+        assert (half.targets.shape, half.targets.dtype) == ((count,), np.uint8)
     monkeypatch.delenv("RAVINE_DATA")
-    assert (ravine.load_data("small", str(tmp_path / "files")).test.images == data.test.images).all()
+    assert (ravine.load_data("small", str(tmp_path / "files")).test.features == data.test.features).all()
     with pytest.raises(ravine.ConfigError, match="did you mean 'small'"):
         ravine.load_data("smal")
     with pytest.raises(ravine.ConfigError, match="data_dir is 3"):

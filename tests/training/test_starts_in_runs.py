@@ -36,11 +36,11 @@ def by_hand(small, run, factors=(1.0, 1.0)):
     w = start_weights(spec)
     floor = np.repeat(0.5 * np.array(factors), [matrix.size for matrix in network.layout.views(w)])
     anchor, v, u = w.copy(), floor**2, 0.25
-    images = small.train.images / 255
+    images = small.train.features / 255
     for epoch in range(spec.epochs):
         order = epoch_order(spec.seed, epoch, 230)
         for batch in (order[k : k + spec.batch_size] for k in range(0, 230, spec.batch_size)):
-            _, g = gradient(network, w, images[batch], small.train.labels[batch])
+            _, g = gradient(network, w, images[batch], small.train.targets[batch])
             v = v + g * g
             w, u = w - 0.05 * (g + 0.1 * (w - anchor)) / np.sqrt(v) - 0.05 * u * g, 0.5 * u
     return w
@@ -121,11 +121,11 @@ def pushed_once(gradients, weights, state, t, *, lr=0.05):
 def test_a_start_holds_for_the_first_step_alone(small):
     run = small_run(pushed_once, dtype="float64")
     begun, taken = (loop.engine_of(run, start_weights(run.spec)) for _ in range(2))
-    weights, images = start_weights(run.spec), small.train.images[:40] / 255
+    weights, images = start_weights(run.spec), small.train.features[:40] / 255
     assert begun.evaluated_weights({"lr": 0.05}).tolist() == (weights + 0.5).tolist()
     taken.train(small.train, np.arange(40), 0, 40, {"lr": 0.05}, batch_size=20)
     for k, push in ((0, 0.5), (20, 0.0)):
-        _, g = gradient(run.network, weights, images[k : k + 20], small.train.labels[k : k + 20])
+        _, g = gradient(run.network, weights, images[k : k + 20], small.train.targets[k : k + 20])
         weights = weights - 0.05 * (g + push)
     np.testing.assert_allclose(taken.evaluated_weights({"lr": 0.05}), weights, rtol=1e-12, atol=1e-14)
 

@@ -24,7 +24,7 @@ def by_hand(data, weights, order, lrs, sizes, factor=1.0):
         total = 0.0
         for step, batch in enumerate(samples[k : k + m] for k in range(0, len(samples), m)):
             lr = lr_of_epoch if np.isscalar(lr_of_epoch) else lr_of_epoch[step]
-            x, t = data.train.images[batch] / 255, np.eye(10)[data.train.labels[batch]]
+            x, t = data.train.features[batch] / 255, np.eye(10)[data.train.targets[batch]]
             hidden = np.maximum(x @ one, 0)
             p = np.exp(hidden @ two)
             p /= p.sum(axis=1, keepdims=True)
@@ -33,7 +33,7 @@ def by_hand(data, weights, order, lrs, sizes, factor=1.0):
             step_two, step_one = hidden.T @ error, x.T @ ((error @ two.T) * (hidden > 0))
             one, two = one - lr * step_one, two - factor * lr * step_two
         losses.append(total / len(samples))
-    hits = (np.maximum(data.test.images / 255 @ one, 0) @ two).argmax(axis=1) == data.test.labels
+    hits = (np.maximum(data.test.features / 255 @ one, 0) @ two).argmax(axis=1) == data.test.targets
     return np.concatenate([one.ravel(), two.ravel()]), losses, hits.mean()
 
 

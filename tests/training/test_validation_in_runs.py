@@ -34,9 +34,9 @@ def with_test(data: Dataset, test) -> Dataset:
 
 def cut_by_hand(data: Dataset, seed: int, monkeypatch) -> Dataset:
     """Return a data set whose training set is the rest, and whose test set is the validation split."""
-    held = held_out(data.train.labels, HELD, seed)
-    train_, test = (Split(data.train.images[chosen].copy(), data.train.labels[chosen]) for chosen in (~held, held))
-    monkeypatch.setitem(catalog.DATASETS, "small", replaced(data.info, train_count=len(train_.labels)))
+    held = held_out(data.train.targets, HELD, seed)
+    train_, test = (Split(data.train.features[chosen].copy(), data.train.targets[chosen]) for chosen in (~held, held))
+    monkeypatch.setitem(catalog.DATASETS, "small", replaced(data.info, train_count=len(train_.targets)))
     return Dataset(catalog.DATASETS["small"], train_, test)
 
 
@@ -81,12 +81,12 @@ def test_the_accuracy_is_that_of_predictions_counted_by_hand(small, engine):
     run = ravine.train(
         dataset="small", layers=(64, 12, 10), batch_size=20, epochs=3, lr=0.3, engine=engine, validation=0.2, test="end"
     )
-    held = held_out(small.train.labels, HELD, 0)
-    hits = run.predict(small.train.images[held]) == small.train.labels[held]
+    held = held_out(small.train.targets, HELD, 0)
+    hits = run.predict(small.train.features[held]) == small.train.targets[held]
     assert run.validation_accuracy == hits.mean() == run.history[-1].validation_accuracy
-    chosen = run.probabilities(small.train.images[held])[np.arange(HELD), small.train.labels[held]]
+    chosen = run.probabilities(small.train.features[held])[np.arange(HELD), small.train.targets[held]]
     assert run.validation_loss == pytest.approx(-np.log(chosen).mean(), rel=1e-5)
-    assert run.test_accuracy == (run.predict(small.test.images) == small.test.labels).mean()
+    assert run.test_accuracy == (run.predict(small.test.features) == small.test.targets).mean()
     assert run.tested
     assert "validation_accuracy=" in repr(run)
 
@@ -168,12 +168,12 @@ def test_overflow_is_found_where_it_begins(small, runs):
 
 
 def test_the_training_images_that_judge_a_run_have_every_class_in_its_share(small):
-    many = np.repeat(np.argsort(small.train.labels, kind="stable"), 20)  # 4,600 samples, one class after the other
-    data = Dataset(small.info, Split(small.train.images[many], small.train.labels[many]), Untouchable())
+    many = np.repeat(np.argsort(small.train.targets, kind="stable"), 20)  # 4,600 samples, one class after the other
+    data = Dataset(small.info, Split(small.train.features[many], small.train.targets[many]), Untouchable())
     for test in ("end", "never"):
         judged, by = loop._judged(data, test)
-        shares = np.bincount(judged.labels, minlength=10) / 1000 - np.bincount(small.train.labels, minlength=10) / 230
-        assert (len(judged.labels), by) == (1000, "training")
+        shares = np.bincount(judged.targets, minlength=10) / 1000 - np.bincount(small.train.targets, minlength=10) / 230
+        assert (len(judged.targets), by) == (1000, "training")
         assert np.abs(shares).max() < 1 / 1000
     assert loop._judged(small, "never") == (small.train, "training")
     assert loop._judged(small, "epoch") == (small.test, "test")

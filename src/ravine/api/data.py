@@ -16,7 +16,7 @@ def load_data(name: str = "mnist", data_dir: Path | str | None = None) -> Datase
         data_dir: a folder with the files; if None, the environment variable RAVINE_DATA may name one.
 
     Returns:
-        The data set. Its `train` and `test` have `images`, (b, i) uint8 with one row an image, and `labels`, (b,)
+        The data set. Its `train` and `test` have `features`, (b, i) uint8 with one row an image, and `targets`, (b,)
         uint8; both are read-only. Its `info` has the names of the classes, and the rows and columns of an image.
 
     Raises:
@@ -25,7 +25,7 @@ def load_data(name: str = "mnist", data_dir: Path | str | None = None) -> Datase
         DownloadError: no source has a good copy.
 
     >>> data = load_data()
-    >>> data.test.images.shape, data.test.labels[:3].tolist(), data.info.shape
+    >>> data.test.features.shape, data.test.targets[:3].tolist(), data.info.shape
     ((10000, 784), [7, 2, 1], (28, 28))
     """
     return load(name, path_of("data_dir", data_dir), quiet=True)

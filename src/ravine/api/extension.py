@@ -87,7 +87,7 @@ def extend_run(
         before.spec.dataset, path_of("data_dir", data_dir), quiet=watcher is None or isinstance(watcher, Silent)
     )
     part = data.held_out(before.spec.validation, before.spec.validation_seed)
-    alike = _begin_alike(before, after, len(part.train.labels))
+    alike = _begin_alike(before, after, len(part.train.targets))
     after = after.replaced(extends=before.spec.extends if alike else old.id)
     given = Given(begun=old.stored)
     return run_spec(after, given=given, out=old.folder.parent, fresh=fresh, watcher=watcher, data=data)

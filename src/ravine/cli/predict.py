@@ -82,7 +82,7 @@ def _picture(image: str, spec: RunSpec, data_dir: Path | None) -> tuple[Pixels, 
         return picture.pixels, picture.done
     if source in ("test", "train"):
         split = getattr(load(info.name, data_dir), source)
-        pixels = _image(split.images.reshape(-1, *info.shape), int(number), f"{source} images of {info.name}")
+        pixels = _image(split.features.reshape(-1, *info.shape), int(number), f"{source} images of {info.name}")
     else:
         pixels = _image(_idx(Path(source)), int(number), f"images in {source}")
     if pixels.shape != info.shape:

@@ -25,32 +25,38 @@ _ONE_AT_A_TIME = threading.RLock()
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """The images and labels of one part of a data set, in the order of its files; both arrays are read-only.
+    """The features and targets of one part of a data set, in its order; both arrays are read-only.
 
     Attributes:
-        images: (b, i) uint8, C-contiguous: one row an image, its pixels row by row, 0 to 255.
-        labels: (b,) uint8: the class of each image, 0 to classes - 1.
+        features: (b, i) uint8, C-contiguous: one row a sample. Of an image they are its pixels row by row, 0 to 255.
+        targets: (b,) uint8: the class of each sample, 0 to classes - 1.
+        scale: an input of the network is a feature over this number; 0 stands for 255 if they are uint8, else for 1.
     """
 
-    images: NDArray[np.uint8]
-    labels: NDArray[np.uint8]
+    features: NDArray[np.uint8]
+    targets: NDArray[np.uint8]
+    scale: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.scale:
+            object.__setattr__(self, "scale", 255.0 if self.features.dtype == np.uint8 else 1.0)
 
     @property
     def compact(self) -> Compact | Dense:
-        """The images as lists of their non-zero pixels, made when first asked for and shared by all runs."""
+        """The features in the form that the fused engine reads, made when first asked for and shared by all runs."""
         with _ONE_AT_A_TIME:
             return self._compact
 
     @cached_property
     def _compact(self) -> Compact | Dense:
-        return compact(self.images, 255)
+        return compact(self.features, self.scale)
 
     def part(self, chosen: NDArray[np.bool_]) -> Split:
         """Return some of the samples: those of a mask, (b,)."""
-        images, labels = self.images[chosen], self.labels[chosen]
-        for array in (images, labels):
+        features, targets = self.features[chosen], self.targets[chosen]
+        for array in (features, targets):
             array.flags.writeable = False
-        return Split(images, labels)
+        return Split(features, targets, self.scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,17 +90,17 @@ class Dataset:
             ConfigError: the number is not allowed, or samples are held out already.
 
         >>> data = load("mnist").held_out(0.1)
-        >>> len(data.train.labels), len(data.validation.labels), len(data.test.labels)
+        >>> len(data.train.targets), len(data.validation.targets), len(data.test.targets)
         (54000, 6000, 10000)
         """
-        count = samples_of(samples, len(self.train.labels))
+        count = samples_of(samples, len(self.train.targets))
         if count == 0:
             return self
         if self.validation is not None:
             raise ConfigError("samples are held out of this data set already; give the whole one.")
         with _ONE_AT_A_TIME:
             if (count, seed) not in self._cut:
-                held = held_out(self.train.labels, count, seed)
+                held = held_out(self.train.targets, count, seed)
                 train, validation = self.train.part(~held), self.train.part(held)
                 self._cut[count, seed] = replace(self, train=train, validation=validation)
             return self._cut[count, seed]
@@ -135,7 +141,7 @@ def load(name: str = "mnist", data_dir: Path | None = None, *, quiet: bool = Fal
         DownloadError: no source has a good copy.
 
     >>> mnist = load("mnist")
-    >>> mnist.train.images.shape, mnist.test.labels[:3].tolist()
+    >>> mnist.train.features.shape, mnist.test.targets[:3].tolist()
     ((60000, 784), [7, 2, 1])
     """
     info = info_of(name)

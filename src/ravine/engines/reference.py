@@ -31,8 +31,8 @@ class NumpyGradients:
         total, g = 0.0, np.zeros_like(weights)
         for low in range(0, len(batch), _CHUNK):
             part = batch[low : low + _CHUNK]
-            x = scaled(split.images[part], weights.dtype)
-            loss, share = gradient(self._network, weights, x, split.labels[part])
+            x = scaled(split.features[part], weights.dtype)
+            loss, share = gradient(self._network, weights, x, split.targets[part])
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
                 total += float(loss.sum())
                 g = share if len(part) == len(batch) else g + share * len(part) / len(batch)
@@ -40,12 +40,12 @@ class NumpyGradients:
 
     def evaluate(self, weights: Array, split: Split) -> Evaluation:
         """Evaluate weights on a whole split."""
-        count = len(split.labels)
+        count = len(split.targets)
         loss, correct = 0.0, 0
         live = [np.zeros(n, bool) for n in self._network.layers[1:-1]]
         for low in range(0, count, _CHUNK):
-            labels = split.labels[low : low + _CHUNK]
-            trace = forward(self._network, weights, scaled(split.images[low : low + _CHUNK], weights.dtype))
+            labels = split.targets[low : low + _CHUNK]
+            trace = forward(self._network, weights, scaled(split.features[low : low + _CHUNK], weights.dtype))
             with np.errstate(over="ignore", invalid="ignore"):
                 loss += float(cross_entropy(trace.logits, labels, self._network.softmax).sum())
             correct += int((trace.logits.argmax(axis=1) == labels).sum())

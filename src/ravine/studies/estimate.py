@@ -88,7 +88,7 @@ def _cost(run: ResolvedRun, data: Split) -> tuple[float, int]:
     engine.compile()
     # A batch that grows makes later epochs faster, which the estimate leaves out.
     size = spec.batch_size
-    order = epoch_order(0, 0, len(data.labels))
+    order = epoch_order(0, 0, len(data.targets))
     # At lr = 0 the weights stay where they are, and cannot diverge. A line search keeps its rate, since it takes its
     # usual time only if the weights move.
     numbers = {name: float(value) for name, value in spec.hyperparameters.items()}

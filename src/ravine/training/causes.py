@@ -21,7 +21,7 @@ _EQUAL = 1e-12
 
 def non_finite(network: Network, weights: Array, split: Split, batch: Array, epoch: int, step: int) -> NonFinite:
     """Find the first layer with a number that is not finite, in the forward pass of the batch that failed."""
-    trace = forward(network, weights, scaled(split.images[batch], weights.dtype))
+    trace = forward(network, weights, scaled(split.features[batch], weights.dtype))
     outputs = [*trace.activations[1:], trace.logits]
     at = f"at step {step} (epoch {epoch})"
     for layer, (matrix, z) in enumerate(zip(network.layout.views(weights), outputs, strict=True), start=1):
@@ -80,7 +80,7 @@ def dead_network(
     network: Network, weights: Array, split: Split, layer: int, evaluation: Evaluation, epoch: int
 ) -> DeadNetwork:
     """Describe a network that died in `layer`: its logits are the same for every image, so one image tells."""
-    logits = forward(network, weights, scaled(split.images[:1], weights.dtype)).logits[0]
+    logits = forward(network, weights, scaled(split.features[:1], weights.dtype)).logits[0]
     equal = bool(np.ptp(logits) <= _EQUAL * max(1.0, float(np.abs(logits).max())))
     chance = f", and the loss is ln {len(logits)} = {math.log(len(logits)):.4f}" if equal else ""
     message = (

@@ -113,7 +113,7 @@ class Facts:
 def look(network: Network, weights: Array, split: Split, samples: Array) -> Look:
     """Look at a network with flat weights, (n,), on some samples, in float64."""
     weights = weights.astype(np.float64)
-    x, labels = scaled(split.images[samples], np.float64), split.labels[samples]
+    x, labels = scaled(split.features[samples], np.float64), split.targets[samples]
     with np.errstate(all="ignore"):
         each, g = gradient(network, weights, x, labels)
         outputs = forward(network, weights, x).activations
@@ -139,7 +139,7 @@ def relative(vector: Array, to: Array) -> float:
 def first_step(network: Network, before: Array, after: Array, split: Split, batch: Array) -> FirstStep:
     """Compare a step from one flat vector of weights to another, (n,) each, with the gradient of its batch."""
     batch = batch[:SAMPLES]
-    x, labels = scaled(split.images[batch], np.float64), split.labels[batch]
+    x, labels = scaled(split.features[batch], np.float64), split.targets[batch]
     with np.errstate(all="ignore"):
         each, g = gradient(network, before, x, labels)
         step = after - before

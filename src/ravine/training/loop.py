@@ -202,7 +202,7 @@ def _check(run: ResolvedRun, dataset: Dataset, given: Given) -> None:
     spec = run.spec
     if spec.extends is not None and given.begun is None:
         raise ConfigError(f"these settings are those of a run that extends run {spec.extends}: use ravine.extend.")
-    count, size = len(dataset.train.labels), run.network.layout.size
+    count, size = len(dataset.train.targets), run.network.layout.size
     run.check_rates(count if given.order is None or given.order.ndim == 0 else given.order.shape[-1])
     if given.weights is not None:
         if given.weights.shape != (size,):
@@ -378,7 +378,7 @@ class _Trainer:
     def _order(self, epoch: int) -> Array:
         given = self.given.order
         if given is None:
-            return epoch_order(self.spec.seed, epoch, len(self.dataset.train.labels))
+            return epoch_order(self.spec.seed, epoch, len(self.dataset.train.targets))
         return np.array(given if given.ndim == 1 else given[epoch], dtype=np.int64)
 
     def _hyper(self) -> dict[str, float]:
@@ -393,7 +393,7 @@ class _Trainer:
     def _hyper_of(self, epoch: int, steps: Array) -> dict[str, float | Array]:
         """Return the hyper-parameters at some steps of an epoch, all counted from 0."""
         spec, given = self.spec, self.given.order
-        count = len(self.dataset.train.labels) if given is None else given.shape[-1]
+        count = len(self.dataset.train.targets) if given is None else given.shape[-1]
         epoch = min(epoch, spec.epochs - 1)  # after the last one, its rate still holds
         rates = self.run.rates_in(epoch, steps, count)
         lr = rates if spec.schedule_by == "step" else float(rates[0])
@@ -455,7 +455,7 @@ class _Trainer:
         """Return the hint; a run that plainly has learned gets none, and loses no time by a closer look."""
         history, weights = self.position.history, self.engine.weights
         moved = not np.array_equal(weights, self.start.astype(weights.dtype))
-        _, chance = facts.commonest(self.judged.labels)
+        _, chance = facts.commonest(self.judged.targets)
         classes = self.dataset.info.classes
         plainly = hints.plainly_learned(history, accuracy, chance, classes)
         if plainly and moved and cause is None and self.given.weights is None:
@@ -470,8 +470,8 @@ class _Trainer:
         order, size, given = self._order(first), self.run.batch_size_in(first), self.given.order
         last_order = self._order(max(0, len(self.position.history) - 1))
         names = self.dataset.info.class_names
-        common, share = facts.commonest(split.labels if given is None else split.labels[given].ravel())
-        last, last_share = facts.commonest(split.labels[last_order[-max(20, len(last_order) // 10) :]])
+        common, share = facts.commonest(split.targets if given is None else split.targets[given].ravel())
+        last, last_share = facts.commonest(split.targets[last_order[-max(20, len(last_order) // 10) :]])
         # Float64 shows a step that is lost in the round-off of the run's own dtype.
         plain = engine_of(self.run.replaced(engine="reference", dtype="float64"), start)
         return facts.Facts(
@@ -518,7 +518,7 @@ def _judged(dataset: Dataset, test_time: str) -> tuple[Split, facts.JudgedBy]:
         return dataset.validation, "validation"
     if test_time == "epoch":
         return dataset.test, "test"
-    labels = dataset.train.labels
+    labels = dataset.train.targets
     few = dataset.train.part(held_out(labels, _GLANCE, seed=0)) if len(labels) > _GLANCE else dataset.train
     return few, "training"
 

@@ -64,7 +64,7 @@ def predictions_of(run: Run, data_dir: Path | str | None = None, *, quiet: bool 
         DataError, DownloadError: the images cannot be had.
     """
     data = load(run.spec.dataset, path_of("data_dir", data_dir), quiet=quiet)
-    found = run.probabilities(data.test.images)
+    found = run.probabilities(data.test.features)
     predicted = found.argmax(axis=1)
     probability = np.take_along_axis(found, predicted[:, None], axis=1)[:, 0].astype(np.float64)
-    return Predictions(data.info, data.test.images, data.test.labels.astype(np.int64), predicted, probability)
+    return Predictions(data.info, data.test.features, data.test.targets.astype(np.int64), predicted, probability)

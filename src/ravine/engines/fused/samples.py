@@ -40,7 +40,7 @@ def samples(split: Split, dtype: np.dtype[Any]) -> Samples:
     with _ONE_AT_A_TIME:
         made = _made.setdefault(split, {})
         if dtype.name not in made:
-            made[dtype.name] = _samples(split.compact, np.ascontiguousarray(split.labels, np.uint32), dtype)
+            made[dtype.name] = _samples(split.compact, np.ascontiguousarray(split.targets, np.uint32), dtype)
         return made[dtype.name]
 
 

@@ -200,7 +200,7 @@ class Workspace:
 
     def evaluate(self, split: Split) -> Evaluation:
         """Evaluate the settled weights on a whole split."""
-        count = len(split.labels)
+        count = len(split.targets)
         nothing = np.zeros((1, 1, 1))
         _, found = self.run(
             EVALUATE, split, np.arange(count), 0, count, hyper=nothing, t=0, batch_size=self._plan.block

@@ -94,7 +94,7 @@ def check_network(
     require_samples(samples, data)
     chosen = list(samples)
     point = NetworkPoint(
-        network, flat.astype(dtype), scaled(data.images[chosen], dtype), data.labels[chosen].astype(int)
+        network, flat.astype(dtype), scaled(data.features[chosen], dtype), data.targets[chosen].astype(int)
     )
     indices = _subset(np.arange(len(flat)), weights, seed)
     # A zero gradient says nothing of a method; where the dead pixels are, every method gives zero.
@@ -113,8 +113,8 @@ def require_samples(samples: Sequence[int], data: Split) -> None:
     if not samples:
         raise ConfigError("no sample is given; name at least one, as 0.")
     for sample in samples:
-        if not 0 <= sample < len(data.labels):
-            raise ConfigError(f"sample {sample} is outside the data; numbers go from 0 to {len(data.labels) - 1}.")
+        if not 0 <= sample < len(data.targets):
+            raise ConfigError(f"sample {sample} is outside the data; numbers go from 0 to {len(data.targets) - 1}.")
 
 
 def _subset(indices: Array, count: int | None, seed: int) -> Array:
