@@ -16,12 +16,13 @@ import importlib
 import json
 import os
 import statistics
-import subprocess
 import sys
 from importlib.util import find_spec
+from subprocess import Popen
 from typing import Any
 
 from benchmarks.peers import PEERS
+from benchmarks.processes import ask, start
 
 SAMPLES = {1: 1_000, 10: 6_000, 100: 12_000, 1000: 12_000}
 TOLERANCE = 0.02
@@ -68,12 +69,12 @@ class Workers:
 
     def __init__(self, peer: str) -> None:
         self.peak_bytes = 0
-        self._alone = [_start(peer, str(core)) for core in sorted(os.sched_getaffinity(0))]
-        self._every = _start(peer, "all")
+        self._alone = [start("benchmarks.worker", peer, str(core)) for core in sorted(os.sched_getaffinity(0))]
+        self._every = start("benchmarks.worker", peer, "all")
 
     def prepare(self, **task: Any) -> dict[str, Any]:
         """Let all processes warm up, one after the other; return the answer of the first one, or the first error."""
-        said = [_ask([process], {"prepare": task})[0] for process in (*self._alone, self._every)]
+        said = [ask([process], {"prepare": task})[0] for process in (*self._alone, self._every)]
         return next((answer for answer in said if "error" in answer), said[0])
 
     def one_core(self) -> float:
@@ -86,27 +87,10 @@ class Workers:
     def all_threads(self) -> float:
         return self._seconds([self._every])
 
-    def _seconds(self, processes: list[subprocess.Popen[str]]) -> float:
-        answers = _ask(processes, {"go": True})
+    def _seconds(self, processes: list[Popen[str]]) -> float:
+        answers = ask(processes, {"go": True})
         self.peak_bytes = max(self.peak_bytes, *(answer["peak_bytes"] for answer in answers))
         return max(answer["seconds"] for answer in answers)
-
-
-def _start(peer: str, core: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "benchmarks.worker", peer, core]
-    return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-
-
-def _ask(processes: list[subprocess.Popen[str]], question: dict[str, Any]) -> list[dict[str, Any]]:
-    for process in processes:
-        print(json.dumps(question), file=process.stdin, flush=True)
-    answers: list[dict[str, Any]] = []
-    for process in processes:
-        line = process.stdout.readline() if process.stdout else ""
-        answers.append(json.loads(line) if line else {"error": "ended by itself"})
-    return answers
 
 
 def measure(workers: dict[str, Workers], optimizer: str, size: int, repeats: int) -> dict[str, Any]:

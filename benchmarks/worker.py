@@ -9,36 +9,11 @@ makes it build the peer and train once to warm up; {"go": true} makes it train o
 from __future__ import annotations
 
 import importlib
-import json
-import os
 import resource
-import sys
 import time
 from typing import Any
 
-ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
-}
-
-
-def main() -> None:
-    peer, core = sys.argv[1:]
-    if core != "all":
-        os.environ.update(ONE_THREAD)  # before any library is loaded
-        os.sched_setaffinity(0, {int(core)})
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # so that what a library prints does not get among the answers
-    worker = Worker(peer, threads=0 if core == "all" else 1)
-    for line in sys.stdin:
-        asked = json.loads(line)
-        try:
-            answer = worker.prepare(**asked["prepare"]) if "prepare" in asked else worker.go()
-        except Exception as error:  # whatever a library may raise; the comparison goes on without it
-            answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
-        print(json.dumps(answer), file=answers, flush=True)
+from benchmarks.processes import serve
 
 
 class Worker:
@@ -79,4 +54,4 @@ class Worker:
 
 
 if __name__ == "__main__":
-    main()
+    serve(Worker)

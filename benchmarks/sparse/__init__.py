@@ -1,0 +1,1 @@
+"""Training on sparse data beside other libraries: `python -m benchmarks.sparse`."""
