@@ -190,9 +190,8 @@ class Run:
         if self.resolved is not None:
             return self.resolved.network
         network = self.spec.network
-        if activation_text(network.activations[:1] if "," not in self.spec.activation else network.activations) != (
-            self.activation_text
-        ):
+        each = network.activations if "," in self.spec.activation else network.activations[:1]
+        if (activation_text(each) or "").strip() != (self.activation_text or "").strip():
             raise ConfigError(
                 f"the activation {self.spec.activation_label} has another text now than when run {self.id} was "
                 f"trained; `ravine runs show {self.id}` shows that of then."
