@@ -25,7 +25,7 @@ def scattered():
     return x, rng.integers(0, CLASSES, COUNT).astype(np.uint8)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 40])
+@pytest.mark.parametrize("batch_size", [1, 7, 40, 200])
 def test_only_weights_with_a_gradient_move_and_both_engines_take_the_steps_of_numpy(batch_size):
     x, labels = scattered()
     start = starting_point(NETWORK)
