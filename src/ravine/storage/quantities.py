@@ -36,6 +36,11 @@ class Quantity:
         return self.name.replace("_", " ")
 
     @property
+    def is_score(self) -> bool:
+        """Whether it tells how good predictions are: the higher, the better."""
+        return self.better == "higher"
+
+    @property
     def is_share(self) -> bool:
         """Whether a value lies between 0 and 1, and is written in percent."""
         return self.scale == 100
@@ -78,11 +83,13 @@ QUANTITIES = {
         Quantity("validation_loss", "validation loss", "{:#.4g}", "lower"),
         Quantity("validation_accuracy", "validation accuracy", "{:.2f} %", "higher", scale=100),
         Quantity("validation_r2", "validation R²", "{:.4f}", "higher"),
-        Quantity("validation_mean_absolute_error", "validation mean absolute error", "{:#.4g}", "lower"),
+        Quantity(
+            "validation_mean_absolute_error", "validation mean absolute error", "{:#.4g}", "lower", is_curve=False
+        ),
         Quantity("test_loss", "test loss", "{:#.4g}", "lower"),
         Quantity("test_accuracy", "test accuracy", "{:.2f} %", "higher", scale=100),
         Quantity("test_r2", "test R²", "{:.4f}", "higher"),
-        Quantity("test_mean_absolute_error", "test mean absolute error", "{:#.4g}", "lower"),
+        Quantity("test_mean_absolute_error", "test mean absolute error", "{:#.4g}", "lower", is_curve=False),
         Quantity("seconds", "seconds", "{:.1f}", "lower", is_curve=False),
     )
 }
