@@ -21,7 +21,7 @@ from ravine.spec.names import OTHERS
 OF_SCHEDULES = {"schedule", "final_lr"}
 """In a spec they are a name and the settings of a schedule."""
 
-ARRAYS = {"data", "initial_weights", "order"}
+ARRAYS = {"data", "targets", "initial_weights", "order"}
 """What has no place on a command line, and of which a spec has the checksums."""
 
 OF_EXTENSIONS = {"extends"}
@@ -33,6 +33,7 @@ WIDER = {
     "schedule": "a schedule",
     "layers": "any sequence",
     "activation": "activations",
+    "loss": "a loss",
     "per_layer": "any mapping",
     "dtype": "NumPy's own",
 }
@@ -85,14 +86,14 @@ def test_train_hands_every_setting_on(monkeypatch):
     class Seen(Exception):
         pass
 
-    def seen(settings, data):
-        raise Seen(settings, data)
+    def seen(settings, data, targets):
+        raise Seen(settings, data, targets)
 
     monkeypatch.setattr("ravine.api.training.from_settings", seen)
     given = {name: object() for name in BY_NAME if name != "hyperparameters"}
     with pytest.raises(Seen) as found:
         ravine.train(**given, alpha=0.5)  # type: ignore[arg-type]
-    assert found.value.args == ({**given, "alpha": 0.5}, None)
+    assert found.value.args == ({**given, "alpha": 0.5}, None, "classes")
 
 
 def parameters(command: str) -> dict[str, click.Option]:

@@ -52,10 +52,13 @@ CHANGES = {
     "initial_weights": "0" * 64,
     "order": "0" * 64,
     "extends": "0" * 16,
+    "loss": "huber",
+    "targets": "numbers",
 }
 # A change of hyper-parameters needs an optimizer that has some, and some settings a rate that changes.
 BASES = {
     "validation_seed": RunSpec(validation=6000),
+    "targets": RunSpec(dataset="given", data="1" * 64, loss="squared-error"),
     "data": RunSpec(dataset="given", data="1" * 64),
     "hyperparameters": RunSpec(optimizer="adagrad"),
     "schedule_settings": RunSpec(schedule="linear", schedule_settings={"final_lr": 0.001}),

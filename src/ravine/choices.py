@@ -25,7 +25,7 @@ def shelf(folder: str, separator: str = "_") -> Choices:
     `separator` in place of each "_" of the file's name.
 
     >>> shelf("activations", separator="-")()
-    ('leaky-relu', 'relu', 'sigmoid', 'tanh')
+    ('elu', 'gelu', 'gelu-tanh', 'identity', 'leaky-relu', 'relu', 'sigmoid', 'silu', 'sine', 'softplus', 'tanh')
     """
 
     @cache

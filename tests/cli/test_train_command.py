@@ -20,7 +20,8 @@ def test_the_json_document(small, capsys):
     document = train_json(capsys)
     assert list(document) == [
         "status", "cause", "hint", "id", "parameters", "train_loss", "validation_loss", "validation_accuracy",
-        "test_loss", "test_accuracy", "tested", "seconds", "history", "spec",
+        "validation_r2", "validation_mean_absolute_error", "test_loss", "test_accuracy", "test_r2",
+        "test_mean_absolute_error", "tested", "seconds", "history", "spec",
     ]  # fmt: skip
     assert (document["status"], document["cause"], document["parameters"]) == ("done", None, 888)
     assert list(document["seconds"]) == ["compile", "train", "evaluate", "total"]
@@ -28,7 +29,8 @@ def test_the_json_document(small, capsys):
     for record in document["history"]:
         assert list(record) == [
             "epoch", "steps", "lr", "batch_size", "train_loss", "test_loss", "test_accuracy", "seconds",
-            "validation_loss", "validation_accuracy",
+            "validation_loss", "validation_accuracy", "validation_r2", "validation_mean_absolute_error", "test_r2",
+            "test_mean_absolute_error",
         ]  # fmt: skip
     assert document["train_loss"] == document["history"][-1]["train_loss"]
     assert resolve(msgspec.convert(document["spec"], RunSpec)).id == document["id"]
@@ -52,7 +54,7 @@ def test_every_option_reaches_the_spec(small, capsys):
         "warmup": 0.5, "batch_size": 30, "largest_batch": 60, "per_layer": {"alpha": [1.0, 0.5]},
         "epochs": 2, "seed": 7, "validation": 23, "validation_seed": 3, "test": "end",
         "engine": "reference", "dtype": "float64", "data": None, "initial_weights": None, "order": None,
-        "extends": None,
+        "extends": None, "loss": "cross-entropy", "targets": "classes",
     }  # fmt: skip
 
 

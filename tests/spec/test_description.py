@@ -59,6 +59,7 @@ OTHERS = {
     "activation": "tanh",
     "bias": True,
     "softmax": "naive",
+    "loss": "huber",
     "init": "he-normal",
     "dataset": "kmnist",
     "validation": 0.1,

@@ -22,16 +22,26 @@ RESULT = Result(
 
 
 def test_records_have_what_is_declared():
-    numbers = {"train_loss", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy", "seconds"}
+    scores = {f"{part}_{name}" for part in ("validation", "test") for name in ("accuracy", "r2", "mean_absolute_error")}
+    numbers = {"train_loss", "validation_loss", "test_loss", "seconds", *scores}
     assert set(QUANTITIES) == numbers == numbers & set(Result.__struct_fields__)
     assert {quantity.name for quantity in CURVES} <= {field.name for field in dataclasses.fields(Epoch)}
     assert {field.name for field in msgspec.structs.fields(Published)} <= set(QUANTITIES)
 
 
 def test_numbers_of_a_run_and_of_an_epoch():
-    assert [quantity.of(RESULT) for quantity in QUANTITIES.values()] == [0.25, 1.5, 0.125, 123.456, 0.5, 6.5]
-    assert [quantity.of(EPOCH) for quantity in CURVES] == [0.5, None, None, None, 0.98765]
-    assert shown(RESULT, list(QUANTITIES.values())) == ["0.2500", "1.500", "12.50 %", "123.5", "50.00 %", "6.5"]
+    known = given(QUANTITIES.values(), [RunSpec(validation=6000, test="epoch")])
+    assert [quantity.of(RESULT) for quantity in known] == [0.25, 1.5, 0.125, 123.456, 0.5, 6.5]
+    assert [quantity.of(EPOCH) for quantity in known[:-1]] == [0.5, None, None, None, 0.98765]
+    assert shown(RESULT, known) == ["0.2500", "1.500", "12.50 %", "123.5", "50.00 %", "6.5"]
+
+
+def test_numbers_have_other_scores_than_classes():
+    spec = RunSpec(dataset="given", data="0" * 64, targets="numbers", loss="huber", validation=10)
+    names = [quantity.name for quantity in given(QUANTITIES.values(), [spec])]
+    assert names == ["train_loss", "validation_loss", "validation_r2", "validation_mean_absolute_error", "seconds"]
+    scored = dataclasses.replace(EPOCH, test_accuracy=None, test_loss=0.5, test_r2=0.75, test_mean_absolute_error=0.1)
+    assert [quantity.name for quantity in taken(CURVES, [scored])] == ["train_loss", "test_loss", "test_r2"]
     assert shown(EPOCH, taken(CURVES, [EPOCH])) == ["0.5000", "-", "98.77 %"]
 
 
@@ -62,8 +72,8 @@ def test_the_numbers_that_a_run_gives(settings, after_an_epoch, at_the_end):
 @pytest.mark.parametrize("quantity", QUANTITIES.values(), ids=lambda quantity: quantity.name)
 def test_the_better_number_is_that_of_a_good_run(quantity):
     # A network that knows every image, beside one that guesses one class of ten.
-    kind = quantity.name.rpartition("_")[2]
-    good = {"loss": 0.0, "accuracy": 1.0, "seconds": 1.0}
-    bad = {"loss": math.log(10), "accuracy": 0.1, "seconds": 2.0}
+    kind = quantity.name.partition("_")[2] or quantity.name
+    good = {"loss": 0.0, "accuracy": 1.0, "r2": 1.0, "mean_absolute_error": 0.0, "seconds": 1.0}
+    bad = {"loss": math.log(10), "accuracy": 0.1, "r2": 0.0, "mean_absolute_error": 0.5, "seconds": 2.0}
     assert (good[kind] > bad[kind]) == (quantity.better == "higher")
     assert quantity.is_share == (kind == "accuracy")

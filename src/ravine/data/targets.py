@@ -25,15 +25,14 @@ def numbers_of(name: str, given: Any, count: int, of: str) -> NDArray[Any] | Non
         array = np.asarray(given)
     except (ValueError, TypeError, OverflowError):
         return None
-    if not (array.dtype.kind == "f" and array.ndim in (1, 2)) and not (array.dtype.kind in "biu" and array.ndim == 2):
+    rows_of_flags = array.dtype.kind in "biu" and array.ndim == 2 and array.shape[1] > 1
+    if array.size == 0 or not (rows_of_flags or (array.dtype.kind == "f" and array.ndim in (1, 2))):
         return None
     rows = np.array(array, np.float64, ndmin=1).reshape(len(array), -1)
     if len(rows) != count:
         raise DataError(
             f"{name} has {several(len(rows), 'target')}, and {of} has {several(count, 'row')}; give one for each row."
         )
-    if rows.shape[1] == 0:
-        raise DataError(f"{name} has shape {array.shape}; it must have one number or more for each sample.")
     wrong = ~np.isfinite(rows)
     if wrong.any():
         row, column = np.argwhere(wrong)[0]

@@ -40,4 +40,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def settings(self) -> dict[str, Any]:
         """The settings of every run on it, as `ravine.train` takes them, without those of validation."""
         own = ("name", "title", "validation", "target", "target_source")
-        return {field: getattr(self, field) for field in self.__struct_fields__ if field not in own}
+        settings = {field: getattr(self, field) for field in self.__struct_fields__ if field not in own}
+        # Points of a search are drawn by these settings, and stay where they were before there were other losses.
+        if self.loss == "cross-entropy":
+            del settings["loss"]
+        return settings
