@@ -30,10 +30,11 @@ if TYPE_CHECKING:
     from ravine.errors import ConfigError, DataError, DownloadError, RavineError, StorageError
     from ravine.formulas.activation import Activation, activation
     from ravine.formulas.elementwise import rule
+    from ravine.formulas.loss import Loss, loss
     from ravine.formulas.matrix import matrix_rule
     from ravine.formulas.optimizer import Optimizer
     from ravine.formulas.schedule import Schedule, schedule
-    from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, STAGES, SURFACES
+    from ravine.formulas.shelves import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES, STAGES, SURFACES
     from ravine.formulas.stage import Stage, stage
     from ravine.formulas.surface import Surface, surface
     from ravine.gradients import check_gradient
@@ -60,8 +61,9 @@ _HOMES = {
     "ravine.data.picture": ("Picture", "read_picture"),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
     "ravine.formulas.activation": ("Activation", "activation"),
+    "ravine.formulas.loss": ("Loss", "loss"),
     "ravine.formulas.schedule": ("Schedule", "schedule"),
-    "ravine.formulas.shelves": ("ACTIVATIONS", "OPTIMIZERS", "SCHEDULES", "STAGES", "SURFACES"),
+    "ravine.formulas.shelves": ("ACTIVATIONS", "LOSSES", "OPTIMIZERS", "SCHEDULES", "STAGES", "SURFACES"),
     "ravine.formulas.surface": ("Surface", "surface"),
     "ravine.gradients": ("check_gradient",),
     "ravine.networks": ("Network",),
@@ -84,6 +86,7 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "ACTIVATIONS",
+    "LOSSES",
     "OPTIMIZERS",
     "SCHEDULES",
     "STAGES",
@@ -93,6 +96,7 @@ __all__ = [
     "DataError",
     "Dataset",
     "DownloadError",
+    "Loss",
     "Network",
     "Optimizer",
     "Picture",
@@ -121,6 +125,7 @@ __all__ = [
     "extend",
     "load_data",
     "load_run",
+    "loss",
     "matrix_rule",
     "read_picture",
     "reproduce",
