@@ -95,7 +95,7 @@ def test_accuracy_of_flags_counts_each_flag(loss):
 
 
 def test_shares_count_by_the_side_of_one_half():
-    z, y = np.array([[2.0], [2.0], [-2.0], [-2.0]]), np.array([[0.9], [0.49], [0.49], [0.51]])
+    z, y = np.array([[2.0], [2.0], [-2.0], [-2.0]]), np.array([[0.9], [0.49], [0.1], [0.51]])
     assert scores_of(network("logistic", 1), z, y) == Scores(accuracy=0.5)
 
 
