@@ -158,6 +158,17 @@ def test_both_engines_stop_where_a_loss_is_not_finite(batch_size):
     assert fused.evaluate(data).loss == pytest.approx(reference.evaluate(data).loss, rel=1e-9, nan_ok=True)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_weight_that_is_nan_shows_in_the_loss(engine, dtype, loss):
+    data = Split(np.ones((COUNT, 2)), targets(LOSSES[loss], "classes", 3))
+    weights = np.array([np.nan, 0.1, 0.2, 0.3, 0.4, 0.5])
+    made = make_engine(engine, Network((2, 3), loss=loss), SGD, weights, dtype, 7)
+    assert made.train(data, np.arange(COUNT), 0, COUNT, {"lr": 0.1}).steps == 0
+    assert math.isnan(made.evaluate(data).loss)
+
+
 def test_a_step_by_hand():
     """One weight matrix, one sample: each engine's weights are W - lr x l'(z, y) / 2."""
     x, y, w = np.array([[1.0, -2.0]]), np.array([[0.5, 3.0]]), np.array([0.3, -0.4, 0.1, 0.2])
