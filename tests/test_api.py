@@ -358,7 +358,7 @@ def test_values_as_numpy_has_them_make_the_same_run(small):
         ({"dtype": np.int64}, "unknown dtype of the reference engine 'int64'; did you mean"),
         ({"dtype": None}, "unknown dtype of the reference engine 'None'. Known: float32, float64, longdouble."),
         ({"schedule_by": "epochs"}, "unknown schedule_by 'epochs'; did you mean 'epoch'?"),
-        ({"activation": 3}, "activation is 3; it must be text."),
+        ({"activation": 3}, "3 is no activation: give a name, a file such as"),
         ({"per_layer": {"lr": [10**400, 1]}}, "per_layer is "),
         (
             {"decay_every": 1.5, "schedule": "step"},

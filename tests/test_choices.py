@@ -10,7 +10,7 @@ import pytest
 from ravine import choices
 from ravine.comparison.finding import PROBLEMS
 from ravine.data.catalog import DATASETS
-from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, STAGES, SURFACES
+from ravine.formulas.shelves import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES, STAGES, SURFACES
 from ravine.losses.cross_entropy import SOFTMAX_FORMS
 from ravine.networks import INITIALIZERS
 from ravine.paper.study import STUDIES
@@ -18,6 +18,7 @@ from ravine.paper.study import STUDIES
 PAIRS = {
     "OPTIMIZERS": OPTIMIZERS,
     "ACTIVATIONS": ACTIVATIONS,
+    "LOSSES": LOSSES,
     "INITIALIZERS": INITIALIZERS,
     "SOFTMAX_FORMS": SOFTMAX_FORMS,
     "DATA_SETS": tuple(DATASETS),

@@ -49,7 +49,7 @@ def refused(call, *words):
         ({"watcher": print}, ["watcher is <built-in function print>", "note, progress and epoch"]),
         ({"quiet": 3}, ["quiet is 3; it must be true or false"]),
         ({"fresh": np.zeros(2)}, ["fresh is [0.0, 0.0]; it must be true or false"]),
-        ({"activation": object()}, ["activation is <object object>"]),
+        ({"activation": object()}, ["<object object>", "no activation"]),
         ({"dtype": LONG}, ["unknown dtype", "qqq..."]),
         ({"batch_size": "\udc80"}, ["there is a text", "no Unicode"]),
         ({"out": LONG}, ["out is 'qqq", "File name too long"]),

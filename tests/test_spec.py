@@ -13,7 +13,7 @@ from optimizer_cases import ELEMENTWISE
 from ravine.errors import ConfigError
 from ravine.formulas.elementwise import rule
 from ravine.formulas.matrix import matrix_rule
-from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES
+from ravine.formulas.shelves import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES
 from ravine.formulas.stage import stage
 from ravine.spec import RunSpec, Things, from_settings, resolve
 
@@ -561,7 +561,7 @@ def test_a_hyperparameter_must_not_have_the_name_of_a_setting():
     with refused:
         resolve(
             RunSpec(hyperparameters={"final_lr": 0.01}),
-            Things(adabound, (), SCHEDULES["constant"], (ACTIVATIONS["relu"],)),
+            Things(adabound, (), SCHEDULES["constant"], (ACTIVATIONS["relu"],), LOSSES["cross-entropy"]),
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ravine.data import Dataset
 from ravine.formulas.optimizer import Optimizer
-from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES
+from ravine.formulas.shelves import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES
 from ravine.spec import ResolvedRun, RunSpec, Things, resolve
 from ravine.storage.record import Result
 from ravine.storage.store import RunStore, StoredRun
@@ -25,7 +25,9 @@ def small_run(optimizer: str | Optimizer = "sgd", **changes: Any) -> ResolvedRun
     name, found = OPTIMIZERS.resolve(optimizer)
     plain = {"dataset": "small", "layers": LAYERS, "batch_size": 20, "epochs": 3, "engine": "reference"}
     spec = RunSpec(**{**plain, "optimizer": name, **changes})
-    return resolve(spec, Things(found, (), SCHEDULES[spec.schedule], (ACTIVATIONS[spec.activation],)))
+    return resolve(
+        spec, Things(found, (), SCHEDULES[spec.schedule], (ACTIVATIONS[spec.activation],), LOSSES[spec.loss])
+    )
 
 
 def train_small(data: Dataset, root: Path, given: Given = Given(), **changes: Any) -> StoredRun:  # noqa: B008

@@ -97,6 +97,7 @@ def these(*names: str) -> Choices:
 
 OPTIMIZERS = shelf("optimizers")
 ACTIVATIONS = shelf("activations", separator="-")
+LOSSES = shelf("losses", separator="-")
 INITIALIZERS = table("networks/initializers.py", "INITIALIZERS")
 SOFTMAX_FORMS = table("losses/cross_entropy.py", "SOFTMAX_FORMS")
 DATA_SETS = table("data/catalog.py", "_TABLE")

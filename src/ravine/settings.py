@@ -111,6 +111,8 @@ SETTINGS = (
     Setting("bias", bool, False, "Give each layer biases.", NETWORK),
     Setting("softmax", str, "shifted", "Form of the softmax; the naive one can overflow.", NETWORK,
             choices.SOFTMAX_FORMS),
+    Setting("loss", str, "cross-entropy", "The loss: {}. All but cross-entropy take each output by itself. It may also "
+            "be a file of your own, which ravine runs.", NETWORK, choices.LOSSES, files=True),
     Setting("init", str, "glorot-uniform", "How the initial weights are drawn: {}.", NETWORK, choices.INITIALIZERS),
     Setting("dataset", str, "mnist", "The data set: {}.", DATA, choices.DATA_SETS),
     Setting("validation", int | float, 0, "Training samples that are held out to choose settings on: how many, or a "

@@ -97,7 +97,7 @@ def test_the_curve_and_the_digits_are_of_weights_that_count(small):
     check = check_network_gradient(SPEC, epochs=0, digits=20)
     x, labels = scaled(small.train.features[[0]], "float64"), small.train.targets[[0]].astype(int)
     point = NetworkPoint(SPEC.network, start_weights(SPEC), x, labels)
-    live = np.flatnonzero(gradient(point.network, point.weights, point.x, point.labels)[1])
+    live = np.flatnonzero(gradient(point.network, point.weights, point.x, point.targets)[1])
     assert len(live) < CURVE_WEIGHTS
     assert check.curve == v_curve(point, live)
     assert (check.digits.weights, check.digits.both_zero) == (min(len(live), DIGITS_WEIGHTS), 0)

@@ -85,7 +85,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["full", "half", "csr", "scattered", "bytes"])
 @pytest.mark.parametrize("name", RULES)
 def test_200_steps_on_numbers_of_every_form(name, form, batch_size):
     features, kind = FORMS[form]
@@ -94,21 +94,23 @@ def test_200_steps_on_numbers_of_every_form(name, form, batch_size):
     after_some_steps(data, RULES[name], (features.shape[1], 12, 9, CLASSES), batch_size % 2 == 0, batch_size, STEPS)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 100, BLOCK + 40, 300])
-@pytest.mark.parametrize("form", ["full", "half", "csr", "scattered", "csr of bytes"])
+@pytest.mark.parametrize("batch_size", [1, 7, BLOCK + 40])
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", RULES)
 def test_biases_and_batches_of_several_blocks(name, form, batch_size):
-    features, _ = FORMS[form]
-    after_some_steps(Split(features, targets(60)), RULES[name], (features.shape[1], 7, CLASSES), True, batch_size, 12)
+    features, kind = FORMS[form]
+    data = Split(features, targets(60))
+    assert samples(data, np.dtype("float64")).data.form == kind
+    after_some_steps(data, RULES[name], (features.shape[1], 7, CLASSES), True, batch_size, 12)
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 20, 300])
-@pytest.mark.parametrize("kind", [np.float32, np.float64, np.uint8], ids=str)
+@pytest.mark.parametrize("batch_size", [1, 7, 140])
+@pytest.mark.parametrize("kind", ["float64", "uint8"])
 @pytest.mark.parametrize("name", ["sgd", "momentum", "norms"])
 def test_more_columns_than_16_bits_can_number(name, kind, batch_size):
     data = Split(wide(kind), targets(30))
     assert data.compact.columns.dtype == np.uint32
-    after_some_steps(data, RULES[name], (WIDE, 3, CLASSES), True, batch_size, 20)
+    after_some_steps(data, RULES[name], (WIDE, 3, CLASSES), True, batch_size, 6)
 
 
 def wide(kind) -> scipy.sparse.csr_array:

@@ -181,9 +181,9 @@ def test_a_batch_that_is_too_large_for_the_memory_is_refused(data):
 def test_evaluating_needs_no_hyper_parameters_and_tabulates_nothing(data):
     engine = build("fused", momentum, 7)
     engine.evaluate(data)
-    assert not engine._space._work.table.any()
+    assert not engine._space._buffers.work.table.any()
     run(engine, data, order_of(3, 7, 400), {"lr": 0.05, "alpha": 0.9})
-    assert engine._space._work.table.any()
+    assert engine._space._buffers.work.table.any()
 
 
 @rule

@@ -85,7 +85,7 @@ def test_other_code_of_the_thread_computes_with_them(number):
 @pytest.mark.parametrize(
     ("name", "smooth"),
     [("sgd", True), ("momentum", True), ("adam", True), ("adopt", True), ("adan", True), ("signsgd", False),
-     ("lion", False), ("rprop", False), ("yogi", False), ("perturbed_gd", False)],
+     ("lion", False), ("rprop", False), ("yogi", False), ("perturbed_gd", False), ("lazy_adam", False)],
 )  # fmt: skip
 def test_which_rules_are_smooth(name, smooth):
     assert render(OPTIMIZERS[name].formula).smooth is smooth

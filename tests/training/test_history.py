@@ -33,7 +33,10 @@ def test_pandas_takes_it_as_it_is():
     assert frame["steps"].tolist() == [12, 24]
     assert frame["test_loss"].isna().tolist() == [False, True]
     assert all(dtype.kind in "if" for dtype in frame.dropna(axis="columns", how="all").dtypes)
-    assert list(frame.columns[frame.isna().all()]) == ["validation_loss", "validation_accuracy"]
+    assert list(frame.columns[frame.isna().all()]) == [
+        *("validation_loss", "validation_accuracy", "validation_r2", "validation_mean_absolute_error"),
+        *("test_r2", "test_mean_absolute_error"),
+    ]
 
 
 def test_an_empty_one():

@@ -5,8 +5,8 @@ library can train with an optimizer; the benchmark takes the one that is the fas
 returns a function that trains on the samples of an order, batch after batch, and returns their mean loss. It keeps its
 weights from call to call.
 
-"lazy_adam" is other mathematics than Adam: a weight whose input is zero in the whole batch keeps its averages and takes
-no step.
+"lazy_adam" is other mathematics than Adam. In ravine a weight whose gradient is 0 keeps its averages and takes no step.
+In other libraries all weights of a column wait while the column is absent from the batch, and no other ones.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ def _changed(before: ResolvedRun, changes: dict[str, Any]) -> ResolvedRun:
         hyperparameters={**spec.hyperparameters, **values_of(given)},
         extends=None,
     )
-    return resolve(spec, Things(before.base, before.stages, schedule, before.activations))
+    return resolve(spec, Things(before.base, before.stages, schedule, before.activations, before.loss))
 
 
 def _begin_alike(before: ResolvedRun, after: ResolvedRun, count: int) -> bool:

@@ -17,17 +17,19 @@ from ravine.data import Dataset, GivenInfo, value_of
 from ravine.data.validation import samples_of
 from ravine.errors import ConfigError, shortened
 from ravine.formulas.activation import Activation
+from ravine.formulas.loss import Loss
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.schedule import Schedule
 from ravine.formulas.stage import Stage
 from ravine.inputs import convert, path_of, plain
+from ravine.networks import are_classes
 from ravine.settings import BY_NAME as SETTINGS_BY_NAME
 from ravine.settings import SETTINGS
 from ravine.spec import ResolvedRun, RunSpec, from_settings, resolve
 from ravine.storage.store import RunStore
 from ravine.training import Given, Outcome, Silent, Watcher, with_given
 from ravine.training import train as train_run
-from ravine.training.data import data_of
+from ravine.training.data import data_of, require_targets
 from ravine.training.run import Run
 
 LAYERS = (784, 300, 100, 100, 10)
@@ -54,6 +56,7 @@ def train(
     activation: str | Activation | Sequence[str | Activation] = "relu",
     bias: bool = False,
     softmax: str = "shifted",
+    loss: str | Loss = "cross-entropy",
     init: str = "glorot-uniform",
     dataset: str = "mnist",
     validation: int | float = 0,
@@ -96,6 +99,8 @@ def train(
             default layers are those of the data.
         activation: that of all hidden layers, or a list with one for each: a name such as "gelu", a file such as
             "my_file.py:mine", or what `ravine.activation` makes of a function.
+        loss: a name such as "squared-error", a file such as "my_file.py:mine", or what `ravine.loss` makes of a
+            function. Classes become targets of 0 and 1, unless the loss is cross-entropy.
         dataset, data_dir: which data, and a folder to take the files from.
         data: data of your own in place of these: (X, y), or (X, y, X_test, y_test), or what `ravine.dataset` returns,
             which says what X and y may be. Without a test set, test is "never".
@@ -128,7 +133,8 @@ def train(
     if value is not None:
         settings = settings_on(value, settings, data_dir)
     digest = value.info.digest if value is not None and isinstance(value.info, GivenInfo) else None
-    run = from_settings({**settings, **hyperparameters}, digest)
+    classes = value is None or are_classes(value.train.targets)
+    run = from_settings({**settings, **hyperparameters}, digest, "classes" if classes else "numbers")
     given = Given(_array("initial_weights", initial_weights, "iuf"), _array("order", order, "iu"))
     with watching(watcher, quiet, run.spec.epochs) as chosen:
         return finished(run_spec(run, given=given, data_dir=data_dir, out=out, fresh=fresh, watcher=chosen, data=value))
@@ -144,7 +150,7 @@ def settings_on(data: Dataset, settings: Mapping[str, Any], data_dir: Path | str
         raise ConfigError(f"data_dir is {shortened(str(data_dir))}, and data are given: leave one of the two out.")
     changed = {"dataset": info.name, "validation": samples_of(plain(settings["validation"]), len(data.train.targets))}
     if settings["layers"] is LAYERS:
-        changed["layers"] = (info.width, *LAYERS[1:-1], info.classes)
+        changed["layers"] = (info.width, *LAYERS[1:-1], info.outputs[0])
     if settings["test"] is None and data.test is None:
         changed["test"] = "never"
     return {**settings, **changed}
@@ -183,6 +189,7 @@ def run_spec(
         _log.info("run %s is stored in %s and shown as it is; --fresh trains it anew", run.id, stored.folder)
         return Run(stored, run)
     data = data_of(run.spec, data, folder_of_data, quiet=isinstance(watcher, Silent))
+    require_targets(data, run.loss)
     outcome = train_run(run, data, store, given=given, fresh=fresh, watcher=watcher)
     return outcome if outcome.stored is None else Run(outcome.stored, run)
 

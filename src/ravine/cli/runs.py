@@ -138,7 +138,8 @@ def show(run: str, out: str | None, as_json: bool) -> None:
         print_json({**_builtins(found.result), "environment": found.environment})
         return
     result = found.result
-    texts = (found.optimizer_text, found.schedule_text, found.activation_text)  # damaged ones end the command here
+    # Damaged texts end the command here.
+    texts = (found.optimizer_text, found.schedule_text, found.activation_text, found.loss_text)
     click.echo(f"run {result.id}: {result.status}" + (f" - {result.cause.message}" if result.cause else ""))
     if result.hint is not None:
         click.echo(f"hint: {result.hint}")
@@ -148,7 +149,7 @@ def show(run: str, out: str | None, as_json: bool) -> None:
     click.echo()
     print_table(("environment", "value"), [(name, str(value)) for name, value in found.environment.items()])
     spec = result.spec
-    labels = (spec.optimizer_label, spec.schedule_label, spec.activation_label)
+    labels = (spec.optimizer_label, spec.schedule_label, spec.activation_label, spec.loss_label)
     for label, text in zip(labels, texts, strict=True):
         if text is not None:
             click.echo(f"\n{label}, as it was:\n\n{text}", nl=False)

@@ -74,6 +74,11 @@ class DatasetInfo:
     preparation: Preparation | None = None
 
     @property
+    def outputs(self) -> tuple[int, ...]:
+        """How many outputs a network may have."""
+        return (self.classes,)
+
+    @property
     def width(self) -> int:
         """The number of pixels of an image."""
         return self.shape[0] * self.shape[1]

@@ -33,14 +33,15 @@ def digest_of(train: Split, test: Split | None, class_names: tuple[str, ...], sh
             _add(total, indices, np.dtype("<i8"))
         values = x if dense else x.data
         _add(total, values, values.dtype.newbyteorder("<"))
-        _add(total, split.targets, np.dtype("<i8"))
+        _add(total, split.targets, np.dtype("<f8" if split.targets.dtype.kind == "f" else "<i8"))
     total.update(msgspec.json.encode([class_names, shape]))
     return total.hexdigest()
 
 
 def _head(split: Split) -> list[Any]:
     kind = "dense" if isinstance(split.features, np.ndarray) else "csr"
-    return [kind, split.features.dtype.name, split.features.shape, len(split.targets), float(split.scale)]
+    numbers = list(split.targets.shape[1:]) if split.targets.dtype.kind == "f" else []
+    return [kind, split.features.dtype.name, split.features.shape, len(split.targets), float(split.scale), *numbers]
 
 
 def _add(total: Any, array: NDArray[Any], dtype: np.dtype[Any]) -> None:

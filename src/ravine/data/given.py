@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from ravine.arrays import Array
 from ravine.data.datasets import Dataset, Split, whole
 from ravine.data.digest import digest_of
 from ravine.data.features import Read, features_of
 from ravine.data.info import GivenInfo
-from ravine.data.targets import class_names_of, classes_in, names_of, targets_of
+from ravine.data.targets import Classes, class_names_of, classes_in, names_of, numbers_of, targets_of
 from ravine.errors import ConfigError, DataError, beginning, shortened
 from ravine.inputs import plain
 from ravine.words import several
@@ -41,8 +42,9 @@ def dataset(
     Args:
         X: features, (samples, features), or (samples, rows, columns) for images.
         y: the class of each sample, (samples,): whole numbers, flags or texts. The classes are the values that occur,
-            in ascending order, and have these values as names.
-        test: features and classes of other samples, (X_test, y_test), on which a run is judged.
+            in ascending order, and have these values as names. Or the numbers that are to be predicted: floats,
+            (samples,), or one row of numbers or flags a sample, (samples, targets).
+        test: features and targets of other samples, (X_test, y_test), on which a run is judged.
         class_names: a name for each class; `y` has numbers from 0, or these names.
         feature_names: a name for each feature; those of the columns of a data frame if None.
         shape: rows and columns of an image, if the samples are images in one row each.
@@ -109,20 +111,26 @@ def _dataset(
     read = features_of("X", X)
     count, width = read.features.shape
     names = None if class_names is None else class_names_of(class_names)
-    classes, numbers = classes_in("y", targets_of("y", y, count, "X"), names)
+    found = numbers_of("y", y, count, "X")
+    if found is not None and names is not None:
+        raise ConfigError("class_names are given, and y has numbers, which are no classes: leave the names out.")
+    classes = None
+    if found is None:
+        classes, found = classes_in("y", targets_of("y", y, count, "X"), names)
     divisor = _scale(scale, read.features.dtype)
-    train = Split(read.features, numbers, divisor)
+    train = Split(read.features, found, divisor)
     tested = None
     if test is not None:
         other = features_of("X_test", test[0])
         _require_alike(read, other)
-        labels = targets_of("y_test", test[1], other.features.shape[0], "X_test")
-        tested = Split(other.features, classes.numbers("y_test", labels), divisor)
+        tested = Split(other.features, _test_targets(test[1], other.features.shape[0], classes, found), divisor)
     image = _shape(shape, width) or read.shape
+    class_names = () if classes is None else classes.names
     info = GivenInfo(
-        digest=digest_of(train, tested, classes.names, image),
+        digest=digest_of(train, tested, class_names, image),
         width=width,
-        class_names=classes.names,
+        class_names=class_names,
+        numbers=found.shape[1] if classes is None else 0,
         train_count=count,
         test_count=0 if tested is None else len(tested.targets),
         dtype=read.features.dtype.name,
@@ -132,6 +140,19 @@ def _dataset(
         feature_names=_feature_names(feature_names, width) or read.names,
     )
     return whole(Dataset(info, train, tested))
+
+
+def _test_targets(given: Any, count: int, classes: Classes | None, trained: Array) -> Array:
+    """Return the targets of the test set, which are of the kind of those that are trained on."""
+    if classes is not None:
+        return classes.numbers("y_test", targets_of("y_test", given, count, "X_test"))
+    numbers = numbers_of("y_test", given, count, "X_test")
+    if numbers is None or numbers.shape[1] != trained.shape[1]:
+        has = "classes" if numbers is None else several(numbers.shape[1], "target")
+        raise DataError(
+            f"y_test has {has} for each sample, and y has {several(trained.shape[1], 'number')}: give both alike."
+        )
+    return numbers
 
 
 def _scale(given: Any, dtype: np.dtype[Any]) -> float:

@@ -22,6 +22,7 @@ class GivenInfo(msgspec.Struct, frozen=True, kw_only=True):
         scale: an input of the network is a feature over this number.
         shape: rows and columns of an image, if the samples are images.
         feature_names: one name a feature, if they have names.
+        numbers: how many numbers are the targets of a sample; 0 if its target is a class.
     """
 
     digest: str
@@ -34,11 +35,17 @@ class GivenInfo(msgspec.Struct, frozen=True, kw_only=True):
     scale: float
     shape: tuple[int, int] | None = None
     feature_names: tuple[str, ...] | None = None
+    numbers: int = 0
 
     @property
     def name(self) -> str:
         """What stands in a spec for the name of a data set."""
         return GIVEN
+
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """How many outputs a network may have; the first is the usual number."""
+        return (self.numbers,) if self.numbers else (self.classes, 1) if self.classes == 2 else (self.classes,)
 
     @property
     def classes(self) -> int:

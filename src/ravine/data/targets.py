@@ -13,6 +13,37 @@ from ravine.errors import ConfigError, DataError, beginning, shortened
 from ravine.words import several
 
 
+def numbers_of(name: str, given: Any, count: int, of: str) -> NDArray[Any] | None:
+    """Return targets that are numbers, (b, k) float64, read-only; None if they are not floats nor rows of numbers.
+
+    Raises:
+        DataError: a number is not finite, or there are not as many rows as samples.
+    """
+    if isinstance(given, np.ma.MaskedArray) or is_sparse(given):
+        return None
+    try:
+        array = np.asarray(given)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    if not (array.dtype.kind == "f" and array.ndim in (1, 2)) and not (array.dtype.kind in "biu" and array.ndim == 2):
+        return None
+    rows = np.array(array, np.float64, ndmin=1).reshape(len(array), -1)
+    if len(rows) != count:
+        raise DataError(
+            f"{name} has {several(len(rows), 'target')}, and {of} has {several(count, 'row')}; give one for each row."
+        )
+    if rows.shape[1] == 0:
+        raise DataError(f"{name} has shape {array.shape}; it must have one number or more for each sample.")
+    wrong = ~np.isfinite(rows)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        where = f"row {row}" if array.ndim == 1 else f"row {row}, column {column}"
+        raise DataError(
+            f"{name} has {rows[row, column]} in {where}, counted from 0: leave the sample out, or fill it in."
+        )
+    return read_only(rows)
+
+
 def targets_of(name: str, given: Any, count: int, of: str) -> NDArray[Any]:
     """Return targets as an array of whole numbers, flags or texts, (b,).
 

@@ -61,7 +61,7 @@ def held_out(labels: ArrayLike, count: int, seed: int) -> NDArray[np.bool_]:
     3
 
     Args:
-        labels: the classes of the training samples, (b,), whole numbers from 0.
+        labels: the classes of the training samples, (b,), whole numbers from 0; of floats, (b, ..), all are alike.
         count: the number of samples to hold out, from 1 to b - 1.
         seed: a whole number of 0 or more.
 
@@ -69,6 +69,8 @@ def held_out(labels: ArrayLike, count: int, seed: int) -> NDArray[np.bool_]:
         ConfigError: the count is not allowed.
     """
     classes = np.asarray(labels)
+    if classes.dtype.kind == "f":  # numbers have no classes: every sample is of one
+        classes = np.zeros(len(classes), np.int64)
     count = samples_of(count, len(classes))
     sizes = np.bincount(classes)
     quotas, remainders = np.divmod(sizes.astype(np.int64) * count, len(classes))

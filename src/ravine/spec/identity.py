@@ -10,9 +10,10 @@ import msgspec
 from ravine.data import DATASETS
 from ravine.formulas.activation import Activation
 from ravine.formulas.identity import function_text
+from ravine.formulas.loss import Loss
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.schedule import Schedule
-from ravine.formulas.shelves import ACTIVATIONS, SCHEDULES
+from ravine.formulas.shelves import ACTIVATIONS, LOSSES, SCHEDULES
 from ravine.spec.run_spec import RunSpec
 
 
@@ -34,13 +35,23 @@ def activation_text(activations: Iterable[Activation]) -> str | None:
     return "\n\n".join(texts_of(activations)) or None
 
 
-def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule, activations: Iterable[Activation] = ()) -> str:
+def loss_text(loss: Loss) -> str | None:
+    """Return the text of a loss that is not ravine's own, and which targets it takes."""
+    if loss in LOSSES.values() or loss.formula is None:
+        return None
+    predicted = "" if loss.prediction is None else f"\n{function_text(loss.prediction)}"
+    return f"{loss.formula.text}\ntargets {loss.targets}\nkinks {list(loss.kinks)}{predicted}"
+
+
+def identity(
+    spec: RunSpec, optimizer: Optimizer, schedule: Schedule, activations: Iterable[Activation], loss: Loss
+) -> str:
     """Return sixteen hexadecimal digits: a hash of all that decides the result of a resolved run.
 
-    The hash has the settings that differ from the defaults, the text of the optimizer, the texts of a schedule and of
-    activations that are not ravine's own, and the checksums of the data, or their digest if they were given. Since
-    settings at their defaults are left out, a new setting leaves the ids of old runs as they are, and a default must
-    never change. The folder of a user's file does not count.
+    The hash has the settings that differ from the defaults, the text of the optimizer, the texts of a schedule, of
+    activations and of a loss that are not ravine's own, and the checksums of the data, or their digest if they were
+    given. Since settings at their defaults are left out, a new setting leaves the ids of old runs as they are, and a
+    default must never change. The folder of a user's file does not count.
     """
     defaults = msgspec.to_builtins(RunSpec())
     settings = {name: value for name, value in msgspec.to_builtins(spec).items() if value != defaults[name]}
@@ -53,11 +64,13 @@ def identity(spec: RunSpec, optimizer: Optimizer, schedule: Schedule, activation
         "schedule": spec.schedule_name,
         "schedule_settings": spec.schedule_settings,
         **({"activation": spec.activation_name} if spec.activation != RunSpec().activation else {}),
+        **({"loss": spec.loss_name} if spec.loss != RunSpec().loss else {}),
     }
     decisive = {
         "settings": settings,
         "schedule": text_of(schedule),
         "optimizer": optimizer.texts(),
+        **({"loss": own} if (own := loss_text(loss)) else {}),
         **({"activations": texts} if (texts := texts_of(activations)) else {}),
         "data": sorted(DATASETS[spec.dataset].sha256.values()) if spec.data is None else [spec.data],
     }

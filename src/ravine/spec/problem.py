@@ -13,7 +13,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Attributes:
         name: its name on the command line.
         title: what it is, in a few words.
-        dataset, layers, activation, bias, softmax, init: the data and the network; see `ravine.train`.
+        dataset, layers, activation, bias, softmax, loss, init: the data and the network; see `ravine.train`.
         batch_size: samples in a batch.
         epochs: the horizon; scores are those at its end, never earlier ones.
         validation: how many training samples are held out to choose settings on: a number, or a share below 1.
@@ -28,6 +28,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     activation: str = "relu"
     bias: bool = False
     softmax: str = "shifted"
+    loss: str = "cross-entropy"
     init: str = "glorot-uniform"
     batch_size: int
     epochs: int

@@ -15,16 +15,17 @@ from ravine.data import DATASETS
 from ravine.errors import ConfigError
 from ravine.formulas.activation import Activation
 from ravine.formulas.compose import with_stages
+from ravine.formulas.loss import Loss
 from ravine.formulas.names import allowed_names, of_other_schedules
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.precision import check_precision
 from ravine.formulas.repeatable import refuse_uneven
 from ravine.formulas.schedule import Schedule, grown_batch_size, learning_rates
-from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, STAGES
+from ravine.formulas.shelves import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES, STAGES
 from ravine.formulas.stage import Stage, placed
 from ravine.inputs import plain
 from ravine.networks import INITIALIZERS, Network
-from ravine.spec.identity import activation_text, identity, text_of
+from ravine.spec.identity import activation_text, identity, loss_text, text_of
 from ravine.spec.names import check_names, check_names_of, no_setting
 from ravine.spec.run_spec import RunSpec
 from ravine.spec.values import (
@@ -38,6 +39,7 @@ from ravine.spec.values import (
     require_at_least,
     require_known,
     simplest,
+    with_targets,
 )
 
 _STEPS = 100
@@ -56,17 +58,19 @@ class Things:
         stages: those of `RunSpec.stages`.
         schedule: that of `RunSpec.schedule`.
         activations: those of `RunSpec.activation`: one for all hidden layers, or one for each.
+        loss: that of `RunSpec.loss`.
     """
 
     optimizer: Optimizer
     stages: tuple[Stage, ...]
     schedule: Schedule
     activations: tuple[Activation, ...]
+    loss: Loss
 
     def network(self, spec: RunSpec) -> Network:
         """Return the network of a spec."""
         activation = self.activations[0] if len(self.activations) == 1 else self.activations
-        return Network(spec.layers, activation, spec.bias, spec.softmax)
+        return Network(spec.layers, activation, spec.bias, spec.softmax, self.loss)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +85,7 @@ class ResolvedRun:
         stages: the user's own stages, in the order in which they stand.
         schedule: the schedule.
         activations: one for all hidden layers, or one for each.
+        loss: the loss.
         optimizer: `base` with these stages and with ravine's own whose hyper-parameters are given. If a hyper-parameter
             of its lazy update varies, the lazy update is left out.
         network: the network.
@@ -92,6 +97,7 @@ class ResolvedRun:
     stages: tuple[Stage, ...]
     schedule: Schedule
     activations: tuple[Activation, ...]
+    loss: Loss
     optimizer: Optimizer
     network: Network
     id: str
@@ -103,11 +109,11 @@ class ResolvedRun:
     @property
     def things(self) -> Things:
         """The things that its names stand for."""
-        return Things(self.base, self.stages, self.schedule, self.activations)
+        return Things(self.base, self.stages, self.schedule, self.activations, self.loss)
 
     def identity(self) -> str:
         """Compute the id again; it differs from `id` if something that the run is made of has changed since."""
-        return identity(self.spec, self.optimizer, self.schedule, self.activations)
+        return identity(self.spec, self.optimizer, self.schedule, self.activations, self.loss)
 
     @property
     def optimizer_text(self) -> str | None:
@@ -119,6 +125,11 @@ class ResolvedRun:
     def activation_text(self) -> str | None:
         """The texts of the activations that are not ravine's own; None if all are."""
         return activation_text(self.activations)
+
+    @property
+    def loss_text(self) -> str | None:
+        """The text of the loss if it is not ravine's own."""
+        return loss_text(self.loss)
 
     @property
     def schedule_text(self) -> str | None:
@@ -213,8 +224,9 @@ def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
     if things is None:
         spec, things = _found(spec)
     network = things.network(spec)
+    spec = with_targets(spec, things.loss)
     if spec.data is None:  # layers for data that were given are checked where the data are at hand
-        check_data(spec.layers, DATASETS[spec.dataset])
+        check_data(spec.layers, DATASETS[spec.dataset], things.loss)
     require_at_least("batch size", spec.batch_size, 1)
     require_at_least("epochs", spec.epochs, 1)
     if not 0 <= spec.warmup < math.inf:
@@ -243,7 +255,7 @@ def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
     check_layers(spec, optimizer, things.optimizer, values)
     lr = values.pop("lr")
     named = _of_users(dict(zip(things.stages, spec.stages, strict=True)))
-    things = Things(things.optimizer, tuple(named), things.schedule, things.activations)
+    things = Things(things.optimizer, tuple(named), things.schedule, things.activations, things.loss)
     full = {"hyperparameters": optimizer.typed(values), "schedule_settings": things.schedule.typed(settings)}
     spec = simplest(msgspec.structs.replace(spec, lr=lr, stages=tuple(named.values()), **full))
     varying = frozenset({*spec.per_layer, *(["lr"] if spec.schedule_by == "step" else [])})
@@ -253,9 +265,10 @@ def resolve(spec: RunSpec, things: Things | None = None) -> ResolvedRun:
         things.stages,
         things.schedule,
         things.activations,
+        things.loss,
         optimizer.varying(varying),
         network,
-        identity(spec, optimizer.varying(varying), things.schedule, things.activations),
+        identity(spec, optimizer.varying(varying), things.schedule, things.activations, things.loss),
     )
     run.check_some_rates()
     return run
@@ -266,13 +279,15 @@ def _found(spec: RunSpec) -> tuple[RunSpec, Things]:
     optimizer, stages = OPTIMIZERS.resolve(spec.optimizer), [STAGES.resolve(stage) for stage in spec.stages]
     schedule = SCHEDULES.resolve(spec.schedule)
     activation, activations = activations_of(spec.activation)
+    loss = LOSSES.resolve(spec.loss)
     names = {
         "optimizer": optimizer[0],
         "stages": tuple(name for name, _ in stages),
         "schedule": schedule[0],
         "activation": activation,
+        "loss": loss[0],
     }
-    things = Things(optimizer[1], tuple(stage for _, stage in stages), schedule[1], activations)
+    things = Things(optimizer[1], tuple(stage for _, stage in stages), schedule[1], activations, loss[1])
     return msgspec.structs.replace(spec, **names), things
 
 

@@ -36,6 +36,7 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     activation: str = "relu"
     bias: bool = False
     softmax: str = "shifted"
+    loss: str = "cross-entropy"
     init: str = "glorot-uniform"
     optimizer: str = "sgd"
     stages: tuple[str, ...] = ()
@@ -58,13 +59,14 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     data: str | None = None
     initial_weights: str | None = None
     order: str | None = None
+    targets: Literal["classes", "numbers", "flags"] = "classes"
     extends: str | None = None
 
     @property
     def network(self) -> Network:
         """The network that the spec describes."""
         names = tuple(self.activation.split(","))
-        return Network(self.layers, names[0] if len(names) == 1 else names, self.bias, self.softmax)
+        return Network(self.layers, names[0] if len(names) == 1 else names, self.bias, self.softmax, self.loss)
 
     @property
     def test_time(self) -> str:
@@ -100,6 +102,16 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def activation_label(self) -> str:
         """The activation, or one for each hidden layer, with the name of its file, without the folder."""
         return ",".join(map(_label, self.activation.split(",")))
+
+    @property
+    def loss_name(self) -> str:
+        """The loss's name without the path of its file."""
+        return self.loss.rpartition(":")[2]
+
+    @property
+    def loss_label(self) -> str:
+        """The loss's name, and before it that of its file if it has one, without the folder."""
+        return _label(self.loss)
 
     @property
     def schedule_name(self) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from ravine.errors import ConfigError, shortened
 from ravine.formulas.names import allowed_names
-from ravine.formulas.shelves import OPTIMIZERS, SCHEDULES, STAGES
+from ravine.formulas.shelves import LOSSES, OPTIMIZERS, SCHEDULES, STAGES
 from ravine.inputs import folded_keys, plain
 from ravine.spec.names import NAMES, check_names, check_names_of, no_setting
 from ravine.spec.resolved import ResolvedRun, Things, activations_of, resolve
@@ -15,13 +15,15 @@ from ravine.spec.run_spec import RunSpec
 from ravine.spec.values import factors_of, sizes, values_of
 
 
-def from_settings(settings: Mapping[str, Any], data: str | None = None) -> ResolvedRun:
+def from_settings(
+    settings: Mapping[str, Any], data: str | None = None, targets: Literal["classes", "numbers"] = "classes"
+) -> ResolvedRun:
     """Make a run from flat settings, the keywords of `ravine.train` and the keys of a study file.
 
     They are those of `ravine.settings`, where `per_layer` may hold lists, and `optimizer`, `stages` and `schedule`
     things in place of names; the hyper-parameters of the optimizer and of stages and the schedule's settings by their
     own names; and `final_lr`, a setting of some schedules, which alone means linear decay. `data` is the digest of data
-    that were given in place of a data set.
+    that were given in place of a data set, whose `targets` are "classes" or "numbers".
 
     >>> spec = from_settings({"optimizer": "momentum", "alpha": 0.5, "lr": 0.1, "final_lr": 0.001}).spec
     >>> spec.schedule, spec.schedule_settings, spec.hyperparameters
@@ -41,6 +43,7 @@ def from_settings(settings: Mapping[str, Any], data: str | None = None) -> Resol
     given = [STAGES.resolve(stage) for stage in _listed(chosen.get("stages", ()))]
     chosen["stages"], stages = tuple(name for name, _ in given), tuple(stage for _, stage in given)
     chosen["activation"], activations = activations_of(chosen.get("activation", "relu"))
+    chosen["loss"], loss = LOSSES.resolve(plain(chosen.get("loss", "cross-entropy")))
     check_names(base)
     check_names_of(schedule, base, stages)
     known = NAMES | allowed_names(base, stages) | set(schedule.defaults)
@@ -56,8 +59,10 @@ def from_settings(settings: Mapping[str, Any], data: str | None = None) -> Resol
         chosen["layers"] = sizes(chosen["layers"])
     if "per_layer" in chosen:
         chosen["per_layer"] = factors_of(chosen["per_layer"])
-    spec = RunSpec(**chosen, data=data, hyperparameters=values_of(flat), schedule_settings=values_of(own))
-    return resolve(spec, Things(base, stages, schedule, activations))
+    spec = RunSpec(
+        **chosen, data=data, targets=targets, hyperparameters=values_of(flat), schedule_settings=values_of(own)
+    )
+    return resolve(spec, Things(base, stages, schedule, activations, loss))
 
 
 def _listed(stages: Any) -> Sequence[Any]:

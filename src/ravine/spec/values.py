@@ -11,6 +11,7 @@ from ravine.data import DATASETS, GIVEN, DatasetInfo, GivenInfo
 from ravine.data.validation import samples_of
 from ravine.errors import ConfigError, beginning, shortened, unknown
 from ravine.formulas.kinds import Value
+from ravine.formulas.loss import Loss
 from ravine.formulas.names import no_hyperparameter, stage_of
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.precision import check_precision
@@ -102,16 +103,29 @@ def simplest(spec: RunSpec) -> RunSpec:
     )
 
 
-def check_data(layers: Sequence[int], info: DatasetInfo | GivenInfo) -> None:
+def check_data(layers: Sequence[int], info: DatasetInfo | GivenInfo, loss: Loss) -> None:
     """Check that a network takes the data's samples and has an output for each class."""
-    if layers[0] != info.width or layers[-1] != info.classes:
+    outputs = info.outputs if loss.formula is not None else info.outputs[:1]
+    if layers[0] != info.width or layers[-1] not in outputs:
         sizes = beginning(",".join(map(str, layers)))
         given = isinstance(info, GivenInfo)
         data, their, inputs = ("the data", "their", "features") if given else (info.name, "its", "pixels")
         raise ConfigError(
             f"layers {sizes} do not fit {data}: the first must be {info.width}, {their} {inputs}, and the last "
-            f"{info.classes}, {their} classes."
+            f"{outputs[0]}, {their} {'targets' if given and not info.classes else 'classes'}."
         )
+
+
+def with_targets(spec: RunSpec, loss: Loss) -> RunSpec:
+    """Return a spec whose targets are called flags if the loss takes them so; refuse numbers that it does not take."""
+    if spec.targets == "classes":
+        return spec
+    if loss.formula is None:
+        raise ConfigError(
+            "the targets are numbers, and cross-entropy takes classes: choose another loss, such as "
+            "loss=squared-error or, for flags, loss=logistic, or give the targets as whole numbers."
+        )
+    return msgspec.structs.replace(spec, targets="flags" if loss.decides else "numbers")
 
 
 def check_dataset(spec: RunSpec) -> None:

@@ -36,6 +36,11 @@ class Quantity:
         return self.name.replace("_", " ")
 
     @property
+    def is_score(self) -> bool:
+        """Whether it tells how good predictions are: the higher, the better."""
+        return self.better == "higher"
+
+    @property
     def is_share(self) -> bool:
         """Whether a value lies between 0 and 1, and is written in percent."""
         return self.scale == 100
@@ -46,7 +51,9 @@ class Quantity:
         >>> QUANTITIES["test_loss"].given_by(RunSpec(test="end")), QUANTITIES["validation_loss"].given_by(RunSpec())
         (True, False)
         """
-        part = self.name.partition("_")[0]
+        part, _, score = self.name.partition("_")
+        if score in _SCORES and (score == "accuracy") == (spec.targets == "numbers"):
+            return False
         if part == "validation":
             return spec.validation > 0
         return part != "test" or spec.test_time in (("epoch",) if each_epoch else ("epoch", "end"))
@@ -67,14 +74,22 @@ class Quantity:
         return "-" if value is None else self.form.format(self.scale * value)
 
 
+_SCORES = ("accuracy", "r2", "mean_absolute_error")
+
 QUANTITIES = {
     quantity.name: quantity
     for quantity in (
         Quantity("train_loss", "training loss", "{:#.4g}", "lower"),
         Quantity("validation_loss", "validation loss", "{:#.4g}", "lower"),
         Quantity("validation_accuracy", "validation accuracy", "{:.2f} %", "higher", scale=100),
+        Quantity("validation_r2", "validation R²", "{:.4f}", "higher"),
+        Quantity(
+            "validation_mean_absolute_error", "validation mean absolute error", "{:#.4g}", "lower", is_curve=False
+        ),
         Quantity("test_loss", "test loss", "{:#.4g}", "lower"),
         Quantity("test_accuracy", "test accuracy", "{:.2f} %", "higher", scale=100),
+        Quantity("test_r2", "test R²", "{:.4f}", "higher"),
+        Quantity("test_mean_absolute_error", "test mean absolute error", "{:#.4g}", "lower", is_curve=False),
         Quantity("seconds", "seconds", "{:.1f}", "lower", is_curve=False),
     )
 }
@@ -84,7 +99,9 @@ CURVES = tuple(quantity for quantity in QUANTITIES.values() if quantity.is_curve
 """Those that figures draw over the epochs, and that tables of epochs show."""
 
 
-SUMMARY = (QUANTITIES["train_loss"], QUANTITIES["validation_accuracy"], QUANTITIES["test_accuracy"])
+SUMMARY = tuple(
+    QUANTITIES[name] for name in ("train_loss", "validation_accuracy", "validation_r2", "test_accuracy", "test_r2")
+)
 """The numbers that describe a run in one line."""
 
 
@@ -110,9 +127,18 @@ def taken(quantities: Iterable[Quantity], records: Sequence[Epoch]) -> tuple[Qua
     >>> [quantity.name for quantity in taken(CURVES, [record])]
     ['train_loss', 'test_loss', 'test_accuracy']
     """
-    accuracies = {"validation": "validation_accuracy", "test": "test_accuracy"}
-    left_out = [part for part, name in accuracies.items() if all(getattr(r, name) is None for r in records)]
-    return tuple(quantity for quantity in quantities if quantity.name.partition("_")[0] not in left_out)
+    errors = (error for r in records for error in (r.validation_mean_absolute_error, r.test_mean_absolute_error))
+    numbers = any(error is not None for error in errors)
+    score = "mean_absolute_error" if numbers else "accuracy"
+    parts = ("validation", "test")
+    left_out = [part for part in parts if all(getattr(r, f"{part}_{score}") is None for r in records)]
+    others = ("accuracy",) if numbers else ("r2", "mean_absolute_error")
+
+    def is_taken(quantity: Quantity) -> bool:
+        part, _, name = quantity.name.partition("_")
+        return part not in left_out and name not in others
+
+    return tuple(filter(is_taken, quantities))
 
 
 def shown(record: Epoch | Result, quantities: Sequence[Quantity]) -> list[str]:

@@ -27,6 +27,8 @@ class Epoch:
             finite is None, and both are if the run did not look at the test set then.
         seconds: wall time of the training steps alone.
         validation_loss, validation_accuracy: the same over the samples held out for validation; None if none are.
+        validation_r2, validation_mean_absolute_error, test_r2, test_mean_absolute_error: of predictions of numbers,
+            which have no accuracy; None of classes and flags.
     """
 
     epoch: int
@@ -39,6 +41,10 @@ class Epoch:
     seconds: float
     validation_loss: float | None = None
     validation_accuracy: float | None = None
+    validation_r2: float | None = None
+    validation_mean_absolute_error: float | None = None
+    test_r2: float | None = None
+    test_mean_absolute_error: float | None = None
 
 
 EPOCH_FIELDS = tuple(field.name for field in dataclasses.fields(Epoch))
@@ -100,10 +106,11 @@ class Seconds(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended; the document that `ravine train --json` prints.
 
-    `train_loss` is that of the last whole epoch; `validation_loss`, `validation_accuracy`, `test_loss` and
-    `test_accuracy` are those of the stored weights. A number that is not finite, or not known, is None. `tested` says
-    whether the run looked at the test set, after an epoch or at its end. `hint` is the likeliest cause and what to do,
-    for a run that diverged or did not learn; None if it learned, or if there is no evidence for a cause.
+    `train_loss` is that of the last whole epoch; `validation_loss`, `validation_accuracy`, `test_loss`,
+    `test_accuracy` and the like are those of the stored weights. A number that is not finite, or not known, is None.
+    `tested` says whether the run looked at the test set, after an epoch or at its end. `hint` is the likeliest cause
+    and what to do, for a run that diverged or did not learn; None if it learned, or if there is no evidence for a
+    cause.
     """
 
     status: Status
@@ -114,8 +121,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     train_loss: float | None
     validation_loss: float | None = None
     validation_accuracy: float | None = None
+    validation_r2: float | None = None
+    validation_mean_absolute_error: float | None = None
     test_loss: float | None
     test_accuracy: float | None
+    test_r2: float | None = None
+    test_mean_absolute_error: float | None = None
     tested: bool = True
     seconds: Seconds
     history: list[Epoch]

@@ -95,6 +95,11 @@ class StoredRun:
         """The texts of the activations as they were then, None if all are ravine's own."""
         return self._text("activation")
 
+    @property
+    def loss_text(self) -> str | None:
+        """The text of the loss as it was then, if it is not one of ravine's own."""
+        return self._text("loss")
+
     @cached_property
     def info(self) -> DatasetInfo | GivenInfo:
         """The facts about the data that the run was trained on."""

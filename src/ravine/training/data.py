@@ -4,9 +4,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+
 from ravine.data import Dataset, GivenInfo, load
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, DataError
+from ravine.formulas.loss import Loss
+from ravine.networks import are_classes
 from ravine.spec import RunSpec
+
+
+def require_targets(dataset: Dataset, loss: Loss) -> None:
+    """Check that a loss takes all targets that are numbers.
+
+    Raises:
+        DataError: it does not take one; the message names the row and the column.
+    """
+    for name, split in (("y", dataset.train), ("y_test", dataset.test)):
+        if split is None or are_classes(split.targets):
+            continue
+        wrong = ~loss.allows(split.targets)
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            raise DataError(
+                f"{name} has {split.targets[row, column]:g} in row {row}, column {column}, counted from 0, and the "
+                f"loss {loss.name} takes targets in {loss.targets}: choose another loss, or bring the targets there."
+            )
 
 
 def data_of(spec: RunSpec, data: Dataset | None, data_dir: Path | None, *, quiet: bool) -> Dataset:

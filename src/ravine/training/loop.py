@@ -197,7 +197,12 @@ def train_in(
                 return Outcome(result, None, stop.signal, _STAYS if kept else _NEXT_OF_FRESH if fresh else _NEXT)
             trained()
             folder.confirm()
-            texts = {"optimizer": run.optimizer_text, "schedule": run.schedule_text, "activation": run.activation_text}
+            texts = {
+                "optimizer": run.optimizer_text,
+                "schedule": run.schedule_text,
+                "activation": run.activation_text,
+                "loss": run.loss_text,
+            }
             state = trainer.engine.state() if result.status == "done" else None
             facts_of_data = dataset.info if isinstance(dataset.info, GivenInfo) else None
             weights = trainer.evaluated_weights()
@@ -215,7 +220,7 @@ def _blas() -> ThreadpoolController:
 def _check(run: ResolvedRun, dataset: Dataset, given: Given) -> None:
     spec = run.spec
     if spec.data is not None:
-        check_data(spec.layers, dataset.info)
+        check_data(spec.layers, dataset.info, run.loss)
         _require_memory(run)
     if dataset.test is None and spec.test_time != "never":
         raise ConfigError(f"test is {spec.test_time!r}, and the data have no test set: give one, or leave test out.")
@@ -468,7 +473,9 @@ class _Trainer:
         history = self.position.history
         last = history[-1] if history else None
         accuracy = None if seen is None else seen.judged.accuracy
-        hint = None if accuracy is None else self._hint(cause, accuracy)
+        # What hints go by are classes: the commonest one, and how far from chance the run is.
+        classes = self.spec.targets == "classes" and accuracy is not None
+        hint = self._hint(cause, accuracy or 0.0) if classes else None
         if seen is not None and self.spec.test_time == "end":
             with self._timing("evaluate"):
                 seen = dataclasses.replace(seen, test=self.engine.evaluate(self._test, self._hyper()))
@@ -482,7 +489,7 @@ class _Trainer:
             parameters=self.network.layout.size,
             train_loss=None if last is None or isinstance(cause, NonFinite) else last.train_loss,
             **numbers,
-            tested=numbers["test_accuracy"] is not None,
+            tested=any(numbers[f"test_{score}"] is not None for score in _SCORES),
             seconds=self.position.seconds,
             history=history,
             spec=self.spec,
@@ -563,15 +570,19 @@ def _judged(dataset: Dataset, test_time: str) -> tuple[Split, facts.JudgedBy]:
     return few, "training"
 
 
-_NUMBERS = ("validation_loss", "validation_accuracy", "test_loss", "test_accuracy")
+_SCORES = ("loss", "accuracy", "r2", "mean_absolute_error")
+_NUMBERS = tuple(f"{part}_{score}" for part in ("validation", "test") for score in _SCORES)
 
 
 def _numbers(seen: _Seen) -> dict[str, float | None]:
     """Return the numbers of a record that come from evaluations."""
-    validation, test = seen.validation, seen.test
-    pairs = [(None, None) if one is None else (_finite(one.loss), one.accuracy) for one in (validation, test)]
-    return dict(zip(_NUMBERS, [number for pair in pairs for number in pair], strict=True))
+    found: dict[str, float | None] = dict.fromkeys(_NUMBERS)
+    for part, one in (("validation", seen.validation), ("test", seen.test)):
+        if one is not None:
+            scores = dataclasses.asdict(one.scores)
+            found |= {f"{part}_{name}": _finite(value) for name, value in {"loss": one.loss, **scores}.items()}
+    return found
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

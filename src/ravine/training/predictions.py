@@ -14,6 +14,8 @@ from ravine.data import DatasetInfo, GivenInfo, value_of
 from ravine.data.info import sample_word
 from ravine.errors import ConfigError
 from ravine.inputs import path_of
+from ravine.losses.cross_entropy import softmax
+from ravine.networks import predicted_classes
 from ravine.training.data import data_of
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ class Predictions:
         info: the facts about the data.
         images: the features, (b, i), of images or of other samples.
         true, predicted: (b,) int64, classes from 0.
-        probability: (b,), that of the predicted class.
+        probability: (b,), that of the predicted class; of a loss of single outputs, its output.
     """
 
     info: DatasetInfo | GivenInfo
@@ -73,12 +75,16 @@ def predictions_of(
         ConfigError: the weights are not finite, or the data have no test set, or are those of another run.
         DataError, DownloadError: the data cannot be had.
     """
+    if run.spec.targets != "classes":
+        raise ConfigError(f"the targets of run {run.id} are {run.spec.targets}, which have no classes to be taken for.")
     value = None if data is None else value_of(data)
     found_data = data_of(run.spec, value, path_of("data_dir", data_dir), quiet=quiet)
     test = found_data.test
     if test is None:
         raise ConfigError(f"the data of run {run.id} have no test set; run.predict takes any samples.")
-    found = run.probabilities(test.features)
-    predicted = found.argmax(axis=1)
-    probability = np.take_along_axis(found, predicted[:, None], axis=1)[:, 0].astype(np.float64)
+    z = run.outputs(test.features)
+    predicted = predicted_classes(z)
+    # Without a softmax the largest output still tells how sure the network is, in another unit.
+    found = softmax(z) if run.network.objective.formula is None else np.abs(z) if z.shape[1] == 1 else z
+    probability = found.max(axis=1).astype(np.float64)
     return Predictions(found_data.info, test.features, test.targets.astype(np.int64), predicted, probability)

@@ -14,7 +14,7 @@ from ravine.errors import ConfigError, shortened
 from ravine.html import heading, paragraph, picture, table
 from ravine.inputs import convert, plain
 from ravine.losses.cross_entropy import softmax
-from ravine.networks import Layout, Network, forward
+from ravine.networks import Layout, Network, forward, predicted_classes
 from ravine.spec import ResolvedRun, RunSpec, activation_text, describe
 from ravine.storage.quantities import QUANTITIES, given
 from ravine.storage.record import Cause, Result, Seconds
@@ -46,7 +46,8 @@ class Run:
 
     def __repr__(self) -> str:
         r = self.result
-        pairs = (("validation_accuracy", r.validation_accuracy), ("test_accuracy", r.test_accuracy))
+        names = [f"{part}_{score}" for part in ("validation", "test") for score in ("accuracy", "r2")]
+        pairs = ((name, getattr(r, name)) for name in names)
         accuracies = "".join(f", {name}={value:.4f}" for name, value in pairs if value is not None)
         return f"Run({r.id}, {r.status}, {describe(r.spec)}{accuracies})"
 
@@ -86,6 +87,11 @@ class Run:
     def activation_text(self) -> str | None:
         """The texts of the activations as they were then, None if all are ravine's own."""
         return self.stored.activation_text
+
+    @property
+    def loss_text(self) -> str | None:
+        """The text of the loss as it was then, None if it is one of ravine's own."""
+        return self.stored.loss_text
 
     @property
     def status(self) -> str:
@@ -133,6 +139,26 @@ class Run:
         return self.result.test_accuracy
 
     @property
+    def validation_r2(self) -> float | None:
+        """R^2 of the predicted numbers of the samples held out, at the end; None if the targets are no numbers."""
+        return self.result.validation_r2
+
+    @property
+    def validation_mean_absolute_error(self) -> float | None:
+        """Mean absolute error of these predictions."""
+        return self.result.validation_mean_absolute_error
+
+    @property
+    def test_r2(self) -> float | None:
+        """R^2 of the predicted numbers of the test set at the end; None if the targets are no numbers."""
+        return self.result.test_r2
+
+    @property
+    def test_mean_absolute_error(self) -> float | None:
+        """Mean absolute error of these predictions."""
+        return self.result.test_mean_absolute_error
+
+    @property
     def tested(self) -> bool:
         """Whether the run looked at the test set, after an epoch or at its end."""
         return self.result.tested
@@ -164,9 +190,8 @@ class Run:
         if self.resolved is not None:
             return self.resolved.network
         network = self.spec.network
-        if activation_text(network.activations[:1] if "," not in self.spec.activation else network.activations) != (
-            self.activation_text
-        ):
+        each = network.activations if "," in self.spec.activation else network.activations[:1]
+        if (activation_text(each) or "").strip() != (self.activation_text or "").strip():
             raise ConfigError(
                 f"the activation {self.spec.activation_label} has another text now than when run {self.id} was "
                 f"trained; `ravine runs show {self.id}` shows that of then."
@@ -181,22 +206,41 @@ class Run:
     def probabilities(self, features: Any) -> Array:
         """Return each class's probability, (b, classes), for samples (b, i) or for one sample.
 
+        With the logistic loss it is that of each output by itself. Other losses of single outputs have none.
+
         Images may be (b, rows, columns), or one image (rows, columns); pixels are uint8 from 0 to 255, or floats that
         are already scaled to [0, 1], and `read_picture` makes them from a picture file. Of a run on data that were
         given, samples are as `X` of `ravine.dataset`.
         """
+        z, loss = self.outputs(features), self.network.objective
+        if loss.formula is None:
+            return softmax(z)
+        if loss.targets != "[0, 1]":
+            raise ConfigError(f"run {self.id} has the loss {loss.name}, which gives no probabilities: use predict.")
+        return loss.predicted(z)
+
+    def outputs(self, features: Any) -> Array:
+        """Return the outputs of the network, (b, o), for samples as `probabilities` takes them."""
         if not np.isfinite(self.weights).all():
             raise ConfigError(f"run {self.id} diverged: its weights are not finite, so it cannot predict.")
         samples, network = rows_of(features, self.stored.info), self.network
         chunk = rows_at_once(network.layers[0], samples.count)
         parts = (samples.inputs(slice(low, low + chunk), self.weights.dtype) for low in range(0, samples.count, chunk))
-        found: Array = np.concatenate([softmax(forward(network, self.weights, x).logits) for x in parts])
+        found: Array = np.concatenate([forward(network, self.weights, x).logits for x in parts])
         return found
 
     def predict(self, features: Any) -> Array:
-        """Return the most probable class of each sample, (b,) int64; `features` as for `probabilities`."""
-        classes: Array = self.probabilities(features).argmax(axis=1)
-        return classes
+        """Return what is predicted for each sample; `features` as for `probabilities`.
+
+        It is the class, (b,) int64, that of the largest output. If the targets are numbers, it is the numbers, (b, o),
+        or flags of 0 and 1, int64, if the loss takes these; (b,) where there is one output.
+        """
+        z = self.outputs(features)
+        if self.spec.targets == "classes":
+            return predicted_classes(z)
+        found = self.network.objective.predicted(z)
+        found = (found > 0.5).astype(np.int64) if self.spec.targets == "flags" else found
+        return found[:, 0] if found.shape[1] == 1 else found
 
     def errors(self, data_dir: Path | str | None = None, *, data: Any = None) -> Array:
         """Return the numbers of the test samples that the run misclassifies, ascending, int64.

@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from ravine.errors import ConfigError, told
-from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, SCHEDULES, STAGES
+from ravine.formulas.shelves import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES, STAGES
 from ravine.formulas.syntax import is_library_module
 from ravine.spec import ResolvedRun, RunSpec, Things, activations_of, resolve
 
@@ -57,11 +57,12 @@ def order_of(run: ResolvedRun) -> bytes:
     stages = tuple(None if stage in STAGES.values() else stage for stage in run.stages)
     schedule = None if run.schedule in SCHEDULES.values() else run.schedule
     activations = tuple(None if f in ACTIVATIONS.values() else f for f in run.activations)
+    loss = None if run.loss in LOSSES.values() else run.loss
     order = Order(run.id, run.spec)
-    if any(thing is not None for thing in (base, schedule, *stages, *activations)):
+    if any(thing is not None for thing in (base, schedule, loss, *stages, *activations)):
         try:
-            texts_now = (run.optimizer_text, run.schedule_text, run.activation_text)
-            things, texts = _packed(texts_now, base, stages, schedule, activations)
+            texts_now = (run.optimizer_text, run.schedule_text, run.activation_text, run.loss_text)
+            things, texts = _packed(texts_now, base, stages, schedule, activations, loss)
         except Exception as error:
             raise ConfigError(
                 f"run {run.id} cannot be sent to another process: {told(error)} Declare what is yours in a file of its "
@@ -88,12 +89,13 @@ def run_of(order: bytes) -> ResolvedRun:
 
 
 def _things(spec: RunSpec, packed: bytes, texts: bytes) -> Things:
-    base, stages, schedule, activations = _unpacked(packed, texts)
+    base, stages, schedule, activations, loss = _unpacked(packed, texts)
     return Things(
         base or OPTIMIZERS.resolve(spec.optimizer)[1],
         tuple(stage or STAGES.resolve(name)[1] for stage, name in zip(stages, spec.stages, strict=True)),
         schedule or SCHEDULES.resolve(spec.schedule)[1],
         tuple(f or known for f, known in zip(activations, activations_of(spec.activation)[1], strict=True)),
+        loss or LOSSES.resolve(spec.loss)[1],
     )
 
 

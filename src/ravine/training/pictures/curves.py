@@ -31,6 +31,8 @@ _LOOKS = {
     "test_loss": ("s--", VERMILION, "test"),
     "validation_accuracy": ("^-.", ORANGE, "validation"),
     "test_accuracy": ("o-", GREEN, "test"),
+    "validation_r2": ("^-.", ORANGE, "validation"),
+    "test_r2": ("o-", GREEN, "test"),
 }
 """The mark and line, the color and the name of each curve of one run."""
 
@@ -52,25 +54,26 @@ def named(results: Sequence[Result]) -> list[str]:
 
 @own_style()
 def _one(result: Result) -> Figure:
-    """Draw the losses on the left and, if there is one, accuracy on the right."""
+    """Draw the losses on the left and, if there is one, accuracy or R^2 on the right."""
     quantities = given(CURVES, [result.spec], each_epoch=True)
-    accuracies = [quantity for quantity in quantities if quantity.is_share]
-    figure, (left, *others) = new_figure(2 if accuracies else 1)
+    scores = [quantity for quantity in quantities if quantity.is_score]
+    figure, (left, *others) = new_figure(2 if scores else 1)
     epochs, curves = _curves(result, quantities)
     for quantity, curve in zip(quantities, curves, strict=True):
         mark, color, label = _LOOKS[quantity.name]
-        (others[0] if quantity.is_share else left).plot(epochs, curve, mark, color=color, label=label)
+        (others[0] if quantity.is_score else left).plot(epochs, curve, mark, color=color, label=label)
     left.set_ylabel("loss")
     logarithmic([left])
     for right in others:
-        right.set_ylabel("accuracy" if len(accuracies) > 1 else accuracies[0].words)
-        shares([right])
+        right.set_ylabel(scores[0].words.partition(" ")[2] if len(scores) > 1 else scores[0].words)
+        if scores[0].is_share:
+            shares([right])
     for axes in (left, *others):
         over_epochs(axes, result.spec.epochs)
     set_title(figure, title_of(result))
     if epochs:
         shared_legend(figure, [left])
-        if len(accuracies) > 1:
+        if len(scores) > 1:
             shared_legend(figure, others)
     else:
         left.text(0.5, 0.5, "no epoch was finished", transform=left.transAxes, ha="center")
@@ -92,7 +95,7 @@ def _several(results: Sequence[Result]) -> Figure:
         axes.set_ylabel(quantity.words)
         if quantity.is_share:
             shares([axes])
-        else:
+        elif not quantity.is_score:
             logarithmic([axes])
         over_epochs(axes, longest)
     set_title(figure, _common(results))
