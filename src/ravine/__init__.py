@@ -60,7 +60,6 @@ _HOMES = {
     "ravine.data": ("Dataset", "Split", "dataset"),
     "ravine.data.picture": ("Picture", "read_picture"),
     "ravine.errors": ("ConfigError", "DataError", "DownloadError", "RavineError", "StorageError"),
-    "ravine.formulas.loss": ("Loss", "loss"),
     "ravine.formulas.activation": ("Activation", "activation"),
     "ravine.formulas.loss": ("Loss", "loss"),
     "ravine.formulas.schedule": ("Schedule", "schedule"),
