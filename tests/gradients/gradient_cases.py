@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.formulas.shelves import ACTIVATIONS
+from ravine.formulas.shelves import ACTIVATIONS, LOSSES
 from ravine.gradients import NetworkPoint
 from ravine.losses.cross_entropy import SOFTMAX_FORMS
 from ravine.networks import Network, gradient, initial_weights
@@ -34,6 +35,29 @@ def make_point(
     weights += rng.normal(0, 0.1, weights.shape)
     x = rng.random((batch, layers[0])) * (rng.random((batch, layers[0])) < 0.7)
     return NetworkPoint(network, weights.astype(dtype), x.astype(dtype), rng.integers(0, layers[-1], batch))
+
+
+def loss_point(
+    loss: str,
+    activation: str = "tanh",
+    bias: bool = True,
+    *,
+    layers: tuple[int, ...] = (3, 3, 3, 2),
+    seed: int = 2,
+    **kind: Any,
+) -> NetworkPoint:
+    """Return a point with number targets that a loss of single outputs takes; with cross-entropy they are classes."""
+    point = make_point(layers, loss=loss, activation=activation, bias=bias, seed=seed, **kind)
+    if LOSSES[loss].formula is None:
+        return point
+    rng = np.random.default_rng(3)
+    shape = (len(point.x), layers[-1])
+    y = {
+        "{0, 1}": rng.integers(0, 2, shape).astype(float),
+        "[0, 1]": rng.random(shape),
+        "[0, inf)": rng.poisson(2, shape).astype(float),
+    }
+    return replace(point, targets=y.get(LOSSES[loss].targets, rng.normal(0, 1, shape)))
 
 
 def trained(point: NetworkPoint, steps: int = 300, lr: float = 0.5) -> NetworkPoint:

@@ -41,6 +41,7 @@ def scores_of(network: Network, z: Array, targets: Array) -> Scores:
         return Scores(accuracy=float(((p > 0.5) == (y > 0.5)).mean()))
     with np.errstate(all="ignore"):
         missed, spread = np.square(y - p).sum(axis=0), np.square(y - y.mean(axis=0)).sum(axis=0)
-        shares = 1 - missed[spread > 0] / spread[spread > 0]
+        differs = (y != y[0]).any(axis=0) & (spread > 0)  # the mean of equal numbers may be rounded
+        shares = 1 - missed[differs] / spread[differs]
         r2 = float(shares.mean()) if len(shares) else None
         return Scores(r2=r2, mean_absolute_error=float(np.abs(y - p).mean()))
