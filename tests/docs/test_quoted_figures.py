@@ -106,7 +106,7 @@ def test_the_gradient_check_prints_what_the_page_shows(capsys, tmp_path, monkeyp
             for line in table.splitlines()
             if re.match("(forward|backward|central) +1e-08", line)
         ]
-        assert counts == pytest.approx([float(unseen)] * 3, rel=0.05)
+        assert counts == pytest.approx([number(unseen)] * 3, rel=0.05)
     commands = re.findall(
         r"^    ravine (gradcheck --methods .*?)(?: +#.*)?$", page.read_text(encoding="utf-8"), re.MULTILINE
     )
