@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 10, 100, 1000])
     parser.add_argument("--peers", nargs="+", default=list(PEERS))
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--floats", action="store_true", help="random floats without a zero in place of MNIST's bytes")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     missing = {peer: library for peer in arguments.peers if (library := _missing(peer))}
@@ -47,7 +48,7 @@ def main() -> None:
     rows = []
     for optimizer in arguments.optimizers:
         for size in arguments.batch_sizes:
-            rows.append(measure(workers, optimizer, size, arguments.repeats))
+            rows.append(measure(workers, optimizer, size, arguments.repeats, arguments.floats))
             if not arguments.json:
                 _print(rows[-1])
     memory = {peer: one.peak_bytes for peer, one in workers.items()}
@@ -93,9 +94,12 @@ class Workers:
         return max(answer["seconds"] for answer in answers)
 
 
-def measure(workers: dict[str, Workers], optimizer: str, size: int, repeats: int) -> dict[str, Any]:
+def measure(
+    workers: dict[str, Workers], optimizer: str, size: int, repeats: int, floats: bool = False
+) -> dict[str, Any]:
     samples = SAMPLES.get(size, 12_000)
-    said = {p: w.prepare(optimizer=optimizer, batch_size=size, samples=samples) for p, w in workers.items()}
+    task = {"optimizer": optimizer, "batch_size": size, "samples": samples, "floats": floats}
+    said = {p: w.prepare(**task) for p, w in workers.items()}
     row: dict[str, Any] = {"optimizer": optimizer, "batch_size": size, "samples": samples}
     row["left_out"] = {peer: answer["error"] for peer, answer in said.items() if "error" in answer}
     taken = [peer for peer in workers if peer not in row["left_out"]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +25,21 @@ PEERS = ("ravine", "numpy", "torch", "torch_compiled", "jax_scan", "optax_scan",
 
 @dataclass(frozen=True)
 class Task:
-    """What to train: `threads` is 1, or 0 for all; `matrices` are the initial weights of each layer, (i, o)."""
+    """What to train: `threads` is 1, or 0 for all; `matrices` are the initial weights of each layer, (i, o).
+
+    The images are bytes, or floats that are the inputs themselves.
+    """
 
     optimizer: str
     batch_size: int
     threads: int
-    images: NDArray[np.uint8]
+    images: NDArray[Any]
     labels: NDArray[np.uint8]
     matrices: list[NDArray[np.float32]]
 
     @property
     def inputs(self) -> NDArray[np.float32]:
         """The images in [0, 1]."""
+        if self.images.dtype == np.float32:
+            return self.images
         return self.images.astype(np.float32) / np.float32(255)
