@@ -15,10 +15,13 @@ from ravine.losses.cross_entropy import SOFTMAX_FORMS
 from ravine.networks import Network, gradient, initial_weights
 
 LAYERS = {1: (6, 4), 2: (6, 5, 4), 3: (6, 5, 4, 4), 4: (6, 5, 4, 4, 3)}
+FOUR = ("relu", "leaky-relu", "tanh", "sigmoid")
 KINDS = [
     {"activation": activation, "bias": bias, "softmax": softmax}
     for activation, bias, softmax in product(ACTIVATIONS, (False, True), SOFTMAX_FORMS)
+    if activation in FOUR or (bias and softmax == "shifted")
 ]
+"""Every activation; four of them, two with a kink and two without, with everything else that a network may have."""
 
 
 def kind_name(kind: dict[str, Any]) -> str:
