@@ -20,16 +20,16 @@ from ravine.formulas.activation import Activation
 from ravine.formulas.loss import Loss
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.schedule import Schedule
+from ravine.formulas.shelves import LOSSES
 from ravine.formulas.stage import Stage
 from ravine.inputs import convert, path_of, plain
-from ravine.networks import are_classes
 from ravine.settings import BY_NAME as SETTINGS_BY_NAME
 from ravine.settings import SETTINGS
 from ravine.spec import ResolvedRun, RunSpec, from_settings, resolve
 from ravine.storage.store import RunStore
 from ravine.training import Given, Outcome, Silent, Watcher, with_given
 from ravine.training import train as train_run
-from ravine.training.data import data_of, require_targets
+from ravine.training.data import data_of, kind_of, require_fitting
 from ravine.training.run import Run
 
 LAYERS = (784, 300, 100, 100, 10)
@@ -103,7 +103,8 @@ def train(
             function. Classes become targets of 0 and 1, unless the loss is cross-entropy.
         dataset, data_dir: which data, and a folder to take the files from.
         data: data of your own in place of these: (X, y), or (X, y, X_test, y_test), or what `ravine.dataset` returns,
-            which says what X and y may be. Without a test set, test is "never".
+            which says what X and y may be. To a loss of numbers, such as "poisson", whole numbers in y are numbers.
+            Without a test set, test is "never".
         validation: how many training samples are held out to choose settings on, or a share of them below 1. The run
             trains on the others, and has the loss and the accuracy of these after each epoch.
         validation_seed: the seed that draws them, each class in its share.
@@ -129,12 +130,13 @@ def train(
     """
     keywords = locals()  # before anything else is named here
     settings = {setting.name: keywords[setting.name] for setting in SETTINGS if setting.name != "hyperparameters"}
-    value = None if data is None else value_of(data)
+    objective = LOSSES.find(plain(loss))
+    # Whole numbers are classes, except to a loss of numbers.
+    value = None if data is None else value_of(data, numbers=objective.formula is not None and not objective.decides)
     if value is not None:
         settings = settings_on(value, settings, data_dir)
     digest = value.info.digest if value is not None and isinstance(value.info, GivenInfo) else None
-    classes = value is None or are_classes(value.train.targets)
-    run = from_settings({**settings, **hyperparameters}, digest, "classes" if classes else "numbers")
+    run = from_settings({**settings, **hyperparameters}, digest, "classes" if value is None else kind_of(value))
     given = Given(_array("initial_weights", initial_weights, "iuf"), _array("order", order, "iu"))
     with watching(watcher, quiet, run.spec.epochs) as chosen:
         return finished(run_spec(run, given=given, data_dir=data_dir, out=out, fresh=fresh, watcher=chosen, data=value))
@@ -189,7 +191,7 @@ def run_spec(
         _log.info("run %s is stored in %s and shown as it is; --fresh trains it anew", run.id, stored.folder)
         return Run(stored, run)
     data = data_of(run.spec, data, folder_of_data, quiet=isinstance(watcher, Silent))
-    require_targets(data, run.loss)
+    require_fitting(data, run.loss, run.spec.dtype)
     outcome = train_run(run, data, store, given=given, fresh=fresh, watcher=watcher)
     return outcome if outcome.stored is None else Run(outcome.stored, run)
 

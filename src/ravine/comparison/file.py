@@ -31,7 +31,7 @@ import msgspec
 from ravine.comparison.finding import toml_of
 from ravine.comparison.plan import Variant
 from ravine.errors import ConfigError, RavineError, shortened
-from ravine.formulas.files import names_file
+from ravine.formulas.files import anchored
 from ravine.inputs import convert, expanded
 from ravine.search import Axis, choice, linear, log, one_minus_log
 
@@ -91,11 +91,12 @@ def read_comparison(source: str) -> ComparisonFile:
 
 
 def _anchored(name: str, folder: Path) -> str:
-    return str(folder / expanded(name)) if names_file(name) or name.endswith(".toml") else name
+    return str(folder / expanded(name)) if name.endswith(".toml") else anchored("optimizer", name, folder)
 
 
 def _anchored_in(given: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    named = {key: _anchored(given[key], folder) for key in ("optimizer", "schedule") if isinstance(given.get(key), str)}
+    things = ("optimizer", "schedule", "activation", "loss")
+    named = {key: anchored(key, given[key], folder) for key in things if isinstance(given.get(key), str)}
     return {**given, **named}
 
 

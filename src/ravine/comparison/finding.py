@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from ravine.errors import ConfigError, RavineError, shortened, unknown
-from ravine.formulas.files import names_file, run_file, split
+from ravine.formulas.files import anchored, names_file, run_file, split
 from ravine.formulas.shelf import Shelf
-from ravine.inputs import convert, path_of, plain, text_of
+from ravine.inputs import convert, expanded, path_of, plain, text_of
 from ravine.spec import from_settings
 from ravine.spec.problem import Problem
 
@@ -24,7 +24,10 @@ def find_problem(given: str | Problem) -> Problem:
         ConfigError: there is no such problem, or its settings are not allowed.
     """
     if isinstance(given, str) and given.endswith(".toml"):
-        content = toml_of(given, "the problem")
+        content, folder = toml_of(given, "the problem"), expanded(given).parent
+        for thing in ("activation", "loss"):
+            if isinstance(content.get(thing), str):
+                content[thing] = anchored(thing, content[thing], folder.absolute())
         try:
             return _checked(convert(content, Problem))
         except RavineError as error:

@@ -31,6 +31,7 @@ def dataset(
     feature_names: Sequence[str] | None = None,
     shape: tuple[int, int] | None = None,
     scale: float | None = None,
+    numbers: bool = False,
 ) -> Dataset:
     """Return a data set from arrays, to train on with `ravine.train(data=...)`.
 
@@ -50,6 +51,7 @@ def dataset(
         shape: rows and columns of an image, if the samples are images in one row each.
         scale: an input of the network is a feature over this number. Only bytes (uint8) have one, 255 if None, as
             pixels do; give 1 if they are numbers of another kind.
+        numbers: whether whole numbers in `y` are numbers to be predicted, such as counts, and not classes.
 
     Raises:
         ConfigError: an argument is not allowed.
@@ -60,7 +62,7 @@ def dataset(
     ((3, 2), [0, 1, 1], ('no', 'yes'))
     """
     try:
-        return _dataset(X, y, test, class_names, feature_names, shape, scale)
+        return _dataset(X, y, test, class_names, feature_names, shape, scale, numbers)
     except MemoryError:
         raise DataError(
             "the memory does not suffice to bring X into the form that ravine reads: give fewer samples, "
@@ -76,8 +78,10 @@ def is_unchanged(data: Dataset) -> bool:
     )
 
 
-def value_of(data: Any) -> Dataset:
+def value_of(data: Any, numbers: bool = False) -> Dataset:
     """Return what is given as data: a `Dataset`, (X, y), or (X, y, X_test, y_test).
+
+    With `numbers`, whole numbers in y are numbers and not classes.
 
     Raises:
         ConfigError: it is none of these, or a data set that was put together by hand.
@@ -90,7 +94,7 @@ def value_of(data: Any) -> Dataset:
             )
         return data
     if isinstance(data, (tuple, list)) and len(data) in (2, 4):
-        return dataset(data[0], data[1], test=None if len(data) == 2 else (data[2], data[3]))
+        return dataset(data[0], data[1], test=None if len(data) == 2 else (data[2], data[3]), numbers=numbers)
     kind = (
         f"{type(data).__name__} of {several(len(data), 'part')}" if isinstance(data, (tuple, list)) else shortened(data)
     )
@@ -105,13 +109,14 @@ def _dataset(
     feature_names: Any,
     shape: Any,
     scale: Any,
+    as_numbers: bool,
 ) -> Dataset:
     if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
         raise ConfigError(f"test is {shortened(test)}; it must be (X_test, y_test), or None if there is no test set.")
     read = features_of("X", X)
     count, width = read.features.shape
     names = None if class_names is None else class_names_of(class_names)
-    found = numbers_of("y", y, count, "X")
+    found = numbers_of("y", y, count, "X", as_numbers)
     if found is not None and names is not None:
         raise ConfigError("class_names are given, and y has numbers, which are no classes: leave the names out.")
     classes = None
@@ -123,7 +128,9 @@ def _dataset(
     if test is not None:
         other = features_of("X_test", test[0])
         _require_alike(read, other)
-        tested = Split(other.features, _test_targets(test[1], other.features.shape[0], classes, found), divisor)
+        tested = Split(
+            other.features, _test_targets(test[1], other.features.shape[0], classes, found, as_numbers), divisor
+        )
     image = _shape(shape, width) or read.shape
     class_names = () if classes is None else classes.names
     info = GivenInfo(
@@ -142,11 +149,11 @@ def _dataset(
     return whole(Dataset(info, train, tested))
 
 
-def _test_targets(given: Any, count: int, classes: Classes | None, trained: Array) -> Array:
+def _test_targets(given: Any, count: int, classes: Classes | None, trained: Array, as_numbers: bool) -> Array:
     """Return the targets of the test set, which are of the kind of those that are trained on."""
     if classes is not None:
         return classes.numbers("y_test", targets_of("y_test", given, count, "X_test"))
-    numbers = numbers_of("y_test", given, count, "X_test")
+    numbers = numbers_of("y_test", given, count, "X_test", as_numbers)
     if numbers is None or numbers.shape[1] != trained.shape[1]:
         has = "classes" if numbers is None else several(numbers.shape[1], "target")
         raise DataError(

@@ -13,8 +13,10 @@ from ravine.errors import ConfigError, DataError, beginning, shortened
 from ravine.words import several
 
 
-def numbers_of(name: str, given: Any, count: int, of: str) -> NDArray[Any] | None:
+def numbers_of(name: str, given: Any, count: int, of: str, whole: bool = False) -> NDArray[Any] | None:
     """Return targets that are numbers, (b, k) float64, read-only; None if they are not floats nor rows of numbers.
+
+    With `whole`, whole numbers (b,) are numbers too, and not classes.
 
     Raises:
         DataError: a number is not finite, or there are not as many rows as samples.
@@ -25,8 +27,8 @@ def numbers_of(name: str, given: Any, count: int, of: str) -> NDArray[Any] | Non
         array = np.asarray(given)
     except (ValueError, TypeError, OverflowError):
         return None
-    rows_of_flags = array.dtype.kind in "biu" and array.ndim == 2 and array.shape[1] > 1
-    if array.size == 0 or not (rows_of_flags or (array.dtype.kind == "f" and array.ndim in (1, 2))):
+    kinds = "fbiu" if array.ndim == 2 else "fiu" if whole else "f"
+    if array.size == 0 or array.ndim not in (1, 2) or array.dtype.kind not in kinds:
         return None
     rows = np.array(array, np.float64, ndmin=1).reshape(len(array), -1)
     if len(rows) != count:

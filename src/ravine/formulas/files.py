@@ -28,6 +28,18 @@ def names_file(reference: str) -> bool:
     return split(reference) is not None
 
 
+def anchored(setting: str, reference: str, folder: Path) -> str:
+    """Return what a setting names with the whole path of its file, which is relative to a folder.
+
+    The setting `activation` may have several, with commas between.
+
+    >>> anchored("activation", "gelu,mine.py:mish", Path("/home/me")), anchored("loss", "huber", Path("/home/me"))
+    ('gelu,/home/me/mine.py:mish', 'huber')
+    """
+    each = reference.split(",") if setting == "activation" else [reference]
+    return ",".join(str(folder / expanded(one)) if names_file(one) else one for one in each)
+
+
 def split(reference: str) -> tuple[str, str] | None:
     """Return the path of a reference and its folded name, "" if it has none; None if it is no reference to a file.
 

@@ -147,8 +147,10 @@ def loss(
         places = tuple(sorted(convert(plain(kinks), list[float], f"kinks of loss {label}")))
         if not np.isfinite(places).all():
             raise ConfigError(f"kinks of loss {label} are {list(kinks)}; give finite numbers.")
-        if prediction is not None and not callable(prediction):
-            raise ConfigError(f"the prediction of loss {label} is {prediction!r}; give a function of outputs.")
+        if not (prediction is None or isinstance(prediction, np.ufunc) or inspect.isfunction(prediction)):
+            raise ConfigError(
+                f"the prediction of loss {label} is {prediction!r}; give a function of outputs, such as np.exp."
+            )
         made = Loss(label, formula, function, targets, places, prediction)
         some = np.array([-2.0, 0.0, 0.3, 1.0, 7.0])
         z, y = (grid.ravel() for grid in np.meshgrid(_OUTPUTS, some[made.allows(some)]))

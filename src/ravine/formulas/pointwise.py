@@ -66,8 +66,10 @@ class Pointwise:
 
     def in_digits(self, *numbers: Any) -> tuple[Any, Any]:
         """Return f and f' of mpmath's numbers, in the precision that is set."""
+        import mpmath
+
         value, derivative = _of_digits(self.body(), self.arguments)(*numbers)
-        return value, derivative
+        return mpmath.mpf(value), mpmath.mpf(derivative)
 
 
 def pointwise(kind: str, function: Any, arguments: tuple[str, ...], name: str | None) -> tuple[str, Pointwise]:

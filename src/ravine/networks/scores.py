@@ -37,7 +37,7 @@ def scores_of(network: Network, z: Array, targets: Array) -> Scores:
         return Scores(accuracy=float((predicted_classes(z) == targets).mean()))
     y = target_rows(targets, z.shape[-1], np.dtype(float))
     p = network.objective.predicted(z.astype(float))
-    if network.objective.decides:
+    if network.objective.decides and np.isin(y, (0, 1)).all():
         return Scores(accuracy=float(((p > 0.5) == (y > 0.5)).mean()))
     with np.errstate(all="ignore"):
         missed, spread = np.square(y - p).sum(axis=0), np.square(y - y.mean(axis=0)).sum(axis=0)

@@ -2,7 +2,7 @@
 
 from ravine.spec.description import describe, shared_by
 from ravine.spec.differences import differing, labels_of, settings_of
-from ravine.spec.identity import activation_text
+from ravine.spec.identity import activation_text, loss_text
 from ravine.spec.names import check_names
 from ravine.spec.resolved import ResolvedRun, Things, activations_of, resolve
 from ravine.spec.run_spec import RunSpec
@@ -19,6 +19,7 @@ __all__ = [
     "differing",
     "from_settings",
     "labels_of",
+    "loss_text",
     "resolve",
     "settings_of",
     "shared_by",

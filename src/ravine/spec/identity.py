@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable
 
 import msgspec
+import numpy as np
 
 from ravine.data import DATASETS
 from ravine.formulas.activation import Activation
@@ -39,7 +40,8 @@ def loss_text(loss: Loss) -> str | None:
     """Return the text of a loss that is not ravine's own, and which targets it takes."""
     if loss in LOSSES.values() or loss.formula is None:
         return None
-    predicted = "" if loss.prediction is None else f"\n{function_text(loss.prediction)}"
+    p = loss.prediction
+    predicted = "" if p is None else f"\n{p.__name__ if isinstance(p, np.ufunc) else function_text(p)}"
     return f"{loss.formula.text}\ntargets {loss.targets}\nkinks {list(loss.kinks)}{predicted}"
 
 

@@ -16,14 +16,14 @@ from ravine.spec.values import factors_of, sizes, values_of
 
 
 def from_settings(
-    settings: Mapping[str, Any], data: str | None = None, targets: Literal["classes", "numbers"] = "classes"
+    settings: Mapping[str, Any], data: str | None = None, targets: Literal["classes", "numbers", "flags"] = "classes"
 ) -> ResolvedRun:
     """Make a run from flat settings, the keywords of `ravine.train` and the keys of a study file.
 
     They are those of `ravine.settings`, where `per_layer` may hold lists, and `optimizer`, `stages` and `schedule`
     things in place of names; the hyper-parameters of the optimizer and of stages and the schedule's settings by their
     own names; and `final_lr`, a setting of some schedules, which alone means linear decay. `data` is the digest of data
-    that were given in place of a data set, whose `targets` are "classes" or "numbers".
+    that were given in place of a data set, whose `targets` are "classes", "numbers" or "flags".
 
     >>> spec = from_settings({"optimizer": "momentum", "alpha": 0.5, "lr": 0.1, "final_lr": 0.001}).spec
     >>> spec.schedule, spec.schedule_settings, spec.hyperparameters

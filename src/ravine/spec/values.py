@@ -123,9 +123,11 @@ def with_targets(spec: RunSpec, loss: Loss) -> RunSpec:
     if loss.formula is None:
         raise ConfigError(
             "the targets are numbers, and cross-entropy takes classes: choose another loss, such as "
-            "loss=squared-error or, for flags, loss=logistic, or give the targets as whole numbers."
+            "loss=squared-error or, for flags, loss=logistic. For classes, give one whole number, flag or text a "
+            "sample, as y.argmax(axis=1) is of rows with a 1 for the class."
         )
-    return msgspec.structs.replace(spec, targets="flags" if loss.decides else "numbers")
+    flags = spec.targets == "flags" and loss.decides
+    return msgspec.structs.replace(spec, targets="flags" if flags else "numbers")
 
 
 def check_dataset(spec: RunSpec) -> None:

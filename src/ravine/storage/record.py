@@ -61,15 +61,15 @@ class NonFinite(msgspec.Struct, frozen=True, tag_field="kind", tag="non_finite")
         epoch, step: the epoch and the step, counted from 1; `step` counts all batches of the run.
         layer: the first layer, counted from 1, that has a number which is not finite; the number of layers plus 1 if
             only the softmax has one.
-        where: "weights" if weights are not finite, "outputs" if finite weights give outputs that are not, "softmax" if
-            only the softmax does.
+        where: "weights" if weights are not finite, "outputs" if finite weights give outputs that are not, "softmax" or
+            "loss" if only that does.
         message: the same as a sentence.
     """
 
     epoch: int
     step: int
     layer: int
-    where: Literal["weights", "outputs", "softmax"]
+    where: Literal["weights", "outputs", "softmax", "loss"]
     message: str
 
 

@@ -41,8 +41,8 @@ from typing import Any, Literal
 import msgspec
 
 from ravine.errors import ConfigError
-from ravine.formulas.files import names_file
-from ravine.inputs import convert, count_of, expanded, folded, path_of, text_of
+from ravine.formulas.files import anchored
+from ravine.inputs import convert, count_of, folded, path_of, text_of
 
 
 class Published(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -161,6 +161,10 @@ def load_study(source: str | Path, built_in: Mapping[str, Traversable] = BUILT_I
     return msgspec.structs.replace(study, figures=figures)
 
 
+_THINGS = ("optimizer", "stages", "schedule", "activation", "loss")
+"""The settings that may name a file."""
+
+
 def _anchored(part: Any, folder: Path) -> Any:
     """Return a part of a study with whole paths in place of paths that are relative to the study's folder."""
     if isinstance(part, list):
@@ -168,13 +172,12 @@ def _anchored(part: Any, folder: Path) -> Any:
     if not isinstance(part, dict):
         return part
 
-    def found(name: Any) -> Any:
+    def found(key: str, name: Any) -> Any:
         if isinstance(name, list):
-            return [found(each) for each in name]
-        is_file = isinstance(name, str) and names_file(name)
-        return str(folder / expanded(name)) if is_file else name
+            return [found(key, each) for each in name]
+        return anchored(key, name, folder) if isinstance(name, str) else name
 
-    named = {key: found(value) for key, value in part.items() if key in ("optimizer", "stages", "schedule")}
+    named = {key: found(key, value) for key, value in part.items() if key in _THINGS}
     return {**{key: _anchored(value, folder) for key, value in part.items()}, **named}
 
 

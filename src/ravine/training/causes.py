@@ -31,8 +31,11 @@ def non_finite(network: Network, weights: Array, split: Split, batch: Array, epo
         if not fits:
             message = f"The loss is not finite {at}: {size} overflowed, from weights that are still finite."
             return NonFinite(epoch=epoch, step=step, layer=layer, where="outputs", message=message)
-    message = f"The loss is not finite {at}: the {network.softmax} softmax overflowed on logits up to {top:.4g}."
-    return NonFinite(epoch=epoch, step=step, layer=len(finite) + 1, where="softmax", message=message)
+    if network.objective.formula is None:
+        message = f"The loss is not finite {at}: the {network.softmax} softmax overflowed on logits up to {top:.4g}."
+        return NonFinite(epoch=epoch, step=step, layer=len(finite) + 1, where="softmax", message=message)
+    message = f"The loss is not finite {at}: the loss {network.objective.name} overflowed on outputs up to {top:.4g}."
+    return NonFinite(epoch=epoch, step=step, layer=len(finite) + 1, where="loss", message=message)
 
 
 def _finite_outputs(network: Network, weights: Array, split: Split, batch: Array) -> tuple[list[bool], float]:

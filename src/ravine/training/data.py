@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -13,15 +14,39 @@ from ravine.networks import are_classes
 from ravine.spec import RunSpec
 
 
-def require_targets(dataset: Dataset, loss: Loss) -> None:
-    """Check that a loss takes all targets that are numbers.
+def kind_of(dataset: Dataset) -> Literal["classes", "numbers", "flags"]:
+    """Return what the targets of a data set are; flags are numbers that are all 0 or 1."""
+    if are_classes(dataset.train.targets):
+        return "classes"
+    splits = [split for split in (dataset.train, dataset.test) if split is not None]
+    return "flags" if all(np.isin(split.targets, (0, 1)).all() for split in splits) else "numbers"
+
+
+def require_fitting(dataset: Dataset, loss: Loss, dtype: str) -> None:
+    """Check that a loss takes all targets that are numbers, and that no number is too large for the dtype of a run.
 
     Raises:
-        DataError: it does not take one; the message names the row and the column.
+        DataError: one does not fit; the message names the row and the column.
     """
-    for name, split in (("y", dataset.train), ("y_test", dataset.test)):
-        if split is None or are_classes(split.targets):
+    largest = float(np.finfo(dtype).max)
+    for name, split in (("", dataset.train), ("_test", dataset.test)):
+        if split is None:
             continue
+        values = split.features if isinstance(split.features, np.ndarray) else split.features.data
+        if values.dtype == np.float64 and values.size and max(values.max(), -values.min()) > largest:
+            raise DataError(
+                f"X{name} has a number of size {max(values.max(), -values.min()):.3g}, which is too large for {dtype}: "
+                "divide by the largest, or train in float64."
+            )
+        if are_classes(split.targets):
+            continue
+        name = f"y{name}"
+        if np.abs(split.targets).max() > largest:
+            row, column = np.argwhere(np.abs(split.targets) > largest)[0]
+            raise DataError(
+                f"{name} has {split.targets[row, column]:g} in row {row}, column {column}, counted from 0, which is "
+                f"too large for {dtype}: divide the targets by the largest."
+            )
         wrong = ~loss.allows(split.targets)
         if wrong.any():
             row, column = np.argwhere(wrong)[0]

@@ -114,6 +114,7 @@ class Facts:
 def look(network: Network, weights: Array, split: Split, samples: Array) -> Look:
     """Look at a network with flat weights, (n,), on some samples, in float64."""
     weights = weights.astype(np.float64)
+    samples = samples[: rows_at_once(network.layers[0], SAMPLES)]
     samples = samples[: rows_at_once(network.layers[0], len(samples))]
     x, labels = split.inputs(samples, np.float64), split.targets[samples]
     with np.errstate(all="ignore"):

@@ -15,7 +15,7 @@ from ravine.html import heading, paragraph, picture, table
 from ravine.inputs import convert, plain
 from ravine.losses.cross_entropy import softmax
 from ravine.networks import Layout, Network, forward, predicted_classes
-from ravine.spec import ResolvedRun, RunSpec, activation_text, describe
+from ravine.spec import ResolvedRun, RunSpec, activation_text, describe, loss_text
 from ravine.storage.quantities import QUANTITIES, given
 from ravine.storage.record import Cause, Result, Seconds
 from ravine.storage.store import StoredRun
@@ -189,13 +189,23 @@ class Run:
         """
         if self.resolved is not None:
             return self.resolved.network
-        network = self.spec.network
-        each = network.activations if "," in self.spec.activation else network.activations[:1]
-        if (activation_text(each) or "").strip() != (self.activation_text or "").strip():
+        try:
+            network = self.spec.network
+        except ConfigError as error:
             raise ConfigError(
-                f"the activation {self.spec.activation_label} has another text now than when run {self.id} was "
-                f"trained; `ravine runs show {self.id}` shows that of then."
-            )
+                f"run {self.id} has the activation {self.spec.activation_label} and the loss {self.spec.loss_label}, "
+                f"and one of them cannot be found again: {error} What train returned still has them."
+            ) from error
+        each = network.activations if "," in self.spec.activation else network.activations[:1]
+        for kind, label, now, then in (
+            ("activation", self.spec.activation_label, activation_text(each), self.activation_text),
+            ("loss", self.spec.loss_label, loss_text(network.objective), self.loss_text),
+        ):
+            if (now or "").strip() != (then or "").strip():
+                raise ConfigError(
+                    f"the {kind} {label} has another text now than when run {self.id} was trained; "
+                    f"`ravine runs show {self.id}` shows that of then."
+                )
         return network
 
     @property
