@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -207,3 +208,44 @@ def test_what_is_refused(out, name):
     with pytest.raises(kind, match=told):
         ravine.train(**given, out=out, quiet=True)
     assert not out.exists()
+
+
+def _loss(**options):
+    @ravine.loss(name="mine", **options)
+    def mine(z, y):
+        d = z - y
+        return d * d, 2 * d
+
+    return mine
+
+
+class _Times:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, z):
+        return z * self.factor
+
+
+def test_predictions_of_any_kind_are_part_of_the_id():
+    made = [np.exp, np.sinh, partial(np.multiply, 2), partial(np.multiply, 3), _Times(2), _Times(3), _Times(2).__call__]
+    ids = [from_settings({"loss": _loss(prediction=each)}).id for each in made]
+    assert len(set(ids)) == len(made)
+    assert from_settings({"loss": _loss(prediction=_Times(2))}).id == ids[4]
+
+
+def test_the_derivative_of_a_loss_of_far_targets_is_checked():
+    assert _loss(targets="[5, 6]").targets == "[5, 6]"
+    with pytest.raises(ConfigError, match=r"loss wrong says that its derivative at z = .*, y = 5"):
+
+        @ravine.loss(targets="[5, 6]")
+        def wrong(z, y):
+            return (z - y) ** 2, z - y
+
+
+def test_a_default_of_an_argument_is_refused():
+    with pytest.raises(ConfigError, match="y of wrong has a default, but ravine gives the output and its target"):
+
+        @ravine.loss
+        def wrong(z, y=1):
+            return (z - y) ** 2, 2 * (z - y)

@@ -34,7 +34,7 @@ GIVEN = {
 OF_STAGES = ("step_norm",)
 """The names that only a stage may ask for."""
 
-TAKEN = ("np", "float", "abs", "min", "max")
+TAKEN = ("np", "float", "abs", "min", "max", "erf", "range")
 """Names that the text of a kernel needs itself."""
 
 FUNCTIONS = (

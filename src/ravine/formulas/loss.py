@@ -17,7 +17,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.errors import ConfigError
 from ravine.formulas.faulty import declaring
-from ravine.formulas.intervals import ends, is_interval
+from ravine.formulas.intervals import ends, inside, is_interval
 from ravine.formulas.pointwise import Pointwise, check_derivative, pointwise
 from ravine.inputs import convert, plain
 
@@ -151,7 +151,8 @@ def loss(
             raise ConfigError(f"the prediction of loss {label} is {prediction!r}; give a function of outputs.")
         made = Loss(label, formula, function, targets, places, prediction)
         some = np.array([-2.0, 0.0, 0.3, 1.0, 7.0])
-        z, y = (grid.ravel() for grid in np.meshgrid(_OUTPUTS, some[made.allows(some)]))
+        allowed = some[made.allows(some)]
+        z, y = (grid.ravel() for grid in np.meshgrid(_OUTPUTS, allowed if allowed.size else [inside(targets)]))
         check_derivative(formula, {"z": z, "y": y}, places)
         return made
 

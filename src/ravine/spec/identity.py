@@ -9,7 +9,7 @@ import msgspec
 
 from ravine.data import DATASETS
 from ravine.formulas.activation import Activation
-from ravine.formulas.identity import function_text
+from ravine.formulas.identity import function_text, value_text
 from ravine.formulas.loss import Loss
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.schedule import Schedule
@@ -39,7 +39,9 @@ def loss_text(loss: Loss) -> str | None:
     """Return the text of a loss that is not ravine's own, and which targets it takes."""
     if loss in LOSSES.values() or loss.formula is None:
         return None
-    predicted = "" if loss.prediction is None else f"\n{function_text(loss.prediction)}"
+    predicted = ""
+    if loss.prediction is not None:
+        predicted = f"\n{value_text(loss.prediction, f'the prediction of loss {loss.name}', loss.function)}"
     return f"{loss.formula.text}\ntargets {loss.targets}\nkinks {list(loss.kinks)}{predicted}"
 
 
