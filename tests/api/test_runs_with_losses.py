@@ -249,3 +249,31 @@ def test_a_default_of_an_argument_is_refused():
         @ravine.loss
         def wrong(z, y=1):
             return (z - y) ** 2, 2 * (z - y)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "message"),
+    [
+        (lambda z: 1 / 0, "fails with ZeroDivisionError: division by zero"),
+        (lambda z, y: z, "fails with TypeError: .* missing 1 required positional argument"),
+        (lambda z: z[:1], r"returns shape \(1, 2\) for outputs of shape \(3, 2\): return a number for each output"),
+        (lambda z: 3, r"returns shape \(\) for outputs"),
+        (lambda z: z * 1j, "fails with TypeError: Cannot cast array data"),
+        (lambda z: np.add(z, 1, out=z), "fails with ValueError: .*read-only"),
+    ],
+)
+def test_predictions_that_are_refused(prediction, message):
+    with pytest.raises(ConfigError, match=f"the prediction of loss mine {message}"):
+        _loss(prediction=prediction)
+
+
+def test_a_loss_that_does_not_take_the_targets_of_classes():
+    with pytest.raises(ConfigError, match=r"targets of classes are 0 and 1, and the loss mine takes targets in \(0, 1"):
+        from_settings({"loss": _loss(targets="(0, 1]")})
+
+
+def test_targets_that_the_dtype_does_not_have(out):
+    data = (X, np.where(Y > 3, 1e300, Y))
+    with pytest.raises(DataError, match=r"y has 1e\+300 in row .*, which float32 does not have"):
+        ravine.train(data=data, loss="squared-error", layers=(6, 2), out=out, **TRAINED)
+    assert not out.exists()

@@ -189,7 +189,7 @@ def run_spec(
         _log.info("run %s is stored in %s and shown as it is; --fresh trains it anew", run.id, stored.folder)
         return Run(stored, run)
     data = data_of(run.spec, data, folder_of_data, quiet=isinstance(watcher, Silent))
-    require_targets(data, run.loss)
+    require_targets(data, run.loss, run.spec.dtype)
     outcome = train_run(run, data, store, given=given, fresh=fresh, watcher=watcher)
     return outcome if outcome.stored is None else Run(outcome.stored, run)
 

@@ -34,8 +34,11 @@ GIVEN = {
 OF_STAGES = ("step_norm",)
 """The names that only a stage may ask for."""
 
-TAKEN = ("np", "float", "abs", "min", "max", "erf", "range")
+TAKEN = ("np", "float", "abs", "min", "max")
 """Names that the text of a kernel needs itself."""
+
+TAKEN_BESIDE = ("erf", "range")
+"""Names that the text of an activation or a loss needs beside these."""
 
 FUNCTIONS = (
     "absolute", "arcsinh", "arctan", "arctan2", "cbrt", "ceil", "copysign", "cos", "cosh", "exp", "exp2", "expm1",

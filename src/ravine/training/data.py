@@ -13,11 +13,11 @@ from ravine.networks import are_classes
 from ravine.spec import RunSpec
 
 
-def require_targets(dataset: Dataset, loss: Loss) -> None:
-    """Check that a loss takes all targets that are numbers.
+def require_targets(dataset: Dataset, loss: Loss, dtype: str) -> None:
+    """Check that a loss takes all targets that are numbers, and that they are finite in the dtype of a run.
 
     Raises:
-        DataError: it does not take one; the message names the row and the column.
+        DataError: one is not so; the message names the row and the column.
     """
     for name, split in (("y", dataset.train), ("y_test", dataset.test)):
         if split is None or are_classes(split.targets):
@@ -28,6 +28,14 @@ def require_targets(dataset: Dataset, loss: Loss) -> None:
             raise DataError(
                 f"{name} has {split.targets[row, column]:g} in row {row}, column {column}, counted from 0, and the "
                 f"loss {loss.name} takes targets in {loss.targets}: choose another loss, or bring the targets there."
+            )
+        with np.errstate(over="ignore"):
+            wrong = ~np.isfinite(split.targets.astype(dtype))
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            raise DataError(
+                f"{name} has {split.targets[row, column]:g} in row {row}, column {column}, counted from 0, which "
+                f"{dtype} does not have: divide the targets by a number, or train in float64."
             )
 
 
