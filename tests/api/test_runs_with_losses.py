@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -207,3 +208,140 @@ def test_what_is_refused(out, name):
     with pytest.raises(kind, match=told):
         ravine.train(**given, out=out, quiet=True)
     assert not out.exists()
+
+
+def _loss(**options):
+    @ravine.loss(name="mine", **options)
+    def mine(z, y):
+        d = z - y
+        return d * d, 2 * d
+
+    return mine
+
+
+class _Times:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, z):
+        return z * self.factor
+
+
+def test_predictions_of_any_kind_are_part_of_the_id():
+    made = [np.exp, np.sinh, partial(np.multiply, 2), partial(np.multiply, 3), _Times(2), _Times(3), _Times(2).__call__]
+    ids = [from_settings({"loss": _loss(prediction=each)}).id for each in made]
+    assert len(set(ids)) == len(made)
+    assert from_settings({"loss": _loss(prediction=_Times(2))}).id == ids[4]
+
+
+def test_the_derivative_of_a_loss_of_far_targets_is_checked():
+    assert _loss(targets="[5, 6]").targets == "[5, 6]"
+    with pytest.raises(ConfigError, match=r"loss wrong says that its derivative at z = .*, y = 5"):
+
+        @ravine.loss(targets="[5, 6]")
+        def wrong(z, y):
+            return (z - y) ** 2, z - y
+
+
+def test_a_default_of_an_argument_is_refused():
+    with pytest.raises(ConfigError, match="y of wrong has a default, but ravine gives the output and its target"):
+
+        @ravine.loss
+        def wrong(z, y=1):
+            return (z - y) ** 2, 2 * (z - y)
+
+
+@pytest.mark.parametrize(
+    ("prediction", "message"),
+    [
+        (lambda z: 1 / 0, "fails with ZeroDivisionError: division by zero"),
+        (lambda z, y: z, "fails with TypeError: .* missing 1 required positional argument"),
+        (lambda z: z[:1], r"returns shape \(1, 2\) for outputs of shape \(3, 2\): return a number for each output"),
+        (lambda z: 3, r"returns shape \(\) for outputs"),
+        (lambda z: z * 1j, "fails with TypeError: Cannot cast array data"),
+        (lambda z: np.add(z, 1, out=z), "fails with ValueError: .*read-only"),
+    ],
+)
+def test_predictions_that_are_refused(prediction, message):
+    with pytest.raises(ConfigError, match=f"the prediction of loss mine {message}"):
+        _loss(prediction=prediction)
+
+
+def test_a_loss_that_does_not_take_the_targets_of_classes():
+    with pytest.raises(ConfigError, match=r"targets of classes are 0 and 1, and the loss mine takes targets in \(0, 1"):
+        from_settings({"loss": _loss(targets="(0, 1]")})
+
+
+def test_targets_that_the_dtype_does_not_have(out):
+    data = (X, np.where(Y > 3, 1e300, Y))
+    with pytest.raises(DataError, match=r"y has 1e\+300 in row .*, which float32 does not have"):
+        ravine.train(data=data, loss="squared-error", layers=(6, 2), out=out, **TRAINED)
+    assert not out.exists()
+
+
+def test_counts_that_are_whole_numbers(out):
+    counts = np.random.default_rng(2).poisson(2.0, 240)
+    run = ravine.train(data=(X, counts), loss="poisson", out=out, **{**TRAINED, "epochs": 1})
+    assert run.spec.layers[-1] == 1
+    same = ravine.train(
+        data=ravine.dataset(X, counts, numbers=True), loss="poisson", out=out, **{**TRAINED, "epochs": 1}
+    )
+    assert same.id == run.id
+    classes = ravine.train(data=(X, counts), out=out, **{**TRAINED, "epochs": 1})
+    assert classes.spec.layers[-1] == len(np.unique(counts))
+
+
+def test_shares_are_predicted_by_the_logistic_loss(out):
+    shares = 1 / (1 + np.exp(-X[:, :1]))
+    run = ravine.train(data=(X, shares, X, shares), loss="logistic", layers=(6, 12, 1), out=out, **TRAINED)
+    assert run.spec.targets == "numbers"
+    assert run.test_r2 > 0.7
+    assert run.predict(X[:3]) == pytest.approx(run.probabilities(X[:3])[:, 0])
+
+
+def test_predictions_ask_for_the_loss_of_then(out, tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(FILE)
+    settings = {"data": (X, Y[:, 0]), "layers": (6, 4, 1), "out": out, **TRAINED, "epochs": 1}
+    run = ravine.train(loss=f"{file}:log_cosh", **settings)
+    assert ravine.load_run(run.id, out=out).predict(X[:2]) == pytest.approx(run.predict(X[:2]))
+    file.write_text(FILE.replace("z * 1", "z * 3"))
+    with pytest.raises(ConfigError, match=r"the loss mine\.py:log_cosh has another text now"):
+        ravine.load_run(run.id, out=out).predict(X[:2])
+    file.unlink()
+    with pytest.raises(ConfigError, match="one of them cannot be found again"):
+        ravine.load_run(run.id, out=out).predict(X[:2])
+
+
+def test_the_cause_names_the_loss(out):
+    run = ravine.train(
+        data=(X, 1e3 * Y), loss="squared-error", layers=(6, 8, 2), out=out, lr=10.0, epochs=2, quiet=True
+    )
+    assert run.status == "diverged"
+    assert "softmax" not in run.cause.message
+
+
+def test_features_that_a_dtype_does_not_have(out):
+    with pytest.raises(DataError, match=r"X has a number of size 1e\+300, which float32 does not have"):
+        ravine.train(data=(np.where(X > 1, 1e300, X), Y), loss="huber", out=out, quiet=True)
+
+
+def test_files_beside_a_study_and_a_problem(tmp_path, monkeypatch):
+    from ravine.comparison.finding import find_problem
+    from ravine.studies import load_study, plan
+
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "mine.py").write_text(FILE)
+    (folder / "s.toml").write_text(
+        'name = "own"\ntitle = "Own"\n[settings]\nepochs = 1\n[[groups]]\nname = "one"\nrows = [{loss = "mine.py:log_cosh", '
+        'activation = "gelu,mine.py:bent,relu"}]\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    (planned,) = plan(load_study(str(folder / "s.toml")))
+    assert planned.run.spec.loss == f"{folder / 'mine.py'}:log_cosh"
+    assert planned.run.spec.activation == f"gelu,{folder / 'mine.py'}:bent,relu"
+    (folder / "p.toml").write_text(
+        'name = "own"\nlayers = [784, 8, 10]\nloss = "mine.py:log_cosh"\nbatch_size = 10\nepochs = 1\n'
+    )
+    assert find_problem("folder/p.toml").loss == f"{folder / 'mine.py'}:log_cosh"

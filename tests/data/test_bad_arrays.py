@@ -157,7 +157,6 @@ def test_values_behind_the_last_row_are_left_alone():
         (np.zeros((4, 2, 2)), "y has shape (4, 2, 2); it must be (4,), one class a sample"),
         ([0.0, 1.0, np.nan, 0.0], "y has nan in row 2"),
         ([0.0, np.inf, 1.0, 0.0], "y has inf in row 1"),
-        (Y[:, None], "y has shape (4, 1); it must be (4,), one class a sample: give y.ravel()"),
         (np.array(["a", "b", None, "a"], object), "y has None in row 2, counted from 0: classes are all whole"),
         (np.array(["a", "b", 3, "a"], object), "y has 3 in row 2, counted from 0, and 'a' in row 0: classes are all"),
         (np.array([True, 2, 1, 1], object), "y has 2 in row 1, counted from 0, and True in row 0"),

@@ -349,3 +349,14 @@ def test_the_facts_go_through_json():
     text = msgspec.json.encode(info)
     assert json.loads(text)["class_names"] == ["ja", "nein"]
     assert msgspec.json.decode(text, type=type(info)) == info
+
+
+def test_sparse_rows_whose_arrays_have_gaps_in_memory():
+    matrix = sparse.csr_array(np.array([[0.0, 2.0], [3.0, 0.0], [0.0, 5.0]]))
+    gaps = sparse.csr_array(matrix.shape)
+    gaps.data, gaps.indices, gaps.indptr = (
+        np.repeat(part, 2)[::2] for part in (matrix.data, matrix.indices, matrix.indptr)
+    )
+    found, same = ravine.dataset(gaps, [0, 1, 1]), ravine.dataset(matrix, [0, 1, 1])
+    assert found.info.digest == same.info.digest
+    assert all(part.flags.c_contiguous for part in (found.train.features.data, found.train.features.indices))

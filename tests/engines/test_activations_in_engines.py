@@ -83,3 +83,57 @@ def test_how_many_activations_a_network_needs():
         Network((4, 3, 3, 2), ("relu", "rleu"))
     assert Network((4, 2), "tanh").activations == ()
     assert Network((4, 3, 3, 2), "tanh").activations == (ACTIVATIONS["tanh"],) * 2
+
+
+FLAG = True
+
+
+@ravine.activation(kinks=[0])
+def whole(z):
+    """Whole numbers beyond 64 bits, and a power of -1 of a whole number."""
+    s = np.where(z > 0, 3037000500, 4)
+    return z * (s * s * s) * s**-1, s * s * s * s**-1
+
+
+@ravine.activation(kinks=[0])
+def flagged(z):
+    """A condition of the module's among conditions of z."""
+    return np.where((z > 0) & FLAG, z, 0.5 * z), np.where((z > 0) & FLAG, 1, 0.5)
+
+
+@ravine.activation
+def named(z):
+    """Names that look like places in the kernel's text."""
+    RESULT_1 = 3 * z
+    LOOP = RESULT_1 + z
+    return LOOP * 1, 4
+
+
+@ravine.activation
+def lengths(z):
+    """Functions that NumPy has for real numbers alone, whose derivative is checked by complex steps."""
+    turned = np.arctan2(z, 2)
+    root = np.cbrt(1 + z * z)
+    side = np.copysign(1, z) * z * np.trunc(z) * 0
+    return np.hypot(z, 1) + turned + root + side, z / np.hypot(z, 1) + 2 / (4 + z * z) + 2 * z / (3 * root**2)
+
+
+@pytest.mark.parametrize("activation", [whole, flagged, named, lengths])
+def test_the_compiled_text_computes_what_numpy_does(data, activation):
+    network = Network((12, 9, 4), activation, loss="squared-error")
+    weights = np.random.default_rng(0).normal(0, 0.6, network.layout.size)
+    made = [make_engine(name, network, OPTIMIZERS["sgd"], weights, "float64", 5) for name in ("fused", "reference")]
+    losses = [engine.evaluate(data).loss for engine in made]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-12)
+
+
+def test_numbers_of_whole_numbers_are_those_of_mathematics():
+    assert whole.value(np.array([2.0, -3.0])).tolist() == pytest.approx([2 * 3037000500.0**2, -3 * 16.0])
+
+
+@pytest.mark.parametrize("name", ["erf", "range"])
+def test_names_that_the_kernel_needs_are_refused(tmp_path, name):
+    file = tmp_path / "mine.py"
+    file.write_text(f"import ravine\n@ravine.activation\ndef a(z):\n    {name} = 2 * z\n    return {name}, 2\n")
+    with pytest.raises(ConfigError, match=f"assigns to {name}, a name that the kernel needs itself"):
+        ACTIVATIONS.find(f"{file}:a").value(np.zeros(1))

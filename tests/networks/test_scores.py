@@ -94,9 +94,13 @@ def test_accuracy_of_flags_counts_each_flag(loss):
     assert scores_of(network(loss, 1), z[:, :1], y[:, :1]) == Scores(accuracy=1.0)
 
 
-def test_shares_count_by_the_side_of_one_half():
-    z, y = np.array([[2.0], [2.0], [-2.0], [-2.0]]), np.array([[0.9], [0.49], [0.1], [0.51]])
-    assert scores_of(network("logistic", 1), z, y) == Scores(accuracy=0.5)
+def test_shares_that_are_no_flags_are_scored_as_numbers():
+    z, y = np.array([[2.0], [2.0], [-2.0], [-2.0]]), np.array([[0.9], [0.5], [0.1], [0.5]])
+    p = 1 / (1 + np.exp(-z))
+    found = scores_of(network("logistic", 1), z, y)
+    assert found.accuracy is None
+    assert found.r2 == pytest.approx(1 - ((y - p) ** 2).sum() / 0.32)
+    assert found.mean_absolute_error == pytest.approx(np.abs(y - p).mean())
 
 
 @pytest.mark.parametrize("loss", LOSSES)

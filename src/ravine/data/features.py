@@ -243,7 +243,7 @@ def _compressed(name: str, given: Any) -> Any:
         raise DataError(f"{name} has shape {given.shape}, and so no number; give at least one sample and one feature.")
     _require_width(name, width)
     matrix = given if given.format == "csr" else given.tocsr()
-    starts, columns, values = (np.asarray(part) for part in (matrix.indptr, matrix.indices, matrix.data))
+    starts, columns, values = map(np.ascontiguousarray, (matrix.indptr, matrix.indices, matrix.data))
     _check_starts(name, starts, count, len(columns), len(values))
     columns, values = columns[: starts[-1]], values[: starts[-1]]
     _check_columns(name, starts, columns, width)

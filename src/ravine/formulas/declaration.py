@@ -184,6 +184,7 @@ _GIVEN = {
     "schedule": "ravine gives the time",
     "surface": "ravine gives the weights",
     "activation": "ravine gives the number",
+    "loss": "ravine gives the output and its target",
 }
 """Why a positional parameter has no default."""
 

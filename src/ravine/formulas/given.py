@@ -37,6 +37,9 @@ OF_STAGES = ("step_norm",)
 TAKEN = ("np", "float", "abs", "min", "max")
 """Names that the text of a kernel needs itself."""
 
+TAKEN_BESIDE = ("erf", "range")
+"""Names that the text of an activation or a loss needs beside these."""
+
 FUNCTIONS = (
     "absolute", "arcsinh", "arctan", "arctan2", "cbrt", "ceil", "copysign", "cos", "cosh", "exp", "exp2", "expm1",
     "fabs", "floor", "fmax", "fmin", "hypot", "isfinite", "isnan", "log", "log10", "log1p", "log2", "logaddexp",

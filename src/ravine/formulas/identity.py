@@ -84,6 +84,24 @@ def function_text(function: Callable[..., Any]) -> str:
     return "\n".join(reader.texts)
 
 
+def value_text(value: Any, name: str, owner: Callable[..., Any]) -> str:
+    """Return the text of a value that the declaration of a function names, and of everything that it uses.
+
+    Args:
+        value: a function, or anything else that may be called, such as np.exp.
+        name: its name in messages.
+        owner: the function that is declared with it.
+
+    Raises:
+        ConfigError: it has no text.
+    """
+    if isinstance(value, FunctionType):
+        return function_text(value)
+    reader = _Reader(owner)
+    told = reader.shown(value, name)
+    return "\n".join([*reader.texts, told])
+
+
 @runtime_checkable
 class _HasTexts(Protocol):
     """An optimizer or a stage: a declaration with more than the text of its function."""

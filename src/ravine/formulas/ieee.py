@@ -112,7 +112,22 @@ class _Operations(ast.NodeTransformer):
 
 
 class _Ieee(_Operations):
-    """Turns the results of NumPy's functions of numbers into Python numbers, too."""
+    """Turns whole numbers into floats, and the results of NumPy's functions of numbers into Python numbers, too.
+
+    An array of whole numbers would overflow at 64 bits, and has no power of -1. Only the exponent of a power stays
+    whole, so that the power is computed as products.
+    """
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """Leave the exponent of a power as it is."""
+        if isinstance(node.op, ast.Pow) and isinstance(node.right, ast.Constant):
+            exponent = ast.Name(ast.unparse(node.right), ast.Load())
+            node = ast.copy_location(ast.BinOp(node.left, node.op, exponent), node)
+        return super().visit_BinOp(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        """Turn a whole number into a float."""
+        return ast.copy_location(ast.Constant(float(node.value)), node) if type(node.value) is int else node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         """Replace np.power, and turn the result of a call into a Python number if it is a NumPy double."""

@@ -15,9 +15,10 @@ from typing import Any, overload
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, told
 from ravine.formulas.faulty import declaring
-from ravine.formulas.intervals import ends, is_interval
+from ravine.formulas.intervals import ends, inside, is_interval
+from ravine.formulas.layers import read_only
 from ravine.formulas.pointwise import Pointwise, check_derivative, pointwise
 from ravine.inputs import convert, plain
 
@@ -71,10 +72,24 @@ class Loss:
         return np.asarray(above & below & np.isfinite(y))
 
     def predicted(self, z: Array) -> Array:
-        """Return the predicted targets of outputs, in their shape and dtype."""
-        with np.errstate(all="ignore"):
-            found: Array = z if self.prediction is None else np.asarray(self.prediction(z), z.dtype)
-            return found
+        """Return the predicted targets of outputs, in their shape and dtype.
+
+        Raises:
+            ConfigError: the user's prediction fails, or does not return a number for each output.
+        """
+        if self.prediction is None:
+            return z
+        try:
+            with np.errstate(all="ignore"):
+                found = np.asarray(self.prediction(*read_only([z]))).astype(z.dtype, casting="same_kind")
+        except Exception as error:
+            raise ConfigError(f"the prediction of loss {self.name} fails with {told(error)}") from error
+        if found.shape != z.shape:
+            raise ConfigError(
+                f"the prediction of loss {self.name} returns shape {found.shape} for outputs of shape {z.shape}: "
+                "return a number for each output."
+            )
+        return found
 
     def of_outputs(self, z: Array, y: Array) -> tuple[Array, Array]:
         """Return each sample's loss, (b,), and its derivatives with respect to the outputs, (b, o).
@@ -147,14 +162,16 @@ def loss(
         places = tuple(sorted(convert(plain(kinks), list[float], f"kinks of loss {label}")))
         if not np.isfinite(places).all():
             raise ConfigError(f"kinks of loss {label} are {list(kinks)}; give finite numbers.")
-        if not (prediction is None or isinstance(prediction, np.ufunc) or inspect.isfunction(prediction)):
+        if prediction is not None and not callable(prediction):
             raise ConfigError(
                 f"the prediction of loss {label} is {prediction!r}; give a function of outputs, such as np.exp."
             )
         made = Loss(label, formula, function, targets, places, prediction)
         some = np.array([-2.0, 0.0, 0.3, 1.0, 7.0])
-        z, y = (grid.ravel() for grid in np.meshgrid(_OUTPUTS, some[made.allows(some)]))
+        allowed = some[made.allows(some)]
+        z, y = (grid.ravel() for grid in np.meshgrid(_OUTPUTS, allowed if allowed.size else [inside(targets)]))
         check_derivative(formula, {"z": z, "y": y}, places)
+        made.predicted(np.zeros((3, 2)))
         return made
 
     return declare if function is None else declare(function)

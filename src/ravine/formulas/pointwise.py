@@ -62,7 +62,7 @@ class Pointwise:
         computed = (_of_complex if np.iscomplexobj(first) else _of_reals)(self.body(), self.arguments)
         with np.errstate(all="ignore"), telling_faults(self.label, self.function):
             value, derivative = computed(*arrays)
-        return _like(value, first), _like(derivative, first)
+            return _like(value, first), _like(derivative, first)
 
     def in_digits(self, *numbers: Any) -> tuple[Any, Any]:
         """Return f and f' of mpmath's numbers, in the precision that is set."""
@@ -205,6 +205,44 @@ class _OfComplex:
     @staticmethod
     def minimum(x: Any, y: Any) -> Any:
         return np.where((np.real(x) <= np.real(y)) | np.isnan(x), x, y)
+
+    fmax, fmin = maximum, minimum
+
+    @staticmethod
+    def floor(x: Any) -> Any:
+        return np.floor(np.real(x)) + 0j
+
+    @staticmethod
+    def ceil(x: Any) -> Any:
+        return np.ceil(np.real(x)) + 0j
+
+    @staticmethod
+    def trunc(x: Any) -> Any:
+        return np.trunc(np.real(x)) + 0j
+
+    @staticmethod
+    def rint(x: Any) -> Any:
+        return np.rint(np.real(x)) + 0j
+
+    @classmethod
+    def copysign(cls, x: Any, y: Any) -> Any:
+        return cls.absolute(x) * np.copysign(1, np.real(y))
+
+    @classmethod
+    def cbrt(cls, x: Any) -> Any:
+        root = np.cbrt(np.real(x))
+        return root + 1j * np.imag(x) / (3 * root * root)
+
+    @staticmethod
+    def hypot(x: Any, y: Any) -> Any:
+        length = np.hypot(np.real(x), np.real(y))
+        return length + 1j * (np.real(x) / length * np.imag(x) + np.real(y) / length * np.imag(y))
+
+    @staticmethod
+    def arctan2(y: Any, x: Any) -> Any:
+        length = np.hypot(np.real(x), np.real(y))
+        turned = np.real(x) / length * np.imag(y) - np.real(y) / length * np.imag(x)
+        return np.arctan2(np.real(y), np.real(x)) + 1j * turned / length
 
     @classmethod
     def logaddexp(cls, x: Any, y: Any) -> Any:

@@ -24,7 +24,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ravine.errors import ConfigError
-from ravine.formulas.given import FUNCTIONS, GIVEN, TAKEN
+from ravine.formulas.given import FUNCTIONS, GIVEN, TAKEN, TAKEN_BESIDE
 from ravine.formulas.mends import MADE_OF, ONE_WEIGHT, instead, instead_of_part, mend_of
 from ravine.words import several
 
@@ -150,6 +150,7 @@ def _read(
         raise ConfigError(f"{inspect.getsourcefile(function)}:{line}: {label} {fault}{stop}")
 
     reader = _Reader(fail, function, arrays, _OF_POINTWISE if returned == _VALUE else _OF_NUMBERS)
+    taken = (*TAKEN, *TAKEN_BESIDE) if returned == _VALUE else TAKEN
     assignments: list[tuple[str, ast.expr]] = []
     for statement in tree.body:
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
@@ -160,7 +161,7 @@ def _read(
                 fail(statement, "assigns to something else than one name; write one line for each")
             if target.id.startswith("_"):
                 fail(statement, f"assigns to {target.id}; names that start with _ are the kernel's own")
-            if target.id in TAKEN:
+            if target.id in taken:
                 fail(statement, f"assigns to {target.id}, a name that the kernel needs itself; choose another name")
             if target.id in reserved:
                 fail(statement, f"assigns to {target.id}, the name of a given value; choose another name")

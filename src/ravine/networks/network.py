@@ -41,8 +41,9 @@ class Network:
     def __post_init__(self) -> None:
         if self.softmax not in SOFTMAX_FORMS:
             raise ConfigError(unknown("softmax form", self.softmax, SOFTMAX_FORMS))
-        if self.softmax != "shifted" and self.objective.formula is not None:
-            raise ConfigError(f"softmax is {self.softmax}, and the loss {self.objective.name} has none: leave it out.")
+        objective = self.objective
+        if self.softmax != "shifted" and objective.formula is not None:
+            raise ConfigError(f"softmax is {self.softmax}, and the loss {objective.name} has none: leave it out.")
         _ = self.layout, self.activations  # raise if the layers do not make a network, or a name does not exist
 
     @cached_property

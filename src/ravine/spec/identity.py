@@ -6,11 +6,10 @@ import hashlib
 from collections.abc import Iterable
 
 import msgspec
-import numpy as np
 
 from ravine.data import DATASETS
 from ravine.formulas.activation import Activation
-from ravine.formulas.identity import function_text
+from ravine.formulas.identity import function_text, value_text
 from ravine.formulas.loss import Loss
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.schedule import Schedule
@@ -40,8 +39,9 @@ def loss_text(loss: Loss) -> str | None:
     """Return the text of a loss that is not ravine's own, and which targets it takes."""
     if loss in LOSSES.values() or loss.formula is None:
         return None
-    p = loss.prediction
-    predicted = "" if p is None else f"\n{p.__name__ if isinstance(p, np.ufunc) else function_text(p)}"
+    predicted = ""
+    if loss.prediction is not None:
+        predicted = f"\n{value_text(loss.prediction, f'the prediction of loss {loss.name}', loss.function)}"
     return f"{loss.formula.text}\ntargets {loss.targets}\nkinks {list(loss.kinks)}{predicted}"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from ravine.data import DATASETS, GIVEN, DatasetInfo, GivenInfo
 from ravine.data.validation import samples_of
@@ -117,8 +118,13 @@ def check_data(layers: Sequence[int], info: DatasetInfo | GivenInfo, loss: Loss)
 
 
 def with_targets(spec: RunSpec, loss: Loss) -> RunSpec:
-    """Return a spec whose targets are called flags if the loss takes them so; refuse numbers that it does not take."""
+    """Return a spec whose targets are called flags if the loss takes them so; refuse targets that it does not take."""
     if spec.targets == "classes":
+        if loss.formula is not None and not loss.allows(np.array([0.0, 1.0])).all():
+            raise ConfigError(
+                f"the targets of classes are 0 and 1, and the loss {loss.name} takes targets in {loss.targets}: choose "
+                "another loss."
+            )
         return spec
     if loss.formula is None:
         raise ConfigError(

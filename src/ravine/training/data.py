@@ -28,31 +28,33 @@ def require_fitting(dataset: Dataset, loss: Loss, dtype: str) -> None:
     Raises:
         DataError: one does not fit; the message names the row and the column.
     """
-    largest = float(np.finfo(dtype).max)
-    for name, split in (("", dataset.train), ("_test", dataset.test)):
+    for end, split in (("", dataset.train), ("_test", dataset.test)):
         if split is None:
             continue
         values = split.features if isinstance(split.features, np.ndarray) else split.features.data
-        if values.dtype == np.float64 and values.size and max(values.max(), -values.min()) > largest:
+        largest = max(values.max(), -values.min()) if values.dtype == np.float64 and values.size else 0.0
+        if largest > np.finfo(dtype).max:
             raise DataError(
-                f"X{name} has a number of size {max(values.max(), -values.min()):.3g}, which is too large for {dtype}: "
-                "divide by the largest, or train in float64."
+                f"X{end} has a number of size {largest:.3g}, which {dtype} does not have: divide the features by a "
+                "number, or train in float64."
             )
         if are_classes(split.targets):
             continue
-        name = f"y{name}"
-        if np.abs(split.targets).max() > largest:
-            row, column = np.argwhere(np.abs(split.targets) > largest)[0]
-            raise DataError(
-                f"{name} has {split.targets[row, column]:g} in row {row}, column {column}, counted from 0, which is "
-                f"too large for {dtype}: divide the targets by the largest."
-            )
+        name = f"y{end}"
         wrong = ~loss.allows(split.targets)
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
             raise DataError(
                 f"{name} has {split.targets[row, column]:g} in row {row}, column {column}, counted from 0, and the "
                 f"loss {loss.name} takes targets in {loss.targets}: choose another loss, or bring the targets there."
+            )
+        with np.errstate(over="ignore"):
+            wrong = ~np.isfinite(split.targets.astype(dtype))
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            raise DataError(
+                f"{name} has {split.targets[row, column]:g} in row {row}, column {column}, counted from 0, which "
+                f"{dtype} does not have: divide the targets by a number, or train in float64."
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import re
 from dataclasses import dataclass
 
 from ravine.engines.fused.render import Parts, function_text, take_apart
@@ -78,18 +79,18 @@ def _render_loss(loss: Loss, text: str) -> RenderedPointwise:
 
 def _filled(form: str, parts: Parts) -> list[str]:
     """Return the lines of a form, with the lines and the results of a formula in their places."""
-    for k, result in enumerate(map(_number, parts.results)):
-        form = form.replace(f"RESULT_{k}", result)
-    return form.replace("LOOP", "\n    ".join(map(_scalar, parts.loop))).strip().splitlines()
+    texts = {"<loop>": "\n    ".join(map(_scalar, parts.loop))}
+    texts |= {f"<result {k}>": _number(result) for k, result in enumerate(parts.results)}
+    return re.sub("<(loop|result [01])>", lambda place: texts[place[0]], form).strip().splitlines()
 
 
 _LOSS = """
 _sum, _count = _like(_z, 0), _like(_z, _n)
 for _j in range(_n):
     z, y = _z[_j], _y[_y0 + _j]
-    LOOP
-    _sum += (RESULT_0)
-    _d[_d0 + _j] = (RESULT_1) / _count / _m
+    <loop>
+    _sum += (<result 0>)
+    _d[_d0 + _j] = (<result 1>) / _count / _m
 return _sum / _count
 """
 
@@ -97,9 +98,9 @@ _GATED = """
 _k = _first
 for _j in range(_n):
     z = _z[_j]
-    LOOP
+    <loop>
     _units[_k], _values[_k] = _j, z
-    if not (RESULT_0):
+    if not (<result 0>):
         _k += _u(1)
 return _k - _first
 """
@@ -109,8 +110,8 @@ _ALL = """
 _off = False
 for _j in range(_n):
     z = _z[_j]
-    LOOP
-    _value, _slope = RESULT_0, RESULT_1
+    <loop>
+    _value, _slope = <result 0>, <result 1>
     _at = _first + _j
     _units[_at], _values[_at], _slopes[_at] = _j, _value, _slope
     _off |= (_value == _like(_z, 0)) & (_slope == _like(_z, 0))
@@ -131,9 +132,31 @@ def _constants(parts: Parts, like: str) -> list[str]:
     return [*parts.prelude, *(f"_c{k} = _like({like}, _c{k})" for k in range(parts.constants))]
 
 
-def _scalar(line: str) -> str:
-    """Return a line for one number at a time, of which np.where would make an array."""
-    return line.replace("np.where(", "_choose(")
+def _scalar(text: str) -> str:
+    """Return a text for one number at a time."""
+    return ast.unparse(_Scalar().visit(ast.parse(text)))
+
+
+class _Scalar(ast.NodeTransformer):
+    """Replaces np.where, which would make an array, and turns constants among conditions into conditions."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if ast.unparse(node.func) == "np.where":
+            node.func = ast.Name("_choose", ast.Load())
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.op, ast.BitAnd | ast.BitOr | ast.BitXor):
+            node.left, node.right = _condition(node.left), _condition(node.right)
+        return node
+
+
+def _condition(node: ast.expr) -> ast.expr:
+    """Return a condition; `take_apart` has made numbers of those that do not depend on an array."""
+    constant = isinstance(node, ast.Name) and node.id.startswith("_c")
+    return ast.Compare(node, [ast.NotEq()], [ast.Constant(0)]) if constant else node
 
 
 def _number(result: ast.expr) -> str:
