@@ -334,7 +334,8 @@ def test_files_beside_a_study_and_a_problem(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "mine.py").write_text(FILE)
     (folder / "s.toml").write_text(
-        'name = "own"\ntitle = "Own"\n[settings]\nepochs = 1\n[[groups]]\nname = "one"\nrows = [{loss = "mine.py:log_cosh", '
+        'name = "own"\ntitle = "Own"\n[settings]\nepochs = 1\n[[groups]]\nname = "one"\n'
+        'rows = [{loss = "mine.py:log_cosh", '
         'activation = "gelu,mine.py:bent,relu"}]\n'
     )
     monkeypatch.chdir(tmp_path)
