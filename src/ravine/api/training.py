@@ -130,9 +130,7 @@ def train(
     """
     keywords = locals()  # before anything else is named here
     settings = {setting.name: keywords[setting.name] for setting in SETTINGS if setting.name != "hyperparameters"}
-    objective = LOSSES.find(plain(loss))
-    # Whole numbers are classes, except to a loss of numbers.
-    value = None if data is None else value_of(data, numbers=objective.formula is not None and not objective.decides)
+    value = None if data is None else value_of(data, numbers=_takes_numbers(loss))
     if value is not None:
         settings = settings_on(value, settings, data_dir)
     digest = value.info.digest if value is not None and isinstance(value.info, GivenInfo) else None
@@ -140,6 +138,12 @@ def train(
     given = Given(_array("initial_weights", initial_weights, "iuf"), _array("order", order, "iu"))
     with watching(watcher, quiet, run.spec.epochs) as chosen:
         return finished(run_spec(run, given=given, data_dir=data_dir, out=out, fresh=fresh, watcher=chosen, data=value))
+
+
+def _takes_numbers(loss: object) -> bool:
+    """Tell whether whole numbers are numbers to a loss, and not classes."""
+    found = LOSSES.find(plain(loss))
+    return found.formula is not None and not found.decides
 
 
 def settings_on(data: Dataset, settings: Mapping[str, Any], data_dir: Path | str | None) -> dict[str, Any]:
