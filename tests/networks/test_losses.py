@@ -235,10 +235,8 @@ def test_open_ends_of_the_targets_are_left_out():
     assert inverse.allows(np.array([0.0, 1e-300, 1.0, 2.0])).tolist() == [False, True, True, False]
 
 
-def test_names_and_summaries(loss):
+def test_names(loss):
     assert LOSSES.find(loss.name) is LOSSES.find(loss) is loss
-    assert loss.summary.startswith("l(z, y) = ")
-    assert loss.summary in loss.function.__doc__
     with pytest.raises(ConfigError, match=r"unknown loss 'hubber'; did you mean 'huber'"):
         LOSSES.find("hubber")
 

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from ravine.formulas.activation import Number, activation
+from ravine.formulas.activation import activation
+from ravine.formulas.pointwise import Number
 
 
 @activation

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ravine.formulas.activation import Number, activation
+from ravine.formulas.activation import activation
+from ravine.formulas.pointwise import Number
 
 
 @activation

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ravine.formulas.activation import Number, activation
+from ravine.formulas.activation import activation
+from ravine.formulas.pointwise import Number
 
 
 @activation

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ravine.formulas.loss import Number, loss
+from ravine.formulas.loss import loss
+from ravine.formulas.pointwise import Number
 
 
 @loss(targets="[0, inf)", prediction=np.exp)

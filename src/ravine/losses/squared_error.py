@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ravine.formulas.loss import Number, loss
+from ravine.formulas.loss import loss
+from ravine.formulas.pointwise import Number
 
 
 @loss(name="squared-error")

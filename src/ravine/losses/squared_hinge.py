@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ravine.formulas.loss import FLAGS, Number, loss
+from ravine.formulas.loss import FLAGS, loss
+from ravine.formulas.pointwise import Number
 from ravine.losses.hinge import hinge
 
 
