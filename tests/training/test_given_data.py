@@ -364,7 +364,7 @@ def test_a_network_that_the_machine_has_no_memory_for():
         ravine.train(data=(matrix, [0, 1]), layers=(2**31 - 1, 100, 2), quiet=True)  # fmt: skip
 
 
-def test_only_training_takes_given_data(run):
+def test_what_takes_no_given_data(run):
     with pytest.raises(ConfigError, match="not from data that were given"):
         ravine.check_network_gradient(run.spec)
     with pytest.raises(ConfigError, match="not from data that were given"):
@@ -372,7 +372,7 @@ def test_only_training_takes_given_data(run):
     with pytest.raises(ConfigError, match="unknown data set 'given'"):
         ravine.train(dataset="given")
     study = ravine_study({"data": [1, 2]})
-    with pytest.raises(ConfigError, match=r"data can be given to ravine\.train alone; studies and comparisons take"):
+    with pytest.raises(ConfigError, match=r"data is no setting: give data to ravine\.train or to ravine\.run_study"):
         ravine.run_study(study)
 
 
