@@ -37,12 +37,12 @@ CASES = [
 """Every kind of network with four layers; two activations, one with a kink, with fewer."""
 
 
+def case_name(value):
+    return kind_name(value) if isinstance(value, dict) else f"{len(value) - 1}-layers"
+
+
 def each_case(test):
-    return pytest.mark.parametrize(
-        ("kind", "layers"),
-        CASES,
-        ids=lambda value: kind_name(value) if isinstance(value, dict) else str(len(value) - 1),
-    )(test)
+    return pytest.mark.parametrize(("kind", "layers"), CASES, ids=case_name)(test)
 
 
 @each_case
