@@ -12,6 +12,7 @@ import ravine
 from ravine.cli.main import run as command
 from ravine.errors import ConfigError, DataError
 from ravine.spec import from_settings
+from small_data import small_arrays
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(240, 6))
@@ -108,11 +109,10 @@ def test_two_classes_with_one_output_or_two(out, outputs):
     assert run.confusion(data=data).trace() == (classes == (names == "more")).sum()
 
 
-def test_classes_as_targets_of_single_outputs(small, out):
-    run = ravine.train(
-        dataset="small", loss="squared-error", layers=(64, 20, 10), out=out, epochs=20, quiet=True, lr=0.2
-    )
-    assert run.test_accuracy == pytest.approx(1 - len(run.errors()) / len(small.test.targets))
+def test_classes_as_targets_of_single_outputs(out):
+    data = small_arrays()
+    run = ravine.train(data=data, loss="squared-error", layers=(64, 20, 10), out=out, epochs=20, quiet=True, lr=0.2)
+    assert run.test_accuracy == pytest.approx(1 - len(run.errors(data=data)) / len(data.test.targets))
 
 
 def test_from_a_file_by_the_command_line(small, out, tmp_path, monkeypatch, capsys):

@@ -11,6 +11,7 @@ from ravine.api.study_watching import StudyBar
 from ravine.errors import ConfigError
 from ravine.storage.store import RunStore
 from ravine.studies import plan
+from small_data import small_arrays
 from studies.study_cases import SMALL_STUDY, StudyRecorder, ids, small_plan, study_of
 
 
@@ -47,14 +48,15 @@ def mine(g, *, lr=0.1):
     return lr * 0.5 * g
 
 
-def test_dictionaries_with_an_optimizer_of_one_s_own(small):
-    settings = {"dataset": "small", "layers": [64, 12, 10], "epochs": 2}
+def test_dictionaries_with_an_optimizer_of_one_s_own():
+    settings = {"layers": [64, 12, 10], "epochs": 2, "engine": "reference"}
     outcome = ravine.run_study(
         {
             "name": "mine",
             "settings": settings,
             "groups": [{"name": "a", "grid": {"optimizer": [mine, "sgd"], "lr": [0.1]}}],
-        }
+        },
+        data=small_arrays(),
     )
     assert [result.spec.optimizer_name for result in outcome.results.values()] == ["mine", "sgd"]
     assert {result.status for result in outcome.results.values()} == {"done"}

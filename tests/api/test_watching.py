@@ -14,8 +14,9 @@ from ravine.api.watching import Bar, Logged
 from ravine.errors import ConfigError
 from ravine.storage.record import Epoch
 from ravine.training import Silent
+from small_data import small_arrays
 
-SMALL = {"dataset": "small", "layers": (64, 12, 10), "batch_size": 20, "epochs": 3}
+SMALL = {"data": small_arrays(), "layers": (64, 12, 10), "batch_size": 20, "epochs": 3}
 
 
 def chosen(**given):
@@ -36,7 +37,7 @@ def test_the_watcher_fits_the_place(monkeypatch):
         assert type(chosen()) is kind
 
 
-def test_notes_are_logged_and_progress_is_not(small, caplog, monkeypatch):
+def test_notes_are_logged_and_progress_is_not(caplog, monkeypatch):
     for name in ("LONG_SECONDS", "_TIMED_SECONDS"):
         monkeypatch.setattr(f"ravine.training.loop.{name}", 0)
     ravine.train(**SMALL)

@@ -18,6 +18,7 @@ from ravine import matrix_rule, rule, schedule, stage, train
 from ravine.errors import ConfigError
 from ravine.formulas.repeatable import refuse_chance
 from ravine.formulas.shelves import OPTIMIZERS
+from small_data import small_arrays
 
 HEAD = """
 import datetime, os, random, secrets, time, uuid
@@ -217,7 +218,7 @@ def test_a_run_is_refused_before_it_begins(tmp_path, monkeypatch):
     assert not (tmp_path / "runs").exists()
 
 
-SMALL = {"dataset": "small", "layers": (64, 6, 10), "batch_size": 20, "epochs": 2, "lr": 0.1}
+SMALL = {"data": small_arrays(), "layers": (64, 6, 10), "batch_size": 20, "epochs": 2, "lr": 0.1}
 
 
 def drawn(size):
@@ -306,7 +307,7 @@ WITH_CHANCE = [
 
 @pytest.mark.parametrize("base", [{}, {"optimizer": "muon"}])
 @pytest.mark.parametrize(("settings", "what"), WITH_CHANCE)
-def test_chance_in_whatever_is_free_python_is_refused_at_its_line(small, tmp_path, monkeypatch, base, settings, what):
+def test_chance_in_whatever_is_free_python_is_refused_at_its_line(tmp_path, monkeypatch, base, settings, what):
     monkeypatch.setattr(np, "counted", itertools.count(), raising=False)
     for draw, words in ((drawn, "draws from a global generator"), (counted, "gives other numbers when it is called")):
         with pytest.raises(ConfigError, match=rf"test_chance\.py:\d+: {what} {words}.*Let it depend on") as told:
@@ -318,6 +319,6 @@ def test_chance_in_whatever_is_free_python_is_refused_at_its_line(small, tmp_pat
 
 
 @pytest.mark.parametrize(("settings", "what"), WITH_CHANCE)
-def test_the_same_functions_without_chance_train(small, tmp_path, settings, what):
+def test_the_same_functions_without_chance_train(tmp_path, settings, what):
     run = train(**SMALL, **settings(lambda size: np.ones(size)), out=tmp_path / "runs")
     assert run.status == "done"

@@ -16,6 +16,7 @@ from ravine.formulas.shelves import OPTIMIZERS
 from ravine.report.commands import command_of
 from ravine.spec import RunSpec, from_settings, resolve
 from rule_files import write_rules
+from small_data import small_arrays
 
 LUNATE = "\u03f5"
 KINDS = """
@@ -143,10 +144,10 @@ def test_a_whole_number_without_a_default_gets_an_example_that_is_one(interval):
     assert counted.hyperparameters({"steps": example})["steps"] == example
 
 
-SMALL = {"dataset": "small", "layers": (64, 12, 10), "batch_size": 20, "epochs": 1, "dtype": "float64"}
+SMALL = {"data": small_arrays(), "layers": (64, 12, 10), "batch_size": 20, "epochs": 1, "dtype": "float64"}
 
 
-def test_both_engines_compute_with_flags_and_whole_numbers(small, switched):
+def test_both_engines_compute_with_flags_and_whole_numbers(switched):
     weights = {}
     for heavy in (True, False):
         for slow in (False, True):
@@ -159,7 +160,7 @@ def test_both_engines_compute_with_flags_and_whole_numbers(small, switched):
     assert len({each.tobytes() for each in weights.values()}) == 4
 
 
-def test_a_rule_of_whole_matrices_gets_an_int_and_a_bool(small):
+def test_a_rule_of_whole_matrices_gets_an_int_and_a_bool():
     @matrix_rule(by_layer=True)
     def strict(gradients, weights, state, t, *, lr=0.1, steps: int = 3, heavy=False):
         fits = type(steps) is int and type(heavy) is bool and type(lr) is float

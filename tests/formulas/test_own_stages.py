@@ -15,8 +15,9 @@ from ravine.optimizers.momentum import momentum
 from ravine.optimizers.sgd import sgd
 from ravine.spec import from_settings, resolve
 from rule_files import write_rules
+from small_data import small_arrays
 
-SMALL = {"dataset": "small", "layers": (64, 12, 10), "batch_size": 20, "epochs": 1, "dtype": "float64"}
+SMALL = {"data": small_arrays(), "layers": (64, 12, 10), "batch_size": 20, "epochs": 1, "dtype": "float64"}
 FILE = """
 from ravine import stage
 @stage(bounds={"shrink": "[0, inf)"})
@@ -75,7 +76,7 @@ def steps_of(optimizer, gradients, **hyper):
 
 @pytest.mark.parametrize("engine", ["fused", "reference"])
 @pytest.mark.parametrize("optimizer", ["momentum", "muon"])
-def test_one_from_a_file_does_what_the_same_one_of_ravine_s_does(small, tmp_path, engine, optimizer):
+def test_one_from_a_file_does_what_the_same_one_of_ravine_s_does(tmp_path, engine, optimizer):
     path = write_rules(tmp_path / "mine.py", FILE)
     settings = {"optimizer": optimizer, "engine": engine, "lr": 0.05}
     ours = ravine.train(**SMALL, **settings, stages=[f"{path}:shrink"], shrink=0.3)
@@ -85,7 +86,7 @@ def test_one_from_a_file_does_what_the_same_one_of_ravine_s_does(small, tmp_path
     assert ours.spec.hyperparameters["shrink"] == 0.3
 
 
-def test_one_from_python_is_that_of_a_file_and_keeps_its_text(small, tmp_path):
+def test_one_from_python_is_that_of_a_file_and_keeps_its_text(tmp_path):
     path = write_rules(tmp_path / "mine.py", FILE)
     named = ravine.train(**SMALL, stages=[str(path)], shrink=0.3)
     made = ravine.train(**SMALL, stages=[shrink], shrink=0.3)
@@ -115,7 +116,7 @@ def test_a_run_goes_on_with_the_stage_that_it_was_made_with(tmp_path):
         resolve(run.spec)
 
 
-def test_layers_may_have_values_of_their_own(small):
+def test_layers_may_have_values_of_their_own():
     per_layer = {"shrink": [1, 0]}
     for engine in ("fused", "reference"):
         first, bare, everywhere = (
@@ -156,7 +157,7 @@ def test_one_of_the_step_stands_behind_and_has_slots_that_start_where_it_says(op
 
 
 @pytest.mark.parametrize("engine", ["fused", "reference"])
-def test_in_a_run_both_kinds_of_optimizers_are_changed_alike(small, engine):
+def test_in_a_run_both_kinds_of_optimizers_are_changed_alike(engine):
     settings = {"engine": engine, "stages": [adds_up, shrink], "share": 0.01, "shrink": 0.1, "lr": 0.05, "bias": True}
     one, other = (weights_of(optimizer=each, **settings) for each in (sgd, plain))
     np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-13)
@@ -179,7 +180,7 @@ def by_trust(step, weight_norm, step_norm, *, trust=0.01):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "muon"])
 @pytest.mark.parametrize("bias", [False, True])
-def test_norms_of_a_layer_s_weights_and_of_its_step_are_those_of_the_whole_layer(small, optimizer, bias):
+def test_norms_of_a_layer_s_weights_and_of_its_step_are_those_of_the_whole_layer(optimizer, bias):
     # One step over all samples: each layer, with its bias, moves by a hundredth of its norm.
     settings = {**SMALL, "batch_size": 230, "bias": bias, "optimizer": optimizer, "stages": [by_trust]}
     fused, plain_ = (ravine.train(**settings, engine=engine) for engine in ("fused", "reference"))
@@ -224,7 +225,7 @@ def rate_again(step, *, lr):
 
 @pytest.mark.parametrize("engine", ["reference", "fused"])
 @pytest.mark.parametrize(("alone", "rate"), [(half, 0.125), (rate_again, 0.0625)])
-def test_a_stage_needs_no_hyper_parameter(alone, rate, engine, small):
+def test_a_stage_needs_no_hyper_parameter(alone, rate, engine):
     staged = ravine.train(**SMALL, stages=[alone], lr=0.25, engine=engine)
     plain = ravine.train(**SMALL, lr=rate, engine=engine)
     np.testing.assert_array_equal(staged.weights, plain.weights)
@@ -402,7 +403,7 @@ STAGES_WITH_STATE = [
 
 @pytest.mark.parametrize("settings", STAGES_WITH_STATE, ids=str)
 @pytest.mark.parametrize("name", [name for name, each in ravine.OPTIMIZERS.items() if each.formula is None])
-def test_a_matrix_optimizer_sees_its_own_state_alone(name, settings, small):
+def test_a_matrix_optimizer_sees_its_own_state_alone(name, settings):
     if ravine.OPTIMIZERS[name].searches and "gradient_average" in settings:
         words = refused(lambda: ravine.train(**SMALL, optimizer=name, **settings))
         assert "gradient_average" in words
@@ -418,7 +419,7 @@ def first_step_alone(gradients, weights, state, t, *, lr=0.1):
 
 
 @pytest.mark.parametrize("settings", STAGES_WITH_STATE[1:2] + STAGES_WITH_STATE[3:], ids=str)
-def test_the_state_is_empty_at_the_first_step_with_stages_too(settings, small):
+def test_the_state_is_empty_at_the_first_step_with_stages_too(settings):
     plain_, staged = (ravine.train(**SMALL, optimizer=first_step_alone, **more) for more in ({}, settings))
     assert staged.history[0].train_loss == plain_.history[0].train_loss
 
@@ -433,7 +434,7 @@ def shown_in_part(gradients, weights, state, t, *, lr=0.1, share=0.5):
     return [lr * g for g in gradients], state
 
 
-def test_evaluated_weights_of_a_matrix_rule_go_with_a_stage(small):
+def test_evaluated_weights_of_a_matrix_rule_go_with_a_stage():
     whole = ravine.train(**SMALL, weight_decay=0.01)
     part = ravine.train(**SMALL, optimizer=shown_in_part, weight_decay=0.01)
     np.testing.assert_allclose(part.weights, whole.weights / 2, rtol=1e-12)
@@ -445,7 +446,7 @@ def namesake(gradients, weights, state, t, *, lr=0.1):
     return [lr * g for g in gradients], {f"lookahead_slow.{k}": w for k, w in enumerate(weights)}
 
 
-def test_a_state_of_one_name_in_a_matrix_rule_and_a_stage_is_refused(small):
+def test_a_state_of_one_name_in_a_matrix_rule_and_a_stage_is_refused():
     words = refused(lambda: ravine.train(**SMALL, optimizer=namesake, lookahead=3))
     assert words.startswith("rule namesake and a stage both have the state lookahead_slow.0")
 
@@ -474,7 +475,7 @@ def times_rate(g, *, lr):
 
 @pytest.mark.parametrize("engine", ["fused", "reference"])
 @pytest.mark.parametrize("optimizer", [sgd, "muon"])
-def test_a_stage_before_the_optimizer_gets_the_rate_that_the_optimizer_has(optimizer, engine, small):
+def test_a_stage_before_the_optimizer_gets_the_rate_that_the_optimizer_has(optimizer, engine):
     settings = {**SMALL, "optimizer": optimizer, "lr": 0.25, "engine": engine}
     with_rate = ravine.train(**settings, stages=[times_rate])
     quarter = ravine.train(**settings, stages=[doubled], factor=0.25)
@@ -492,7 +493,7 @@ def kept_in_m(step, m):
 
 
 @pytest.mark.parametrize("engine", ["fused", "reference"])
-def test_the_evaluated_form_of_a_stage_computes_as_ieee_754_says(engine, small):
+def test_the_evaluated_form_of_a_stage_computes_as_ieee_754_says(engine):
     run = ravine.train(**{**SMALL, "batch_size": 200}, lr=1e300, stages=[kept_in_m], engine=engine)
     assert run.status == "diverged"
 

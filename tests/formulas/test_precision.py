@@ -9,6 +9,7 @@ import ravine
 from ravine.errors import ConfigError
 from ravine.formulas.elementwise import rule
 from ravine.spec import RunSpec, from_settings, resolve
+from small_data import small_arrays
 
 
 @rule(bounds={"eps": "(0, inf)"})
@@ -64,13 +65,13 @@ def test_zero_stays_allowed_where_the_bounds_allow_it():
 
 
 @pytest.mark.parametrize("engine", ["fused", "reference"])
-def test_a_number_below_the_smallest_normal_one_is_computed_with(small, engine):
+def test_a_number_below_the_smallest_normal_one_is_computed_with(engine):
     # Were it flushed to zero, the step would be 0 / 0.
     @rule
     def halved(g, v, *, lr=0.5, eps=1e-42):
         v = g * 0 + eps
         return lr * (v / eps), v
 
-    run = ravine.train(optimizer=halved, dataset="small", layers=(64, 10), batch_size=230, epochs=1, engine=engine)
+    run = ravine.train(optimizer=halved, data=small_arrays(), layers=(64, 10), batch_size=230, epochs=1, engine=engine)
     start = ravine.start_weights(run.spec).astype(np.float32)
     np.testing.assert_allclose(start - run.weights, 0.5, rtol=1e-6)

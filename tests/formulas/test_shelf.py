@@ -20,6 +20,7 @@ from ravine.formulas.shelves import ACTIVATIONS, OPTIMIZERS, STAGES
 from ravine.optimizers.adam import adam
 from ravine.spec import RunSpec, from_settings, resolve
 from rule_files import HEAD, write_rules
+from small_data import small_arrays
 
 LINES_OF_HEAD = HEAD.count("\n")
 
@@ -31,7 +32,8 @@ def mine(g, v, *, lr=0.1, beta=0.5):
     return lr * v, v
 """
 TWO = MINE + "\n\n@rule\ndef other(g, *, lr=0.2):\n    return lr * g\n"
-SMALL = {"dataset": "small", "layers": (64, 12, 10), "batch_size": 20, "epochs": 2, "engine": "reference"}
+SETTINGS = {"layers": (64, 12, 10), "batch_size": 20, "epochs": 2, "engine": "reference"}
+SMALL = {"data": small_arrays(), **SETTINGS}
 
 
 @pytest.fixture
@@ -312,7 +314,7 @@ def made_here(g, v, *, lr=0.1, beta=0.5):
     return lr * v, v
 
 
-def test_a_rule_made_in_python_is_trained(small):
+def test_a_rule_made_in_python_is_trained():
     run = ravine.train(optimizer=made_here, beta=0.25, **SMALL)
     assert run.status == "done"
     assert run.spec.optimizer == f"{__file__}:made_here"
@@ -372,7 +374,7 @@ def test_a_rule_s_name_does_not_make_it_ravine_s_own():
     assert run.id != from_settings({"optimizer": "adam"}).id
 
 
-def test_a_rule_with_a_fault_is_refused_before_anything_is_trained(small, runs):
+def test_a_rule_with_a_fault_is_refused_before_anything_is_trained(runs):
     @rule
     def looping(g, *, lr=0.1):
         g = g % 2
@@ -411,7 +413,7 @@ def install(tmp_path, monkeypatch):
             del sys.modules[name]
 
 
-def test_a_rule_of_a_package_is_found_by_its_name(install, small):
+def test_a_rule_of_a_package_is_found_by_its_name(install):
     module = install("acme-rules", MINE, {"acme": "acme_rules:mine"})
     assert OPTIMIZERS.find("adam") is adam
     assert set(OPTIMIZERS.installed()) == {"acme"}
@@ -552,7 +554,7 @@ def test_a_package_offers_stages_too(install):
 @pytest.mark.parametrize("fate", ["deleted", "raises", "changed"])
 def test_a_stored_run_is_read_without_its_rule(small, here, capsys, monkeypatch, fate):
     path = write_rules(here / "mine.py", MINE)
-    run = ravine.train(optimizer="mine.py:mine", **SMALL)
+    run = ravine.train(optimizer="mine.py:mine", dataset="small", **SETTINGS)
     monkeypatch.setattr(files, "_run", lambda *_: pytest.fail("a file was run that nobody named"))
     if fate == "deleted":
         path.unlink()
@@ -572,7 +574,7 @@ def test_a_stored_run_is_read_without_its_rule(small, here, capsys, monkeypatch,
     assert msgspec.json.decode(capsys.readouterr().out)["runs"][0]["id"] == run.id
 
 
-def test_no_entry_point_is_imported_to_read_a_run(small, install):
+def test_no_entry_point_is_imported_to_read_a_run(install):
     run = ravine.train(optimizer="sgd", **SMALL)
     module = install("acme-rules", "raise SystemExit", {"acme": "acme_rules:mine"})
     assert ravine.load_run(run.id).id == run.id
