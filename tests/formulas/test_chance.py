@@ -218,7 +218,7 @@ def test_a_run_is_refused_before_it_begins(tmp_path, monkeypatch):
     assert not (tmp_path / "runs").exists()
 
 
-SMALL = {"data": small_arrays(), "layers": (64, 6, 10), "batch_size": 20, "epochs": 2, "lr": 0.1}
+SMALL = {"data": small_arrays(), "layers": (64, 6, 10), "batch_size": 20, "epochs": 2, "lr": 0.1, "engine": "reference"}
 
 
 def drawn(size):
