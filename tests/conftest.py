@@ -13,7 +13,7 @@ import platformdirs
 import pytest
 
 from ravine.data import Dataset, catalog, load
-from small_data import small_files, small_info
+from small_data import small_arrays, small_files, small_info
 
 collect_ignore = ["training/killed_run.py", "small_worker.py"]  # programs that tests start
 
@@ -68,6 +68,12 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
     monkeypatch.setenv("RAVINE_DATA", str(folder.parent))
     monkeypatch.setenv("RAVINE_HOME", str(tmp_path / "runs"))
     return load("small")
+
+
+@pytest.fixture
+def arrays(runs: Path) -> Dataset:
+    """Return the small data set as arrays, in no table; runs go into a folder of the test's own."""
+    return small_arrays()
 
 
 @pytest.fixture

@@ -9,30 +9,44 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ravine.data import Dataset
+from ravine.data import GIVEN, Dataset
 from ravine.formulas.optimizer import Optimizer
 from ravine.formulas.shelves import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES
 from ravine.spec import ResolvedRun, RunSpec, Things, resolve
 from ravine.storage.record import Result
 from ravine.storage.store import RunStore, StoredRun
 from ravine.training import Given, Outcome, train
+from small_data import small_arrays
 
 LAYERS = (64, 12, 10)
 
 
 def small_run(optimizer: str | Optimizer = "sgd", **changes: Any) -> ResolvedRun:
-    """Return a run of three epochs on the small data set, whose last batch has 10 of 20 samples."""
+    """Return a run of three epochs on the small data set as arrays, whose last batch has 10 of 20 samples."""
     name, found = OPTIMIZERS.resolve(optimizer)
-    plain = {"dataset": "small", "layers": LAYERS, "batch_size": 20, "epochs": 3, "engine": "reference"}
+    plain = {
+        "dataset": GIVEN,
+        "data": small_arrays().info.digest,
+        "layers": LAYERS,
+        "batch_size": 20,
+        "epochs": 3,
+        "engine": "reference",
+    }
     spec = RunSpec(**{**plain, "optimizer": name, **changes})
     return resolve(
         spec, Things(found, (), SCHEDULES[spec.schedule], (ACTIVATIONS[spec.activation],), LOSSES[spec.loss])
     )
 
 
+def named_run(optimizer: str | Optimizer = "sgd", **changes: Any) -> ResolvedRun:
+    """Return the same run on the small data set by its name, which must be in the catalog."""
+    return small_run(optimizer, **{"dataset": "small", "data": None, **changes})
+
+
 def train_small(data: Dataset, root: Path, given: Given = Given(), **changes: Any) -> StoredRun:  # noqa: B008
-    """Train and return the stored run."""
-    outcome = train(small_run(**changes), data, RunStore(root), given=given)
+    """Train on some data and return the stored run."""
+    known = {"dataset": data.info.name, "data": getattr(data.info, "digest", None)}
+    outcome = train(small_run(**{**known, **changes}), data, RunStore(root), given=given)
     assert outcome.stored is not None
     return outcome.stored
 

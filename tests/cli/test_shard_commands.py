@@ -18,7 +18,7 @@ from ravine.studies.gradients import load_checks, runs_to_check
 from ravine.training import train
 from storage.merging_cases import elsewhere
 from studies.study_cases import SMALL_STUDY, ids, small_plan, study_of
-from training_cases import Recorder, interrupt_at, small_run
+from training_cases import Recorder, interrupt_at, named_run
 
 HINT = "If other shards are stored elsewhere, bring them together: ravine runs merge FOLDER.. --out FOLDER\n"
 
@@ -213,7 +213,7 @@ def test_runs_that_differ_end_with_1_and_damaged_ones_with_5(shards, capsys, tmp
 
 def test_runs_that_have_not_ended(shards, small, capsys, tmp_path):
     folders, _ = shards
-    interrupt_at(small_run(lr=0.3), small, RunStore(folders[0]), 1)
+    interrupt_at(named_run(lr=0.3), small, RunStore(folders[0]), 1)
     assert run(["runs", "merge", *folders]) == 0
     words = "1 run has not ended: the command that began it, with the same folder, goes on.\n"
     assert capsys.readouterr().out.endswith(words)

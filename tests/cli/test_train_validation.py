@@ -79,9 +79,9 @@ def test_runs_of_all_kinds_beside_each_other(small, capsys, tmp_path):
 
 def test_a_stopped_run_shows_the_same_columns(small, capsys, runs):
     from ravine.storage.store import RunStore
-    from training_cases import interrupt_at, small_run
+    from training_cases import interrupt_at, named_run
 
-    part = interrupt_at(small_run(validation=46), small, RunStore(runs), 3).result
+    part = interrupt_at(named_run(validation=46), small, RunStore(runs), 3).result
     assert run(["runs", "show", part.id]) == 0
     assert "validation accuracy" in capsys.readouterr().out
     assert run(["runs", "list"]) == 0

@@ -22,7 +22,7 @@ from ravine.errors import ConfigError, StorageError
 from ravine.storage import merging
 from ravine.storage.merging import merge_runs
 from ravine.storage.store import RunStore
-from training_cases import interrupt_at, small_run, train_small
+from training_cases import interrupt_at, named_run, train_small
 
 PROGRAM = Path(__file__).parents[1] / "studies" / "small_ravine.py"
 EARLIER = Path(__file__).parent / "earlier_runs"
@@ -39,7 +39,7 @@ def folders(small, tmp_path):
 
 
 def ids() -> list[str]:
-    return [small_run(lr=lr).id for lr in RATES]
+    return [named_run(lr=lr).id for lr in RATES]
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -274,10 +274,10 @@ def test_runs_of_an_earlier_version_are_told_with_the_mend(folders, tmp_path):
 
 def test_runs_that_have_not_ended_stay_where_they_are(folders, small, tmp_path):
     a, b = folders
-    interrupt_at(small_run(lr=0.3), small, RunStore(a), 1)
-    interrupt_at(small_run(lr=0.2), small, RunStore(a), 1)  # another folder has it whole
+    interrupt_at(named_run(lr=0.3), small, RunStore(a), 1)
+    interrupt_at(named_run(lr=0.2), small, RunStore(a), 1)  # another folder has it whole
     merged = merge_runs([a, b], tmp_path / "all")
-    assert [each.unfinished for each in merged.stores] == [[small_run(lr=0.3).id], []]
+    assert [each.unfinished for each in merged.stores] == [[named_run(lr=0.3).id], []]
     assert not list((tmp_path / "all").glob("*.partial"))
 
 

@@ -17,7 +17,7 @@ from ravine.errors import BusyError
 from ravine.storage import claims
 from ravine.storage.store import RunStore
 from ravine.training import train
-from training_cases import Recorder, assert_same_run, interrupt_at, small_run, train_small
+from training_cases import Recorder, assert_same_run, interrupt_at, named_run, train_small
 
 HOLDER = """
 import sys, time
@@ -161,7 +161,7 @@ def test_the_error_names_the_owner(tmp_path, monkeypatch):
 
 
 def test_who_goes_on_with_a_run_of_a_dead_machine(small, runs, monkeypatch, tmp_path):
-    run = small_run(epochs=3)
+    run = named_run(epochs=3)
     interrupt_at(run, small, RunStore(runs), 2)
     claim = of_another_machine(runs / f"{run.id}.partial", monkeypatch, age=claims.LEASE + 5)
     stored = train(run, small, RunStore(runs)).stored
@@ -172,7 +172,7 @@ def test_who_goes_on_with_a_run_of_a_dead_machine(small, runs, monkeypatch, tmp_
 
 def test_who_stood_still_for_too_long_writes_nothing_more(small, runs):
     """Another process takes the run over after the first epoch, and ends it; the first one wakes up after that."""
-    run, other = small_run(epochs=3), []
+    run, other = named_run(epochs=3), []
 
     class Sleeper(Recorder):
         def epoch(self, record):

@@ -15,7 +15,7 @@ from ravine.errors import BusyError, ConfigError, DataError, StorageError
 from ravine.formulas.elementwise import rule
 from ravine.storage.store import RunStore
 from ravine.training import train
-from training_cases import Recorder, assert_same_run, interrupt_at, small_run, train_small
+from training_cases import Recorder, assert_same_run, interrupt_at, named_run, train_small
 
 FILES = ("result.json", "environment.json", "weights.safetensors")
 
@@ -26,7 +26,7 @@ def names(folder):
 
 def test_what_a_stored_run_consists_of(small, runs):
     stored = train_small(small, runs)
-    assert names(runs) == [stored.result.id] == [small_run().id]
+    assert names(runs) == [stored.result.id] == [named_run().id]
     assert names(stored.folder) == [
         "environment.json",
         "result.json",
@@ -92,7 +92,7 @@ def test_ids_come_oldest_first_and_name_finished_runs_only(small, runs):
         folder = train_small(small, runs, seed=seed).folder
         os.utime(folder, (1e9 + age, 1e9 + age))
         expected.append(folder.name)
-    interrupt_at(small_run(seed=9), small, RunStore(runs), 1)
+    interrupt_at(named_run(seed=9), small, RunStore(runs), 1)
     (runs / "notes").mkdir()
     (runs / ".hidden").mkdir()
     assert RunStore(runs).ids() == expected
@@ -202,7 +202,7 @@ def test_a_full_disk_at_every_write_leaves_nothing_that_a_later_run_believes(sma
         assert set(left) <= {"lock", "spec.json", "checkpoint.safetensors"}
         disk.full_from = 0
         watcher = Recorder()
-        outcome = train(small_run(), small, RunStore(root), watcher=watcher)
+        outcome = train(named_run(), small, RunStore(root), watcher=watcher)
         assert_same_run(outcome.stored, undisturbed)
         assert len(watcher.epochs) == 3 - min(max(full_from - 2, 0), 2)  # what was saved is not trained again
 
@@ -259,5 +259,5 @@ def test_a_working_folder_is_let_go_when_training_fails(small, runs):
             raise RuntimeError("a bug")
 
     with pytest.raises(RuntimeError):
-        train(small_run(), small, RunStore(runs), watcher=Broken())
-    assert train(small_run(), small, RunStore(runs)).result.status == "done"
+        train(named_run(), small, RunStore(runs), watcher=Broken())
+    assert train(named_run(), small, RunStore(runs)).result.status == "done"

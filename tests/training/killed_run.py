@@ -9,16 +9,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from ravine.data import catalog, load
 from ravine.storage.store import RunStore
 from ravine.training import train
-from small_data import small_files, small_info
+from small_data import small_arrays
 from training_cases import small_run
 
 WRITES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate"}
@@ -47,12 +45,7 @@ class Killer:
 
 
 def main(root: str, number: str) -> None:
-    files = small_files()
-    catalog.DATASETS["small"] = small_info(files)  # type: ignore[index]
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in files.items():
-            (Path(folder) / name).write_bytes(content)
-        data = load("small", Path(folder))
+    data = small_arrays()
     killer = Killer(int(number))
     train(small_run(), data, RunStore(root))
     print(killer.writes)

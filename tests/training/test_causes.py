@@ -18,6 +18,11 @@ from training_cases import small_run, train_small
 DEEP = (64, 12, 8, 10)
 
 
+@pytest.fixture
+def small(arrays):
+    return arrays
+
+
 def first_bad_step(data, run: ResolvedRun) -> int:
     """Step by step, find the first batch whose loss is not finite."""
     engine = engine_of(run, start_weights(run.spec))

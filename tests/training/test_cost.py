@@ -12,6 +12,11 @@ from training_cases import Recorder, interrupt_at, small_run
 
 
 @pytest.fixture
+def small(arrays):
+    return arrays
+
+
+@pytest.fixture
 def second(monkeypatch):
     """Let every step take as many seconds as the returned list says."""
     clock, length, take = [0.0], [1.0], SteppingEngine.train

@@ -23,6 +23,11 @@ from ravine.training.run import Run
 from training_cases import Recorder, assert_same_run, interrupt_at, small_run, train_small
 
 
+@pytest.fixture
+def small(arrays):
+    return arrays
+
+
 @rule
 def uphill(g, *, lr=0.05):
     """Goes up the gradient."""

@@ -17,6 +17,11 @@ from training_cases import Recorder, assert_same_run, interrupt_at, permutations
 PROGRESSES = 36  # three epochs of twelve batches
 
 
+@pytest.fixture
+def small(arrays):
+    return arrays
+
+
 @pytest.fixture(autouse=True)
 def one_step_a_call(monkeypatch):
     monkeypatch.setattr(loop, "_CHUNK_SECONDS", 0.0)

@@ -20,6 +20,11 @@ pytestmark = pytest.mark.slow
 PROGRAM = Path(__file__).with_name("killed_run.py")
 
 
+@pytest.fixture
+def small(arrays):
+    return arrays
+
+
 def killed_run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(PROGRAM), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -26,6 +26,11 @@ SETTINGS = {"lbfgs": {"batch_size": 230, "epochs": 8}, "soap": {"lr": 0.01}, "so
 COUNTED = [0]
 
 
+@pytest.fixture
+def small(arrays):
+    return arrays
+
+
 @matrix_rule
 def counts(gradients, weights, state, t, *, lr=0.1):
     """Changes a value of its module."""

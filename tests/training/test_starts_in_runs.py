@@ -15,6 +15,11 @@ from ravine.training import epoch_order, loop, start_weights, train
 from training_cases import assert_same_run, interrupt_at, small_run, train_small
 
 
+@pytest.fixture
+def small(arrays):
+    return arrays
+
+
 def first_weights(w):
     return w
 

@@ -13,6 +13,11 @@ from ravine.training import Given, epoch_order, loop, start_weights
 from training_cases import LAYERS, Recorder, assert_same_run, permutations, small_run, train_small, without_times
 
 
+@pytest.fixture
+def small(arrays):
+    return arrays
+
+
 def by_hand(data, weights, order, lrs, sizes, factor=1.0):
     """Train a 64-12-10 network by plain SGD: two matrices, ReLU, softmax; return weights and each epoch's loss.
 

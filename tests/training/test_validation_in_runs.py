@@ -16,7 +16,7 @@ from ravine.spec import RunSpec, resolve
 from ravine.storage.record import DeadNetwork, Epoch, NonFinite, Result
 from ravine.storage.store import RunStore
 from ravine.training import Given, loop, train
-from training_cases import assert_same_run, interrupt_at, permutations, small_run, train_small, without_times
+from training_cases import assert_same_run, interrupt_at, named_run, permutations, train_small, without_times
 
 HELD = 46
 
@@ -151,7 +151,7 @@ def test_at_the_end_it_is_looked_at_once_and_changes_nothing_else(small, runs, s
 @pytest.mark.parametrize("engine", ["reference", "fused"])
 @pytest.mark.parametrize(("validation", "test"), [(HELD, "never"), (HELD, "end"), (0, "never"), (0, "end")])
 def test_a_dead_network_is_found_without_the_test_set(small, runs, engine, validation, test):
-    run = small_run(engine=engine, layers=(64, 12, 8, 10))
+    run = named_run(engine=engine, layers=(64, 12, 8, 10))
     weights = np.abs(np.random.default_rng(1).normal(size=run.network.layout.size))
     run.network.layout.views(weights)[1][:] *= -1
     settings = {"engine": engine, "layers": (64, 12, 8, 10), "validation": validation, "test": test}
@@ -202,7 +202,7 @@ def test_going_back_is_judged_by_the_validation_set():
 @pytest.mark.parametrize("engine", ["reference", "fused"])
 @pytest.mark.parametrize("test", ["epoch", "end", "never"])
 def test_interrupted_and_resumed_it_has_the_same_bits(small, runs, tmp_path, engine, test):
-    run = small_run(engine=engine, optimizer="adam", validation=HELD, test=test)
+    run = named_run(engine=engine, optimizer="adam", validation=HELD, test=test)
     wanted = train(run, small, RunStore(runs / "whole")).stored
     for progress in (1, 3):
         store = RunStore(tmp_path / f"{engine}-{progress}")
