@@ -53,7 +53,7 @@ def sample_weights_of(given: Any, count: int) -> NDArray[np.float64] | None:
     if wrong.any():
         row = int(np.argmax(wrong))
         raise DataError(
-            f"{_NAME} have {array[row]} in row {row}, counted from 0, and must be finite and 0 or more: give 0 if the "
+            f"{_NAME} have {weights[row]:g} in row {row}, counted from 0, and must be finite and 0 or more: give 0 if the "
             "sample is to be left out of the loss."
         )
     if not weights.any():
