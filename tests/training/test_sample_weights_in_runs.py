@@ -11,6 +11,8 @@ from scipy import sparse
 
 import ravine
 from ravine.errors import ConfigError, DataError
+from ravine.networks import Network, gradient
+from ravine.training import loop
 from ravine.training.facts import counted, first_step, look
 from ravine.training.hints import near_chance, plainly_learned
 from training_cases import Recorder
@@ -242,7 +244,7 @@ def test_a_class_that_has_nearly_all_the_weight():
 
 
 def test_a_look_weighs_the_samples_that_count():
-    data, network = weighted().train, ravine.Network(LAYERS)
+    data, network = weighted().train, Network(LAYERS)
     start = np.random.default_rng(2).normal(0, 0.5, network.layout.size)
     rows = counted(data, np.arange(60))
     assert rows.tolist() == np.flatnonzero(W[:60]).tolist()
@@ -258,9 +260,26 @@ def test_a_look_weighs_the_samples_that_count():
         ends = [(w * cross_entropy(one, two + sign * nudge, X[rows], Y[rows])).mean() for sign in (1, -1)]
         slopes[index] = (ends[0] - ends[1]) / (2 * h)
     assert seen.gradients[1] == pytest.approx(np.linalg.norm(slopes), rel=1e-6)
-    nudged = first_step(network, start, np.concatenate([start[:30], (two - 0.1 * slopes).ravel()]), data, rows)
-    assert -1 <= nudged.cosine < 0
-    assert nudged.decades == 0
+
+
+def test_the_first_step_is_compared_with_the_weighted_gradient():
+    data, network, batch = weighted().train, Network(LAYERS), np.arange(40)
+    start = np.random.default_rng(2).normal(0, 0.5, network.layout.size)
+    _, g = gradient(network, start, X[batch], Y[batch])
+    alone = [gradient(network, start, X[b : b + 1], Y[b : b + 1])[1] for b in batch]
+    down = W[batch] @ alone / len(batch)
+    for step, cosine in ((down, 1), (-down, -1)):
+        assert first_step(network, start, start + 0.01 * step, data, batch).cosine == pytest.approx(cosine, abs=1e-9)
+    assert first_step(network, start, start - 0.01 * g, data, batch).cosine > -0.999
+    assert first_step(network, start, start - 0.01 * down, data, batch).decades == 0
+
+
+def test_a_run_that_learned_pays_for_no_closer_look_whatever_the_mean_weight(monkeypatch):
+    monkeypatch.setattr(loop._Trainer, "_facts", None)  # would fail if it were called
+    settings = {**QUICK, "epochs": 30, "lr": 0.1 / 64}
+    run = ravine.train(data=weighted(64 * W), **settings)
+    assert run.train_loss > np.log(3)
+    assert run.hint is None
 
 
 # ------------------------------------------------------------------------------------------------------------
