@@ -53,8 +53,8 @@ def sample_weights_of(given: Any, count: int) -> NDArray[np.float64] | None:
     if wrong.any():
         row = int(np.argmax(wrong))
         raise DataError(
-            f"{_NAME} have {weights[row]:g} in row {row}, counted from 0, and must be finite and 0 or more: give 0 if the "
-            "sample is to be left out of the loss."
+            f"{_NAME} have {weights[row]:g} in row {row}, counted from 0, and must be finite and 0 or more: give 0 if "
+            "the sample is to be left out of the loss."
         )
     if not weights.any():
         raise DataError(f"{_NAME} are all 0, so no sample would be trained on: give some of them a number above 0.")
