@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +16,7 @@ from ravine.data.info import GivenInfo
 from ravine.data.targets import Classes, class_names_of, classes_in, names_of, numbers_of, targets_of
 from ravine.data.weights import sample_weights_of
 from ravine.errors import ConfigError, DataError, beginning, shortened
-from ravine.inputs import plain
+from ravine.inputs import convert, plain
 from ravine.words import several
 
 IMAGES = 255.0
@@ -125,11 +125,12 @@ def _dataset(
     feature_names: Any,
     shape: Any,
     scale: Any,
-    as_numbers: bool,
+    as_numbers: Any,
     sample_weights: Any,
 ) -> Dataset:
     if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
         raise ConfigError(f"test is {shortened(test)}; it must be (X_test, y_test), or None if there is no test set.")
+    as_numbers = convert(plain(as_numbers), bool, "numbers")
     read = features_of("X", X)
     count, width = read.features.shape
     names = None if class_names is None else class_names_of(class_names)
@@ -185,7 +186,7 @@ def _scale(given: Any, dtype: np.dtype[Any]) -> float:
     scale = plain(given)
     if scale is None:
         return IMAGES if dtype == np.uint8 else 1.0
-    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < math.inf:
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale <= sys.float_info.max:
         raise ConfigError(f"scale is {shortened(given)}; it must be a number above 0, by which bytes are divided.")
     if dtype != np.uint8 and scale != 1:
         raise ConfigError(
