@@ -180,7 +180,7 @@ def having(row, value, dtype=float):
         ([0, 0.0, -0.0, False], "sample_weights are all 0, so no sample would be trained on: give some"),
         (np.ones((4, 2)), "sample_weights have shape (4, 2); they must be (4,), one number a sample: all targets of a"),
         (np.ones((4, 1)), "sample_weights have shape (4, 1); they must be (4,), one number a sample: give sample"),
-        (np.ones((1, 4)), "sample_weights have shape (1, 4)"),
+        (np.ones((1, 4)), "sample_weights have shape (1, 4); they must be (4,), one number a sample: give sample"),
         (3.0, "sample_weights are 3.0; they must be one number a sample, in shape (4,): for a weight a class, give"),
         ({0: 1.0, 1: 5.0}, "sample_weights are {0: 1.0, 1: 5.0}; they must be one number a sample"),
         ("balanced", "sample_weights are 'balanced'; they must be one number a sample"),

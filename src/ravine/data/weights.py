@@ -40,7 +40,7 @@ def sample_weights_of(given: Any, count: int) -> NDArray[np.float64] | None:
             "class, give table[y], where table is an array of these."
         )
     if array.ndim > 1:
-        mend = f"give {_NAME}.ravel()" if array.size == len(array) else "all targets of a sample have one weight"
+        mend = f"give {_NAME}.ravel()" if array.size == count else "all targets of a sample have one weight"
         raise DataError(f"{_NAME} have shape {array.shape}; they must be ({count},), one number a sample: {mend}.")
     if len(array) != count:
         raise DataError(
