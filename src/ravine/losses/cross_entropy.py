@@ -61,12 +61,12 @@ CROSS_ENTROPY = Loss("cross-entropy", None, cross_entropy, targets="[0, inf)")
 def least_cross_entropy(classes: int, smoothing: float) -> float:
     """Return the least loss that a sample can have: the entropy of its target, which is 0 without smoothing.
 
-    >>> least_cross_entropy(10, 0.0), round(least_cross_entropy(10, 0.1), 3)
-    (0.0, 0.5)
+    >>> least_cross_entropy(10, 0.0), round(least_cross_entropy(10, 0.1), 4)
+    (0.0, 0.5003)
     """
-    if smoothing == 0:
-        return 0.0
     other = smoothing / classes
+    if other == 0:
+        return 0.0
     own = 1 - smoothing + other
     return -own * math.log(own) - (classes - 1) * other * math.log(other)
 
