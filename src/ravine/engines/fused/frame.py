@@ -102,6 +102,7 @@ class Options(NamedTuple):
     bias: Flag
     naive: Flag  # softmax without a shift, which can overflow
     loss: Offset  # address of the compiled loss of single outputs; 0 stands for cross-entropy
+    smoothing: Offset  # of the labels of cross-entropy, as the bits of a float64; 0 without
     lazy: Flag  # rows without a gradient change in a closed form, which is applied when they are next needed
     eager: Flag  # every row is updated at every step
     norms: Flag  # the rule asks for norms of the gradient, which is added up in `Work.summed` before the step
