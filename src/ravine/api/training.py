@@ -134,7 +134,7 @@ def train(
     """
     keywords = locals()  # before anything else is named here
     settings = {setting.name: keywords[setting.name] for setting in SETTINGS if setting.name != "hyperparameters"}
-    value = None if data is None else value_of(data, numbers=_takes_numbers(loss))
+    value = None if data is None else value_of(data, numbers=takes_numbers(loss))
     if value is not None:
         settings = settings_on(value, settings, data_dir)
     digest = value.info.digest if value is not None and isinstance(value.info, GivenInfo) else None
@@ -144,7 +144,7 @@ def train(
         return finished(run_spec(run, given=given, data_dir=data_dir, out=out, fresh=fresh, watcher=chosen, data=value))
 
 
-def _takes_numbers(loss: object) -> bool:
+def takes_numbers(loss: object) -> bool:
     """Tell whether whole numbers are numbers to a loss, and not classes."""
     found = LOSSES.find(plain(loss))
     return found.formula is not None and not found.decides
