@@ -81,6 +81,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "initial_weights": ("np.zeros(3176)", "np.full(3176, 0.1)", "[0.01] * 3176", "np.full(3176, nan)",
                         "np.full(3176, 1e300)", "np.zeros(3176, 'i1')", "np.zeros((3176, 1))",
                         "np.full(3176, 2**63, 'u8')", "np.zeros(3176, 'g')", "[10**400] * 3176"),
+    "label_smoothing": ("0", "0.1", "np.float32(0.25)"),
     "largest_batch": ("None", "40"),
     "layers": ("(784, 4, 10)", "[784, 10]", "np.array([784, 3, 3, 10])", "(784, 10**12, 10)", "(784, 10**30, 10)"),
     "lr": ("0.1", "1e-3", "np.float32(0.5)", "None", "0"),

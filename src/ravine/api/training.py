@@ -57,6 +57,7 @@ def train(
     bias: bool = False,
     softmax: str = "shifted",
     loss: str | Loss = "cross-entropy",
+    label_smoothing: float = 0,
     init: str = "glorot-uniform",
     dataset: str = "mnist",
     validation: int | float = 0,
@@ -101,6 +102,9 @@ def train(
             "my_file.py:mine", or what `ravine.activation` makes of a function.
         loss: a name such as "squared-error", a file such as "my_file.py:mine", or what `ravine.loss` makes of a
             function. Classes become targets of 0 and 1, unless the loss is cross-entropy.
+        label_smoothing: with cross-entropy, the share s of the target that all classes have alike, from 0 to below 1:
+            of C classes the target of the sample's own is 1 - s + s / C, and that of each other one s / C. Every loss
+            of the run, in training, validation and test, is that with these targets.
         dataset, data_dir: which data, and a folder to take the files from.
         data: data of your own in place of these: (X, y), or (X, y, X_test, y_test), or what `ravine.dataset` returns,
             which says what X and y may be. To a loss of numbers, such as "poisson", whole numbers in y are numbers.
@@ -130,7 +134,7 @@ def train(
     """
     keywords = locals()  # before anything else is named here
     settings = {setting.name: keywords[setting.name] for setting in SETTINGS if setting.name != "hyperparameters"}
-    value = None if data is None else value_of(data, numbers=_takes_numbers(loss))
+    value = None if data is None else value_of(data, numbers=takes_numbers(loss))
     if value is not None:
         settings = settings_on(value, settings, data_dir)
     digest = value.info.digest if value is not None and isinstance(value.info, GivenInfo) else None
@@ -140,7 +144,7 @@ def train(
         return finished(run_spec(run, given=given, data_dir=data_dir, out=out, fresh=fresh, watcher=chosen, data=value))
 
 
-def _takes_numbers(loss: object) -> bool:
+def takes_numbers(loss: object) -> bool:
     """Tell whether whole numbers are numbers to a loss, and not classes."""
     found = LOSSES.find(plain(loss))
     return found.formula is not None and not found.decides

@@ -76,8 +76,8 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
 @option("--run", type=RunIds(), metavar="ID", group=BEFORE,
         help="Check the network of a stored run, at its final weights.")  # fmt: skip
 @setting_options(
-    "lr", "batch_size", "epochs", "layers", "activation", "bias", "softmax", "loss", "init", "dataset", "dtype",
-    "seed",
+    "lr", "batch_size", "epochs", "layers", "activation", "bias", "softmax", "loss", "label_smoothing", "init",
+    "dataset", "dtype", "seed",
     lr={"default": 0.1, "group": BEFORE, "help": "Learning rate of the epochs before the check."},
     batch_size={"group": BEFORE},
     epochs={"default": 1, "group": BEFORE, "help": "Epochs of SGD before the check; 0 checks at the initial weights."},

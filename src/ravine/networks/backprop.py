@@ -5,12 +5,13 @@ Letters: b sample of the batch, i input of a layer, o output of a layer, l layer
 
     z^(l+1)_bo = sum_i a^l_bi W^l_io (+ W^l_bias,o)         l = 0 .. L-1
     a^l        = f_l(z^l)                                   l = 1 .. L-1
-    L_b        = -log P_(b, y_b), P = softmax(z^L), with cross-entropy, or
+    L_b        = -sum_o t_bo log P_bo, P = softmax(z^L), with cross-entropy, where t_bo is [o = y_b], or with label
+                 smoothing s (1 - s) [o = y_b] + s / n_L, or
     L_b        = mean_o l(z^L_bo, y_bo) with a loss l of single outputs, of which there are n_L,
 
 and for the mean loss over the batch of size m, with delta^l = dL/dz^l,
 
-    delta^L_bo = (P_bo - [o = y_b]) / m, or l'(z^L_bo, y_bo) / (n_L m)        (`output_deltas`)
+    delta^L_bo = (P_bo - t_bo) / m, or l'(z^L_bo, y_bo) / (n_L m)             (`output_deltas`)
     dL/dW^l_io = sum_b a^l_bi delta^(l+1)_bo                (bias row: sum_b delta^(l+1)_bo)
     delta^l_bi = f_l'(z^l_bi) sum_o W^l_io delta^(l+1)_bo
 

@@ -18,14 +18,14 @@ from ravine.networks.network import Network
 def output_losses(network: Network, z: Array, targets: Array) -> Array:
     """Return each sample's loss, (b,), for outputs z, (b, o), of any float or complex dtype."""
     if network.objective.formula is None:
-        return cross_entropy(z, targets, network.softmax)
+        return cross_entropy(z, targets, network.softmax, network.label_smoothing)
     return network.objective.of_outputs(z, target_rows(targets, z.shape[-1], z.real.dtype))[0]
 
 
 def output_deltas(network: Network, z: Array, targets: Array) -> Array:
     """Return dL_b/dz_bo, (b, o)."""
     if network.objective.formula is None:
-        return output_delta(z, targets, network.softmax)
+        return output_delta(z, targets, network.softmax, network.label_smoothing)
     return network.objective.of_outputs(z, target_rows(targets, z.shape[-1], z.real.dtype))[1]
 
 

@@ -88,7 +88,7 @@ def normalized(spec: RunSpec) -> RunSpec:
     kind = f"dtype of the {given['engine']} engine"
     given["dtype"] = dtype_name(given["dtype"], ENGINES[given["engine"]], kind)
     checked: RunSpec = convert(given, RunSpec)
-    return msgspec.structs.replace(checked, warmup=checked.warmup + 0.0)
+    return msgspec.structs.replace(checked, warmup=checked.warmup + 0.0, label_smoothing=checked.label_smoothing + 0.0)
 
 
 def simplest(spec: RunSpec) -> RunSpec:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ravine.losses.cross_entropy import least_cross_entropy
 from ravine.spec import RunSpec
 from ravine.storage.record import DeadNetwork, Epoch, NonFinite
 from ravine.training.facts import Facts
@@ -96,8 +97,10 @@ def _rose(facts: Facts) -> bool:
 
 
 def _fell(facts: Facts) -> float:
-    """Return by how much the loss of the same samples fell, as a share of the loss at the start."""
-    return 1 - facts.end.loss / facts.start.loss if facts.start.loss > 0 else 0.0
+    """Return by how much the loss of the same samples fell, as a share of how far it could fall from the start."""
+    least = least_cross_entropy(facts.spec.layers[-1], facts.spec.label_smoothing)
+    start, end = facts.start.loss - least, facts.end.loss - least
+    return 1 - end / start if start > 0 else 0.0
 
 
 def _highest(facts: Facts) -> float:

@@ -81,6 +81,7 @@ class Workspace:
             bias=network.bias,
             naive=NAIVE[network.softmax],
             loss=0,
+            smoothing=int(np.float64(network.label_smoothing + 0.0).view(np.uint64)),
             lazy=rendered.lazy,
             eager=rendered.eager,
             norms=rendered.norms,

@@ -18,7 +18,7 @@ from ravine.gradients.networks.perturb import NetworkPoint
 from ravine.gradients.networks.vcurve import VCurve, v_curve
 from ravine.gradients.views import VERDICT_HEAD, verdict_row
 from ravine.html import heading, picture, table
-from ravine.networks import Network, gradient
+from ravine.networks import Network, are_classes, gradient
 
 CURVE_WEIGHTS = 1000
 DIGITS_WEIGHTS = 200
@@ -93,7 +93,9 @@ def check_network(
     """
     require_samples(samples, data)
     chosen = list(samples)
-    point = NetworkPoint(network, flat.astype(dtype), data.inputs(chosen, dtype), data.targets[chosen].astype(int))
+    targets = data.targets[chosen]
+    targets = targets.astype(int) if are_classes(targets) else targets
+    point = NetworkPoint(network, flat.astype(dtype), data.inputs(chosen, dtype), targets)
     indices = _subset(np.arange(len(flat)), weights, seed)
     # A zero gradient says nothing of a method; where the dead pixels are, every method gives zero.
     live = np.flatnonzero(gradient(network, point.weights, point.x, point.targets)[1])

@@ -162,14 +162,19 @@ class _Sample:
     def _loss(self, z: Vector) -> Number:
         formula = self.network.objective.formula
         if formula is None:
-            return -mpmath.log(self._softmax(z)[int(self.target)])
+            return -mpmath.fsum(t * mpmath.log(p) for p, t in zip(self._softmax(z), self._shares(), strict=True) if t)
         return mpmath.fsum(formula.in_digits(one, y)[0] for one, y in zip(z, self._rows(), strict=True)) / len(z)
 
     def _output_delta(self, z: Vector) -> Vector:
         formula = self.network.objective.formula
         if formula is None:
-            return [share - (k == int(self.target)) for k, share in enumerate(self._softmax(z))]
+            return [p - t for p, t in zip(self._softmax(z), self._shares(), strict=True)]
         return [formula.in_digits(one, y)[1] / len(z) for one, y in zip(z, self._rows(), strict=True)]
+
+    def _shares(self) -> Vector:
+        """Return the target of each class."""
+        s, classes = mpmath.mpf(float(self.network.label_smoothing)), self.network.layers[-1]
+        return [(1 - s) * (k == int(self.target)) + s / classes for k in range(classes)]
 
     def _rows(self) -> Vector:
         rows = target_rows(np.asarray(self.target)[None], self.network.layers[-1], np.dtype(float))
