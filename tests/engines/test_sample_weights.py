@@ -72,6 +72,12 @@ def test_200_steps_with_every_loss_on_every_form_of_data(loss, form, batch_size)
     assert_engines_agree(weighted(form, loss), network(loss), MOMENTUM, batch_size, lr=0.01)
 
 
+@pytest.mark.parametrize("batch_size", [1, 7, 100])
+def test_weights_and_label_smoothing(batch_size):
+    smoothed = dataclasses.replace(network(), label_smoothing=0.2)
+    assert_engines_agree(weighted(), smoothed, MOMENTUM, batch_size, lr=0.01)
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
 def test_samples_that_are_held_out_leave_their_weights(form, batch_size):

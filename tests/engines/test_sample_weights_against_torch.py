@@ -46,13 +46,14 @@ def test_every_loss_has_a_peer():
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 100])
-@pytest.mark.parametrize("loss", PEERS)
-def test_200_steps(loss, batch_size):
+@pytest.mark.parametrize(("loss", "smoothing"), [*((loss, 0.0) for loss in PEERS), ("cross-entropy", 0.1)])
+def test_200_steps(loss, smoothing, batch_size):
     rng = np.random.default_rng(0)
     features, sample_weights = rng.normal(size=(COUNT, WIDTH)), rng.exponential(1.0, COUNT)
     sample_weights[rng.random(COUNT) < 0.2] = 0
     data = Split(features, targets(loss), sample_weights=sample_weights)
-    network = Network((WIDTH, 8, OUTPUTS), "tanh", bias=True, loss=loss)
+    network = Network((WIDTH, 8, OUTPUTS), "tanh", bias=True, loss=loss, label_smoothing=smoothing)
+    peer = torch.nn.CrossEntropyLoss(reduction="none", label_smoothing=smoothing) if smoothing else PEERS[loss]
     start, order = starting_point(network), order_of(200, batch_size, COUNT)
 
     matrices = [torch.tensor(matrix.copy(), requires_grad=True) for matrix in network.layout.views(start)]
@@ -63,7 +64,7 @@ def test_200_steps(loss, batch_size):
         batch = torch.tensor(order[begin : begin + batch_size])
         optimizer.zero_grad()
         hidden = torch.tanh(x[batch] @ matrices[0][:-1] + matrices[0][-1])
-        each = PEERS[loss](hidden @ matrices[1][:-1] + matrices[1][-1], y[batch])
+        each = peer(hidden @ matrices[1][:-1] + matrices[1][-1], y[batch])
         each = each.mean(dim=1) if each.ndim == 2 else each
         total = (w[batch] * each).sum()
         (total / len(batch)).backward()

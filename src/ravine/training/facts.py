@@ -93,7 +93,7 @@ class Facts:
         first: the optimizer's first step; None if none moves a weight, or it cannot be taken again.
         common, last: the commonest class of the training samples, and of the last of them; with its share. With sample
             weights it is the class that has most of them, and its share of the weight.
-        weighted: whether samples have weights.
+        mean_weight: the mean sample weight, to which the weights of a look are brought; None if samples have none.
     """
 
     spec: RunSpec
@@ -111,7 +111,12 @@ class Facts:
     first: FirstStep | None
     common: tuple[str, float]
     last: tuple[str, float]
-    weighted: bool = False
+    mean_weight: float | None = None
+
+    @property
+    def weighted(self) -> bool:
+        """Whether samples have weights."""
+        return self.mean_weight is not None
 
 
 def counted(split: Split, samples: Array) -> Array:

@@ -98,7 +98,7 @@ def _rose(facts: Facts) -> bool:
 
 def _fell(facts: Facts) -> float:
     """Return by how much the loss of the same samples fell, as a share of how far it could fall from the start."""
-    least = least_cross_entropy(facts.spec.layers[-1], facts.spec.label_smoothing)
+    least = least_cross_entropy(facts.spec.layers[-1], facts.spec.label_smoothing) * (facts.mean_weight or 1.0)
     start, end = facts.start.loss - least, facts.end.loss - least
     return 1 - end / start if start > 0 else 0.0
 

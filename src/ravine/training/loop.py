@@ -552,7 +552,7 @@ class _Trainer:
             first=facts.take_first_step(plain, network, split, order, size, lambda step: self._hyper_at(first, step)),
             common=(names[common], share),
             last=(names[last], last_share),
-            weighted=split.sample_weights is not None,
+            mean_weight=None if split.sample_weights is None else weight,
         )
 
     def _mean_weight(self, epoch: int) -> float:
