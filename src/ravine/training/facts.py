@@ -18,7 +18,7 @@ from ravine.data import Split, rows_at_once
 from ravine.engines import Engine
 from ravine.errors import RavineError
 from ravine.formulas.activation import Activation
-from ravine.networks import Network, forward, gradient, losses
+from ravine.networks import Network, forward, gradient, losses, predicted_classes
 from ravine.spec import RunSpec
 from ravine.storage.record import Cause, Epoch
 
@@ -47,12 +47,16 @@ class Look:
 
     Attributes:
         losses: w_b L_b, (b,); L_b if samples have no weights.
+        accuracy, chance: the share of the samples, or of their weight, whose class is predicted, and that of their
+            commonest class.
         gradients: the norm of the gradient of each layer, (l,).
         blocked: for each hidden layer, the share of its outputs that pass next to no gradient.
         spreads: for the input and each hidden layer, the standard deviation over the samples, averaged over its units.
     """
 
     losses: Array
+    accuracy: float
+    chance: float
     gradients: Array
     blocked: tuple[float, ...]
     spreads: tuple[float, ...]
@@ -143,7 +147,8 @@ def look(network: Network, weights: Array, split: Split, samples: Array, mean_we
         norms = np.array([np.linalg.norm(part) for part in network.layout.views(g)])
         blocked = tuple(map(_blocked, network.activations, trace.slopes))
         spreads = tuple(float(a.std(axis=0).mean()) for a in trace.activations)
-    return Look(each, norms, blocked, spreads)
+    accuracy = float(np.average(predicted_classes(trace.logits) == labels, weights=each_weight))
+    return Look(each, accuracy, commonest(labels, each_weight)[1], norms, blocked, spreads)
 
 
 def _blocked(activation: Activation, slopes: Array) -> float:

@@ -129,16 +129,15 @@ def hint(facts: Facts) -> str | None:
 def _seen(facts: Facts) -> str | None:
     if facts.moved == 0:
         return "No weight moved."
-    # Accuracy counts each sample once. With sample weights a low one may be what was asked for, if the loss fell.
-    if facts.weighted and _fell(facts) >= _NEAR:
-        return None
-    best = went_back(facts.history)
+    # Accuracy counts each sample once. With sample weights a low one may be what they ask for, and tells nothing alone.
+    tells = not facts.weighted or near_chance(facts.end.accuracy, facts.end.chance) or _rose(facts)
+    best = went_back(facts.history) if tells else None
     if best is not None:
         return (
             f"It was better before: {facts.judged_by} accuracy {_percent(accuracy_of(best))} after epoch {best.epoch}, "
             f"{_percent(facts.accuracy)} at the end."
         )
-    if near_chance(facts.accuracy, facts.chance):
+    if tells and near_chance(facts.accuracy, facts.chance):
         return (
             f"It did not learn: {facts.judged_by} accuracy {_percent(facts.accuracy)}, and always answering the "
             f"commonest class gives {_percent(facts.chance)}."
