@@ -118,10 +118,12 @@ def test_the_page_about_seeing_runs(tmp_path, monkeypatch, capsys):
 def test_the_page_about_data(tmp_path, monkeypatch):
     monkeypatch.setenv("RAVINE_HOME", str(tmp_path / "runs"))
     page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict[str, object] = {}
-    exec(example, names)
+    exec("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)), names)
     assert names["run"].class_names == ("other", "same")
+    w, each = names["w"], [names["w"][names["numbers"] == k].sum() for k in (0, 1)]
+    assert (w.mean(), each[0]) == (pytest.approx(1), pytest.approx(each[1]))
+    assert names["run_even"].train_loss != names["run"].train_loss
     rng = np.random.default_rng(0)
     x = rng.normal(size=(13, 10))
     frame = pandas.DataFrame(x, columns=[*"0123456", "age", *"89"])

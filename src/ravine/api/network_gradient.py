@@ -49,7 +49,8 @@ def check_network_gradient(
         spec: the network, and its training before the check.
         run: a stored run, whose network and weights are checked instead.
         epochs: the number of epochs of training before the check; with 0, the check is at the initial weights.
-        samples: numbers of the training samples; the loss is their mean.
+        samples: numbers of the training samples; the loss is their mean, in which each counts once, whatever its sample
+            weight.
         weights: how many weights to check, a seeded subset, or None for all.
         methods, h: see `ravine.gradients.methods`.
         digits: digits of the high-precision check of a seeded subset of weights; None leaves that check out.

@@ -15,6 +15,8 @@ and for the mean loss over the batch of size m, with delta^l = dL/dz^l,
     dL/dW^l_io = sum_b a^l_bi delta^(l+1)_bo                (bias row: sum_b delta^(l+1)_bo)
     delta^l_bi = f_l'(z^l_bi) sum_o W^l_io delta^(l+1)_bo
 
+With sample weights w_b, the loss of a sample is w_b L_b in place of L_b. The mean is still that over m samples.
+
 Every function works in the dtype that it is given: float32, float64, longdouble, complex128.
 """
 
@@ -26,7 +28,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.networks.network import Network
-from ravine.networks.outputs import output_deltas, output_losses
+from ravine.networks.outputs import output_deltas, output_losses, weighted
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,17 @@ def _affine(network: Network, a: Array, matrix: Array) -> Array:
     return a @ matrix[:-1] + matrix[-1] if network.bias else a @ matrix
 
 
-def losses(network: Network, weights: Array, x: Array, targets: Array) -> Array:
-    """Return each sample's loss L_b, shape (b,)."""
-    return output_losses(network, forward(network, weights, x).logits, targets)
+def losses(network: Network, weights: Array, x: Array, targets: Array, sample_weights: Array | None = None) -> Array:
+    """Return each sample's loss L_b, shape (b,); with sample weights, (b,), w_b L_b."""
+    return weighted(output_losses(network, forward(network, weights, x).logits, targets), sample_weights)
 
 
-def gradient(network: Network, weights: Array, x: Array, targets: Array) -> tuple[Array, Array]:
+def gradient(
+    network: Network, weights: Array, x: Array, targets: Array, sample_weights: Array | None = None
+) -> tuple[Array, Array]:
     """Return each sample's loss, shape (b,), and the gradient of their mean, shape (n,), in the dtype of `weights`.
+
+    With sample weights, (b,), the loss of a sample is w_b L_b.
 
     >>> network = Network((2, 2))
     >>> loss, g = gradient(network, np.zeros(4), np.array([[1.0, 0.0]]), np.array([0]))
@@ -80,7 +86,7 @@ def gradient(network: Network, weights: Array, x: Array, targets: Array) -> tupl
     parts = network.layout.views(flat)
     m = len(targets)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        delta = output_deltas(network, trace.logits, targets) / m
+        delta = weighted(output_deltas(network, trace.logits, targets), sample_weights) / m
         for layer in reversed(range(len(matrices))):
             a, inputs = trace.activations[layer], network.layers[layer]
             np.matmul(a.T, delta, out=parts[layer][:inputs])
@@ -88,4 +94,4 @@ def gradient(network: Network, weights: Array, x: Array, targets: Array) -> tupl
                 parts[layer][inputs] = delta.sum(axis=0)
             if layer > 0:
                 delta = (delta @ matrices[layer][:inputs].T) * trace.slopes[layer - 1]
-    return output_losses(network, trace.logits, targets), flat
+    return weighted(output_losses(network, trace.logits, targets), sample_weights), flat

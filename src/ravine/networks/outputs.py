@@ -29,6 +29,22 @@ def output_deltas(network: Network, z: Array, targets: Array) -> Array:
     return network.objective.of_outputs(z, target_rows(targets, z.shape[-1], z.real.dtype))[1]
 
 
+def weighted(values: Array, sample_weights: Array | None) -> Array:
+    """Return losses, (b,), or their derivatives, (b, o), times the weight of each sample, (b,), if there are weights.
+
+    A weight of 0 makes 0 even of nan.
+
+    >>> weighted(np.array([[1.0, 2.0], [np.nan, 3.0]]), np.array([0.5, 0.0])).tolist()
+    [[0.5, 1.0], [0.0, 0.0]]
+    """
+    if sample_weights is None:
+        return values
+    w = sample_weights.astype(values.real.dtype).reshape(-1, *[1] * (values.ndim - 1))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        product: Array = np.multiply(values, w, out=np.zeros_like(values), where=w != 0)
+        return product
+
+
 def target_rows(targets: Array, outputs: int, dtype: np.dtype[Any]) -> Array:
     """Return targets as rows of numbers, (b, o).
 

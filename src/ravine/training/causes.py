@@ -97,7 +97,7 @@ def dead_network(
     """
     logits = forward(network, weights, split.inputs(slice(1), weights.dtype)).logits[0]
     equal = bool(np.ptp(logits) <= _EQUAL * max(1.0, float(np.abs(logits).max())))
-    chance = f", and the loss is ln {len(logits)} = {math.log(len(logits)):.4f}" if equal else ""
+    chance = f", and the loss of each {what} is ln {len(logits)} = {math.log(len(logits)):.4f}" if equal else ""
     message = (
         f"Hidden layer {layer} of {len(network.layers) - 2} has no live unit on any {what} since epoch {epoch}: no "
         f"gradient passes it. {'All logits are equal' if equal else 'Only biases still act'}{chance}."

@@ -18,7 +18,7 @@ from ravine.data import Split, rows_at_once
 from ravine.engines import Engine
 from ravine.errors import RavineError
 from ravine.formulas.activation import Activation
-from ravine.networks import Network, forward, gradient, losses
+from ravine.networks import Network, forward, gradient, losses, predicted_classes
 from ravine.spec import RunSpec
 from ravine.storage.record import Cause, Epoch
 
@@ -46,13 +46,17 @@ class Look:
     """A network at some weights, on a few training samples.
 
     Attributes:
-        losses: L_b, (b,).
+        losses: w_b L_b, (b,); L_b if samples have no weights.
+        accuracy, chance: the share of the samples, or of their weight, whose class is predicted, and that of their
+            commonest class.
         gradients: the norm of the gradient of each layer, (l,).
         blocked: for each hidden layer, the share of its outputs that pass next to no gradient.
         spreads: for the input and each hidden layer, the standard deviation over the samples, averaged over its units.
     """
 
     losses: Array
+    accuracy: float
+    chance: float
     gradients: Array
     blocked: tuple[float, ...]
     spreads: tuple[float, ...]
@@ -91,7 +95,9 @@ class Facts:
         start, end: looks at the same training samples with the initial and the last weights.
         moved, size: |w - w_0| / |w_0| and |w| / |w_0| for the last weights w.
         first: the optimizer's first step; None if none moves a weight, or it cannot be taken again.
-        common, last: the commonest class of the training samples, and of the last of them; with its share.
+        common, last: the commonest class of the training samples, and of the last of them; with its share. With sample
+            weights it is the class that has most of them, and its share of the weight.
+        mean_weight: the mean sample weight, to which the weights of a look are brought; None if samples have none.
     """
 
     spec: RunSpec
@@ -109,21 +115,40 @@ class Facts:
     first: FirstStep | None
     common: tuple[str, float]
     last: tuple[str, float]
+    mean_weight: float | None = None
+
+    @property
+    def weighted(self) -> bool:
+        """Whether samples have weights."""
+        return self.mean_weight is not None
 
 
-def look(network: Network, weights: Array, split: Split, samples: Array) -> Look:
-    """Look at a network with flat weights, (n,), on some samples, in float64."""
+def counted(split: Split, samples: Array) -> Array:
+    """Return those of some samples that count in the loss: their weight is not 0."""
+    weights = split.weights_of(samples)
+    return samples if weights is None else samples[weights > 0]
+
+
+def look(network: Network, weights: Array, split: Split, samples: Array, mean_weight: float = 1.0) -> Look:
+    """Look at a network with flat weights, (n,), on some samples that count, in float64.
+
+    Their sample weights are brought to a mean, that of an epoch: so the loss of a few samples can be compared with that
+    of an epoch.
+    """
     weights = weights.astype(np.float64)
     samples = samples[: rows_at_once(network.layers[0], SAMPLES)]
     samples = samples[: rows_at_once(network.layers[0], len(samples))]
-    x, labels = split.inputs(samples, np.float64), split.targets[samples]
+    x, labels, each_weight = split.inputs(samples, np.float64), split.targets[samples], split.weights_of(samples)
+    if each_weight is not None:
+        each_weight = each_weight * (mean_weight / each_weight.mean())
     with np.errstate(all="ignore"):
-        each, g = gradient(network, weights, x, labels)
+        each, g = gradient(network, weights, x, labels, each_weight)
         trace = forward(network, weights, x)
         norms = np.array([np.linalg.norm(part) for part in network.layout.views(g)])
         blocked = tuple(map(_blocked, network.activations, trace.slopes))
         spreads = tuple(float(a.std(axis=0).mean()) for a in trace.activations)
-    return Look(each, norms, blocked, spreads)
+    accuracy = float(np.average(predicted_classes(trace.logits) == labels, weights=each_weight))
+    return Look(each, accuracy, commonest(labels, each_weight)[1], norms, blocked, spreads)
 
 
 def _blocked(activation: Activation, slopes: Array) -> float:
@@ -141,12 +166,12 @@ def relative(vector: Array, to: Array) -> float:
 def first_step(network: Network, before: Array, after: Array, split: Split, batch: Array) -> FirstStep:
     """Compare a step from one flat vector of weights to another, (n,) each, with the gradient of its batch."""
     batch = batch[: rows_at_once(network.layers[0], SAMPLES)]
-    x, labels = split.inputs(batch, np.float64), split.targets[batch]
+    given = split.inputs(batch, np.float64), split.targets[batch], split.weights_of(batch)
     with np.errstate(all="ignore"):
-        each, g = gradient(network, before, x, labels)
+        each, g = gradient(network, before, *given)
         step = after - before
         cosine = float(step @ g / (np.linalg.norm(step) * np.linalg.norm(g)))
-        shorter = (losses(network, before + step * 0.1**k, x, labels).sum() for k in range(_DECADES))
+        shorter = (losses(network, before + step * 0.1**k, *given).sum() for k in range(_DECADES))
         falls = next((k for k, loss in enumerate(shorter) if loss < each.sum()), 0) if cosine < 0 else 0
     return FirstStep(relative(step, before), cosine, falls)
 
@@ -168,11 +193,11 @@ def take_first_step(
     return None
 
 
-def commonest(labels: Sequence[int] | Array) -> tuple[int, float]:
-    """Return the class that most labels have, and its share.
+def commonest(labels: Sequence[int] | Array, weights: Array | None = None) -> tuple[int, float]:
+    """Return the class that most labels have, and its share; with weights, the class that has most of these.
 
-    >>> commonest([3, 1, 3, 3])
-    (3, 0.75)
+    >>> commonest([3, 1, 3, 3]), commonest([3, 1, 3, 3], np.array([1.0, 9.0, 1.0, 1.0]))
+    ((3, 0.75), (1, 0.75))
     """
-    counts = np.bincount(labels)
-    return int(counts.argmax()), float(counts.max() / len(labels))
+    counts = np.bincount(labels, weights)
+    return int(counts.argmax()), float(counts.max() / counts.sum())

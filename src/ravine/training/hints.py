@@ -53,14 +53,17 @@ _EXPLODED = 100
 """A loss that grew by this factor calls for a rate a hundred times smaller, not ten."""
 
 
-def plainly_learned(history: Sequence[Epoch], accuracy: float, chance: float, classes: int) -> bool:
+def plainly_learned(
+    history: Sequence[Epoch], accuracy: float, chance: float, classes: int, mean_weight: float = 1.0
+) -> bool:
     """Tell from the history alone whether a run learned, so that it need not be examined closer.
 
-    Seeded initial weights have a loss of about ln K or more, so a run whose loss is below is better than at its start.
+    Seeded initial weights have a loss of about ln K or more, times the mean sample weight, so a run whose loss is below
+    is better than at its start.
     """
     if not history or near_chance(accuracy, chance) or went_back(history) is not None:
         return False
-    return history[-1].train_loss < math.log(classes)
+    return history[-1].train_loss < mean_weight * math.log(classes)
 
 
 def near_chance(accuracy: float, chance: float) -> bool:
@@ -95,7 +98,7 @@ def _rose(facts: Facts) -> bool:
 
 def _fell(facts: Facts) -> float:
     """Return by how much the loss of the same samples fell, as a share of how far it could fall from the start."""
-    least = least_cross_entropy(facts.spec.layers[-1], facts.spec.label_smoothing)
+    least = least_cross_entropy(facts.spec.layers[-1], facts.spec.label_smoothing) * (facts.mean_weight or 1.0)
     start, end = facts.start.loss - least, facts.end.loss - least
     return 1 - end / start if start > 0 else 0.0
 
@@ -126,13 +129,15 @@ def hint(facts: Facts) -> str | None:
 def _seen(facts: Facts) -> str | None:
     if facts.moved == 0:
         return "No weight moved."
-    best = went_back(facts.history)
+    # Accuracy counts each sample once. With sample weights a low one may be what they ask for, and tells nothing alone.
+    tells = not facts.weighted or near_chance(facts.end.accuracy, facts.end.chance) or _rose(facts)
+    best = went_back(facts.history) if tells else None
     if best is not None:
         return (
             f"It was better before: {facts.judged_by} accuracy {_percent(accuracy_of(best))} after epoch {best.epoch}, "
             f"{_percent(facts.accuracy)} at the end."
         )
-    if near_chance(facts.accuracy, facts.chance):
+    if tells and near_chance(facts.accuracy, facts.chance):
         return (
             f"It did not learn: {facts.judged_by} accuracy {_percent(facts.accuracy)}, and always answering the "
             f"commonest class gives {_percent(facts.chance)}."
@@ -166,9 +171,11 @@ def _stands_still(facts: Facts) -> str | None:
 def _one_class(facts: Facts) -> str | None:
     name, share = facts.common
     if share == 1:
-        return f"All training samples are of class {name}: there is nothing to tell apart. Train on several classes."
+        all_of = "All training samples with a weight above 0" if facts.weighted else "All training samples"
+        return f"{all_of} are of class {name}: there is nothing to tell apart. Train on several classes."
     if share >= _MOST:
-        return f"{100 * share:.0f} % of the training samples are of class {name}; give each class its share."
+        what = "weight of the training samples is that" if facts.weighted else "training samples are"
+        return f"{100 * share:.0f} % of the {what} of class {name}; give each class its share."
     return None
 
 

@@ -249,9 +249,22 @@ def _check(run: ResolvedRun, dataset: Dataset, given: Given) -> None:
                 f"it has shape {order.shape} and dtype {order.dtype}."
             )
         count = order.shape[-1]
+    _require_weight(dataset.train, given.order)
     for name, size in (("batch size", spec.batch_size), ("largest_batch", spec.largest_batch or 0)):
         if size > count:
             raise ConfigError(f"{name} is {size}; it must be at most {count}, the number of training samples.")
+
+
+def _require_weight(split: Split, order: Array | None) -> None:
+    """Check that each epoch has a sample whose weight is not 0."""
+    weights = split.weights_of(slice(None) if order is None else order)
+    if weights is None or weights.any(axis=-1).all():
+        return
+    if order is None:
+        raise ConfigError(
+            "all samples left to train on have weight 0: hold out fewer, or give more samples a weight above 0."
+        )
+    raise ConfigError("the order has an epoch of samples of weight 0 alone: put in one with a weight above 0.")
 
 
 def _require_memory(run: ResolvedRun) -> None:
@@ -502,7 +515,8 @@ class _Trainer:
         moved = not np.array_equal(weights, self.start.astype(weights.dtype))
         _, chance = facts.commonest(self.judged.targets)
         classes = self.dataset.info.classes
-        plainly = hints.plainly_learned(history, accuracy, chance, classes)
+        weight = self._mean_weight(max(0, len(history) - 1))
+        plainly = hints.plainly_learned(history, accuracy, chance, classes, weight)
         if plainly and moved and cause is None and self.given.weights is None:
             return None
         with self._timing("evaluate"):
@@ -513,10 +527,13 @@ class _Trainer:
         start = self.start.astype(end.dtype)
         first = self.first_epoch
         order, size, given = self._order(first), self.run.batch_size_in(first), self.given.order
-        last_order = self._order(max(0, len(self.position.history) - 1))
+        samples, weight = facts.counted(split, order)[: facts.SAMPLES], self._mean_weight(first)
+        chosen = slice(None) if given is None else given.ravel()
+        at_end = facts.counted(split, self._order(max(0, len(self.position.history) - 1)))
+        at_end = at_end[-max(20, len(at_end) // 10) :]
         names = self.dataset.info.class_names
-        common, share = facts.commonest(split.targets if given is None else split.targets[given].ravel())
-        last, last_share = facts.commonest(split.targets[last_order[-max(20, len(last_order) // 10) :]])
+        common, share = facts.commonest(split.targets[chosen], split.weights_of(chosen))
+        last, last_share = facts.commonest(split.targets[at_end], split.weights_of(at_end))
         # Float64 shows a step that is lost in the round-off of the run's own dtype.
         plain = engine_of(self.run.replaced(engine="reference", dtype="float64"), start)
         return facts.Facts(
@@ -528,14 +545,21 @@ class _Trainer:
             judged_by=self.judged_by,
             accuracy=accuracy,
             chance=chance,
-            start=facts.look(network, start, split, order[: facts.SAMPLES]),
-            end=facts.look(network, end, split, order[: facts.SAMPLES]),
+            start=facts.look(network, start, split, samples, weight),
+            end=facts.look(network, end, split, samples, weight),
             moved=facts.relative(end - start, start),
             size=facts.relative(end, start),
             first=facts.take_first_step(plain, network, split, order, size, lambda step: self._hyper_at(first, step)),
             common=(names[common], share),
             last=(names[last], last_share),
+            mean_weight=None if split.sample_weights is None else weight,
         )
+
+    def _mean_weight(self, epoch: int) -> float:
+        """Return the mean sample weight of an epoch, counted from 0; 1 if samples have none."""
+        if self.dataset.train.sample_weights is None:
+            return 1.0
+        return float(self.dataset.train.sample_weights[self._order(epoch)].mean())
 
     @contextmanager
     def _timing(self, what: str) -> Iterator[None]:

@@ -115,7 +115,7 @@ class Run:
 
     @property
     def train_loss(self) -> float | None:
-        """Mean training loss over the last epoch, while the weights move."""
+        """Mean training loss over the last epoch, while the weights move; with sample weights, the weighted loss."""
         return self.result.train_loss
 
     @property

@@ -134,6 +134,8 @@ class Data(NamedTuple):
     labelled: Flag  # targets are classes, `labels`, and not numbers, `targets`, of which a sample has one an output
     labels: Units
     targets: Reals
+    weighted: Flag  # the losses of the samples are multiplied by `weights`
+    weights: Reals
 
 
 class Batches(NamedTuple):

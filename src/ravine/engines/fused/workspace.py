@@ -131,6 +131,8 @@ class Workspace:
     ) -> tuple[int, Found]:
         """Run batches through the network, see `kernel/run.py`; return how many were taken, and what was found.
 
+        An evaluation counts each sample once, whatever its weight.
+
         `hyper` has shape (1 or steps, 1 or layers, hyper-parameters); `t` is the number of steps taken before.
         """
         kernel = self._compiled  # the frame has the addresses of what is compiled
@@ -139,7 +141,8 @@ class Workspace:
             raise ValueError(f"batches of {size} in a workspace for batches of {self._batch_size}")
         self._buffers.reserve(given, mode)
         indices = np.ascontiguousarray(order, np.int64)
-        frame = self._frame(given.data, indices, first, stop, size, hyper, t, loss_sum)
+        data = given.data._replace(weighted=False) if mode == EVALUATE else given.data
+        frame = self._frame(data, indices, first, stop, size, hyper, t, loss_sum)
         with self._flushed(hyper) if mode == LEARN else nullcontext():
             return kernel.run(words(frame), mode), frame.found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ravine.engines.fused.frame import BYTES, MATRIX, Count, Flag, Frame, Offset
 from ravine.engines.fused.kernel.activation import activate
 from ravine.engines.fused.kernel.compiled import inlined, plain, u
-from ravine.engines.fused.kernel.loss import is_hit, sample_loss
+from ravine.engines.fused.kernel.loss import is_hit, sample_loss, weighted_loss
 from ravine.engines.fused.kernel.parts import add_lazy_rows, catch_up_list
 from ravine.engines.fused.kernel.rows import add, add_rows, clear
 from ravine.engines.fused.pointers import like
@@ -92,5 +92,8 @@ def forward(frame: Frame, b: Offset, alone: Flag, sample: Count, t: Count, m: Co
             begin = u(lists.begins[(layer + 1) * plan.block + b])
             count = activate(plan.activations[layer], z, n, lists.units, lists.values, lists.slopes, begin)
             lists.counts[(layer + 1) * plan.block + b] = count
-    loss = sample_loss(frame, sample, own + plan.delta_at[plan.layers - 1], like(d, m))
+    outputs = own + plan.delta_at[plan.layers - 1]
+    loss = sample_loss(frame, sample, outputs, like(d, m))
+    if frame.data.weighted:
+        loss = weighted_loss(frame, sample, loss, outputs)
     return loss, is_hit(frame, sample)

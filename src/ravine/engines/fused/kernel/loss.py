@@ -44,6 +44,16 @@ def sample_loss(frame: Frame, sample: Count, d0: Offset, m: Real) -> Real:
 
 
 @plain
+def weighted_loss(frame: Frame, sample: Count, loss: Real, d0: Offset) -> Real:
+    """Multiply the loss of a sample and its deltas by its weight; a weight of 0 makes 0 even of NaN."""
+    d, weight, n = frame.work.deltas, frame.data.weights[u(sample)], frame.plan.sizes[frame.plan.layers]
+    zero = like(d, 0)
+    for j in range(n):
+        d[d0 + j] = weight * d[d0 + j] if weight != zero else zero
+    return weight * loss if weight != zero else zero
+
+
+@plain
 def is_hit(frame: Frame, sample: Count) -> Flag:
     """Tell whether the class of a sample is that of its largest output, or of its only output's side of 0."""
     n, z, label = frame.plan.sizes[frame.plan.layers], frame.work.sums, u(frame.data.labels[sample])
