@@ -1,20 +1,20 @@
 """How busy a study of many short runs keeps the cores: `python -m benchmarks.studies [--runs N] [--jobs N] [--dask]`.
 
-Synthetic images, one epoch a run, one seed a run; the default images make a run of about 0.1 s. Kernel seconds are the
-processor time that the threads spend inside the compiled functions (train, settle, evaluate), taken around each call.
-Three shares of wall time times jobs are printed: that of the kernels; that of the other processor time of the process,
-which is Python and system calls; and that of idle time, in which fewer than `jobs` threads had work to do or got a
-core. Other processes may take cores from the threads, so the number of cores that they kept busy is printed too.
-Afterwards `ravine study status` is timed in fresh processes.
+Synthetic images in memory, one epoch a run, one seed a run; the default images make a run of about 0.1 s. Kernel
+seconds are the processor time that the threads spend inside the compiled functions (train, settle, evaluate), taken
+around each call. Three shares of wall time times jobs are printed: that of the kernels; that of the other processor
+time of the process, which is Python and system calls; and that of idle time, in which fewer than `jobs` threads had
+work to do or got a core. Other processes may take cores from the threads, so the number of cores that they kept busy is
+printed too. Afterwards fresh processes are timed that plan the study and look how its runs stand.
 
-With --dask the runs are trained by worker processes of a Dask scheduler on this machine, and the kernel seconds are
-those of all workers. The processor time of this process, which has the driver and the scheduler, is given for a run.
+With --dask the runs are trained by worker processes of a Dask scheduler on this machine. Data in memory stay in their
+process, so these runs are on MNIST, in a network whose run takes about as long. The kernel seconds are those of all
+workers. The processor time of this process, which has the driver and the scheduler, is given for a run.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import statistics
@@ -27,52 +27,63 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
-from ravine.data import Dataset, DatasetInfo, Split, catalog
+from ravine.data import Dataset, dataset, load
 from ravine.spec import ResolvedRun, RunSpec, from_settings
 from ravine.storage.record import Result
 from ravine.storage.store import RunStore
-from ravine.studies import load_study, plan, run_study
+from ravine.studies import Study, plan, run_study
 from ravine.studies.estimate import estimate
-from ravine.studies.runners import OnDask, on_worker
+from ravine.studies.runners import OnDask
 from ravine.studies.runners.connection import connected
 from ravine.training import train
 
 PIXELS, CLASSES = (16, 16), 10
 LAYERS = (256, 100, 50, CLASSES)
-
-STUDY = """
-name = "many"
-seeds = {seeds}
-settings = {{ dataset = "synthetic", layers = {layers}, epochs = 1, batch_size = 10, optimizer = "{optimizer}" }}
-[[groups]]
-name = "seeds"
-rows = [{{ lr = 0.05 }}]
-"""
+ON_MNIST = (784, 16, CLASSES)
 
 STATUS = """
-import json, sys
-from ravine.cli.main import run
-from ravine.data import DatasetInfo, catalog
-catalog.DATASETS["synthetic"] = DatasetInfo(**json.loads(sys.argv[1]))
-sys.exit(run(["study", "status", *sys.argv[2:]]))
+import sys
+from pathlib import Path
+import msgspec, numpy as np
+from ravine.data import dataset
+from ravine.storage.store import RunStore
+from ravine.studies import Study, plan
+from ravine.studies.standing import standing_of
+folder = Path(sys.argv[1])
+arrays = np.load(folder / "data.npz")
+data = dataset(arrays["X"], arrays["y"], test=(arrays["X_test"], arrays["y_test"]))
+planned = plan(msgspec.json.decode((folder / "study.json").read_bytes(), type=Study), data=data)
+print(len(standing_of({one.id: one.run.spec for one in planned}, [RunStore(folder / "runs")]).stored))
 """
-"""Runs `ravine study status` after it has put the data set of the study into the table of data sets."""
+"""Prints how many runs of a study on data in memory are stored."""
+
+
+def study_of(runs: int, **settings: Any) -> Study:
+    """Return a study of one row with many seeds."""
+    shared = {"epochs": 1, "batch_size": 10, "lr": 0.05, **settings}
+    return msgspec.convert(
+        {"name": "many", "seeds": list(range(runs)), "groups": [{"name": "seeds", "rows": [shared]}]}, Study
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=2000)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--images", type=int, default=30_000, help="training images; a sixth as many are for tests")
+    parser.add_argument("--images", type=int, default=30_000, help="synthetic ones; a sixth as many are for tests")
     parser.add_argument("--optimizer", default="sgd")
-    parser.add_argument("--repeats", type=int, default=5, help="of the status command")
+    parser.add_argument("--repeats", type=int, default=5, help="of the look at the stored runs")
     parser.add_argument("--dask", action="store_true", help="train in worker processes of a Dask scheduler")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    how = measure_on_dask if arguments.dask else measure
-    result = how(arguments.runs, arguments.jobs, arguments.images, arguments.optimizer, arguments.repeats)
+    runs, jobs, optimizer = arguments.runs, arguments.jobs, arguments.optimizer
+    if arguments.dask:
+        result = measure_on_dask(runs, jobs, optimizer)
+    else:
+        result = measure(runs, jobs, arguments.images, optimizer, arguments.repeats)
     if arguments.json:
         print(json.dumps(result, indent=2))
         return
@@ -87,17 +98,16 @@ def main() -> None:
         print(f"  workers  {workers} at 10 and 100 %")
         print(f"  driver   {1000 * result['driver_seconds_per_run']:.2f} ms a run, with the scheduler")
     print(f"  disk     {result['disk_bytes'] / 1e6:.1f} MB")
-    print(f"  status   {result['status_seconds']:.2f} s (median of {arguments.repeats})")
+    if "status_seconds" in result:
+        print(f"  status   {result['status_seconds']:.2f} s (median of {arguments.repeats})")
 
 
 def measure(runs: int, jobs: int, images: int, optimizer: str, repeats: int) -> dict[str, Any]:
     data = synthetic(images)
-    catalog.DATASETS["synthetic"] = data.info  # type: ignore[index]
+    study = study_of(runs, layers=LAYERS, optimizer=optimizer)
+    planned = plan(study, data=data)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        file = folder / "many.toml"
-        file.write_text(STUDY.format(seeds=list(range(runs)), layers=list(LAYERS), optimizer=optimizer))
-        planned = plan(load_study(file))
         clock = KernelClock()
         train(planned[0].run, data, RunStore(folder / "first"))  # compiles, or loads what was compiled
         clock.watch(planned[0].run)
@@ -107,7 +117,7 @@ def measure(runs: int, jobs: int, images: int, optimizer: str, repeats: int) -> 
         wall, busy = time.perf_counter() - began, time.process_time() - before
         machine = machine_seconds() - machine
         assert len(outcome.results) == runs, outcome.failed
-        status = [status_seconds(data.info, file, folder / "runs") for _ in range(repeats)]
+        status = status_seconds(folder, study, data, repeats)
         disk = sum(path.stat().st_blocks * 512 for path in (folder / "runs").rglob("*"))
     available = wall * jobs
     return {
@@ -123,43 +133,28 @@ def measure(runs: int, jobs: int, images: int, optimizer: str, repeats: int) -> 
         "cores_busy_elsewhere": max(0.0, machine - busy) / wall,
         "resident_bytes": memory.sizes,
         "disk_bytes": disk,
-        "status_seconds": statistics.median(status),
+        "status_seconds": status,
     }
 
 
-def measure_on_dask(runs: int, jobs: int, images: int, optimizer: str, repeats: int) -> dict[str, Any]:
-    data = synthetic(images)
-    catalog.DATASETS["synthetic"] = data.info  # type: ignore[index]
-    os.environ["DASK_DISTRIBUTED__WORKER__PRELOAD"] = __file__
-    os.environ["SYNTHETIC_IMAGES"] = str(images)
+def measure_on_dask(runs: int, jobs: int, optimizer: str) -> dict[str, Any]:
+    data = load("mnist")
+    planned = plan(study_of(runs, layers=ON_MNIST, optimizer=optimizer))
     os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     with tempfile.TemporaryDirectory() as scratch, connected("local", jobs) as client:
         folder = Path(scratch)
-        file = folder / "many.toml"
-        file.write_text(STUDY.format(seeds=list(range(runs)), layers=list(LAYERS), optimizer=optimizer))
-        planned = plan(load_study(file))
         costs = estimate(planned, RunStore(folder / "runs"), jobs, lambda _: data).seconds
-        first = run_study(
-            planned[: 2 * jobs], RunStore(folder / "first"), load_data=lambda _: data, runner=OnDask(client)
-        )
+        first = run_study(planned[: 2 * jobs], RunStore(folder / "first"), runner=OnDask(client))
         assert len(first.results) == 2 * jobs, first.failed  # the workers have loaded the data and the kernel
-        client.run(begin_clock)
+        client.run(begin_clock, optimizer)
         memory = Memory(runs, lambda: list(client.run(resident).values()))
         before, machine, began = time.process_time(), machine_seconds(), time.perf_counter()
-        outcome = run_study(
-            planned,
-            RunStore(folder / "runs"),
-            load_data=lambda _: data,
-            runner=OnDask(client),
-            costs=costs,
-            watcher=memory,
-        )
+        outcome = run_study(planned, RunStore(folder / "runs"), runner=OnDask(client), costs=costs, watcher=memory)
         wall, busy = time.perf_counter() - began, time.process_time() - before
         machine = machine_seconds() - machine
         assert len(outcome.results) == runs, outcome.failed
         clocks = list(client.run(read_clock).values())
         disk = sum(path.stat().st_blocks * 512 for path in (folder / "runs").rglob("*"))
-        status = [status_seconds(data.info, file, folder / "runs") for _ in range(repeats)]
     available, kernel = wall * jobs, sum(kernel for kernel, _ in clocks)
     all_busy = busy + sum(used for _, used in clocks)
     return {
@@ -177,26 +172,18 @@ def measure_on_dask(runs: int, jobs: int, images: int, optimizer: str, repeats: 
         "resident_bytes": memory.sizes,
         "worker_bytes": list(zip(memory.others[10], memory.others[100], strict=True)),
         "disk_bytes": disk,
-        "status_seconds": statistics.median(status),
     }
-
-
-def dask_setup(worker: Any) -> None:
-    """Let a worker know the synthetic images, as a preload of Dask's."""
-    data = synthetic(int(os.environ["SYNTHETIC_IMAGES"]))
-    catalog.DATASETS["synthetic"] = data.info  # type: ignore[index]
-    on_worker._dataset = lambda name, data_dir: data  # type: ignore[assignment]
 
 
 _clock: list[Any] = []
 
 
-def begin_clock() -> None:
+def begin_clock(optimizer: str) -> None:
     """Begin to count kernel seconds in a worker, whose kernel is loaded."""
     from benchmarks import studies
 
     clock = KernelClock()
-    clock.watch(from_settings({"dataset": "synthetic", "layers": LAYERS, "epochs": 1, "lr": 0.05}))
+    clock.watch(from_settings({"optimizer": optimizer, "lr": 0.05}))
     studies._clock[:] = [clock, time.process_time()]
 
 
@@ -219,29 +206,12 @@ def synthetic(count: int) -> Dataset:
     width = PIXELS[0] * PIXELS[1]
     prototypes = rng.integers(1, 256, (CLASSES, width), np.uint8) * (rng.random((CLASSES, width)) < 0.25)
 
-    def split(size: int) -> Split:
+    def split(size: int) -> tuple[Any, Any]:
         labels = rng.integers(0, CLASSES, size, np.uint8)
-        return Split((prototypes[labels] * (rng.random((size, width)) < 0.8)).astype(np.uint8), labels)
+        return (prototypes[labels] * (rng.random((size, width)) < 0.8)).astype(np.uint8), labels
 
     train, test = split(count), split(max(1, count // 6))
-    info = DatasetInfo(
-        name="synthetic",
-        title="synthetic images",
-        shape=PIXELS,
-        train_count=count,
-        classes=CLASSES,
-        class_names=tuple(map(str, range(CLASSES))),
-        sha256={"train": _sha256(train), "test": _sha256(test)},
-        mirrors=(),
-        megabytes=1,
-        source="a benchmark",
-        license="none",
-    )
-    return Dataset(info, train, test)
-
-
-def _sha256(split: Split) -> str:
-    return hashlib.sha256(split.features.tobytes() + split.targets.tobytes()).hexdigest()
+    return dataset(*train, test=test)
 
 
 class KernelClock:
@@ -301,14 +271,23 @@ def machine_seconds() -> float:
     return sum(map(int, (user, nice, system, *others[:3]))) / os.sysconf("SC_CLK_TCK")
 
 
-def status_seconds(info: DatasetInfo, study: Path, runs: Path) -> float:
-    described = json.dumps({name: getattr(info, name) for name in info.__dataclass_fields__})
-    command = [sys.executable, "-c", STATUS, described, str(study), "--out", str(runs)]
-    began = time.perf_counter()
-    out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    seconds = time.perf_counter() - began
-    assert "runs are stored" in out, out
-    return seconds
+def status_seconds(folder: Path, study: Study, data: Dataset, repeats: int) -> float:
+    """Return the median time of fresh processes that look how the runs of a study in a folder stand."""
+    assert data.test is not None
+    arrays = {"X": data.train.features, "y": data.train.targets}
+    np.savez(folder / "data.npz", **arrays, X_test=data.test.features, y_test=data.test.targets)
+    (folder / "study.json").write_bytes(msgspec.json.encode(study))
+
+    def once() -> float:
+        began = time.perf_counter()
+        out = subprocess.run(
+            [sys.executable, "-c", STATUS, str(folder)], check=True, capture_output=True, text=True
+        ).stdout
+        seconds = time.perf_counter() - began
+        assert int(out) == len(study.seeds), out
+        return seconds
+
+    return statistics.median(once() for _ in range(repeats))
 
 
 if __name__ == "__main__":

@@ -63,9 +63,9 @@ def test_the_study_of_the_page_can_be_planned(tmp_path):
     assert len(plan(load_study(tmp_path / "rates.toml"))) == (4 + 2) * 3
 
 
-def test_the_study_in_python_of_the_page_runs():
+def test_the_studies_in_python_of_the_page_run():
     page = (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
-    (code,) = [code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "run_study" in code]
+    code, on_data = [code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "run_study" in code]
     names: dict[str, object] = {"__name__": __name__}
     file = str(ROOT / "docs" / "studies.md")
     lines = code.splitlines(keepends=True)
@@ -75,6 +75,14 @@ def test_the_study_in_python_of_the_page_runs():
     assert isinstance(outcome, StudyOutcome)
     labels = [(result.spec.optimizer_name, result.spec.lr) for result in outcome.results.values()]
     assert labels == [("sgd", 0.1), ("sgd", 0.2), ("halved", 0.1), ("halved", 0.2)]
+    X, y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+    names.update(X=X[:30], y=y[:30], X_test=X[30:], y_test=y[30:])
+    exec(on_data, names)
+    mine = names["mine"]
+    assert isinstance(mine, StudyOutcome)
+    assert [(result.spec.lr, result.spec.seed) for result in mine.results.values()] == [
+        (lr, seed) for lr in (0.1, 0.01) for seed in (0, 1, 2)
+    ]
 
 
 def test_the_example_of_the_gradient_page_runs():

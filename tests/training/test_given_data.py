@@ -364,15 +364,15 @@ def test_a_network_that_the_machine_has_no_memory_for():
         ravine.train(data=(matrix, [0, 1]), layers=(2**31 - 1, 100, 2), quiet=True)  # fmt: skip
 
 
-def test_only_training_takes_given_data(run):
-    with pytest.raises(ConfigError, match="not from data that were given"):
+def test_what_has_no_given_data_at_hand(run):
+    with pytest.raises(ConfigError, match="which are not stored with it"):
         ravine.check_network_gradient(run.spec)
-    with pytest.raises(ConfigError, match="not from data that were given"):
+    with pytest.raises(ConfigError, match="which are not stored with it"):
         ravine.check_network_gradient(ravine.RunSpec(), run=run.id)
     with pytest.raises(ConfigError, match="unknown data set 'given'"):
         ravine.train(dataset="given")
     study = ravine_study({"data": [1, 2]})
-    with pytest.raises(ConfigError, match=r"data can be given to ravine\.train alone; studies and comparisons take"):
+    with pytest.raises(ConfigError, match=r"data is no setting: give data to ravine\.train or to ravine\.run_study"):
         ravine.run_study(study)
 
 

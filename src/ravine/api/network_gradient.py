@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 from numpy.typing import DTypeLike
 
-from ravine.api.training import load_run, run_spec, takes_numbers
+from ravine.api.training import data_at_hand, load_run, run_spec, takes_numbers
 from ravine.api.watching import checked_watcher
 from ravine.arrays import Array
-from ravine.data import Dataset, GivenInfo, value_of
+from ravine.data import Dataset, GivenInfo
 from ravine.errors import ConfigError, shortened
 from ravine.gradients.methods import METHODS, require_methods
 from ravine.gradients.networks.check import NetworkCheck, Progress, check_network, require_samples
@@ -78,7 +78,7 @@ def check_network_gradient(
     if epochs < 0:
         raise ConfigError(f"epochs is {epochs}; it must be a whole number of 0 or more.")
     stored = None if run is None else load_run(run, out)
-    given = None if data is None else value_of(data, numbers=takes_numbers(spec.loss))
+    given = None if data is None else data_at_hand(data, data_dir, numbers=takes_numbers(spec.loss))
     if given is not None:
         spec = _on(given, spec)
     wanted = resolve(msgspec.structs.replace(spec, epochs=max(1, epochs)))

@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from ravine.api.study_watching import watching_study
-from ravine.data import load
+from ravine.api.training import data_at_hand, takes_numbers
+from ravine.data import Dataset, load
 from ravine.errors import ConfigError, shortened
-from ravine.inputs import convert, path_of
+from ravine.inputs import convert, folded_keys, path_of
 from ravine.paper.study import STUDIES
 from ravine.storage.store import RunStore
 from ravine.studies import Study, StudyOutcome, StudyWatcher, load_study, plan, with_seeds
 from ravine.studies import run_study as run_planned
 from ravine.studies.estimate import estimate, tell_cost
 from ravine.studies.gradients import check_runs, runs_to_check
-from ravine.studies.runners import Runner, at_once, runner_of
+from ravine.studies.plan import settings_of_rows
+from ravine.studies.runners import OnDask, Runner, at_once, runner_of
+from ravine.training.data import require_catalog
 
 
 def run_study(
@@ -27,6 +30,7 @@ def run_study(
     seeds: int | None = None,
     runs: Path | str | None = None,
     data_dir: Path | str | None = None,
+    data: Dataset | tuple[Any, ...] | None = None,
     jobs: int | None = None,
     client: Any = None,
     runner: Runner | None = None,
@@ -45,6 +49,10 @@ def run_study(
         seeds: number of seeds, from 0 on, for each row; those of the study if None.
         runs: folder of runs; `RAVINE_HOME` or `runs` if None.
         data_dir: a folder with the data.
+        data: data of your own for all runs, as `ravine.train` takes them: (X, y), or (X, y, X_test, y_test), or what
+            `ravine.dataset` returns. The rows then name no data set, and their layers follow from the data where they
+            are not given. The runs are those of `ravine.train(data=...)`, and the same call goes on with them. They run
+            in this process, since the data are in its memory.
         jobs: runs at once on the threads of this process; as many as there are cores if None.
         client: a `distributed.Client`, to run on the workers of its Dask cluster instead.
         runner: a place to run of your own instead; see `ravine.studies.runners`.
@@ -55,6 +63,12 @@ def run_study(
     Raises:
         ConfigError, DataError, DownloadError, StorageError: with one clear sentence each.
         KeyboardInterrupt: Ctrl-C; the same call goes on.
+
+    >>> X, y = [[0.0, 1.0], [1.0, 0.0], [0.9, 0.2], [0.1, 0.8]], ["up", "down", "down", "up"]
+    >>> rates = {"name": "sgd", "grid": {"lr": [0.1, 0.5]}, "settings": {"batch_size": 2, "epochs": 20}}
+    >>> outcome = run_study({"name": "rates", "groups": [rates]}, data=(X, y, X, y))
+    >>> [result.test_accuracy for result in outcome.results.values()]
+    [1.0, 1.0]
     """
     place = runner_of(jobs, client, runner, data_dir)
     if isinstance(only, str):
@@ -65,9 +79,12 @@ def run_study(
         chosen = study if isinstance(study, Study) else load_study(study, STUDIES)
     if seeds is not None:
         chosen = with_seeds(chosen, seeds)
-    planned, store = plan(chosen, only), RunStore(path_of("runs", runs))
+    given = None if data is None else _given_to(chosen, data, data_dir)
+    planned, store = plan(chosen, only, given), RunStore(path_of("runs", runs))
+    if isinstance(place, OnDask):
+        require_catalog((one.run for one in planned), "the workers of a cluster")
     folder = path_of("data_dir", data_dir)
-    load_data = functools.cache(lambda name: load(name, folder, quiet=quiet))
+    load_data = functools.cache(lambda name: load(name, folder, quiet=quiet) if given is None else given)
     together = at_once(place)
     costs = estimate(planned, store, together, load_data)
     tell_cost(costs, together)
@@ -79,3 +96,16 @@ def run_study(
         raise KeyboardInterrupt("the study was interrupted; the same call goes on.")
     outcome.failed.update(check_runs(runs_to_check(chosen, planned), store, load_data)[1])
     return outcome
+
+
+def _given_to(study: Study, data: Any, data_dir: Path | str | None) -> Dataset:
+    """Return the data that are given to a study; its losses must agree what whole numbers in y are."""
+    rows = [folded_keys(settings) for settings in settings_of_rows(study)]
+    kinds = sorted({takes_numbers(settings.get("loss", "cross-entropy")) for settings in rows}) or [False]
+    values = [data_at_hand(data, data_dir, numbers=numbers) for numbers in kinds]
+    if values[0] is not values[-1] and values[0].info != values[-1].info:
+        raise ConfigError(
+            f"whole numbers in y are classes to some losses of study {study.name} and numbers to others: say which "
+            "they are, by data=ravine.dataset(X, y) or data=ravine.dataset(X, y, numbers=True)."
+        )
+    return values[0]

@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike
 
 from ravine.api.watching import watching
 from ravine.arrays import Array
-from ravine.data import Dataset, GivenInfo, value_of
-from ravine.data.validation import samples_of
+from ravine.data import Dataset, value_of
 from ravine.errors import ConfigError, shortened
 from ravine.formulas.activation import Activation
 from ravine.formulas.loss import Loss
@@ -29,7 +28,7 @@ from ravine.spec import ResolvedRun, RunSpec, from_settings, resolve
 from ravine.storage.store import RunStore
 from ravine.training import Given, Outcome, Silent, Watcher, with_given
 from ravine.training import train as train_run
-from ravine.training.data import data_of, kind_of, require_fitting
+from ravine.training.data import data_of, require_fitting, runs_on
 from ravine.training.run import Run
 
 LAYERS = (784, 300, 100, 100, 10)
@@ -134,11 +133,13 @@ def train(
     """
     keywords = locals()  # before anything else is named here
     settings = {setting.name: keywords[setting.name] for setting in SETTINGS if setting.name != "hyperparameters"}
-    value = None if data is None else value_of(data, numbers=takes_numbers(loss))
-    if value is not None:
-        settings = settings_on(value, settings, data_dir)
-    digest = value.info.digest if value is not None and isinstance(value.info, GivenInfo) else None
-    run = from_settings({**settings, **hyperparameters}, digest, "classes" if value is None else kind_of(value))
+    if layers is LAYERS:
+        del settings["layers"]
+    value = None if data is None else data_at_hand(data, data_dir, numbers=takes_numbers(loss))
+    if value is not None and plain(dataset) == SETTINGS_BY_NAME["dataset"].default:
+        del settings["dataset"]
+    make = from_settings if value is None else runs_on(value)
+    run = make({**settings, **hyperparameters})
     given = Given(_array("initial_weights", initial_weights, "iuf"), _array("order", order, "iu"))
     with watching(watcher, quiet, run.spec.epochs) as chosen:
         return finished(run_spec(run, given=given, data_dir=data_dir, out=out, fresh=fresh, watcher=chosen, data=value))
@@ -150,20 +151,11 @@ def takes_numbers(loss: object) -> bool:
     return found.formula is not None and not found.decides
 
 
-def settings_on(data: Dataset, settings: Mapping[str, Any], data_dir: Path | str | None) -> dict[str, Any]:
-    """Return the settings of a run on data that are at hand: what is not given follows from the data."""
-    info = data.info
-    named = plain(settings["dataset"])
-    if named not in (SETTINGS_BY_NAME["dataset"].default, info.name):
-        raise ConfigError(f"dataset is {shortened(named)}, and data are given: leave one of the two out.")
+def data_at_hand(data: Any, data_dir: Path | str | None, numbers: bool) -> Dataset:
+    """Return the data that a caller gives in place of a data set; with `numbers`, whole numbers are no classes."""
     if data_dir is not None:
         raise ConfigError(f"data_dir is {shortened(str(data_dir))}, and data are given: leave one of the two out.")
-    changed = {"dataset": info.name, "validation": samples_of(plain(settings["validation"]), len(data.train.targets))}
-    if settings["layers"] is LAYERS:
-        changed["layers"] = (info.width, *LAYERS[1:-1], info.outputs[0])
-    if settings["test"] is None and data.test is None:
-        changed["test"] = "never"
-    return {**settings, **changed}
+    return value_of(data, numbers=numbers)
 
 
 def finished(outcome: Run | Outcome) -> Run:

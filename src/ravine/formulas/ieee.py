@@ -56,7 +56,8 @@ def plain_text(node: ast.expr) -> str:
 
 
 def _number(found: Any) -> Any:
-    return float(found) if np.ndim(found) == 0 and getattr(found, "dtype", None) == np.float64 else found
+    single = isinstance(found, np.float64) or (type(found) is np.ndarray and found.ndim == 0 and found.dtype == float)
+    return float(found) if single else found
 
 
 @functools.cache

@@ -111,7 +111,11 @@ class _Text:
 
     def holds(self) -> bool:
         """Tell whether the names still stand for the same."""
-        return all(_is_same(_value_of(self.function, path), value) for path, value in self.taken.items())
+        for path, value in self.taken.items():
+            now = _value_of(self.function, path)
+            if now is not value and not _is_same_number(now, value):
+                return False
+        return True
 
 
 _known: dict[Hashable, _Text] = {}
@@ -120,15 +124,20 @@ _known: dict[Hashable, _Text] = {}
 
 def _value_of(function: Callable[..., Any], path: Sequence[str]) -> Any:
     """Return what a name such as scale, or helper.scale, stands for in a function; None if there is nothing."""
-    first, *parts = path
-    value = function.__globals__.get(first, getattr(builtins, first, None))
+    first = path[0]
     if first in function.__code__.co_freevars:
         value = _cells(function).get(first)
-    return functools.reduce(lambda owner, part: getattr(owner, part, None), parts, value)
+    elif first in function.__globals__:
+        value = function.__globals__[first]
+    else:
+        value = getattr(builtins, first, None)
+    for part in path[1:]:
+        value = getattr(value, part, None)
+    return value
 
 
-def _is_same(one: Any, other: Any) -> bool:
-    return one is other or (type(one) is type(other) and isinstance(one, _NUMBERS) and repr(one) == repr(other))
+def _is_same_number(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and isinstance(one, _NUMBERS) and repr(one) == repr(other)
 
 
 def _read(

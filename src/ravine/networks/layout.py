@@ -47,6 +47,12 @@ class Layout:
         """The number n of weights."""
         return sum(rows * columns for rows, columns in self.shapes)
 
+    @cached_property
+    def _places(self) -> tuple[tuple[int, int, tuple[int, int]], ...]:
+        """Where each layer's matrix begins and ends in the flat vector, and its shape."""
+        ends = np.cumsum([0, *(rows * columns for rows, columns in self.shapes)]).tolist()
+        return tuple(zip(ends[:-1], ends[1:], self.shapes, strict=True))
+
     def views(self, flat: Array) -> tuple[Array, ...]:
         """Return each layer's matrix as a view of `flat`, shape (n,): writing to one writes to the other."""
         if flat.shape != (self.size,):
@@ -54,9 +60,7 @@ class Layout:
                 f"weights of shape {flat.shape} do not fit layers {shortened(list(self.layers))}"
                 f"{' with biases' if self.bias else ''}: the shape must be ({self.size},)."
             )
-        ends = np.cumsum([rows * columns for rows, columns in self.shapes])
-        parts = np.split(flat, ends[:-1])
-        return tuple(part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True))
+        return tuple(flat[first:end].reshape(shape) for first, end, shape in self._places)
 
     def tensors(self, flat: Array) -> tuple[Array, ...]:
         """Return each layer's matrix, (i, o), followed by its bias, (o,), if it has one; all are views of `flat`.

@@ -49,8 +49,8 @@ def from_settings(
     known = NAMES | allowed_names(base, stages) | set(schedule.defaults)
     if "data" in flat:
         raise ConfigError(
-            "data can be given to ravine.train alone; studies and comparisons take a data set that `ravine datasets` "
-            "lists, as dataset."
+            "data is no setting: give data to ravine.train or to ravine.run_study; a comparison, and the file of a "
+            "study, take a data set that `ravine datasets` lists, as dataset."
         )
     for name in flat:
         if name not in known:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ravine.data import Dataset
 from ravine.errors import ConfigError, RavineError, unknown
+from ravine.formulas.loss import Loss
 from ravine.inputs import convert
 from ravine.spec import ResolvedRun, RunSpec, from_settings
 from ravine.storage.quantities import CURVES
 from ravine.studies.study import Figure, Group, Published, Study
+from ravine.training.data import require_fitting, require_matching, runs_on
+
+_Make = Callable[[Mapping[str, Any]], ResolvedRun]
+"""A function that makes a run from flat settings."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +42,13 @@ class Planned:
         return self.run.id
 
 
-def plan(study: Study, names: Sequence[str] | None = None) -> list[Planned]:
+def plan(study: Study, names: Sequence[str] | None = None, data: Dataset | None = None) -> list[Planned]:
     """Return the runs of a study, in the order of its groups, rows and seeds.
 
     Args:
         study: the study.
         names: groups and figures; only the runs that these need are returned, or all if None.
+        data: the data of all runs; each row names its data set if None.
 
     Raises:
         ConfigError: a group is empty or has the same run twice, a setting is not allowed, a figure or a name fits
@@ -62,7 +70,8 @@ def plan(study: Study, names: Sequence[str] | None = None) -> list[Planned]:
     for name in study.summary.figures:
         if name not in figures:
             raise ConfigError(f"summary of study {study.name}: {unknown('figure', name, figures)}")
-    planned = [run for group in study.groups for run in _group(study, group)]
+    make = from_settings if data is None else _fitting_runs_on(data)
+    planned = [run for group in study.groups for run in _group(study, group, make)]
     parts = {group.name: [run for run in planned if run.group == group.name] for group in study.groups}
     parts |= {figure.name: _shown(study, figure, planned) for figure in study.figures}
     if names is None:
@@ -72,6 +81,12 @@ def plan(study: Study, names: Sequence[str] | None = None) -> list[Planned]:
             raise ConfigError(unknown(f"group or figure of study {study.name}", name, parts))
     needed = {(run.group, run.row) for name in names for run in parts[name]}
     return [run for run in planned if (run.group, run.row) in needed]
+
+
+def settings_of_rows(study: Study) -> Iterator[dict[str, Any]]:
+    """Yield the settings of each row of each group, with those that it shares with others."""
+    for group in study.groups:
+        yield from ({**study.settings, **group.settings, **row} for row in _rows(group))
 
 
 def find_rows(planned: Sequence[Planned], reference: str) -> list[Planned]:
@@ -134,11 +149,28 @@ def _check_panels(figure: Figure, shown: Sequence[Planned], place: str) -> None:
         raise ConfigError(f"{place} has panels by an {unknown('setting', figure.panels, known)}")
 
 
-def _group(study: Study, group: Group) -> list[Planned]:
+def _fitting_runs_on(data: Dataset) -> _Make:
+    """Return a function that makes runs on some data, and refuses those that do not fit them."""
+    make = runs_on(data)
+
+    @functools.cache
+    def require(loss: Loss, dtype: str) -> None:
+        require_fitting(data, loss, dtype)
+
+    def fitting(settings: Mapping[str, Any]) -> ResolvedRun:
+        run = make(settings)
+        require_matching(run, data)
+        require(run.loss, run.spec.dtype)
+        return run
+
+    return fitting
+
+
+def _group(study: Study, group: Group, make: _Make) -> list[Planned]:
     rows = _rows(group)
     if not rows:
         raise ConfigError(f"group {group.name} of study {study.name} is empty; give it rows or a grid with values.")
-    runs = [run for number, row in enumerate(rows) for run in _runs(study, group, number, row)]
+    runs = [run for number, row in enumerate(rows) for run in _runs(study, group, number, row, make)]
     first: dict[str, Planned] = {}
     for run in runs:
         other = first.setdefault(run.id, run)
@@ -160,7 +192,7 @@ def _rows(group: Group) -> list[dict[str, Any]]:
     return group.rows
 
 
-def _runs(study: Study, group: Group, number: int, row: dict[str, Any]) -> list[Planned]:
+def _runs(study: Study, group: Group, number: int, row: dict[str, Any], make: _Make) -> list[Planned]:
     settings = {**study.settings, **group.settings, **row}
     place = f"row {number + 1} of group {group.name} in study {study.name}"
     if "seed" in settings:
@@ -170,7 +202,7 @@ def _runs(study: Study, group: Group, number: int, row: dict[str, Any]) -> list[
         label = convert(settings.pop("label", ""), str, "label")
         if label.isdigit():
             raise ConfigError(f"label {label!r} is a number, which stands for a row's place; use words.")
-        runs = [from_settings({**settings, "seed": seed}) for seed in study.seeds]
+        runs = [make({**settings, "seed": seed}) for seed in study.seeds]
     except RavineError as error:
         raise ConfigError(f"{place}: {error}") from error
     return [Planned(group.name, number, run, published, label) for run in runs]

@@ -15,6 +15,7 @@ from ravine.data import DATASETS
 from ravine.errors import ConfigError, shortened
 from ravine.spec import ResolvedRun
 from ravine.studies.plan import Planned
+from ravine.training.data import require_catalog
 from ravine.words import listed
 
 _FORM = re.compile(r"(auto|[0-9]{1,9})/([0-9]{1,9})")
@@ -72,9 +73,10 @@ def shard_of(planned: Sequence[Planned], index: int, count: int) -> list[Planned
         count: the number of shards.
 
     Raises:
-        ConfigError: there is no such shard.
+        ConfigError: there is no such shard, or the runs are on data that were given.
     """
     _checked(index, count)
+    require_catalog((one.run for one in planned), "other machines")
     costs = {one.id: _cost(one.run) for one in planned}
     loads = [(0.0, number) for number in range(1, min(count, len(costs)) + 1)]
     own = set()

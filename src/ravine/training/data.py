@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from ravine.arrays import Array
 from ravine.data import Dataset, GivenInfo, load
-from ravine.errors import ConfigError, DataError
+from ravine.data.validation import samples_of
+from ravine.errors import ConfigError, DataError, shortened
 from ravine.formulas.loss import Loss
+from ravine.inputs import folded_keys, plain
 from ravine.networks import are_classes
-from ravine.spec import RunSpec
+from ravine.spec import ResolvedRun, RunSpec, from_settings
+from ravine.spec.values import check_data
 
 
 def kind_of(dataset: Dataset) -> Literal["classes", "numbers", "flags"]:
@@ -21,6 +25,58 @@ def kind_of(dataset: Dataset) -> Literal["classes", "numbers", "flags"]:
         return "classes"
     splits = [split for split in (dataset.train, dataset.test) if split is not None]
     return "flags" if all(np.isin(split.targets, (0, 1)).all() for split in splits) else "numbers"
+
+
+def runs_on(data: Dataset) -> Callable[[Mapping[str, Any]], ResolvedRun]:
+    """Return a function that makes a run on these data from flat settings, as `from_settings` does.
+
+    The layers, if they are not given, are the default ones between the width and the outputs of the data. A share of
+    samples for validation becomes their number. Without a test set, the run looks at none.
+    """
+    info = data.info
+    digest, kind = info.digest if isinstance(info, GivenInfo) else None, kind_of(data)
+    usual = RunSpec()
+
+    def run(settings: Mapping[str, Any]) -> ResolvedRun:
+        flat = folded_keys(settings)
+        named = plain(flat.get("dataset", info.name))
+        if named != info.name:
+            raise ConfigError(f"dataset is {shortened(named)}, and data are given: leave one of the two out.")
+        flat |= {"dataset": info.name}
+        flat |= {"validation": samples_of(plain(flat.get("validation", 0)), len(data.train.targets))}
+        flat.setdefault("layers", (info.width, *usual.layers[1:-1], info.outputs[0]))
+        if flat.get("test") is None and data.test is None:
+            flat["test"] = "never"
+        return from_settings(flat, digest, kind)
+
+    return run
+
+
+def require_catalog(runs: Iterable[ResolvedRun], place: str) -> None:
+    """Check that all runs are on data sets of the catalog, for a place that has no others.
+
+    Raises:
+        ConfigError: a run is on data that were given.
+    """
+    if any(run.spec.data is not None for run in runs):
+        raise ConfigError(
+            f"the data that were given stay in the memory of this process, and {place} cannot read them there: train "
+            "on the threads of this process, or on a data set that `ravine datasets` lists."
+        )
+
+
+def require_matching(run: ResolvedRun, data: Dataset) -> None:
+    """Check that data have the columns and outputs of a run's network, and the test set that it looks at.
+
+    Raises:
+        ConfigError: they do not.
+    """
+    if run.spec.data is not None:
+        check_data(run.spec.layers, data.info, run.loss)
+    if data.test is None and run.spec.test_time != "never":
+        raise ConfigError(
+            f"test is {run.spec.test_time!r}, and the data have no test set: give one, or leave test out."
+        )
 
 
 def require_fitting(dataset: Dataset, loss: Loss, dtype: str) -> None:

@@ -25,13 +25,13 @@ from ravine.engines import Engine, Evaluation, make_engine
 from ravine.errors import ConfigError, DataError
 from ravine.formulas.repeatable import refuse_chance
 from ravine.spec import ResolvedRun
-from ravine.spec.values import check_data
 from ravine.storage.checkpoint import Position
 from ravine.storage.parcel import NoFolder, Parcel
 from ravine.storage.record import Cause, Epoch, NonFinite, Result, Seconds, Status
 from ravine.storage.store import RunStore, StoredRun
 from ravine.storage.working import WorkingFolder
 from ravine.training import causes, facts, hints
+from ravine.training.data import require_matching
 from ravine.training.environment import environment
 from ravine.training.interruption import Interruption, interruptible
 from ravine.training.seeds import epoch_order, start_weights
@@ -219,11 +219,9 @@ def _blas() -> ThreadpoolController:
 
 def _check(run: ResolvedRun, dataset: Dataset, given: Given) -> None:
     spec = run.spec
+    require_matching(run, dataset)
     if spec.data is not None:
-        check_data(spec.layers, dataset.info, run.loss)
         _require_memory(run)
-    if dataset.test is None and spec.test_time != "never":
-        raise ConfigError(f"test is {spec.test_time!r}, and the data have no test set: give one, or leave test out.")
     if spec.extends is not None and given.begun is None:
         raise ConfigError(f"these settings are those of a run that extends run {spec.extends}: use ravine.extend.")
     count, size = len(dataset.train.targets), run.network.layout.size

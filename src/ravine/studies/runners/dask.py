@@ -33,6 +33,7 @@ from ravine.studies.runners import on_worker
 from ravine.studies.runners.crew import Batch, Crew, Messages, Worker
 from ravine.studies.runners.orders import order_of
 from ravine.studies.runners.protocol import PAUSE, Ending, Job, LostWorker, Session
+from ravine.training.data import require_catalog
 from ravine.words import several
 
 _log = logging.getLogger("ravine")
@@ -102,6 +103,7 @@ class OnDask:
 
     def __call__(self, jobs: Sequence[Job], session: Session) -> Iterator[Ending]:
         """Yield an ending for each job."""
+        require_catalog((job.run for job in jobs), "the workers of a cluster")
         driver = _Driver(self._client, jobs, session, self._data_dir, self._patience)
         try:
             with threadpool_limits(1):  # for workers that are threads of this process

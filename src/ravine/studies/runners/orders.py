@@ -26,6 +26,7 @@ from ravine.errors import ConfigError, told
 from ravine.formulas.shelves import ACTIVATIONS, LOSSES, OPTIMIZERS, SCHEDULES, STAGES
 from ravine.formulas.syntax import is_library_module
 from ravine.spec import ResolvedRun, RunSpec, Things, activations_of, resolve
+from ravine.training.data import require_catalog
 
 _CACHED = type(functools.cache(len))
 """The type of what `functools.cache` and `functools.lru_cache` return."""
@@ -51,8 +52,9 @@ def order_of(run: ResolvedRun) -> bytes:
     """Return the order of a run.
 
     Raises:
-        ConfigError: a thing of the user's cannot be sent.
+        ConfigError: a thing of the user's cannot be sent, or the run is on data that were given.
     """
+    require_catalog([run], "another process")
     base = None if run.base in OPTIMIZERS.values() else run.base
     stages = tuple(None if stage in STAGES.values() else stage for stage in run.stages)
     schedule = None if run.schedule in SCHEDULES.values() else run.schedule
