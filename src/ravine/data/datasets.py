@@ -27,7 +27,7 @@ _ONE_AT_A_TIME = threading.RLock()
 """Held while a form of a data set is made that all runs share, so that several threads make it once."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
     """The features and targets of one part of a data set, in its order; all arrays are read-only.
 
@@ -48,6 +48,12 @@ class Split:
     def __post_init__(self) -> None:
         if not self.scale:
             object.__setattr__(self, "scale", 255.0 if self.features.dtype == np.uint8 else 1.0)
+
+    def __repr__(self) -> str:
+        kind = "" if isinstance(self.features, np.ndarray) else " sparse"
+        shape = " x ".join(f"{length:,}" for length in self.features.shape)
+        weights = "" if self.sample_weights is None else ", weighted"
+        return f"Split({shape}{kind} {self.features.dtype}{weights})"
 
     @property
     def compact(self) -> Compact | Dense:
@@ -88,7 +94,7 @@ class Split:
         return inputs_of(self.features[samples], dtype, self.scale)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """A data set in memory, with the facts about it.
 
@@ -104,8 +110,16 @@ class Dataset:
     train: Split
     test: Split | None = None
     validation: Split | None = None
-    is_whole: bool = field(default=False, init=False, repr=False)
-    _cut: dict[tuple[int, int], Dataset] = field(default_factory=dict, init=False, repr=False)
+    is_whole: bool = field(default=False, init=False)
+    _cut: dict[tuple[int, int], Dataset] = field(default_factory=dict, init=False)
+
+    def __repr__(self) -> str:
+        info = self.info
+        name = f"given {info.digest[:8]}" if isinstance(info, GivenInfo) else info.name
+        targets = f"{info.classes} classes" if info.classes else f"{several(info.outputs[0], 'number')} a sample"
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        parts = "".join(f", {part}={split}" for part, split in splits.items() if split is not None)
+        return f"Dataset({name}, {targets}{parts})"
 
     @property
     def nbytes(self) -> int:
