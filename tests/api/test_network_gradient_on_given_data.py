@@ -51,6 +51,15 @@ def test_a_stored_run_is_checked_with_its_data(settings, y, runs):
             ravine.check_network_gradient(run.spec, run=run.id, data=data, out=runs)
 
 
+def test_a_stored_run_is_checked_whatever_the_spec(runs):
+    data = X, COUNTS[:, 0].astype(int)  # numbers to the loss of the run, and classes to that of the spec
+    run = ravine.train(data=data, layers=(6, 4, 1), loss="poisson", lr=0.01, epochs=1, out=runs)
+    for spec in (run.spec, RunSpec(), RunSpec(layers=(6, 2))):
+        check = ravine.check_network_gradient(spec, run=run.id, data=data, out=runs, digits=None)
+        assert check.agreement.verdict.answer == "passes"
+        assert check.agreement.weights == run.weights.size
+
+
 @pytest.mark.parametrize(
     ("settings", "data", "words"),
     [

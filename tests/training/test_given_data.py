@@ -325,6 +325,15 @@ def test_a_run_on_given_data_is_extended_with_them(run):
         ravine.extend(run, epochs=6, data=(X, Y))
 
 
+@pytest.mark.parametrize(("loss", "most"), [("poisson", 5), ("poisson", 1), ("squared-error", 5)])
+def test_whole_numbers_stay_the_numbers_that_they_were_in_a_run_that_is_extended(loss, most):
+    data = X, np.arange(len(X)) % (most + 1)
+    settings = {**QUICK, "layers": (6, 5, 1), "loss": loss, "lr": 0.01}
+    run = ravine.train(data=data, **settings)
+    longer = ravine.extend(run, epochs=4, data=data)
+    assert longer.id == ravine.train(data=data, **{**settings, "epochs": 4}).id
+
+
 # ------------------------------------------------------------------------------------------------------------
 # What a run says, and what takes no given data
 

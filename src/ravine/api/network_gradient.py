@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from numpy.typing import DTypeLike
 
-from ravine.api.training import data_at_hand, load_run, run_spec, takes_numbers
+from ravine.api.training import data_at_hand, had_numbers, load_run, run_spec
 from ravine.api.watching import checked_watcher
 from ravine.arrays import Array
 from ravine.data import Dataset, GivenInfo
@@ -47,7 +47,7 @@ def check_network_gradient(
 
     Args:
         spec: the network, and its training before the check.
-        run: a stored run, whose network and weights are checked instead.
+        run: a stored run, whose network and weights are checked instead; the spec is then not looked at.
         epochs: the number of epochs of training before the check; with 0, the check is at the initial weights.
         samples: numbers of the training samples; the loss is their mean, in which each counts once, whatever its sample
             weight.
@@ -78,17 +78,16 @@ def check_network_gradient(
     if epochs < 0:
         raise ConfigError(f"epochs is {epochs}; it must be a whole number of 0 or more.")
     stored = None if run is None else load_run(run, out)
-    given = None if data is None else data_at_hand(data, data_dir, numbers=takes_numbers(spec.loss))
-    if given is not None:
+    trained = spec if stored is None else stored.spec
+    given = None if data is None else data_at_hand(data, data_dir, numbers=had_numbers(trained))
+    if stored is None and given is not None:
         spec = _on(given, spec)
-    wanted = resolve(msgspec.structs.replace(spec, epochs=max(1, epochs)))
-    spec = wanted.spec if stored is None else stored.spec
-    dataset = data_of(spec, given, path_of("data_dir", data_dir), quiet=False)
-    network = wanted.network if stored is None else stored.network
+    wanted = resolve(msgspec.structs.replace(spec, epochs=max(1, epochs))) if stored is None else stored
+    dataset, network = data_of(wanted.spec, given, path_of("data_dir", data_dir), quiet=False), wanted.network
     check_data(network.layers, dataset.info, network.objective)
     require_fitting(dataset, network.objective, precision)
     require_samples(samples, dataset.train)
-    flat = _trained(wanted, epochs, dataset, out, watcher) if stored is None else stored.weights
+    flat = wanted.weights if isinstance(wanted, Run) else _trained(wanted, epochs, dataset, out, watcher)
     return check_network(
         network,
         flat,
@@ -99,7 +98,7 @@ def check_network_gradient(
         h=h,
         digits=digits,
         dtype=precision,
-        seed=spec.seed,
+        seed=wanted.spec.seed,
         progress=progress,
     )
 

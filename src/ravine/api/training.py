@@ -151,6 +151,11 @@ def takes_numbers(loss: object) -> bool:
     return found.formula is not None and not found.decides
 
 
+def had_numbers(spec: RunSpec) -> bool:
+    """Tell whether whole numbers were numbers to a run when it was trained; on given data its spec says so."""
+    return takes_numbers(spec.loss) if spec.data is None else spec.targets != "classes"
+
+
 def data_at_hand(data: Any, data_dir: Path | str | None, numbers: bool) -> Dataset:
     """Return the data that a caller gives in place of a data set; with `numbers`, whole numbers are no classes."""
     if data_dir is not None:
