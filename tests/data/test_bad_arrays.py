@@ -182,7 +182,7 @@ def test_targets(given, message):
         ([0, 1, 3, 4], "class 2 ('c') has no sample in y, the targets to train on: give samples of it, or leave its"),
         (
             [0, 1, 2, 5],
-            "y has the class 5 in row 3, counted from 0, and the classes to train on are 0, 1, 2, 3, 4: leave",
+            "y has the class 5, counted from 0, and class_names has 5 names: give one for each class.",
         ),
         ([0, -1, 2, 3], "y has the class -1 in row 1"),
         (

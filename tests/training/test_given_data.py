@@ -7,6 +7,7 @@ import json
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from scipy import sparse
@@ -389,3 +390,41 @@ def ravine_study(row):
     from ravine.studies.study import Group, Study
 
     return Study(name="given", title="", seeds=[0], groups=[Group(name="all", rows=[row])])
+
+
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+def test_the_only_class_is_always_predicted(engine, tmp_path):
+    y = np.full(len(X), 7)
+    run = ravine.train(data=(X, y, X, y), layers=(6, 5, 1), bias=True, engine=engine, epochs=1, out=tmp_path)
+    assert run.test_accuracy == 1
+    assert set(run.predict(X)) == {0}
+    assert run.class_names == ("7",)
+    assert (run.probabilities(X) == 1).all()
+
+
+def test_the_columns_of_a_data_frame_stand_where_they_stood_in_training(tmp_path):
+    names = list("abcdef")
+    frame = pd.DataFrame(X, columns=names)
+    run = ravine.train(data=(frame, Y), epochs=1, layers=(6, 4, 3), out=tmp_path)
+    np.testing.assert_array_equal(run.predict(frame), run.predict(X))
+    turned = frame[["a", "c", "b", "d", "e", "f"]]
+    with pytest.raises(ConfigError, match="column 1, counted from 0, is 'c', and the run was trained on 'b' there"):
+        run.predict(turned)
+    with pytest.raises(ConfigError, match=r"each sample must have 6 numbers"):
+        run.predict(frame[["a", "b"]])
+
+
+def test_rows_of_runs_have_the_scores_of_numbers(tmp_path):
+    run = ravine.train(
+        data=(X, X @ np.ones(6), X, X @ np.ones(6)), loss="huber", layers=(6, 4, 1), epochs=2, out=tmp_path
+    )
+    (row,) = ravine.run_rows([run])
+    assert (row["test_r2"], row["test_mean_absolute_error"]) == (run.test_r2, run.test_mean_absolute_error)
+    assert row["test_accuracy"] is row["validation_r2"] is None
+    assert "test_r2=" in repr(run)
+
+
+def test_a_study_takes_arrays_of_numpy_as_lists(tmp_path):
+    group = {"name": "g", "grid": {"lr": np.logspace(-3, -1, 3)}, "settings": {"epochs": 1, "layers": np.array([6, 3])}}
+    outcome = ravine.run_study({"name": "s", "groups": [group]}, data=(X, Y), runs=tmp_path, quiet=True)
+    assert [result.spec.lr for result in outcome.results.values()] == np.logspace(-3, -1, 3).tolist()

@@ -12,7 +12,7 @@ from ravine.api.study_watching import watching_study
 from ravine.api.training import data_at_hand, takes_numbers
 from ravine.data import Dataset, load
 from ravine.errors import ConfigError, shortened
-from ravine.inputs import convert, folded_keys, path_of
+from ravine.inputs import convert, folded_keys, path_of, plain
 from ravine.paper.study import STUDIES
 from ravine.storage.store import RunStore
 from ravine.studies import Study, StudyOutcome, StudyWatcher, load_study, plan, with_seeds
@@ -75,7 +75,7 @@ def run_study(
     if isinstance(only, str):
         raise ConfigError(f"only is {shortened(only)}; give a list of names, as [{only!r}].")
     if isinstance(study, Mapping):
-        chosen: Study = convert(dict(study), Study, "the study")
+        chosen: Study = convert(plain(dict(study)), Study, "the study")
     else:
         chosen = study if isinstance(study, Study) else load_study(study, STUDIES)
     if seeds is not None:

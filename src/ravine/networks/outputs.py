@@ -62,7 +62,12 @@ def are_classes(targets: Array) -> bool:
     return targets.ndim == 1 and targets.dtype.kind in "iu"
 
 
-def predicted_classes(z: Array) -> Array:
-    """Return the class that outputs predict, (b,) int64: that of the largest, or of one output its side of 0."""
-    classes: Array = z.argmax(axis=-1) if z.shape[-1] > 1 else (z[..., 0] > 0).astype(np.int64)
-    return classes
+def predicted_classes(network: Network, z: Array) -> Array:
+    """Return the class that outputs predict, (b,) int64: that of the largest, or of one output its side of 0.
+
+    With cross-entropy, one output stands for one class, which is always predicted.
+    """
+    if z.shape[-1] > 1 or network.objective.formula is None:
+        classes: Array = z.argmax(axis=-1)
+        return classes
+    return (z[..., 0] > 0).astype(np.int64)

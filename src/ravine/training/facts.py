@@ -147,7 +147,7 @@ def look(network: Network, weights: Array, split: Split, samples: Array, mean_we
         norms = np.array([np.linalg.norm(part) for part in network.layout.views(g)])
         blocked = tuple(map(_blocked, network.activations, trace.slopes))
         spreads = tuple(float(a.std(axis=0).mean()) for a in trace.activations)
-    accuracy = float(np.average(predicted_classes(trace.logits) == labels, weights=each_weight))
+    accuracy = float(np.average(predicted_classes(network, trace.logits) == labels, weights=each_weight))
     return Look(each, accuracy, commonest(labels, each_weight)[1], norms, blocked, spreads)
 
 

@@ -16,7 +16,7 @@ from ravine.inputs import convert, plain
 from ravine.losses.cross_entropy import softmax
 from ravine.networks import Layout, Network, forward, predicted_classes
 from ravine.spec import ResolvedRun, RunSpec, activation_text, describe, loss_text
-from ravine.storage.quantities import QUANTITIES, given
+from ravine.storage.quantities import QUANTITIES, SUMMARY, given
 from ravine.storage.record import Cause, Result, Seconds
 from ravine.storage.store import StoredRun
 from ravine.training.history import History
@@ -46,10 +46,11 @@ class Run:
 
     def __repr__(self) -> str:
         r = self.result
-        names = [f"{part}_{score}" for part in ("validation", "test") for score in ("accuracy", "r2")]
-        pairs = ((name, getattr(r, name)) for name in names)
-        accuracies = "".join(f", {name}={value:.4f}" for name, value in pairs if value is not None)
-        return f"Run({r.id}, {r.status}, {describe(r.spec)}{accuracies})"
+        shown = [q for q in SUMMARY if q.name != "train_loss" and q.of(r) is not None]
+        scores = "".join(
+            f", {q.name}={q.of(r):.4f}" if abs(q.of(r) or 0) < 10 else f", {q.name}={q.of(r):.4g}" for q in shown
+        )
+        return f"Run({r.id}, {r.status}, {describe(r.spec)}{scores})"
 
     def _repr_html_(self) -> str:
         from ravine.pictures import png
@@ -247,7 +248,7 @@ class Run:
         """
         z = self.outputs(features)
         if self.spec.targets == "classes":
-            return predicted_classes(z)
+            return predicted_classes(self.network, z)
         found = self.network.objective.predicted(z)
         found = (found > 0.5).astype(np.int64) if self.spec.targets == "flags" else found
         return found[:, 0] if found.shape[1] == 1 else found
