@@ -19,13 +19,19 @@ from ravine.cli.options import (
     store_option,
 )
 from ravine.cli.output import print_json, print_table
-from ravine.words import several
+from ravine.words import listed, several
 
 if TYPE_CHECKING:
     from ravine.gradients.networks.check import NetworkCheck
 
 
 CHECK, BEFORE = "The check", "The weights that are checked"
+
+_TRAINING = (
+    "lr", "batch_size", "epochs", "layers", "activation", "bias", "softmax", "loss", "label_smoothing", "init",
+    "dataset", "seed",
+)  # fmt: skip
+"""The settings of the network and its training, all of which a stored run has already."""
 
 
 def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
@@ -76,8 +82,7 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
 @option("--run", type=RunIds(), metavar="ID", group=BEFORE,
         help="Check the network of a stored run, at its final weights.")  # fmt: skip
 @setting_options(
-    "lr", "batch_size", "epochs", "layers", "activation", "bias", "softmax", "loss", "label_smoothing", "init",
-    "dataset", "dtype", "seed",
+    *_TRAINING, "dtype",
     lr={"default": 0.1, "group": BEFORE, "help": "Learning rate of the epochs before the check."},
     batch_size={"group": BEFORE},
     epochs={"default": 1, "group": BEFORE, "help": "Epochs of SGD before the check; 0 checks at the initial weights."},
@@ -93,13 +98,16 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
 def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **settings: Any) -> int:
     """Check the analytic gradient of a network against numerical ones, weight by weight.
 
-    The command first trains the network for an epoch, unless you give a stored run. The loss is that of one training
+    The command first trains the network for an epoch, unless you give a stored run, which has its own network, data
+    and seed. The loss is that of one training
     sample, or the mean over several.
     """
     from ravine.api.network_gradient import check_network_gradient
     from ravine.cli.progress import checking, lines
     from ravine.spec import RunSpec
 
+    if settings["run"] is not None:
+        _refuse_beside_a_run()
     where = {name: settings.pop(name) for name in ("data_dir", "out", "run", "weights", "samples", "h", "dtype")}
     methods = settings.pop("methods")
     epochs = settings.pop("epochs")
@@ -122,6 +130,24 @@ def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **s
         for file in files:
             click.echo(f"drawn: {file}")
     return {"passes": 0, "fails": 1, "cannot tell": 6}[check.agreement.verdict.answer]
+
+
+def _refuse_beside_a_run() -> None:
+    """Refuse settings that were given, and that a stored run has already."""
+    from click.core import ParameterSource
+
+    from ravine.errors import ConfigError
+
+    ctx = click.get_current_context()
+    given = [
+        parameter.opts[0]
+        for parameter in ctx.command.params
+        if parameter.name in _TRAINING and ctx.get_parameter_source(parameter.name) == ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise ConfigError(
+            f"--run checks the network of a stored run as it is, and takes no {listed(given, 'or')}: leave it out."
+        )
 
 
 def _draw(folder: Path, check: NetworkCheck) -> list[Path]:
