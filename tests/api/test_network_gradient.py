@@ -14,6 +14,7 @@ from ravine.api.network_gradient import check_network_gradient
 from ravine.data import load, scaled
 from ravine.errors import RavineError
 from ravine.gradients import METHODS, NetworkPoint, compare_gradients
+from ravine.gradients.networks import agreement
 from ravine.gradients.networks.check import CURVE_WEIGHTS, DIGITS_WEIGHTS, NetworkCheck
 from ravine.gradients.networks.vcurve import v_curve
 from ravine.networks import gradient
@@ -103,6 +104,26 @@ def test_the_curve_and_the_digits_are_of_weights_that_count(small):
     assert (check.digits.weights, check.digits.both_zero) == (min(len(live), DIGITS_WEIGHTS), 0)
     assert isinstance(check, NetworkCheck)
     assert tuple(check.agreement.methods) == METHODS
+
+
+@pytest.mark.parametrize(
+    ("settings", "answer"),
+    [({}, "passes"), ({"methods": ("central",), "h": 1e-20}, "cannot tell")],
+)
+def test_a_check_has_its_answer(small, settings, answer):
+    check = check_network_gradient(SPEC, epochs=0, weights=200, digits=None, **settings)
+    assert (check.answer, check.passed) == (answer, answer == "passes")
+    assert str(check).startswith(f"{answer}, 200 of ")
+
+
+def test_a_wrong_gradient_has_its_answer(small, monkeypatch):
+    def wrong(network, weights, x, targets):
+        losses, g = gradient(network, weights, x, targets)
+        return losses, 1.1 * g
+
+    monkeypatch.setattr(agreement, "gradient", wrong)
+    check = check_network_gradient(SPEC, epochs=0, digits=None)
+    assert (check.answer, check.passed) == ("fails", False)
 
 
 def test_progress_is_told(small):

@@ -129,7 +129,7 @@ def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **s
         _print(check)
         for file in files:
             click.echo(f"drawn: {file}")
-    return {"passes": 0, "fails": 1, "cannot tell": 6}[check.agreement.verdict.answer]
+    return {"passes": 0, "fails": 1, "cannot tell": 6}[check.answer]
 
 
 def _refuse_beside_a_run() -> None:
@@ -167,7 +167,7 @@ def _document(check: NetworkCheck) -> dict[str, Any]:
     import msgspec
 
     document: dict[str, Any] = msgspec.to_builtins(check.agreement)
-    document.update(document.pop("verdict"), passed=check.agreement.passed)
+    document.update(document.pop("verdict"), passed=check.passed)
     for method in document["methods"].values():
         method.update(method.pop("errors"))
         method.update(method.pop("verdict"))
@@ -228,7 +228,7 @@ def _print(check: NetworkCheck) -> None:
             ]
             print_table(("layer", "row", "column", "analytic", "numerical"), worst)
             click.echo("layer, row and column are counted from 0, as in run.matrices")
-    click.echo(f"\n{_ANSWERS[agreement.verdict.answer]}")
+    click.echo(f"\n{_ANSWERS[check.answer]}")
     if agreement.verdict.cause:
         count = agreement.verdict.unseen
         unseen = f"{several(count, 'weight')} {'is' if count == 1 else 'are'} not seen: " if count else ""

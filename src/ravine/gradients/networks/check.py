@@ -10,6 +10,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import Split
 from ravine.errors import ConfigError
+from ravine.gradients.answers import Answer
 from ravine.gradients.methods import METHODS
 from ravine.gradients.networks.agreement import Agreement, compare_gradients
 from ravine.gradients.networks.derivatives import DEFAULT_STEP
@@ -40,11 +41,19 @@ class NetworkCheck(msgspec.Struct, frozen=True):
     curve: VCurve
     digits: ManyDigits | None
 
+    @property
+    def answer(self) -> Answer:
+        """The answer of all methods together: "passes", "fails" or "cannot tell"."""
+        return self.agreement.verdict.answer
+
+    @property
+    def passed(self) -> bool:
+        """Whether the answer is "passes"."""
+        return self.agreement.passed
+
     def __str__(self) -> str:
-        verdict, checked = (
-            self.agreement.verdict,
-            f"{self.agreement.weights:,} of {self.agreement.parameters:,} weights",
-        )
+        verdict = self.agreement.verdict
+        checked = f"{self.agreement.weights:,} of {self.agreement.parameters:,} weights"
         why = f": {verdict.cause}. {verdict.mend}" if verdict.cause else ""
         return f"{verdict.answer}, {checked}{why}"
 
