@@ -144,7 +144,11 @@ def test_progress_is_told(small):
         ({"h": float("nan")}, "h is nan"),
         ({"methods": ("centrl",)}, "did you mean 'central'"),
         ({"methods": ()}, "no method is given"),
-        ({"digits": 3}, "digits is 3"),
+        ({"digits": 3}, r"digits is 3; it must be a whole number from 15 to 1000\.$"),
+        (
+            {"digits": 0},
+            r"digits is 0; it must be a whole number from 15 to 1000, or None, which leaves this check out\.",
+        ),
         ({"weights": 0}, "weights is 0"),
         ({"epochs": -1}, "epochs is -1"),
         ({"dtype": "float16"}, "unknown dtype of a gradient check 'float16'"),

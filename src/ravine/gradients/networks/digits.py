@@ -46,7 +46,9 @@ class ManyDigits(msgspec.Struct, frozen=True):
 def require_digits(digits: int) -> None:
     """Refuse so few digits that double precision has them, and so many that the check would never end."""
     if not LEAST_DIGITS <= digits <= MOST_DIGITS:
-        raise ConfigError(f"digits is {digits}; it must be a whole number from {LEAST_DIGITS} to {MOST_DIGITS}.")
+        # Only Python gets here with 0: the command takes it for None.
+        none = "" if digits else ", or None, which leaves this check out"
+        raise ConfigError(f"digits is {digits}; it must be a whole number from {LEAST_DIGITS} to {MOST_DIGITS}{none}.")
 
 
 def many_digits(
