@@ -74,7 +74,8 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
 @option("--h", type=float, default=1e-8, show_default=True, metavar="STEP", group=CHECK,
         help="Step of the differences.")  # fmt: skip
 @option("--weights", default="all", show_default=True, callback=_count, metavar="all|NUMBER", group=CHECK,
-        help="How many weights to check; a number of them is drawn by the seed.")  # fmt: skip
+        help="How many weights to check; a number of them is drawn by the seed, without those of inputs that are 0 in "
+        "all samples.")  # fmt: skip
 @option("--sample", "samples", default="0", show_default=True, callback=_samples, metavar="NUMBER,..", group=CHECK,
         help="Training samples, counted from 0. With several, the loss is their mean.")  # fmt: skip
 @option("--digits", type=int, default=60, show_default=True, metavar="NUMBER", group=CHECK,
