@@ -51,7 +51,8 @@ def check_network_gradient(
         epochs: the number of epochs of training before the check; with 0, the check is at the initial weights.
         samples: numbers of the training samples; the loss is their mean, in which each counts once, whatever its sample
             weight.
-        weights: how many weights to check, a seeded subset, or None for all.
+        weights: how many weights to check, a seeded subset, or None for all. Weights of an input that is 0 in all
+            samples cannot change the loss: they are not drawn, and None checks them too.
         methods, h: see `ravine.gradients.methods`.
         digits: digits of the high-precision check of a seeded subset of weights; None leaves that check out.
         dtype: float64 or float32, in which gradients and differences are computed; by name, or as NumPy has it.
