@@ -46,10 +46,9 @@ class Run:
 
     def __repr__(self) -> str:
         r = self.result
-        shown = [q for q in SUMMARY if q.name != "train_loss" and q.of(r) is not None]
-        scores = "".join(
-            f", {q.name}={q.of(r):.4f}" if abs(q.of(r) or 0) < 10 else f", {q.name}={q.of(r):.4g}" for q in shown
-        )
+        pairs = ((quantity.name, quantity.of(r)) for quantity in SUMMARY if quantity.is_score)
+        known = ((name, value) for name, value in pairs if value is not None)
+        scores = "".join(f", {name}={value:{'.4f' if abs(value) < 10 else '.4g'}}" for name, value in known)
         return f"Run({r.id}, {r.status}, {describe(r.spec)}{scores})"
 
     def _repr_html_(self) -> str:
