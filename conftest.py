@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from itertools import count
 
 import pytest
 
+_numbers = count()
+
 
 @pytest.fixture(autouse=True)
-def runs_of_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send the runs of examples to a folder of the test's own."""
-    monkeypatch.setenv("RAVINE_HOME", str(tmp_path / "runs"))
+def runs_of_examples(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send the runs of examples to a folder of the test's own, which a run makes when it is stored."""
+    monkeypatch.setenv("RAVINE_HOME", str(tmp_path_factory.getbasetemp() / f"runs-{next(_numbers)}"))

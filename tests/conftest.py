@@ -71,8 +71,9 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dataset:
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> Path:
+def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Name the folder where runs go if no other is given."""
+    monkeypatch.setenv("RAVINE_HOME", str(tmp_path / "runs"))
     return tmp_path / "runs"
 
 

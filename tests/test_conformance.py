@@ -303,6 +303,7 @@ def test_a_value_that_the_bounds_allow_is_tried():
     assert found.detail.startswith("at beta = 0, which its bounds allow, gradients of zero give weights that are not")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_ravine_s_own_stages_pass(name):
     found = ravine.check_optimizer("sgd", stages=[name], speed=False)

@@ -189,16 +189,18 @@ def test_every_link_leads_somewhere():
             assert target in BUILT_PAGES or (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_the_optimizer_of_the_page_passes_its_checks(tmp_path):
+@pytest.mark.parametrize(
+    "name", ["my_rule", *(pytest.param(name, marks=pytest.mark.slow) for name in ("started", "velocity", "normalized"))]
+)
+def test_the_optimizers_of_the_page_pass_their_checks(tmp_path, name):
     page = (ROOT / "docs" / "your-own-optimizer.md").read_text(encoding="utf-8")
     parts = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (matrix,) = re.findall(r"^    import numpy as np\n.*?\n\n(?! )", page, re.DOTALL | re.MULTILINE)
     path = tmp_path / "my_rule.py"
     path.write_text("\n\n".join([*parts, textwrap.dedent(matrix)]), encoding="utf-8")
-    for name in ("my_rule", "started", "velocity", "normalized"):
-        findings = [finding.outcome for finding in findings_of(OPTIMIZERS.find(f"{path}:{name}"), speed=False)]
-        assert "failed" not in findings
-        assert findings.count("passed") >= 9
+    findings = [finding.outcome for finding in findings_of(OPTIMIZERS.find(f"{path}:{name}"), speed=False)]
+    assert "failed" not in findings
+    assert findings.count("passed") >= 9
 
 
 def test_the_search_space_of_the_page_can_be_declared():

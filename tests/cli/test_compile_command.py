@@ -43,6 +43,7 @@ def kept():
     return [path.name for path in cache._root().iterdir() if path.name.startswith("mine-") and path.suffix != ".lock"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the place of the cache is set by XDG_CACHE_HOME")
 def test_what_is_named_is_compiled_and_left_alone_the_next_time(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -31,7 +31,7 @@ def known(trained) -> tuple[np.ndarray, np.ndarray]:
     return test.features[chosen].reshape(-1, 28, 28), test.targets[chosen]
 
 
-def enlarged(pixels: np.ndarray, times: int = 5) -> np.ndarray:
+def enlarged(pixels: np.ndarray, times: int = 3) -> np.ndarray:
     size = (times * pixels.shape[1], times * pixels.shape[0])
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
 

@@ -35,7 +35,7 @@ def environment(small, tmp_path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("arguments", "told", "code"),
     [
-        (["train", *NETWORK], [KERNELS, "compiling sgd"], 0),
+        pytest.param(["train", *NETWORK], [KERNELS, "compiling sgd"], 0, marks=pytest.mark.slow),
         (["train", *NETWORK, "--engine", "reference", "--seed", "1"], [], 0),
         (["predict", "RUN", "test:0"], [], 0),
         (["runs", "show", "RUN"], [], 0),

@@ -51,14 +51,14 @@ def test_all_files_are_there_and_none_else(folder):
     assert b"<svg" in (folder / "figures/rates-2.svg").read_bytes()
 
 
-def test_one_problem_needs_no_number(tmp_path):
+def test_one_problem_needs_no_number(tmp_path, empty_pictures):
     write_comparison(Comparison(outcome()), tmp_path)
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg")
     }
 
 
-def test_four_problems_have_the_files_of_their_profiles(tmp_path):
+def test_four_problems_have_the_files_of_their_profiles(tmp_path, empty_pictures):
     made = on_four()
     write_comparison(Comparison(made), tmp_path)
     found = rows(tmp_path / "profiles.csv")
@@ -88,7 +88,7 @@ def test_the_tables_have_a_row_for_each_optimizer_pair_and_run(folder):
     assert {row["set_lr"] for row in trials} == {"0.002", "0.02", "0.2", "0.9"}
 
 
-def test_files_of_an_earlier_comparison_go_and_those_of_the_user_stay(tmp_path):
+def test_files_of_an_earlier_comparison_go_and_those_of_the_user_stay(tmp_path, empty_pictures):
     write_comparison(Comparison(outcome(problems=(problem("one"), problem("two")))), tmp_path)
     (tmp_path / "notes.txt").write_text("mine")
     write_comparison(Comparison(outcome()), tmp_path)
@@ -103,7 +103,7 @@ def test_the_same_outcome_makes_the_same_page(folder, tmp_path):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path):
+def test_a_folder_that_cannot_be_made_is_told(tmp_path, empty_pictures):
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError):
         write_comparison(Comparison(outcome()), tmp_path / "file" / "below")

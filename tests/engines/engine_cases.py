@@ -11,9 +11,10 @@ from ravine.engines import make_engine
 from ravine.formulas.optimizer import Optimizer
 from ravine.networks import Network, initial_weights
 
-SMALL = (784, 37, 10)
+WIDTH = 196
+SMALL = (WIDTH, 37, 10)
 PAPER = (784, 300, 100, 100, 10)
-DEEP = (784, 70, 35, 35, 10)
+DEEP = (WIDTH, 70, 35, 35, 10)
 """As deep as the paper's network, and sooner computed."""
 
 ENGINES = ("fused", "reference")
@@ -26,7 +27,7 @@ SINGLE_PRECISION = ("momentum", "adam")
 """A rule that drifts and one that is dense: the two that are tested in float32 as well."""
 
 
-def sparse_split(count: int = 400, width: int = 784, classes: int = 10, seed: int = 0) -> Split:
+def sparse_split(count: int = 400, width: int = WIDTH, classes: int = 10, seed: int = 0) -> Split:
     """Return images with about 80 % zeros: some pixels are never used, some in one image, some in most of them."""
     rng = np.random.default_rng(seed)
     share = rng.beta(0.4, 1.6, width)

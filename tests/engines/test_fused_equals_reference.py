@@ -11,6 +11,7 @@ from engine_cases import (
     PAPER,
     SINGLE_PRECISION,
     SMALL,
+    WIDTH,
     assert_same,
     dense_split,
     difference,
@@ -53,8 +54,8 @@ def test_every_rule_after_200_steps(data, name, layers, bias, batch_size):
 
 @pytest.mark.parametrize("batch_size", [7, 100])
 @pytest.mark.parametrize("name", SINGLE_PRECISION)
-def test_the_paper_s_network_after_200_steps(data, name, batch_size):
-    after_200_steps(data, name, PAPER, bias=batch_size == 7, batch_size=batch_size)
+def test_the_paper_s_network_after_200_steps(name, batch_size):
+    after_200_steps(sparse_split(width=PAPER[0]), name, PAPER, bias=batch_size == 7, batch_size=batch_size)
 
 
 def after_200_steps(data, name, layers, bias, batch_size):
@@ -78,7 +79,7 @@ def after_200_steps(data, name, layers, bias, batch_size):
 def test_batches_about_and_above_a_block(data, name, batch_size):
     rule = ELEMENTWISE[name]
     hyper = settings(rule)
-    fused, reference = pair(Network((784, 12, 9, 10), bias=True), rule, batch_size)
+    fused, reference = pair(Network((WIDTH, 12, 9, 10), bias=True), rule, batch_size)
     order = order_of(8, batch_size, len(data.targets))
     ours, theirs = run(fused, data, order, hyper), run(reference, data, order, hyper)
     assert ours.loss_sum == pytest.approx(theirs.loss_sum, rel=1e-12)
@@ -107,7 +108,7 @@ def test_data_with_few_zeros(name, bias, batch_size):
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("rule", [sgd, momentum], ids=lambda rule: rule.name)
 def test_every_activation_and_form_of_softmax(data, rule, activation, bias, softmax, batch_size):
-    network = Network((784, 19, 5, 10), activation=activation, bias=bias, softmax=softmax)
+    network = Network((WIDTH, 19, 5, 10), activation=activation, bias=bias, softmax=softmax)
     hyper = settings(rule)
     fused, reference = pair(network, rule, batch_size)
     order = order_of(25, batch_size, len(data.targets))
@@ -174,7 +175,7 @@ def test_hyperparameters_are_known_by_name(engine):
 
 @pytest.mark.parametrize("first", [0, 6])
 def test_a_call_takes_the_batches_that_it_was_asked_for(data, first):
-    network = Network((784, 5, 10))
+    network = Network((WIDTH, 5, 10))
     order = np.arange(20)
     fused, reference = pair(network, sgd, 3)
     for engine in (fused, reference):

@@ -15,7 +15,7 @@ from ravine.formulas.shelves import OPTIMIZERS
 from ravine.networks import Network, initial_weights
 
 NUMBERS = (0.0, -0.0, 1.0, -2.5, 0.5, 3.0, 1e300, 5e-324, math.inf, -math.inf, math.nan)
-TOGETHER = 13
+TOGETHER = 37
 """Expressions in one rule, each in a slot of its own."""
 
 

@@ -205,16 +205,12 @@ def test_the_table_holds_the_constants_of_lazy_updates(name, dtype):
     module = functions_of(ELEMENTWISE[name])
 
     @njit
-    def fill(hyper, table):
-        module.tabulate(table, hyper)
-
-    @njit
     def both(hyper, table, n):
+        module.tabulate(table, hyper)
         return spread(module.tabulated(table, n)), spread(module.lazy_constants(table, hyper, n))
 
     hyper = np.array([*ELEMENTWISE[name].hyperparameters({}).values()])
     table = np.zeros(TABLE * render(ELEMENTWISE[name].formula).lazy_constants, dtype)
-    fill(hyper, table)
     for n in (0, 1, 2, 700, TABLE - 1):
         fetched, computed = both(hyper, table, n)
         assert fetched == computed == tuple(table.reshape(TABLE, -1)[n])

@@ -203,7 +203,7 @@ def with_a_number(g, m, v, *, lr=0.01, one=1.0):
 def test_a_literal_and_a_hyper_parameter_of_the_same_value_give_the_same_bits():
     # A compiler that knows that a factor is 1 leaves it out, and then rounds what is left in another way. It shows in
     # few weights, and so many are looked at.
-    network, data = Network((784, 300, 100, 10)), sparse_split(400)
+    network, data = Network((784, 300, 100, 10)), sparse_split(400, width=784)
     weights, order = starting_point(network), order_of(30, 10, 400)
     engines = [make_engine("fused", network, each, weights, "float32", 10) for each in (with_a_literal, with_a_number)]
     run(engines[0], data, order, {"lr": 0.3})

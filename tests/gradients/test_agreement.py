@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from gradient_cases import KINDS, LAYERS, everything, kind_name, kinked, make_point, trained
@@ -44,14 +46,15 @@ def test_no_false_alarm(kind, layers, seed, batch, dtype, h, steps):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=kind_name)
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_no_false_alarm_where_the_loss_is_small(kind, dtype):
+def test_no_false_alarm_where_the_loss_is_small(kind):
     # The naive softmax rounds at the size of 1, far above these gradients.
-    point = trained(make_point((6, 9, 8, 4), batch=2, dtype=dtype, **kind), steps=1000, lr=0.5)
+    point = trained(make_point((6, 9, 8, 4), batch=2, **kind), steps=1000, lr=0.5)
     assert point.losses().mean() < 2e-2
-    agreement = compare_gradients(point)
-    assert all(method.verdict.wrong == 0 for method in agreement.methods.values())
-    assert agreement.passed or dtype == "float32", agreement.verdict
+    single = replace(point, weights=point.weights.astype(np.float32), x=point.x.astype(np.float32))
+    for each in (point, single):
+        agreement = compare_gradients(each)
+        assert all(method.verdict.wrong == 0 for method in agreement.methods.values())
+        assert agreement.passed or each is single, agreement.verdict
 
 
 def test_one_weight_at_a_time_passes_if_it_has_a_gradient():
@@ -115,16 +118,16 @@ def test_a_step_that_sees_nothing_passes_nothing(dtype, h, cause, factor):
         assert not agreement.passed
 
 
-@pytest.mark.parametrize("h", [1e-7, 1e-6, 1e-5])
 @pytest.mark.parametrize("method", ["forward", "backward", "central"])
-def test_a_difference_alone_passes_at_a_good_step(h, method):
+def test_a_difference_alone_passes_at_a_good_step(method):
     point = make_point((4, 3, 3), activation="tanh", batch=3, seed=4)
-    agreement = compare_gradients(point, methods=(method,), h=h)
-    assert agreement.passed, agreement.verdict
-    for index in np.flatnonzero(right(point)):
-        for factor in (1.002, -1.0, 0.0):
+    for turn, h in enumerate([1e-7, 1e-6, 1e-5]):
+        agreement = compare_gradients(point, methods=(method,), h=h)
+        assert agreement.passed, agreement.verdict
+        # Each weight gets each of the three errors once, each at another step.
+        for index in np.flatnonzero(right(point)):
             wrong = right(point)
-            wrong[index] *= factor
+            wrong[index] *= (1.002, -1.0, 0.0)[(index + turn) % 3]
             assert compare_gradients(point, methods=(method,), h=h, analytic=wrong).verdict.answer == "fails"
 
 
@@ -170,8 +173,8 @@ def test_a_planted_error_is_caught_and_found(name, layer, batch, activation):
 @pytest.mark.parametrize("name", IN_ONE_LAYER)
 def test_a_planted_error_is_caught_in_every_kind_of_network(name, kind):
     point = make_point(LAYERS[2], batch=3, seed=2, **kind)
-    for layer in range(2):
-        assert not compare_gradients(point, analytic=IN_ONE_LAYER[name](point, layer)).passed
+    layer = (KINDS.index(kind) + list(IN_ONE_LAYER).index(name)) % 2
+    assert not compare_gradients(point, analytic=IN_ONE_LAYER[name](point, layer)).passed
 
 
 @pytest.mark.parametrize("name", IN_ONE_LAYER)

@@ -56,7 +56,9 @@ def test_only_rows_that_an_undecided_claim_needs_get_more_seeds(folder, runs):
     assert done.report.looking.document["seeds"][:2] == [1, 3]
 
 
-def test_it_ends_when_every_claim_is_decided_and_the_command_makes_the_same_page(folder, runs, monkeypatch):
+def test_it_ends_when_every_claim_is_decided_and_the_command_makes_the_same_page(
+    folder, runs, monkeypatch, empty_pictures
+):
     use_small_paper(monkeypatch)
     done = reproduce(until_decided=True, out=folder, jobs=2)
     assert done.report.looking.ended == "decided"

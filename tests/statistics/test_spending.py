@@ -34,7 +34,7 @@ def crossing(times, z):
     covariance = np.sqrt(np.minimum.outer(times, times) / np.maximum.outer(times, times))
     z = np.array(z)
     inside = [
-        stats.multivariate_normal.cdf(z[:k], None, covariance[:k, :k], lower_limit=-z[:k], abseps=1e-9, maxpts=10**6)
+        stats.multivariate_normal.cdf(z[:k], None, covariance[:k, :k], lower_limit=-z[:k], abseps=1e-7, maxpts=10**6)
         for k in range(1, len(z) + 1)
     ]
     return 1 - np.array(inside)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +89,23 @@ class StudyRecorder:
     def ended(self, run: str, result: Result | None, error: str | None) -> None:
         assert run not in self.results
         self.results[run], self.errors[run] = result, error
+
+
+class Interrupter(StudyRecorder):
+    """Sends a signal to the main thread at the n-th progress, and goes on when it has arrived."""
+
+    def __init__(self, at: int, number: int = signal.SIGINT) -> None:
+        super().__init__()
+        self.seen, self.at, self.number = 0, at, number
+
+    def progress(self, run: str, share: float, loss: float) -> None:
+        super().progress(run, share, loss)
+        self.seen += 1
+        if self.seen == self.at:
+            handler = signal.getsignal(self.number)
+            signal.pthread_kill(threading.main_thread().ident, self.number)
+            while signal.getsignal(self.number) is handler:
+                time.sleep(0.001)
 
 
 def begun(planned: list[Planned], store: RunStore, **options: Any) -> list[str]:

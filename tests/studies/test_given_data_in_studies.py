@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
-
 import numpy as np
 import pytest
 from scipy import sparse
-from study_cases import StudyRecorder
+from study_cases import Interrupter, StudyRecorder
 
 import ravine
 from ravine.errors import ConfigError, DataError
@@ -71,14 +69,8 @@ def test_a_data_set_of_the_catalog_makes_the_runs_that_name_it(small, runs):
 
 
 def test_interrupted_and_gone_on_bit_for_bit(tmp_path):
-    class Interrupter(StudyRecorder):
-        def progress(self, run, share, loss):
-            super().progress(run, share, loss)
-            if sum(map(len, self.shares.values())) == 5:
-                signal.raise_signal(signal.SIGINT)
-
     study = study_of([{"lr": 0.1}, {"lr": 0.02}], settings={**QUICK, "epochs": 4})
-    first, second = Interrupter(), StudyRecorder()
+    first, second = Interrupter(2), StudyRecorder()
     with pytest.raises(KeyboardInterrupt, match="the same call goes on"):
         ravine.run_study(study, data=(X, CLASSES), runs=tmp_path / "study", jobs=1, watcher=first)
     (stopped,) = set(first.begun) - set(first.results)
@@ -123,11 +115,12 @@ def single_loss(run, data):
     return np.where(d <= 1, d * d / 2, d - 0.5).mean()
 
 
-def test_a_place_of_ones_own_in_this_process_has_the_data(tmp_path):
-    def one_by_one(jobs, session):
-        for job in jobs:
-            yield session.train(job)
+def one_by_one(jobs, session):
+    for job in jobs:
+        yield session.train(job)
 
+
+def test_a_place_of_ones_own_in_this_process_has_the_data(tmp_path):
     study = study_of([{"lr": 0.1}])
     outcome = ravine.run_study(study, data=(X, CLASSES), runs=tmp_path / "own", runner=one_by_one, quiet=True)
     threads = ravine.run_study(study, data=(X, CLASSES), runs=tmp_path / "threads", quiet=True)
@@ -223,8 +216,7 @@ def test_arrays_that_change_meanwhile_are_noticed(tmp_path):
             super().started(run, spec)
             features[0, 0] += len(self.begun) == 2
 
-    study = study_of([{"lr": 0.1}])
-    recorder = Changes()
-    outcome = ravine.run_study(study, data=(features, CLASSES), runs=tmp_path, jobs=1, watcher=recorder)
+    study, data = study_of([{"lr": 0.1}]), (features, CLASSES)
+    outcome = ravine.run_study(study, data=data, runs=tmp_path, runner=one_by_one, watcher=Changes())
     assert len(outcome.results) == len(outcome.failed) == 1
     assert "the arrays that the data were made of have been changed" in next(iter(outcome.failed.values()))

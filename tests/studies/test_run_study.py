@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from study_cases import (
     SMALL_STUDY,
+    Interrupter,
     StudyRecorder,
     assert_as_single_runs,
     begun,
@@ -181,23 +182,6 @@ def test_data_that_are_not_there_are_said_before_anything_runs(planned, store, t
         run_study(planned, store, load_data=lambda name: load(name, tmp_path / "nowhere"), watcher=recorder)
     assert recorder.begun == []
     assert not store.root.exists()
-
-
-class Interrupter(StudyRecorder):
-    """Sends a signal to the main thread at the n-th progress, and goes on when it has arrived."""
-
-    def __init__(self, at: int, number: int) -> None:
-        super().__init__()
-        self.seen, self.at, self.number = 0, at, number
-
-    def progress(self, run, share, loss):
-        super().progress(run, share, loss)
-        self.seen += 1
-        if self.seen == self.at:
-            handler = signal.getsignal(self.number)
-            signal.pthread_kill(threading.main_thread().ident, self.number)
-            while signal.getsignal(self.number) is handler:
-                time.sleep(0.001)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -22,9 +22,11 @@ def trained(epochs, **settings):
 
 
 @pytest.mark.parametrize("optimizer", sorted(OPTIMIZERS))
-def test_every_optimizer_goes_on_bit_for_bit(small, optimizer):
-    long = ravine.extend(trained(1, optimizer=optimizer), epochs=3)
-    assert_same_run(long.stored, trained(3, optimizer=optimizer, fresh=True).stored)
+@pytest.mark.parametrize("engine", ["reference", pytest.param("fused", marks=pytest.mark.slow)])
+def test_every_optimizer_goes_on_bit_for_bit(small, optimizer, engine):
+    settings = {"optimizer": optimizer, "engine": engine}
+    long = ravine.extend(trained(1, **settings), epochs=3)
+    assert_same_run(long.stored, trained(3, **settings, fresh=True).stored)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,7 @@ def test_a_rate_that_falls_to_its_end_makes_a_run_of_its_own(small):
 def test_a_rate_by_step_is_another_run_than_the_same_rate_by_epoch(small, optimizer, first, then):
     # A rate by step leaves lazy updates out, which has other bits.
     settings = {"optimizer": optimizer, "batch_size": 5, "lr": 0.001, "schedule": "step", "decay_every": 1}
+    settings |= {"engine": "reference"}
     short = trained(1, **settings, schedule_by=first)
     longer = ravine.extend(short, epochs=2, schedule_by=then)
     assert longer.spec.extends == short.id

@@ -76,9 +76,9 @@ def test_every_optimizer_at_its_defaults_learns_and_nothing_is_said(small, runs,
     optimizer = OPTIMIZERS[name]
     size = 230 if optimizer.full_batch else 5
     lr = {"lr": 0.01} if optimizer.defaults["lr"] is None else {}
-    stored = train_small(small, runs, optimizer=name, batch_size=size, epochs=20, **lr)
+    stored = train_small(small, runs, optimizer=name, batch_size=size, epochs=10, **lr)
     assert stored.result.hint is None
-    assert stored.result.test_accuracy > 0.5
+    assert stored.result.test_accuracy > 0.4
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "leaky-relu"])
@@ -152,15 +152,16 @@ def test_a_rate_that_is_far_too_large_and_the_one_that_is_proposed(small, runs, 
 
 
 @pytest.mark.parametrize(
-    ("settings", "cause"),
+    ("settings", "images", "cause"),
     [
-        ({"optimizer": "momentum", "lr": 0.1, "batch_size": 10, "seed": 1}, "dead_network"),
-        ({"optimizer": "momentum", "lr": 0.1, "batch_size": 1, "seed": 1}, "non_finite"),
-        ({"optimizer": "sgd", "lr": 0.1, "batch_size": 1, "seed": 2}, "dead_network"),
+        ({"optimizer": "momentum", "lr": 0.1, "batch_size": 10, "seed": 1}, 15_000, "dead_network"),
+        ({"optimizer": "momentum", "lr": 0.1, "batch_size": 1, "seed": 1}, 15_000, "non_finite"),
+        ({"optimizer": "sgd", "lr": 0.1, "batch_size": 1, "seed": 2}, 60_000, "dead_network"),  # later
     ],
 )
-def test_both_remedies_for_what_diverges_in_the_paper_train(runs, settings, cause):
-    settings = {**settings, "epochs": 1, "out": runs}
+def test_both_remedies_for_what_diverges_in_the_paper_train(runs, settings, images, cause):
+    order = np.random.default_rng(0).permutation(60_000)[:images]
+    settings = {**settings, "order": order, "epochs": 1, "out": runs}
     run = ravine.train(**settings)
     assert run.status == "diverged"
     assert type(run.cause).__struct_config__.tag == cause
