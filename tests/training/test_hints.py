@@ -18,7 +18,7 @@ from ravine.storage.record import Epoch
 from ravine.storage.store import RunStore
 from ravine.training import Given, loop, start_weights, train
 from ravine.training.facts import first_step, look
-from ravine.training.hints import near_chance, went_back
+from ravine.training.learned import near_chance, went_back
 from ravine.training.run import Run
 from training_cases import Recorder, assert_same_run, interrupt_at, small_run, train_small
 

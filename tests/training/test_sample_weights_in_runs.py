@@ -14,7 +14,7 @@ from ravine.errors import ConfigError, DataError
 from ravine.networks import Network, gradient
 from ravine.training import loop
 from ravine.training.facts import counted, first_step, look
-from ravine.training.hints import near_chance, plainly_learned
+from ravine.training.learned import near_chance, plainly_learned
 from training_cases import Recorder
 
 RNG = np.random.default_rng(20)
@@ -215,8 +215,8 @@ def test_a_small_loss_of_small_weights_is_no_sign_that_a_run_learned():
     assert loss > np.log(3)
     tiny = ravine.train(data=weighted(np.full(120, 0.125)), **{**QUICK, "lr": 1e-9}).history
     assert tiny[-1].train_loss == pytest.approx(loss / 8, rel=1e-6)
-    assert not plainly_learned(tiny, 0.9, 0.4, 3, mean_weight=0.125)
-    assert plainly_learned(tiny, 0.9, 0.4, 3)
+    assert not plainly_learned(tiny, 0.9, 0.4, 0.125 * np.log(3))
+    assert plainly_learned(tiny, 0.9, 0.4, np.log(3))
 
 
 def test_a_lower_accuracy_is_what_weights_of_classes_ask_for():

@@ -9,21 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from ravine.arrays import Array
-from ravine.data import Split, rows_at_once
-from ravine.engines import Engine
+from ravine.data import GivenInfo, Split, rows_at_once
+from ravine.engines import Engine, Evaluation
 from ravine.errors import RavineError
 from ravine.formulas.activation import Activation
-from ravine.networks import Network, forward, gradient, losses, predicted_classes
+from ravine.networks import Network, forward, gradient, losses, weighted
 from ravine.spec import RunSpec
 from ravine.storage.record import Cause, Epoch
+from ravine.training.baselines import Compared, brought_to, least_losses
+from ravine.training.sizes import Columns
 
 JudgedBy = Literal["validation", "test", "training"]
-"""The set whose images tell whether a run learned."""
+"""The set whose samples tell whether a run learned."""
+
+Kind = Literal["classes", "flags", "numbers"]
+"""What a run predicts. Classes and flags are judged by accuracy, numbers by R^2 and by the loss."""
 
 SAMPLES = 200
 """The number of training samples on which a network is examined."""
@@ -37,6 +42,8 @@ _LARGEST_BATCH = 2000
 _FLAT = 0.01
 """A unit whose slope is below this share of the activation's steepest passes next to no gradient."""
 
+_FIFTH = 0.2
+
 _DECADES = 45
 """The number of powers of ten that float32 has."""
 
@@ -47,24 +54,28 @@ class Look:
 
     Attributes:
         losses: w_b L_b, (b,); L_b if samples have no weights.
-        accuracy, chance: the share of the samples, or of their weight, whose class is predicted, and that of their
-            commonest class.
         gradients: the norm of the gradient of each layer, (l,).
         blocked: for each hidden layer, the share of its outputs that pass next to no gradient.
         spreads: for the input and each hidden layer, the standard deviation over the samples, averaged over its units.
+        least: the least mean loss that there is.
     """
 
     losses: Array
-    accuracy: float
-    chance: float
     gradients: Array
     blocked: tuple[float, ...]
     spreads: tuple[float, ...]
+    least: float
 
     @property
     def loss(self) -> float:
         """The mean loss."""
         return float(self.losses.mean())
+
+    @property
+    def noise(self) -> float:
+        """The standard error of the mean loss."""
+        with np.errstate(all="ignore"):
+            return float(self.losses.std() / np.sqrt(len(self.losses)))
 
 
 @dataclass(frozen=True)
@@ -90,14 +101,22 @@ class Facts:
     Attributes:
         spec, network, history, cause: of the run.
         steps: how many were taken.
-        judged_by: the set whose images tell whether the run learned.
-        accuracy, chance: on these images; chance is the share of their largest class.
+        kind: what the run predicts.
+        judged_by, judged_count: the set whose samples tell whether the run learned, and how many it has.
+        score, chance: the accuracy on these samples, or R^2 of numbers, and that of the best constant answer.
+        judged, trained: the loss of some of these samples, and of some that were trained on, with the last weights,
+            beside the losses of constant outputs.
+        zero_loss: the mean loss of outputs that are 0, on the same samples as `trained`.
         start, end: looks at the same training samples with the initial and the last weights.
         moved, size: |w - w_0| / |w_0| and |w| / |w_0| for the last weights w.
         first: the optimizer's first step; None if none moves a weight, or it cannot be taken again.
-        common, last: the commonest class of the training samples, and of the last of them; with its share. With sample
-            weights it is the class that has most of them, and its share of the weight.
-        mean_weight: the mean sample weight, to which the weights of a look are brought; None if samples have none.
+        common, last: the commonest class of the training samples, and of the last of them; with its share. Of flags and
+            numbers the commonest targets, and from or up to where the last ones are in the highest or the lowest fifth
+            of all. With sample weights the commonest is what has most of them, with its share of the weight.
+        given: what is known of the data, if they were given.
+        features: the columns of some inputs, if data were given.
+        targets: the columns of some targets, if they are numbers.
+        weighted: whether samples have weights.
     """
 
     spec: RunSpec
@@ -105,9 +124,14 @@ class Facts:
     history: Sequence[Epoch]
     cause: Cause | None
     steps: int
+    kind: Kind
     judged_by: JudgedBy
-    accuracy: float
+    judged_count: int
+    score: float
     chance: float
+    judged: Compared
+    trained: Compared
+    zero_loss: float
     start: Look
     end: Look
     moved: float
@@ -115,12 +139,10 @@ class Facts:
     first: FirstStep | None
     common: tuple[str, float]
     last: tuple[str, float]
-    mean_weight: float | None = None
-
-    @property
-    def weighted(self) -> bool:
-        """Whether samples have weights."""
-        return self.mean_weight is not None
+    given: GivenInfo | None
+    features: Columns | None
+    targets: Columns | None
+    weighted: bool = False
 
 
 def counted(split: Split, samples: Array) -> Array:
@@ -138,17 +160,16 @@ def look(network: Network, weights: Array, split: Split, samples: Array, mean_we
     weights = weights.astype(np.float64)
     samples = samples[: rows_at_once(network.layers[0], SAMPLES)]
     samples = samples[: rows_at_once(network.layers[0], len(samples))]
-    x, labels, each_weight = split.inputs(samples, np.float64), split.targets[samples], split.weights_of(samples)
-    if each_weight is not None:
-        each_weight = each_weight * (mean_weight / each_weight.mean())
+    x, labels = split.inputs(samples, np.float64), split.targets[samples]
+    each_weight = brought_to(split, samples, mean_weight)
     with np.errstate(all="ignore"):
         each, g = gradient(network, weights, x, labels, each_weight)
         trace = forward(network, weights, x)
         norms = np.array([np.linalg.norm(part) for part in network.layout.views(g)])
         blocked = tuple(map(_blocked, network.activations, trace.slopes))
         spreads = tuple(float(a.std(axis=0).mean()) for a in trace.activations)
-    accuracy = float(np.average(predicted_classes(network, trace.logits) == labels, weights=each_weight))
-    return Look(each, accuracy, commonest(labels, each_weight)[1], norms, blocked, spreads)
+    least = weighted(least_losses(network, labels), each_weight)
+    return Look(each, norms, blocked, spreads, float(least.mean()))
 
 
 def _blocked(activation: Activation, slopes: Array) -> float:
@@ -201,3 +222,64 @@ def commonest(labels: Sequence[int] | Array, weights: Array | None = None) -> tu
     """
     counts = np.bincount(labels, weights)
     return int(counts.argmax()), float(counts.max() / counts.sum())
+
+
+def kind_of(spec: RunSpec, judged: Evaluation) -> Kind:
+    """Return what a run predicts."""
+    if spec.targets == "classes":
+        return "classes"
+    return "numbers" if judged.accuracy is None else "flags"
+
+
+def score_of(judged: Evaluation) -> float:
+    """Return the accuracy of an evaluation, or R^2 of numbers; 0 if that is not finite, or not known."""
+    score = judged.scores.r2 if judged.accuracy is None else judged.accuracy
+    return score if score is not None and np.isfinite(score) else 0.0
+
+
+def chance_of(kind: Kind, targets: Array) -> float:
+    """Return the score of the best constant answer: the commonest class, each output's commonest flag, or the mean.
+
+    >>> chance_of("flags", np.array([[0.0, 1.0], [0.0, 0.0], [0.0, 1.0], [0.0, 0.0]]))
+    0.75
+    """
+    if kind == "classes":
+        return commonest(targets)[1]
+    ones = targets.mean(axis=0)
+    return 0.0 if kind == "numbers" else float(np.maximum(ones, 1 - ones).mean())
+
+
+def commonest_targets(split: Split, chosen: Any, few: Array) -> tuple[str, float]:
+    """Return in words the targets that most of a few samples have, and their share of the chosen ones; of their weight.
+
+    >>> commonest_targets(Split(np.ones((4, 1)), np.array([[2.0], [0.5], [2.0], [2.0]])), slice(None), np.arange(4))
+    ('2', 0.75)
+    """
+    rows, at = np.unique(split.targets[few], axis=0, return_inverse=True)
+    row = rows[np.bincount(at.ravel(), split.weights_of(few)).argmax()]
+    words = [f"{number:.4g}" for number in row[:4]] + (["..."] if len(row) > 4 else [])
+    alike = (split.targets[chosen] == row).all(axis=1)
+    weights = split.weights_of(chosen)
+    return ", ".join(words), float(alike.mean() if weights is None else weights[alike].sum() / weights.sum())
+
+
+def last_targets(targets: Array, last: Array) -> tuple[str, float]:
+    """Return where the highest or the lowest fifth of targets, (b, o), begins, and how many of the last are there.
+
+    It is the fifth, of any output, that has the largest share of the last targets, (c, o). A fifth of equal targets,
+    as others have too, is none.
+
+    >>> last_targets(np.arange(100.0)[:, None], np.arange(90.0, 100.0)[:, None])
+    ('79.2 or more', 1.0)
+    """
+    found = ("", 0.0)
+    for side, words in ((1, "more"), (-1, "less")):
+        with np.errstate(all="ignore"):
+            ends = np.quantile(side * targets, 1 - _FIFTH, axis=0)
+        few = (side * targets >= ends).mean(axis=0) <= 2 * _FIFTH
+        shares = np.where(few, (side * last >= ends).mean(axis=0), 0.0)
+        output = int(shares.argmax())
+        where = f" in output {output}" if targets.shape[1] > 1 else ""
+        seen = f"{side * ends[output]:.3g} or {words}{where}"
+        found = max(found, (seen, float(shares[output])), key=lambda one: one[1])
+    return found
