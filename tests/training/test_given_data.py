@@ -428,3 +428,17 @@ def test_a_study_takes_arrays_of_numpy_as_lists(tmp_path):
     group = {"name": "g", "grid": {"lr": np.logspace(-3, -1, 3)}, "settings": {"epochs": 1, "layers": np.array([6, 3])}}
     outcome = ravine.run_study({"name": "s", "groups": [group]}, data=(X, Y), runs=tmp_path, quiet=True)
     assert [result.spec.lr for result in outcome.results.values()] == np.logspace(-3, -1, 3).tolist()
+
+
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+@pytest.mark.parametrize("loss", ["squared-error", "absolute-error", "huber", "logistic", "hinge"])
+def test_one_output_predicts_the_class_that_its_predicted_target_is_nearer_to(engine, loss, tmp_path):
+    y = (X[:, 0] > X[:, 1]).astype(int)
+    data = ravine.dataset(X, y, test=(X, y))  # classes, to every loss
+    settings = {"layers": (6, 8, 1), "loss": loss, "bias": True, "lr": 0.05, "epochs": 40}
+    run = ravine.train(data=data, engine=engine, out=tmp_path, **settings)
+    one, two = run.matrices
+    z = (np.maximum(X @ one[:-1] + one[-1], 0) @ two[:-1] + two[-1])[:, 0]
+    side = z > (0 if loss in ("logistic", "hinge") else 0.5)
+    assert (run.predict(X) == side).all()
+    assert run.test_accuracy == (side == y).mean() > 0.85

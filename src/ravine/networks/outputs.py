@@ -63,11 +63,12 @@ def are_classes(targets: Array) -> bool:
 
 
 def predicted_classes(network: Network, z: Array) -> Array:
-    """Return the class that outputs predict, (b,) int64: that of the largest, or of one output its side of 0.
+    """Return the class that outputs predict, (b,) int64: that of the largest.
 
-    With cross-entropy, one output stands for one class, which is always predicted.
+    A network of one output predicts, with a loss of single outputs, class 1 where its predicted target is above 1/2.
+    With cross-entropy one output stands for one class, which is always predicted.
     """
     if z.shape[-1] > 1 or network.objective.formula is None:
         classes: Array = z.argmax(axis=-1)
         return classes
-    return (z[..., 0] > 0).astype(np.int64)
+    return (network.objective.predicted(z.astype(float))[..., 0] > 0.5).astype(np.int64)

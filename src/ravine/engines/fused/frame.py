@@ -109,6 +109,7 @@ class Options(NamedTuple):
     noise: Flag  # the rule asks for random numbers, and every row is visited, as with norms
     layered: Flag  # each layer has hyper-parameters of its own
     listed: Flag  # the summed gradient has rows only for those inputs that its batch has; see `Summed`
+    told: Flag  # an evaluation writes the outputs to `Found.outputs`
     wipe: Flag  # a step turns zeros into numbers that are not finite, so the padding is cleared after each step
     seed: Offset  # of the random numbers
 
@@ -224,7 +225,7 @@ class Found(NamedTuple):
 
     loss: Doubles  # losses are added to loss[0]
     hits: Counts  # the number of correctly classified samples is added to hits[0]
-    outputs: Reals  # of an evaluation on data whose targets are numbers, shape (samples, outputs)
+    outputs: Reals  # of an evaluation, shape (samples, outputs), if `Options.told`
     live: Bytes  # 1 for each unit (counted as rows are) that was not zero for some sample
 
 

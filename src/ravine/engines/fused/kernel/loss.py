@@ -55,10 +55,8 @@ def weighted_loss(frame: Frame, sample: Count, loss: Real, d0: Offset) -> Real:
 
 @plain
 def is_hit(frame: Frame, sample: Count) -> Flag:
-    """Tell whether the class of a sample is that of its largest output, or of its only output's side of 0."""
+    """Tell whether the class of a sample is that of its largest output."""
     n, z, label = frame.plan.sizes[frame.plan.layers], frame.work.sums, u(frame.data.labels[sample])
-    if n == u(1) and frame.options.loss != u(0):  # with cross-entropy, one output is the only class
-        return (z[0] > like(z, 0)) == (label == u(1))
     best = u(0)
     for j in range(n):
         if z[j] > z[best]:

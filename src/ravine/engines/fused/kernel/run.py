@@ -114,9 +114,9 @@ def lesser(one: Count, other: Count) -> Count:
 
 @plain
 def tell(frame: Frame, b: Offset, hit: Flag, sample: Count) -> None:
-    """Count a hit, keep outputs whose targets are numbers, and mark the units that are live in sample b of a block."""
+    """Count a hit, keep outputs if they are asked for, and mark the units that are live in sample b of a block."""
     frame.found.hits[0] += hit
-    if not frame.data.labelled:
+    if frame.options.told:
         n = frame.plan.sizes[frame.plan.layers]
         for j in range(n):
             frame.found.outputs[u(sample) * n + j] = frame.work.sums[j]
