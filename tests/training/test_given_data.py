@@ -441,4 +441,4 @@ def test_one_output_predicts_the_class_that_its_predicted_target_is_nearer_to(en
     z = (np.maximum(X @ one[:-1] + one[-1], 0) @ two[:-1] + two[-1])[:, 0]
     side = z > (0 if loss in ("logistic", "hinge") else 0.5)
     assert (run.predict(X) == side).all()
-    assert run.test_accuracy == (side == y).mean() > 0.85
+    assert run.test_accuracy == (side == y).mean() > 0.8
