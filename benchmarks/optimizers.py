@@ -73,7 +73,6 @@ def main() -> None:
         if name not in EVERY:
             parser.error(unknown("optimizer", name, EVERY))
     known = load()
-    _note_another_machine(known)
     if arguments.speed:
         wanted = [name for name in arguments.names or EVERY if name in known["optimizers"]]
     else:
@@ -81,14 +80,14 @@ def main() -> None:
     for number, name in enumerate(wanted, start=1):
         _tell(f"{name}, {number} of {len(wanted)}")
         old = known["optimizers"].get(name, {})
-        known["optimizers"][name] = {**old, **_rounded(speeds(name))} if arguments.speed else measure(name)
+        known["optimizers"][name] = {**old, **_timed(name)} if arguments.speed else measure(name)
         known = _store(known)
     print(json.dumps(known, indent=1) if arguments.json else _table(known["optimizers"]))
 
 
 def load() -> dict[str, Any]:
     """Return the document of figures; without a file, one that has none."""
-    empty = {"machine": machine(), "command": COMMAND, "protocol": PROTOCOL, "optimizers": {}}
+    empty = {"command": COMMAND, "protocol": PROTOCOL, "optimizers": {}}
     return json.loads(FILE.read_text(encoding="utf-8")) if FILE.is_file() else empty
 
 
@@ -99,7 +98,7 @@ def up_to_date(name: str) -> bool:
 
 def measure(name: str) -> dict[str, Any]:
     """Measure one optimizer and return its entry of the document."""
-    return _rounded({"source": source(EVERY[name]), **curve(name), **speeds(name)})
+    return _rounded({"source": source(EVERY[name]), **curve(name)}) | _timed(name)
 
 
 def source(rule: Optimizer) -> str:
@@ -201,7 +200,7 @@ class Timed:
 
 
 def machine() -> str:
-    """Return what the figures depend on, in one line."""
+    """Return what speeds depend on, in one line."""
     of = environment(threads=1)
     return f"{of['processor']}, {of['cores']} cores, Python {of['python']}, NumPy {of['numpy']}, Numba {of['numba']}"
 
@@ -214,7 +213,7 @@ def _data() -> Dataset:
 def _store(document: dict[str, Any]) -> dict[str, Any]:
     """Write the document, with only the optimizers that exist now, sorted by name; return it."""
     entries = {name: document["optimizers"][name] for name in EVERY if name in document["optimizers"]}
-    stored = {"machine": machine(), "command": COMMAND, "protocol": PROTOCOL, "optimizers": entries}
+    stored = {"command": COMMAND, "protocol": PROTOCOL, "optimizers": entries}
     make_folder(FILE.parent)
     write_whole(FILE, (json.dumps(stored, indent=1) + "\n").encode())
     return stored
@@ -229,9 +228,9 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
-def _note_another_machine(known: dict[str, Any]) -> None:
-    if known["machine"] != machine():
-        _tell(f"the file has figures of another machine, {known['machine']}; --speed measures all speeds again")
+def _timed(name: str) -> dict[str, Any]:
+    """Return the speeds of an optimizer, and the machine that has them."""
+    return {**_rounded(speeds(name)), "machine": machine()}
 
 
 def _tell(text: str) -> None:

@@ -51,7 +51,7 @@ def run(optimizers, monkeypatch):
     return measured
 
 
-def test_every_rule_has_a_row_and_is_measured_once(optimizers, run, capsys):
+def test_every_rule_has_a_row_and_is_measured_once(optimizers, run, capsys, monkeypatch):
     every = sorted([*ELEMENTWISE, *MATRIX])
     assert run() == (every, every)
     assert run() == ([], [])
@@ -61,7 +61,11 @@ def test_every_rule_has_a_row_and_is_measured_once(optimizers, run, capsys):
     document = json.loads(capsys.readouterr().out)
     assert document == optimizers.load()
     assert document["optimizers"]["adam"]["rates"] == [{"lr": 0.1, "train_loss": 0.3333}]
+    monkeypatch.setattr(optimizers, "machine", lambda: "another machine")
     assert run("--speed", "muon") == ([], ["muon"])
+    machines = {name: entry["machine"] for name, entry in optimizers.load()["optimizers"].items()}
+    assert machines.pop("muon") == "another machine"
+    assert "another machine" not in machines.values()
     assert run("--speed") == ([], every)
 
 

@@ -85,12 +85,22 @@ def test_the_studies_in_python_of_the_page_run():
     ]
 
 
-def test_the_example_of_the_gradient_page_runs():
+def test_the_examples_of_the_gradient_page_run():
     page = (ROOT / "docs" / "gradients.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict[str, object] = {}
-    exec(code, names)
+    exec("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)), names)
     assert names["check"].passed
+    assert names["network"].passed
+    parts = re.findall(r"^\| (`network\.[^|]*`) \|", page, re.MULTILINE)
+    assert len(parts) == 5
+    for part in ", ".join(parts).split(", "):
+        eval(part.strip("`"), names)
+    for name in ("errors", "verdict", "worst"):
+        getattr(names["network"].agreement.methods["central"], name)
+    for name in ("right", "wrong", "unseen", "cause", "mend"):
+        getattr(names["network"].agreement.verdict, name)
+    for name in ("best_step", "best_median", "predicted_step"):
+        getattr(names["network"].curve, name)
 
 
 def seen_in(folder, monkeypatch):
@@ -126,10 +136,12 @@ def test_the_page_about_seeing_runs(tmp_path, monkeypatch, capsys):
 def test_the_page_about_data(tmp_path, monkeypatch):
     monkeypatch.setenv("RAVINE_HOME", str(tmp_path / "runs"))
     page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict[str, object] = {}
-    exec(example, names)
+    exec("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)), names)
     assert names["run"].class_names == ("other", "same")
+    w, each = names["w"], [names["w"][names["numbers"] == k].sum() for k in (0, 1)]
+    assert (w.mean(), each[0]) == (pytest.approx(1), pytest.approx(each[1]))
+    assert names["run_even"].train_loss != names["run"].train_loss
     rng = np.random.default_rng(0)
     x = rng.normal(size=(13, 10))
     frame = pandas.DataFrame(x, columns=[*"0123456", "age", *"89"])

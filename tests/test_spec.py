@@ -30,6 +30,7 @@ CHANGES = {
     "activation": "tanh",
     "bias": True,
     "softmax": "naive",
+    "label_smoothing": 0.1,
     "init": "he-normal",
     "optimizer": "adagrad",
     "lr": 0.2,
@@ -202,6 +203,18 @@ def test_a_split_or_a_test_that_cannot_be_is_refused(settings, told):
     with pytest.raises(ConfigError) as found:
         from_settings(settings)
     assert told in str(found.value)
+
+
+@pytest.mark.parametrize("zero", [0, 0.0, -0.0, np.float32(0), np.int64(0)])
+def test_without_label_smoothing_a_run_is_the_same(zero):
+    run = from_settings({"label_smoothing": zero})
+    assert run.id == id_of(RunSpec()) == id_of(RunSpec(label_smoothing=zero))
+    assert repr(run.spec.label_smoothing) == "0.0"
+    naive = {"softmax": "naive", "label_smoothing": zero}
+    assert from_settings(naive).id == from_settings({"softmax": "naive"}).id
+    old = msgspec.to_builtins(RunSpec())
+    del old["label_smoothing"]  # as a run was stored before there was such a setting
+    assert msgspec.convert(old, RunSpec) == RunSpec()
 
 
 def test_a_default_that_is_written_out_is_the_same_run():
@@ -544,6 +557,14 @@ def test_numpy_s_numbers_are_as_good_as_python_s():
             "exponential schedule gives a learning rate of 1e\\+199 at epoch 1 of 10",
         ),
         ({"bias": "no"}, "bias"),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1.0; it must be a number from 0 to below 1, such as 0.1"),
+        ({"label_smoothing": -0.1}, "label_smoothing is -0.1"),
+        ({"label_smoothing": math.nan}, "label_smoothing is nan"),
+        ({"label_smoothing": True}, "label_smoothing"),
+        ({"label_smoothing": "some"}, "label_smoothing"),
+        ({"label_smoothing": 0.1, "softmax": "naive"}, "the naive softmax takes none: leave one of the two out"),
+        ({"label_smoothing": 0.1, "loss": "huber"}, "the loss huber takes each output by itself: leave it out"),
+        ({"label_smoothing": 0.1, "loss": "logistic"}, "give targets such as 0.05 and 0.95 in place of 0 and 1"),
     ],
 )
 def test_bad_settings_are_refused_in_one_sentence(settings, words):

@@ -54,6 +54,7 @@ GOOD: dict[str, tuple[str, ...]] = {
     "init": ("glorot-uniform", "glorot-normal", "he-uniform", "he-normal", "lecun-normal"),
     "into": ("new/report",),
     "jobs": ("1", "2"),
+    "label_smoothing": ("0", "0.1", "0.5"),
     "largest_batch": ("20", "40", "300"),
     "layers": ("784,4,10", "784,3,3,10", "784,10", "784-5-10", "784,1000000000000,10"),
     "lr": ("0.1", "0.01", "1e-3", "1e5", "0"),

@@ -139,7 +139,7 @@ def page(optimizer: Optimizer, entry: Entry) -> str:
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def index(optimizers: Sequence[Optimizer], entries: Mapping[str, Entry], protocol: str, machine: str) -> str:
+def index(optimizers: Sequence[Optimizer], entries: Mapping[str, Entry], protocol: str) -> str:
     """Return the page that lists all optimizers."""
     rows = [
         (
@@ -164,7 +164,7 @@ column is the time per sample in batches of 100, as a multiple of that of sgd (\
 
 {escaped(protocol)}
 
-Here: {escaped(machine)}. `python -m benchmarks.optimizers` measures it again.
+Here: {escaped(machines(entries))}. `python -m benchmarks.optimizers` measures it again.
 
 ```{{toctree}}
 :hidden:
@@ -172,6 +172,19 @@ Here: {escaped(machine)}. `python -m benchmarks.optimizers` measures it again.
 {chr(10).join(optimizer.name for optimizer in optimizers)}
 ```
 """
+
+
+def machines(entries: Mapping[str, Entry]) -> str:
+    """Return the machine that most speeds are from, and the others with their optimizers.
+
+    >>> machines({"sgd": {"machine": "A"}, "adam": {"machine": "A"}, "lion": {"machine": "B"}})
+    'A; lion: B'
+    """
+    names: dict[str, list[str]] = {}
+    for name, entry in entries.items():
+        names.setdefault(entry["machine"], []).append(name)
+    usual, *others = sorted(names, key=lambda machine: -len(names[machine]))
+    return "; ".join([usual, *(f"{', '.join(names[machine])}: {machine}" for machine in others)])
 
 
 def escaped(text: str) -> str:
@@ -356,11 +369,9 @@ def drawn(figure: Figure, name: str, label: str) -> str:
 # Files
 
 
-def write(
-    folder: Path, optimizers: Sequence[Optimizer], entries: Mapping[str, Entry], protocol: str, machine: str
-) -> None:
+def write(folder: Path, optimizers: Sequence[Optimizer], entries: Mapping[str, Entry], protocol: str) -> None:
     """Write the pages and pictures of optimizers and the list of them; delete the pages and pictures of others."""
-    files = {"index.md": index(optimizers, entries, protocol, machine)}
+    files = {"index.md": index(optimizers, entries, protocol)}
     for optimizer in optimizers:
         name, entry = optimizer.name, entries[optimizer.name]
         files[f"{name}.md"] = page(optimizer, entry)
@@ -379,8 +390,8 @@ def write(
             file.unlink()
 
 
-def measured(names: Iterable[str]) -> tuple[dict[str, Entry], str, str]:
-    """Return the measurements of optimizers, their protocol and the machine.
+def measured(names: Iterable[str]) -> tuple[dict[str, Entry], str]:
+    """Return the measurements of optimizers, and their protocol.
 
     An optimizer that the file lacks, or whose text has changed since, is measured now; the result is not stored.
     """
@@ -394,7 +405,7 @@ def measured(names: Iterable[str]) -> tuple[dict[str, Entry], str, str]:
         else:
             log.info("measuring %s, since %s has no figures of its present text", name, optimizers.FILE.name)
             entries[name] = optimizers.measure(name)
-    return entries, stored["protocol"], stored["machine"]
+    return entries, stored["protocol"]
 
 
 def write_pages(app: Any) -> None:

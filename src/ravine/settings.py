@@ -113,6 +113,8 @@ SETTINGS = (
             choices.SOFTMAX_FORMS),
     Setting("loss", str, "cross-entropy", "The loss: {}. All but cross-entropy take each output by itself. It may also "
             "be a file of your own, which ravine runs.", NETWORK, choices.LOSSES, files=True),
+    Setting("label_smoothing", float, 0, "With cross-entropy, the share of the target that all classes have alike, "
+            "from 0 to below 1.", NETWORK, metavar="SHARE"),
     Setting("init", str, "glorot-uniform", "How the initial weights are drawn: {}.", NETWORK, choices.INITIALIZERS),
     Setting("dataset", str, "mnist", "The data set: {}.", DATA, choices.DATA_SETS),
     Setting("validation", int | float, 0, "Training samples that are held out to choose settings on: how many, or a "

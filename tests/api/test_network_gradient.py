@@ -14,6 +14,7 @@ from ravine.api.network_gradient import check_network_gradient
 from ravine.data import load, scaled
 from ravine.errors import RavineError
 from ravine.gradients import METHODS, NetworkPoint, compare_gradients
+from ravine.gradients.networks import agreement
 from ravine.gradients.networks.check import CURVE_WEIGHTS, DIGITS_WEIGHTS, NetworkCheck
 from ravine.gradients.networks.vcurve import v_curve
 from ravine.networks import gradient
@@ -90,7 +91,8 @@ def test_subsets_are_seeded(small):
     assert checked(1).errors != checked(2).errors
     assert check_network_gradient(SPEC, epochs=0, weights=50, digits=15).agreement.weights == 50
     every = check_network_gradient(SPEC, epochs=0, weights=10**6, digits=None)
-    assert every.agreement.weights == SPEC.network.layout.size
+    pixels = np.count_nonzero(small.train.features[0])  # the weights of a black pixel cannot change the loss
+    assert every.agreement.weights == pixels * 12 + 12 * 10 < SPEC.network.layout.size
 
 
 def test_the_curve_and_the_digits_are_of_weights_that_count(small):
@@ -103,6 +105,26 @@ def test_the_curve_and_the_digits_are_of_weights_that_count(small):
     assert (check.digits.weights, check.digits.both_zero) == (min(len(live), DIGITS_WEIGHTS), 0)
     assert isinstance(check, NetworkCheck)
     assert tuple(check.agreement.methods) == METHODS
+
+
+@pytest.mark.parametrize(
+    ("settings", "answer"),
+    [({}, "passes"), ({"methods": ("central",), "h": 1e-20}, "cannot tell")],
+)
+def test_a_check_has_its_answer(small, settings, answer):
+    check = check_network_gradient(SPEC, epochs=0, weights=200, digits=None, **settings)
+    assert (check.answer, check.passed) == (answer, answer == "passes")
+    assert str(check).startswith(f"{answer}, 200 of ")
+
+
+def test_a_wrong_gradient_has_its_answer(small, monkeypatch):
+    def wrong(network, weights, x, targets):
+        losses, g = gradient(network, weights, x, targets)
+        return losses, 1.1 * g
+
+    monkeypatch.setattr(agreement, "gradient", wrong)
+    check = check_network_gradient(SPEC, epochs=0, digits=None)
+    assert (check.answer, check.passed) == ("fails", False)
 
 
 def test_progress_is_told(small):
@@ -123,7 +145,11 @@ def test_progress_is_told(small):
         ({"h": float("nan")}, "h is nan"),
         ({"methods": ("centrl",)}, "did you mean 'central'"),
         ({"methods": ()}, "no method is given"),
-        ({"digits": 3}, "digits is 3"),
+        ({"digits": 3}, r"digits is 3; it must be a whole number from 15 to 1000\.$"),
+        (
+            {"digits": 0},
+            r"digits is 0; it must be a whole number from 15 to 1000, or None, which leaves this check out\.",
+        ),
         ({"weights": 0}, "weights is 0"),
         ({"epochs": -1}, "epochs is -1"),
         ({"dtype": "float16"}, "unknown dtype of a gradient check 'float16'"),

@@ -183,6 +183,42 @@ def test_a_stored_run_is_checked_at_its_weights(small, capsys):
     assert (document["parameters"], document["samples"], document["digits"]) == (64 * 7 + 70, 2, None)
 
 
+def test_a_run_that_is_not_there(capsys, runs):
+    assert run(["gradcheck", "--run", "nothing"]) == 3
+    assert "there is no run 'nothing'" in capsys.readouterr().err
+    assert not runs.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--activation", "tanh"], "--activation"),
+        (["--activation", "relu"], "--activation"),
+        (["--loss", "hinge"], "--loss"),
+        (["--layers", "64,10"], "--layers"),
+        (["--label-smoothing", "0"], "--label-smoothing"),
+        (["--dataset", "small", "--lr", "0.1"], "--lr or --dataset"),
+        (["--epochs", "5", "--batch-size", "1", "--bias"], "--batch-size, --epochs or --bias"),
+        (["--softmax", "naive", "--init", "he", "--seed", "0"], "--softmax, --init or --seed"),
+    ],
+)
+def test_what_a_stored_run_has_already_is_refused_beside_it(runs, capsys, options, named):
+    assert run(["gradcheck", "--run", "nothing", *options]) == 3
+    (line,) = capsys.readouterr().err.splitlines()
+    (names,) = re.fullmatch(r"ravine: --run checks .+ as it is, and takes no (.+): leave it out\.", line).groups()
+    assert names == named
+
+
+def test_what_is_of_the_check_itself_goes_with_a_stored_run(small, capsys):
+    training = ["train", "--dataset", "small", "--layers", "64,7,10", "--engine", "reference", "--epochs", "1"]
+    assert run([*training, "--json"]) == 0
+    stored = json.loads(capsys.readouterr().out)["id"]
+    options = ["--weights", "30", "--methods", "central,complex", "--h", "1e-6", "--digits", "0", "--dtype", "float64"]
+    assert run(["gradcheck", "--run", stored, *options, "--sample", "3", "--json", "--quiet"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["weights"], document["methods"]["central"]["h"]) == (30, 1e-6)
+
+
 def test_the_options_count(small, capsys):
     options = ["--weights", "40", "--h", "1e-5", "--dtype", "float32", "--methods", " central, complex ", "--bias"]
     assert run([*CHECK, *options, "--digits", "0", "--json", "--sample", "1,2,3"]) in (0, 6)
@@ -210,7 +246,6 @@ BAD = [
     (["--methods", "centrl"], 2, "unknown method 'centrl'; did you mean 'central'?"),
     (["--methods", ""], 3, "no method is given; name at least one of forward, backward, central, complex."),
     (["--methods", " , "], 3, "no method is given"),
-    (["--run", "nothing"], 3, "there is no run 'nothing'"),
     (["--weights", "0"], 3, "weights is 0; it must be all or a whole number from 1 to"),
     (["--weights", "-7"], 3, "weights is -7"),
     (["--weights", "some"], 2, "'some' is neither all nor a whole number."),

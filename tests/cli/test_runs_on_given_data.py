@@ -45,7 +45,7 @@ def test_their_curves_are_drawn(trained, capsys, tmp_path):
         (["runs", "plot", "RUN", "--confusion"], "which are not stored with it"),
         (["runs", "plot", "RUN", "--weights"], "draws images, and the samples of run RUN are none"),
         (["runs", "extend", "RUN", "--epochs", "4"], "which are not stored with it"),
-        (["gradcheck", "--run", "RUN"], "not from data that were given"),
+        (["gradcheck", "--run", "RUN"], "which are not stored with it"),
     ],
     ids=lambda given: "-".join(given) if isinstance(given, list) else "",
 )

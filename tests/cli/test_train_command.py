@@ -54,7 +54,7 @@ def test_every_option_reaches_the_spec(small, capsys):
         "warmup": 0.5, "batch_size": 30, "largest_batch": 60, "per_layer": {"alpha": [1.0, 0.5]},
         "epochs": 2, "seed": 7, "validation": 23, "validation_seed": 3, "test": "end",
         "engine": "reference", "dtype": "float64", "data": None, "initial_weights": None, "order": None,
-        "extends": None, "loss": "cross-entropy", "targets": "classes",
+        "extends": None, "loss": "cross-entropy", "label_smoothing": 0.0, "targets": "classes",
     }  # fmt: skip
 
 

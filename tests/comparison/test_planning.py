@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -18,6 +19,7 @@ from ravine.comparison.folder import Made
 from ravine.comparison.plan import Plan, Protocol, Variant, id_of
 from ravine.comparison.planning import make_plan
 from ravine.comparison.prepare import entrants_of, first_runs
+from ravine.comparison.protocol_words import problem_words
 from ravine.errors import ConfigError
 from ravine.search import choice, linear, log, one_minus_log
 
@@ -184,6 +186,9 @@ def test_numbers_that_are_refused(numbers, words):
         ({"dataset": "mnsit"}, "mnist"),
         ({"dataset": 5}, "dataset"),
         ({"activation": "rellu"}, "relu"),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1.0"),
+        ({"label_smoothing": True}, "label_smoothing"),
+        ({"label_smoothing": 0.1, "softmax": "naive"}, "the naive softmax takes none"),
         ({"name": ""}, "no name"),
         ({"name": 7}, "name"),
     ],
@@ -348,6 +353,31 @@ def test_another_plan_is_another_comparison(tmp_path):
     assert len(set(ids)) == len(ids)
     assert ids[0] == identity(names, [TOY], Protocol())
     assert all(re.fullmatch("[0-9a-f]{16}", one) for one in ids)
+
+
+def test_label_smoothing_is_part_of_the_plan_and_of_no_plan_without():
+    names, smoothed = ["sgd", "momentum"], msgspec.structs.replace(TOY, label_smoothing=0.1)
+    plan, _ = make_plan(names, [TOY], Protocol())
+    content = [msgspec.to_builtins(plan), ["a"]]
+    assert content[0]["problems"][0].pop("label_smoothing") == 0
+    assert id_of(plan, ["a"]) == hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]
+    assert identity(names, [smoothed], Protocol()) != identity(names, [TOY], Protocol())
+    plan, entrants = planned(*names, problem=smoothed)
+    assert [entrant.bases["constant"].spec.label_smoothing for entrant in entrants] == [0.1, 0.1]
+    assert "relu, label smoothing 0.1, batches of 100" in problem_words(smoothed)
+    assert "smoothing" not in problem_words(TOY)
+
+
+@pytest.mark.parametrize("objective", ["accuracy", "loss"])
+def test_optimizers_with_other_label_smoothings_are_not_compared(objective):
+    variant, protocol = Variant(label="a", optimizer="sgd", settings={"label_smoothing": 0.1}), Protocol()
+    protocol = msgspec.structs.replace(protocol, objective=objective)
+    with pytest.raises(ConfigError, match="a sets label_smoothing, which is the problem's: leave it out"):
+        planned("sgd", variant, protocol=protocol)
+    text = refused(
+        lambda: planned("sgd", "adam", protocol=protocol, spaces={"sgd": {"label_smoothing": linear(0, 0.5)}})
+    )
+    assert "label_smoothing" in text
 
 
 def test_the_text_of_a_rule_is_part_of_the_plan_and_its_folder_is_not(tmp_path):

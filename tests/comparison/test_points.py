@@ -32,7 +32,13 @@ def test_points_are_between_0_and_1_and_are_not_changed():
 def test_points_depend_on_what_is_trained_and_on_the_seed_alone():
     other_words = msgspec.structs.replace(TOY, name="other", title="other", target=0.9, validation=5000)
     assert np.array_equal(points(TOY, 0), points(other_words, 0))
-    for changed in ({"epochs": 3}, {"batch_size": 10}, {"layers": (784, 20, 10)}, {"bias": True}):
+    for changed in (
+        {"epochs": 3},
+        {"batch_size": 10},
+        {"layers": (784, 20, 10)},
+        {"bias": True},
+        {"label_smoothing": 0.1},
+    ):
         assert not np.array_equal(points(TOY, 0), points(msgspec.structs.replace(TOY, **changed), 0))
     assert not np.array_equal(points(TOY, 0), points(TOY, 1))
     assert points(TOY, 2**53 - 1).shape == points(TOY, 0).shape

@@ -182,7 +182,7 @@ def test_targets(given, message):
         ([0, 1, 3, 4], "class 2 ('c') has no sample in y, the targets to train on: give samples of it, or leave its"),
         (
             [0, 1, 2, 5],
-            "y has the class 5 in row 3, counted from 0, and the classes to train on are 0, 1, 2, 3, 4: leave",
+            "y has the class 5, counted from 0, and class_names has 5 names: give one for each class.",
         ),
         ([0, -1, 2, 3], "y has the class -1 in row 1"),
         (
@@ -238,6 +238,9 @@ def test_many_classes_are_not_all_listed():
         ({"scale": float("inf")}, "scale is inf"),
         ({"scale": "255"}, "scale is '255'"),
         ({"scale": True}, "scale is True"),
+        ({"scale": 1 << 5000}, "scale is "),
+        ({"numbers": np.array([True, False])}, "numbers is [True, False]; it must be true or false"),
+        ({"numbers": "yes"}, "numbers is 'yes'; it must be true or false"),
         ({"shape": (2, 2)}, "shape is 2 x 2, which is 4 numbers, and a sample of X has 3"),
         ({"shape": 3}, "shape is 3; it must be rows and columns of an image"),
         ({"shape": (3, 1.0)}, "shape is (3, 1.0)"),

@@ -7,10 +7,11 @@ import sys
 
 import numpy as np
 import pytest
+import scipy.sparse
 from tiny_data import make_tiny, write_idx
 
 import ravine.data
-from ravine.data import DATASETS, datasets, load, locate, scaled, sources
+from ravine.data import DATASETS, dataset, datasets, load, locate, scaled, sources
 from ravine.errors import ConfigError, DataError
 
 
@@ -139,3 +140,12 @@ def test_the_real_mnist():
     assert mnist.train.features.mean() / 255 == pytest.approx(0.1306604763, abs=1e-9)
     assert mnist.train.features.std() / 255 == pytest.approx(0.3081078039, abs=1e-9)
     assert np.count_nonzero(mnist.train.features.max(axis=0) == 0) == 67
+
+
+def test_what_is_shown_of_data_is_one_line_and_no_array(small):
+    assert repr(small) == "Dataset(small, 10 classes, train=Split(230 x 64 uint8), test=Split(70 x 64 uint8))"
+    held = repr(small.held_out(0.1))
+    assert held.startswith("Dataset(small, 10 classes, train=Split(207 x 64 uint8), validation=Split(23 x 64 uint8)")
+    given = dataset(scipy.sparse.csr_array(np.eye(3, 5)), [[1.5, 0], [2, 1], [0, 1]], sample_weights=[1, 2, 0])
+    shown = f"Dataset(given {given.info.digest[:8]}, 2 numbers a sample, train=Split(3 x 5 sparse float64, weighted))"
+    assert repr(given) == shown

@@ -50,6 +50,7 @@ def mine(g, v, *, lr=0.01, beta=0.9, drag=1.0):
 """
 
 ENTRY = {
+    "machine": "a slow one, 1 core",
     "engine": "fused",
     "batch_size": 100,
     "epochs": 2,
@@ -115,7 +116,9 @@ def test_every_rule_has_a_page_whose_code_and_commands_can_be_read(rule):
 
 
 def test_the_list_names_every_rule_and_its_source(mine):
-    text = index([mine, ELEMENTWISE["adam"]], {"mine": ENTRY, "adam": ENTRY}, "So.", "Here.")
+    fast = {**ENTRY, "machine": "a fast one, 2 cores"}
+    text = index([mine, ELEMENTWISE["adam"]], {"mine": ENTRY, "adam": fast, "sgd": fast}, "So.")
+    assert "Here: a fast one, 2 cores; mine: a slow one, 1 core." in text
     assert (
         "| [mine](mine.md) | a rule of \\*nobody\\*'s, with v\\_t \\< 1 | Nobody et al., 1999 | element-wise | 1.25 |"
         in text
@@ -144,7 +147,7 @@ def test_files_are_written_once_and_those_of_rules_that_are_no_more_are_taken_aw
     folder.mkdir()
     for name in ("gone.md", "gone-path.svg", "measured.json"):
         (folder / name).touch()
-    write(folder, rules, entries, "So.", "Here.")
+    write(folder, rules, entries, "So.")
     written = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
     assert set(written) == {
         "index.md", "measured.json", "mine.md", "mine-curve.svg", "mine-path.svg", "muon.md", "muon-curve.svg",
@@ -152,11 +155,11 @@ def test_files_are_written_once_and_those_of_rules_that_are_no_more_are_taken_aw
     }  # fmt: skip
     for picture in folder.glob("*.svg"):
         ElementTree.parse(picture)
-    write(folder, rules, entries, "So.", "Here.")
+    write(folder, rules, entries, "So.")
     assert {file.name: file.stat().st_mtime_ns for file in folder.iterdir()} == written
 
 
 def test_a_rule_that_diverged_at_every_rate_has_a_page_too(mine, tmp_path):
     entry = {**ENTRY, "lr": None, "history": []}
     assert "It diverged at every learning rate" in page(mine, entry)
-    write(tmp_path / "optimizers", [mine], {"mine": entry, "sgd": ENTRY}, "So.", "Here.")
+    write(tmp_path / "optimizers", [mine], {"mine": entry, "sgd": ENTRY}, "So.")

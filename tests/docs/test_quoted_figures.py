@@ -198,7 +198,7 @@ def python_of_studies(name: str) -> str:
 
 def test_the_data_frames_of_the_page(small, runs, capsys):
     ravine.train(dataset="small", layers=(64, 12, 10), epochs=2, batch_size=20, engine="reference")
-    code = python_of_studies("run_rows")
+    code = python_of_studies("epoch_rows")
     names: dict[str, pandas.DataFrame] = {}
     exec(code, names)
     assert (len(names["runs"]), len(names["epochs"])) == (1, 2)

@@ -7,13 +7,14 @@ import ctypes
 import numpy as np
 import pytest
 from numba import njit, types
+from numba.core.errors import TypingError
 
 from ravine.engines.fused import frame as frames
-from ravine.engines.fused.frame import Frame, Plan, fields, words
+from ravine.engines.fused.frame import Frame, fields, words
 from ravine.engines.fused.frontend import module_of
 from ravine.engines.fused.kernel.compiled import plain
 from ravine.engines.fused.llvm import Loaded, machine_code
-from ravine.engines.fused.pointers import FramePointer, first_of, like, spread, tuple_type, unpack
+from ravine.engines.fused.pointers import FramePointer, first_of, like, spread
 from ravine.engines.fused.vectors import load, pack, store
 from ravine.losses.cross_entropy import SOFTMAX_FORMS
 
@@ -52,9 +53,9 @@ def paths(kind=Frame, before="k"):
 def test_compiled_code_reads_each_field_where_python_has_put_it(real):
     frame = filled(real)
     told = {path: np.ravel(leaf)[0] for path, leaf in zip(paths(), leaves(frame), strict=True)}
-    lines = ["def read(address, which):", "    k = unpack(address)"]
+    lines = ["def read(k, which):"]
     lines += [f"    if which == {n}:\n        return np.int64({path})" for n, path in enumerate(told)]
-    scope = {"unpack": unpack, "np": np}
+    scope = {"np": np}
     exec("\n".join([*lines, "    return np.int64(-1)"]), scope)
     pointer = FramePointer(types.float32 if real is np.float32 else types.float64)
     module = module_of({"read": (plain(scope["read"]), (pointer, types.int64))})
@@ -66,8 +67,14 @@ def test_compiled_code_reads_each_field_where_python_has_put_it(real):
 
 
 def test_both_sides_have_the_same_fields():
-    assert tuple_type(Frame, types.float32).fields == Frame._fields
-    assert tuple_type(Plan, types.float32).types[-2:] == (types.CPointer(types.uint64), types.CPointer(types.uint8))
+    whole = FramePointer(types.float32)
+    assert tuple(whole.types) == Frame._fields
+    assert list(whole.types["plan"].types.values())[-2:] == [types.CPointer(types.uint64), types.CPointer(types.uint8)]
+
+
+def test_a_field_that_does_not_exist_is_not_compiled():
+    with pytest.raises(TypingError, match="Unknown attribute 'weight'"):
+        module_of({"read": (plain(lambda k: k.plan.weight), (FramePointer(types.float32),))})
 
 
 @pytest.mark.parametrize(

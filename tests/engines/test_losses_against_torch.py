@@ -72,6 +72,8 @@ def flat(network, model):
 def samples(loss):
     rng = np.random.default_rng(0)
     shape = (COUNT, OUTPUTS)
+    if loss == "cross-entropy":
+        return Split(rng.normal(size=(COUNT, WIDTH)), rng.integers(0, OUTPUTS, COUNT))
     y = {
         "{0, 1}": rng.integers(0, 2, shape).astype(float),
         "[0, 1]": rng.random(shape),
@@ -80,9 +82,10 @@ def samples(loss):
     return Split(rng.normal(size=(COUNT, WIDTH)), y.get(LOSSES[loss].targets, rng.normal(0.5, 1, shape)))
 
 
-def compare(loss, activation, batch_size):
+def compare(loss, activation, batch_size, smoothing=0.0):
     data = samples(loss)
-    network = Network((WIDTH, 8, 6, OUTPUTS), activation, bias=True, loss=loss)
+    network = Network((WIDTH, 8, 6, OUTPUTS), activation, bias=True, loss=loss, label_smoothing=smoothing)
+    loss_of = PEER_LOSSES.get(loss, torch.nn.CrossEntropyLoss(label_smoothing=smoothing))
     weights = starting_point(network)
     order = order_of(200, batch_size, COUNT)
 
@@ -93,11 +96,11 @@ def compare(loss, activation, batch_size):
     for begin in range(0, len(order), batch_size):
         batch = torch.tensor(order[begin : begin + batch_size])
         optimizer.zero_grad()
-        found = PEER_LOSSES[loss](model(x[batch]), y[batch])
+        found = loss_of(model(x[batch]), y[batch])
         found.backward()
         optimizer.step()
         loss_sum += found.item() * len(batch)
-    whole = PEER_LOSSES[loss](model(x), y).item()
+    whole = loss_of(model(x), y).item()
 
     assert difference(flat(network, model), weights) > 0.01
     for engine in ENGINES:
@@ -125,3 +128,9 @@ def test_activations(activation, batch_size):
 @pytest.mark.parametrize("activation", ["relu", "gelu", "silu"])
 def test_losses_of_other_networks(loss, activation):
     compare(loss, activation, 7)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 100])
+@pytest.mark.parametrize("smoothing", [0.1, 0.9])
+def test_smoothed_labels(smoothing, batch_size):
+    compare("cross-entropy", "tanh", batch_size, smoothing)

@@ -110,6 +110,55 @@ def test_cross_entropy_on_the_same_data(activation, form, batch_size):
     assert_same(both(network, data, MOMENTUM, batch_size, lr=0.01), data)
 
 
+@pytest.mark.parametrize("smoothing", [1e-9, 0.1, 0.9])
+@pytest.mark.parametrize("batch_size", BATCH_SIZES)
+@pytest.mark.parametrize("form", FORMS)
+def test_smoothed_labels(form, batch_size, smoothing):
+    data = Split(FORMS[form], targets(LOSSES["cross-entropy"], "classes", 3))
+    network = Network((WIDTH, 6, 4, 3), "tanh", bias=True, label_smoothing=smoothing)
+    assert_same(both(network, data, MOMENTUM, batch_size, lr=0.05), data)
+
+
+@pytest.mark.parametrize(
+    ("rule", "batch_size"),
+    [(with_stages(SGD, {"clip_norm": 0.1}), 170), (OPTIMIZERS["adam"], 300), (OPTIMIZERS["muon"], 7)],
+    ids=["norms of two blocks", "three blocks", "gradients"],
+)
+def test_smoothed_labels_with_rules_of_every_kind(rule, batch_size):
+    data = Split(FORMS["floats"], targets(LOSSES["cross-entropy"], "classes", 3))
+    network = Network((WIDTH, 6, 4, 3), "silu", bias=True, label_smoothing=0.2)
+    assert_same(both(network, data, rule, batch_size, steps=20, lr=0.05), data, steps=20, tolerance=1e-9)
+
+
+def test_smoothed_labels_in_single_precision():
+    data = Split(FORMS["floats"].astype(np.float32), targets(LOSSES["cross-entropy"], "classes", 3))
+    network = Network((WIDTH, 6, 4, 3), "tanh", bias=True, label_smoothing=0.1)
+    found = both(network, data, MOMENTUM, 7, steps=20, dtype="float32", lr=0.01)
+    assert found[0][0].weights.dtype == np.float32
+    assert_same(found, data, steps=20, tolerance=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("sure", "smoothing"), [(math.log(37), 0.1), (80.0, 1e-3), (-80.0, 1e-3)])
+def test_a_network_that_is_certain_keeps_the_digits_of_a_smoothed_loss(sure, smoothing, engine, dtype):
+    """Four classes; the weights are the logits. At ln 37 they have the probabilities of the target: 0.925 and 0.025."""
+    z = np.array([sure, 0.0, 0.0, 0.0]).astype(dtype)
+    data = Split(np.ones((1, 1)), np.zeros(1, int))
+    network = Network((1, 4), label_smoothing=smoothing)
+    made = make_engine(engine, network, SGD, z, dtype, 1)
+    t = np.array([1 - 0.75 * smoothing, *[smoothing / 4] * 3])
+    logs = z.astype(float) - np.logaddexp.reduce(z.astype(float))
+    eps = float(np.finfo(dtype).eps)
+    assert made.evaluate(data).loss == pytest.approx(-(t * logs).sum(), rel=8 * eps)
+    assert made.train(data, np.zeros(1, int), 0, 1, {"lr": 1.0}).loss_sum == pytest.approx(
+        -(t * logs).sum(), rel=8 * eps
+    )
+    made.settle({"lr": 1.0})
+    moved = made.weights.astype(float) - z.astype(float)
+    np.testing.assert_allclose(moved, t - np.exp(logs), rtol=1e-6, atol=2 * eps * max(1, abs(sure)))
+
+
 @pytest.mark.parametrize("outputs", [1, 3])
 @pytest.mark.parametrize("kind", ["classes", "numbers"])
 @pytest.mark.parametrize("form", FORMS)
@@ -158,13 +207,13 @@ def test_both_engines_stop_where_a_loss_is_not_finite(batch_size):
     assert fused.evaluate(data).loss == pytest.approx(reference.evaluate(data).loss, rel=1e-9, nan_ok=True)
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("loss", "smoothing"), [*((loss, 0) for loss in LOSSES), ("cross-entropy", 0.1)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_weight_that_is_nan_shows_in_the_loss(engine, dtype, loss):
+def test_a_weight_that_is_nan_shows_in_the_loss(engine, dtype, loss, smoothing):
     data = Split(np.ones((COUNT, 2)), targets(LOSSES[loss], "classes", 3))
     weights = np.array([np.nan, 0.1, 0.2, 0.3, 0.4, 0.5])
-    made = make_engine(engine, Network((2, 3), loss=loss), SGD, weights, dtype, 7)
+    made = make_engine(engine, Network((2, 3), loss=loss, label_smoothing=smoothing), SGD, weights, dtype, 7)
     assert made.train(data, np.arange(COUNT), 0, COUNT, {"lr": 0.1}).steps == 0
     assert math.isnan(made.evaluate(data).loss)
 

@@ -162,6 +162,8 @@ WRONG = {
     "one result": ("return z", r"returns 1 value; it must return the value, its derivative, in this order"),
     "nothing": ("z * 2", r"which is neither `name = expression` nor `return`"),
     "a branch": ("if z > 0:\n        return z, 1\n    return 0, 0", r"has an `if`; a formula has one text"),
+    "a sum": ("return z / np.sum(z), z", r"calls np\.sum; losses and activations compute with one number, one output"),
+    "a mean": ("return z - z.mean(), z", r"calls `\.mean\(\)` of `z`; losses and activations compute with one number"),
     "erf of scipy": ("return scipy.special.erf(z), z", r"calls scipy\.special\.erf"),
 }
 

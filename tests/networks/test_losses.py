@@ -251,6 +251,11 @@ def written(tmp_path, body, arguments="", parameters="z, y"):
     return f"{file}:mine"
 
 
+ONE_OUTPUT = (
+    "losses and activations compute with one number, one output for one sample; the mean of a loss over outputs and "
+    "samples is taken for it"
+)
+
 WRONG = {
     "derivative": (
         "return (z - y)**2, z - y",
@@ -262,6 +267,10 @@ WRONG = {
     "nothing": ("z * 2", r"which is neither `name = expression` nor `return`"),
     "a branch": ("if z > y:\n        return z, 1\n    return 0, 0", r"has an `if`; a formula has one text"),
     "erf of scipy": ("return scipy.special.erf(z), z", r"calls scipy\.special\.erf"),
+    "a mean": ("return np.mean((z - y)**2), 2 * (z - y)", f"calls np.mean; {ONE_OUTPUT}"),
+    "a sum": ("return ((z - y)**2).sum(), 2 * (z - y)", rf"calls `\.sum\(\)` of `\(z - y\) \*\* 2`; {ONE_OUTPUT}"),
+    "a norm": ("return np.linalg.norm(z - y), z", rf"calls np\.linalg\.norm; {ONE_OUTPUT}"),
+    "an index": ("return z[0] - y, 1", r"uses `z\[0\]`; a formula computes with one number, which has no parts"),
     "a name of the kernel": ("_d = z - y\n    return _d, 1", r"assigns to _d; names that start with _ are the kernel"),
 }
 

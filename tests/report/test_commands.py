@@ -85,6 +85,7 @@ def test_every_schedule(schedule):
     "settings",
     [
         {"softmax": "naive"},
+        {"label_smoothing": 0.1},
         {"init": "he-normal"},
         {"activation": "leaky-relu"},
         {"bias": True},

@@ -13,6 +13,7 @@ WORDS = [
     ({"optimizer": "adagrad", "lr": 0.01, "epochs": 20, "batch_size": 100}, "adagrad lr 0.01, eps 1e-08, m 100"),
     ({"lr": 1, "epochs": 20, "softmax": "naive", "dtype": "float64"}, "sgd lr 1, m 10, naive softmax, float64"),
     ({"lr": 1, "epochs": 20, "init": "he-normal"}, "sgd lr 1, m 10, he-normal"),
+    ({"label_smoothing": 0.1}, "sgd lr 0.1, m 10, 10 epochs, label smoothing 0.1"),
     (
         {"optimizer": "momentum", "lr": 0.1, "final_lr": 0.001},
         "momentum lr 0.1 to 0.001, alpha 0.9, m 10, 10 epochs",
@@ -60,6 +61,7 @@ OTHERS = {
     "bias": True,
     "softmax": "naive",
     "loss": "huber",
+    "label_smoothing": 0.1,
     "init": "he-normal",
     "dataset": "kmnist",
     "validation": 0.1,

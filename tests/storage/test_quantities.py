@@ -36,6 +36,13 @@ def test_numbers_of_a_run_and_of_an_epoch():
     assert shown(RESULT, known) == ["0.2500", "1.500", "12.50 %", "123.5", "50.00 %", "6.5"]
 
 
+def test_a_number_that_went_beyond_all_bounds_is_short():
+    shown = [
+        QUANTITIES[name].show(value) for name, value in (("test_r2", -2.1e66), ("seconds", 3e9), ("test_r2", -12.5))
+    ]
+    assert shown == ["-2.1e+66", "3e+09", "-12.5000"]
+
+
 def test_numbers_have_other_scores_than_classes():
     spec = RunSpec(dataset="given", data="0" * 64, targets="numbers", loss="huber", validation=10)
     names = [quantity.name for quantity in given(QUANTITIES.values(), [spec])]

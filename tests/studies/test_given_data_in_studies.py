@@ -178,7 +178,8 @@ def ravine_study(rows) -> Study:
         ([{}], {"data": (X,)}, r"data is tuple of 1 part; it must be \(X, y\)"),
         ([{}], {"data": "mnist"}, "data is 'mnist'; it must be"),
         ([{"data": 3}], {}, "row 1 .*: data is no setting: give data to ravine.train or to ravine.run_study"),
-        ([{"loss": "poison"}], {}, "unknown loss 'poison'; did you mean 'poisson'"),
+        ([{"loss": "poison"}], {}, "row 1 .*: unknown loss 'poison'; did you mean 'poisson'"),
+        ([{"loss": "poisson"}, {"loss": 3}], {"data": (X, COUNTS)}, "row 2 .*: 3 is no loss"),
         ([{"loss": "poisson"}, {"loss": "logistic"}], {"data": (X, COUNTS)}, "numbers to others: say which they are"),
         ([{}], {"data": (X, X[:, :2])}, "row 1 .*: .*cross-entropy"),
     ],
@@ -211,9 +212,9 @@ def test_arrays_that_change_meanwhile_are_noticed(tmp_path):
     features = X.copy()
 
     class Changes(StudyRecorder):
-        def ended(self, run, result, error):
-            super().ended(run, result, error)
-            features[0, 0] += 1
+        def started(self, run, spec):
+            super().started(run, spec)
+            features[0, 0] += len(self.begun) == 2
 
     study, data = study_of([{"lr": 0.1}]), (features, CLASSES)
     outcome = ravine.run_study(study, data=data, runs=tmp_path, runner=one_by_one, watcher=Changes())

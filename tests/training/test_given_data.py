@@ -7,6 +7,7 @@ import json
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from scipy import sparse
@@ -325,6 +326,15 @@ def test_a_run_on_given_data_is_extended_with_them(run):
         ravine.extend(run, epochs=6, data=(X, Y))
 
 
+@pytest.mark.parametrize(("loss", "most"), [("poisson", 5), ("poisson", 1), ("squared-error", 5)])
+def test_whole_numbers_stay_the_numbers_that_they_were_in_a_run_that_is_extended(loss, most):
+    data = X, np.arange(len(X)) % (most + 1)
+    settings = {**QUICK, "layers": (6, 5, 1), "loss": loss, "lr": 0.01}
+    run = ravine.train(data=data, **settings)
+    longer = ravine.extend(run, epochs=4, data=data)
+    assert longer.id == ravine.train(data=data, **{**settings, "epochs": 4}).id
+
+
 # ------------------------------------------------------------------------------------------------------------
 # What a run says, and what takes no given data
 
@@ -364,10 +374,10 @@ def test_a_network_that_the_machine_has_no_memory_for():
         ravine.train(data=(matrix, [0, 1]), layers=(2**31 - 1, 100, 2), quiet=True)  # fmt: skip
 
 
-def test_what_takes_no_given_data(run):
-    with pytest.raises(ConfigError, match="not from data that were given"):
+def test_what_has_no_given_data_at_hand(run):
+    with pytest.raises(ConfigError, match="which are not stored with it"):
         ravine.check_network_gradient(run.spec)
-    with pytest.raises(ConfigError, match="not from data that were given"):
+    with pytest.raises(ConfigError, match="which are not stored with it"):
         ravine.check_network_gradient(ravine.RunSpec(), run=run.id)
     with pytest.raises(ConfigError, match="unknown data set 'given'"):
         ravine.train(dataset="given")
@@ -380,3 +390,55 @@ def ravine_study(row):
     from ravine.studies.study import Group, Study
 
     return Study(name="given", title="", seeds=[0], groups=[Group(name="all", rows=[row])])
+
+
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+def test_the_only_class_is_always_predicted(engine, tmp_path):
+    y = np.full(len(X), 7)
+    run = ravine.train(data=(X, y, X, y), layers=(6, 5, 1), bias=True, engine=engine, epochs=1, out=tmp_path)
+    assert run.test_accuracy == 1
+    assert set(run.predict(X)) == {0}
+    assert run.class_names == ("7",)
+    assert (run.probabilities(X) == 1).all()
+
+
+def test_the_columns_of_a_data_frame_stand_where_they_stood_in_training(tmp_path):
+    names = list("abcdef")
+    frame = pd.DataFrame(X, columns=names)
+    run = ravine.train(data=(frame, Y), epochs=1, layers=(6, 4, 3), out=tmp_path)
+    np.testing.assert_array_equal(run.predict(frame), run.predict(X))
+    turned = frame[["a", "c", "b", "d", "e", "f"]]
+    with pytest.raises(ConfigError, match="column 1, counted from 0, is 'c', and the run was trained on 'b' there"):
+        run.predict(turned)
+    with pytest.raises(ConfigError, match=r"each sample must have 6 numbers"):
+        run.predict(frame[["a", "b"]])
+
+
+def test_rows_of_runs_have_the_scores_of_numbers(tmp_path):
+    run = ravine.train(
+        data=(X, X @ np.ones(6), X, X @ np.ones(6)), loss="huber", layers=(6, 4, 1), epochs=2, out=tmp_path
+    )
+    (row,) = ravine.run_rows([run])
+    assert (row["test_r2"], row["test_mean_absolute_error"]) == (run.test_r2, run.test_mean_absolute_error)
+    assert row["test_accuracy"] is row["validation_r2"] is None
+    assert "test_r2=" in repr(run)
+
+
+def test_a_study_takes_arrays_of_numpy_as_lists(tmp_path):
+    group = {"name": "g", "grid": {"lr": np.logspace(-3, -1, 3)}, "settings": {"epochs": 1, "layers": np.array([6, 3])}}
+    outcome = ravine.run_study({"name": "s", "groups": [group]}, data=(X, Y), runs=tmp_path, quiet=True)
+    assert [result.spec.lr for result in outcome.results.values()] == np.logspace(-3, -1, 3).tolist()
+
+
+@pytest.mark.parametrize("engine", ["fused", "reference"])
+@pytest.mark.parametrize("loss", ["squared-error", "absolute-error", "huber", "logistic", "hinge"])
+def test_one_output_predicts_the_class_that_its_predicted_target_is_nearer_to(engine, loss, tmp_path):
+    y = (X[:, 0] > X[:, 1]).astype(int)
+    data = ravine.dataset(X, y, test=(X, y))  # classes, to every loss
+    settings = {"layers": (6, 8, 1), "loss": loss, "bias": True, "lr": 0.05, "epochs": 40}
+    run = ravine.train(data=data, engine=engine, out=tmp_path, **settings)
+    one, two = run.matrices
+    z = (np.maximum(X @ one[:-1] + one[-1], 0) @ two[:-1] + two[-1])[:, 0]
+    side = z > (0 if loss in ("logistic", "hinge") else 0.5)
+    assert (run.predict(X) == side).all()
+    assert run.test_accuracy == (side == y).mean() > 0.8

@@ -18,7 +18,7 @@ from ravine.storage.record import Epoch
 from ravine.storage.store import RunStore
 from ravine.training import Given, loop, start_weights, train
 from ravine.training.facts import first_step, look
-from ravine.training.hints import near_chance, went_back
+from ravine.training.learned import near_chance, went_back
 from ravine.training.run import Run
 from training_cases import Recorder, assert_same_run, interrupt_at, small_run, train_small
 
@@ -119,6 +119,17 @@ def test_a_rate_that_is_far_too_small_and_the_one_that_is_proposed(small, runs, 
     assert "138 steps moved the weights by only" in hint
     assert proposed(hint) > 100 * lr
     assert hint_of(small, runs, optimizer=optimizer, lr=proposed(hint), dtype=dtype, epochs=10) is None
+
+
+def test_a_rate_is_proposed_by_how_far_a_loss_with_smoothed_labels_can_fall(small, runs):
+    hint = hint_of(small, runs, lr=3e-6, label_smoothing=0.5)
+    assert "lr is too small; try 0.3." in hint  # of the whole loss the fall is a smaller share, for which 3 were tried
+    assert hint_of(small, runs, lr=0.3, label_smoothing=0.5, epochs=10) is None
+
+
+def test_a_run_with_smoothed_labels_that_learned_pays_for_no_closer_look(small, runs, monkeypatch):
+    monkeypatch.setattr(loop._Trainer, "_facts", None)  # would fail if it were called
+    assert hint_of(small, runs, epochs=8, label_smoothing=0.2) is None
 
 
 @pytest.mark.parametrize("engine", ["reference", "fused"])

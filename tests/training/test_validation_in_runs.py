@@ -188,7 +188,7 @@ def test_hints_name_the_set_that_they_judge_by(small, runs):
 
 
 def test_going_back_is_judged_by_the_validation_set():
-    from ravine.training.hints import went_back
+    from ravine.training.learned import went_back
 
     def epoch(number, validation, test):
         return Epoch(number, 1, 0.1, 1, 0.1, None, test, 1.0, None, validation)

@@ -29,7 +29,7 @@ def fused(task: Task) -> Train:
     engine = make_engine("fused", network, rule, weights, "float32", task.batch_size)
     engine.compile()
     samples, nonzeros = problem.columns.shape
-    starts = np.arange(0, samples * nonzeros + 1, nonzeros)
+    starts = np.arange(0, samples * nonzeros + 1, nonzeros, dtype=np.int32)  # of 64 bits, SciPy would copy columns
     features = (problem.values.ravel(), problem.columns.ravel(), starts)
     data = Split(csr_array(features, shape=(samples, network.layers[0])), problem.labels)
     engine.prepare(data)

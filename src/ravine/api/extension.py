@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ravine.api.training import finished, load_run, run_spec
+from ravine.api.training import finished, had_numbers, load_run, run_spec
 from ravine.api.watching import watching
 from ravine.data import Dataset, value_of
 from ravine.errors import ConfigError, unknown
@@ -70,8 +70,9 @@ def extend(
     changes = {"epochs": epochs, **{name: value for name, value in changes.items() if value is not None}}
     with watching(watcher, quiet, epochs) as chosen:
         given = {**changes, **hyperparameters}
-        value = None if data is None else value_of(data)
-        return finished(extend_run(run, given, data_dir=data_dir, data=value, fresh=fresh, watcher=chosen))
+        old = run if isinstance(run, Run) else load_run(run)
+        value = None if data is None else value_of(data, numbers=had_numbers(old.spec))
+        return finished(extend_run(old, given, data_dir=data_dir, data=value, fresh=fresh, watcher=chosen))
 
 
 def extend_run(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from numpy.typing import DTypeLike
 
-from ravine.api.training import load_run, run_spec
+from ravine.api.training import data_at_hand, had_numbers, load_run, run_spec
 from ravine.api.watching import checked_watcher
 from ravine.arrays import Array
-from ravine.data import Dataset, load
+from ravine.data import Dataset, GivenInfo
 from ravine.errors import ConfigError, shortened
 from ravine.gradients.methods import METHODS, require_methods
 from ravine.gradients.networks.check import NetworkCheck, Progress, check_network, require_samples
@@ -19,8 +20,9 @@ from ravine.gradients.networks.derivatives import DEFAULT_STEP, require_step
 from ravine.gradients.networks.digits import require_digits
 from ravine.inputs import convert, dtype_name, path_of, plain
 from ravine.spec import ResolvedRun, RunSpec, resolve
-from ravine.spec.values import MOST
+from ravine.spec.values import MOST, check_data
 from ravine.training import Watcher, start_weights
+from ravine.training.data import data_of, kind_of, require_fitting
 from ravine.training.run import Run
 
 
@@ -39,18 +41,23 @@ def check_network_gradient(
     out: Path | str | None = None,
     watcher: Watcher | None = None,
     progress: Progress | None = None,
+    data: Dataset | tuple[Any, ...] | None = None,
 ) -> NetworkCheck:
     """Check the gradient of a spec's network on some training samples, against numerical ones, weight by weight.
 
     Args:
         spec: the network, and its training before the check.
-        run: a stored run, whose network and weights are checked instead.
+        run: a stored run, whose network and weights are checked instead; the spec is then not looked at.
         epochs: the number of epochs of training before the check; with 0, the check is at the initial weights.
-        samples: numbers of the training samples; the loss is their mean.
-        weights: how many weights to check, a seeded subset, or None for all.
+        samples: numbers of the training samples; the loss is their mean, in which each counts once, whatever its sample
+            weight.
+        weights: how many weights to check, a seeded subset, or None for all. Weights of an input that is 0 in all
+            samples cannot change the loss: they are not drawn, and None checks them too.
         methods, h: see `ravine.gradients.methods`.
         digits: digits of the high-precision check of a seeded subset of weights; None leaves that check out.
         dtype: float64 or float32, in which gradients and differences are computed; by name, or as NumPy has it.
+        data: data of your own in place of the spec's data set, as for `ravine.train`; the layers must fit them. A run
+            on given data needs these again.
 
     Raises:
         ConfigError, UsageError: a sample is outside the data, h is not a step, a method is unknown, a run is not there.
@@ -72,18 +79,18 @@ def check_network_gradient(
     if epochs < 0:
         raise ConfigError(f"epochs is {epochs}; it must be a whole number of 0 or more.")
     stored = None if run is None else load_run(run, out)
-    if (spec if stored is None else stored.spec).data is not None:
-        raise ConfigError(
-            "the gradient check of a network takes its samples from a data set that `ravine datasets` lists, not from "
-            "data that were given; ravine.check_gradient checks any function."
-        )
-    wanted = resolve(msgspec.structs.replace(spec, epochs=max(1, epochs)))
-    spec = wanted.spec if stored is None else stored.spec
-    dataset = load(spec.dataset, path_of("data_dir", data_dir))
+    trained = spec if stored is None else stored.spec
+    given = None if data is None else data_at_hand(data, data_dir, numbers=had_numbers(trained))
+    if stored is None and given is not None:
+        spec = _on(given, spec)
+    wanted = resolve(msgspec.structs.replace(spec, epochs=max(1, epochs))) if stored is None else stored
+    dataset, network = data_of(wanted.spec, given, path_of("data_dir", data_dir), quiet=False), wanted.network
+    check_data(network.layers, dataset.info, network.objective)
+    require_fitting(dataset, network.objective, precision)
     require_samples(samples, dataset.train)
-    flat = _trained(wanted, epochs, dataset, out, watcher) if stored is None else stored.weights
+    flat = wanted.weights if isinstance(wanted, Run) else _trained(wanted, epochs, dataset, out, watcher)
     return check_network(
-        wanted.network if stored is None else stored.network,
+        network,
         flat,
         dataset.train,
         samples=samples,
@@ -92,9 +99,18 @@ def check_network_gradient(
         h=h,
         digits=digits,
         dtype=precision,
-        seed=spec.seed,
+        seed=wanted.spec.seed,
         progress=progress,
     )
+
+
+def _on(data: Dataset, spec: RunSpec) -> RunSpec:
+    """Return a spec on data that are at hand."""
+    if spec.data is not None or not isinstance(data.info, GivenInfo):
+        return spec  # `data_of` compares them
+    test = "never" if data.test is None else spec.test
+    changes = {"dataset": data.info.name, "data": data.info.digest, "targets": kind_of(data), "test": test}
+    return msgspec.structs.replace(spec, **changes)
 
 
 def _trained(run: ResolvedRun, epochs: int, dataset: Dataset, out: Path | str | None, watcher: Watcher | None) -> Array:

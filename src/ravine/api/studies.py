@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from ravine.api.study_watching import watching_study
 from ravine.api.training import data_at_hand, takes_numbers
 from ravine.data import Dataset, load
 from ravine.errors import ConfigError, shortened
-from ravine.inputs import convert, folded_keys, path_of
+from ravine.inputs import convert, folded_keys, path_of, plain
 from ravine.paper.study import STUDIES
 from ravine.storage.store import RunStore
 from ravine.studies import Study, StudyOutcome, StudyWatcher, load_study, plan, with_seeds
@@ -74,7 +75,7 @@ def run_study(
     if isinstance(only, str):
         raise ConfigError(f"only is {shortened(only)}; give a list of names, as [{only!r}].")
     if isinstance(study, Mapping):
-        chosen: Study = convert(dict(study), Study, "the study")
+        chosen: Study = convert(plain(dict(study)), Study, "the study")
     else:
         chosen = study if isinstance(study, Study) else load_study(study, STUDIES)
     if seeds is not None:
@@ -100,8 +101,7 @@ def run_study(
 
 def _given_to(study: Study, data: Any, data_dir: Path | str | None) -> Dataset:
     """Return the data that are given to a study; its losses must agree what whole numbers in y are."""
-    rows = [folded_keys(settings) for settings in settings_of_rows(study)]
-    kinds = sorted({takes_numbers(settings.get("loss", "cross-entropy")) for settings in rows}) or [False]
+    kinds = sorted(set(_kinds(study))) or [False]
     values = [data_at_hand(data, data_dir, numbers=numbers) for numbers in kinds]
     if values[0] is not values[-1] and values[0].info != values[-1].info:
         raise ConfigError(
@@ -109,3 +109,10 @@ def _given_to(study: Study, data: Any, data_dir: Path | str | None) -> Dataset:
             "they are, by data=ravine.dataset(X, y) or data=ravine.dataset(X, y, numbers=True)."
         )
     return values[0]
+
+
+def _kinds(study: Study) -> Iterator[bool]:
+    """Yield for each row whether whole numbers are numbers to its loss; `plan` tells which row is wrong."""
+    for settings in settings_of_rows(study):
+        with suppress(ConfigError):
+            yield takes_numbers(folded_keys(settings).get("loss", "cross-entropy"))

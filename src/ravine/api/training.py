@@ -56,6 +56,7 @@ def train(
     bias: bool = False,
     softmax: str = "shifted",
     loss: str | Loss = "cross-entropy",
+    label_smoothing: float = 0,
     init: str = "glorot-uniform",
     dataset: str = "mnist",
     validation: int | float = 0,
@@ -100,6 +101,9 @@ def train(
             "my_file.py:mine", or what `ravine.activation` makes of a function.
         loss: a name such as "squared-error", a file such as "my_file.py:mine", or what `ravine.loss` makes of a
             function. Classes become targets of 0 and 1, unless the loss is cross-entropy.
+        label_smoothing: with cross-entropy, the share s of the target that all classes have alike, from 0 to below 1:
+            of C classes the target of the sample's own is 1 - s + s / C, and that of each other one s / C. Every loss
+            of the run, in training, validation and test, is that with these targets.
         dataset, data_dir: which data, and a folder to take the files from.
         data: data of your own in place of these: (X, y), or (X, y, X_test, y_test), or what `ravine.dataset` returns,
             which says what X and y may be. To a loss of numbers, such as "poisson", whole numbers in y are numbers.
@@ -145,6 +149,11 @@ def takes_numbers(loss: object) -> bool:
     """Tell whether whole numbers are numbers to a loss, and not classes."""
     found = LOSSES.find(plain(loss))
     return found.formula is not None and not found.decides
+
+
+def had_numbers(spec: RunSpec) -> bool:
+    """Tell whether whole numbers were numbers to a run when it was trained; on given data its spec says so."""
+    return takes_numbers(spec.loss) if spec.data is None else spec.targets != "classes"
 
 
 def data_at_hand(data: Any, data_dir: Path | str | None, numbers: bool) -> Dataset:

@@ -19,13 +19,19 @@ from ravine.cli.options import (
     store_option,
 )
 from ravine.cli.output import print_json, print_table
-from ravine.words import several
+from ravine.words import listed, several
 
 if TYPE_CHECKING:
     from ravine.gradients.networks.check import NetworkCheck
 
 
 CHECK, BEFORE = "The check", "The weights that are checked"
+
+_TRAINING = (
+    "lr", "batch_size", "epochs", "layers", "activation", "bias", "softmax", "loss", "label_smoothing", "init",
+    "dataset", "seed",
+)  # fmt: skip
+"""The settings of the network and its training, all of which a stored run has already."""
 
 
 def _names(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
@@ -68,7 +74,8 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
 @option("--h", type=float, default=1e-8, show_default=True, metavar="STEP", group=CHECK,
         help="Step of the differences.")  # fmt: skip
 @option("--weights", default="all", show_default=True, callback=_count, metavar="all|NUMBER", group=CHECK,
-        help="How many weights to check; a number of them is drawn by the seed.")  # fmt: skip
+        help="How many weights to check; a number of them is drawn by the seed, without those of inputs that are 0 in "
+        "all samples.")  # fmt: skip
 @option("--sample", "samples", default="0", show_default=True, callback=_samples, metavar="NUMBER,..", group=CHECK,
         help="Training samples, counted from 0. With several, the loss is their mean.")  # fmt: skip
 @option("--digits", type=int, default=60, show_default=True, metavar="NUMBER", group=CHECK,
@@ -76,8 +83,7 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
 @option("--run", type=RunIds(), metavar="ID", group=BEFORE,
         help="Check the network of a stored run, at its final weights.")  # fmt: skip
 @setting_options(
-    "lr", "batch_size", "epochs", "layers", "activation", "bias", "softmax", "loss", "init", "dataset", "dtype",
-    "seed",
+    *_TRAINING, "dtype",
     lr={"default": 0.1, "group": BEFORE, "help": "Learning rate of the epochs before the check."},
     batch_size={"group": BEFORE},
     epochs={"default": 1, "group": BEFORE, "help": "Epochs of SGD before the check; 0 checks at the initial weights."},
@@ -93,13 +99,16 @@ def _samples(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
 def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **settings: Any) -> int:
     """Check the analytic gradient of a network against numerical ones, weight by weight.
 
-    The command first trains the network for an epoch, unless you give a stored run. The loss is that of one training
+    The command first trains the network for an epoch, unless you give a stored run, which has its own network, data
+    and seed. The loss is that of one training
     sample, or the mean over several.
     """
     from ravine.api.network_gradient import check_network_gradient
     from ravine.cli.progress import checking, lines
     from ravine.spec import RunSpec
 
+    if settings["run"] is not None:
+        _refuse_beside_a_run()
     where = {name: settings.pop(name) for name in ("data_dir", "out", "run", "weights", "samples", "h", "dtype")}
     methods = settings.pop("methods")
     epochs = settings.pop("epochs")
@@ -121,7 +130,25 @@ def gradcheck(figures: Path | None, digits: int, as_json: bool, quiet: bool, **s
         _print(check)
         for file in files:
             click.echo(f"drawn: {file}")
-    return {"passes": 0, "fails": 1, "cannot tell": 6}[check.agreement.verdict.answer]
+    return {"passes": 0, "fails": 1, "cannot tell": 6}[check.answer]
+
+
+def _refuse_beside_a_run() -> None:
+    """Refuse settings that were given, and that a stored run has already."""
+    from click.core import ParameterSource
+
+    from ravine.errors import ConfigError
+
+    ctx = click.get_current_context()
+    given = [
+        parameter.opts[0]
+        for parameter in ctx.command.params
+        if parameter.name in _TRAINING and ctx.get_parameter_source(parameter.name) == ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise ConfigError(
+            f"--run checks the network of a stored run as it is, and takes no {listed(given, 'or')}: leave it out."
+        )
 
 
 def _draw(folder: Path, check: NetworkCheck) -> list[Path]:
@@ -141,7 +168,7 @@ def _document(check: NetworkCheck) -> dict[str, Any]:
     import msgspec
 
     document: dict[str, Any] = msgspec.to_builtins(check.agreement)
-    document.update(document.pop("verdict"), passed=check.agreement.passed)
+    document.update(document.pop("verdict"), passed=check.passed)
     for method in document["methods"].values():
         method.update(method.pop("errors"))
         method.update(method.pop("verdict"))
@@ -202,7 +229,7 @@ def _print(check: NetworkCheck) -> None:
             ]
             print_table(("layer", "row", "column", "analytic", "numerical"), worst)
             click.echo("layer, row and column are counted from 0, as in run.matrices")
-    click.echo(f"\n{_ANSWERS[agreement.verdict.answer]}")
+    click.echo(f"\n{_ANSWERS[check.answer]}")
     if agreement.verdict.cause:
         count = agreement.verdict.unseen
         unseen = f"{several(count, 'weight')} {'is' if count == 1 else 'are'} not seen: " if count else ""

@@ -111,5 +111,9 @@ def id_of(plan: Plan, runs: Sequence[str]) -> str:
     """
     entries = [msgspec.structs.replace(entry, optimizer=entry.label) for entry in plan.entries]
     anywhere = msgspec.structs.replace(plan, entries=tuple(entries))  # the folder of a user's file does not count
-    content = [msgspec.to_builtins(anywhere), sorted(runs)]
+    decisive = msgspec.to_builtins(anywhere)
+    for problem in decisive["problems"]:
+        if not problem["label_smoothing"]:
+            del problem["label_smoothing"]  # ids stay what they were before there was such a field
+    content = [decisive, sorted(runs)]
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()[:16]

@@ -28,7 +28,7 @@ from ravine.search import Axis, Choice, Log, choice
 from ravine.spec.problem import Problem
 from ravine.spec.values import MOST
 
-OF_PROBLEMS = ("dataset", "layers", "activation", "bias", "softmax", "loss", "init", "epochs")
+OF_PROBLEMS = ("dataset", "layers", "activation", "bias", "softmax", "loss", "label_smoothing", "init", "epochs")
 """The settings that are the same for all optimizers of a problem."""
 
 Spaces = Mapping[str, Mapping[str, Axis | None]]

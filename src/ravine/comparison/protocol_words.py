@@ -61,9 +61,11 @@ def protocol_words(protocol: Protocol, *, tuned: bool = False) -> dict[str, str]
 def problem_words(problem: Problem) -> str:
     """Say what is trained on a problem, and for how long."""
     held_out = f"{problem.validation:,.0f} samples" if problem.validation >= 1 else f"{problem.validation:.0%}"
+    smoothed = f"label smoothing {problem.label_smoothing:g}, " if problem.label_smoothing else ""
     parts = [
         f"{problem.title or problem.name}: data {problem.dataset}, layers {'-'.join(map(str, problem.layers))}, "
-        f"{problem.activation}, batches of {problem.batch_size}, {several(problem.epochs, 'epoch')}; {held_out} of the "
+        f"{problem.activation}, {smoothed}batches of {problem.batch_size}, {several(problem.epochs, 'epoch')}; "
+        f"{held_out} of the "
         "training set held out for tuning."
     ]
     if problem.target is not None:

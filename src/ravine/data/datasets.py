@@ -27,24 +27,33 @@ _ONE_AT_A_TIME = threading.RLock()
 """Held while a form of a data set is made that all runs share, so that several threads make it once."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Split:
-    """The features and targets of one part of a data set, in its order; both arrays are read-only.
+    """The features and targets of one part of a data set, in its order; all arrays are read-only.
 
     Attributes:
         features: (b, i), one row a sample: uint8, float32 or float64, C-contiguous, or a CSR array of SciPy with sorted
             columns and without duplicates. Of an image they are its pixels row by row, 0 to 255.
         targets: (b,) whole numbers: the class of each sample, 0 to classes - 1.
         scale: an input of the network is a feature over this number; 0 stands for 255 if they are uint8, else for 1.
+        sample_weights: (b,), 0 or more: by what the loss of each sample is multiplied in training, and only there; None
+            if by 1.
     """
 
     features: Any
     targets: NDArray[Any]
     scale: float = 0.0
+    sample_weights: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         if not self.scale:
             object.__setattr__(self, "scale", 255.0 if self.features.dtype == np.uint8 else 1.0)
+
+    def __repr__(self) -> str:
+        kind = "" if isinstance(self.features, np.ndarray) else " sparse"
+        shape = " x ".join(f"{length:,}" for length in self.features.shape)
+        weights = "" if self.sample_weights is None else ", weighted"
+        return f"Split({shape}{kind} {self.features.dtype}{weights})"
 
     @property
     def compact(self) -> Compact | Dense:
@@ -58,15 +67,24 @@ class Split:
 
     def part(self, chosen: NDArray[np.bool_]) -> Split:
         """Return some of the samples: those of a mask, (b,)."""
-        features, targets = self.features[chosen], self.targets[chosen]
-        for array in (*arrays_of(features), targets):
+        part = Split(self.features[chosen], self.targets[chosen], self.scale, self.weights_of(chosen))
+        for array in part._arrays:
             array.flags.writeable = False
-        return Split(features, targets, self.scale)
+        return part
 
     @property
     def nbytes(self) -> int:
-        """The bytes of memory that the features and targets take."""
-        return sum(array.nbytes for array in (*arrays_of(self.features), self.targets))
+        """The bytes of memory that features, targets and sample weights take."""
+        return sum(array.nbytes for array in self._arrays)
+
+    @property
+    def _arrays(self) -> tuple[NDArray[Any], ...]:
+        weights = () if self.sample_weights is None else (self.sample_weights,)
+        return (*arrays_of(self.features), self.targets, *weights)
+
+    def weights_of(self, samples: Any) -> NDArray[np.float64] | None:
+        """Return the weights of some samples, (b,); None if there are none."""
+        return None if self.sample_weights is None else self.sample_weights[samples]
 
     def inputs(self, samples: Any, dtype: DTypeLike) -> NDArray[Any]:
         """Return the network's inputs for some samples, (b, i), in a dtype: features over the scale.
@@ -76,7 +94,7 @@ class Split:
         return inputs_of(self.features[samples], dtype, self.scale)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """A data set in memory, with the facts about it.
 
@@ -92,8 +110,16 @@ class Dataset:
     train: Split
     test: Split | None = None
     validation: Split | None = None
-    is_whole: bool = field(default=False, init=False, repr=False)
-    _cut: dict[tuple[int, int], Dataset] = field(default_factory=dict, init=False, repr=False)
+    is_whole: bool = field(default=False, init=False)
+    _cut: dict[tuple[int, int], Dataset] = field(default_factory=dict, init=False)
+
+    def __repr__(self) -> str:
+        info = self.info
+        name = f"given {info.digest[:8]}" if isinstance(info, GivenInfo) else info.name
+        targets = f"{info.classes} classes" if info.classes else f"{several(info.outputs[0], 'number')} a sample"
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        parts = "".join(f", {part}={split}" for part, split in splits.items() if split is not None)
+        return f"Dataset({name}, {targets}{parts})"
 
     @property
     def nbytes(self) -> int:
@@ -104,7 +130,7 @@ class Dataset:
         """Return the data set with some training samples held out for validation, each class in its share.
 
         It is made once for each number and seed, and shared by all runs; `ravine.data.validation` draws the split. Both
-        parts keep the order of the files.
+        parts keep the order of the files. Samples that are held out have no weights.
 
         Args:
             samples: how many, 1 or more, or a share below 1; 0 returns the data set as it is.
@@ -125,7 +151,8 @@ class Dataset:
         with _ONE_AT_A_TIME:
             if (count, seed) not in self._cut:
                 held = held_out(self.train.targets, count, seed)
-                train, validation = self.train.part(~held), self.train.part(held)
+                train = self.train.part(~held)
+                validation = replace(self.train.part(held), sample_weights=None)
                 self._cut[count, seed] = replace(self, train=train, validation=validation)
             return self._cut[count, seed]
 

@@ -19,8 +19,8 @@ _BLOCK = 1 << 22
 def digest_of(train: Split, test: Split | None, class_names: tuple[str, ...], shape: tuple[int, int] | None) -> str:
     """Return the SHA-256 of data: dtype, shape and bytes of features and targets, scale, class names, image shape.
 
-    The names of features are left out, since no result of a run depends on them; so is the dtype of the indices of a
-    CSR array.
+    Sample weights follow, if there are any. The names of features are left out, since no result of a run depends on
+    them; so is the dtype of the indices of a CSR array.
     """
     total = hashlib.sha256()
     for split in (train, test):
@@ -35,6 +35,9 @@ def digest_of(train: Split, test: Split | None, class_names: tuple[str, ...], sh
         _add(total, values, values.dtype.newbyteorder("<"))
         _add(total, split.targets, np.dtype("<f8" if split.targets.dtype.kind == "f" else "<i8"))
     total.update(msgspec.json.encode([class_names, shape]))
+    if train.sample_weights is not None:
+        total.update(b"sample_weights")
+        _add(total, train.sample_weights, np.dtype("<f8"))
     return total.hexdigest()
 
 

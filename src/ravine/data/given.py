@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +14,9 @@ from ravine.data.digest import digest_of
 from ravine.data.features import Read, features_of
 from ravine.data.info import GivenInfo
 from ravine.data.targets import Classes, class_names_of, classes_in, names_of, numbers_of, targets_of
+from ravine.data.weights import sample_weights_of
 from ravine.errors import ConfigError, DataError, beginning, shortened
-from ravine.inputs import plain
+from ravine.inputs import convert, plain
 from ravine.words import several
 
 IMAGES = 255.0
@@ -32,6 +33,7 @@ def dataset(
     shape: tuple[int, int] | None = None,
     scale: float | None = None,
     numbers: bool = False,
+    sample_weights: Any = None,
 ) -> Dataset:
     """Return a data set from arrays, to train on with `ravine.train(data=...)`.
 
@@ -52,17 +54,31 @@ def dataset(
         scale: an input of the network is a feature over this number. Only bytes (uint8) have one, 255 if None, as
             pixels do; give 1 if they are numbers of another kind.
         numbers: whether whole numbers in `y` are numbers to be predicted, such as counts, and not classes.
+        sample_weights: (samples,) finite numbers of 0 or more, not all 0, by which the losses of the samples to train
+            on are multiplied. With weights w the loss of a batch of m samples is sum_b w_b L_b / m, as in Keras. The
+            sum of the weights is no divisor, as it is in PyTorch's losses with `weight=` and in scikit-learn's
+            averages: so the gradient of a batch is that of all samples in the mean, whatever the batch. Weights of mean
+            1 leave the scale of the learning rate as it is. They weigh the training loss and its gradient, and nothing
+            else: validation and test losses and all scores count each sample once.
 
     Raises:
         ConfigError: an argument is not allowed.
-        DataError: X or y are not as they must be; the message names the row, the column, the value and the mend.
+        DataError: X, y or the weights are not as they must be; the message names the row, the column, the value and the
+            mend.
 
     >>> data = dataset([[0.5, 1.0], [2.0, 0.0], [1.5, 0.0]], ["no", "yes", "yes"])
     >>> data.train.features.shape, data.train.targets.tolist(), data.info.class_names
     ((3, 2), [0, 1, 1], ('no', 'yes'))
+
+    A weight for each class, here the inverse of its share, so that both classes weigh the same:
+
+    >>> y = np.array([0, 1, 1, 1])
+    >>> table = len(y) / (2 * np.bincount(y))
+    >>> dataset([[0.5], [2.0], [1.5], [1.0]], y, sample_weights=table[y]).train.sample_weights.round(2).tolist()
+    [2.0, 0.67, 0.67, 0.67]
     """
     try:
-        return _dataset(X, y, test, class_names, feature_names, shape, scale, numbers)
+        return _dataset(X, y, test, class_names, feature_names, shape, scale, numbers, sample_weights)
     except MemoryError:
         raise DataError(
             "the memory does not suffice to bring X into the form that ravine reads: give fewer samples, "
@@ -109,10 +125,12 @@ def _dataset(
     feature_names: Any,
     shape: Any,
     scale: Any,
-    as_numbers: bool,
+    as_numbers: Any,
+    sample_weights: Any,
 ) -> Dataset:
     if test is not None and not (isinstance(test, (tuple, list)) and len(test) == 2):
         raise ConfigError(f"test is {shortened(test)}; it must be (X_test, y_test), or None if there is no test set.")
+    as_numbers = convert(plain(as_numbers), bool, "numbers")
     read = features_of("X", X)
     count, width = read.features.shape
     names = None if class_names is None else class_names_of(class_names)
@@ -123,7 +141,7 @@ def _dataset(
     if found is None:
         classes, found = classes_in("y", targets_of("y", y, count, "X"), names)
     divisor = _scale(scale, read.features.dtype)
-    train = Split(read.features, found, divisor)
+    train = Split(read.features, found, divisor, sample_weights_of(sample_weights, count))
     tested = None
     if test is not None:
         other = features_of("X_test", test[0])
@@ -145,6 +163,7 @@ def _dataset(
         scale=divisor,
         shape=image,
         feature_names=_feature_names(feature_names, width) or read.names,
+        weighted=train.sample_weights is not None,
     )
     return whole(Dataset(info, train, tested))
 
@@ -167,7 +186,7 @@ def _scale(given: Any, dtype: np.dtype[Any]) -> float:
     scale = plain(given)
     if scale is None:
         return IMAGES if dtype == np.uint8 else 1.0
-    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale < math.inf:
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 < scale <= sys.float_info.max:
         raise ConfigError(f"scale is {shortened(given)}; it must be a number above 0, by which bytes are divided.")
     if dtype != np.uint8 and scale != 1:
         raise ConfigError(

@@ -23,6 +23,7 @@ class GivenInfo(msgspec.Struct, frozen=True, kw_only=True):
         shape: rows and columns of an image, if the samples are images.
         feature_names: one name a feature, if they have names.
         numbers: how many numbers are the targets of a sample; 0 if its target is a class.
+        weighted: whether the samples to train on have weights; the training loss is then the weighted one.
     """
 
     digest: str
@@ -36,6 +37,7 @@ class GivenInfo(msgspec.Struct, frozen=True, kw_only=True):
     shape: tuple[int, int] | None = None
     feature_names: tuple[str, ...] | None = None
     numbers: int = 0
+    weighted: bool = False
 
     @property
     def name(self) -> str:

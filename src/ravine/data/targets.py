@@ -191,6 +191,11 @@ def classes_in(name: str, targets: NDArray[Any], names: tuple[str, ...] | None) 
         values = np.unique(targets)
         classes = Classes(tuple(map(str, values.tolist())), values)
         return classes, classes.numbers(name, targets)
+    if targets.dtype.kind != "U" and targets.max() >= len(names):
+        raise DataError(
+            f"{name} has the class {targets.max()}, counted from 0, and class_names has {several(len(names), 'name')}: "
+            "give one for each class."
+        )
     classes = Classes(names, np.array(names) if targets.dtype.kind == "U" else np.arange(len(names)))
     numbers = classes.numbers(name, targets)
     missing = np.flatnonzero(np.bincount(numbers, minlength=len(names)) == 0)

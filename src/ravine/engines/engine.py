@@ -33,8 +33,8 @@ class Taken:
     Attributes:
         steps: the number of batches whose update was applied. If it is smaller than the number of batches in the call,
             the loss of the next batch is not finite.
-        loss_sum: the sum that the call was given plus the losses of the samples, each taken before the update of its
-            batch.
+        loss_sum: the sum that the call was given plus the losses of the samples, each times its sample weight and taken
+            before the update of its batch.
     """
 
     steps: int
@@ -46,7 +46,7 @@ class Evaluation:
     """An evaluation of weights on a split.
 
     Attributes:
-        loss: the mean over the samples.
+        loss: the mean over the samples; no sample weights count in an evaluation.
         scores: those of the predictions.
         live_units: for each hidden layer how many units were non-zero at least once.
     """

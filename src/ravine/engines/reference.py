@@ -33,7 +33,7 @@ class NumpyGradients:
         for low in range(0, len(batch), chunk):
             part = batch[low : low + chunk]
             x = split.inputs(part, weights.dtype)
-            loss, share = gradient(self._network, weights, x, split.targets[part])
+            loss, share = gradient(self._network, weights, x, split.targets[part], split.weights_of(part))
             with np.errstate(over="ignore", invalid="ignore", under="ignore"):
                 total += float(loss.sum())
                 g = share if len(part) == len(batch) else g + share * len(part) / len(batch)

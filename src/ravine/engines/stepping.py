@@ -29,7 +29,10 @@ class Gradients(Protocol):
         """Convert a split now to the form that the gradients are computed from; otherwise its first use does it."""
 
     def gradient(self, weights: Array, split: Split, batch: Array) -> tuple[float, Array]:
-        """Return the sum of the losses of a batch, and the gradient of their mean, a new array of shape (n,)."""
+        """Return the sum of the losses of a batch, and the gradient of their mean, a new array of shape (n,).
+
+        The losses are times the sample weights, if the split has any.
+        """
 
     def evaluate(self, weights: Array, split: Split) -> Evaluation:
         """Evaluate weights on a whole split."""

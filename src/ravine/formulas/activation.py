@@ -19,7 +19,7 @@ _POINTS = np.concatenate([side * np.geomspace(1e-8, 40, 60) for side in (-1, 1)]
 """Where the derivative of an activation is checked."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Activation:
     """An element-wise function a = f(z) and its derivative f'(z), of any float dtype; a NaN stays NaN.
 
@@ -32,6 +32,9 @@ class Activation:
     name: str
     formula: Pointwise
     kinks: tuple[float, ...]
+
+    def __repr__(self) -> str:
+        return f"Activation({self.name})"
 
     @property
     def function(self) -> Callable[..., Any]:

@@ -28,7 +28,7 @@ _OUTPUTS = np.concatenate([side * np.geomspace(1e-6, 20, 40) for side in (-1, 1)
 """The outputs at which the derivative of a loss is checked."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Loss:
     """A loss.
 
@@ -47,6 +47,9 @@ class Loss:
     targets: str
     kinks: tuple[float, ...] = ()
     prediction: Callable[[Any], Any] | None = None
+
+    def __repr__(self) -> str:
+        return f"Loss({self.name})"
 
     @property
     def decides(self) -> bool:

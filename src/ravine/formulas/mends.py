@@ -19,6 +19,10 @@ ONE_WEIGHT = (
     "a formula computes with one weight; write a rule for whole arrays under @ravine.matrix_rule, or take `norm`, the "
     "norm of the whole gradient, as a parameter after g"
 )
+ONE_OUTPUT = (
+    "losses and activations compute with one number, one output for one sample; the mean of a loss over outputs and "
+    "samples is taken for it"
+)
 _INSTEAD: dict[Any, str] = {
     np.add: "a + b", np.subtract: "a - b", np.multiply: "a * b", np.divide: "a / b", np.float_power: "a ** b",
     np.remainder: "a - b * np.floor(a / b)", np.fmod: "a - b * np.trunc(a / b)", np.floor_divide: "np.floor(a / b)",
@@ -56,12 +60,15 @@ _OF_ARRAYS = (
     "sum", "mean", "std", "var", "amax", "amin", "max", "min", "argmax", "argmin", "dot", "matmul", "outer", "einsum",
     "sort", "median", "cumsum", "cumprod", "prod", "concatenate", "reshape", "norm", "any", "all", "nansum", "nanmean",
     "nanmax", "nanmin", "average", "quantile", "percentile", "inner", "vdot", "tensordot", "trace", "diag", "transpose",
-    "ptp", "count_nonzero", "argsort", "roll", "diff", "fsum",
+    "ptp", "count_nonzero", "argsort", "roll", "diff", "fsum", "vector_norm",
 )  # fmt: skip
 
 
-def instead_of_part(part: str, values: Sequence[ast.expr]) -> str:
-    """Say what to write in place of a part or a method of the first of some values; the others are its arguments."""
+def instead_of_part(part: str, values: Sequence[ast.expr], whole: str) -> str:
+    """Say what to write in place of a part or a method of the first of some values; the others are its arguments.
+
+    `whole` is what to say of functions of whole arrays.
+    """
     if part in _METHODS:
         return f"write {_filled(_METHODS[part], values)}"
     if part in FUNCTIONS:
@@ -69,7 +76,7 @@ def instead_of_part(part: str, values: Sequence[ast.expr]) -> str:
     if part in _SHAPES:
         return f"to a formula it is one number, without shape or dtype: write {ast.unparse(values[0])} alone"
     if part in _OF_ARRAYS:
-        return ONE_WEIGHT
+        return whole
     return f"to a formula it is one number; {MADE_OF}"
 
 
@@ -100,8 +107,8 @@ class _Filling(ast.NodeTransformer):
         return self.values.get(node.id, node)
 
 
-def instead(function: Any, known: Any, arguments: Sequence[ast.expr]) -> str:
-    """Say what to write in place of a call."""
+def instead(function: Any, known: Any, arguments: Sequence[ast.expr], whole: str) -> str:
+    """Say what to write in place of a call; `whole` is what to say of functions of whole arrays."""
     name = getattr(function, "__name__", None)
     if known in _INSTEAD:
         return f"write {_filled(_INSTEAD[known], arguments)}"
@@ -110,10 +117,10 @@ def instead(function: Any, known: Any, arguments: Sequence[ast.expr]) -> str:
         return "write it out in the rule's own body"
     if name in FUNCTIONS:
         return f"write {_filled(f'np.{name}({_letters(getattr(np, name).nin)})', arguments)}"
-    if name in ("norm", "vector_norm"):
+    if name in ("norm", "vector_norm") and whole == ONE_WEIGHT:
         return "take `norm` as a parameter after g, that of the whole gradient, or `layer_norm`, that of the layer's"
     if name in _OF_ARRAYS:
-        return ONE_WEIGHT
+        return whole
     if isinstance(getattr(function, "__self__", None), GENERATORS):
         return "take `noise`, standard normal numbers that the run's seed makes, as a parameter after g"
     if module == "time":

@@ -25,7 +25,7 @@ import numpy as np
 
 from ravine.errors import ConfigError
 from ravine.formulas.given import FUNCTIONS, GIVEN, TAKEN, TAKEN_BESIDE
-from ravine.formulas.mends import MADE_OF, ONE_WEIGHT, instead, instead_of_part, mend_of
+from ravine.formulas.mends import MADE_OF, ONE_OUTPUT, ONE_WEIGHT, instead, instead_of_part, mend_of
 from ravine.words import several
 
 _UFUNCS = {getattr(np, name): name for name in FUNCTIONS}
@@ -158,7 +158,8 @@ def _read(
         stop = "" if fault.endswith(("?", ".")) else "."
         raise ConfigError(f"{inspect.getsourcefile(function)}:{line}: {label} {fault}{stop}")
 
-    reader = _Reader(fail, function, arrays, _OF_POINTWISE if returned == _VALUE else _OF_NUMBERS)
+    functions, whole = (_OF_POINTWISE, ONE_OUTPUT) if returned == _VALUE else (_OF_NUMBERS, ONE_WEIGHT)
+    reader = _Reader(fail, function, arrays, functions, whole)
     taken = (*TAKEN, *TAKEN_BESIDE) if returned == _VALUE else TAKEN
     assignments: list[tuple[str, ast.expr]] = []
     for statement in tree.body:
@@ -245,7 +246,9 @@ class _Reader(ast.NodeVisitor):
         function: Callable[..., Any],
         arrays: AbstractSet[str],
         functions: Mapping[Any, str],
+        whole: str,
     ) -> None:
+        self.whole = whole
         self.fail, self.surroundings, self.own = fail, _surroundings(function), function.__code__.co_varnames
         self.names = set(inspect.signature(function).parameters)
         self.arrays, self.conditions, self.functions = set(arrays), set[str](), functions
@@ -302,7 +305,8 @@ class _Reader(ast.NodeVisitor):
         return self._number(node, self._find(node))
 
     def visit_Subscript(self, node: ast.Subscript) -> NoReturn:
-        mend = "a formula computes with one weight, which has no parts: leave the index out"
+        one = "number" if self.whole == ONE_OUTPUT else "weight"
+        mend = f"a formula computes with one {one}, which has no parts: leave the index out"
         if not self._is_computed(node.value):
             mend = "give the number a name of its own"
         self.fail(node, f"uses `{ast.unparse(node)}`; {mend}")
@@ -318,7 +322,7 @@ class _Reader(ast.NodeVisitor):
         if not self._is_computed(node.value):
             return
         call, text = "" if arguments is None else "()", ast.unparse(node.value)
-        mend = instead_of_part(node.attr, [node.value, *(arguments or ())])
+        mend = instead_of_part(node.attr, [node.value, *(arguments or ())], self.whole)
         self.fail(node, f"{'calls' if call else 'takes'} `.{node.attr}{call}` of `{text}`; {mend}")
 
     def _number(self, node: ast.expr, found: Any) -> ast.expr:
@@ -360,7 +364,7 @@ class _Reader(ast.NodeVisitor):
             self.generic_visit(node)
         owner = self._find(node.value)
         if isinstance(owner, np.ufunc):
-            self.fail(node, f"uses {ast.unparse(node)}; {ONE_WEIGHT}")
+            self.fail(node, f"uses {ast.unparse(node)}; {self.whole}")
         if not isinstance(owner, ModuleType):
             self.fail(node, f"uses {ast.unparse(node)}, a part of {_article(owner)}; give the number a name of its own")
         if not hasattr(owner, node.attr):
@@ -381,7 +385,7 @@ class _Reader(ast.NodeVisitor):
             self.fail(node, f"gives `{ast.unparse(node.keywords[0])}` to {text}; give arguments by position")
         arguments = [self.visit(argument) for argument in node.args]
         if name is None and (own is None or (own not in _OF_ONE and self.varies(*arguments))):
-            self.fail(node, f"calls {text}; {instead(function, known, node.args)}")
+            self.fail(node, f"calls {text}; {instead(function, known, node.args, self.whole)}")
         count = 1 if own in _OF_ONE else 3 if name in ("where", "clip") else function.nin if name else None
         if count is not None and len(arguments) != count:
             self.fail(node, f"calls {text} with {several(len(arguments), 'argument')}; it takes {count}")

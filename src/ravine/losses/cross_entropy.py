@@ -1,6 +1,13 @@
-"""Softmax and cross-entropy, in the shifted form and in the text-book one."""
+"""Softmax and cross-entropy, in the shifted form and in the text-book one, and smoothed labels.
+
+With label smoothing s the target of a sample of class y is t_o = (1 - s) [o = y] + s / C over the C classes; without, s
+is 0, and the target is one-hot. Source: Szegedy et al., "Rethinking the Inception architecture for computer vision",
+arXiv:1512.00567 (2016), section 7.
+"""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -23,12 +30,13 @@ def softmax(logits: Array, form: str = "shifted") -> Array:
         return shares
 
 
-def cross_entropy(logits: Array, labels: Array, form: str = "shifted") -> Array:
-    """Return L_b = -log P_(b, labels_b), shape (b,), with a one-hot target, for logits (b, o) and labels (b,).
+def cross_entropy(logits: Array, labels: Array, form: str = "shifted", smoothing: float = 0.0) -> Array:
+    """Return L_b = -sum_o t_bo log P_bo, shape (b,), for logits (b, o) and labels (b,); -log P_(b, labels_b) for s = 0.
 
-    The shifted form is log(1 + r) - (z_y - max z), with r the sum of e^(z - max z) over all o but the largest. It is
-    finite for all finite logits, and keeps all its digits when the label is nearly certain and the loss nearly 0. The
-    naive form is -log(P_y) as written: inf where P_y underflows, nan where e^z overflows.
+    The shifted form is log(1 + r) - sum_o t_o (z_o - max z), with r the sum of e^(z - max z) over all o but the
+    largest. No term is negative, so none cancels another. It is finite for all finite logits, and keeps all its digits
+    when the label is nearly certain and the loss nearly 0. The naive form is -log(P_y) as written: inf where P_y
+    underflows, nan where e^z overflows; it takes no smoothing.
     """
     rows = np.arange(len(labels))
     with np.errstate(over="ignore", invalid="ignore", under="ignore", divide="ignore"):
@@ -38,7 +46,11 @@ def cross_entropy(logits: Array, labels: Array, form: str = "shifted") -> Array:
         z = _shifted(logits)
         e = np.exp(z)
         e[rows, logits.real.argmax(axis=-1)] = 0
-        loss: Array = np.log1p(e.sum(axis=-1)) - z[rows, labels]
+        expected = z[rows, labels]
+        if smoothing:
+            s = z.real.dtype.type(smoothing)
+            expected = (1 - s) * expected + (s / z.shape[-1] * z).sum(axis=-1)
+        loss: Array = np.log1p(e.sum(axis=-1)) - expected
         return loss
 
 
@@ -46,16 +58,33 @@ CROSS_ENTROPY = Loss("cross-entropy", None, cross_entropy, targets="[0, inf)")
 """Softmax and cross-entropy, over classes."""
 
 
-def output_delta(logits: Array, labels: Array, form: str = "shifted") -> Array:
-    """Return dL_b/dz_bo = P_bo - [o = labels_b], shape (b, o).
+def least_cross_entropy(classes: int, smoothing: float) -> float:
+    """Return the least loss that a sample can have: the entropy of its target, which is 0 without smoothing.
 
-    The number of the label's own class is computed as minus the sum of the others. It is the same number, but keeps its
+    >>> least_cross_entropy(10, 0.0), round(least_cross_entropy(10, 0.1), 4)
+    (0.0, 0.5003)
+    """
+    other = smoothing / classes
+    if other == 0:
+        return 0.0
+    own = 1 - smoothing + other
+    return -own * math.log(own) - (classes - 1) * other * math.log(other)
+
+
+def output_delta(logits: Array, labels: Array, form: str = "shifted", smoothing: float = 0.0) -> Array:
+    """Return dL_b/dz_bo = P_bo - t_bo, shape (b, o).
+
+    P - 1 of the label's own class is computed as minus the sum of the others. It is the same number, but keeps its
     digits if P is nearly 1.
     """
     rows = np.arange(len(labels))
     delta = softmax(logits, form)
     delta[rows, labels] = 0
     delta[rows, labels] = -delta.sum(axis=-1)
+    if smoothing:
+        s = logits.real.dtype.type(smoothing)
+        delta -= s / logits.shape[-1]
+        delta[rows, labels] += s
     return delta
 
 

@@ -5,14 +5,17 @@ Letters: b sample of the batch, i input of a layer, o output of a layer, l layer
 
     z^(l+1)_bo = sum_i a^l_bi W^l_io (+ W^l_bias,o)         l = 0 .. L-1
     a^l        = f_l(z^l)                                   l = 1 .. L-1
-    L_b        = -log P_(b, y_b), P = softmax(z^L), with cross-entropy, or
+    L_b        = -sum_o t_bo log P_bo, P = softmax(z^L), with cross-entropy, where t_bo is [o = y_b], or with label
+                 smoothing s (1 - s) [o = y_b] + s / n_L, or
     L_b        = mean_o l(z^L_bo, y_bo) with a loss l of single outputs, of which there are n_L,
 
 and for the mean loss over the batch of size m, with delta^l = dL/dz^l,
 
-    delta^L_bo = (P_bo - [o = y_b]) / m, or l'(z^L_bo, y_bo) / (n_L m)        (`output_deltas`)
+    delta^L_bo = (P_bo - t_bo) / m, or l'(z^L_bo, y_bo) / (n_L m)             (`output_deltas`)
     dL/dW^l_io = sum_b a^l_bi delta^(l+1)_bo                (bias row: sum_b delta^(l+1)_bo)
     delta^l_bi = f_l'(z^l_bi) sum_o W^l_io delta^(l+1)_bo
+
+With sample weights w_b, the loss of a sample is w_b L_b in place of L_b. The mean is still that over m samples.
 
 Every function works in the dtype that it is given: float32, float64, longdouble, complex128.
 """
@@ -25,7 +28,7 @@ import numpy as np
 
 from ravine.arrays import Array
 from ravine.networks.network import Network
-from ravine.networks.outputs import output_deltas, output_losses
+from ravine.networks.outputs import output_deltas, output_losses, weighted
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,17 @@ def _affine(network: Network, a: Array, matrix: Array) -> Array:
     return a @ matrix[:-1] + matrix[-1] if network.bias else a @ matrix
 
 
-def losses(network: Network, weights: Array, x: Array, targets: Array) -> Array:
-    """Return each sample's loss L_b, shape (b,)."""
-    return output_losses(network, forward(network, weights, x).logits, targets)
+def losses(network: Network, weights: Array, x: Array, targets: Array, sample_weights: Array | None = None) -> Array:
+    """Return each sample's loss L_b, shape (b,); with sample weights, (b,), w_b L_b."""
+    return weighted(output_losses(network, forward(network, weights, x).logits, targets), sample_weights)
 
 
-def gradient(network: Network, weights: Array, x: Array, targets: Array) -> tuple[Array, Array]:
+def gradient(
+    network: Network, weights: Array, x: Array, targets: Array, sample_weights: Array | None = None
+) -> tuple[Array, Array]:
     """Return each sample's loss, shape (b,), and the gradient of their mean, shape (n,), in the dtype of `weights`.
+
+    With sample weights, (b,), the loss of a sample is w_b L_b.
 
     >>> network = Network((2, 2))
     >>> loss, g = gradient(network, np.zeros(4), np.array([[1.0, 0.0]]), np.array([0]))
@@ -79,7 +86,7 @@ def gradient(network: Network, weights: Array, x: Array, targets: Array) -> tupl
     parts = network.layout.views(flat)
     m = len(targets)
     with np.errstate(over="ignore", invalid="ignore", under="ignore"):
-        delta = output_deltas(network, trace.logits, targets) / m
+        delta = weighted(output_deltas(network, trace.logits, targets), sample_weights) / m
         for layer in reversed(range(len(matrices))):
             a, inputs = trace.activations[layer], network.layers[layer]
             np.matmul(a.T, delta, out=parts[layer][:inputs])
@@ -87,4 +94,4 @@ def gradient(network: Network, weights: Array, x: Array, targets: Array) -> tupl
                 parts[layer][inputs] = delta.sum(axis=0)
             if layer > 0:
                 delta = (delta @ matrices[layer][:inputs].T) * trace.slopes[layer - 1]
-    return output_losses(network, trace.logits, targets), flat
+    return weighted(output_losses(network, trace.logits, targets), sample_weights), flat

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ravine.errors import ConfigError, unknown
+from ravine.errors import ConfigError, shortened, unknown
 from ravine.formulas.activation import Activation
 from ravine.formulas.loss import Loss
 from ravine.formulas.shelves import ACTIVATIONS, LOSSES
+from ravine.inputs import plain
 from ravine.losses.cross_entropy import SOFTMAX_FORMS
 from ravine.networks.layout import Layout
 from ravine.words import several
@@ -25,6 +26,8 @@ class Network:
         bias: whether each layer has a bias row.
         softmax: the form of the softmax with cross-entropy, a name from `SOFTMAX_FORMS`.
         loss: the loss, a name of `LOSSES` or as FILE.py:NAME, or a loss itself.
+        label_smoothing: with cross-entropy, the share s of the target that all classes have alike; see
+            `ravine.losses.cross_entropy`.
 
     >>> Network((784, 300, 100, 100, 10)).layout.size
     276200
@@ -37,6 +40,7 @@ class Network:
     bias: bool = False
     softmax: str = "shifted"
     loss: str | Loss = "cross-entropy"
+    label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         if self.softmax not in SOFTMAX_FORMS:
@@ -44,7 +48,27 @@ class Network:
         objective = self.objective
         if self.softmax != "shifted" and objective.formula is not None:
             raise ConfigError(f"softmax is {self.softmax}, and the loss {objective.name} has none: leave it out.")
+        self._check_smoothing()
         _ = self.layout, self.activations  # raise if the layers do not make a network, or a name does not exist
+
+    def _check_smoothing(self) -> None:
+        smoothing, loss = plain(self.label_smoothing), self.objective
+        if type(smoothing) not in (int, float) or not 0 <= smoothing < 1:
+            raise ConfigError(
+                f"label_smoothing is {shortened(smoothing)}; it must be a number from 0 to below 1, such as 0.1."
+            )
+        if not smoothing:
+            return
+        if loss.formula is not None:
+            shares = ", and give targets such as 0.05 and 0.95 in place of 0 and 1" if loss.targets == "[0, 1]" else ""
+            raise ConfigError(
+                f"label_smoothing is {smoothing:g}, and the loss {loss.name} takes each output by itself: leave it out"
+                f"{shares}."
+            )
+        if self.softmax == "naive":
+            raise ConfigError(
+                f"label_smoothing is {smoothing:g}, and the naive softmax takes none: leave one of the two out."
+            )
 
     @cached_property
     def objective(self) -> Loss:

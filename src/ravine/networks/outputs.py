@@ -18,15 +18,31 @@ from ravine.networks.network import Network
 def output_losses(network: Network, z: Array, targets: Array) -> Array:
     """Return each sample's loss, (b,), for outputs z, (b, o), of any float or complex dtype."""
     if network.objective.formula is None:
-        return cross_entropy(z, targets, network.softmax)
+        return cross_entropy(z, targets, network.softmax, network.label_smoothing)
     return network.objective.of_outputs(z, target_rows(targets, z.shape[-1], z.real.dtype))[0]
 
 
 def output_deltas(network: Network, z: Array, targets: Array) -> Array:
     """Return dL_b/dz_bo, (b, o)."""
     if network.objective.formula is None:
-        return output_delta(z, targets, network.softmax)
+        return output_delta(z, targets, network.softmax, network.label_smoothing)
     return network.objective.of_outputs(z, target_rows(targets, z.shape[-1], z.real.dtype))[1]
+
+
+def weighted(values: Array, sample_weights: Array | None) -> Array:
+    """Return losses, (b,), or their derivatives, (b, o), times the weight of each sample, (b,), if there are weights.
+
+    A weight of 0 makes 0 even of nan.
+
+    >>> weighted(np.array([[1.0, 2.0], [np.nan, 3.0]]), np.array([0.5, 0.0])).tolist()
+    [[0.5, 1.0], [0.0, 0.0]]
+    """
+    if sample_weights is None:
+        return values
+    w = sample_weights.astype(values.real.dtype).reshape(-1, *[1] * (values.ndim - 1))
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        product: Array = np.multiply(values, w, out=np.zeros_like(values), where=w != 0)
+        return product
 
 
 def target_rows(targets: Array, outputs: int, dtype: np.dtype[Any]) -> Array:
@@ -46,7 +62,13 @@ def are_classes(targets: Array) -> bool:
     return targets.ndim == 1 and targets.dtype.kind in "iu"
 
 
-def predicted_classes(z: Array) -> Array:
-    """Return the class that outputs predict, (b,) int64: that of the largest, or of one output its side of 0."""
-    classes: Array = z.argmax(axis=-1) if z.shape[-1] > 1 else (z[..., 0] > 0).astype(np.int64)
-    return classes
+def predicted_classes(network: Network, z: Array) -> Array:
+    """Return the class that outputs predict, (b,) int64: that of the largest.
+
+    A network of one output predicts, with a loss of single outputs, class 1 where its predicted target is above 1/2.
+    With cross-entropy one output stands for one class, which is always predicted.
+    """
+    if z.shape[-1] > 1 or network.objective.formula is None:
+        classes: Array = z.argmax(axis=-1)
+        return classes
+    return (network.objective.predicted(z.astype(float))[..., 0] > 0.5).astype(np.int64)

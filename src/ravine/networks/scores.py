@@ -34,7 +34,7 @@ def scores_of(network: Network, z: Array, targets: Array) -> Scores:
     Scores(accuracy=None, r2=0.5, mean_absolute_error=0.5)
     """
     if are_classes(targets):
-        return Scores(accuracy=float((predicted_classes(z) == targets).mean()))
+        return Scores(accuracy=float((predicted_classes(network, z) == targets).mean()))
     y = target_rows(targets, z.shape[-1], np.dtype(float))
     p = network.objective.predicted(z.astype(float))
     if network.objective.decides and np.isin(y, (0, 1)).all():

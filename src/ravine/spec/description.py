@@ -66,6 +66,7 @@ def _around(spec: RunSpec) -> dict[str, str]:
         "bias": "bias" if spec.bias else "no bias",
         "softmax": f"{spec.softmax} softmax",
         "loss": f"{spec.loss_name} loss",
+        "label_smoothing": f"label smoothing {spec.label_smoothing:g}",
         "init": spec.init,
         "dataset": spec.dataset if spec.data is None else f"given data {spec.data[:DIGITS]}",
         "validation": f"{spec.validation} validation samples" if spec.validation else "no validation",

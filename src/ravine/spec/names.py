@@ -21,6 +21,10 @@ OTHERS = frozenset({"data", "initial_weights", "order", "data_dir", "out", "fres
 """The other keywords of `ravine.train`, each of which would get the value of a hyper-parameter of its name."""
 
 
+_OF_SAMPLES = frozenset({"sample_weights", "sample_weight", "class_weight"})
+"""Names under which other libraries, and `ravine.dataset`, take weights of samples."""
+
+
 def _what(name: str) -> str:
     if name in EXTENDING:
         return "a part of extended runs"
@@ -29,6 +33,8 @@ def _what(name: str) -> str:
 
 def no_setting(name: str, optimizer: Optimizer, stages: Sequence[Stage], schedule: Schedule) -> str:
     """Word the message for a setting that a run does not have: it says what has one of this very name."""
+    if name in _OF_SAMPLES:
+        return f"{name} is no setting of a run: weights are given with data, as ravine.dataset(X, y, sample_weights=w)."
     if name in schedule.defaults:
         return f"{name} is a setting of {schedule.title}: give it in schedule_settings."
     kind = f"setting of a run with {optimizer.name}"

@@ -13,7 +13,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Attributes:
         name: its name on the command line.
         title: what it is, in a few words.
-        dataset, layers, activation, bias, softmax, loss, init: the data and the network; see `ravine.train`.
+        dataset, layers, activation, bias, softmax, loss, label_smoothing, init: the data and the network; see
+            `ravine.train`.
         batch_size: samples in a batch.
         epochs: the horizon; scores are those at its end, never earlier ones.
         validation: how many training samples are held out to choose settings on: a number, or a share below 1.
@@ -29,6 +30,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     bias: bool = False
     softmax: str = "shifted"
     loss: str = "cross-entropy"
+    label_smoothing: float = 0.0
     init: str = "glorot-uniform"
     batch_size: int
     epochs: int
@@ -44,4 +46,6 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         # Points of a search are drawn by these settings, and stay where they were before there were other losses.
         if self.loss == "cross-entropy":
             del settings["loss"]
+        if not self.label_smoothing:
+            del settings["label_smoothing"]
         return settings

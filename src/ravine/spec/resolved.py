@@ -70,7 +70,7 @@ class Things:
     def network(self, spec: RunSpec) -> Network:
         """Return the network of a spec."""
         activation = self.activations[0] if len(self.activations) == 1 else self.activations
-        return Network(spec.layers, activation, spec.bias, spec.softmax, self.loss)
+        return Network(spec.layers, activation, spec.bias, spec.softmax, self.loss, spec.label_smoothing)
 
 
 @dataclass(frozen=True, eq=False)

@@ -37,6 +37,7 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     bias: bool = False
     softmax: str = "shifted"
     loss: str = "cross-entropy"
+    label_smoothing: float = 0.0
     init: str = "glorot-uniform"
     optimizer: str = "sgd"
     stages: tuple[str, ...] = ()
@@ -66,7 +67,8 @@ class RunSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def network(self) -> Network:
         """The network that the spec describes."""
         names = tuple(self.activation.split(","))
-        return Network(self.layers, names[0] if len(names) == 1 else names, self.bias, self.softmax, self.loss)
+        activation = names[0] if len(names) == 1 else names
+        return Network(self.layers, activation, self.bias, self.softmax, self.loss, self.label_smoothing)
 
     @property
     def test_time(self) -> str:

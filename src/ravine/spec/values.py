@@ -88,7 +88,7 @@ def normalized(spec: RunSpec) -> RunSpec:
     kind = f"dtype of the {given['engine']} engine"
     given["dtype"] = dtype_name(given["dtype"], ENGINES[given["engine"]], kind)
     checked: RunSpec = convert(given, RunSpec)
-    return msgspec.structs.replace(checked, warmup=checked.warmup + 0.0)
+    return msgspec.structs.replace(checked, warmup=checked.warmup + 0.0, label_smoothing=checked.label_smoothing + 0.0)
 
 
 def simplest(spec: RunSpec) -> RunSpec:
@@ -127,10 +127,12 @@ def with_targets(spec: RunSpec, loss: Loss) -> RunSpec:
             )
         return spec
     if loss.formula is None:
+        one = spec.layers[-1] == 1
+        classes = "np.ravel(y) of one column" if one else "y.argmax(axis=1) of rows with a 1 for the class"
         raise ConfigError(
             "the targets are numbers, and cross-entropy takes classes: choose another loss, such as "
             "loss=squared-error or, for flags, loss=logistic. For classes, give one whole number, flag or text a "
-            "sample, as y.argmax(axis=1) is of rows with a 1 for the class."
+            f"sample, as {classes} is."
         )
     flags = spec.targets == "flags" and loss.decides
     return msgspec.structs.replace(spec, targets="flags" if flags else "numbers")

@@ -71,8 +71,13 @@ class Quantity:
         >>> QUANTITIES["test_accuracy"].show(0.97), QUANTITIES["train_loss"].show(0.05)
         ('97.00 %', '0.05000')
         """
-        return "-" if value is None else self.form.format(self.scale * value)
+        if value is None:
+            return "-"
+        # R² of a run that diverged has dozens of digits.
+        return (self.form if abs(self.scale * value) < _LARGE else "{:.4g}").format(self.scale * value)
 
+
+_LARGE = 1e6
 
 _SCORES = ("accuracy", "r2", "mean_absolute_error")
 

@@ -22,7 +22,7 @@ class Epoch:
         lr: the learning rate of the epoch; of its first step if it changes by step.
         batch_size: samples in a batch of this epoch.
         train_loss: mean loss over the training samples, each taken before the update of its batch, while the weights
-            move.
+            move. If samples have weights, each loss is multiplied by its sample's; all other numbers count each once.
         test_loss, test_accuracy: over the test set, with the weights at the end of the epoch. A loss that is not
             finite is None, and both are if the run did not look at the test set then.
         seconds: wall time of the training steps alone.

@@ -19,9 +19,15 @@ from ravine.storage.record import EPOCH_FIELDS, Result
 Cell = str | bool | int | float | None
 Row = dict[str, Cell]
 
+_MEASURED = tuple(
+    f"{part}_{number}"
+    for part in ("validation", "test")
+    for number in ("loss", "accuracy", "r2", "mean_absolute_error")
+)
+
 ADDED = (
     *("group", "row", "label", "published_train_loss", "published_test_accuracy", "published_seconds"),
-    *("id", "status", "cause", "train_loss", "validation_loss", "validation_accuracy", "test_loss", "test_accuracy"),
+    *("id", "status", "cause", "train_loss", *_MEASURED),
     *("tested", "seconds_total", "seconds_train", "seconds_evaluate", "seconds_compile", "epochs_done", "parameters"),
     "hint",
 )
@@ -58,10 +64,7 @@ def run_rows(results: Sequence[Result]) -> list[Row]:
             "cause": None if result.cause is None else msgspec.to_builtins(result.cause)["kind"],
             **{name: given.get(name) for name in names},
             "train_loss": result.train_loss,
-            "validation_loss": result.validation_loss,
-            "validation_accuracy": result.validation_accuracy,
-            "test_loss": result.test_loss,
-            "test_accuracy": result.test_accuracy,
+            **{name: getattr(result, name) for name in _MEASURED},
             "tested": result.tested,
             **{f"seconds_{part}": getattr(result.seconds, part) for part in ("total", "train", "evaluate", "compile")},
             "epochs_done": len(result.history),

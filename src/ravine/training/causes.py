@@ -97,10 +97,15 @@ def dead_network(
     """
     logits = forward(network, weights, split.inputs(slice(1), weights.dtype)).logits[0]
     equal = bool(np.ptp(logits) <= _EQUAL * max(1.0, float(np.abs(logits).max())))
-    chance = f", and the loss is ln {len(logits)} = {math.log(len(logits)):.4f}" if equal else ""
+    if network.objective.formula is not None:
+        rest = f"The outputs are the same for every {what}"
+    elif equal:
+        rest = f"All logits are equal, and the loss of each {what} is ln {len(logits)} = {math.log(len(logits)):.4f}"
+    else:
+        rest = "Only biases still act"
     message = (
         f"Hidden layer {layer} of {len(network.layers) - 2} has no live unit on any {what} since epoch {epoch}: no "
-        f"gradient passes it. {'All logits are equal' if equal else 'Only biases still act'}{chance}."
+        f"gradient passes it. {rest}."
     )
     return DeadNetwork(
         epoch=epoch,

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ravine.arrays import Array
 from ravine.data import Dataset, GivenInfo, load
 from ravine.data.validation import samples_of
 from ravine.errors import ConfigError, DataError, shortened
@@ -84,6 +85,7 @@ def require_fitting(dataset: Dataset, loss: Loss, dtype: str) -> None:
     Raises:
         DataError: one does not fit; the message names the row and the column.
     """
+    _require_fitting_weights(dataset.train.sample_weights, dtype)
     for end, split in (("", dataset.train), ("_test", dataset.test)):
         if split is None:
             continue
@@ -114,6 +116,18 @@ def require_fitting(dataset: Dataset, loss: Loss, dtype: str) -> None:
             )
 
 
+def _require_fitting_weights(weights: Array | None, dtype: str) -> None:
+    """Check that the largest sample weight is not 0 in a dtype, nor so large that losses overflow."""
+    if weights is None:
+        return
+    low, high, row = np.finfo(dtype).tiny, np.sqrt(np.finfo(dtype).max), int(weights.argmax())
+    if not low <= weights[row] <= high:
+        raise DataError(
+            f"the largest of sample_weights is {weights[row]:.3g}, in row {row}, counted from 0, and must lie between "
+            f"{low:.1e} and {high:.1e} in {dtype}: divide all of them by their mean."
+        )
+
+
 def data_of(spec: RunSpec, data: Dataset | None, data_dir: Path | None, *, quiet: bool) -> Dataset:
     """Return the data of a run, which are `data` if they are at hand.
 
@@ -127,7 +141,7 @@ def data_of(spec: RunSpec, data: Dataset | None, data_dir: Path | None, *, quiet
             return data
         raise ConfigError(
             f"the run is on {_words(spec.dataset, spec.data)}, and these are {_words(data.info.name, digest)}: give "
-            "the data of the run."
+            "the data of the run, with the test set and the sample weights that they had."
         )
     if spec.data is not None:
         raise ConfigError(

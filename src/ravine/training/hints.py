@@ -1,24 +1,16 @@
-"""Hints: did a run learn, and if not, what is the likeliest cause and what to do? Only with evidence for the cause."""
+"""Hints: if a run did not learn, what is the likeliest cause and what to do? Only with evidence for the cause."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
 from ravine.spec import RunSpec
-from ravine.storage.record import DeadNetwork, Epoch, NonFinite
+from ravine.storage.record import DeadNetwork, NonFinite
+from ravine.training import data_hints
 from ravine.training.facts import Facts
-
-_SKILL = 0.1
-"""Accuracy is near chance if it is less than this share of the way from chance to 1."""
-
-_ROSE = 1.1
-"""A loss that is higher by this factor has risen."""
-
-_BACK = 0.1
-"""An accuracy that fell by this much from its best epoch is a run that went back."""
+from ravine.training.learned import ROSE, best_before, failure, fell, highest, learned_by_heart, percent, ratio, rose
 
 _UP = 0.05
 """A step goes up the gradient if the cosine of their angle is above this; that of random directions is smaller."""
@@ -52,56 +44,6 @@ _EXPLODED = 100
 """A loss that grew by this factor calls for a rate a hundred times smaller, not ten."""
 
 
-def plainly_learned(history: Sequence[Epoch], accuracy: float, chance: float, classes: int) -> bool:
-    """Tell from the history alone whether a run learned, so that it need not be examined closer.
-
-    Seeded initial weights have a loss of about ln K or more, so a run whose loss is below is better than at its start.
-    """
-    if not history or near_chance(accuracy, chance) or went_back(history) is not None:
-        return False
-    return history[-1].train_loss < math.log(classes)
-
-
-def near_chance(accuracy: float, chance: float) -> bool:
-    """Tell whether an accuracy is hardly better than that of always answering the largest class.
-
-    >>> near_chance(0.12, 0.1135), near_chance(0.35, 0.1135)
-    (True, False)
-    """
-    return accuracy < chance + _SKILL * (1 - chance)
-
-
-def went_back(history: Sequence[Epoch]) -> Epoch | None:
-    """Return the best epoch of a run that ended much worse; None too if its epochs have no accuracy."""
-    best = max(history, key=accuracy_of, default=None)
-    return best if best is not None and accuracy_of(best) - accuracy_of(history[-1]) > _BACK else None
-
-
-def accuracy_of(record: Epoch) -> float:
-    """Return the accuracy by which an epoch is judged: on the validation set if there is one; 0 without any."""
-    judged = record.test_accuracy if record.validation_accuracy is None else record.validation_accuracy
-    return 0.0 if judged is None else judged
-
-
-def _rose(facts: Facts) -> bool:
-    """Tell whether the loss of the same samples is higher at the end, by more than chance makes it."""
-    change = facts.end.losses - facts.start.losses
-    if not np.isfinite(change).all():
-        return True
-    noise = 3 * change.std() / math.sqrt(len(change))
-    return facts.end.loss > _ROSE * facts.start.loss and float(change.mean()) > noise
-
-
-def _fell(facts: Facts) -> float:
-    """Return by how much the loss of the same samples fell, as a share of the loss at the start."""
-    return 1 - facts.end.loss / facts.start.loss if facts.start.loss > 0 else 0.0
-
-
-def _highest(facts: Facts) -> float:
-    """Return the highest training loss of an epoch, relative to the start."""
-    return _share(max((record.train_loss for record in facts.history), default=0.0), facts.start.loss)
-
-
 def _goes_down(facts: Facts) -> bool:
     """Tell whether the first step goes down the gradient, as far as is known."""
     return facts.first is None or facts.first.cosine < 0
@@ -113,33 +55,11 @@ def hint(facts: Facts) -> str | None:
     Return None if it learned. Without evidence for a cause, the sentences only say what was measured. A run that
     diverged has a cause, whose message says what was measured.
     """
-    seen = "" if facts.cause is not None else _seen(facts)
+    seen = "" if facts.cause is not None else failure(facts)
     if seen is None:
         return None
     why = next((why for cause in _CAUSES if (why := cause(facts)) is not None), "")
     return f"{seen} {why}".strip() or None
-
-
-def _seen(facts: Facts) -> str | None:
-    if facts.moved == 0:
-        return "No weight moved."
-    best = went_back(facts.history)
-    if best is not None:
-        return (
-            f"It was better before: {facts.judged_by} accuracy {_percent(accuracy_of(best))} after epoch {best.epoch}, "
-            f"{_percent(facts.accuracy)} at the end."
-        )
-    if near_chance(facts.accuracy, facts.chance):
-        return (
-            f"It did not learn: {facts.judged_by} accuracy {_percent(facts.accuracy)}, and always answering the "
-            f"commonest class gives {_percent(facts.chance)}."
-        )
-    if _rose(facts):
-        return (
-            f"It ended worse than it began: the loss of the same {len(facts.start.losses)} training samples rose from "
-            f"{facts.start.loss:.3g} to {facts.end.loss:.3g}."
-        )
-    return None
 
 
 def _stands_still(facts: Facts) -> str | None:
@@ -147,10 +67,14 @@ def _stands_still(facts: Facts) -> str | None:
         return None
     if facts.spec.lr == 0:
         return "lr is 0; give a larger one."
+    if facts.start.loss <= facts.start.least:
+        return "The loss is the least that there is at the initial weights already: there is nothing to learn."
     if not facts.start.gradients.any():
-        return "The gradient at the initial weights is 0 in every layer; draw other ones."
-    if (faded := _fades(facts)) is not None:
-        return faded
+        lost: str | None = "The gradient at the initial weights is 0 in every layer; draw other ones."
+    else:
+        lost = _fades(facts)
+    if lost is not None:
+        return data_hints.sizes(facts) or lost
     if facts.first is None:
         return "The optimizer's steps are 0 though the gradient is not; look at what it returns."
     dtype = facts.spec.dtype
@@ -161,19 +85,39 @@ def _stands_still(facts: Facts) -> str | None:
 
 
 def _one_class(facts: Facts) -> str | None:
+    if facts.kind != "classes":
+        return data_hints.equal_targets(facts)
     name, share = facts.common
     if share == 1:
-        return f"All training samples are of class {name}: there is nothing to tell apart. Train on several classes."
+        all_of = "All training samples with a weight above 0" if facts.weighted else "All training samples"
+        return f"{all_of} are of class {name}: there is nothing to tell apart. Train on several classes."
     if share >= _MOST:
-        return f"{100 * share:.0f} % of the training samples are of class {name}; give each class its share."
+        what = "weight of the training samples is that" if facts.weighted else "training samples are"
+        return f"{100 * share:.0f} % of the {what} of class {name}; give each class its share."
     return None
 
 
 def _sorted_by_class(facts: Facts) -> str | None:
+    if isinstance(facts.cause, NonFinite):
+        return None
+    if facts.kind != "classes":
+        return data_hints.sorted_targets(facts)
     name, share = facts.last
     if share < _MOST:
         return None
     return f"The last training samples are nearly all of class {name}, which pushes out the others; shuffle the order."
+
+
+def _by_heart(facts: Facts) -> str | None:
+    if facts.cause is not None or rose(facts) or not learned_by_heart(facts):
+        return None
+    best, loss = best_before(facts), float(facts.trained.losses.mean())
+    if best is not None and loss >= best.train_loss:
+        return None
+    return (
+        f"What it learned holds for its training samples alone, whose loss is {loss:.3g}: train on more of them, or "
+        "take a smaller network, weight decay or fewer epochs."
+    )
 
 
 def _first_step_not_finite(facts: Facts) -> str | None:
@@ -193,7 +137,7 @@ def _initial_weights_too_large(facts: Facts) -> str | None:
 
 
 def _climbs(facts: Facts) -> str | None:
-    worse = facts.cause is not None or _rose(facts) or facts.accuracy < facts.chance
+    worse = facts.cause is not None or rose(facts) or facts.score < facts.chance
     if not worse or facts.first is None or not facts.first.cosine > _UP:
         return None
     return "The optimizer's first step goes up the gradient, not down; is the sign of what it returns right?"
@@ -209,17 +153,17 @@ def _saturated_from_the_start(facts: Facts) -> str | None:
     for layer, share in enumerate(facts.start.blocked, start=1):
         if share >= _BLOCKED and not facts.network.activations[layer - 1].has_kink:
             return (
-                f"At the initial weights {_percent(share)} of the outputs of hidden layer {layer} are saturated and "
+                f"At the initial weights {percent(share)} of the outputs of hidden layer {layer} are saturated and "
                 "pass no gradient; give smaller weights."
             )
     return None
 
 
 def _fades(facts: Facts) -> str | None:
-    if facts.cause is not None or _rose(facts):
+    if facts.cause is not None or rose(facts):
         return None
     gradients, spreads = facts.start.gradients, facts.start.spreads
-    back, forth = _share(gradients[0], gradients[-1]), _share(spreads[-1], spreads[0])
+    back, forth = ratio(gradients[0], gradients[-1]), ratio(spreads[-1], spreads[0])
     if back < _FADED:
         seen = f"The gradient fades on its way back: that of the first layer is {back:.0e} of that of the last."
     elif forth < _FADED:
@@ -234,10 +178,6 @@ def _fades(facts: Facts) -> str | None:
     return f"{seen} Try {other}far fewer hidden layers."
 
 
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole > 0 else math.nan
-
-
 def _shrunk(facts: Facts) -> str | None:
     decays = [name for name in ("weight_decay", "l2") if facts.spec.hyperparameters.get(name, 0) > 0]
     if not decays or not facts.size < _FADED:
@@ -246,7 +186,7 @@ def _shrunk(facts: Facts) -> str | None:
 
 
 def _rate_grew(facts: Facts) -> str | None:
-    best = went_back(facts.history)
+    best = best_before(facts)
     if best is None or not facts.history[-1].lr > best.lr:
         return None
     return (
@@ -257,12 +197,14 @@ def _rate_grew(facts: Facts) -> str | None:
 def _steps_too_large(facts: Facts) -> str | None:
     lost = any(end >= _BLOCKED > start for start, end in zip(facts.start.blocked, facts.end.blocked, strict=True))
     overshoots = facts.first is not None and facts.first.decades > 0
-    high = _rose(facts) or _highest(facts) > _ROSE or went_back(facts.history) is not None
+    best = best_before(facts)
+    rises = best is not None and facts.history[-1].train_loss > best.train_loss
+    high = rose(facts) or highest(facts) > ROSE or rises
     if not _goes_down(facts) or not (facts.cause is not None or lost or overshoots or high):
         return None
     spec = facts.spec
     assert spec.lr is not None
-    exploded = _highest(facts) > _EXPLODED or (isinstance(facts.cause, NonFinite) and not facts.history)
+    exploded = highest(facts) > _EXPLODED or (isinstance(facts.cause, NonFinite) and not facts.history)
     decades = max(2 if exploded else 1, facts.first.decades + 1 if overshoots and facts.first else 0)
     batch = spec.batch_size * 10**decades
     batches = f", or batches of {batch}" if batch <= _STEADY else ""
@@ -270,18 +212,18 @@ def _steps_too_large(facts: Facts) -> str | None:
 
 
 def _few_steps(facts: Facts) -> str | None:
-    if facts.cause is not None or facts.steps >= _FEW_STEPS:
+    if facts.cause is not None or facts.steps >= _FEW_STEPS or best_before(facts) is not None:
         return None
     taken = "One step is" if facts.steps == 1 else f"{facts.steps} steps are"
     return f"{taken} few; train longer{', or in smaller batches' if facts.spec.batch_size > 1 else ''}."
 
 
 def _steps_too_small(facts: Facts) -> str | None:
-    if not _goes_down(facts) or facts.moved > _NEAR or not 0 < _fell(facts) < _NEAR:
+    if not _goes_down(facts) or facts.moved > _NEAR or not 0 < fell(facts) < _NEAR:
         return None
     return (
         f"It goes down the gradient, but {facts.steps:,} steps moved the weights by only {facts.moved:.0e} of their "
-        f"size: {_larger(facts.spec, math.log10(_FALL / _fell(facts)))}"
+        f"size: {_larger(facts.spec, math.log10(_FALL / fell(facts)))}"
     )
 
 
@@ -291,12 +233,8 @@ def _larger(spec: RunSpec, decades: float) -> str:
 
 
 _CAUSES = (
-    _stands_still, _one_class, _sorted_by_class, _first_step_not_finite, _initial_weights_too_large, _climbs,
-    _dead_from_the_start, _saturated_from_the_start, _fades, _shrunk, _rate_grew, _steps_too_large,
-    _few_steps, _steps_too_small,
+    _stands_still, _one_class, _sorted_by_class, _by_heart, _first_step_not_finite, _climbs, _dead_from_the_start,
+    _shrunk, _rate_grew, data_hints.sizes, _initial_weights_too_large, _saturated_from_the_start, _fades,
+    _steps_too_large, _few_steps, _steps_too_small, data_hints.without_bias,
 )  # fmt: skip
 """The possible causes, in this order; the hint names the first for which there is evidence."""
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"

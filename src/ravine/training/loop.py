@@ -30,10 +30,11 @@ from ravine.storage.parcel import NoFolder, Parcel
 from ravine.storage.record import Cause, Epoch, NonFinite, Result, Seconds, Status
 from ravine.storage.store import RunStore, StoredRun
 from ravine.storage.working import WorkingFolder
-from ravine.training import causes, facts, hints
+from ravine.training import baselines, causes, facts, hints, sizes
 from ravine.training.data import require_matching
 from ravine.training.environment import environment
 from ravine.training.interruption import Interruption, interruptible
+from ravine.training.learned import plainly_learned
 from ravine.training.seeds import epoch_order, start_weights
 from ravine.training.watching import Silent, Watcher
 from ravine.words import duration
@@ -247,9 +248,22 @@ def _check(run: ResolvedRun, dataset: Dataset, given: Given) -> None:
                 f"it has shape {order.shape} and dtype {order.dtype}."
             )
         count = order.shape[-1]
+    _require_weight(dataset.train, given.order)
     for name, size in (("batch size", spec.batch_size), ("largest_batch", spec.largest_batch or 0)):
         if size > count:
             raise ConfigError(f"{name} is {size}; it must be at most {count}, the number of training samples.")
+
+
+def _require_weight(split: Split, order: Array | None) -> None:
+    """Check that each epoch has a sample whose weight is not 0."""
+    weights = split.weights_of(slice(None) if order is None else order)
+    if weights is None or weights.any(axis=-1).all():
+        return
+    if order is None:
+        raise ConfigError(
+            "all samples left to train on have weight 0: hold out fewer, or give more samples a weight above 0."
+        )
+    raise ConfigError("the order has an epoch of samples of weight 0 alone: put in one with a weight above 0.")
 
 
 def _require_memory(run: ResolvedRun) -> None:
@@ -470,10 +484,7 @@ class _Trainer:
         """Put the result together; an interrupted run, without `seen`, has the numbers of its last whole epoch."""
         history = self.position.history
         last = history[-1] if history else None
-        accuracy = None if seen is None else seen.judged.accuracy
-        # What hints go by are classes: the commonest one, and how far from chance the run is.
-        classes = self.spec.targets == "classes" and accuracy is not None
-        hint = self._hint(cause, accuracy or 0.0) if classes else None
+        hint = None if seen is None else self._hint(cause, seen.judged)
         if seen is not None and self.spec.test_time == "end":
             with self._timing("evaluate"):
                 seen = dataclasses.replace(seen, test=self.engine.evaluate(self._test, self._hyper()))
@@ -494,46 +505,83 @@ class _Trainer:
             hint=hint,
         )
 
-    def _hint(self, cause: Cause | None, accuracy: float) -> str | None:
+    def _hint(self, cause: Cause | None, judged: Evaluation) -> str | None:
         """Return the hint; a run that plainly has learned gets none, and loses no time by a closer look."""
         history, weights = self.position.history, self.engine.weights
         moved = not np.array_equal(weights, self.start.astype(weights.dtype))
-        _, chance = facts.commonest(self.judged.targets)
-        classes = self.dataset.info.classes
-        plainly = hints.plainly_learned(history, accuracy, chance, classes)
+        score, chance = facts.score_of(judged), facts.chance_of(facts.kind_of(self.spec, judged), self.judged.targets)
+        zero_loss = self._zero_loss(self._some_trained(), self._mean_weight(max(0, len(history) - 1)))
+        plainly = plainly_learned(history, score, chance, zero_loss)
         if plainly and moved and cause is None and self.given.weights is None:
             return None
         with self._timing("evaluate"):
-            return hints.hint(self._facts(cause, accuracy, chance))
+            return hints.hint(self._facts(cause, judged, chance))
 
-    def _facts(self, cause: Cause | None, accuracy: float, chance: float) -> facts.Facts:
+    def _some_trained(self) -> Array:
+        """Return some of the samples that are trained on, and count."""
+        given, split = self.given.order, self.dataset.train
+        counted = facts.counted(split, np.arange(len(split.targets)) if given is None else given.ravel())
+        found: Array = counted[baselines.some(len(counted), self.network)]
+        return found
+
+    def _zero_loss(self, samples: Array, mean_weight: float = 1.0) -> float:
+        """Return the mean loss of outputs that are 0, on some samples whose weights are brought to a mean."""
+        split = self.dataset.train
+        weights = baselines.brought_to(split, samples, mean_weight)
+        return baselines.zero_loss(self.network, split.targets[samples], weights)
+
+    def _facts(self, cause: Cause | None, judged: Evaluation, chance: float) -> facts.Facts:
         spec, network, split, end = self.spec, self.network, self.dataset.train, self.engine.weights
         start = self.start.astype(end.dtype)
         first = self.first_epoch
         order, size, given = self._order(first), self.run.batch_size_in(first), self.given.order
-        last_order = self._order(max(0, len(self.position.history) - 1))
-        names = self.dataset.info.class_names
-        common, share = facts.commonest(split.targets if given is None else split.targets[given].ravel())
-        last, last_share = facts.commonest(split.targets[last_order[-max(20, len(last_order) // 10) :]])
+        samples, weight = facts.counted(split, order)[: facts.SAMPLES], self._mean_weight(first)
+        chosen = slice(None) if given is None else given.ravel()
+        at_end = facts.counted(split, self._order(max(0, len(self.position.history) - 1)))
+        at_end = at_end[-max(20, len(at_end) // 10) :]
+        trained, kind, info = self._some_trained(), facts.kind_of(spec, judged), self.dataset.info
+        if kind == "classes":
+            label, share = facts.commonest(split.targets[chosen], split.weights_of(chosen))
+            last_label, last_share = facts.commonest(split.targets[at_end], split.weights_of(at_end))
+            common, last = (info.class_names[label], share), (info.class_names[last_label], last_share)
+        else:
+            common = facts.commonest_targets(split, chosen, trained)
+            last = facts.last_targets(split.targets[trained], split.targets[at_end])
         # Float64 shows a step that is lost in the round-off of the run's own dtype.
         plain = engine_of(self.run.replaced(engine="reference", dtype="float64"), start)
+        some_judged = baselines.some(len(self.judged.targets), network)
         return facts.Facts(
             spec=spec,
             network=network,
             history=self.position.history,
             cause=cause,
             steps=self.engine.steps,
+            kind=kind,
             judged_by=self.judged_by,
-            accuracy=accuracy,
+            judged_count=len(self.judged.targets),
+            score=facts.score_of(judged),
             chance=chance,
-            start=facts.look(network, start, split, order[: facts.SAMPLES]),
-            end=facts.look(network, end, split, order[: facts.SAMPLES]),
+            judged=baselines.compare(network, end, self.judged, some_judged),
+            trained=baselines.compare(network, end, split, trained, baselines.brought_to(split, trained)),
+            zero_loss=self._zero_loss(trained),
+            start=facts.look(network, start, split, samples, weight),
+            end=facts.look(network, end, split, samples, weight),
             moved=facts.relative(end - start, start),
             size=facts.relative(end, start),
             first=facts.take_first_step(plain, network, split, order, size, lambda step: self._hyper_at(first, step)),
-            common=(names[common], share),
-            last=(names[last], last_share),
+            common=common,
+            last=last,
+            given=info if isinstance(info, GivenInfo) else None,
+            features=sizes.columns_of_inputs(split, trained) if isinstance(info, GivenInfo) else None,
+            targets=sizes.columns_of(split.targets[trained]) if kind == "numbers" else None,
+            weighted=split.sample_weights is not None,
         )
+
+    def _mean_weight(self, epoch: int) -> float:
+        """Return the mean sample weight of an epoch, counted from 0; 1 if samples have none."""
+        if self.dataset.train.sample_weights is None:
+            return 1.0
+        return float(self.dataset.train.sample_weights[self._order(epoch)].mean())
 
     @contextmanager
     def _timing(self, what: str) -> Iterator[None]:

@@ -83,7 +83,7 @@ def predictions_of(
     if test is None:
         raise ConfigError(f"the data of run {run.id} have no test set; run.predict takes any samples.")
     z = run.outputs(test.features)
-    predicted = predicted_classes(z)
+    predicted = predicted_classes(run.network, z)
     # Without a softmax the largest output still tells how sure the network is, in another unit.
     found = softmax(z) if run.network.objective.formula is None else np.abs(z) if z.shape[1] == 1 else z
     probability = found.max(axis=1).astype(np.float64)

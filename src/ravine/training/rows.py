@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from ravine.arrays import Array
 from ravine.data import DatasetInfo, GivenInfo, inputs_of
 from ravine.data.features import features_of, is_sparse
-from ravine.errors import ConfigError
+from ravine.errors import ConfigError, beginning
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,18 @@ def _images(given: Any, info: DatasetInfo) -> Array:
     return flat
 
 
+def _require_columns(names: tuple[str, ...] | None, info: GivenInfo) -> None:
+    """Check that the columns of a data frame are those of the data that were trained on, in their order."""
+    if names is None or info.feature_names is None or names == info.feature_names or len(names) != info.width:
+        return
+    pairs = enumerate(zip(names, info.feature_names, strict=True))
+    column, (name, trained) = next((k, pair) for k, pair in pairs if pair[0] != pair[1])
+    raise ConfigError(
+        f"column {column}, counted from 0, is {beginning(name)!r}, and the run was trained on {beginning(trained)!r} "
+        "there: give the columns in that order."
+    )
+
+
 def _rows(given: Any, info: GivenInfo) -> Rows:
     """Return samples for a run on given data, (b, i)."""
     features = given
@@ -73,7 +85,9 @@ def _rows(given: Any, info: GivenInfo) -> Rows:
         array = np.asarray(given)
         if array.shape in ((info.width,), info.shape):
             features = array.reshape(1, -1)
-    read = features_of("features", features).features
+    found = features_of("features", features)
+    _require_columns(found.names, info)
+    read = found.features
     if read.shape[1] != info.width:
         image = "" if info.shape is None else f", or {info.shape} of an image"
         raise ConfigError(

@@ -16,7 +16,7 @@ from ravine.inputs import convert, plain
 from ravine.losses.cross_entropy import softmax
 from ravine.networks import Layout, Network, forward, predicted_classes
 from ravine.spec import ResolvedRun, RunSpec, activation_text, describe, loss_text
-from ravine.storage.quantities import QUANTITIES, given
+from ravine.storage.quantities import QUANTITIES, SUMMARY, given
 from ravine.storage.record import Cause, Result, Seconds
 from ravine.storage.store import StoredRun
 from ravine.training.history import History
@@ -46,10 +46,10 @@ class Run:
 
     def __repr__(self) -> str:
         r = self.result
-        names = [f"{part}_{score}" for part in ("validation", "test") for score in ("accuracy", "r2")]
-        pairs = ((name, getattr(r, name)) for name in names)
-        accuracies = "".join(f", {name}={value:.4f}" for name, value in pairs if value is not None)
-        return f"Run({r.id}, {r.status}, {describe(r.spec)}{accuracies})"
+        pairs = ((quantity.name, quantity.of(r)) for quantity in SUMMARY if quantity.is_score)
+        known = ((name, value) for name, value in pairs if value is not None)
+        scores = "".join(f", {name}={value:{'.4f' if abs(value) < 10 else '.4g'}}" for name, value in known)
+        return f"Run({r.id}, {r.status}, {describe(r.spec)}{scores})"
 
     def _repr_html_(self) -> str:
         from ravine.pictures import png
@@ -115,7 +115,7 @@ class Run:
 
     @property
     def train_loss(self) -> float | None:
-        """Mean training loss over the last epoch, while the weights move."""
+        """Mean training loss over the last epoch, while the weights move; with sample weights, the weighted loss."""
         return self.result.train_loss
 
     @property
@@ -247,7 +247,7 @@ class Run:
         """
         z = self.outputs(features)
         if self.spec.targets == "classes":
-            return predicted_classes(z)
+            return predicted_classes(self.network, z)
         found = self.network.objective.predicted(z)
         found = (found > 0.5).astype(np.int64) if self.spec.targets == "flags" else found
         return found[:, 0] if found.shape[1] == 1 else found

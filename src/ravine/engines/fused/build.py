@@ -58,13 +58,8 @@ def rule_code(rendered: Rendered, rows: str, dtype: str) -> bytes:
     module = executed(rendered)
     real = getattr(types, dtype)
     holes = {symbol(hole): (getattr(module, hole.__name__), _parameters(hole, real, counts)) for hole in _HOLES}
-    known = module_of(holes)
-    for constants in (rule.step_constants, rule.lazy_constants):
-        # LLVM must not know the constants when it compiles the loops. It would leave out a factor that happens to be 1,
-        # and round the rest in another way than with any other factor.
-        known.get_function(symbol(constants)).add_function_attribute("noinline")
     exported = {symbol(part) for part in (*_PARTS, *_UPDATES)}
-    return machine_code([known, binding.parse_assembly(rows)], exported)
+    return machine_code([module_of(holes), binding.parse_assembly(rows)], exported)
 
 
 def pointwise_code(rendered: RenderedPointwise, dtype: str) -> bytes:

@@ -1,8 +1,8 @@
 """The data of the kernel, as named tuples: declared once, filled by the engine, read by compiled code.
 
 The engine fills a `Frame` with arrays and numbers and hands the kernel its `words`: the addresses of the arrays and the
-numbers, eight bytes each, in the order in which they stand here. Compiled code gets the same named tuples back, with
-pointers in place of arrays (`pointers.unpack`).
+numbers, eight bytes each, in the order in which they stand here. To compiled code that address is the same frame, with
+pointers in place of arrays (`pointers.FramePart`).
 
 Words. A *row* is all the weights that multiply one input, padded with zeros to whole vectors of 16 numbers; a network
 has sizes[l] rows in layer l and one more where it has biases. A *list* holds the units of one sample in one layer that
@@ -58,9 +58,6 @@ NEAR_LINES = 8192
 EVALUATE, SUM, LEARN = 0, 1, 2
 """What to do with batches: count hits and live units, add the gradient of one to `Work.summed`, or take steps."""
 
-Address = Any
-"""In compiled code, the address of a frame's words."""
-
 Real = Any
 """In compiled code, a number of the dtype of the weights, or 16 of them."""
 
@@ -105,12 +102,14 @@ class Options(NamedTuple):
     bias: Flag
     naive: Flag  # softmax without a shift, which can overflow
     loss: Offset  # address of the compiled loss of single outputs; 0 stands for cross-entropy
+    smoothing: Offset  # of the labels of cross-entropy, as the bits of a float64; 0 without
     lazy: Flag  # rows without a gradient change in a closed form, which is applied when they are next needed
     eager: Flag  # every row is updated at every step
     norms: Flag  # the rule asks for norms of the gradient, which is added up in `Work.summed` before the step
     noise: Flag  # the rule asks for random numbers, and every row is visited, as with norms
     layered: Flag  # each layer has hyper-parameters of its own
     listed: Flag  # the summed gradient has rows only for those inputs that its batch has; see `Summed`
+    told: Flag  # an evaluation writes the outputs to `Found.outputs`
     wipe: Flag  # a step turns zeros into numbers that are not finite, so the padding is cleared after each step
     seed: Offset  # of the random numbers
 
@@ -136,6 +135,8 @@ class Data(NamedTuple):
     labelled: Flag  # targets are classes, `labels`, and not numbers, `targets`, of which a sample has one an output
     labels: Units
     targets: Reals
+    weighted: Flag  # the losses of the samples are multiplied by `weights`
+    weights: Reals
 
 
 class Batches(NamedTuple):
@@ -224,7 +225,7 @@ class Found(NamedTuple):
 
     loss: Doubles  # losses are added to loss[0]
     hits: Counts  # the number of correctly classified samples is added to hits[0]
-    outputs: Reals  # of an evaluation on data whose targets are numbers, shape (samples, outputs)
+    outputs: Reals  # of an evaluation, shape (samples, outputs), if `Options.told`
     live: Bytes  # 1 for each unit (counted as rows are) that was not zero for some sample
 
 
@@ -248,6 +249,11 @@ def fields(kind: Any) -> dict[str, Any]:
     """Return the fields of one of these tuples by name: the class of a tuple, or the type that compiled code sees."""
     hints = typing.get_type_hints(kind, include_extras=True)
     return {name: hint.__metadata__[0] if hasattr(hint, "__metadata__") else hint for name, hint in hints.items()}
+
+
+def words_in(kind: Any) -> int:
+    """Return how many words one of these tuples has."""
+    return sum(words_in(field) if isinstance(field, type) else 1 for field in fields(kind).values())
 
 
 def words(frame: Frame) -> Array:

@@ -17,11 +17,25 @@ from numba.core.compiler_machinery import LoweringPass, PassManager, register_pa
 from numba.core.funcdesc import PythonFunctionDescriptor
 from numba.core.lowering import Lower
 
+from ravine.engines.fused.pointers import FRAME
 from ravine.errors import ConfigError
 
 
 class _Library(CPUCodeLibrary):
     """The functions that one function needs, as they were lowered."""
+
+    def add_ir_module(self, module: Any) -> None:
+        """Take in a function, with what LLVM should know of it."""
+        for function in module.functions:
+            if function.is_declaration:
+                continue
+            if "alwaysinline" not in function.attributes:
+                # LLVM takes longer for one large function than for its parts.
+                function.attributes.add("noinline")
+            for argument in function.args:
+                if argument.type == FRAME:  # its fields may be read earlier than where they are used
+                    argument.attributes.dereferenceable = 8 * FRAME.pointee.count
+        super().add_ir_module(module)
 
     def _optimize_functions(self, ll_module: Any) -> None:
         ll_module.data_layout = self._codegen._data_layout

@@ -18,9 +18,10 @@ def machine_code(modules: Iterable[Any], exported: Collection[str]) -> bytes:
     whole = binding.parse_assembly("")
     for module in modules:
         whole.link_in(module)
-    for one in (*whole.functions, *whole.global_variables):
-        if not one.is_declaration and one.name not in exported:
-            one.linkage = "internal"
+    own = [one for one in (*whole.functions, *whole.global_variables) if not one.is_declaration]
+    for number, one in enumerate(each for each in own if each.name not in exported):
+        one.linkage = "internal"
+        one.name = f"part.{number}"  # Numba's name would tell how many functions it has compiled before
     machine = _machine()
     whole.triple, whole.data_layout = machine.triple, str(machine.target_data)
     options = binding.create_pipeline_tuning_options(speed_level=3)

@@ -9,16 +9,20 @@ from typing import Any, TypeVar
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel.models import PrimitiveModel
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.core.imputils import lower_builtin, lower_getattr_generic
+from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, infer_global, signature
 from numba.extending import intrinsic as _intrinsic
-from numba.extending import lower_builtin, register_model
+from numba.extending import register_model
 
-from ravine.engines.fused.frame import Frame, fields
+from ravine.engines.fused.frame import Frame, fields, words_in
 
 intrinsic: Any = _intrinsic
 """The first parameter of an intrinsic, `typing`, is Numba's: compiled code leaves it out."""
 
 _WORD = ir.IntType(64)
+
+FRAME = ir.ArrayType(_WORD, words_in(Frame)).as_pointer()
+"""LLVM's type of the address of a frame."""
 
 Declared = TypeVar("Declared", bound=Callable[..., Any])
 
@@ -26,18 +30,63 @@ Kind = Any
 """One of Numba's types, or a function that makes one from the type of a weight."""
 
 
-class FramePointer(types.Type):
-    """The type of the address of a frame's words, for weights of one type."""
+class FramePart(types.Type):
+    """The type of a named tuple of `frame`, or of the whole frame, for weights of one type.
 
-    def __init__(self, real: Any) -> None:
-        self.real = real
-        super().__init__(f"Frame({real})")
+    Its value is the address of the frame's words: what compiled code passes on is one number, and a field is read where
+    it is used.
+
+    Attributes:
+        real: the type of a weight.
+        types: the type of each field by name.
+        places: the word at which each field begins.
+    """
+
+    def __init__(self, real: Any, kind: Any = Frame, first: int = 0) -> None:
+        self.real, self.types, self.places = real, {}, {}
+        for name, field in fields(kind).items():
+            part = isinstance(field, type)
+            self.types[name] = FramePart(real, field, first) if part else _field_type(field, real)
+            self.places[name] = first
+            first += words_in(field) if part else 1
+        super().__init__(f"{kind.__name__}({real})")
 
 
-@register_model(FramePointer)
-class _FramePointerModel(PrimitiveModel):
-    def __init__(self, manager: Any, kind: FramePointer) -> None:
-        super().__init__(manager, kind, _WORD.as_pointer())
+FramePointer = FramePart
+"""Of the type of a weight: the type of the address of a whole frame."""
+
+
+@register_model(FramePart)
+class _FramePartModel(PrimitiveModel):
+    def __init__(self, manager: Any, kind: FramePart) -> None:
+        super().__init__(manager, kind, FRAME)
+
+
+@infer_getattr
+class _Fields(AttributeTemplate):
+    key = FramePart
+
+    def generic_resolve(self, part: Any, name: str) -> Any:  # type: ignore[override]  # a placeholder of Numba
+        return part.types.get(name)
+
+
+@lower_getattr_generic(FramePart)
+def _read(context: Any, builder: Any, part: FramePart, frame: Any, name: str) -> Any:
+    """Read a field. No word of a frame changes while compiled code runs, so each need be read only once."""
+    kind = part.types[name]
+    if isinstance(kind, FramePart):
+        return frame
+    word = builder.load(builder.gep(frame, [_WORD(0), _WORD(part.places[name])]))
+    word.set_metadata("invariant.load", builder.module.add_metadata([]))
+    if isinstance(kind, types.CPointer):
+        return builder.inttoptr(word, context.get_value_type(kind))
+    return builder.trunc(word, ir.IntType(1)) if kind == types.boolean else word
+
+
+def _field_type(field: str, real: Any) -> Any:
+    name = field.removesuffix("*")
+    element = real if name == "real" else getattr(types, name)
+    return types.CPointer(element) if field.endswith("*") else element
 
 
 class Packed(types.Type):
@@ -58,41 +107,6 @@ class _PackedModel(PrimitiveModel):
 REALS: Kind = types.CPointer
 DOUBLES: Kind = types.CPointer(types.float64)
 UNITS: Kind = types.CPointer(types.uint32)
-
-
-@functools.cache
-def tuple_type(kind: Any, real: Any) -> Any:
-    """Return the type that a named tuple of `frame` has in compiled code."""
-
-    def of(field: Any) -> Any:
-        if isinstance(field, type):
-            return tuple_type(field, real)
-        name = field.removesuffix("*")
-        element = real if name == "real" else getattr(types, name)
-        return types.CPointer(element) if field.endswith("*") else element
-
-    return types.NamedTuple([of(field) for field in fields(kind).values()], kind)
-
-
-@intrinsic
-def unpack(typing: Any, frame: Any) -> Any:
-    """Return the named tuples of a frame, with pointers in place of arrays."""
-    result = tuple_type(Frame, frame.real)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        place = iter(range(1000))
-
-        def read(kind: Any) -> Any:
-            if isinstance(kind, types.NamedTuple):
-                return context.make_tuple(builder, kind, [read(field) for field in kind.types])
-            word = builder.load(builder.gep(args[0], [_WORD(next(place))]))
-            if isinstance(kind, types.CPointer):
-                return builder.inttoptr(word, context.get_value_type(kind))
-            return builder.trunc(word, ir.IntType(1)) if kind == types.boolean else word
-
-        return read(result)
-
-    return result(frame), generate
 
 
 @intrinsic

@@ -236,6 +236,8 @@ def _prelude(name: str, formula: Formula, given: Sequence[str], parts: Parts | N
     lines += [*(f"{one} = float(_{one})" for one in given), *(parts.prelude if parts else [])]
     constants = [f"_like(_w, _c{k})" for k in range(parts.constants if parts else 0)] or ["_like(_w, 0)"]
     parameters = ["_w", "_hyper", *(f"_{one}" for one in given)]
+    # Not inlined: LLVM must not know the constants when it compiles the loops. It would leave out a factor that happens
+    # to be 1, and round the rest in another way than with any other factor.
     return function_text("_plain", name, parameters, [*lines, f"return _pack({_tuple(constants)})"])
 
 

@@ -41,7 +41,8 @@ def samples(split: Split, dtype: np.dtype[Any]) -> Samples:
     with _ONE_AT_A_TIME:
         made = _made.setdefault(split, {})
         if dtype.name not in made:
-            made[dtype.name] = _samples(split.compact, split.targets, split.features.shape[1], dtype)
+            found = _samples(split.compact, split.targets, split.features.shape[1], dtype)
+            made[dtype.name] = found._replace(data=_weighted(found.data, split.sample_weights, dtype))
         return made[dtype.name]
 
 
@@ -62,6 +63,8 @@ def _samples(form: Compact | Dense, targets: Array, inputs: int, dtype: np.dtype
         labelled=classes,
         labels=np.ascontiguousarray(targets, np.uint32) if classes else np.zeros(len(targets), np.uint32),
         targets=np.zeros(0, dtype) if classes else np.ascontiguousarray(targets, dtype).ravel(),
+        weighted=False,
+        weights=np.zeros(0, dtype),
     )
     if isinstance(form, Dense):
         full = form.nonzeros == form.values.size
@@ -75,6 +78,11 @@ def _samples(form: Compact | Dense, targets: Array, inputs: int, dtype: np.dtype
         return Samples(some._replace(columns=form.columns, bytes=form.values), most)
     wide, values = form.columns.astype(np.uint32, copy=False), _scaled(form.values, form.scale, dtype)
     return Samples(some._replace(form=REALS, wide=wide, reals=values), most)
+
+
+def _weighted(data: Data, weights: Array | None, dtype: np.dtype[Any]) -> Data:
+    """Return data with sample weights, (b,), if there are any."""
+    return data if weights is None else data._replace(weighted=True, weights=np.ascontiguousarray(weights, dtype))
 
 
 def _scaled(values: Array, scale: float, dtype: np.dtype[Any]) -> Array:

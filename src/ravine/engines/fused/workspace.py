@@ -81,12 +81,14 @@ class Workspace:
             bias=network.bias,
             naive=NAIVE[network.softmax],
             loss=0,
+            smoothing=int(np.float64(network.label_smoothing + 0.0).view(np.uint64)),
             lazy=rendered.lazy,
             eager=rendered.eager,
             norms=rendered.norms,
             noise=rendered.noise,
             layered=layered,
             listed=False,
+            told=False,
             wipe=False,
             seed=seed,
         )
@@ -130,6 +132,8 @@ class Workspace:
     ) -> tuple[int, Found]:
         """Run batches through the network, see `kernel/run.py`; return how many were taken, and what was found.
 
+        An evaluation counts each sample once, whatever its weight.
+
         `hyper` has shape (1 or steps, 1 or layers, hyper-parameters); `t` is the number of steps taken before.
         """
         kernel = self._compiled  # the frame has the addresses of what is compiled
@@ -138,7 +142,9 @@ class Workspace:
             raise ValueError(f"batches of {size} in a workspace for batches of {self._batch_size}")
         self._buffers.reserve(given, mode)
         indices = np.ascontiguousarray(order, np.int64)
-        frame = self._frame(given.data, indices, first, stop, size, hyper, t, loss_sum)
+        data = given.data._replace(weighted=False) if mode == EVALUATE else given.data
+        told = mode == EVALUATE and not self._counts_hits(split)
+        frame = self._frame(data, indices, first, stop, size, hyper, t, loss_sum, told)
         with self._flushed(hyper) if mode == LEARN else nullcontext():
             return kernel.run(words(frame), mode), frame.found
 
@@ -163,11 +169,16 @@ class Workspace:
         layers = np.split(found.live, self._plan.first_rows[1:].astype(int))
         live = [int(np.count_nonzero(units)) for units in layers]
         evaluated = max(count, 1)
-        if are_classes(split.targets):
+        if self._counts_hits(split):
             scores = Scores(accuracy=int(found.hits[0]) / evaluated)
         else:
             scores = scores_of(self._network, found.outputs.reshape(count, -1), split.targets)
         return Evaluation(float(found.loss[0]) / evaluated, scores, tuple(live[1:]))
+
+    def _counts_hits(self, split: Split) -> bool:
+        """Tell whether the kernel counts the right predictions: those of classes that have an output each."""
+        one = self._network.layers[-1] == 1 and self._network.objective.formula is not None
+        return are_classes(split.targets) and not one
 
     def pad(self, padded: Array, flat: Array) -> None:
         """Write the flat form of weights, shape (n,), to a padded array."""
@@ -194,7 +205,16 @@ class Workspace:
         return self._kernel
 
     def _frame(
-        self, data: Data, order: Array, first: int, stop: int, size: int, hyper: Array, t: int, loss_sum: float
+        self,
+        data: Data,
+        order: Array,
+        first: int,
+        stop: int,
+        size: int,
+        hyper: Array,
+        t: int,
+        loss_sum: float,
+        told: bool = False,
     ) -> Frame:
         steps, layers, count = hyper.shape
         batches = Batches(
@@ -212,13 +232,13 @@ class Workspace:
         found = Found(
             loss=np.array([loss_sum]),
             hits=np.zeros(1, np.int64),
-            outputs=np.zeros(0 if data.labelled else data.count * self._network.layers[-1], self._dtype),
+            outputs=np.zeros(data.count * self._network.layers[-1] if told else 0, self._dtype),
             live=np.zeros(self._plan.rows, np.uint8),
         )
         buffers = self._buffers
         return Frame(
             self._plan,
-            self._options._replace(listed=buffers.listed),
+            self._options._replace(listed=buffers.listed, told=told),
             data,
             batches,
             self.trained,

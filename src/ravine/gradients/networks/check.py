@@ -10,6 +10,7 @@ import numpy as np
 from ravine.arrays import Array
 from ravine.data import Split
 from ravine.errors import ConfigError
+from ravine.gradients.answers import Answer
 from ravine.gradients.methods import METHODS
 from ravine.gradients.networks.agreement import Agreement, compare_gradients
 from ravine.gradients.networks.derivatives import DEFAULT_STEP
@@ -40,11 +41,19 @@ class NetworkCheck(msgspec.Struct, frozen=True):
     curve: VCurve
     digits: ManyDigits | None
 
+    @property
+    def answer(self) -> Answer:
+        """The answer of all methods together: "passes", "fails" or "cannot tell"."""
+        return self.agreement.verdict.answer
+
+    @property
+    def passed(self) -> bool:
+        """Whether the answer is "passes"."""
+        return self.agreement.passed
+
     def __str__(self) -> str:
-        verdict, checked = (
-            self.agreement.verdict,
-            f"{self.agreement.weights:,} of {self.agreement.parameters:,} weights",
-        )
+        verdict = self.agreement.verdict
+        checked = f"{self.agreement.weights:,} of {self.agreement.parameters:,} weights"
         why = f": {verdict.cause}. {verdict.mend}" if verdict.cause else ""
         return f"{verdict.answer}, {checked}{why}"
 
@@ -81,7 +90,8 @@ def check_network(
     Args:
         network, flat, data: the network, its weights, and the data that have the samples.
         samples: the numbers of the samples.
-        weights: how many weights to check, drawn by the seed, or None for all.
+        weights: how many weights to check, drawn by the seed, or None for all. Weights of an input that is 0 in all
+            samples cannot change the loss: they are not drawn, and None checks them too.
         methods, h: see `ravine.gradients.METHODS`.
         digits: digits of the check with many digits, over weights drawn by the seed, or None.
         dtype: the dtype in which gradients and differences are computed.
@@ -96,7 +106,7 @@ def check_network(
     targets = data.targets[chosen]
     targets = targets.astype(int) if are_classes(targets) else targets
     point = NetworkPoint(network, flat.astype(dtype), data.inputs(chosen, dtype), targets)
-    indices = _subset(np.arange(len(flat)), weights, seed)
+    indices = np.arange(len(flat)) if weights is None else _subset(_connected(point), weights, seed)
     # A zero gradient says nothing of a method; where the dead pixels are, every method gives zero.
     live = np.flatnonzero(gradient(network, point.weights, point.x, point.targets)[1])
     return NetworkCheck(
@@ -115,6 +125,13 @@ def require_samples(samples: Sequence[int], data: Split) -> None:
     for sample in samples:
         if not 0 <= sample < len(data.targets):
             raise ConfigError(f"sample {sample} is outside the data; numbers go from 0 to {len(data.targets) - 1}.")
+
+
+def _connected(point: NetworkPoint) -> Array:
+    """Return the weights whose input is not 0 in all samples, sorted."""
+    rows, columns = point.network.layout.shapes[0]
+    first = np.flatnonzero(np.repeat(point.connected_rows(), columns))
+    return np.concatenate([first, np.arange(rows * columns, point.network.layout.size)])
 
 
 def _subset(indices: Array, count: int | None, seed: int) -> Array:

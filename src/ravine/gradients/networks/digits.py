@@ -46,7 +46,9 @@ class ManyDigits(msgspec.Struct, frozen=True):
 def require_digits(digits: int) -> None:
     """Refuse so few digits that double precision has them, and so many that the check would never end."""
     if not LEAST_DIGITS <= digits <= MOST_DIGITS:
-        raise ConfigError(f"digits is {digits}; it must be a whole number from {LEAST_DIGITS} to {MOST_DIGITS}.")
+        # Only Python gets here with 0: the command takes it for None.
+        none = "" if digits else ", or None, which leaves this check out"
+        raise ConfigError(f"digits is {digits}; it must be a whole number from {LEAST_DIGITS} to {MOST_DIGITS}{none}.")
 
 
 def many_digits(
@@ -57,9 +59,9 @@ def many_digits(
     began = time.perf_counter()
     with mpmath.workdps(2 * digits + 20):
         h = mpmath.mpf(10) ** -(digits // 2 + 5)
-        matrices = [
-            [[mpmath.mpf(float(w)) for w in row] for row in m] for m in point.network.layout.views(point.weights)
-        ]
+        first, *others = point.network.layout.views(point.weights)
+        # Nothing reads the other rows, and wide sparse data have very many of them.
+        matrices = [_numbers(first, point.connected_rows()), *(_numbers(m, np.ones(len(m), bool)) for m in others)]
         samples = [_Sample(point, matrices, b) for b in range(len(point.targets))]
         # Derivatives of samples may cancel, and leave nothing but the round-off of the losses.
         noise = _MARGIN * mpmath.eps * (1 + max(abs(s.loss) for s in samples)) / h
@@ -93,6 +95,11 @@ def many_digits(
         )
 
 
+def _numbers(matrix: Array, used: Array) -> list[Vector]:
+    """Return the rows of a matrix that are `used`, (rows,) booleans, in mpmath numbers, and the others empty."""
+    return [[mpmath.mpf(float(w)) for w in row] if read else [] for row, read in zip(matrix, used, strict=True)]
+
+
 class _Sample:
     """One sample's forward and backward pass in mpmath numbers."""
 
@@ -104,7 +111,7 @@ class _Sample:
         self.inputs, self.outputs, self.slopes = [], [], []
         for layer, matrix in enumerate(matrices):
             self.inputs.append([*a, mpmath.mpf(1)] if self.network.bias else a)
-            z = _product(self.inputs[-1], matrix)
+            z = _product(self.inputs[-1], matrix, self.network.layers[layer + 1])
             self.outputs.append(z)
             if layer < len(matrices) - 1:
                 formula = self.network.activations[layer].formula
@@ -162,20 +169,25 @@ class _Sample:
     def _loss(self, z: Vector) -> Number:
         formula = self.network.objective.formula
         if formula is None:
-            return -mpmath.log(self._softmax(z)[int(self.target)])
+            return -mpmath.fsum(t * mpmath.log(p) for p, t in zip(self._softmax(z), self._shares(), strict=True) if t)
         return mpmath.fsum(formula.in_digits(one, y)[0] for one, y in zip(z, self._rows(), strict=True)) / len(z)
 
     def _output_delta(self, z: Vector) -> Vector:
         formula = self.network.objective.formula
         if formula is None:
-            return [share - (k == int(self.target)) for k, share in enumerate(self._softmax(z))]
+            return [p - t for p, t in zip(self._softmax(z), self._shares(), strict=True)]
         return [formula.in_digits(one, y)[1] / len(z) for one, y in zip(z, self._rows(), strict=True)]
+
+    def _shares(self) -> Vector:
+        """Return the target of each class."""
+        s, classes = mpmath.mpf(float(self.network.label_smoothing)), self.network.layers[-1]
+        return [(1 - s) * (k == int(self.target)) + s / classes for k in range(classes)]
 
     def _rows(self) -> Vector:
         rows = target_rows(np.asarray(self.target)[None], self.network.layers[-1], np.dtype(float))
         return [mpmath.mpf(float(y)) for y in rows[0]]
 
 
-def _product(a: Vector, matrix: list[Vector]) -> Vector:
+def _product(a: Vector, matrix: list[Vector], columns: int) -> Vector:
     live = [(value, row) for value, row in zip(a, matrix, strict=True) if value != 0]
-    return [mpmath.fdot((value, row[column]) for value, row in live) for column in range(len(matrix[0]))]
+    return [mpmath.fdot((value, row[column]) for value, row in live) for column in range(columns)]

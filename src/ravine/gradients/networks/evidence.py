@@ -15,6 +15,7 @@ round-off of the analytic gradient is added to every bound.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -60,8 +61,9 @@ def gradient_round_off(point: NetworkPoint) -> Array:
     absolute values understood:
 
         Z^(l+1)_bo = sum_i W_io (A^l_bi + eps a^l_bi),   A^l = f'(z^l) Z^l + eps a^l
-        D^L        = delta^L (max_o Z^L_bo + eps), and eps / m where a naive softmax subtracts from 1; of a loss of
-                     single outputs |l''| (Z^L + eps (1 + |z^L|)) + eps (1 + |y|), over n_L m, unless l'' = 0
+        D^L        = delta^L (max_o Z^L_bo + eps), and eps / m where a naive softmax subtracts from 1; with label
+                     smoothing s this is that of the one-hot target, and s eps |[o = y] - 1 / n_L| / m comes to it; of a
+                     loss of single outputs |l''| (Z^L + eps (1 + |z^L|)) + eps (1 + |y|), over n_L m, unless l'' = 0
         D^l_bi     = f' sum_o W_io (D^(l+1)_bo + eps delta^(l+1)_bo) + F sum_o W_io delta^(l+1)_bo
         dL/dW_io   is off by sum_b a_bi (D_bo + eps delta_bo) + A_bi delta_bo
 
@@ -106,7 +108,12 @@ def _output_error(point: NetworkPoint, z: Array, z_error: Array, delta: Array) -
     formula = network.objective.formula
     if formula is None:
         naive = eps / m if network.softmax == "naive" else 0.0
-        off: Array = delta * (z_error.max(axis=1, keepdims=True) + eps) + naive
+        smoothing = 0.0
+        if network.label_smoothing:
+            y = target_rows(point.targets, z.shape[-1], z_error.dtype)
+            delta = np.abs(output_deltas(replace(network, label_smoothing=0.0), z, point.targets)).astype(float) / m
+            smoothing = network.label_smoothing * eps / m * np.abs(y - 1 / z.shape[-1])
+        off: Array = delta * (z_error.max(axis=1, keepdims=True) + eps) + naive + smoothing
         return off
     y, h = target_rows(point.targets, z.shape[-1], z.dtype), complex_step(z.dtype)
     bend = np.abs(formula(z + z.dtype.type(h) * 1j, y)[1].imag / h).astype(float)

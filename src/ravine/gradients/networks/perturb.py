@@ -40,6 +40,15 @@ class NetworkPoint:
         """Return each sample's loss, (b,)."""
         return output_losses(self.network, forward(self.network, self.weights, self.x).logits, self.targets)
 
+    def connected_rows(self) -> Array:
+        """Tell which rows of the first layer have an input that is not 0 in all samples, (rows,) booleans.
+
+        Only their weights can change the loss. The data alone decide, whatever a gradient says.
+        """
+        used = np.ones(self.network.layout.shapes[0][0], bool)  # the row of the biases among them
+        used[: self.x.shape[1]] = self.x.any(axis=0)
+        return used
+
 
 @dataclass(frozen=True)
 class Moved:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from ravine.engines.fused.frame import TABLE, Address, Count, Frame, Offset, Packed
+from ravine.engines.fused.frame import TABLE, Count, Frame, Offset, Packed
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
 from ravine.engines.fused.kernel.rule import lazy, lazy_constants, lazy_update, read, tabulate, tabulated, write
-from ravine.engines.fused.pointers import first_of, unpack
+from ravine.engines.fused.pointers import first_of
 from ravine.engines.fused.vectors import load, store
 
 
 @plain
-def tabulate_lazy(address: Address) -> None:
+def tabulate_lazy(frame: Frame) -> None:
     """Tabulate what missed steps need, if the rule is lazy."""
-    frame = unpack(address)
     if lazy():
         tabulate(frame.work.table, frame.batches.hyper)
 
@@ -40,9 +39,8 @@ def catch_up(frame: Frame, at: Offset, width: Offset, row: Offset, t: Count) -> 
 
 
 @plain
-def catch_up_list(address: Address, layer: Count, b: Offset, t: Count) -> None:
+def catch_up_list(frame: Frame, layer: Count, b: Offset, t: Count) -> None:
     """Bring the rows on the list of sample b to the end of step t - 1."""
-    frame = unpack(address)
     base, width, first_row = frame.plan.bases[layer], frame.plan.widths[layer], frame.plan.first_rows[layer]
     begin = u(frame.lists.begins[layer * frame.plan.block + b])
     for p in range(begin, begin + u(frame.lists.counts[layer * frame.plan.block + b])):
@@ -51,21 +49,19 @@ def catch_up_list(address: Address, layer: Count, b: Offset, t: Count) -> None:
 
 
 @plain
-def catch_up_layer(address: Address, layer: Count, rows: Offset, t: Count) -> None:
+def catch_up_layer(frame: Frame, layer: Count, rows: Offset, t: Count) -> None:
     """Bring the first `rows` rows of a layer to the end of step t - 1."""
-    frame = unpack(address)
     base, width, first_row = frame.plan.bases[layer], frame.plan.widths[layer], frame.plan.first_rows[layer]
     for i in range(rows):
         catch_up(frame, base + i * width, width, first_row + i, t)
 
 
 @leaf
-def add_lazy_rows(address: Address, layer: Count, t: Count) -> None:
+def add_lazy_rows(frame: Frame, layer: Count, t: Count) -> None:
     """Add value * row to the sums, for the rows on the list of a batch's only sample, as after their missed steps.
 
     The missed steps are not written: `update_one` takes them again.
     """
-    frame = unpack(address)
     z, w, slots, length = frame.work.sums, frame.trained.w, frame.trained.slots, frame.plan.weights
     units, values = frame.lists.units, frame.lists.values
     at, width, row = frame.plan.bases[layer], frame.plan.widths[layer], frame.plan.first_rows[layer]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ravine.engines.fused.frame import BYTES, MATRIX, Address, Count, Frame, Offset, Reals
+from ravine.engines.fused.frame import BYTES, MATRIX, Count, Frame, Offset, Reals
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
 from ravine.engines.fused.kernel.forward import list_inputs
 from ravine.engines.fused.kernel.parts import catch_up_layer, catch_up_list
@@ -23,7 +23,7 @@ from ravine.engines.fused.vectors import (
 )
 
 
-@inlined
+@plain
 def fetch_ahead(frame: Frame, position: Count) -> None:
     """Prefetch the data of the next two samples, since samples lie anywhere in memory; if scattered, their rows too."""
     data, order = frame.data, frame.batches.order
@@ -72,7 +72,7 @@ def fetch_rows(frame: Frame, sample: Offset) -> None:
 
 
 @plain
-def first_sums(address: Address, frame: Frame, low: Count, m: Count, t: Count) -> None:
+def first_sums(frame: Frame, low: Count, m: Count, t: Count) -> None:
     """List the inputs of a block and write the sums of the first layer to the deltas.
 
     Two samples are summed up at a time, unless they are scattered and so have few inputs in common.
@@ -86,7 +86,7 @@ def first_sums(address: Address, frame: Frame, low: Count, m: Count, t: Count) -
         own = b * plan.deltas
         clear(d, own, width)
         if frame.options.lazy:
-            catch_up_list(address, 0, b, t)
+            catch_up_list(frame, 0, b, t)
         if scattered:
             begin = u(begins[b])
             add_rows(d, own, w, u(0), width, lists.units, lists.values, begin, begin + u(counts[b]))
@@ -134,7 +134,7 @@ def add_shared_rows(frame: Frame, z0: Offset, p: Offset, end: Offset, h: Offset,
 
 
 @plain
-def dense_sums(address: Address, frame: Frame, low: Count, m: Count, t: Count) -> None:
+def dense_sums(frame: Frame, low: Count, m: Count, t: Count) -> None:
     """Write the sums of the first layer to the deltas, for a block with few zeros.
 
     Four samples at a time and four vectors of their sums, which AVX-512 holds in registers: each weight is read once
@@ -144,7 +144,7 @@ def dense_sums(address: Address, frame: Frame, low: Count, m: Count, t: Count) -
     place_inputs(frame, low, m)
     n, width, x = frame.plan.sizes[0], frame.plan.widths[0], dense_inputs(frame)
     if frame.options.lazy:
-        catch_up_layer(address, 0, n, t)
+        catch_up_layer(frame, 0, n, t)
     for b in range(u(0), u(m), u(4)):
         j = u(0)
         while j + u(4) * LANES <= width:

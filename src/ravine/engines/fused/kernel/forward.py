@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from ravine.engines.fused.frame import BYTES, MATRIX, Address, Count, Flag, Frame, Offset
+from ravine.engines.fused.frame import BYTES, MATRIX, Count, Flag, Frame, Offset
 from ravine.engines.fused.kernel.activation import activate
 from ravine.engines.fused.kernel.compiled import inlined, plain, u
-from ravine.engines.fused.kernel.loss import is_hit, sample_loss
+from ravine.engines.fused.kernel.loss import is_hit, sample_loss, weighted_loss
 from ravine.engines.fused.kernel.parts import add_lazy_rows, catch_up_list
 from ravine.engines.fused.kernel.rows import add, add_rows, clear
 from ravine.engines.fused.pointers import like
 
 
-@inlined
+@plain
 def list_inputs(b: Offset, sample: Count, frame: Frame) -> None:
     """Write the list of a sample's inputs, as sample b of a block, after that of the sample before."""
     data, lists = frame.data, frame.lists
@@ -58,9 +58,7 @@ def list_row(frame: Frame, at: Offset, first: Offset) -> Offset:
 
 
 @plain
-def forward(
-    address: Address, frame: Frame, b: Offset, alone: Flag, sample: Count, t: Count, m: Count
-) -> tuple[float, bool]:
+def forward(frame: Frame, b: Offset, alone: Flag, sample: Count, t: Count, m: Count) -> tuple[float, bool]:
     """Run one sample through the network as sample b of a block; return its loss, and whether its class is correct.
 
     Leaves its lists in `Lists`, its output delta in `Work.deltas`, and zeros where the hidden deltas go. The sums of
@@ -85,14 +83,17 @@ def forward(
             add(z, u(0), d, own, width)
             clear(d, own, width)
         elif options.lazy and alone:
-            add_lazy_rows(address, layer, t)
+            add_lazy_rows(frame, layer, t)
         else:
             if options.lazy:
-                catch_up_list(address, layer, b, t)
+                catch_up_list(frame, layer, b, t)
             add_rows(z, u(0), w, base, width, lists.units, lists.values, first, end)
         if layer < plan.layers - 1:
             begin = u(lists.begins[(layer + 1) * plan.block + b])
             count = activate(plan.activations[layer], z, n, lists.units, lists.values, lists.slopes, begin)
             lists.counts[(layer + 1) * plan.block + b] = count
-    loss = sample_loss(frame, sample, own + plan.delta_at[plan.layers - 1], like(d, m))
+    outputs = own + plan.delta_at[plan.layers - 1]
+    loss = sample_loss(frame, sample, outputs, like(d, m))
+    if frame.data.weighted:
+        loss = weighted_loss(frame, sample, loss, outputs)
     return loss, is_hit(frame, sample)

@@ -9,7 +9,7 @@ from numba.core import types
 
 from ravine.engines.fused.frame import Count, Flag, Frame, Offset, Real, Reals
 from ravine.engines.fused.kernel.compiled import plain, u
-from ravine.engines.fused.pointers import REALS, like, pointed
+from ravine.engines.fused.pointers import REALS, like, number_of, pointed
 
 
 def _real(real: Any) -> Any:
@@ -28,9 +28,10 @@ def loss_of_outputs(address: Offset, z: Reals, n: Offset, y: Reals, y0: Offset, 
 def sample_loss(frame: Frame, sample: Count, d0: Offset, m: Real) -> Real:
     """Return the loss of the sample whose outputs are in `Work.sums`, and write its deltas to `Work.deltas`."""
     n, z, d, y = frame.plan.sizes[frame.plan.layers], frame.work.sums, frame.work.deltas, frame.work.target
-    label, address = u(frame.data.labels[sample]), frame.options.loss
+    label, address, smoothing = u(frame.data.labels[sample]), frame.options.loss, frame.options.smoothing
     if address == u(0):
-        return cross_entropy(z, n, label, frame.options.naive, d, d0, m)
+        loss = cross_entropy(z, n, label, frame.options.naive, d, d0, m)
+        return loss if smoothing == u(0) else loss + smoothed(z, n, label, like(z, number_of(smoothing)), d, d0, m)
     if not frame.data.labelled:
         return loss_of_outputs(address, z, n, frame.data.targets, u(sample) * n, d, d0, m)
     for j in range(n):
@@ -43,11 +44,19 @@ def sample_loss(frame: Frame, sample: Count, d0: Offset, m: Real) -> Real:
 
 
 @plain
+def weighted_loss(frame: Frame, sample: Count, loss: Real, d0: Offset) -> Real:
+    """Multiply the loss of a sample and its deltas by its weight; a weight of 0 makes 0 even of NaN."""
+    d, weight, n = frame.work.deltas, frame.data.weights[u(sample)], frame.plan.sizes[frame.plan.layers]
+    zero = like(d, 0)
+    for j in range(n):
+        d[d0 + j] = weight * d[d0 + j] if weight != zero else zero
+    return weight * loss if weight != zero else zero
+
+
+@plain
 def is_hit(frame: Frame, sample: Count) -> Flag:
-    """Tell whether the class of a sample is that of its largest output, or of its only output's side of 0."""
+    """Tell whether the class of a sample is that of its largest output."""
     n, z, label = frame.plan.sizes[frame.plan.layers], frame.work.sums, u(frame.data.labels[sample])
-    if n == u(1):
-        return (z[0] > like(z, 0)) == (label == u(1))
     best = u(0)
     for j in range(n):
         if z[j] > z[best]:
@@ -80,3 +89,17 @@ def cross_entropy(z: Reals, n: Offset, label: Offset, naive: Flag, d: Reals, d0:
         d[d0 + j] = d[d0 + j] / whole / m
     d[d0 + label] = -(others / whole) / m
     return loss
+
+
+@plain
+def smoothed(z: Reals, n: Offset, label: Offset, s: Real, d: Reals, d0: Offset, m: Real) -> Real:
+    """Change the deltas d[d0:] of `cross_entropy` to those of a target with smoothing s, and return what its loss adds.
+
+    The loss is linear in the target. That of (1 - s) one-hot + s / n is larger by s (z_y - mean z), for the label y.
+    """
+    share, more = s / like(z, n), like(z, 0)
+    for j in range(n):
+        more += share * (z[label] - z[j])
+        d[d0 + j] -= share / m
+    d[d0 + label] += s / m
+    return more

@@ -10,7 +10,6 @@ from ravine.engines.fused.frame import (
     EVALUATE,
     LEARN,
     SUM,
-    Address,
     Count,
     Flag,
     Frame,
@@ -21,11 +20,11 @@ from ravine.engines.fused.kernel.first_layer import dense_sums, fetch_ahead, fir
 from ravine.engines.fused.kernel.forward import forward
 from ravine.engines.fused.kernel.gradient import add_block, forget
 from ravine.engines.fused.kernel.parts import catch_up_layer, tabulate_lazy, update_block, update_one, update_total
-from ravine.engines.fused.pointers import like, shifted, unpack
+from ravine.engines.fused.pointers import like, shifted
 
 
 @plain
-def run(address: Address, mode: Count) -> Count:
+def run(frame: Frame, mode: Count) -> Count:
     """Run batches through the network, and do with them what the mode says; return how many were taken.
 
     To LEARN is to take a step for each batch, and to stop before the update of one whose loss is not finite. To SUM is
@@ -33,11 +32,10 @@ def run(address: Address, mode: Count) -> Count:
     taken. To EVALUATE is to count the samples that are classified correctly and to mark the units that are live; the
     weights are settled, and t is 0.
     """
-    frame = unpack(address)
     batches, options, inputs = frame.batches, frame.options, frame.plan.sizes[0]
     few_zeros = frame.data.nonzeros > DENSE_SHARE * float(inputs) * frame.data.count
     if mode == LEARN:
-        tabulate_lazy(address)
+        tabulate_lazy(frame)
     t, done = batches.t, 0
     for begin in range(batches.first, batches.stop, batches.size):
         end = lesser(begin + batches.size, batches.length)
@@ -51,13 +49,13 @@ def run(address: Address, mode: Count) -> Count:
         for low in range(begin, end, frame.plan.block):
             high = lesser(low + frame.plan.block, end)
             if dense:
-                dense_sums(address, frame, low, high - low, t)
+                dense_sums(frame, low, high - low, t)
             elif alone:
                 fetch_ahead(frame, low)
             else:
-                first_sums(address, frame, low, high - low, t)
+                first_sums(frame, low, high - low, t)
             for b in range(u(high - low)):
-                sample_loss, hit = forward(address, frame, b, alone, batches.order[low + b], t, m)
+                sample_loss, hit = forward(frame, b, alone, batches.order[low + b], t, m)
                 batch_loss += sample_loss
                 if mode == EVALUATE:
                     tell(frame, b, hit, batches.order[low + b])
@@ -72,15 +70,15 @@ def run(address: Address, mode: Count) -> Count:
             if summed_first:
                 add_block(frame, dense, t, high - low)
             elif alone:
-                update_one(address, now, t)
+                update_one(frame, now, t)
             else:
-                update_block(address, now, t, high - low)
+                update_block(frame, now, t, high - low)
         frame.found.loss[0] += batch_loss
         done += 1
         if mode == SUM:
             return done
         if summed_first and mode == LEARN:
-            update_total(address, now, t)
+            update_total(frame, now, t)
         if options.wipe:
             wipe_padding(frame)
     return done
@@ -99,13 +97,12 @@ def wipe_padding(frame: Frame) -> None:
 
 
 @plain
-def settle(address: Address, t: Count) -> Count:
+def settle(frame: Frame, t: Count) -> Count:
     """Bring every row to the end of step t."""
-    frame = unpack(address)
     if frame.options.lazy:
-        tabulate_lazy(address)
+        tabulate_lazy(frame)
         for layer in range(frame.plan.layers):
-            catch_up_layer(address, layer, frame.plan.sizes[layer] + u(frame.options.bias), t + 1)
+            catch_up_layer(frame, layer, frame.plan.sizes[layer] + u(frame.options.bias), t + 1)
     return 0
 
 
@@ -117,9 +114,9 @@ def lesser(one: Count, other: Count) -> Count:
 
 @plain
 def tell(frame: Frame, b: Offset, hit: Flag, sample: Count) -> None:
-    """Count a hit, keep outputs whose targets are numbers, and mark the units that are live in sample b of a block."""
+    """Count a hit, keep outputs if they are asked for, and mark the units that are live in sample b of a block."""
     frame.found.hits[0] += hit
-    if not frame.data.labelled:
+    if frame.options.told:
         n = frame.plan.sizes[frame.plan.layers]
         for j in range(n):
             frame.found.outputs[u(sample) * n + j] = frame.work.sums[j]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ravine.engines.fused.frame import AHEAD, NEAR_LINES, Address, Count, Doubles, Frame, Offset, Packed, Reals
+from ravine.engines.fused.frame import AHEAD, NEAR_LINES, Count, Doubles, Frame, Offset, Packed, Reals
 from ravine.engines.fused.kernel.activation import multiply_by_slopes
 from ravine.engines.fused.kernel.alone import update_list
 from ravine.engines.fused.kernel.compiled import LANES, inlined, leaf, plain, u
@@ -15,7 +15,7 @@ from ravine.engines.fused.kernel.lists import transpose
 from ravine.engines.fused.kernel.noise import fill_noise
 from ravine.engines.fused.kernel.rows import clear, fetch_row
 from ravine.engines.fused.kernel.rule import lazy, noisy, norms, read, step, step_constants, write
-from ravine.engines.fused.pointers import first_of, shifted, unpack
+from ravine.engines.fused.pointers import first_of, shifted
 from ravine.engines.fused.vectors import (
     add_product_to_each,
     add_products,
@@ -129,11 +129,10 @@ def update_biases(frame: Frame, g: Reals, g0: Offset, layer: Count, t: Count, c:
 
 
 @plain
-def update_block(address: Address, hyper: Doubles, t: Count, m: Count) -> None:
+def update_block(frame: Frame, hyper: Doubles, t: Count, m: Count) -> None:
     """Take the step of a batch that is one block of m samples."""
     if norms() or noisy():
         return  # every row is visited, in update_total; what stands below is then not compiled
-    frame = unpack(address)
     c = constants(frame, hyper, 0, t, 0.0, 0.0)
     for layer in range(frame.plan.layers - 1, -1, -1):
         transpose(frame, layer, m)
@@ -152,11 +151,10 @@ def update_block(address: Address, hyper: Doubles, t: Count, m: Count) -> None:
 
 
 @plain
-def update_one(address: Address, hyper: Doubles, t: Count) -> None:
+def update_one(frame: Frame, hyper: Doubles, t: Count) -> None:
     """Take the step of a batch of one sample: its lists are the rows with a gradient, and nothing need be sorted."""
     if norms() or noisy():
         return
-    frame = unpack(address)
     c = constants(frame, hyper, 0, t, 0.0, 0.0)
     for layer in range(frame.plan.layers - 1, -1, -1):
         if frame.options.layered:
@@ -169,9 +167,8 @@ def update_one(address: Address, hyper: Doubles, t: Count) -> None:
 
 
 @plain
-def update_total(address: Address, hyper: Doubles, t: Count) -> None:
+def update_total(frame: Frame, hyper: Doubles, t: Count) -> None:
     """Take the step of a batch from the summed gradient, and clear the sum."""
-    frame = unpack(address)
     plan, g, skipped = frame.plan, frame.summed.g, frame.summed.skipped
     met, input_at = u(frame.summed.met[0]), frame.summed.input_at
     norm = 0.0
