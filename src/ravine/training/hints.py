@@ -18,6 +18,9 @@ _UP = 0.05
 _MOST = 0.9
 """A class with this share of the training samples drowns the others."""
 
+_MORE = 0.25
+"""An order is sorted only if its last samples have so much more of the commonest class than all have."""
+
 _BLOCKED = 0.95
 """A layer is lost if this share of its outputs pass no gradient."""
 
@@ -93,7 +96,8 @@ def _one_class(facts: Facts) -> str | None:
         return f"{all_of} are of class {name}: there is nothing to tell apart. Train on several classes."
     if share >= _MOST:
         what = "weight of the training samples is that" if facts.weighted else "training samples are"
-        return f"{100 * share:.0f} % of the {what} of class {name}; give each class its share."
+        weights = ", of samples or of sample_weights" if facts.given else ""
+        return f"{100 * share:.0f} % of the {what} of class {name}; give each class its share{weights}."
     return None
 
 
@@ -103,7 +107,8 @@ def _sorted_by_class(facts: Facts) -> str | None:
     if facts.kind != "classes":
         return data_hints.sorted_targets(facts)
     name, share = facts.last
-    if share < _MOST:
+    common, usual = facts.common
+    if share < _MOST or (name == common and share < usual + _MORE):
         return None
     return f"The last training samples are nearly all of class {name}, which pushes out the others; shuffle the order."
 
