@@ -86,14 +86,14 @@ def test_train_hands_every_setting_on(monkeypatch):
     class Seen(Exception):
         pass
 
-    def seen(settings, data, targets):
-        raise Seen(settings, data, targets)
+    def seen(settings):
+        raise Seen(settings)
 
     monkeypatch.setattr("ravine.api.training.from_settings", seen)
     given = {name: object() for name in BY_NAME if name != "hyperparameters"}
     with pytest.raises(Seen) as found:
         ravine.train(**given, alpha=0.5)  # type: ignore[arg-type]
-    assert found.value.args == ({**given, "alpha": 0.5}, None, "classes")
+    assert found.value.args == ({**given, "alpha": 0.5},)
 
 
 def parameters(command: str) -> dict[str, click.Option]:
